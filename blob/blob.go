@@ -1,0 +1,106 @@
+package blob
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// MaxFrameSize is the largest frame a Store takes, in bytes.
+const MaxFrameSize = 64 << 20
+
+var (
+	// ErrClosed is returned by every call that begins after Close.
+	ErrClosed = errors.New("blob: store is closed")
+
+	// ErrNoSpace is returned by Put when the disk is full or filled up to the reserve, and by Sync
+	// when the file system finds out only then. Reads and Remove go on working.
+	ErrNoSpace = errors.New("blob: no space left")
+
+	// ErrFrameSize is returned by Put for a frame that is longer than MaxFrameSize or than a volume.
+	ErrFrameSize = errors.New("blob: frame is too large")
+
+	// ErrVolumeActive is returned by Remove for a volume that still takes writes.
+	ErrVolumeActive = errors.New("blob: volume still takes writes")
+
+	// ErrNoVolume is returned by Sync and Remove for a volume that is not there.
+	ErrNoVolume = errors.New("blob: no such volume")
+)
+
+// An ID is the content address that a frame is stored under. Equal IDs mean equal content.
+type ID [32]byte
+
+// String returns the ID in lower-case hex.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// A Ref says where a frame is. The caller keeps it, durably, next to what refers to the frame: a
+// Store cannot be asked what it holds under an ID, because after a crash the answer proves nothing.
+type Ref struct {
+	ID     ID
+	Volume uint64
+	Size   uint32 // bytes of the frame
+}
+
+// VolumeInfo describes one volume. What of its bytes is live is known to the caller's index only.
+type VolumeInfo struct {
+	ID     uint64
+	Bytes  int64 // sum of the frames' sizes
+	Frames int64
+	Active bool  // takes writes now; an active volume cannot be removed
+	Damage error // why its frames cannot be read, or nil; Bytes and Frames are then zero
+}
+
+// A Store keeps opaque frames, each under a content address, in append-only volumes. All methods
+// may be called from many goroutines.
+type Store interface {
+	// Put appends the frame to a volume of the store's choice and says where it is. From then on
+	// Get finds it; it is durable only after a Sync of that volume. When the volume chosen holds a
+	// frame under this ID already, Put may return a Ref to that one instead and append nothing.
+	// The frame is not kept and not changed. When Put has failed, the frame may or may not lie in
+	// some volume, unreferenced.
+	Put(ctx context.Context, id ID, frame []byte) (Ref, error)
+
+	// Get reads a frame into the storage of buf, which it grows as needed, and returns it. The
+	// frame is exactly as it was put, or the error is a *CorruptionError: that covers a frame that
+	// is gone or was never written, since the caller's Ref says that it should be there.
+	Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error)
+
+	// Sync makes durable every frame in these volumes whose Put returned before Sync was called.
+	// Calls that wait at the same time share one flush. After an error none of the frames put into
+	// that volume since its last successful Sync may be relied upon, now or later; the volume takes
+	// no more writes.
+	Sync(ctx context.Context, volumes ...uint64) error
+
+	// Volumes lists all volumes in ascending order of ID.
+	Volumes(ctx context.Context) ([]VolumeInfo, error)
+
+	// Remove deletes a volume that is not active, and with it all its frames. It waits for reads of
+	// the volume that are under way.
+	Remove(ctx context.Context, volume uint64) error
+
+	// Close waits for calls under way, makes everything durable and releases all resources.
+	Close() error
+}
+
+// A CorruptionError says that stored data is not what was stored.
+type CorruptionError struct {
+	Volume uint64
+	ID     ID     // the frame asked for; zero if the whole volume is hit
+	Reason string // what is wrong, and what was wanted
+	Err    error  // the cause, if there is one
+}
+
+func (e *CorruptionError) Error() string {
+	what := fmt.Sprintf("blob: volume %d is corrupt: %s", e.Volume, e.Reason)
+	if e.ID != (ID{}) {
+		what = fmt.Sprintf("blob: chunk %s in volume %d is corrupt: %s", e.ID, e.Volume, e.Reason)
+	}
+	if e.Err != nil {
+		what += ": " + e.Err.Error()
+	}
+	return what
+}
+
+// Unwrap returns the cause.
+func (e *CorruptionError) Unwrap() error { return e.Err }

@@ -1,0 +1,167 @@
+package blob
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// Memory is a Store that keeps everything in memory and loses it at Close: the reference for the
+// contract, and a store for tests.
+type Memory struct {
+	volumeSize int64
+
+	mu      sync.RWMutex // guards everything below
+	closed  bool
+	active  uint64
+	volumes map[uint64]*memoryVolume
+}
+
+type memoryVolume struct {
+	frames map[ID][]byte
+	bytes  int64
+}
+
+// NewMemory returns an empty store whose volumes take about volumeSize bytes each; zero means the
+// default of Options.VolumeSize.
+func NewMemory(volumeSize int64) *Memory {
+	if volumeSize <= 0 {
+		volumeSize = DefaultVolumeSize
+	}
+	return &Memory{volumeSize: volumeSize, volumes: make(map[uint64]*memoryVolume)}
+}
+
+// Put implements Store.
+func (m *Memory) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
+	if err := ctx.Err(); err != nil {
+		return Ref{}, err
+	}
+	if len(frame) > MaxFrameSize || int64(len(frame)) > m.volumeSize {
+		return Ref{}, fmt.Errorf("%w: %d bytes", ErrFrameSize, len(frame))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return Ref{}, ErrClosed
+	}
+	v := m.volumes[m.active]
+	if v == nil || v.bytes+int64(len(frame)) > m.volumeSize {
+		m.active++
+		v = &memoryVolume{frames: make(map[ID][]byte)}
+		m.volumes[m.active] = v
+	}
+	held, ok := v.frames[id]
+	if !ok {
+		held = slices.Clone(frame)
+		v.frames[id] = held
+		v.bytes += int64(len(held))
+	}
+	return Ref{ID: id, Volume: m.active, Size: uint32(len(held))}, nil
+}
+
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	v := m.volumes[ref.Volume]
+	if v == nil {
+		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+	}
+	frame, ok := v.frames[ref.ID]
+	if !ok {
+		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame is missing"}
+	}
+	if len(frame) != int(ref.Size) {
+		return nil, sizeMismatch(ref, len(frame))
+	}
+	return append(buf[:0], frame...), nil
+}
+
+// Sync implements Store; there is nothing to flush.
+func (m *Memory) Sync(ctx context.Context, volumes ...uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return ErrClosed
+	}
+	for _, id := range volumes {
+		if m.volumes[id] == nil {
+			return fmt.Errorf("%w: %d", ErrNoVolume, id)
+		}
+	}
+	return nil
+}
+
+// Volumes implements Store.
+func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	infos := make([]VolumeInfo, 0, len(m.volumes))
+	for id, v := range m.volumes {
+		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: int64(len(v.frames)), Active: id == m.active})
+	}
+	sortByID(infos)
+	return infos, nil
+}
+
+// Remove implements Store.
+func (m *Memory) Remove(ctx context.Context, volume uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return ErrClosed
+	case m.volumes[volume] == nil:
+		return fmt.Errorf("%w: %d", ErrNoVolume, volume)
+	case volume == m.active:
+		return fmt.Errorf("%w: %d", ErrVolumeActive, volume)
+	}
+	delete(m.volumes, volume)
+	return nil
+}
+
+// Close implements Store.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	m.closed, m.volumes = true, nil
+	return nil
+}
+
+func sizeMismatch(ref Ref, got int) error {
+	return &CorruptionError{
+		Volume: ref.Volume, ID: ref.ID,
+		Reason: fmt.Sprintf("the frame has %d bytes, wanted are %d", got, ref.Size),
+	}
+}
+
+func sortByID(infos []VolumeInfo) {
+	slices.SortFunc(infos, func(a, b VolumeInfo) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+}

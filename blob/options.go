@@ -1,0 +1,85 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// Defaults of Options, for fields that are zero.
+const (
+	DefaultVolumeSize   = 256 << 20
+	DefaultReserveSpace = 64 << 20
+	DefaultOpenVolumes  = 32
+	maxDefaultWriters   = 4
+)
+
+const (
+	minVolumeSize = 1 << 20 // Badger's smallest value log
+	maxVolumeSize = 1 << 30 // Badger maps a value log at twice its size, with 32-bit offsets
+)
+
+// Options configure OpenVolumes. The zero value of each field means its default.
+type Options struct {
+	// VolumeSize is the size in bytes at which a volume is sealed, 1 MiB to 1 GiB; 256 MiB by
+	// default. No frame can be larger.
+	VolumeSize int64
+
+	// Writers is the number of volumes that take writes at once, each with a goroutine of its own;
+	// by default as many as there are processors, at most 4.
+	Writers int
+
+	// ReserveSpace is the free space in bytes below which Put refuses with ErrNoSpace; 64 MiB by
+	// default. It is what reads, removal and the closing of volumes live on when the disk is full.
+	ReserveSpace int64
+
+	// OpenVolumes bounds how many sealed volumes are kept open for reading; 32 by default. Each
+	// takes about 5 file handles.
+	OpenVolumes int
+
+	// Alarm is called for what has no caller to return an error to: a volume that could not be
+	// sealed, or what Badger reports as an error in passing. It must not call the store.
+	Alarm func(error)
+}
+
+// withDefaults returns a copy of o, which may be nil, without zero fields.
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.VolumeSize == 0 {
+		out.VolumeSize = DefaultVolumeSize
+	}
+	if out.Writers == 0 {
+		out.Writers = min(runtime.GOMAXPROCS(0), maxDefaultWriters)
+	}
+	if out.ReserveSpace == 0 {
+		out.ReserveSpace = DefaultReserveSpace
+	}
+	if out.OpenVolumes == 0 {
+		out.OpenVolumes = DefaultOpenVolumes
+	}
+	if out.Alarm == nil {
+		out.Alarm = func(error) {}
+	}
+	return out
+}
+
+// validate reports every field that is out of its range.
+func (o *Options) validate() error {
+	var errs []error
+	if o.VolumeSize < minVolumeSize || o.VolumeSize > maxVolumeSize {
+		errs = append(errs, fmt.Errorf("blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, minVolumeSize, maxVolumeSize))
+	}
+	if o.Writers < 0 {
+		errs = append(errs, fmt.Errorf("blob: Writers is %d, must not be negative", o.Writers))
+	}
+	if o.ReserveSpace < 0 {
+		errs = append(errs, fmt.Errorf("blob: ReserveSpace is %d, must not be negative", o.ReserveSpace))
+	}
+	if o.OpenVolumes < 0 {
+		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must not be negative", o.OpenVolumes))
+	}
+	return errors.Join(errs...)
+}

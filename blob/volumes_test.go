@@ -1,0 +1,354 @@
+package blob_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+func TestMemory(t *testing.T) {
+	blobtest.Run(t, func(*testing.T) blob.Store { return blob.NewMemory(blobtest.VolumeSize) })
+}
+
+func TestVolumes(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blob.Store {
+		return open(t, t.TempDir(), &blob.Options{VolumeSize: blobtest.VolumeSize, OpenVolumes: 3})
+	})
+}
+
+func open(t *testing.T, dir string, o *blob.Options) *blob.Volumes {
+	t.Helper()
+	s, err := blob.OpenVolumes(context.Background(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// small are options under which a few frames fill a volume.
+var small = &blob.Options{VolumeSize: blobtest.VolumeSize, Writers: 2, OpenVolumes: 2}
+
+const (
+	testFrames    = 50
+	testFrameSize = 60_000
+)
+
+func fill(t *testing.T, s blob.Store) []blob.Ref {
+	t.Helper()
+	var refs []blob.Ref
+	for i := range uint64(testFrames) {
+		id, frame := blobtest.Frame(i, testFrameSize)
+		ref, err := s.Put(context.Background(), id, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, ref)
+	}
+	return refs
+}
+
+// readable returns how many frames read back right; what does not must be a CorruptionError.
+func readable(t *testing.T, s blob.Store, refs []blob.Ref) (n int) {
+	t.Helper()
+	for i, ref := range refs {
+		_, want := blobtest.Frame(uint64(i), testFrameSize)
+		got, err := s.Get(context.Background(), ref, nil)
+		var corrupt *blob.CorruptionError
+		switch {
+		case err == nil && bytes.Equal(got, want):
+			n++
+		case err == nil:
+			t.Errorf("frame %d: wrong bytes were served", i)
+		case !errors.As(err, &corrupt):
+			t.Errorf("frame %d: %v", i, err)
+		}
+	}
+	return n
+}
+
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	goroutines := runtime.NumGoroutine()
+	handles := openHandles(t)
+	s := open(t, dir, small)
+	refs := fill(t, s)
+	if _, err := blob.OpenVolumes(context.Background(), dir, small); !errors.Is(err, disk.ErrLocked) {
+		t.Errorf("second open: %v", err)
+	}
+	before, err := s.Volumes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, small)
+	after, err := s.Volumes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before) != len(after) {
+		t.Fatalf("%d volumes before, %d after", len(before), len(after))
+	}
+	for i := range after {
+		if after[i].Bytes != before[i].Bytes || after[i].Frames != before[i].Frames || after[i].Active {
+			t.Errorf("volume was %+v, is %+v", before[i], after[i])
+		}
+	}
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
+	waitFor(t, "file handles", func() bool { return openHandles(t) <= handles })
+}
+
+func active(t *testing.T, s blob.Store) (n int) {
+	t.Helper()
+	infos, err := s.Volumes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range infos {
+		if v.Active {
+			n++
+		}
+	}
+	return n
+}
+
+// waitFor gives what ends by itself time to do so; it fails only if that never happens.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for range 1000 {
+		if done() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	stack := make([]byte, 1<<16)
+	t.Errorf("%s did not return to the start\n%s", what, stack[:runtime.Stack(stack, true)])
+}
+
+func openHandles(t *testing.T) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestCrashImage opens a copy of the files as they were right after a Sync, without a Close: what
+// a killed process leaves behind.
+func TestCrashImage(t *testing.T) {
+	dir, image := t.TempDir(), t.TempDir()
+	s := open(t, dir, small)
+	refs := fill(t, s)
+	if err := s.Sync(context.Background(), refs[len(refs)-1].Volume); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "sealing", func() bool { return active(t, s) <= small.Writers })
+	copyTree(t, image, dir)
+	live, err := s.Volumes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = open(t, image, small)
+	defer s.Close()
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+	recovered, err := s.Volumes(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range recovered {
+		if v.Active || v.Damage != nil || v.Bytes != live[i].Bytes || v.Frames != live[i].Frames {
+			t.Errorf("volume was %+v, recovered is %+v", live[i], v)
+		}
+	}
+}
+
+// TestTornTail cuts the value log of an unsealed volume anywhere: the open must not fail, and what
+// lies before the cut must read back.
+func TestTornTail(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{VolumeSize: 8 << 20, Writers: 1})
+	defer s.Close()
+	refs := fill(t, s)
+	for _, keep := range []int64{0, 1, 19, 20, 21, 5_000, testFrameSize, 10 * testFrameSize, 1 << 40} {
+		image := t.TempDir()
+		copyTree(t, image, dir)
+		logs, err := filepath.Glob(filepath.Join(image, "*", "*.vlog"))
+		if err != nil || len(logs) != 1 {
+			t.Fatalf("value logs: %v, %v", logs, err)
+		}
+		info, err := os.Stat(logs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(logs[0], min(keep, info.Size())); err != nil {
+			t.Fatal(err)
+		}
+		torn := open(t, image, small)
+		whole := min(keep/(testFrameSize+100), testFrames)
+		if n := readable(t, torn, refs); int64(n) < whole {
+			t.Errorf("cut at %d: %d frames are readable, wanted at least %d", keep, n, whole)
+		}
+		if err := torn.Close(); err != nil {
+			t.Errorf("cut at %d: Close: %v", keep, err)
+		}
+	}
+}
+
+// TestDamage flips single bits in every file of sealed volumes.
+func TestDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{VolumeSize: blobtest.VolumeSize, Writers: 1})
+	refs := fill(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hit := 0
+	for _, file := range files {
+		clean, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{0, 9, 21, len(clean) / 3, len(clean) / 2, len(clean) - 1} {
+			if at < 0 || at >= len(clean) {
+				continue
+			}
+			bad := bytes.Clone(clean)
+			bad[at] ^= 1 << (at % 8)
+			if err := os.WriteFile(file, bad, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, dir, small)
+			if n := readable(t, s, refs); n < len(refs) {
+				hit++
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("%s at %d: Close: %v", filepath.Base(file), at, err)
+			}
+		}
+		if err := os.WriteFile(file, clean, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hit < 10 {
+		t.Errorf("only %d of the flips hit a frame: the test has lost its grip", hit)
+	}
+	s = open(t, dir, small)
+	defer s.Close()
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Errorf("with all files mended %d of %d frames are readable", n, len(refs))
+	}
+}
+
+// TestMissingVolume removes one volume by hand.
+func TestMissingVolume(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	refs := fill(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "0*"))
+	if err != nil || len(names) < 3 {
+		t.Fatalf("volumes: %v, %v", names, err)
+	}
+	if err := os.RemoveAll(names[1]); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, small)
+	defer s.Close()
+	if n := readable(t, s, refs); n == 0 || n == len(refs) {
+		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+}
+
+// TestFailedSync breaks the handle that a volume is flushed through, once.
+func TestFailedSync(t *testing.T) {
+	s := open(t, t.TempDir(), &blob.Options{Writers: 1})
+	defer s.Close()
+	ctx := context.Background()
+	id, frame := blobtest.Frame(1, 1000)
+	first, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob.BreakSync(s, first.Volume)
+	if err := s.Sync(ctx, first.Volume); err == nil {
+		t.Fatal("Sync succeeded through a closed file")
+	}
+	if err := s.Sync(ctx, first.Volume); err == nil {
+		t.Error("a volume whose sync failed was called durable later")
+	}
+	id, frame = blobtest.Frame(2, 1000)
+	second, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Volume == first.Volume {
+		t.Error("a volume whose sync failed takes writes")
+	}
+	if err := s.Sync(ctx, second.Volume); err != nil {
+		t.Errorf("Sync of the next volume: %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	_, err := blob.OpenVolumes(context.Background(), t.TempDir(), &blob.Options{
+		VolumeSize: 1, Writers: -1, ReserveSpace: -1, OpenVolumes: -1,
+	})
+	for _, field := range []string{"VolumeSize", "Writers", "ReserveSpace", "OpenVolumes"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not reported: %v", field, err)
+		}
+	}
+}
+
+// copyTree copies a directory, holes included, as a snapshot of the file system would.
+func copyTree(t *testing.T, to, from string) {
+	t.Helper()
+	if err := os.CopyFS(filepath.Join(to, "copy"), os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Join(to, "copy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(to, "copy", e.Name()), filepath.Join(to, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(to, "copy")); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,24 @@
+package disk
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Preallocate makes the file system set aside the blocks of f from off to off+n, so that writing
+// them later, also through a memory map, cannot run out of space. The file's size stays.
+func Preallocate(f *os.File, off, n int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
+		if err == unix.EINTR {
+			continue
+		}
+		// A file system without fallocate (some network and overlay ones) leaves the reserve as
+		// the only guard, as on the platforms that lack the call.
+		if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
+			return nil
+		}
+		return os.NewSyscallError("fallocate", err)
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package disk
+
+import "os"
+
+// Preallocate does nothing on this platform: see the package comment for what that weakens.
+func Preallocate(*os.File, int64, int64) error { return nil }

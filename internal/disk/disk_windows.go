@@ -1,0 +1,44 @@
+package disk
+
+import (
+	"io/fs"
+	"math"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+var noSpaceErrors = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
+
+// SyncDir does nothing: NTFS journals directory entries and offers no call to flush one.
+func SyncDir(string) error { return nil }
+
+// Space is what a file system has left for an unprivileged user.
+type Space struct {
+	Bytes  int64
+	Inodes int64 // math.MaxInt64: not counted here
+}
+
+// SpaceOf returns the free space of the file system that holds dir.
+func SpaceOf(dir string) (Space, error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return Space{}, err
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
+		return Space{}, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
+	}
+	return Space{Bytes: int64(min(free, math.MaxInt64)), Inodes: math.MaxInt64}, nil
+}
+
+func lockFile(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{})
+	if err == windows.ERROR_LOCK_VIOLATION {
+		return ErrLocked
+	}
+	return os.NewSyscallError("LockFileEx", err)
+}
+
+func allocated(info fs.FileInfo) int64 { return info.Size() }

@@ -1,0 +1,15 @@
+// Package disk holds the few things Gabion needs from a file system beyond package os: durable
+// puts, preallocation, free space, directory locks and checksum lists of closed directories.
+//
+// Platforms differ in what they can guard:
+//
+//	              Linux              macOS                   Windows
+//	Preallocate   fallocate          no-op                   no-op
+//	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
+//	SpaceOf       bytes and inodes   bytes and inodes        bytes
+//	LockDir       flock              flock                   LockFileEx
+//	Usage         allocated blocks   allocated blocks        file sizes
+//
+// Where Preallocate is a no-op, a disk that fills up while a memory-mapped file is being written
+// kills the process; only the free-space reserve stands before that.
+package disk

@@ -1,0 +1,88 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// WriteFile puts data into the file at path, atomically and durably: a reader, also one after a
+// power loss, finds the old content or the new, never a mixture. The directory must exist.
+func WriteFile(path string, data []byte, perm os.FileMode) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := fill(f, data, perm); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	// Without this the rename itself may be undone by a power loss.
+	return SyncDir(dir)
+}
+
+func fill(f *os.File, data []byte, perm os.FileMode) error {
+	if err := f.Chmod(perm); err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// Usage returns the bytes that the files below dir occupy on disk, as du counts them. Files that
+// vanish while it walks are left out.
+func Usage(dir string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		total += allocated(info)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("disk: usage of %s: %w", dir, err)
+	}
+	return total, nil
+}
+
+// IsNoSpace reports whether err says that the file system has no room left: no blocks, no inodes
+// or a quota reached. Libraries that format errors instead of wrapping them are recognised by the
+// system's own words.
+func IsNoSpace(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, e := range noSpaceErrors {
+		if errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) {
+			return true
+		}
+	}
+	return false
+}
