@@ -1,0 +1,57 @@
+// Package crypto holds Gabion's digests and its encryption at rest.
+//
+//	MD5, MD5Pool                 ETag of a part: computed in SIMD lanes when many run at once
+//	CRC64, CombineCRC64          CRC-64/XZ of a part, and of a whole from its pieces
+//	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
+//	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
+//	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
+//
+// # Key hierarchy
+//
+//	wrapping key      32 bytes, a generation of the Keyring (or a key inside a KMS)
+//	  └─ data key     32 random bytes an upload; stored only wrapped
+//	       ├─ address key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk address")
+//	       └─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
+//
+// Each derived key is 32 bytes long. A chunk's address is BLAKE3 in keyed mode under the address key,
+// so equal plaintexts of two uploads have unrelated addresses. A chunk is sealed by AES-256-GCM:
+//
+//	| nonce 12 | ciphertext, as long as the plaintext | tag 16 |
+//
+// The caller's associated data (the engine passes the frame header and the chunk's address) makes a
+// seal valid in its own place only. The Keyring wraps a data key, under the generation itself, as
+//
+//	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
+//
+// with the associated data "gabion/v1 data key\x00" followed by the key id. testdata/vectors.json has
+// examples of all of it for other implementations.
+//
+// # Nonces
+//
+// Every seal draws a random nonce. A nonce derived from the address would look tempting, since an
+// address names one plaintext. But what is sealed is the compressed form, and another version of the
+// compressor may compress the same chunk differently: two texts under one key and nonce, which breaks
+// GCM altogether. Random nonces are safe up to about 2^32 seals a key. The largest upload (10000
+// parts of 5 GiB) has fewer than 2^26 chunks of 1 MiB; compaction of volumes moves frames as they are
+// and seals nothing. A generation of a Keyring seals once an upload and once more a rotation.
+//
+// # Threat model
+//
+// The disk is in the attacker's hands; the process, and the key file or KMS, are not.
+//
+// Who reads the disk learns the number of chunks, their compressed sizes, which chunks inside one
+// upload are equal, when they were written and, from sizes, how well they compress. Between uploads
+// equality shows only in sizes.
+//
+// Who changes the disk can make chunks unreadable, and no more: a chunk that is altered, swapped with
+// another or brought from another upload fails with [ErrAuthentication], which the engine reports as
+// corruption. A wrapped key that was altered, or is presented under another key id, fails likewise.
+// Putting back an older state of the whole directory is not noticed.
+//
+// Not protected: metadata (bucket and key names, sizes, ETags and CRCs, which are digests of the
+// plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without
+// encryption, whose unkeyed addresses let a guess be confirmed too; and keys in the memory of the
+// process, which Go may copy and which are not wiped. Keys never appear in error texts, nor when a
+// value of this package is formatted or encoded. One caution: package fmt cannot call the methods of
+// unexported fields, so a struct that keeps a DataKey in one must not be formatted itself.
+package crypto

@@ -1,0 +1,53 @@
+package crypto
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
+
+// DataKeySize is the length of a data key in bytes.
+const DataKeySize = 32
+
+// The labels that tell the keys derived from one data key apart. They are part of the format.
+const (
+	addressLabel = "gabion/v1 chunk address"
+	sealLabel    = "gabion/v1 chunk seal"
+)
+
+// DataKey is the secret of one upload. It formats and encodes as a fixed text, never as its bytes.
+type DataKey [DataKeySize]byte
+
+// NewDataKey returns a new random data key.
+func NewDataKey() (DataKey, error) {
+	var k DataKey
+	if _, err := rand.Read(k[:]); err != nil {
+		return DataKey{}, fmt.Errorf("crypto: no randomness for a data key: %w", err)
+	}
+	return k, nil
+}
+
+// derive returns the key that belongs to label.
+func (k DataKey) derive(label string) ([]byte, error) {
+	return hkdf.Key(sha256.New, k[:], nil, label, DataKeySize)
+}
+
+const redactedDataKey = "crypto.DataKey(redacted)"
+
+// String does not show the key.
+func (DataKey) String() string { return redactedDataKey }
+
+// GoString does not show the key.
+func (DataKey) GoString() string { return redactedDataKey }
+
+// Format does not show the key, whatever the verb: %x and %d would bypass String.
+func (DataKey) Format(f fmt.State, _ rune) { redact(f, redactedDataKey) }
+
+// MarshalText does not encode the key. It stands for JSON, XML and structured logs as well.
+func (DataKey) MarshalText() ([]byte, error) { return []byte(redactedDataKey), nil }
+
+func redact(f fmt.State, text string) {
+	_, _ = io.WriteString(f, text) // fmt gives a Formatter no way to report an error
+}

@@ -1,0 +1,45 @@
+package crypto
+
+import (
+	"context"
+	"errors"
+)
+
+// What a KeyProvider refuses. A provider wraps these, so that errors.Is finds them.
+var (
+	// ErrKeyNotFound is returned when the provider has no key of the asked id.
+	ErrKeyNotFound = errors.New("crypto: key not found")
+
+	// ErrKeyDisabled is returned when the key exists but is not to be used at present.
+	ErrKeyDisabled = errors.New("crypto: key disabled")
+
+	// ErrAccessDenied is returned when the provider does not let this caller use the key.
+	ErrAccessDenied = errors.New("crypto: access to the key denied")
+)
+
+// WrappedKey is a data key as it is stored: encrypted by a KeyProvider, which alone understands Blob.
+type WrappedKey struct {
+	KeyID string // the key that it is wrapped under
+	Blob  []byte
+}
+
+// A KeyProvider wraps data keys under keys of its own, which never leave it.
+//
+// All methods are called concurrently. They may block on a network, and then must return soon after
+// ctx ends. Beside errors of transport they return those listed above, and ErrAuthentication from
+// Unwrap for a key that was altered. An error text must hold no key material. A provider keeps no
+// slice that it is given and returns none that it keeps.
+type KeyProvider interface {
+	// CurrentKeyID names the key that new data keys are wrapped under when none is asked for.
+	CurrentKeyID(ctx context.Context) (string, error)
+
+	// Generate returns a new data key and its wrapped form under the key keyID, "" for the current
+	// one. When it returns, the wrapping key must be durable.
+	Generate(ctx context.Context, keyID string) (DataKey, WrappedKey, error)
+
+	// Wrap wraps an existing data key under the key keyID, "" for the current one. Rotation uses it.
+	Wrap(ctx context.Context, keyID string, key DataKey) (WrappedKey, error)
+
+	// Unwrap recovers the data key. It goes on working for every key id that was ever current.
+	Unwrap(ctx context.Context, w WrappedKey) (DataKey, error)
+}

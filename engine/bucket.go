@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// CreateBucketRequest names a bucket to create.
+type CreateBucketRequest struct {
+	Bucket string // 3 to 63 of a-z, 0-9 and -
+	Rules  Rules  // Options.Rules if zero
+}
+
+// CreateBucketResult is empty.
+type CreateBucketResult struct{}
+
+// CreateBucket makes a bucket. A name that is taken fails with ErrBucketAlreadyExists.
+func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ *CreateBucketResult, err error) {
+	c := call{op: "CreateBucket", bucket: req.Bucket}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	if err := checkBucketName(req.Bucket); err != nil {
+		return nil, err
+	}
+	rules := req.Rules
+	if rules == (Rules{}) {
+		rules = e.opts.Rules
+	}
+	if known, ok := rulesNamed(rules.Name); !ok || rules != known {
+		return nil, ErrInvalidArgument.saying("Rules %q are not known; use engine.OSS.", rules.Name)
+	}
+	err = e.index.Update(ctx, func(tx index.Tx) error {
+		_, err := index.Get(tx, index.BucketKey(req.Bucket))
+		if err == nil {
+			return ErrBucketAlreadyExists
+		}
+		if !errors.Is(err, index.ErrNotFound) {
+			return err
+		}
+		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: rules.Name})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &CreateBucketResult{}, nil
+}
+
+// DeleteBucketRequest names a bucket to delete.
+type DeleteBucketRequest struct {
+	Bucket string
+}
+
+// DeleteBucketResult is empty.
+type DeleteBucketResult struct{}
+
+// DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
+// ErrBucketNotEmpty, as OSS does.
+func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
+	c := call{op: "DeleteBucket", bucket: req.Bucket}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	if err := checkBucketName(req.Bucket); err != nil {
+		return nil, err
+	}
+	err = e.index.Update(ctx, func(tx index.Tx) error {
+		if _, err := bucketRules(tx, req.Bucket); err != nil {
+			return err
+		}
+		for _, err := range index.Scan(tx, index.ObjectsOf(req.Bucket)) {
+			if err != nil {
+				return err
+			}
+			return ErrBucketNotEmpty.saying("The bucket you tried to delete is not empty.")
+		}
+		for _, err := range index.Scan(tx, index.UploadsOf(req.Bucket)) {
+			if err != nil {
+				return err
+			}
+			return ErrBucketNotEmpty.saying("The bucket has Multipart Uploads. Please complete or abort them.")
+		}
+		return index.Delete(tx, index.BucketKey(req.Bucket))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DeleteBucketResult{}, nil
+}
+
+// ListBucketsRequest is empty.
+type ListBucketsRequest struct{}
+
+// ListBucketsResult holds all buckets in the order of their names.
+type ListBucketsResult struct {
+	Buckets []Bucket
+}
+
+// A Bucket is one entry of ListBuckets.
+type Bucket struct {
+	Name    string
+	Created time.Time
+	Rules   Rules
+}
+
+// ListBuckets lists all buckets.
+func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *ListBucketsResult, err error) {
+	c := call{op: "ListBuckets"}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	res := &ListBucketsResult{}
+	err = e.index.View(ctx, func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.Buckets()) {
+			if err != nil {
+				return err
+			}
+			name, err := index.ParseBucketKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			rules, err := rulesOf(name, &entry.Record)
+			if err != nil {
+				return err
+			}
+			res.Buckets = append(res.Buckets, Bucket{Name: name, Created: entry.Record.Created, Rules: rules})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// bucketRules returns the rules of a bucket, or ErrNoSuchBucket.
+func bucketRules(r index.Reader, bucket string) (Rules, error) {
+	rec, err := index.Get(r, index.BucketKey(bucket))
+	if errors.Is(err, index.ErrNotFound) {
+		return Rules{}, ErrNoSuchBucket
+	}
+	if err != nil {
+		return Rules{}, err
+	}
+	return rulesOf(bucket, &rec)
+}
+
+func rulesOf(bucket string, rec *index.Bucket) (Rules, error) {
+	rules, ok := rulesNamed(rec.Rules)
+	if !ok {
+		return Rules{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", bucket, rec.Rules)
+	}
+	return rules, nil
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+// A buffer holds one chunk, with room around it so that its frame can be made in place:
+//
+//	| header 8 | nonce 12 | chunk | tag 16 |
+type buffer struct {
+	mem []byte
+	n   int // bytes of the chunk
+}
+
+const headroom = frameHeaderSize + crypto.NonceSize
+
+func newBuffer(chunkSize int) *buffer {
+	return &buffer{mem: make([]byte, headroom+chunkSize+crypto.TagSize)}
+}
+
+// space is where the chunk is read into.
+func (b *buffer) space() []byte { return b.mem[headroom : len(b.mem)-crypto.TagSize] }
+
+// chunk is the plaintext, until a frame is made of it.
+func (b *buffer) chunk() []byte { return b.mem[headroom : headroom+b.n] }
+
+// budget hands out chunk buffers, never more than its limit at a time over all parts. That bound
+// is what keeps the memory of any number of concurrent uploads of any size flat.
+type budget struct {
+	chunkSize int
+	slots     chan struct{} // one token a buffer that may still be made
+	free      chan *buffer
+}
+
+func newBudget(bytes int64, chunkSize int) *budget {
+	n := int(bytes / int64(chunkSize))
+	b := &budget{
+		chunkSize: chunkSize,
+		slots:     make(chan struct{}, n),
+		free:      make(chan *buffer, n),
+	}
+	for range n {
+		b.slots <- struct{}{}
+	}
+	return b
+}
+
+// get waits for a buffer, as long as the context lasts.
+func (b *budget) get(ctx context.Context) (*buffer, error) {
+	select {
+	case buf := <-b.free: // used before, so paged in already
+		return buf, nil
+	default:
+	}
+	select {
+	case buf := <-b.free:
+		return buf, nil
+	case <-b.slots:
+		return newBuffer(b.chunkSize), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// put gives a buffer back.
+func (b *budget) put(buf *buffer) { b.free <- buf }

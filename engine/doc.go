@@ -1,0 +1,54 @@
+// Package engine is an embedded storage engine for multipart uploads with the semantics of Alibaba
+// Cloud OSS: one process, one directory, no server.
+//
+// [Open] opens a directory. Every operation is a method of [Engine] named as OSS names it, with a
+// request and a result of its own; its errors are of type [*Error] and carry OSS's code, HTTP
+// status and fine-grained code, so that a front end of any protocol is a thin translation.
+//
+// # What it promises
+//
+//   - What was acknowledged is durable: when UploadPart, CompleteMultipartUpload or any other call
+//     returns without error, its effect survives kill -9 and power loss. What was not acknowledged
+//     is absent or whole, never partial.
+//   - UploadPart, Complete and Abort are linearizable. An object is one complete list of parts or it
+//     is not there. Of parts uploaded under one number at once, the one that finishes last wins. A
+//     part that finishes after Complete or Abort gets ErrNoSuchUpload.
+//   - Every byte read is verified. Damage on disk is a [*CorruptionError], never a wrong byte.
+//   - Memory is bounded by Options, whatever the size and the number of parts.
+//   - Bad input is an error that names the field and the limit. It never panics and stores nothing.
+//
+// # The life of a part
+//
+// The body is read into chunk buffers of one engine-wide budget. Per stream, in order: MD5, which
+// becomes the ETag. Per chunk, side by side: CRC-64/XZ, the content address (BLAKE3), and, if the
+// index does not know that address, compression (S2, kept when smaller), sealing (AES-256-GCM, when
+// the upload was initiated with encryption) and an append to a volume of the chunk store. Then the
+// digests are compared with what the caller gave. Then the volumes are synced; calls that wait at
+// the same time share one sync. Then one transaction of the index names the part.
+//
+// That order is a law: chunks durable, then the index that names them, then the acknowledgement.
+// Deletion goes the other way round. A crash between any two steps leaves garbage that is
+// accounted for and reclaimed, never a hole.
+//
+// The memory bound has a price: a body that trickles in holds one chunk buffer while it does. Who
+// serves slow clients gives their calls a deadline.
+//
+// # Deletion
+//
+// DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
+// transaction: the content goes to a queue. A sweeper in the background drops the references that
+// it held, in bounded transactions, and leaves alone what an open Object still reads.
+//
+// # Deduplication and encryption
+//
+// Chunks are found again by content address. Those of an encrypted upload are addressed with a key
+// of that upload's own, so equal plaintexts of two uploads never show as equal on disk, and are
+// found again only within one upload. Package crypto documents construction and threat model.
+//
+// # Locks
+//
+// None of the engine's locks is held during I/O, but for calls, which Close takes to wait for the
+// calls under way. Transactions of the index run one at a time; that is what makes the operations
+// linearizable. Within a transaction's function pins.mu and inUse.mu may be taken, never the other
+// way round.
+package engine

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// Names in the store's directory, beside formatFile and disk's lock file.
+const (
+	indexDir  = "index"
+	volumeDir = "volumes"
+)
+
+// An Engine is an open store. Its methods may be called from many goroutines.
+type Engine struct {
+	dir   string
+	opts  Options
+	lock  *disk.Lock
+	index index.Store
+	blobs blob.Store
+
+	pipeline *pipeline
+	ciphers  *ciphers
+	inUse    inUse
+	sweeper  *sweeper
+
+	calls  sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool         // guarded by calls
+}
+
+// Open opens the store in dir, and makes both when they are not there. nil options work.
+//
+// It fails with ErrInUse when the store is open already, here or in another process; with a
+// *FormatError when a newer version of Gabion wrote it; with a *CorruptionError when its files are
+// damaged so that nothing can be relied on. A damaged volume of chunks does not fail Open: reads
+// of what lies there fail, each with a *CorruptionError. After a crash Open recovers by itself.
+//
+// ctx bounds the opening only. The caller must call Close.
+func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
+	c := call{op: "Open"}
+	defer c.wrap(&err)
+	opts := o.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	lock, err := disk.LockDir(dir)
+	if errors.Is(err, disk.ErrLocked) {
+		return nil, ErrInUse.with(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{dir: dir, opts: opts, lock: lock}
+	if err := e.openStores(ctx); err != nil {
+		return nil, errors.Join(err, e.closeStores())
+	}
+	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, runtime.GOMAXPROCS(0))
+	e.ciphers = newCiphers(opts.Keys)
+	e.sweeper = startSweeper(e)
+	return e, nil
+}
+
+// openStores checks the store's format and opens index and chunk store.
+func (e *Engine) openStores(ctx context.Context) error {
+	format, err := readFormat(e.dir)
+	if err != nil {
+		return err
+	}
+	paths := []string{filepath.Join(e.dir, indexDir), filepath.Join(e.dir, volumeDir)}
+	if err := makeDirs(format, e.dir, paths); err != nil {
+		return err
+	}
+	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
+	idx, err := index.OpenBadger(ctx, paths[0], &index.BadgerOptions{Alarm: e.opts.alarm})
+	if err != nil {
+		return err
+	}
+	e.index = idx
+	blobs, err := blob.OpenVolumes(ctx, paths[1], &blob.Options{
+		VolumeSize:   e.opts.VolumeSize,
+		ReserveSpace: e.opts.ReserveSpace,
+		Alarm:        e.opts.alarm,
+	})
+	if err != nil {
+		return err
+	}
+	e.blobs = blobs
+	return e.checkHeader(ctx, format)
+}
+
+func (e *Engine) closeStores() error {
+	var errs []error
+	// Chunks first: the index names what must be durable by then, never the other way round.
+	if e.blobs != nil {
+		errs = append(errs, e.blobs.Close())
+	}
+	if e.index != nil {
+		errs = append(errs, e.index.Close())
+	}
+	return errors.Join(append(errs, e.lock.Unlock())...)
+}
+
+// Close waits for the calls under way, stops the work in the background and closes the store. A
+// call whose context ends does not hold it up. Reading from an open Object fails with ErrClosed
+// afterwards; every other call does, too, and so does a second Close.
+func (e *Engine) Close() (err error) {
+	c := call{op: "Close"}
+	defer c.wrap(&err)
+	e.calls.Lock()
+	if e.closed {
+		e.calls.Unlock()
+		return ErrClosed
+	}
+	e.closed = true
+	e.calls.Unlock()
+	e.sweeper.stop()
+	e.pipeline.close()
+	return e.closeStores()
+}
+
+// enter begins a call; the caller must leave when it is done.
+func (e *Engine) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.calls.RLock()
+	if e.closed {
+		e.calls.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (e *Engine) leave() { e.calls.RUnlock() }
+
+// now is the time that records are stamped with.
+func (e *Engine) now() time.Time { return e.opts.Clock().UTC() }

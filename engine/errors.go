@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// An Error is what every operation returns when it fails. Code, HTTPStatus and EC are OSS's own, so
+// that a front end can answer with them as they are. errors.Is(err, ErrNoSuchUpload) compares the
+// Code; errors.As and errors.Is also reach the cause in Err.
+type Error struct {
+	Op         string // the operation, as "UploadPart"
+	Code       string // OSS's error code, as "NoSuchUpload"
+	HTTPStatus int
+	EC         string // OSS's fine-grained error code where it is known, as "0042-00000104"
+	Message    string // for people: names the field and the limit
+	Bucket     string
+	Key        string
+	UploadID   string
+	PartNumber int
+	Err        error // the cause, or nil
+}
+
+// Error says what failed, where, and why.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("engine: ")
+	if e.Op != "" {
+		b.WriteString(e.Op + ": ")
+	}
+	if e.Bucket != "" {
+		fmt.Fprintf(&b, "%s/%s: ", e.Bucket, e.Key)
+	}
+	if e.UploadID != "" {
+		fmt.Fprintf(&b, "upload %s: ", e.UploadID)
+	}
+	if e.PartNumber != 0 {
+		fmt.Fprintf(&b, "part %d: ", e.PartNumber)
+	}
+	b.WriteString(e.Code)
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is an *Error with the same Code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Errors that say what is missing or in the way.
+var (
+	// ErrNoSuchBucket is returned when the bucket does not exist.
+	ErrNoSuchBucket = &Error{Code: "NoSuchBucket", HTTPStatus: 404, EC: "0015-00000101", Message: "The specified bucket does not exist."}
+	// ErrNoSuchKey is returned when there is no object of that name.
+	ErrNoSuchKey = &Error{Code: "NoSuchKey", HTTPStatus: 404, EC: "0026-00000001", Message: "The specified key does not exist."}
+	// ErrNoSuchUpload is returned when the upload id is malformed, unknown, of another object, or
+	// when the upload has been completed or aborted.
+	ErrNoSuchUpload = &Error{Code: "NoSuchUpload", HTTPStatus: 404, Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
+	// ErrBucketAlreadyExists is returned by CreateBucket for a name that is taken.
+	ErrBucketAlreadyExists = &Error{Code: "BucketAlreadyExists", HTTPStatus: 409, Message: "The requested bucket name is not available."}
+	// ErrBucketNotEmpty is returned by DeleteBucket while the bucket has objects or open uploads.
+	ErrBucketNotEmpty = &Error{Code: "BucketNotEmpty", HTTPStatus: 409}
+	// ErrFileAlreadyExists is returned when an object exists and ForbidOverwrite is set.
+	ErrFileAlreadyExists = &Error{Code: "FileAlreadyExists", HTTPStatus: 409, Message: "The object you specified already exists and can not be overwritten."}
+	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold.
+	ErrPreconditionFailed = &Error{Code: "PreconditionFailed", HTTPStatus: 412, Message: "At least one of the pre-conditions you specified did not hold."}
+	// ErrNotModified is returned when IfNoneMatch or IfModifiedSince says that the caller has the
+	// object already. A front end answers 304 without a body.
+	ErrNotModified = &Error{Code: "NotModified", HTTPStatus: 304, Message: "The object has not been modified."}
+)
+
+// Errors of arguments and bodies.
+var (
+	// ErrInvalidArgument is returned for an argument out of its range; the message names it.
+	ErrInvalidArgument = &Error{Code: "InvalidArgument", HTTPStatus: 400}
+	// ErrInvalidBucketName is returned for a name that breaks OSS's rules: 3 to 63 of a-z, 0-9 and
+	// -, beginning and ending with a letter or digit.
+	ErrInvalidBucketName = &Error{Code: "InvalidBucketName", HTTPStatus: 400, Message: "The specified bucket is not valid."}
+	// ErrInvalidObjectName is returned for a key that is not 1 to 1023 bytes of UTF-8 or begins
+	// with / or \.
+	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
+	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object.
+	ErrInvalidRange = &Error{Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied."}
+	// ErrInvalidDigest is returned when Content-MD5 is malformed or is not that of the body.
+	ErrInvalidDigest = &Error{Code: "InvalidDigest", HTTPStatus: 400, Message: "The Content-MD5 you specified was invalid."}
+	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
+	ErrInvalidCRC64 = &Error{Code: "InvalidCRC64", HTTPStatus: 400, Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated."}
+	// ErrIncompleteBody is returned when the body ends early or fails.
+	ErrIncompleteBody = &Error{Code: "IncompleteBody", HTTPStatus: 400}
+	// ErrEntityTooLarge is returned for a part over 5 GiB.
+	ErrEntityTooLarge = &Error{Code: "EntityTooLarge", HTTPStatus: 400}
+	// ErrRequestTimeout is returned when the call's context ends first. The context's error is its
+	// cause.
+	ErrRequestTimeout = &Error{Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done."}
+	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and KMS.
+	ErrInvalidEncryptionAlgorithm = &Error{Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400, Message: "ServerSideEncryption must be AES256 or KMS."}
+	// ErrKmsServiceNotEnabled is returned when encryption is asked for, or needed to read, and
+	// Options.Keys is not set.
+	ErrKmsServiceNotEnabled = &Error{Code: "KmsServiceNotEnabled", HTTPStatus: 403, Message: "Server-side encryption needs a key provider, and Options.Keys is not set."}
+	// ErrKeyNotFound is returned when the key provider does not know the key.
+	ErrKeyNotFound = &Error{Code: "KeyNotFound", HTTPStatus: 404}
+	// ErrKeyDisabled is returned when the key provider has the key disabled.
+	ErrKeyDisabled = &Error{Code: "KeyDisabled", HTTPStatus: 409}
+	// ErrAccessDenied is returned when the key provider denies the use of the key.
+	ErrAccessDenied = &Error{Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms."}
+	// ErrNotImplemented is returned for what this version cannot do.
+	ErrNotImplemented = &Error{Code: "NotImplemented", HTTPStatus: 501}
+)
+
+// Errors of CompleteMultipartUpload. The upload stays usable after each of them.
+var (
+	// ErrMalformedXML is returned for an empty part list when the upload has parts.
+	ErrMalformedXML = &Error{Code: "MalformedXML", HTTPStatus: 400, EC: "0042-00000205", Message: "The XML you provided was not well-formed or did not validate against our published schema."}
+	// ErrInvalidPart is returned when a listed part was not uploaded or has another ETag.
+	ErrInvalidPart = &Error{Code: "InvalidPart", HTTPStatus: 400, Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag."}
+	// ErrInvalidPartOrder is returned when part numbers are out of range or not ascending.
+	ErrInvalidPartOrder = &Error{Code: "InvalidPartOrder", HTTPStatus: 400, EC: "0042-00000209", Message: "The list of parts was not in ascending order. Parts list must specified in order by part number."}
+	// ErrEntityTooSmall is returned when a listed part other than the last is below the minimum of
+	// the bucket's rules: 100 KiB in OSS.
+	ErrEntityTooSmall = &Error{Code: "EntityTooSmall", HTTPStatus: 400, EC: "0042-00000213", Message: "Your proposed upload smaller than the minimum allowed size."}
+)
+
+// Errors of the engine itself.
+var (
+	// ErrClosed is returned by every call that begins after Close.
+	ErrClosed = &Error{Code: "ServiceUnavailable", HTTPStatus: 503, Message: "The engine is closed."}
+	// ErrInUse is returned by Open when another engine, here or in another process, has the
+	// directory open.
+	ErrInUse = &Error{Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine."}
+	// ErrNoSpace is returned by writes when the disk is full or filled up to Options.ReserveSpace.
+	// Reads and deletions go on; when there is space again, so do writes.
+	ErrNoSpace = &Error{Code: "InsufficientStorage", HTTPStatus: 507, Message: "There is no space left on the disk."}
+	// ErrInternal is returned for what should not happen; the cause is in Err, often a
+	// *CorruptionError.
+	ErrInternal = &Error{Code: "InternalError", HTTPStatus: 500}
+)
+
+// A CorruptionError says that stored data is not what was stored: what is hit, and where.
+type CorruptionError struct {
+	What  string // as "chunk 5e2d…" or "index record"
+	Where string // as "volume 12"
+	Err   error  // how it was found out
+}
+
+func (e *CorruptionError) Error() string {
+	return fmt.Sprintf("engine: corruption: %s in %s: %v", e.What, e.Where, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *CorruptionError) Unwrap() error { return e.Err }
+
+// A FormatError says that a store, or a record in it, was written by a newer version of Gabion.
+// Nothing has been changed.
+type FormatError struct {
+	Where     string
+	Version   int // what was found
+	Supported int // the newest that this version reads
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("engine: %s has format %d, newer than %d, which this version supports", e.Where, e.Version, e.Supported)
+}
+
+// with returns a copy of e that carries a cause.
+func (e *Error) with(cause error) *Error {
+	c := *e
+	c.Err = cause
+	return &c
+}
+
+// saying returns a copy of e with a message of its own.
+func (e *Error) saying(format string, args ...any) *Error {
+	c := *e
+	c.Message = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// ec returns a copy of e with OSS's fine-grained code for the situation.
+func (e *Error) ec(code string) *Error {
+	c := *e
+	c.EC = code
+	return &c
+}
+
+// A call names the operation under way, for its errors.
+type call struct {
+	op, bucket, key, uploadID string
+	part                      int
+}
+
+// wrap turns *err into an *Error that says what the call was about. It is deferred by every
+// operation, so that nothing below needs to know who called.
+func (c *call) wrap(err *error) {
+	if *err == nil {
+		return
+	}
+	e := *asError(*err)
+	e.Op, e.Bucket, e.Key, e.UploadID = c.op, c.bucket, c.key, c.uploadID
+	if e.PartNumber == 0 {
+		e.PartNumber = c.part
+	}
+	*err = &e
+}
+
+// causes says which Error stands for an error of a layer below; the first that matches counts.
+var causes = []struct {
+	cause error
+	is    *Error
+}{
+	{context.Canceled, ErrRequestTimeout},
+	{context.DeadlineExceeded, ErrRequestTimeout},
+	{blob.ErrNoSpace, ErrNoSpace},
+	{index.ErrNoSpace, ErrNoSpace},
+	{blob.ErrClosed, ErrClosed},
+	{index.ErrClosed, ErrClosed},
+	{crypto.ErrKeyNotFound, ErrKeyNotFound},
+	{crypto.ErrKeyDisabled, ErrKeyDisabled},
+	{crypto.ErrAccessDenied, ErrAccessDenied},
+}
+
+// asError finds the Error in err, or makes one of it.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	for _, c := range causes {
+		if errors.Is(err, c.cause) {
+			return c.is.with(err)
+		}
+	}
+	if disk.IsNoSpace(err) {
+		return ErrNoSpace.with(err)
+	}
+	return ErrInternal.with(typed(err))
+}
+
+// typed turns the corruption and version errors of the layers below into those of this package.
+func typed(err error) error {
+	var (
+		corrupt *CorruptionError
+		frame   *blob.CorruptionError
+		record  *index.CorruptionError
+		version *index.VersionError
+	)
+	switch {
+	case errors.As(err, &corrupt):
+		return err
+	case errors.As(err, &frame):
+		what := "chunk " + frame.ID.String()
+		if frame.ID == (blob.ID{}) {
+			what = "volume"
+		}
+		return &CorruptionError{What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: err}
+	case errors.As(err, &record):
+		return &CorruptionError{What: "index record", Where: record.Where, Err: err}
+	case errors.As(err, &version):
+		return &FormatError{Where: version.Where, Version: int(version.Version), Supported: int(version.Supported)}
+	}
+	return err
+}

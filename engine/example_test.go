@@ -1,0 +1,77 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+func Example() {
+	dir, err := os.MkdirTemp("", "gabion-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := run(context.Background(), dir); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// part 1: 85339BDEE35FB11B3E69F485A946A947
+	// object: BFB5C29BA21A599EEFC85BCE4E188312-2, 153600 bytes, AES256
+	// read 153600 bytes, equal: true
+}
+
+func run(ctx context.Context, dir string) error {
+	keys, err := crypto.OpenKeyring(filepath.Join(dir, "keyring"))
+	if err != nil {
+		return err
+	}
+	e, err := engine.Open(ctx, filepath.Join(dir, "store"), &engine.Options{Keys: keys})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "photos"}); err != nil {
+		return err
+	}
+	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
+		Bucket: "photos", Key: "2026/gabion.jpg", ServerSideEncryption: "AES256",
+	})
+	if err != nil {
+		return err
+	}
+	content := bytes.Repeat([]byte("stone"), 30<<10)
+	var parts []engine.CompletedPart
+	for i, body := range [][]byte{content[:100<<10], content[100<<10:]} { // all but the last: at least 100 KiB
+		part, err := e.UploadPart(ctx, &engine.UploadPartRequest{
+			Bucket: up.Bucket, Key: up.Key, UploadID: up.UploadID, PartNumber: i + 1, Body: bytes.NewReader(body),
+		})
+		if err != nil {
+			return err
+		}
+		parts = append(parts, engine.CompletedPart{PartNumber: i + 1, ETag: part.ETag})
+	}
+	fmt.Println("part 1:", parts[0].ETag)
+	done, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+		Bucket: up.Bucket, Key: up.Key, UploadID: up.UploadID, Parts: parts,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("object: %s, %d bytes, %s\n", done.ETag, done.Size, done.ServerSideEncryption)
+	obj, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: up.Bucket, Key: up.Key})
+	if err != nil {
+		return err
+	}
+	defer obj.Close()
+	got, err := io.ReadAll(obj)
+	fmt.Printf("read %d bytes, equal: %t\n", len(got), bytes.Equal(got, content))
+	return err
+}

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// formatFile says what a directory is before anything in it is opened. It is one line:
+//
+//	gabion store <format> <store id, 32 hex digits> <CRC-32C of the line up to here>
+//
+// The index carries the same id in its header, so that an index that was lost, or put here from
+// another store, is noticed instead of looking like an empty one. The file is written last when a
+// store is made.
+const formatFile = "FORMAT"
+
+// formatVersion is the layout of the whole store that this version writes, and the newest it reads.
+const formatVersion = 1
+
+type storeFormat struct {
+	id [16]byte
+}
+
+// readFormat returns what the directory's format file says, or nil for a directory that has none
+// and holds nothing that is not a store's.
+func readFormat(dir string) (*storeFormat, error) {
+	path := filepath.Join(dir, formatFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, checkForeign(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseFormat(path, string(data))
+}
+
+func parseFormat(path, data string) (*storeFormat, error) {
+	var version int
+	var id, sum string
+	_, err := fmt.Sscanf(data, "gabion store %d %s %s\n", &version, &id, &sum)
+	// A newer version may have changed everything behind its number.
+	if err == nil && version > formatVersion || err != nil && version > formatVersion {
+		return nil, &FormatError{Where: path, Version: version, Supported: formatVersion}
+	}
+	f := &storeFormat{}
+	if n, decodeErr := hex.Decode(f.id[:], []byte(id[:min(len(id), 32)])); err != nil || decodeErr != nil || n != len(f.id) || data != f.line() {
+		return nil, &CorruptionError{What: "the store's format file", Where: path, Err: errors.New("its checksum is wrong")}
+	}
+	return f, nil
+}
+
+func (f *storeFormat) line() string {
+	line := fmt.Sprintf("gabion store %d %x", formatVersion, f.id)
+	return fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// checkForeign refuses to make a store among somebody's files.
+func checkForeign(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		ours := slices.Contains([]string{"LOCK", indexDir, volumeDir}, entry.Name()) ||
+			strings.HasPrefix(entry.Name(), "."+formatFile+".tmp-")
+		if !ours {
+			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir, entry.Name())
+		}
+	}
+	return nil
+}
+
+// makeDirs makes the directories of a new store; those of an old one must be there.
+func makeDirs(format *storeFormat, dir string, paths []string) error {
+	for _, path := range paths {
+		if format != nil {
+			if _, err := os.Stat(path); err != nil {
+				return &CorruptionError{What: "a directory of the store", Where: path, Err: err}
+			}
+			continue
+		}
+		if err := os.MkdirAll(path, 0o777); err != nil {
+			return err
+		}
+	}
+	if format != nil {
+		return nil
+	}
+	return disk.SyncDir(dir)
+}
+
+// checkHeader compares the index's header with the format file, and writes both for a new store.
+func (e *Engine) checkHeader(ctx context.Context, format *storeFormat) error {
+	var header index.Header
+	err := e.index.View(ctx, func(r index.Reader) (err error) {
+		header, err = index.Get(r, index.HeaderKey())
+		return err
+	})
+	switch {
+	case err == nil && header.Format > formatVersion:
+		return &FormatError{Where: filepath.Join(e.dir, indexDir), Version: int(header.Format), Supported: formatVersion}
+	case err == nil && format == nil:
+		// The crash of the one who made this store came just before its last step.
+		return e.writeFormat(header.StoreID)
+	case err == nil && header.StoreID != format.id:
+		return &CorruptionError{What: "the index", Where: filepath.Join(e.dir, indexDir), Err: errors.New("it belongs to another store")}
+	case errors.Is(err, index.ErrNotFound) && format != nil:
+		return &CorruptionError{What: "the index", Where: filepath.Join(e.dir, indexDir), Err: errors.New("it has lost its header")}
+	case errors.Is(err, index.ErrNotFound):
+		return e.writeHeader(ctx)
+	}
+	return err
+}
+
+func (e *Engine) writeHeader(ctx context.Context) error {
+	header := index.Header{Format: formatVersion, Created: e.now()}
+	if _, err := rand.Read(header.StoreID[:]); err != nil {
+		return err
+	}
+	err := e.index.Update(ctx, func(tx index.Tx) error {
+		return index.Put(tx, index.HeaderKey(), &header)
+	})
+	if err != nil {
+		return err
+	}
+	return e.writeFormat(header.StoreID)
+}
+
+func (e *Engine) writeFormat(id [16]byte) error {
+	f := storeFormat{id: id}
+	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), 0o666)
+}

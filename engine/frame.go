@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+// A frame is what the chunk store keeps of one chunk:
+//
+//	| version 1 | flags 1 | zero 2 | plaintext size 4, big endian | body |
+//
+// The body is the plaintext; S2-compressed with flag 1; sealed by AES-256-GCM (nonce, ciphertext,
+// tag) with flag 2; compressed and then sealed with both. The associated data of the seal is the
+// header and the chunk's address, so that no frame can stand in for another.
+const (
+	frameVersion    = 1
+	frameHeaderSize = 8
+
+	flagCompressed = 1
+	flagSealed     = 2
+)
+
+// encodeFrame makes the frame of the chunk in b, in place; the plaintext is gone afterwards.
+// scratch has room for the compressed form.
+func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch []byte) ([]byte, error) {
+	var flags byte
+	body := b.chunk()
+	if packed := s2.Encode(scratch, body); len(packed) < len(body) {
+		flags |= flagCompressed
+		body = body[:copy(body, packed)]
+	}
+	if cipher == nil {
+		header := b.mem[headroom-frameHeaderSize : headroom]
+		putHeader(header, flags, b.n)
+		return b.mem[headroom-frameHeaderSize : headroom+len(body)], nil
+	}
+	flags |= flagSealed
+	putHeader(b.mem, flags, b.n)
+	sealed, err := cipher.Seal(b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.mem, addr))
+	if err != nil {
+		return nil, err
+	}
+	return b.mem[:frameHeaderSize+len(sealed)], nil
+}
+
+// putHeader writes a frame's header into dst.
+func putHeader(dst []byte, flags byte, rawSize int) {
+	dst[0], dst[1], dst[2], dst[3] = frameVersion, flags, 0, 0
+	binary.BigEndian.PutUint32(dst[4:], uint32(rawSize))
+}
+
+func associatedData(header []byte, addr crypto.Address) []byte {
+	return append(append(make([]byte, 0, frameHeaderSize+len(addr)), header[:frameHeaderSize]...), addr[:]...)
+}
+
+// decodeFrame returns the plaintext of a frame, verified: it is the chunk with this address, of
+// this size. It works in place, and uses dst for what was compressed; the result lies in one of
+// the two.
+func decodeFrame(frame []byte, addr crypto.Address, size int, cipher *crypto.Cipher, dst []byte) ([]byte, error) {
+	if len(frame) < frameHeaderSize {
+		return nil, fmt.Errorf("the frame has %d bytes, its header %d", len(frame), frameHeaderSize)
+	}
+	header, body := frame[:frameHeaderSize], frame[frameHeaderSize:]
+	flags := header[1]
+	switch rawSize := binary.BigEndian.Uint32(header[4:]); {
+	case header[0] != frameVersion:
+		return nil, fmt.Errorf("the frame has version %d, wanted is %d", header[0], frameVersion)
+	case flags&^(flagCompressed|flagSealed) != 0 || header[2] != 0 || header[3] != 0:
+		return nil, fmt.Errorf("the frame's flags are %x, known are %x", header[1:4], flagCompressed|flagSealed)
+	case int64(rawSize) != int64(size):
+		return nil, fmt.Errorf("the frame is of %d bytes, wanted are %d", rawSize, size)
+	case flags&flagSealed != 0 != (cipher != nil):
+		return nil, fmt.Errorf("the frame is sealed: %t, wanted is %t", flags&flagSealed != 0, cipher != nil)
+	}
+	if cipher != nil {
+		var err error
+		if body, err = cipher.Open(body, associatedData(header, addr)); err != nil {
+			return nil, err
+		}
+	}
+	if flags&flagCompressed != 0 {
+		if n, err := s2.DecodedLen(body); err != nil || n != size {
+			return nil, fmt.Errorf("the frame unpacks to %d bytes, wanted are %d (%v)", n, size, err)
+		}
+		var err error
+		if body, err = s2.Decode(dst[:cap(dst)], body); err != nil {
+			return nil, fmt.Errorf("unpacking the frame: %w", err)
+		}
+	}
+	if len(body) != size {
+		return nil, fmt.Errorf("the frame holds %d bytes, wanted are %d", len(body), size)
+	}
+	// A seal binds the address already. Without one, only the address tells the chunk from others.
+	if cipher == nil {
+		if got := crypto.AddressOf(body); got != addr {
+			return nil, fmt.Errorf("the content has address %s", got)
+		}
+	}
+	return body, nil
+}

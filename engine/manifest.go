@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A manifest is the ordered list of the chunks of one part, stored in pages. Every entry of a page
+// is one reference to its chunk: the chunk's record counts them, and a chunk that nobody refers to
+// any more is dead.
+
+// publish stores the manifest of c and then runs fn in the same transaction as its last page, so
+// that the manifest is there if and only if what names it is. Earlier pages are committed before,
+// each in a transaction of its own to keep them small; until the last one the manifest stands in
+// the trash queue, so that a crash leaves nothing unaccounted for.
+func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, fn func(index.Tx) error) error {
+	// Otherwise the sweeper would take the manifest for garbage while it is being written.
+	e.inUse.hold(id)
+	defer e.inUse.release(id)
+	pages := pagesOf(c)
+	for n := range max(len(pages), 1) {
+		err := e.index.Update(ctx, func(tx index.Tx) error {
+			if n < len(pages) {
+				if err := addPage(tx, id, n, pages[n]); err != nil {
+					return err
+				}
+			}
+			if n < len(pages)-1 {
+				return index.Put(tx, index.TrashKey(id), &index.Trash{Kind: index.TrashManifest, Queued: e.now()})
+			}
+			if err := index.Delete(tx, index.TrashKey(id)); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		if err != nil {
+			e.sweeper.wake()
+			return err
+		}
+	}
+	return nil
+}
+
+func pagesOf(c *content) (pages [][]*chunk) {
+	for rest := c.chunks; len(rest) > 0; {
+		n := min(len(rest), index.MaxPageChunks)
+		pages, rest = append(pages, rest[:n]), rest[n:]
+	}
+	return pages
+}
+
+// addPage stores one page and counts its references.
+func addPage(tx index.Tx, id index.ManifestID, number int, chunks []*chunk) error {
+	page := index.Page{Chunks: make([]index.PageChunk, len(chunks))}
+	var delta accounts
+	for i, ch := range chunks {
+		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
+		if err := addReference(tx, ch.found.ref, &delta); err != nil {
+			return err
+		}
+	}
+	if err := index.Put(tx, index.PageKey(id, number), &page); err != nil {
+		return err
+	}
+	return delta.apply(tx)
+}
+
+func addReference(tx index.Tx, ref blob.Ref, delta *accounts) error {
+	key := index.ChunkKey(index.ChunkID(ref.ID))
+	rec, err := index.Get(tx, key)
+	if errors.Is(err, index.ErrNotFound) {
+		rec = index.Chunk{Volume: ref.Volume, Stored: ref.Size}
+		delta.chunk(ref.Volume, +1, int64(ref.Size))
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	rec.Refs++
+	delta.totals.References++
+	return index.Put(tx, key, &rec)
+}
+
+// dropPage deletes one page and the references it holds. A chunk without references loses its
+// record; its bytes are dead from then on. An unfinished part that has it pinned knows where it
+// is, and records it again.
+func dropPage(tx index.Tx, key index.Key[index.Page], page *index.Page) error {
+	var delta accounts
+	for _, c := range page.Chunks {
+		if err := dropReference(tx, c.ID, &delta); err != nil {
+			return err
+		}
+	}
+	if err := index.Delete(tx, key); err != nil {
+		return err
+	}
+	return delta.apply(tx)
+}
+
+func dropReference(tx index.Tx, id index.ChunkID, delta *accounts) error {
+	key := index.ChunkKey(id)
+	rec, err := index.Get(tx, key)
+	if errors.Is(err, index.ErrNotFound) || err == nil && rec.Refs == 0 {
+		return &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("a manifest refers to it, but its record counts no reference")}
+	}
+	if err != nil {
+		return err
+	}
+	delta.totals.References--
+	if rec.Refs--; rec.Refs > 0 {
+		return index.Put(tx, key, &rec)
+	}
+	delta.chunk(rec.Volume, -1, -int64(rec.Stored))
+	return index.Delete(tx, key)
+}
+
+// accounts collects what one transaction changes in the totals and in the volumes' live bytes.
+type accounts struct {
+	totals  index.Totals
+	volumes map[uint64]index.Volume
+}
+
+// chunk counts a chunk that has become live (n is 1) or dead (n is -1).
+func (a *accounts) chunk(volume uint64, n, bytes int64) {
+	if a.volumes == nil {
+		a.volumes = make(map[uint64]index.Volume)
+	}
+	v := a.volumes[volume]
+	v.LiveChunks += n
+	v.LiveBytes += bytes
+	a.volumes[volume] = v
+	a.totals.Chunks += n
+	a.totals.StoredBytes += bytes
+}
+
+// apply adds the changes to the stored accounts.
+func (a *accounts) apply(tx index.Tx) error {
+	for id, delta := range a.volumes {
+		key := index.VolumeKey(id)
+		v, err := index.Get(tx, key)
+		if err != nil && !errors.Is(err, index.ErrNotFound) {
+			return err
+		}
+		v.LiveBytes += delta.LiveBytes
+		v.LiveChunks += delta.LiveChunks
+		if v == (index.Volume{}) {
+			err = index.Delete(tx, key)
+		} else {
+			err = index.Put(tx, key, &v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t, err := totalsOf(tx)
+	if err != nil {
+		return err
+	}
+	d := a.totals
+	t.Objects += d.Objects
+	t.Uploads += d.Uploads
+	t.Parts += d.Parts
+	t.Chunks += d.Chunks
+	t.References += d.References
+	t.LogicalBytes += d.LogicalBytes
+	t.StoredBytes += d.StoredBytes
+	return index.Put(tx, index.TotalsKey(), &t)
+}
+
+// count applies a change of the totals alone.
+func count(tx index.Tx, delta index.Totals) error {
+	a := accounts{totals: delta}
+	return a.apply(tx)
+}
+
+// totalsOf returns the totals; a new store has none.
+func totalsOf(r index.Reader) (index.Totals, error) {
+	t, err := index.Get(r, index.TotalsKey())
+	if errors.Is(err, index.ErrNotFound) {
+		return index.Totals{}, nil
+	}
+	return t, err
+}

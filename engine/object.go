@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// ObjectInfo describes an object. Sizes and digests are of the plaintext.
+type ObjectInfo struct {
+	Bucket       string
+	Key          string
+	Size         int64
+	ETag         string // see CompleteMultipartUploadResult
+	CRC64        uint64 // CRC-64/XZ of the whole object
+	LastModified time.Time
+	Type         string // "Multipart", as OSS's x-oss-object-type
+	Parts        int
+
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	Expires            string
+	Metadata           map[string]string
+	Tags               map[string]string
+	StorageClass       string
+
+	ServerSideEncryption      string
+	ServerSideEncryptionKeyID string
+}
+
+func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
+	a := &rec.Attributes
+	return ObjectInfo{
+		Bucket: bucket, Key: key,
+		Size: rec.Size, ETag: rec.ETag, CRC64: rec.CRC64, LastModified: rec.Modified, Type: rec.Type, Parts: rec.Parts,
+		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
+		ContentEncoding: a.ContentEncoding, Expires: a.Expires, StorageClass: a.StorageClass,
+		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags),
+		ServerSideEncryption:      rec.Encryption.Algorithm,
+		ServerSideEncryptionKeyID: rec.Encryption.KeyID,
+	}
+}
+
+// Conditions make a read depend on the state of the object. Those that are empty hold. IfMatch and
+// IfNoneMatch take one ETag, or *; quotes and case are forgiven.
+type Conditions struct {
+	IfMatch           string    // else ErrPreconditionFailed
+	IfUnmodifiedSince time.Time // else ErrPreconditionFailed
+	IfNoneMatch       string    // else ErrNotModified
+	IfModifiedSince   time.Time // else ErrNotModified
+}
+
+// check judges the conditions with the precision of a second, as HTTP's dates have. Where both an
+// ETag and a time are given for the same outcome, the ETag decides (RFC 7232, section 6).
+func (c *Conditions) check(obj *index.Object) error {
+	modified := obj.Modified.Truncate(time.Second)
+	switch {
+	case c.IfMatch != "":
+		if !matches(c.IfMatch, obj.ETag) {
+			return ErrPreconditionFailed
+		}
+	case !c.IfUnmodifiedSince.IsZero() && modified.After(c.IfUnmodifiedSince):
+		return ErrPreconditionFailed
+	}
+	switch {
+	case c.IfNoneMatch != "":
+		if matches(c.IfNoneMatch, obj.ETag) {
+			return ErrNotModified
+		}
+	case !c.IfModifiedSince.IsZero() && !modified.After(c.IfModifiedSince):
+		return ErrNotModified
+	}
+	return nil
+}
+
+func matches(condition, etag string) bool {
+	return condition == "*" || normalETag(condition) == normalETag(etag)
+}
+
+// HeadObjectRequest asks for an object's description.
+type HeadObjectRequest struct {
+	Bucket, Key string
+	Conditions
+}
+
+// HeadObject describes an object.
+func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *ObjectInfo, err error) {
+	c := call{op: "HeadObject", bucket: req.Bucket, key: req.Key}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return nil, err
+	}
+	var info ObjectInfo
+	err = e.index.View(ctx, func(r index.Reader) error {
+		obj, err := findObject(r, req.Bucket, req.Key)
+		if err != nil {
+			return err
+		}
+		info = infoOf(req.Bucket, req.Key, obj)
+		return req.check(obj)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &info, nil
+}
+
+// GetObjectRequest asks for an object's content.
+type GetObjectRequest struct {
+	Bucket, Key string
+
+	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default one that is
+	// malformed or reaches beyond the object is ignored and the whole object returned, as OSS does.
+	// With RangeBehavior "standard" one that begins within the object is cut to it, and one that
+	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too.
+	Range         string
+	RangeBehavior string
+
+	Conditions
+}
+
+// GetObject opens an object for reading. The Object is a snapshot: it stays whole and the same
+// though the object is overwritten or deleted. It must be closed, since it keeps the space of what
+// was deleted from coming back.
+func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
+	c := call{op: "GetObject", bucket: req.Bucket, key: req.Key}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return nil, err
+	}
+	if req.RangeBehavior != "" && req.RangeBehavior != "standard" {
+		return nil, ErrInvalidArgument.saying("RangeBehavior is %q, must be standard or empty.", req.RangeBehavior)
+	}
+	rec, err := e.holdObject(ctx, req.Bucket, req.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			e.inUse.release(rec.Content)
+		}
+	}()
+	if err := req.check(rec); err != nil {
+		return nil, err
+	}
+	span, err := parseRange(req.Range, rec.Size, req.RangeBehavior == "standard")
+	if err != nil {
+		return nil, err
+	}
+	cipher, err := e.ciphers.of(ctx, rec.Content, &rec.Encryption)
+	if err != nil {
+		return nil, err
+	}
+	source, err := e.openContent(ctx, c, rec, cipher)
+	if err != nil {
+		return nil, err
+	}
+	return newObject(infoOf(req.Bucket, req.Key, rec), source, span), nil
+}
+
+// holdObject returns an object's record with its content held against the sweeper; the caller
+// must release it.
+func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, error) {
+	for {
+		rec, err := e.viewObject(ctx, bucket, key)
+		if err != nil {
+			return nil, err
+		}
+		e.inUse.hold(rec.Content)
+		// What was deleted between the look and the hold may be swept already. What is still there
+		// now can only be swept after a later transaction has queued it, and that finds the hold.
+		again, err := e.viewObject(ctx, bucket, key)
+		if err == nil && again.Content == rec.Content {
+			return again, nil
+		}
+		e.inUse.release(rec.Content)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, err error) {
+	err = e.index.View(ctx, func(r index.Reader) error {
+		rec, err = findObject(r, bucket, key)
+		return err
+	})
+	return rec, err
+}
+
+// DeleteObjectRequest names an object to delete.
+type DeleteObjectRequest struct {
+	Bucket, Key string
+}
+
+// DeleteObjectResult is empty.
+type DeleteObjectResult struct{}
+
+// DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
+// whatever the object's size; the space comes back in the background.
+func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ *DeleteObjectResult, err error) {
+	c := call{op: "DeleteObject", bucket: req.Bucket, key: req.Key}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return nil, err
+	}
+	err = e.index.Update(ctx, func(tx index.Tx) error {
+		if _, err := bucketRules(tx, req.Bucket); err != nil {
+			return err
+		}
+		if err := e.discardObject(tx, req.Bucket, req.Key); err != nil {
+			return err
+		}
+		return index.Delete(tx, index.ObjectKey(req.Bucket, req.Key))
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.sweeper.wake()
+	return &DeleteObjectResult{}, nil
+}
+
+// findObject returns an object's record, or ErrNoSuchBucket or ErrNoSuchKey.
+func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
+	rec, err := index.Get(r, index.ObjectKey(bucket, key))
+	if errors.Is(err, index.ErrNotFound) {
+		if _, err := bucketRules(r, bucket); err != nil {
+			return nil, err
+		}
+		return nil, ErrNoSuchKey
+	}
+	return &rec, err
+}
+
+// putObject stores an object's record and discards what it replaces.
+func (e *Engine) putObject(tx index.Tx, bucket, key string, obj *index.Object) error {
+	if err := e.discardObject(tx, bucket, key); err != nil {
+		return err
+	}
+	if err := count(tx, index.Totals{Objects: 1, LogicalBytes: obj.Size}); err != nil {
+		return err
+	}
+	return index.Put(tx, index.ObjectKey(bucket, key), obj)
+}
+
+// discardObject queues the content of an object, if there is one, for the sweeper. The caller
+// deletes or overwrites the record.
+func (e *Engine) discardObject(tx index.Tx, bucket, key string) error {
+	old, err := index.Get(tx, index.ObjectKey(bucket, key))
+	if errors.Is(err, index.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.discard(tx, old.Content, index.TrashContent); err != nil {
+		return err
+	}
+	return count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
+}

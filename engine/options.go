@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+// Defaults of Options, for fields that are zero.
+const (
+	DefaultChunkSize    = 1 << 20
+	DefaultMemoryBudget = 64 << 20
+)
+
+const (
+	minChunkSize = 4 << 10
+	maxChunkSize = 16 << 20
+	minBuffers   = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
+)
+
+// Options configure Open. The zero value of each field means its default.
+type Options struct {
+	// Keys wraps the data keys of encrypted uploads. Without it, asking for encryption fails with
+	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
+	Keys crypto.KeyProvider
+
+	// Rules are the rules of buckets that are created without their own; OSS by default.
+	Rules Rules
+
+	// ChunkSize is the size in bytes of the chunks that new parts are split into, 4 KiB to 16 MiB;
+	// 1 MiB by default. It may differ from one Open to the next; only chunks of equal size can be
+	// found to be duplicates.
+	ChunkSize int
+
+	// MemoryBudget bounds the chunk buffers of all running uploads together, in bytes; 64 MiB by
+	// default, at least four chunks. A part that finds no buffer free waits for one.
+	MemoryBudget int64
+
+	// VolumeSize is the size in bytes at which a volume of chunks is sealed; see blob.Options.
+	VolumeSize int64
+
+	// ReserveSpace is the free disk space in bytes below which writes fail with ErrNoSpace; see
+	// blob.Options.
+	ReserveSpace int64
+
+	// Events are called when something happens that no call reports.
+	Events *Events
+
+	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default.
+	Clock func() time.Time
+}
+
+// Events are hooks, called from the engine's own goroutines. They must return soon and must not
+// call the engine. Any of them may be nil.
+type Events struct {
+	// Alarm is called with errors that have no caller: background work that failed and will be
+	// tried again, a volume that could not be sealed, damage that was noticed in passing.
+	Alarm func(error)
+}
+
+// withDefaults returns a copy of o, which may be nil, without zero fields.
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.Rules == (Rules{}) {
+		out.Rules = OSS
+	}
+	if out.ChunkSize == 0 {
+		out.ChunkSize = DefaultChunkSize
+	}
+	if out.MemoryBudget == 0 {
+		out.MemoryBudget = max(DefaultMemoryBudget, minBuffers*int64(out.ChunkSize))
+	}
+	if out.VolumeSize == 0 {
+		out.VolumeSize = blob.DefaultVolumeSize
+	}
+	if out.Clock == nil {
+		out.Clock = time.Now
+	}
+	return out
+}
+
+// validate reports every field that is out of its range.
+func (o *Options) validate() error {
+	var errs []error
+	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
+		errs = append(errs, fmt.Errorf("ChunkSize is %d, must be %d to %d", o.ChunkSize, minChunkSize, maxChunkSize))
+	} else if o.MemoryBudget < minBuffers*int64(o.ChunkSize) {
+		errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be at least %d chunks of %d bytes", o.MemoryBudget, minBuffers, o.ChunkSize))
+	}
+	if o.VolumeSize < 2*int64(o.ChunkSize) {
+		errs = append(errs, fmt.Errorf("VolumeSize is %d, must be at least two chunks of %d bytes", o.VolumeSize, o.ChunkSize))
+	}
+	if o.ReserveSpace < 0 {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must not be negative", o.ReserveSpace))
+	}
+	if _, ok := rulesNamed(o.Rules.Name); !ok {
+		errs = append(errs, fmt.Errorf("Rules %q are not known", o.Rules.Name))
+	}
+	if len(errs) > 0 {
+		return ErrInvalidArgument.saying("Options: %v", errors.Join(errs...))
+	}
+	return nil
+}
+
+// alarm reports an error that has no caller.
+func (o *Options) alarm(err error) {
+	if o.Events != nil && o.Events.Alarm != nil {
+		o.Events.Alarm(err)
+	}
+}

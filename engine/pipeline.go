@@ -1,0 +1,287 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// An intake is the body of one part on its way in.
+type intake struct {
+	body     io.Reader
+	size     int64 // declared length; 0 means that it is not known
+	limit    int64 // bytes that the body may have at most
+	cipher   *crypto.Cipher
+	progress func(done int64)
+}
+
+// content is a body that has been taken in: split into chunks that are stored, though perhaps not
+// yet durable, and pinned until release.
+type content struct {
+	md5    [16]byte
+	crc64  uint64
+	size   int64
+	chunks []*chunk
+}
+
+type chunk struct {
+	id    crypto.Address
+	size  int
+	crc64 uint64
+	found foundChunk
+	held  bool // pinned
+}
+
+// pipeline turns bodies into stored chunks. The memory it uses is its buffers and one scratch a
+// processor, however many bodies are under way and however long they are.
+type pipeline struct {
+	blobs   blob.Store
+	index   index.Store
+	md5     *crypto.MD5Pool
+	budget  *budget
+	scratch chan []byte // one a processor: who has one may compute
+	pins    *pins
+}
+
+func newPipeline(blobs blob.Store, idx index.Store, o *Options, processors int) *pipeline {
+	p := &pipeline{
+		blobs:   blobs,
+		index:   idx,
+		md5:     crypto.NewMD5Pool(),
+		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
+		scratch: make(chan []byte, processors),
+		pins:    newPins(),
+	}
+	for range processors {
+		p.scratch <- make([]byte, s2.MaxEncodedLen(o.ChunkSize))
+	}
+	return p
+}
+
+func (p *pipeline) close() { p.md5.Close() }
+
+// take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
+// reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
+// stores it. On success the caller must release the content; on failure nothing is left pinned.
+//
+// A Read that does not return does not hold up the caller once ctx has ended; it keeps its
+// goroutine and one buffer until it does return.
+func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sum := p.md5.New()
+	defer sum.Close()
+
+	filled := make(chan filledBuffer)
+	go p.read(ctx, in, filled)
+
+	c := &content{}
+	var stores sync.WaitGroup
+	err := p.spread(ctx, in, c, filled, sum, func(b *buffer, ch *chunk) {
+		stores.Go(func() {
+			if err := p.store(ctx, b, in.cipher, ch); err != nil {
+				cancel(err)
+			}
+		})
+	})
+	if err != nil {
+		cancel(err)
+	}
+	stores.Wait()
+	if err := context.Cause(ctx); err != nil {
+		p.release(c)
+		return nil, err
+	}
+	c.md5 = sum.Sum()
+	for _, ch := range c.chunks {
+		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
+	}
+	return c, nil
+}
+
+// filledBuffer is what the reading stage passes on: a buffer, or the error that ended the reading,
+// nil at the end of the body.
+type filledBuffer struct {
+	buf *buffer
+	err error
+}
+
+// read fills buffers from the body until it ends or ctx does.
+func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuffer) {
+	send := func(f filledBuffer) bool {
+		select {
+		case filled <- f:
+			return true
+		case <-ctx.Done():
+			if f.buf != nil {
+				p.budget.put(f.buf)
+			}
+			return false
+		}
+	}
+	// One byte over the limit is enough to see that there is too much.
+	body := io.LimitReader(in.body, in.limit+1)
+	for {
+		b, err := p.budget.get(ctx)
+		if err != nil {
+			return
+		}
+		b.n, err = io.ReadFull(body, b.space())
+		if b.n == 0 {
+			p.budget.put(b)
+		} else if !send(filledBuffer{buf: b}) {
+			return
+		}
+		switch {
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			send(filledBuffer{})
+			return
+		case err != nil:
+			send(filledBuffer{err: ErrIncompleteBody.saying("The body failed.").with(err)})
+			return
+		}
+	}
+}
+
+// spread receives the filled buffers in order, hashes them and hands each to store.
+func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(*buffer, *chunk)) error {
+	for {
+		var f filledBuffer
+		select {
+		case f = <-filled:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if f.buf == nil {
+			if f.err != nil {
+				return f.err
+			}
+			return checkSize(in, c.size)
+		}
+		c.size += int64(f.buf.n)
+		if c.size > in.limit {
+			p.budget.put(f.buf)
+			return checkSize(in, c.size)
+		}
+		// Before the frame is made: that happens in place.
+		if _, err := sum.Write(f.buf.chunk()); err != nil {
+			p.budget.put(f.buf)
+			return err
+		}
+		ch := &chunk{size: f.buf.n}
+		c.chunks = append(c.chunks, ch)
+		store(f.buf, ch)
+		if in.progress != nil {
+			in.progress(c.size)
+		}
+	}
+}
+
+// checkSize compares the bytes that came with those declared and allowed.
+func checkSize(in *intake, got int64) error {
+	switch {
+	case in.size > 0 && got > in.size:
+		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", in.size)
+	case got > in.limit:
+		return ErrEntityTooLarge.saying("The body is longer than %d bytes, the most that is allowed.", in.limit)
+	case in.size > 0 && got < in.size:
+		return ErrIncompleteBody.saying("The body has %d bytes, Size is %d.", got, in.size)
+	}
+	return nil
+}
+
+// store addresses one chunk, makes sure that it is stored, and gives its buffer back.
+func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, ch *chunk) error {
+	defer p.budget.put(b)
+	err := p.compute(ctx, func([]byte) error {
+		ch.crc64 = crypto.CRC64(0, b.chunk())
+		if cipher != nil {
+			ch.id = cipher.AddressOf(b.chunk())
+		} else {
+			ch.id = crypto.AddressOf(b.chunk())
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	id := blob.ID(ch.id)
+	ch.found, err = p.pins.hold(ctx, id, func() (foundChunk, error) {
+		found, err := p.lookUp(ctx, ch.id)
+		if !errors.Is(err, index.ErrNotFound) {
+			return found, err
+		}
+		var frame []byte
+		err = p.compute(ctx, func(scratch []byte) (err error) {
+			frame, err = encodeFrame(b, ch.id, cipher, scratch)
+			return err
+		})
+		if err != nil {
+			return foundChunk{}, err
+		}
+		ref, err := p.blobs.Put(ctx, id, frame)
+		return foundChunk{ref: ref}, err
+	})
+	ch.held = err == nil
+	return err
+}
+
+// compute runs fn while fewer goroutines than there are processors do.
+func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) error {
+	select {
+	case s := <-p.scratch:
+		defer func() { p.scratch <- s }()
+		return fn(s)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// lookUp finds a chunk that the index knows. The caller has it pinned already, so it stays.
+func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, err error) {
+	err = p.index.View(ctx, func(r index.Reader) error {
+		rec, err := index.Get(r, index.ChunkKey(index.ChunkID(id)))
+		if err != nil {
+			return err
+		}
+		found = foundChunk{ref: blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Size: rec.Stored}, durable: true}
+		return nil
+	})
+	return found, err
+}
+
+// sync makes the chunks of c durable.
+func (p *pipeline) sync(ctx context.Context, c *content) error {
+	var volumes []uint64
+	for _, ch := range c.chunks {
+		if v := ch.found.ref.Volume; !ch.found.durable && !slices.Contains(volumes, v) {
+			volumes = append(volumes, v)
+		}
+	}
+	if len(volumes) == 0 {
+		return nil
+	}
+	if err := p.blobs.Sync(ctx, volumes...); err != nil {
+		return fmt.Errorf("syncing %d volumes: %w", len(volumes), err)
+	}
+	return nil
+}
+
+// release unpins the chunks of c.
+func (p *pipeline) release(c *content) {
+	for _, ch := range c.chunks {
+		if ch.held {
+			p.pins.releaseID(blob.ID(ch.id))
+			ch.held = false
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package engine
+
+import "strings"
+
+// span is a run of an object's bytes.
+type span struct {
+	start, length int64
+	partial       bool // not the whole object
+}
+
+// parseRange interprets an HTTP range over size bytes; see GetObjectRequest.Range.
+func parseRange(text string, size int64, standard bool) (span, error) {
+	whole := span{length: size}
+	first, last, ok := splitRange(text)
+	if !ok {
+		return whole, nil
+	}
+	switch {
+	case first < 0: // the last bytes
+		if last == 0 && standard {
+			return whole, ErrInvalidRange
+		}
+		if last == 0 || last > size && !standard {
+			return whole, nil
+		}
+		first, last = max(size-last, 0), size-1
+	case last < 0: // up to the end
+		last = size - 1
+	case last >= size && !standard:
+		return whole, nil
+	}
+	if first >= size {
+		if standard {
+			return whole, ErrInvalidRange
+		}
+		return whole, nil
+	}
+	last = min(last, size-1)
+	return span{start: first, length: last - first + 1, partial: true}, nil
+}
+
+// splitRange parses "bytes=first-last". A bound that is left out is -1.
+func splitRange(text string) (first, last int64, ok bool) {
+	bounds, ok := strings.CutPrefix(text, "bytes=")
+	if !ok {
+		return 0, 0, false
+	}
+	from, to, ok := strings.Cut(bounds, "-")
+	if !ok || from == "" && to == "" {
+		return 0, 0, false
+	}
+	first, ok1 := parseBound(from)
+	last, ok2 := parseBound(to)
+	if !ok1 || !ok2 || first >= 0 && last >= 0 && last < first {
+		return 0, 0, false
+	}
+	return first, last, true
+}
+
+func parseBound(digits string) (n int64, ok bool) {
+	if digits == "" {
+		return -1, true
+	}
+	const most = 1 << 60 // beyond every object, and far from overflow
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = min(n*10+int64(c-'0'), most)
+	}
+	return n, true
+}

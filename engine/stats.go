@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// StatsRequest is empty.
+type StatsRequest struct{}
+
+// StatsResult counts what the store holds.
+type StatsResult struct {
+	Objects      int64 // complete objects
+	Uploads      int64 // open uploads
+	Parts        int64 // parts, of open uploads and of objects; deleted ones until they are reclaimed
+	Chunks       int64 // different chunks stored
+	References   int64 // uses of chunks by parts; the difference to Chunks was deduplicated
+	LogicalBytes int64 // sizes of the objects
+	StoredBytes  int64 // live bytes of the chunks as stored: compressed, sealed, each once
+	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
+	DiskBytes    int64 // what the directory occupies on disk
+	Volumes      []VolumeStats
+}
+
+// VolumeStats describes one volume of chunks.
+type VolumeStats struct {
+	ID        uint64
+	LiveBytes int64
+	DeadBytes int64 // also those of parts that are not committed yet
+	Active    bool  // takes writes now
+	Damage    error // why it cannot be read, or nil
+}
+
+// Stats counts what the store holds. The counts are kept with every change and cost nothing to
+// read; DiskBytes is found by walking the directory.
+func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, err error) {
+	c := call{op: "Stats"}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	// Before the index is read: what it then counts as live was in a volume before.
+	volumes, err := e.blobs.Volumes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &StatsResult{}
+	err = e.index.View(ctx, func(r index.Reader) error {
+		t, err := totalsOf(r)
+		if err != nil {
+			return err
+		}
+		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
+		res.Chunks, res.References = t.Chunks, t.References
+		res.LogicalBytes, res.StoredBytes = t.LogicalBytes, t.StoredBytes
+		live := map[uint64]int64{}
+		for entry, err := range index.Scan(r, index.Volumes()) {
+			if err != nil {
+				return err
+			}
+			id, err := index.ParseVolumeKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			live[id] = entry.Record.LiveBytes
+		}
+		for _, v := range volumes {
+			// Puts between the two looks may have made more live than was there.
+			dead := max(v.Bytes-live[v.ID], 0)
+			res.DeadBytes += dead
+			res.Volumes = append(res.Volumes, VolumeStats{
+				ID: v.ID, LiveBytes: live[v.ID], DeadBytes: dead, Active: v.Active, Damage: v.Damage,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if res.DiskBytes, err = disk.Usage(e.dir); err != nil {
+		return nil, err
+	}
+	return res, nil
+}

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// sweepRecords bounds the records that one transaction of the sweeper changes, so that others do
+// not wait for it long; a page of a manifest is swept whole, though.
+const sweepRecords = 2 * index.MaxPageChunks
+
+// How long the sweeper waits before it looks again at what is still in use, and at what failed.
+const (
+	sweepInUse  = time.Second
+	sweepFailed = time.Minute
+)
+
+// The sweeper drops, in the background, what deletions have put into the trash queue: parts,
+// manifests, and references to chunks. Each of its transactions takes a bounded bite off one entry
+// and leaves the rest valid, so it can stop and go on anywhere, also in another process.
+type sweeper struct {
+	engine *Engine
+	woken  chan struct{} // holds one token while there may be something to do
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	turn sync.Mutex // one sweep at a time
+}
+
+func startSweeper(e *Engine) *sweeper {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &sweeper{engine: e, woken: make(chan struct{}, 1), cancel: cancel}
+	s.wake() // a stop may have left something behind
+	s.done.Go(func() { s.run(ctx) })
+	return s
+}
+
+// wake tells the sweeper that the queue has grown.
+func (s *sweeper) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// stop ends the sweeper and waits for it.
+func (s *sweeper) stop() {
+	s.cancel()
+	s.done.Wait()
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	retry := time.NewTimer(sweepFailed)
+	defer retry.Stop()
+	for {
+		select {
+		case <-s.woken:
+		case <-retry.C:
+		case <-ctx.Done():
+			return
+		}
+		_, left, err := s.sweep(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			s.engine.opts.alarm(err)
+			retry.Reset(sweepFailed)
+		case left:
+			retry.Reset(sweepInUse)
+		}
+	}
+}
+
+// sweep works off the queue once. It returns what was freed, and whether something had to be left
+// because it is in use.
+func (s *sweeper) sweep(ctx context.Context) (freed ReclaimResult, left bool, err error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	queue, err := s.queue(ctx)
+	if err != nil {
+		return freed, false, err
+	}
+	var errs []error
+	for _, item := range queue {
+		if s.engine.inUse.held(item.id) {
+			left = true
+			continue
+		}
+		// One damaged entry must not keep the others from being swept.
+		errs = append(errs, s.drop(ctx, item, &freed))
+	}
+	return freed, left, errors.Join(errs...)
+}
+
+type trashItem struct {
+	id   [16]byte
+	kind index.TrashKind
+}
+
+func (s *sweeper) queue(ctx context.Context) (items []trashItem, err error) {
+	err = s.engine.index.View(ctx, func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.TrashQueue()) {
+			if err != nil {
+				return err
+			}
+			id, err := index.ParseTrashKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			items = append(items, trashItem{id, entry.Record.Kind})
+		}
+		return nil
+	})
+	return items, err
+}
+
+// drop sweeps one entry to its end, in as many transactions as it takes.
+func (s *sweeper) drop(ctx context.Context, item trashItem, freed *ReclaimResult) error {
+	for done := false; !done; {
+		b := bite{left: sweepRecords}
+		err := s.engine.index.Update(ctx, func(tx index.Tx) (err error) {
+			before, err := totalsOf(tx)
+			if err != nil {
+				return err
+			}
+			if done, err = b.take(tx, item); err != nil {
+				return err
+			}
+			after, err := totalsOf(tx)
+			b.freed = ReclaimResult{Chunks: before.Chunks - after.Chunks, Bytes: before.StoredBytes - after.StoredBytes}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		freed.Chunks += b.freed.Chunks
+		freed.Bytes += b.freed.Bytes
+	}
+	return nil
+}
+
+// A bite is what one transaction of the sweeper takes.
+type bite struct {
+	left  int // records that it may still change
+	freed ReclaimResult
+}
+
+// take drops as much of the entry as the bite has room for, and the entry itself with the last of
+// it.
+func (b *bite) take(tx index.Tx, item trashItem) (done bool, err error) {
+	key := index.TrashKey(item.id)
+	// A manifest that has been published in the meantime is out of the queue, and not garbage.
+	if _, err := index.Get(tx, key); errors.Is(err, index.ErrNotFound) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	if item.kind == index.TrashContent {
+		done, err = b.takeContent(tx, item.id)
+	} else {
+		done, err = b.takeManifest(tx, item.id)
+	}
+	if err != nil || !done {
+		return false, err
+	}
+	return true, index.Delete(tx, key)
+}
+
+func (b *bite) takeContent(tx index.Tx, id index.ContentID) (done bool, err error) {
+	for entry, err := range index.Scan(tx, index.PartsOf(id)) {
+		if err != nil {
+			return false, err
+		}
+		if done, err := b.takeManifest(tx, entry.Record.Manifest); err != nil || !done {
+			return false, err
+		}
+		if err := index.Delete(tx, entry.Key); err != nil {
+			return false, err
+		}
+		if err := count(tx, index.Totals{Parts: -1}); err != nil {
+			return false, err
+		}
+		b.left--
+	}
+	return true, nil
+}
+
+func (b *bite) takeManifest(tx index.Tx, id index.ManifestID) (done bool, err error) {
+	for entry, err := range index.Scan(tx, index.PagesOf(id)) {
+		if err != nil {
+			return false, err
+		}
+		if b.left <= 0 {
+			return false, nil
+		}
+		if err := dropPage(tx, entry.Key, &entry.Record); err != nil {
+			return false, err
+		}
+		b.left -= len(entry.Record.Chunks) + 1
+	}
+	return b.left > 0, nil
+}
+
+// discard queues a content or a manifest that nothing refers to any more.
+func (e *Engine) discard(tx index.Tx, id [16]byte, kind index.TrashKind) error {
+	return index.Put(tx, index.TrashKey(id), &index.Trash{Kind: kind, Queued: e.now()})
+}
+
+// ReclaimRequest is empty.
+type ReclaimRequest struct{}
+
+// ReclaimResult says what was freed.
+type ReclaimResult struct {
+	Chunks int64 // chunks that nothing refers to any more
+	Bytes  int64 // their stored bytes
+}
+
+// Reclaim works off what deletions have left in the queue and returns when that is done. The same
+// happens in the background by itself. What an open Object reads is left for later.
+//
+// Freed bytes are dead, and Stats counts them so; volumes are not compacted yet, so the disk space
+// comes back only when that is built.
+func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
+	c := call{op: "Reclaim"}
+	defer c.wrap(&err)
+	if err := e.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	freed, _, err := e.sweeper.sweep(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &freed, nil
+}

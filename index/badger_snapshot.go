@@ -1,0 +1,129 @@
+package index
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// snapshots knows the last commit and the commits that open snapshots show. Badger's compaction drops the versions that a newer
+// one hides from everything after the discard timestamp, so that must never pass the oldest open snapshot: a version dropped
+// under a reader would be silently missing or wrong.
+type snapshots struct {
+	setDiscard func(uint64)
+
+	mu      sync.Mutex // guards the fields below, and that setDiscard is called with what they say
+	newest  uint64     // the last durable commit
+	readers map[uint64]int
+}
+
+// start begins with what is on disk, all of which is committed.
+func (s *snapshots) start(newest uint64, setDiscard func(uint64)) {
+	s.newest, s.setDiscard, s.readers = newest, setDiscard, make(map[uint64]int)
+	s.discardLocked()
+}
+
+func (s *snapshots) last() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest
+}
+
+// committed makes a durable commit the one that new snapshots show.
+func (s *snapshots) committed(at uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newest = at
+	s.discardLocked()
+}
+
+func (s *snapshots) open() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers[s.newest]++
+	return s.newest
+}
+
+func (s *snapshots) release(at uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers[at]--; s.readers[at] == 0 {
+		delete(s.readers, at)
+		s.discardLocked()
+	}
+}
+
+func (s *snapshots) discardLocked() {
+	oldest := s.newest
+	for at := range s.readers {
+		oldest = min(oldest, at)
+	}
+	s.setDiscard(oldest)
+}
+
+// A badgerSnapshot shows the commit at a timestamp. Every read is a Badger transaction of its own: for a reader that is only a
+// timestamp, and so a Scan that its caller never ends leaves nothing behind that could keep the snapshot from being released.
+type badgerSnapshot struct {
+	db *database
+	at uint64
+}
+
+func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
+	defer recovered(&err)
+	txn := s.db.db.NewTransactionAt(s.at, false)
+	defer txn.Discard()
+	item, err := txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, mapError("get", err)
+	}
+	return valueOf(item)
+}
+
+func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		txn := s.db.db.NewTransactionAt(s.at, false)
+		defer txn.Discard()
+		it, err := s.iterator(txn)
+		if err != nil {
+			yield(Item{}, err)
+			return
+		}
+		defer it.Close()
+		for it.Seek(start); it.Valid(); it.Next() {
+			item := it.Item()
+			if end != nil && bytes.Compare(item.Key(), end) >= 0 {
+				return
+			}
+			value, err := valueOf(item)
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			if !yield(Item{Key: item.KeyCopy(nil), Value: value}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *badgerSnapshot) iterator(txn *badger.Txn) (it *badger.Iterator, err error) {
+	defer recovered(&err)
+	return txn.NewIterator(badger.IteratorOptions{}), nil
+}
+
+func (s *badgerSnapshot) release() { s.db.snapshots.release(s.at) }
+
+// valueOf copies a value, which lives in a memory map.
+func valueOf(item *badger.Item) (value []byte, err error) {
+	err = item.Value(func(b []byte) error {
+		value = cloned(b)
+		return nil
+	})
+	return value, mapError("read value", err)
+}

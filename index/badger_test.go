@@ -1,0 +1,358 @@
+package index_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// load stores records records in a few updates, with values of some bytes that depend on version.
+func load(t *testing.T, s index.Store, records, size, version int) {
+	t.Helper()
+	for first := 0; first < records; first += 1000 {
+		err := s.Update(t.Context(), func(tx index.Tx) error {
+			for i := first; i < min(first+1000, records); i++ {
+				if err := tx.Put(loadKey(i), loadValue(i, size, version)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("Update: %v", err)
+		}
+	}
+}
+
+func loadKey(i int) []byte { return fmt.Appendf(nil, "key%08d", i) }
+
+func loadValue(i, size, version int) []byte {
+	return fmt.Appendf(nil, "%d/%d%s", i, version, strings.Repeat(".", size))
+}
+
+// checkLoad says what differs from what load has stored.
+func checkLoad(r index.Reader, records, size, version int) error {
+	i := 0
+	for item, err := range r.Scan([]byte("key"), []byte("kez")) {
+		if err != nil {
+			return err
+		}
+		if want := loadValue(i, size, version); string(item.Key) != string(loadKey(i)) || string(item.Value) != string(want) {
+			return fmt.Errorf("record %d is %q = %.30q, want %.30q", i, item.Key, item.Value, want)
+		}
+		value, err := r.Get(item.Key)
+		if err != nil || string(value) != string(item.Value) {
+			return fmt.Errorf("Get(%q) = %.30q, %v", item.Key, value, err)
+		}
+		i++
+	}
+	if i != records {
+		return fmt.Errorf("%d records, want %d", i, records)
+	}
+	return nil
+}
+
+// crashed returns a copy of the directory of a killed process, or of one that is killed now while nothing goes on in the background.
+func crashed(t *testing.T, dir string) string {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "crashed")
+	if err := os.CopyFS(image, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func closeStore(t *testing.T, s index.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func TestBadgerReopen(t *testing.T) {
+	const records, size = 8_000, 200
+	dir := filepath.Join(t.TempDir(), "a [strange] name", "index")
+	for version := range 6 { // enough for several memtables
+		b := openBadger(t, dir)
+		load(t, b, records, size, version)
+		closeStore(t, b)
+		b = openBadger(t, dir)
+		if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, records, size, version) }); err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, b)
+	}
+}
+
+// TestBadgerOldSnapshot reads a snapshot whose records have all been overwritten, flushed and compacted meanwhile.
+func TestBadgerOldSnapshot(t *testing.T) {
+	const records, size, versions = 4_000, 500, 24
+	b := openBadger(t, t.TempDir())
+	defer closeStore(t, b)
+	load(t, b, records, size, 0)
+	err := b.View(t.Context(), func(old index.Reader) error {
+		for version := 1; version <= versions; version++ {
+			load(t, b, records, size, version)
+		}
+		deadline := time.Now().Add(10 * time.Second)
+		for !index.Compacted(b) {
+			if time.Now().After(deadline) {
+				t.Skip("Badger did not compact")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := checkLoad(old, records, size, 0); err != nil {
+			return fmt.Errorf("the old snapshot: %w", err)
+		}
+		return b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, records, size, versions) })
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBadgerGroups holds one update until others are queued: all of them have to be one commit.
+func TestBadgerGroups(t *testing.T) {
+	b := openBadger(t, t.TempDir())
+	spy := index.Spy(b)
+	defer closeStore(t, b)
+	const queued = 40
+	var group sync.WaitGroup
+	update := func(fn func(index.Tx) error) {
+		group.Go(func() {
+			if err := b.Update(t.Context(), fn); err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		})
+	}
+	started, gate := make(chan struct{}), make(chan struct{})
+	update(func(tx index.Tx) error {
+		close(started)
+		<-gate
+		return tx.Put([]byte("first"), nil)
+	})
+	<-started
+	for i := range queued {
+		update(func(tx index.Tx) error { return tx.Put(loadKey(i), nil) })
+	}
+	for index.Queued(b) < queued {
+		time.Sleep(time.Millisecond)
+	}
+	close(gate)
+	group.Wait()
+	if got := spy.Commits.Load(); got != 1 {
+		t.Errorf("%d commits for %d updates that waited together, want 1", got, queued+1)
+	}
+	if err := b.Update(t.Context(), func(index.Tx) error { return nil }); err != nil || spy.Commits.Load() != 1 {
+		t.Errorf("an update without writes: %v, %d commits", err, spy.Commits.Load())
+	}
+}
+
+func TestBadgerFailedCommit(t *testing.T) {
+	b := openBadger(t, t.TempDir())
+	spy := index.Spy(b)
+	defer closeStore(t, b)
+	load(t, b, 10, 10, 1)
+	cause := errors.New("the test fails the commit")
+	spy.Fail.Store(&cause)
+	put := func(tx index.Tx) error { return tx.Put(loadKey(0), []byte("lost")) }
+	var commit *index.CommitError
+	if err := b.Update(t.Context(), put); !errors.As(err, &commit) || !errors.Is(err, cause) {
+		t.Errorf("the failed commit: %v", err)
+	}
+	spy.Fail.Store(nil)
+	err := b.Update(t.Context(), func(index.Tx) error { t.Error("an update runs after a failed commit"); return nil })
+	if !errors.As(err, &commit) || !errors.Is(err, cause) {
+		t.Errorf("an update after a failed commit: %v", err)
+	}
+	if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, 10, 10, 1) }); err != nil {
+		t.Errorf("reads after a failed commit: %v", err)
+	}
+}
+
+func TestBadgerNoSpace(t *testing.T) {
+	dir := t.TempDir()
+	b := openBadger(t, dir)
+	const plenty = 1 << 40
+	space := atomic.Pointer[disk.Space]{}
+	space.Store(&disk.Space{Bytes: plenty, Inodes: math.MaxInt64})
+	index.SetSpace(b, func() disk.Space { return *space.Load() })
+	put := func() error {
+		return b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("a"), nil) })
+	}
+	for _, full := range []disk.Space{{Bytes: 64<<20 - 1, Inodes: plenty}, {Bytes: plenty, Inodes: 10}, {}} {
+		if err := put(); err != nil {
+			t.Fatalf("Update with space: %v", err)
+		}
+		space.Store(&full)
+		if err := put(); !errors.Is(err, index.ErrNoSpace) {
+			t.Errorf("Update with %+v: %v, want ErrNoSpace", full, err)
+		}
+		if err := b.View(t.Context(), func(r index.Reader) error { _, err := r.Get([]byte("a")); return err }); err != nil {
+			t.Errorf("View with %+v: %v", full, err)
+		}
+		space.Store(&disk.Space{Bytes: plenty, Inodes: plenty})
+	}
+	space.Store(&disk.Space{})
+	if err := b.Close(); !errors.Is(err, index.ErrNoSpace) {
+		t.Errorf("Close without space: %v, want ErrNoSpace", err)
+	}
+	if err := put(); !errors.Is(err, index.ErrClosed) {
+		t.Errorf("Update after Close: %v, want ErrClosed", err)
+	}
+	space.Store(&disk.Space{Bytes: plenty, Inodes: plenty})
+	closeStore(t, b)
+	if err := b.Close(); !errors.Is(err, index.ErrClosed) {
+		t.Errorf("Close again: %v, want ErrClosed", err)
+	}
+	closeStore(t, openBadger(t, dir))
+}
+
+func TestBadgerInUse(t *testing.T) {
+	dir := t.TempDir()
+	b := openBadger(t, dir)
+	if _, err := index.OpenBadger(t.Context(), dir, nil); !errors.Is(err, index.ErrInUse) {
+		t.Errorf("second OpenBadger: %v, want ErrInUse", err)
+	}
+	load(t, b, 10, 10, 1) // the first one is not disturbed
+	closeStore(t, b)
+	closeStore(t, openBadger(t, dir))
+}
+
+func TestBadgerOpenErrors(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := index.OpenBadger(ctx, t.TempDir(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := index.OpenBadger(t.Context(), file, nil); err == nil {
+		t.Error("a file opens as a directory")
+	}
+}
+
+// TestBadgerEmptyLog opens an index with a log file of no length, as a crash while Badger removes one leaves it.
+func TestBadgerEmptyLog(t *testing.T) {
+	b := openBadger(t, t.TempDir())
+	closeStore(t, b)
+	for _, name := range []string{"00007.mem", "000007.vlog"} {
+		dir := t.TempDir()
+		b := openBadger(t, dir)
+		load(t, b, 10, 10, 1)
+		image := crashed(t, dir)
+		closeStore(t, b)
+		if err := os.WriteFile(filepath.Join(image, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, err := index.OpenBadger(t.Context(), image, nil)
+		if err != nil {
+			t.Errorf("with an empty %s: %v", name, err)
+			continue
+		}
+		if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, 10, 10, 1) }); err != nil {
+			t.Errorf("with an empty %s: %v", name, err)
+		}
+		closeStore(t, b)
+	}
+}
+
+// TestBadgerBitFlips flips bits in the files of an index that was closed properly. Each is reported before anything is touched, or
+// does no harm.
+func TestBadgerBitFlips(t *testing.T) {
+	const records, size, flips = 500, 50, 150
+	dir := t.TempDir()
+	b := openBadger(t, dir)
+	load(t, b, records, size, 1)
+	closeStore(t, b)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	found := 0
+	for range flips {
+		file := files[rng.IntN(len(files))]
+		restore, where := flip(t, rng, file)
+		if where == "" {
+			continue // an empty file
+		}
+		found++
+		wantCorruption(t, dir, file, where)
+		restore()
+	}
+	if found < 100 {
+		t.Errorf("only %d flips were tried", found)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "LOCK" || filepath.Base(file) == disk.SumsFile {
+			continue
+		}
+		if err := os.Rename(file, file+".gone"); err != nil {
+			t.Fatal(err)
+		}
+		wantCorruption(t, dir, file, "removed")
+		if err := os.Rename(file+".gone", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = openBadger(t, dir) // the refused opens have touched nothing
+	defer closeStore(t, b)
+	if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, records, size, 1) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// flip flips one bit of a file and says which.
+func flip(t *testing.T, rng *rand.Rand, file string) (restore func(), where string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) == 0 {
+		return nil, ""
+	}
+	at, bit := rng.IntN(len(data)), rng.IntN(8)
+	write := func() {
+		data[at] ^= 1 << bit
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	return write, fmt.Sprintf("bit %d of byte %d", bit, at)
+}
+
+func wantCorruption(t *testing.T, dir, file, damage string) {
+	t.Helper()
+	b, err := index.OpenBadger(t.Context(), dir, nil)
+	var corrupt *index.CorruptionError
+	switch {
+	case err == nil:
+		closeStore(t, b)
+		t.Fatalf("opened with %s: %s", file, damage) // the directory is not what it was any more
+	case !errors.As(err, &corrupt) || corrupt.Where != file:
+		t.Errorf("%s: %s: %v, want a CorruptionError that names it", file, damage, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, disk.SumsFile)); errors.Is(err, fs.ErrNotExist) {
+		t.Error("the checksums are gone")
+	}
+}

@@ -1,0 +1,252 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// recordVersion is the version byte of every record this package writes, and the newest it reads.
+const recordVersion = 1
+
+const checksumSize = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// record is what *R must be for R to be stored under a Key[R].
+type record[R any] interface {
+	*R
+	encode(e *encoder)
+	decode(d *decoder)
+}
+
+// seal encodes a record and closes its envelope.
+func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
+	e := encoder{buf: []byte{recordVersion}}
+	rec.encode(&e)
+	if e.err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidRecord, describe(key), e.err)
+	}
+	return e.checksummed(key), nil
+}
+
+// open checks the envelope and decodes the record. The checksum comes first, so that a flipped bit in the version byte is called
+// what it is; that is why the checksum has to stay where it is in every later version.
+func open[R any, P record[R]](key, value []byte) (rec R, err error) {
+	body := len(value) - checksumSize
+	if body < 1 {
+		return rec, corrupt(key, fmt.Sprintf("%d bytes are too short for a record", len(value)))
+	}
+	want, got := binary.BigEndian.Uint32(value[body:]), checksum(key, value[:body])
+	if got != want {
+		return rec, corrupt(key, fmt.Sprintf("checksum is %08x, want %08x", got, want))
+	}
+	switch version := value[0]; {
+	case version == 0:
+		return rec, corrupt(key, "record version 0")
+	case version > recordVersion:
+		return rec, &VersionError{Where: describe(key), Version: version, Supported: recordVersion}
+	}
+	d := decoder{buf: value[1:body]}
+	P(&rec).decode(&d)
+	if d.err == nil && len(d.buf) > 0 {
+		d.err = fmt.Errorf("%d bytes behind the last field", len(d.buf))
+	}
+	if d.err != nil {
+		var none R
+		return none, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
+	}
+	return rec, nil
+}
+
+// checksum covers the key too, so that a record which turns up under another key is refused.
+func checksum(key, body []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, body)
+}
+
+func corrupt(key []byte, reason string) error {
+	return &CorruptionError{Where: describe(key), Reason: reason}
+}
+
+// describe names a key in an error text.
+func describe(key []byte) string { return fmt.Sprintf("record %q", key) }
+
+// An encoder appends fields. After the first error, which stays, it appends nothing.
+type encoder struct {
+	buf []byte
+	err error
+}
+
+// checksummed returns the record with the checksum behind it.
+func (e *encoder) checksummed(key []byte) []byte {
+	return binary.BigEndian.AppendUint32(e.buf, checksum(key, e.buf))
+}
+
+func (e *encoder) fail(format string, args ...any) {
+	if e.err == nil {
+		e.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (e *encoder) uint(v uint64) { e.buf = binary.AppendUvarint(e.buf, v) }
+
+// size encodes a number that cannot be negative.
+func (e *encoder) size(v int64, limit int64) {
+	if v < 0 || v > limit {
+		e.fail("number %d is not in 0..%d", v, limit)
+		return
+	}
+	e.uint(uint64(v))
+}
+
+// count encodes a counter, which may have any value: an error in the books is for a check to find, not for a write to fail on.
+func (e *encoder) count(v int64) { e.buf = binary.AppendVarint(e.buf, v) }
+
+func (e *encoder) fixed64(v uint64) { e.buf = binary.BigEndian.AppendUint64(e.buf, v) }
+
+func (e *encoder) fixed(b []byte) { e.buf = append(e.buf, b...) }
+
+func (e *encoder) string(s string, limit int) {
+	if len(s) > limit {
+		e.fail("text of %d bytes is over the limit of %d", len(s), limit)
+		return
+	}
+	e.uint(uint64(len(s)))
+	e.buf = append(e.buf, s...)
+}
+
+// zeroTime stands for the zero time, which has no unix nanoseconds.
+const zeroTime = math.MinInt64
+
+func (e *encoder) time(t time.Time) {
+	nanos := t.UnixNano()
+	switch {
+	case t.IsZero():
+		nanos = zeroTime
+	case nanos == zeroTime || !time.Unix(0, nanos).Equal(t):
+		e.fail("time %v is out of range", t)
+	}
+	e.fixed64(uint64(nanos))
+}
+
+func (e *encoder) texts(m map[string]string, entries, limit int) {
+	if len(m) > entries {
+		e.fail("%d entries are over the limit of %d", len(m), entries)
+		return
+	}
+	e.uint(uint64(len(m)))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		e.string(name, limit)
+		limit -= len(name)
+		e.string(m[name], limit)
+		limit -= len(m[name])
+		if e.err != nil {
+			return
+		}
+	}
+}
+
+// A decoder takes fields off the front. After the first error, which stays, every field is zero. It takes only what an encoder
+// writes, so that decoding and encoding gives the same bytes.
+type decoder struct {
+	buf []byte
+	err error
+}
+
+var (
+	errShort     = errors.New("record ends within a field")
+	errOverlong  = errors.New("number is not in its shortest form")
+	errUnordered = errors.New("entries are not in order")
+	errNoKind    = errors.New("kind of trash is zero")
+)
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+	d.buf = nil
+}
+
+// fixed returns the next n bytes, which stay part of the record.
+func (d *decoder) fixed(n int) []byte {
+	if d.err == nil && n > len(d.buf) {
+		d.fail(errShort)
+	}
+	if d.err != nil {
+		return make([]byte, n)
+	}
+	b := d.buf[:n]
+	d.buf = d.buf[n:]
+	return b
+}
+
+func (d *decoder) uint(limit uint64) uint64 {
+	v, n := binary.Uvarint(d.buf)
+	switch {
+	case d.err != nil:
+		return 0
+	case n <= 0:
+		d.fail(errShort)
+		return 0
+	case n > 1 && d.buf[n-1] == 0:
+		d.fail(errOverlong)
+		return 0
+	case v > limit:
+		d.fail(fmt.Errorf("number %d is over the limit of %d", v, limit))
+		return 0
+	}
+	d.buf = d.buf[n:]
+	return v
+}
+
+func (d *decoder) size(limit int64) int64 { return int64(d.uint(uint64(limit))) }
+
+// count undoes the zigzag of binary.AppendVarint.
+func (d *decoder) count() int64 {
+	v := d.uint(math.MaxUint64)
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (d *decoder) fixed64() uint64 { return binary.BigEndian.Uint64(d.fixed(8)) }
+
+// string checks the length before anything of that size is made.
+func (d *decoder) string(limit int) string {
+	return string(d.fixed(int(d.uint(uint64(limit)))))
+}
+
+func (d *decoder) time() time.Time {
+	nanos := int64(d.fixed64())
+	if d.err != nil || nanos == zeroTime {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos).UTC()
+}
+
+// texts returns nil for no entries.
+func (d *decoder) texts(entries, limit int) map[string]string {
+	n := int(d.uint(uint64(entries)))
+	var m map[string]string
+	last := ""
+	for i := range n {
+		name := d.string(limit)
+		limit -= len(name)
+		text := d.string(limit)
+		limit -= len(text)
+		if i > 0 && name <= last {
+			d.fail(errUnordered)
+		}
+		if d.err != nil {
+			return nil
+		}
+		if m == nil {
+			m = make(map[string]string)
+		}
+		m[name], last = text, name
+	}
+	return m
+}

@@ -1,0 +1,90 @@
+// Package index keeps the metadata of a store: small records under ordered keys, read from snapshots and written in serial, durable
+// transactions.
+//
+// # Transactions
+//
+// A [Store] is an ordered map of bytes. [Store.View] reads a snapshot of what is committed and durable, and waits for nobody.
+// [Store.Update] runs a function in a transaction. The functions queue, run one after another on a goroutine of the store, and are
+// committed together, with one sync for all that were waiting:
+//
+//	Update(a) ──┐             ┌── a, b, c run in turn,
+//	Update(b) ──┼──> queue ──>│   each sees what the ones      ──> one commit, one sync ──> a, b, c return
+//	Update(c) ──┘             └── before it have written           (d, e, f queue meanwhile)
+//
+// So every update sees all earlier ones: there are no conflicts, no phantoms and no retries. One that fails, panics or writes more
+// than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace and does not fail its neighbours. Nobody is told anything before
+// the commit: an update may have failed because of what another one of its group had written.
+//
+// A commit that fails is another matter. What the database then holds in memory is not known, so the store stops: every update of
+// the group and every later one gets a [CommitError], while reads go on from the last good commit. After the store is opened again
+// the group is there as a whole or not at all. Being out of space is not a failed commit: it is found out before, refuses updates
+// with [ErrNoSpace], and passes when there is space again.
+//
+// There are two stores: [Badger], in a directory, and [Memory]. Package indextest holds the contract as tests.
+//
+// # Keys
+//
+// The first byte is the table. Numbers are big endian, so that keys sort as what they say; be16 to be64 are their bits. The builders
+// and parsers of this package are the only code that knows the forms.
+//
+//	H                                        Header
+//	B bucket                                 Bucket
+//	U bucket 00 esc(key) 00 01 content(16)   Upload    sorts by object key, then upload id
+//	P content(16) number(be16)               Part
+//	M manifest(16) page(be32)                Page
+//	O bucket 00 key                          Object
+//	C chunk(32)                              Chunk
+//	V volume(be64)                           Volume
+//	T id(16)                                 Trash
+//	S                                        Totals
+//
+// An object key may contain any byte. In the upload table something follows it, so there its zero bytes are escaped: esc replaces 00
+// by 00 FF. The end mark 00 01 is smaller than any longer key's continuation, which is 00 FF or a byte above zero; so the order of
+// the encoded keys is the bytewise order of the object keys. A bucket name has no zero byte. No table begins with '!', which is
+// Badger's.
+//
+// # Records
+//
+//	+---------+-----------------------+-----------------+
+//	| version | fields of the record  | CRC32C (be32)   |
+//	| 1 byte  | in order              | of key, version |
+//	|         |                       | and fields      |
+//	+---------+-----------------------+-----------------+
+//
+// The checksum covers the key, so a record that turns up under another key is refused like a damaged one, with a [CorruptionError].
+// A newer version is a [VersionError]. Fields are
+//
+//	numbers    uvarint in its shortest form, below a limit each; checksums and hashes are fixed and big endian
+//	counters   zigzag varint: they may be negative, which is for a check to find
+//	texts      uvarint length, at most a limit each, then the bytes
+//	maps       uvarint count, then names and values as texts, in ascending order of names
+//	times      unix nanoseconds, be64; the smallest number stands for the zero time
+//
+// Each record has one encoding only. Encoding refuses what is over a limit, and decoding does so before it allocates.
+//
+// # The directory of a Badger index
+//
+// It belongs to one process, which holds LOCK. Badger's value log (*.vlog) stays empty, because all values are in its tables
+// (*.sst) and its write-ahead logs (*.mem), which Update syncs. SUMS is there only after a proper Close: the checksums of all other
+// files. OpenBadger verifies it before anything else and removes it before the first change.
+//
+// A full disk is met before it is full: Badger writes through memory maps, where the system has no way to refuse but to kill the
+// process. So updates are refused below a reserve of bytes, inodes and file handles, which is left to Badger's background work, and
+// the write-ahead log is preallocated. What the reserve cannot guard against is somebody else using it up in between.
+//
+// # What is weaker after an unclean stop
+//
+// After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an unacknowledged one is there as a whole
+// or not at all. But damage that the disk itself did meanwhile is found less surely: tables are still verified when they are opened,
+// while a flipped bit in the middle of a write-ahead log looks like the end of it, so that the transactions behind it are dropped
+// silently. That concerns what was written since the last table, at most some 16 MiB. Other damage may make Badger panic while it
+// opens, which is returned as an error, or end the process.
+//
+// # Other platforms
+//
+// Linux is where all of this holds. Elsewhere the write-ahead log cannot be preallocated, which leaves the reserve alone against a
+// full disk. On macOS Badger's sync reaches the drive but does not make it empty its cache, so a power loss can take the last
+// updates. On Windows directories are not synced. Badger syncs the directory of new files only at times: where a file system needs
+// that to keep a synced new file, which ext4, XFS, Btrfs, APFS and NTFS do not, a power loss just after a new table was written
+// could lose it; new write-ahead logs are covered, because this package syncs the directory itself.
+package index

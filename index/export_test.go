@@ -1,0 +1,77 @@
+package index
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// A spy is a backend that counts the commits that reach it, and fails them when it is told to.
+type spy struct {
+	backend
+	Commits atomic.Int64
+	Fail    atomic.Pointer[error]
+}
+
+func (s *spy) commit(changes *node) error {
+	s.Commits.Add(1)
+	if err := s.Fail.Load(); err != nil {
+		return *err
+	}
+	return s.backend.commit(changes)
+}
+
+// Spy puts a spy between a store that nobody uses yet and its database.
+func Spy(b *Badger) *spy {
+	s := &spy{backend: b.serial.db}
+	b.serial.db = s
+	return s
+}
+
+// Queued is how many updates wait.
+func Queued(b *Badger) int { return len(b.serial.queue) }
+
+// SetSpace makes the index believe in another free space.
+func SetSpace(b *Badger, spaceOf func() disk.Space) {
+	b.serial.db.(*database).spaceOf = func(string) (disk.Space, error) { return spaceOf(), nil }
+}
+
+// Compacted reports whether a table has left level zero.
+func Compacted(b *Badger) bool {
+	return slices.ContainsFunc(b.serial.db.(*database).db.Tables(), func(t badger.TableInfo) bool { return t.Level > 0 })
+}
+
+// Codec is what a record has beside being one, for generic tests.
+type Codec interface {
+	encode(e *encoder)
+	decode(d *decoder)
+}
+
+// Recode decodes a record and encodes what came out.
+type Recode func(key, value []byte) ([]byte, error)
+
+func recode[R any, P record[R]](key, value []byte) ([]byte, error) {
+	rec, err := open[R, P](key, value)
+	if err != nil {
+		return nil, err
+	}
+	return seal[R](key, P(&rec))
+}
+
+// Records has one Recode for each type of record.
+var Records = []Recode{
+	recode[Header], recode[Bucket], recode[Upload], recode[Part], recode[Page], recode[Object], recode[Chunk], recode[Volume],
+	recode[Trash], recode[Totals],
+}
+
+// Seal closes the envelope of fields that are already encoded.
+func Seal(key []byte, version byte, fields []byte) []byte {
+	body := append([]byte{version}, fields...)
+	return (&encoder{buf: body}).checksummed(key)
+}
+
+// IDAfter is the search for the next upload id.
+var IDAfter = idAfter

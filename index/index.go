@@ -1,0 +1,155 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Limits of what one Update may write. They keep every transaction far below what a memtable of the database holds, and are the
+// same for every Store, so that what fits one fits all.
+const (
+	MaxTxBytes   = 1_200_000 // the sum of len(key) + len(value) + RecordCost over the records written
+	MaxTxRecords = 13_000    // different keys put or deleted
+	RecordCost   = 20        // what a record costs beside its key and value
+	MaxKeySize   = 4 << 10   // bytes of one key
+	MaxValueSize = 512 << 10 // bytes of one value
+)
+
+// Errors of reads.
+var (
+	// ErrNotFound is returned when there is no record under a key.
+	ErrNotFound = errors.New("index: not found")
+	// ErrInvalidKey is returned for the empty key, which builders give for names that cannot be keys.
+	ErrInvalidKey = errors.New("index: invalid key")
+)
+
+// Errors of writes.
+var (
+	// ErrTooLarge is returned when a key, a value or everything an Update writes is over its limit.
+	ErrTooLarge = errors.New("index: too large for one transaction")
+	// ErrInvalidRecord is returned when a record has a field over its limit. Nothing is written.
+	ErrInvalidRecord = errors.New("index: invalid record")
+	// ErrNoSpace is returned when the disk has no room for the Update. Nothing is written; after space is freed Updates go on.
+	ErrNoSpace = errors.New("index: no space left")
+)
+
+// Errors of the life cycle.
+var (
+	// ErrClosed is returned by calls that come after Close.
+	ErrClosed = errors.New("index: closed")
+	// ErrInUse is returned when another Store, of this process or another, has the directory open.
+	ErrInUse = errors.New("index: directory is in use")
+	// ErrTxDone is returned when a Reader or Tx is used after its function has returned.
+	ErrTxDone = errors.New("index: transaction is over")
+)
+
+// Item is one record of a Scan. Both slices are the caller's and outlive the step.
+type Item struct {
+	Key, Value []byte
+}
+
+// Reader reads one state of the index. It is valid until the function that got it returns, and is not for concurrent use.
+type Reader interface {
+	// Get returns the value under key, or ErrNotFound. The slice is the caller's.
+	Get(key []byte) ([]byte, error)
+
+	// Scan yields the records with start <= key < end in ascending bytewise order; a nil end is no upper bound. Leaving the loop
+	// early is safe. An error comes once and last. A Scan of a Tx shows the state at the start of the loop, so writing while
+	// scanning is safe.
+	Scan(start, end []byte) iter.Seq2[Item, error]
+}
+
+// Tx is a Reader that writes. It sees its own writes and those of every earlier Update. Slices passed in are copied.
+type Tx interface {
+	Reader
+
+	// Put stores value under key. A write over the limits fails with ErrTooLarge, and then so does the whole Update.
+	Put(key, value []byte) error
+
+	// Delete removes the record under key. Deleting what is not there is no error.
+	Delete(key []byte) error
+}
+
+// Store is an ordered map of bytes with snapshot reads and serial, durable, group-committed updates. It is safe for concurrent
+// use. The fn of an Update must not call Update of its own store, and no fn may call Close: they would wait for it.
+type Store interface {
+	// View calls fn, on the caller's goroutine, with a consistent snapshot of the committed and durable state. It never waits for
+	// an Update. The error is fn's own. An old snapshot keeps old versions on disk: close it soon.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Update runs fn in a transaction of its own. Updates run one after another, so fn sees every Update before it and conflicts
+	// with none. Those that are waiting at the same time are committed together. When Update returns nil, what fn wrote is durable.
+	//
+	// fn runs at most once, on a goroutine of the store. When fn returns an error, nothing of it is stored, and Update returns
+	// that very error; a panic in fn becomes a *PanicError. Other Updates are not affected. ctx is honoured until fn starts; from
+	// then on Update waits for the outcome, which is definite.
+	//
+	// A failed commit fails every Update of its group, and all later ones, with a *CommitError; reads go on. Whether the failed
+	// group is stored, whole or not at all, is known after the store has been opened again.
+	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Close waits for the running calls and releases everything. Later calls, also of Close, return ErrClosed.
+	Close() error
+}
+
+// CorruptionError reports stored bytes that are not what was written.
+type CorruptionError struct {
+	Where  string // the key or the file
+	Reason string
+	Err    error // may be nil
+}
+
+func (e *CorruptionError) Error() string {
+	text := fmt.Sprintf("index: corrupt %s: %s", e.Where, e.Reason)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *CorruptionError) Unwrap() error { return e.Err }
+
+// VersionError reports a record written by a newer version of this package.
+type VersionError struct {
+	Where     string // the key
+	Version   byte   // what the record says
+	Supported byte   // the newest that this package reads
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("index: %s has record version %d, newer than %d", e.Where, e.Version, e.Supported)
+}
+
+// CommitError reports that a group of Updates could not be made durable. The store takes no further Updates until opened again.
+type CommitError struct {
+	Err error
+}
+
+func (e *CommitError) Error() string {
+	return "index: commit failed, reopen the index: " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *CommitError) Unwrap() error { return e.Err }
+
+// PanicError reports that the function of an Update panicked, or ended its goroutine (then Value is nil).
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return "index: update called runtime.Goexit"
+	}
+	return fmt.Sprintf("index: panic in update: %v", e.Value)
+}
+
+// Unwrap returns the panic's value when it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,272 @@
+package indextest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+var errTest = errors.New("the test wants this update to fail")
+
+var updateClauses = []clause{
+	{"Update runs one after another, none is lost", testSerial},
+	{"Tx sees its own writes over what is stored", testOwnWrites},
+	{"Tx scans the state at the start of the loop", testScanWhileWriting},
+	{"Tx sees the updates before it, also of its own group", testGroup},
+	{"a failing Update leaves no trace and returns that very error", func(t *tester) {
+		t.put("a", "1", "b", "2")
+		err := t.s.Update(t.Context(), func(tx index.Tx) error {
+			return errors.Join(putAll(tx, "a", "x", "c", "x"), deleteAll(tx, "b"), errTest)
+		})
+		if !errors.Is(err, errTest) {
+			t.Errorf("Update: %v, want the function's error", err)
+		}
+		if err := t.s.Update(t.Context(), func(index.Tx) error { return errTest }); err != errTest {
+			t.Errorf("Update: %v, want the very error", err)
+		}
+		t.want("a", "1", "b", "2")
+	}},
+	{"a failing Update does not fail its neighbours", testNeighbours},
+	{"a panic is an error of its Update alone", testPanic},
+	{"a context that ended keeps an Update from starting", testEndedContext},
+	{"a context that ends keeps a queued Update from starting", testQueuedContext},
+	{"a context that ends does not stop an Update that runs", testRunningContext},
+}
+
+func testSerial(t *tester) {
+	const writers, each = 8, 40
+	var done []<-chan error
+	for w := range writers {
+		done = append(done, t.background(func(ctx context.Context) error {
+			for range each {
+				if err := t.s.Update(ctx, increment("all", fmt.Sprint(w))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	for _, d := range done {
+		if err := t.wait(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []string
+	for w := range writers {
+		want = append(want, fmt.Sprint(w), fmt.Sprint(each))
+	}
+	t.want(append(want, "all", fmt.Sprint(writers*each))...)
+}
+
+// increment counts up the decimal number under each key.
+func increment(keys ...string) func(index.Tx) error {
+	return func(tx index.Tx) error {
+		for _, key := range keys {
+			n := 0
+			text, err := tx.Get([]byte(key))
+			if err == nil {
+				n, err = strconv.Atoi(string(text))
+			}
+			if err != nil && !errors.Is(err, index.ErrNotFound) {
+				return err
+			}
+			if err := putAll(tx, key, strconv.Itoa(n+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func testOwnWrites(t *tester) {
+	t.put("b", "2", "d", "4", "f", "6", "h", "8")
+	t.update(func(tx index.Tx) error {
+		steps := []struct {
+			put, delete []string
+			want        []string
+		}{
+			{want: []string{"b", "2", "d", "4", "f", "6", "h", "8"}},
+			{put: []string{"a", "1", "c", "3", "i", "9"}, want: []string{"a", "1", "b", "2", "c", "3", "d", "4", "f", "6", "h", "8", "i", "9"}},
+			{put: []string{"b", "two"}, delete: []string{"d"}, want: []string{"a", "1", "b", "two", "c", "3", "f", "6", "h", "8", "i", "9"}},
+			{delete: []string{"a", "h", "i", "x"}, want: []string{"b", "two", "c", "3", "f", "6"}},
+			{put: []string{"d", "again", "h", ""}, want: []string{"b", "two", "c", "3", "d", "again", "f", "6", "h", ""}},
+			{delete: []string{"b", "c", "d", "f", "h"}},
+			{put: []string{"e", "5"}, want: []string{"e", "5"}},
+		}
+		for _, step := range steps {
+			if err := errors.Join(putAll(tx, step.put...), deleteAll(tx, step.delete...)); err != nil {
+				return err
+			}
+			t.wantIn(tx, step.want...)
+			for _, key := range step.delete {
+				if _, err := tx.Get([]byte(key)); !errors.Is(err, index.ErrNotFound) {
+					t.Errorf("Get(%q) after Delete: %v", key, err)
+				}
+			}
+		}
+		return nil
+	})
+	t.want("e", "5")
+}
+
+func testScanWhileWriting(t *tester) {
+	t.put("a", "1", "b", "2", "c", "3")
+	t.update(func(tx index.Tx) error {
+		var got []string
+		for item, err := range tx.Scan(nil, nil) {
+			if err != nil {
+				return err
+			}
+			got = append(got, string(item.Key), string(item.Value))
+			key := string(item.Key)
+			if err := errors.Join(deleteAll(tx, key, "c"), putAll(tx, key+"x", "new")); err != nil {
+				return err
+			}
+		}
+		if want := []string{"a", "1", "b", "2", "c", "3"}; !slices.Equal(got, want) {
+			t.Errorf("the scan shows %q, want %q", got, want)
+		}
+		return nil
+	})
+	t.want("ax", "new", "bx", "new", "cx", "new")
+}
+
+// testGroup queues updates behind one that holds them, so that a store which groups has them in one group.
+func testGroup(t *tester) {
+	t.put("base", "0")
+	release := t.hold()
+	var done []<-chan error
+	queue := func(fn func(index.Tx) error) {
+		done = append(done, t.background(func(ctx context.Context) error { return t.s.Update(ctx, fn) }))
+		settle() // so that they queue in this order
+	}
+	queue(func(tx index.Tx) error { return putAll(tx, "a", "1", "b", "1") })
+	queue(func(tx index.Tx) error {
+		return errors.Join(putAll(tx, "a", "failed", "x", "failed"), deleteAll(tx, "base"), errTest)
+	})
+	queue(func(tx index.Tx) error {
+		t.wantIn(tx, "a", "1", "b", "1", "base", "0")
+		return errors.Join(deleteAll(tx, "b"), putAll(tx, "c", "3"))
+	})
+	queue(func(tx index.Tx) error {
+		t.wantIn(tx, "a", "1", "base", "0", "c", "3")
+		return putAll(tx, "a", "4")
+	})
+	release()
+	for i, d := range done {
+		if err := t.wait(d); (err != nil) != (i == 1) {
+			t.Errorf("update %d: %v", i, err)
+		}
+	}
+	t.want("a", "4", "base", "0", "c", "3")
+}
+
+func testNeighbours(t *tester) {
+	release := t.hold()
+	var done []<-chan error
+	for i := range 20 {
+		done = append(done, t.background(func(ctx context.Context) error {
+			return t.s.Update(ctx, func(tx index.Tx) error {
+				if err := putAll(tx, fmt.Sprintf("key%02d", i), "x"); err != nil {
+					return err
+				}
+				switch i % 4 {
+				case 1:
+					return errTest
+				case 2:
+					panic(errTest)
+				}
+				return nil
+			})
+		}))
+	}
+	settle()
+	release()
+	var want []string
+	for i, d := range done {
+		fails := i%4 == 1 || i%4 == 2
+		if err := t.wait(d); errors.Is(err, errTest) != fails {
+			t.Errorf("update %d: %v", i, err)
+		}
+		if !fails {
+			want = append(want, fmt.Sprintf("key%02d", i), "x")
+		}
+	}
+	t.want(want...)
+}
+
+func testPanic(t *tester) {
+	t.put("a", "1")
+	for name, end := range map[string]func(){
+		"panic":         func() { panic("the test panics") },
+		"runtime error": func() { var m map[int]int; m[1] = 1 },
+		"Goexit":        func() { runtime.Goexit() },
+	} {
+		err := t.wait(t.background(func(ctx context.Context) error {
+			return t.s.Update(ctx, func(tx index.Tx) error {
+				err := putAll(tx, "a", "lost")
+				end()
+				return err
+			})
+		}))
+		var panicked *index.PanicError
+		if !errors.As(err, &panicked) {
+			t.Errorf("%s: %v, want a PanicError", name, err)
+		} else if (panicked.Value == nil) != (name == "Goexit") {
+			t.Errorf("%s: the value is %v", name, panicked.Value)
+		}
+	}
+	t.want("a", "1")
+	t.put("a", "2")
+	t.want("a", "2")
+}
+
+func testEndedContext(t *tester) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := t.s.Update(ctx, func(tx index.Tx) error { return putAll(tx, "a", "1") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Update: %v, want context.Canceled", err)
+	}
+	err = t.s.View(ctx, func(index.Reader) error { t.Error("the view runs"); return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("View: %v, want context.Canceled", err)
+	}
+	t.want()
+}
+
+func testQueuedContext(t *tester) {
+	release := t.hold()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := t.background(func(context.Context) error {
+		return t.s.Update(ctx, func(tx index.Tx) error { return putAll(tx, "a", "1") })
+	})
+	settle()
+	cancel()
+	if err := t.wait(done); !errors.Is(err, context.Canceled) { // while the others still wait
+		t.Errorf("Update: %v, want context.Canceled", err)
+	}
+	release()
+	t.put("b", "2")
+	t.want("b", "2")
+}
+
+func testRunningContext(t *tester) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := t.wait(t.background(func(context.Context) error {
+		return t.s.Update(ctx, func(tx index.Tx) error {
+			cancel()
+			settle()
+			return putAll(tx, "a", "1")
+		})
+	}))
+	if err != nil {
+		t.Errorf("Update: %v, want the outcome", err)
+	}
+	t.want("a", "1")
+}

@@ -1,0 +1,320 @@
+package index
+
+import (
+	"math"
+	"time"
+)
+
+// Limits of fields. They are generous: rules about what a client may send belong to the layer above. They are finite, so that a
+// record of any content fits a transaction, and a damaged length never makes a reader allocate much.
+const (
+	MaxPageChunks   = 1024     // chunks on one page of a manifest
+	maxWord         = 255      // names, ids and enumerations
+	maxHeaderText   = 4 << 10  // one header of an object
+	maxTextEntries  = 1024     // entries of the metadata, and of the tags
+	maxTexts        = 16 << 10 // all names and values of the metadata, and of the tags
+	maxWrappedKey   = 64 << 10
+	maxStoredLength = math.MaxUint32
+)
+
+// Header describes the store. Format is the version of the whole layout on disk; what to do with a newer one is for the layer above.
+type Header struct {
+	Format  uint32
+	StoreID [16]byte
+	Created time.Time
+}
+
+func (h *Header) encode(e *encoder) {
+	e.uint(uint64(h.Format))
+	e.fixed(h.StoreID[:])
+	e.time(h.Created)
+}
+
+func (h *Header) decode(d *decoder) {
+	h.Format = uint32(d.uint(math.MaxUint32))
+	h.StoreID = [16]byte(d.fixed(16))
+	h.Created = d.time()
+}
+
+// Bucket is a container of objects. Rules names the set of rules it was created with.
+type Bucket struct {
+	Created time.Time
+	Rules   string
+}
+
+func (b *Bucket) encode(e *encoder) {
+	e.time(b.Created)
+	e.string(b.Rules, maxWord)
+}
+
+func (b *Bucket) decode(d *decoder) {
+	b.Created = d.time()
+	b.Rules = d.string(maxWord)
+}
+
+// Attributes is what a client says about an object and gets back with it. Empty maps come back as nil.
+type Attributes struct {
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	Expires            string
+	StorageClass       string
+	Metadata, Tags     map[string]string
+}
+
+func (a *Attributes) encode(e *encoder) {
+	e.string(a.ContentType, maxHeaderText)
+	e.string(a.CacheControl, maxHeaderText)
+	e.string(a.ContentDisposition, maxHeaderText)
+	e.string(a.ContentEncoding, maxHeaderText)
+	e.string(a.Expires, maxHeaderText)
+	e.string(a.StorageClass, maxHeaderText)
+	e.texts(a.Metadata, maxTextEntries, maxTexts)
+	e.texts(a.Tags, maxTextEntries, maxTexts)
+}
+
+func (a *Attributes) decode(d *decoder) {
+	a.ContentType = d.string(maxHeaderText)
+	a.CacheControl = d.string(maxHeaderText)
+	a.ContentDisposition = d.string(maxHeaderText)
+	a.ContentEncoding = d.string(maxHeaderText)
+	a.Expires = d.string(maxHeaderText)
+	a.StorageClass = d.string(maxHeaderText)
+	a.Metadata = d.texts(maxTextEntries, maxTexts)
+	a.Tags = d.texts(maxTextEntries, maxTexts)
+}
+
+// Encryption says how a content is sealed. An empty Algorithm is not at all.
+type Encryption struct {
+	Algorithm  string
+	KeyID      string // what the client asked for
+	WrappedKey []byte // the data key, sealed by the key provider
+	Wrapper    string // the provider's id of the key that sealed it
+}
+
+func (c *Encryption) encode(e *encoder) {
+	e.string(c.Algorithm, maxWord)
+	e.string(c.KeyID, maxHeaderText)
+	e.string(string(c.WrappedKey), maxWrappedKey)
+	e.string(c.Wrapper, maxHeaderText)
+}
+
+func (c *Encryption) decode(d *decoder) {
+	c.Algorithm = d.string(maxWord)
+	c.KeyID = d.string(maxHeaderText)
+	if key := d.string(maxWrappedKey); key != "" {
+		c.WrappedKey = []byte(key)
+	}
+	c.Wrapper = d.string(maxHeaderText)
+}
+
+// Upload is an open upload.
+type Upload struct {
+	Initiated  time.Time
+	Attributes Attributes
+	Encryption Encryption
+}
+
+func (u *Upload) encode(e *encoder) {
+	e.time(u.Initiated)
+	u.Attributes.encode(e)
+	u.Encryption.encode(e)
+}
+
+func (u *Upload) decode(d *decoder) {
+	u.Initiated = d.time()
+	u.Attributes.decode(d)
+	u.Encryption.decode(d)
+}
+
+// Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the plaintext.
+type Part struct {
+	ETag     [16]byte
+	Size     int64
+	CRC64    uint64
+	Modified time.Time
+	Manifest ManifestID
+	Chunks   int // on all pages of the manifest
+}
+
+func (p *Part) encode(e *encoder) {
+	e.fixed(p.ETag[:])
+	e.size(p.Size, math.MaxInt64)
+	e.fixed64(p.CRC64)
+	e.time(p.Modified)
+	e.fixed(p.Manifest[:])
+	e.size(int64(p.Chunks), math.MaxInt32)
+}
+
+func (p *Part) decode(d *decoder) {
+	p.ETag = [16]byte(d.fixed(16))
+	p.Size = d.size(math.MaxInt64)
+	p.CRC64 = d.fixed64()
+	p.Modified = d.time()
+	p.Manifest = ManifestID(d.fixed(16))
+	p.Chunks = int(d.size(math.MaxInt32))
+}
+
+// PageChunk is one chunk of a part. Size is its length before compression and sealing.
+type PageChunk struct {
+	ID   ChunkID
+	Size uint32
+}
+
+// Page is a run of the chunks of a part, in order; at most MaxPageChunks.
+type Page struct {
+	Chunks []PageChunk
+}
+
+func (p *Page) encode(e *encoder) {
+	e.size(int64(len(p.Chunks)), MaxPageChunks)
+	if e.err != nil {
+		return
+	}
+	for _, c := range p.Chunks {
+		e.fixed(c.ID[:])
+		e.uint(uint64(c.Size))
+	}
+}
+
+func (p *Page) decode(d *decoder) {
+	n := int(d.size(MaxPageChunks))
+	// The limit bounds the slice, but a short record should not get even that much.
+	if shortest := len(ChunkID{}) + 1; n > len(d.buf)/shortest {
+		d.fail(errShort)
+	}
+	if d.err != nil || n == 0 {
+		return
+	}
+	p.Chunks = make([]PageChunk, n)
+	for i := range p.Chunks {
+		p.Chunks[i] = PageChunk{ID: ChunkID(d.fixed(32)), Size: uint32(d.uint(maxStoredLength))}
+	}
+}
+
+// Object is a complete object. Its parts are those under Content.
+type Object struct {
+	Content    ContentID
+	Type       string
+	ETag       string
+	Size       int64
+	CRC64      uint64
+	Parts      int
+	Modified   time.Time
+	Attributes Attributes
+	Encryption Encryption
+}
+
+func (o *Object) encode(e *encoder) {
+	e.fixed(o.Content[:])
+	e.string(o.Type, maxWord)
+	e.string(o.ETag, maxWord)
+	e.size(o.Size, math.MaxInt64)
+	e.fixed64(o.CRC64)
+	e.size(int64(o.Parts), math.MaxInt32)
+	e.time(o.Modified)
+	o.Attributes.encode(e)
+	o.Encryption.encode(e)
+}
+
+func (o *Object) decode(d *decoder) {
+	o.Content = ContentID(d.fixed(16))
+	o.Type = d.string(maxWord)
+	o.ETag = d.string(maxWord)
+	o.Size = d.size(math.MaxInt64)
+	o.CRC64 = d.fixed64()
+	o.Parts = int(d.size(math.MaxInt32))
+	o.Modified = d.time()
+	o.Attributes.decode(d)
+	o.Encryption.decode(d)
+}
+
+// Chunk says where a chunk is, how long it is there, and how many pages refer to it.
+type Chunk struct {
+	Volume uint64
+	Stored uint32
+	Refs   uint64
+}
+
+func (c *Chunk) encode(e *encoder) {
+	e.uint(c.Volume)
+	e.uint(uint64(c.Stored))
+	e.uint(c.Refs)
+}
+
+func (c *Chunk) decode(d *decoder) {
+	c.Volume = d.uint(math.MaxUint64)
+	c.Stored = uint32(d.uint(maxStoredLength))
+	c.Refs = d.uint(math.MaxUint64)
+}
+
+// Volume counts what lives in a volume.
+type Volume struct {
+	LiveBytes, LiveChunks int64
+}
+
+func (v *Volume) encode(e *encoder) {
+	e.count(v.LiveBytes)
+	e.count(v.LiveChunks)
+}
+
+func (v *Volume) decode(d *decoder) {
+	v.LiveBytes = d.count()
+	v.LiveChunks = d.count()
+}
+
+// TrashKind says what the id of a Trash record names.
+type TrashKind uint8
+
+// The kinds of trash.
+const (
+	TrashContent  TrashKind = iota + 1 // the id is a ContentID: all its parts go
+	TrashManifest                      // the id is a ManifestID: the pages of one part go
+)
+
+// Trash is something that waits to be reclaimed.
+type Trash struct {
+	Kind   TrashKind
+	Queued time.Time
+}
+
+func (t *Trash) encode(e *encoder) {
+	if t.Kind != TrashContent && t.Kind != TrashManifest {
+		e.fail("unknown kind of trash %d", t.Kind)
+	}
+	e.uint(uint64(t.Kind))
+	e.time(t.Queued)
+}
+
+func (t *Trash) decode(d *decoder) {
+	t.Kind = TrashKind(d.uint(uint64(TrashManifest)))
+	if t.Kind == 0 {
+		d.fail(errNoKind)
+	}
+	t.Queued = d.time()
+}
+
+// Totals counts what the store holds.
+type Totals struct {
+	Objects, Uploads, Parts   int64
+	Chunks, References        int64
+	LogicalBytes, StoredBytes int64
+}
+
+func (t *Totals) encode(e *encoder) {
+	for _, v := range t.fields() {
+		e.count(*v)
+	}
+}
+
+func (t *Totals) decode(d *decoder) {
+	for _, v := range t.fields() {
+		*v = d.count()
+	}
+}
+
+// fields is the order of the counters on disk.
+func (t *Totals) fields() [7]*int64 {
+	return [...]*int64{&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes}
+}

@@ -1,0 +1,271 @@
+package index
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// A backend is what a Store adds to serial: where the records are. snapshot is called by any goroutine, the rest by one at a
+// time.
+type backend interface {
+	// ready refuses an update for a reason that goes away, such as a full disk.
+	ready() error
+	// snapshot returns the state after the last commit that succeeded. It does not wait for one in flight.
+	snapshot() snapshot
+	// commit stores a map of changes as one: all durable, or an error.
+	commit(changes *node) error
+	// closable refuses to close for a reason that goes away.
+	closable() error
+	close() error
+}
+
+// A serial is the part of a Store that does not depend on where the records are: it queues updates, runs them one after another on
+// a goroutine of its own, and commits in groups.
+type serial struct {
+	db      backend
+	queue   chan *update
+	stopped chan struct{} // closed when the goroutine has ended
+	writers uint64        // updates that ran; the goroutine's own
+
+	mu     sync.Mutex // guards the fields below, and that calls are added only while open
+	closed bool
+	broken error // a *CommitError: what every later update gets
+	calls  sync.WaitGroup
+
+	closing sync.Mutex // guards gone, and is held during close
+	gone    bool       // the database is closed
+}
+
+// queueSize is how many updates wait without their callers having to be woken up to hand them over.
+const queueSize = 256
+
+func newSerial(db backend) *serial {
+	s := &serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{})}
+	go s.work()
+	return s
+}
+
+func (s *serial) view(ctx context.Context, fn func(Reader) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	v := &view{base: s.db.snapshot()}
+	defer v.base.release()
+	defer v.over.Store(true)
+	return fn(v)
+}
+
+func (s *serial) update(ctx context.Context, fn func(Tx) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	u := &update{fn: fn, done: make(chan error, 1)}
+	select {
+	case s.queue <- u:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-u.done:
+		return err
+	case <-ctx.Done():
+		if u.claim() { // it has not started, and now it never will
+			return ctx.Err()
+		}
+		return <-u.done
+	}
+}
+
+// enter counts a call, so that close waits for it.
+func (s *serial) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *serial) close() error {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.gone {
+		return ErrClosed
+	}
+	if s.shut() {
+		s.calls.Wait() // from here on nothing is sent to the queue
+		close(s.queue)
+		<-s.stopped
+	}
+	if err := s.db.closable(); err != nil {
+		return err
+	}
+	s.gone = true
+	return s.db.close()
+}
+
+// shut lets no more calls in. It is true the first time.
+func (s *serial) shut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.closed
+	s.closed = true
+	return first
+}
+
+// work takes whatever waits into one group and commits it, until the queue is closed. A group cannot go on for ever: the callers
+// of its members wait for it.
+func (s *serial) work() {
+	defer close(s.stopped)
+	for u := range s.queue {
+		var g *group
+		for ; u != nil; u = s.poll() {
+			if u.claim() {
+				g = s.run(g, u)
+			}
+		}
+		s.commit(g)
+	}
+}
+
+// poll returns an update that waits, or nil. Callers whose last update was just committed get a chance to queue their next one
+// first: one commit for all of them is worth far more than the moment it takes.
+func (s *serial) poll() *update {
+	if len(s.queue) == 0 {
+		runtime.Gosched()
+	}
+	select {
+	case u := <-s.queue:
+		return u
+	default:
+		return nil
+	}
+}
+
+// An update is one call of Update.
+type update struct {
+	fn      func(Tx) error
+	claimed atomic.Bool
+	done    chan error // gets one error
+	err     error      // fn's
+}
+
+// claim decides between starting and giving up: it is true for the first caller only.
+func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
+
+// A group is what is committed together. Its members learn their outcome after the commit, the failed ones too: fn may have failed
+// because of what an earlier member wrote.
+type group struct {
+	base    snapshot
+	changes *node
+	size    size
+	members []*update
+}
+
+func (s *serial) begin() (*group, error) {
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	if err := s.db.ready(); err != nil {
+		return nil, err
+	}
+	return &group{base: s.db.snapshot()}, nil
+}
+
+// run runs one update in a group, nil for a new one, and returns the group that is open afterwards, if any.
+func (s *serial) run(g *group, u *update) *group {
+	if g == nil {
+		var err error
+		if g, err = s.begin(); err != nil {
+			u.done <- err
+			return nil
+		}
+	}
+	s.writers++
+	t := &tx{view: view{base: g.base, changes: g.changes}, writer: s.writers, total: g.size}
+	u.err = call(u.fn, t)
+	if u.err == nil && !t.total.fits() {
+		// The group cannot take it. It ran already, on exactly the state that is there after the group is committed, so its
+		// changes alone begin the next group.
+		s.commit(g)
+		var err error
+		if g, err = s.begin(); err != nil {
+			u.done <- err
+			return nil
+		}
+		t.changes, t.total = t.ownChanges(), t.own
+	}
+	g.add(u, t)
+	return g
+}
+
+func (g *group) add(u *update, t *tx) {
+	g.members = append(g.members, u)
+	if u.err == nil {
+		g.changes, g.size = t.changes, t.total
+	}
+}
+
+// call runs fn on a goroutine of its own, where neither a panic nor runtime.Goexit, which is what the FailNow of a test calls, can
+// take the store's goroutine along.
+func call(fn func(Tx) error, t *tx) error {
+	result := make(chan error, 1)
+	go func() {
+		var err error = &PanicError{} // unless fn returns or panics, it has called Goexit
+		defer func() {
+			if p := recover(); p != nil {
+				err = &PanicError{Value: p, Stack: debug.Stack()}
+			}
+			t.over.Store(true)
+			result <- err
+		}()
+		err = fn(t)
+		if err == nil {
+			err = t.err
+		}
+	}()
+	return <-result
+}
+
+// commit makes a group durable, nil being none, and tells its members.
+func (s *serial) commit(g *group) {
+	if g == nil {
+		return
+	}
+	var failed error
+	if g.changes != nil {
+		if err := s.db.commit(g.changes); err != nil {
+			failed = &CommitError{err}
+			s.fail(failed)
+		}
+	}
+	g.base.release()
+	for _, u := range g.members {
+		if failed != nil {
+			u.done <- failed
+		} else {
+			u.done <- u.err
+		}
+	}
+}
+
+func (s *serial) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+func (s *serial) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}

@@ -1,0 +1,59 @@
+package index
+
+import "iter"
+
+// Get returns the record under k, or ErrNotFound. A record that is not what was stored under k is a *CorruptionError; one that a
+// newer version of this package has written is a *VersionError.
+func Get[R any, P record[R]](r Reader, k Key[R]) (R, error) {
+	var none R
+	if len(k) == 0 {
+		return none, ErrInvalidKey
+	}
+	value, err := r.Get(k)
+	if err != nil {
+		return none, err
+	}
+	return open[R, P](k, value)
+}
+
+// Put stores a record under k. One with a field over its limit is refused with ErrInvalidRecord.
+func Put[R any, P record[R]](tx Tx, k Key[R], rec *R) error {
+	if len(k) == 0 {
+		return ErrInvalidKey
+	}
+	value, err := seal[R](k, P(rec))
+	if err != nil {
+		return err
+	}
+	return tx.Put(k, value)
+}
+
+// Delete removes the record under k, if there is one.
+func Delete[R any](tx Tx, k Key[R]) error {
+	if len(k) == 0 {
+		return ErrInvalidKey
+	}
+	return tx.Delete(k)
+}
+
+// Entry is one record of a Scan.
+type Entry[R any] struct {
+	Key    Key[R]
+	Record R
+}
+
+// Scan yields the records of a range in the order of their keys, as Reader.Scan does. It ends at the first record that cannot be
+// decoded, with that error.
+func Scan[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] {
+	return func(yield func(Entry[R], error) bool) {
+		for item, err := range r.Scan(rg.Start, rg.End) {
+			entry := Entry[R]{Key: item.Key}
+			if err == nil {
+				entry.Record, err = open[R, P](item.Key, item.Value)
+			}
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+	}
+}
