@@ -8,6 +8,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // The regime that a volume's Badger database lives under: appended to, never compacted, never
@@ -68,12 +70,14 @@ func openBadger(opts badger.Options) (db *badger.DB, err error) {
 			db, err = nil, fmt.Errorf("badger panicked while opening: %v", p)
 		}
 	}()
-	db, err = badger.OpenManaged(opts)
-	if err != nil && strings.Contains(err.Error(), "Create a new file") {
-		// A crash between the creation and the first growth of a file leaves it empty; the failed
-		// open has mended that.
-		db, err = badger.OpenManaged(opts)
+	if !opts.ReadOnly {
+		// A crash between a file's creation and its first growth, or before its removal, leaves it
+		// empty. Badger fails on it once, and leaks goroutines then.
+		if err := disk.RemoveEmpty(opts.Dir, ".mem", ".vlog"); err != nil {
+			return nil, err
+		}
 	}
+	db, err = badger.OpenManaged(opts)
 	if err != nil {
 		return nil, err // Badger returns what it had of a database too
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,9 +71,11 @@ func (r ring) find(id string) (generation, bool) {
 
 // with returns a new ring: r, then those of more that r lacks.
 func (r ring) with(more ...generation) ring {
-	next := append(ring(nil), r...)
-	for _, g := range more {
-		if _, ok := next.find(g.id); !ok {
+	next := make(ring, 0, len(r)+len(more))
+	known := make(map[string]bool, cap(next))
+	for _, g := range slices.Concat(r, more) {
+		if !known[g.id] {
+			known[g.id] = true
 			next = append(next, g)
 		}
 	}
@@ -111,13 +114,13 @@ func decodeRing(text []byte) (ring, error) {
 		if !ok {
 			return nil, damaged("it has a line that is no key")
 		}
-		if _, twice := r.find(g.id); twice {
-			return nil, damaged("it has two keys of one id")
-		}
 		r = append(r, g)
 	}
 	if len(r) == 0 {
 		return nil, damaged("it has no key")
+	}
+	if len(r) != len(ring{}.with(r...)) {
+		return nil, damaged("it has two keys of one id")
 	}
 	if !bytes.Equal(encodeRing(r), text) {
 		return nil, damaged("it is not as this package writes it")

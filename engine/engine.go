@@ -66,10 +66,15 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if err := e.openStores(ctx); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
-	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, runtime.GOMAXPROCS(0))
-	e.ciphers = newCiphers(opts.Keys)
-	e.sweeper = startSweeper(e)
+	e.start()
 	return e, nil
+}
+
+// start sets the engine going on its open stores.
+func (e *Engine) start() {
+	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, runtime.GOMAXPROCS(0))
+	e.ciphers = newCiphers(e.opts.Keys)
+	e.sweeper = startSweeper(e)
 }
 
 // openStores checks the store's format and opens index and chunk store.

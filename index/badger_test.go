@@ -83,9 +83,9 @@ func closeStore(t *testing.T, s index.Store) {
 }
 
 func TestBadgerReopen(t *testing.T) {
-	const records, size = 8_000, 200
+	const records, size = 4_000, 400
 	dir := filepath.Join(t.TempDir(), "a [strange] name", "index")
-	for version := range 6 { // enough for several memtables
+	for version := range 5 { // enough for several memtables
 		b := openBadger(t, dir)
 		load(t, b, records, size, version)
 		closeStore(t, b)
@@ -99,7 +99,7 @@ func TestBadgerReopen(t *testing.T) {
 
 // TestBadgerOldSnapshot reads a snapshot whose records have all been overwritten, flushed and compacted meanwhile.
 func TestBadgerOldSnapshot(t *testing.T) {
-	const records, size, versions = 4_000, 500, 24
+	const records, size, versions = 2_000, 1000, 16
 	b := openBadger(t, t.TempDir())
 	defer closeStore(t, b)
 	load(t, b, records, size, 0)

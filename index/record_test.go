@@ -269,6 +269,7 @@ func FuzzRecords(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Add(make([]byte, 9)) // trash without a kind
 	f.Add([]byte("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"))
 	f.Add([]byte("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x80\x00"))
 	f.Fuzz(func(t *testing.T, fields []byte) {

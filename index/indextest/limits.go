@@ -82,6 +82,20 @@ var limitClauses = []clause{
 		t.want("0", "x", "1", "x", "2", "x", "4", "x", "5", "x")
 	}},
 	{"updates that are too large together succeed, in turn", testLargeNeighbours},
+	{"what an earlier update of the group wrote does not widen the limits", func(t *tester) {
+		release := t.hold()
+		full := t.background(func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords, 0)) })
+		settle()
+		over := t.background(func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords+1, 0)) })
+		settle()
+		release()
+		if err := t.wait(full); err != nil {
+			t.Errorf("an update at the limit: %v", err)
+		}
+		if err := t.wait(over); !errors.Is(err, index.ErrTooLarge) {
+			t.Errorf("an update over the limit: %v, want ErrTooLarge", err)
+		}
+	}},
 }
 
 // testLargeNeighbours queues updates of which no two fit one transaction. Each depends on the one before.

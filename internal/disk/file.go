@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,29 @@ func fill(f *os.File, data []byte, perm os.FileMode) error {
 		return err
 	}
 	return f.Sync()
+}
+
+// RemoveEmpty removes the files in dir that are empty and whose names end in one of the suffixes.
+func RemoveEmpty(dir string, suffixes ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(entry.Name(), s) }) {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() && info.Size() == 0 {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Usage returns the bytes that the files below dir occupy on disk, as du counts them. Files that

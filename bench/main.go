@@ -1,0 +1,166 @@
+/*
+Bench runs Gabion's main job on real files, and measures its hashing.
+
+	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-json] [FILE...]
+	go run ./bench hash [-size 64MiB] [-streams 1,2,4,8,16,32] [-rounds 3]
+
+# Upload
+
+Upload stores each FILE as an object of the bucket "bench": it initiates a multipart upload, uploads
+the parts in parallel, completes, reads the object back and compares it with FILE byte by byte. Then
+it computes the digests anew from FILE with crypto/md5 and hash/crc64, and compares ETag, CRC64 and
+size. A summary of aligned lines ends with the word "verified". Otherwise the reason is on stderr.
+
+	-sse        encrypt (AES256); the key ring is the file of -keyring, by default DIR + ".keyring"
+	-part-size  bytes, or a number with KiB, MiB or GiB; grown so that 10000 parts suffice. Below
+	            100 KiB, OSS's minimum, FILE must fit in one part.
+	-parallel   parts under way at once, 1 to 1024
+	-dir        the store, made when it is not there. Without it the store is temporary.
+	-key        the object's name, by default the base name of FILE. One that ends in / is a prefix
+	            to the base name, and with several FILEs it must be one.
+	-json       one JSON object a FILE and line instead of the summary
+
+Without FILE it makes a sample of 64 MiB: random bytes and some text, the same every time.
+
+Temporary directories are removed at the end, also after an error and an interrupt. In the store of
+-dir an object stays, also one that was not verified. An upload that failed is aborted.
+
+The lines of the summary:
+
+	object      bucket and key
+	size        of the object
+	parts       number x size
+	ETag        as OSS computes it
+	CRC64       CRC-64/XZ, decimal
+	up          the whole cycle from Initiate to Complete, every part durable
+	down        reading back with one reader; the comparison with FILE counts in
+	chunks      uses of chunks by the parts: those that the store did not have, and those that it had
+	stored      bytes that the new chunks take, compressed and sealed; 0 B when there was none
+	encryption  algorithm and key id, or none
+	memory      of the process, where /proc tells it. Peak resident is since the start and counts
+	            mapped files; peak anonymous is the largest sample during upload and verification,
+	            taken every 50 ms.
+
+MB is 10^6 bytes here, MiB is 2^20.
+
+# Hash
+
+Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto.MD5Pool) and crypto/md5,
+in turns, the median of the rounds each. Every stream hashes -size bytes in writes of 1 MiB, from a
+buffer of its own of at most 4 MiB that it goes through again and again. The rates are those of all
+streams together. It fails when the digests differ.
+
+# Exit status
+
+0 when all went well, 1 when something failed, 2 for wrong arguments, 130 when interrupted. What only
+the file system can tell, as that FILE does not exist, is a failure. (go run itself reports any of
+them as 1, and says which on stderr.)
+*/
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit statuses.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
+
+  upload   store files by multipart upload, read them back, verify
+  hash     measure MD5 at several numbers of concurrent streams
+
+bench COMMAND -h tells the flags of a command.
+`
+
+// errHelp is returned when help was asked for and printed.
+var errHelp = flag.ErrHelp
+
+// A usageError says what is wrong with the arguments.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// A command parses its arguments and runs.
+type command func(ctx context.Context, args []string, stdout io.Writer, stderr *console) error
+
+var commands = map[string]command{
+	"upload": runUpload,
+	"hash":   runHash,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends a cleaning up that hangs
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process around it. It returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	out := newConsole(stderr)
+	if len(args) == 0 {
+		fmt.Fprint(out, usage)
+		return exitUsage
+	}
+	name := args[0]
+	switch name {
+	case "-h", "-help", "--help":
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	cmd, ok := commands[name]
+	if !ok {
+		fmt.Fprintf(out, "bench: there is no command %q\n%s", name, usage)
+		return exitUsage
+	}
+	return report(ctx, name, cmd(ctx, args[1:], stdout, out), out)
+}
+
+// report tells the error of a command, if any, and returns the exit status.
+func report(ctx context.Context, name string, err error, stderr *console) int {
+	var wrong usageError
+	switch {
+	case err == nil || errors.Is(err, errHelp):
+		return exitOK
+	case errors.As(err, &wrong):
+		stderr.notef("%s: %v (bench %s -h tells more)", name, err, name)
+		return exitUsage
+	case ctx.Err() != nil:
+		stderr.notef("%s: interrupted: %v", name, err)
+		return exitInterrupted
+	default:
+		stderr.notef("%s: %v", name, err)
+		return exitFailed
+	}
+}
+
+// parseFlags parses args. Asked for help, it prints synopsis and flags and returns errHelp.
+func parseFlags(flags *flag.FlagSet, args []string, synopsis string, stdout io.Writer) error {
+	flags.SetOutput(io.Discard) // errors are reported once, by report
+	flags.Usage = func() {}
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, errHelp):
+		fmt.Fprintf(stdout, "usage: bench %s %s\n\n", flags.Name(), synopsis)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return errHelp
+	case err != nil:
+		return usageError(err.Error())
+	}
+	return nil
+}

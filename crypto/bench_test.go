@@ -1,0 +1,122 @@
+package crypto_test
+
+import (
+	"crypto/md5"
+	"fmt"
+	"hash"
+	"sync"
+	"testing"
+
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+const benchChunk = 1 << 20
+
+// benchStreams hashes b.N chunks in each of n streams at once.
+func benchStreams(b *testing.B, n int, stream func(chunk []byte, count int) error) {
+	b.SetBytes(int64(n) * benchChunk)
+	chunk := make([]byte, benchChunk)
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if err := stream(chunk, b.N); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkMD5(b *testing.B) {
+	for _, n := range []int{1, 4, 16, 32} {
+		b.Run(fmt.Sprintf("streams=%d/pool", n), func(b *testing.B) {
+			pool := crypto.NewMD5Pool()
+			defer pool.Close()
+			benchStreams(b, n, func(chunk []byte, count int) error {
+				h := pool.New()
+				defer h.Close()
+				for range count {
+					if _, err := h.Write(chunk); err != nil {
+						return err
+					}
+				}
+				h.Sum()
+				return nil
+			})
+		})
+		b.Run(fmt.Sprintf("streams=%d/stdlib", n), func(b *testing.B) {
+			benchStreams(b, n, func(chunk []byte, count int) error {
+				var h hash.Hash = md5.New()
+				for range count {
+					if _, err := h.Write(chunk); err != nil {
+						return err
+					}
+				}
+				h.Sum(nil)
+				return nil
+			})
+		})
+	}
+}
+
+func BenchmarkAddressOf(b *testing.B) {
+	chunk := make([]byte, benchChunk)
+	for name, f := range map[string]func([]byte) crypto.Address{
+		"unkeyed": crypto.AddressOf,
+		"keyed":   newCipher(b).AddressOf,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(benchChunk)
+			for b.Loop() {
+				f(chunk)
+			}
+		})
+	}
+}
+
+func BenchmarkCRC64(b *testing.B) {
+	chunk := make([]byte, benchChunk)
+	b.SetBytes(benchChunk)
+	for b.Loop() {
+		crypto.CRC64(0, chunk)
+	}
+}
+
+func BenchmarkCombineCRC64(b *testing.B) {
+	for name, n := range map[string]int64{"1MiB": 1 << 20, "1MiB-1": 1<<20 - 1, "5GiB-1": 5<<30 - 1} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				crypto.CombineCRC64(checkCRC64, checkCRC64, n)
+			}
+		})
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	c := newCipher(b)
+	buf := make([]byte, crypto.NonceSize+benchChunk, crypto.SealOverhead+benchChunk)
+	aad := make([]byte, 40)
+	b.SetBytes(benchChunk)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Seal(buf, aad); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	c := newCipher(b)
+	aad := make([]byte, 40)
+	frame := sealed(b, c, make([]byte, benchChunk), aad)
+	work := make([]byte, len(frame))
+	b.SetBytes(benchChunk)
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(work, frame) // opening is in place and would spoil it
+		if _, err := c.Open(work, aad); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

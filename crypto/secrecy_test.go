@@ -1,0 +1,78 @@
+package crypto_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+// secret is a key that shows in any of the usual spellings.
+var secret = crypto.DataKey(bytes.Repeat([]byte{0xAB}, crypto.DataKeySize))
+
+func checkHidden(t *testing.T, how, text string) {
+	t.Helper()
+	for _, spelling := range []string{"abab", "ab ab", "171 171", "171, 171", "171,171", "0xab, 0xab", "q6ur", `\xab`, "\xab\xab", "253 253", "10101011"} {
+		if strings.Contains(strings.ToLower(text), spelling) {
+			t.Errorf("%s shows the key: %s", how, text)
+		}
+	}
+}
+
+func TestKeysAreNotFormatted(t *testing.T) {
+	c, err := crypto.NewCipher(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := openRingText(t, keyLine(1, secret[:]))
+	values := map[string]any{
+		"DataKey":    secret,
+		"*DataKey":   &secret,
+		"[]DataKey":  []crypto.DataKey{secret},
+		"struct":     struct{ Key crypto.DataKey }{secret},
+		"Cipher":     c,
+		"Keyring":    ring,
+		"in structs": struct{ A, B any }{c, ring},
+	}
+	for name, v := range values {
+		for _, verb := range []string{"v", "+v", "#v", "s", "q", "x", "X", "# x", "d", "b", "c", "U"} {
+			checkHidden(t, name+" with %"+verb, fmt.Sprintf("%"+verb, v))
+		}
+		checkHidden(t, name+" printed", fmt.Sprintln(v))
+		if text, err := json.Marshal(v); err == nil {
+			checkHidden(t, name+" as JSON", string(text))
+		}
+		if text, err := xml.Marshal(v); err == nil {
+			checkHidden(t, name+" as XML", string(text))
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("", "value", v)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "value", v)
+		checkHidden(t, name+" logged", log.String())
+	}
+	if got := fmt.Sprint(secret); got != "crypto.DataKey(redacted)" {
+		t.Errorf("a DataKey prints as %q", got)
+	}
+}
+
+// Errors of the decoder must not quote the line that they are about.
+func TestKeyringErrorsHideKeys(t *testing.T) {
+	line := keyLine(1, secret[:])
+	for i := range line {
+		for _, c := range []string{"", "g", "A", "\n", " ", "\x00", "é"} {
+			text := ringText(line[:i] + c + line[i+1:])
+			if _, err := crypto.RecodeRing([]byte(text)); err != nil {
+				checkHidden(t, "an error", fmt.Sprintf("%v %+v %#v", err, err, err))
+			}
+		}
+	}
+	if !strings.Contains(line, hex.EncodeToString(secret[:])) {
+		t.Fatal("the line does not hold the key, so this tests nothing")
+	}
+}

@@ -1,0 +1,268 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// patience is how long tests wait for what must come about some time. Nothing is measured by it.
+const patience = 30 * time.Second
+
+// The stores that the running test has open, and the goroutines from before the first.
+var opened struct {
+	warmUp sync.Once
+	stores int
+	before int
+}
+
+// open opens the store in dir. The test's cleanup closes it, unless the test did, and checks that
+// no more goroutines run than before the test's first open. So tests of this package do not run in
+// parallel.
+func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
+	t.Helper()
+	opened.warmUp.Do(func() { // libraries start some goroutines once a process
+		if e, err := engine.Open(context.Background(), t.TempDir(), nil); err == nil {
+			e.Close()
+		}
+	})
+	if opened.stores == 0 {
+		opened.before = runtime.NumGoroutine()
+	}
+	e, err := engine.Open(context.Background(), dir, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	opened.stores++
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil && !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("Close: %v", err)
+		}
+		if opened.stores--; opened.stores == 0 {
+			checkGoroutines(t, opened.before)
+		}
+	})
+	return e
+}
+
+// openTemp opens a store in a directory of its own.
+func openTemp(t testing.TB, o *engine.Options) *engine.Engine {
+	t.Helper()
+	return open(t, t.TempDir(), o)
+}
+
+// checkGoroutines waits until at most this many goroutines run.
+func checkGoroutines(t testing.TB, most int) {
+	t.Helper()
+	if !eventually(func() bool { return runtime.NumGoroutine() <= most }) {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		t.Errorf("%d goroutines run, there were %d before:\n%s", runtime.NumGoroutine(), most, stacks)
+	}
+}
+
+// eventually waits, as long as patience lasts, until cond holds.
+func eventually(cond func() bool) bool {
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		if cond() {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// keys returns a key ring of its own for the test.
+func keys(t testing.TB) *crypto.Keyring {
+	t.Helper()
+	ring, err := crypto.OpenKeyring(filepath.Join(t.TempDir(), "keyring"))
+	if err != nil {
+		t.Fatalf("OpenKeyring: %v", err)
+	}
+	return ring
+}
+
+// mustBucket makes a bucket if there is none.
+func mustBucket(t testing.TB, e *engine.Engine, bucket string) {
+	t.Helper()
+	_, err := e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: bucket})
+	if err != nil && !errors.Is(err, engine.ErrBucketAlreadyExists) {
+		t.Fatalf("CreateBucket: %v", err)
+	}
+}
+
+// mustInitiate begins an upload and returns its id. It makes the bucket if there is none. sse is
+// the ServerSideEncryption.
+func mustInitiate(t testing.TB, e *engine.Engine, bucket, key, sse string) string {
+	t.Helper()
+	mustBucket(t, e, bucket)
+	res, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
+		Bucket: bucket, Key: key, ServerSideEncryption: sse,
+	})
+	if err != nil {
+		t.Fatalf("InitiateMultipartUpload: %v", err)
+	}
+	return res.UploadID
+}
+
+// mustPart uploads one part.
+func mustPart(t testing.TB, e *engine.Engine, bucket, key, id string, n int, body []byte) *engine.UploadPartResult {
+	t.Helper()
+	res, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
+		Bucket: bucket, Key: key, UploadID: id, PartNumber: n, Body: bytes.NewReader(body),
+	})
+	if err != nil {
+		t.Fatalf("UploadPart: %v", err)
+	}
+	return res
+}
+
+// mustComplete makes the object of the parts listed; of all parts if none is.
+func mustComplete(t testing.TB, e *engine.Engine, bucket, key, id string, parts ...engine.CompletedPart) *engine.CompleteMultipartUploadResult {
+	t.Helper()
+	res, err := e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
+		Bucket: bucket, Key: key, UploadID: id, Parts: parts, All: len(parts) == 0,
+	})
+	if err != nil {
+		t.Fatalf("CompleteMultipartUpload: %v", err)
+	}
+	return res
+}
+
+// mustObject uploads an object of these parts, numbered from 1.
+func mustObject(t testing.TB, e *engine.Engine, bucket, key, sse string, parts ...[]byte) *engine.CompleteMultipartUploadResult {
+	t.Helper()
+	id := mustInitiate(t, e, bucket, key, sse)
+	for i, body := range parts {
+		mustPart(t, e, bucket, key, id, i+1, body)
+	}
+	return mustComplete(t, e, bucket, key, id)
+}
+
+// mustDelete deletes an object.
+func mustDelete(t testing.TB, e *engine.Engine, bucket, key string) {
+	t.Helper()
+	if _, err := e.DeleteObject(context.Background(), &engine.DeleteObjectRequest{Bucket: bucket, Key: key}); err != nil {
+		t.Fatalf("DeleteObject: %v", err)
+	}
+}
+
+// mustGet opens an object, or the range of it, for reading. The test's cleanup closes it.
+func mustGet(t testing.TB, e *engine.Engine, bucket, key, rng string) *engine.Object {
+	t.Helper()
+	obj, err := e.GetObject(context.Background(), &engine.GetObjectRequest{
+		Bucket: bucket, Key: key, Range: rng, RangeBehavior: "standard",
+	})
+	if err != nil {
+		t.Fatalf("GetObject: %v", err)
+	}
+	t.Cleanup(func() { obj.Close() })
+	return obj
+}
+
+// readAll returns the content of an object.
+func readAll(t testing.TB, e *engine.Engine, bucket, key string) []byte {
+	t.Helper()
+	obj := mustGet(t, e, bucket, key, "")
+	defer obj.Close()
+	data, err := io.ReadAll(obj)
+	if err != nil {
+		t.Fatalf("reading %s/%s: %v", bucket, key, err)
+	}
+	return data
+}
+
+// mustReclaim works off what deletions have left.
+func mustReclaim(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); err != nil {
+		t.Fatalf("Reclaim: %v", err)
+	}
+}
+
+// stats counts what the store holds.
+func stats(t testing.TB, e *engine.Engine) *engine.StatsResult {
+	t.Helper()
+	res, err := e.Stats(context.Background(), &engine.StatsRequest{})
+	if err != nil {
+		t.Fatalf("Stats: %v", err)
+	}
+	return res
+}
+
+// A tally is what Stats counts of things, without what depends on the volumes.
+type tally struct {
+	Objects, Uploads, Parts, Chunks, References, LogicalBytes, StoredBytes int64
+}
+
+// tallyOf counts after a Reclaim, so that nothing deleted is counted.
+func tallyOf(t testing.TB, e *engine.Engine) tally {
+	t.Helper()
+	mustReclaim(t, e)
+	s := stats(t, e)
+	return tally{s.Objects, s.Uploads, s.Parts, s.Chunks, s.References, s.LogicalBytes, s.StoredBytes}
+}
+
+// random returns n bytes that do not compress, the same ones for the same seed.
+func random(seed uint64, n int) []byte {
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(seed >> (8 * i))
+	}
+	data := make([]byte, n)
+	rand.NewChaCha8(key).Read(data) // never fails
+	return data
+}
+
+// ossETag is OSS's ETag of an object of these parts: upper hex of the MD5 over the upper hex text
+// of the parts' MD5s, a dash, the number of parts.
+func ossETag(parts ...[]byte) string {
+	var text strings.Builder
+	for _, p := range parts {
+		fmt.Fprintf(&text, "%X", md5.Sum(p))
+	}
+	return fmt.Sprintf("%X-%d", md5.Sum([]byte(text.String())), len(parts))
+}
+
+// md5ETag is the ETag of a part.
+func md5ETag(body []byte) string { return fmt.Sprintf("%X", md5.Sum(body)) }
+
+// seed returns the seed of a random test and logs it; GABION_SEED in the environment replays one.
+func seed(t testing.TB) uint64 {
+	t.Helper()
+	s := uint64(time.Now().UnixNano())
+	if text := os.Getenv("GABION_SEED"); text != "" {
+		var err error
+		if s, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("GABION_SEED: %v", err)
+		}
+	}
+	t.Logf("replay with GABION_SEED=%d", s)
+	return s
+}
+
+// asError returns err as the engine's type, which every error of every operation is.
+func asError(t testing.TB, err error) *engine.Error {
+	t.Helper()
+	var e *engine.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %v (%T), want an *engine.Error", err, err)
+	}
+	return e
+}

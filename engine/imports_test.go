@@ -1,0 +1,83 @@
+package engine_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the path that all packages of the module begin with.
+const module = "github.com/gabion-storage/gabion/"
+
+// mayImport says which packages of the module each package may import, tests aside. Imports flow
+// one way: bench, engine, then blob, index and crypto, which do not know each other.
+var mayImport = map[string][]string{
+	"bench":           {"engine", "crypto"},
+	"engine":          {"blob", "index", "crypto", "internal/disk"},
+	"blob":            {"internal/disk"},
+	"blob/blobtest":   {"blob"},
+	"index":           {"internal/disk"},
+	"index/indextest": {"index"},
+	"crypto":          {"internal/disk"},
+	"internal/disk":   {},
+}
+
+// badgerIn lists the packages that may import Badger: elsewhere its errors and traps are unknown.
+var badgerIn = []string{"blob", "index"}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "rivals" { // a module of its own
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))[len("../"):]
+		seen[pkg] = true
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			checkImport(t, path, pkg, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range seen {
+		if _, ok := mayImport[pkg]; !ok {
+			t.Errorf("package %s has no import rule: add one", pkg)
+		}
+	}
+	for pkg := range mayImport {
+		if !seen[pkg] {
+			t.Errorf("there is a rule for package %s, but no such package", pkg)
+		}
+	}
+}
+
+func checkImport(t *testing.T, path, pkg, name string) {
+	t.Helper()
+	if ours, ok := strings.CutPrefix(name, module); ok && !slices.Contains(mayImport[pkg], ours) {
+		t.Errorf("%s imports %s: package %s may not", path, ours, pkg)
+	}
+	if strings.HasPrefix(name, "github.com/dgraph-io/badger") && !slices.Contains(badgerIn, pkg) {
+		t.Errorf("%s imports Badger: only %v may", path, badgerIn)
+	}
+}

@@ -1,0 +1,436 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// TestBodies sends bodies through readers of every manner. What ends well is stored whole; what
+// fails leaves nothing.
+func TestBodies(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk})
+	id := mustInitiate(t, e, "bucket", "key", "")
+	data := random(1, 5*chunk+17)
+	whole := func(wrap func(io.Reader) io.Reader) io.Reader { return wrap(bytes.NewReader(data)) }
+	failed := errors.New("the line was cut")
+	for _, row := range []struct {
+		name string
+		body io.Reader
+		size int64
+		want error // what errors.Is finds beside ErrIncompleteBody; nil if the part is stored
+	}{
+		{name: "HalfReader", body: whole(iotest.HalfReader)},
+		{name: "OneByteReader", body: whole(iotest.OneByteReader)},
+		{name: "DataErrReader", body: whole(iotest.DataErrReader)},
+		{name: "DataErrReader and Size", body: whole(iotest.DataErrReader), size: int64(len(data))},
+		{name: "zero reads in between", body: whole(func(r io.Reader) io.Reader { return &lazyReader{r: r} })},
+		{name: "error at once", body: iotest.ErrReader(failed), want: failed},
+		{name: "error within the first chunk", body: failing(string(data[:10]), failed), want: failed},
+		{name: "error at the end of a chunk", body: failing(string(data[:2*chunk]), failed), want: failed},
+		{name: "error behind the last byte", body: failing(string(data), failed), size: int64(len(data)), want: failed},
+		{name: "error together with data", body: iotest.DataErrReader(failing(string(data[:chunk+1]), failed)), want: failed},
+		{name: "error instead of the last byte", body: failing(string(data[:len(data)-1]), failed), size: int64(len(data)), want: failed},
+		// As the body of an HTTP request is, when the client goes away.
+		{name: "unexpected end within a chunk", body: failing(string(data[:10]), io.ErrUnexpectedEOF), want: io.ErrUnexpectedEOF},
+		{name: "unexpected end between chunks", body: failing(string(data[:chunk]), io.ErrUnexpectedEOF), want: io.ErrUnexpectedEOF},
+		{name: "unexpected end at once", body: iotest.ErrReader(io.ErrUnexpectedEOF), want: io.ErrUnexpectedEOF},
+		{name: "unexpected end, wrapped", body: failing(string(data[:10]), fmt.Errorf("body: %w", io.ErrUnexpectedEOF)), want: io.ErrUnexpectedEOF},
+		{name: "wrapped end", body: failing(string(data[:10]), fmt.Errorf("body: %w", io.EOF)), want: io.EOF},
+		{name: "the reader's own cancellation", body: failing(string(data[:10]), context.Canceled), want: context.Canceled},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			before := tallyOf(t, e)
+			var done int64
+			got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
+				Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: row.body, Size: row.size,
+				Progress: func(n int64) {
+					if n <= done {
+						t.Errorf("Progress goes from %d to %d", done, n)
+					}
+					done = n
+				},
+			})
+			if row.want == nil {
+				if err != nil || got.Size != int64(len(data)) || got.ETag != md5ETag(data) || done != got.Size {
+					t.Errorf("stored as %+v, %v, Progress at %d", got, err, done)
+				}
+				return
+			}
+			if !errors.Is(err, engine.ErrIncompleteBody) || !errors.Is(err, row.want) {
+				t.Fatalf("error is %v, want ErrIncompleteBody for %v", err, row.want)
+			}
+			if after := tallyOf(t, e); after != before {
+				t.Errorf("the store holds %+v, held %+v before", after, before)
+			}
+		})
+	}
+	checkLive(t, e)
+}
+
+// TestNilBody checks that a nil Body is an empty one.
+func TestNilBody(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1})
+	if err != nil || got.Size != 0 || got.ETag != md5ETag(nil) || got.CRC64 != 0 {
+		t.Fatalf("a nil Body gives %+v, %v", got, err)
+	}
+	mustComplete(t, e, "bucket", "key", id)
+	if got := readAll(t, e, "bucket", "key"); len(got) != 0 {
+		t.Errorf("the object has %d bytes", len(got))
+	}
+}
+
+// A lazyReader returns nothing, and no error, every second time.
+type lazyReader struct {
+	r    io.Reader
+	idle bool
+}
+
+func (l *lazyReader) Read(p []byte) (int, error) {
+	if l.idle = !l.idle; l.idle {
+		return 0, nil
+	}
+	return l.r.Read(p)
+}
+
+// checkLive compares the volumes' accounts with the totals.
+func checkLive(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	s := stats(t, e)
+	var live, dead int64
+	for _, v := range s.Volumes {
+		if v.LiveBytes < 0 || v.DeadBytes < 0 || v.Damage != nil {
+			t.Errorf("volume is %+v", v)
+		}
+		live, dead = live+v.LiveBytes, dead+v.DeadBytes
+	}
+	if live != s.StoredBytes || dead != s.DeadBytes {
+		t.Errorf("volumes have %d live and %d dead bytes, the totals say %d and %d", live, dead, s.StoredBytes, s.DeadBytes)
+	}
+}
+
+// TestFailuresLeakNothing fails 200 uploads in every way that there is, with room for four chunks
+// in memory, and looks for what they left behind: memory, goroutines, records, dead bytes beyond
+// those that were written.
+func TestFailuresLeakNothing(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk, Keys: keys(t)})
+	id := mustInitiate(t, e, "bucket", "key", "AES256")
+	kept := random(1, 3*chunk)
+	mustPart(t, e, "bucket", "key", id, 1, kept)
+	before, parts, dead := tallyOf(t, e), partsOf(t, e, "bucket", "key", id), stats(t, e).DeadBytes
+	goroutines := runtime.NumGoroutine()
+	failed := errors.New("the line was cut")
+	wrong := uint64(1)
+	sent := int64(0)
+	for i := range 200 {
+		n := i * chunk / 40 // none to five chunks
+		sent += int64(n)
+		body := random(uint64(100+i), n)
+		req := &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1 + i%2}
+		ctx, cancel := context.WithCancel(context.Background())
+		switch i % 5 {
+		case 0:
+			req.Body = io.MultiReader(bytes.NewReader(body), iotest.ErrReader(failed))
+		case 1:
+			req.Body, req.Size = bytes.NewReader(body), int64(n)+1
+		case 2:
+			req.Body, req.CRC64 = bytes.NewReader(body), &wrong
+		case 3:
+			req.Body, req.ContentMD5 = bytes.NewReader(body), "AAAAAAAAAAAAAAAAAAAAAA=="
+		case 4:
+			req.Body = io.MultiReader(bytes.NewReader(body), readerFunc(func([]byte) (int, error) {
+				cancel()
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}))
+		}
+		if _, err := e.UploadPart(ctx, req); err == nil {
+			t.Fatalf("upload %d did not fail", i)
+		}
+		cancel()
+	}
+	if after := tallyOf(t, e); after != before {
+		t.Errorf("the store holds %+v, held %+v before", after, before)
+	}
+	if after := partsOf(t, e, "bucket", "key", id); !slices.Equal(after, parts) {
+		t.Errorf("the upload has parts %v, had %v before", after, parts)
+	}
+	// A frame costs a little more than its chunk.
+	if grown := stats(t, e).DeadBytes - dead; grown > sent+sent/10+200*100 {
+		t.Errorf("%d bytes are dead of %d sent", grown, sent)
+	}
+	checkLive(t, e)
+	checkGoroutines(t, goroutines)
+	mustPart(t, e, "bucket", "key", id, 2, random(2, 20*chunk))
+	if got := partsOf(t, e, "bucket", "key", id); len(got) != 2 || got[0].ETag != md5ETag(kept) {
+		t.Errorf("the upload has parts %v", got)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A stalledReader gives its data and then blocks until it is let go; then it ends.
+type stalledReader struct {
+	data    io.Reader
+	stalled chan struct{} // closed when it blocks
+	let     chan struct{} // close it to let it go
+	once    sync.Once
+}
+
+func stalling(data []byte) *stalledReader {
+	return &stalledReader{data: bytes.NewReader(data), stalled: make(chan struct{}), let: make(chan struct{})}
+}
+
+func (r *stalledReader) Read(p []byte) (int, error) {
+	n, err := r.data.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	r.once.Do(func() { close(r.stalled) })
+	<-r.let
+	return 0, err
+}
+
+// TestStalledBody cancels a call whose body blocks for ever, with every buffer in such bodies'
+// hands.
+func TestStalledBody(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk})
+	id := mustInitiate(t, e, "bucket", "key", "")
+	mustPart(t, e, "bucket", "key", id, 1, []byte("as before"))
+	before := tallyOf(t, e)
+	goroutines := runtime.NumGoroutine()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var bodies []*stalledReader
+	errs := make(chan error)
+	upload := func(ctx context.Context, body io.Reader) {
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
+		errs <- err
+	}
+	for i := range 4 {
+		body := stalling(random(uint64(i), 10))
+		bodies = append(bodies, body)
+		go upload(ctx, body)
+		<-body.stalled
+	}
+	// All buffers are taken: this one waits for the first, and so does not read at all.
+	waiting, stop := context.WithCancel(context.Background())
+	go upload(waiting, readerFunc(func([]byte) (int, error) {
+		t.Error("a body is read without a buffer")
+		return 0, io.EOF
+	}))
+	stop()
+	if err := <-errs; !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting for a buffer: %v, want context.Canceled", err)
+	}
+	cancel()
+	for range bodies {
+		err := <-errs
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, engine.ErrRequestTimeout) {
+			t.Errorf("stalled: %v, want ErrRequestTimeout for context.Canceled", err)
+		}
+	}
+	if after := tallyOf(t, e); after != before {
+		t.Errorf("the store holds %+v, held %+v before", after, before)
+	}
+	// Every buffer comes back with the read that has it.
+	for _, body := range bodies {
+		close(body.let)
+	}
+	mustPart(t, e, "bucket", "key", id, 2, random(1, 10*chunk))
+	checkGoroutines(t, goroutines)
+}
+
+// TestDeadline checks that a deadline is told from a cancellation.
+func TestDeadline(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	body := stalling(nil)
+	defer close(body.let)
+	ctx, cancel := context.WithTimeout(context.Background(), 1)
+	defer cancel()
+	_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, engine.ErrRequestTimeout) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestCloseWaits closes the engine under a stalled call. Close waits for it, and returns when its
+// context ends.
+func TestCloseWaits(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	ctx, cancel := context.WithCancel(context.Background())
+	body := stalling(random(1, 10))
+	uploaded, closed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
+		uploaded <- err
+	}()
+	<-body.stalled
+	go func() { closed <- e.Close() }()
+
+	// Meanwhile no call waits longer than its context lets it.
+	short, stop := context.WithTimeout(context.Background(), patience/1000)
+	defer stop()
+	called := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := e.ListBuckets(short, &engine.ListBucketsRequest{}); err != nil {
+				called <- err
+				return
+			}
+		}
+	}()
+	if !eventually(func() bool { return len(called) > 0 }) {
+		t.Error("a call that begins while Close waits does not honour its context")
+	}
+	select {
+	case err := <-closed:
+		t.Errorf("Close did not wait: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-uploaded; !errors.Is(err, context.Canceled) {
+		t.Errorf("the upload ended with %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-called; !errors.Is(err, engine.ErrClosed) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call while Close waited: %v", err)
+	}
+	close(body.let)
+}
+
+// TestCloseDuringCopy closes the engine while a part is read from an object of the same engine.
+func TestCloseDuringCopy(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk})
+	mustObject(t, e, "bucket", "source", "", random(1, 3*chunk))
+	id := mustInitiate(t, e, "bucket", "target", "")
+	source := mustGet(t, e, "bucket", "source", "")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	reading, let := make(chan struct{}), make(chan struct{})
+	first := true
+	uploaded, closed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{
+			Bucket: "bucket", Key: "target", UploadID: id, PartNumber: 1,
+			Body: readerFunc(func(p []byte) (int, error) {
+				if first {
+					first = false
+					close(reading)
+					<-let
+				}
+				return source.Read(p)
+			}),
+		})
+		uploaded <- err
+	}()
+	<-reading
+	go func() { closed <- e.Close() }()
+	awaitClose(ctx, e)
+	close(let)
+	if !eventually(func() bool { return len(uploaded) > 0 && len(closed) > 0 }) {
+		t.Error("UploadPart and Close wait for each other")
+		cancel()
+	}
+	if err := <-uploaded; err != nil && !errors.Is(err, engine.ErrClosed) && !errors.Is(err, context.Canceled) {
+		t.Errorf("UploadPart: %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// awaitClose returns when a Close under way no longer lets calls begin: they fail, or they hang,
+// which is believed after a while.
+func awaitClose(ctx context.Context, e *engine.Engine) {
+	began := make(chan struct{})
+	go func() {
+		defer close(began)
+		for {
+			if _, err := e.ListBuckets(ctx, &engine.ListBucketsRequest{}); err != nil {
+				return
+			}
+		}
+	}()
+	select {
+	case <-began:
+	case <-time.After(patience / 100):
+	}
+}
+
+// TestEndedContext makes calls with a context that has ended already.
+func TestEndedContext(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	before := tallyOf(t, e)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, call := range map[string]func() error{
+		"UploadPart": func() error {
+			_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: strings.NewReader("x")})
+			return err
+		},
+		"CompleteMultipartUpload": func() error {
+			_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id})
+			return err
+		},
+		"AbortMultipartUpload": func() error {
+			_, err := e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id})
+			return err
+		},
+		"GetObject": func() error { _, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "key"}); return err },
+		"Open":      func() error { _, err := engine.Open(ctx, t.TempDir(), nil); return err },
+	} {
+		if err := call(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, want context.Canceled", name, err)
+		}
+	}
+	if after := tallyOf(t, e); after != before {
+		t.Errorf("the store holds %+v, held %+v before", after, before)
+	}
+}
+
+// TestHugeBody sends a body of one byte more than 5 GiB. It takes half a minute.
+func TestHugeBody(t *testing.T) {
+	if os.Getenv("GABION_HUGE") == "" {
+		t.Skip("set GABION_HUGE to run it")
+	}
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	zeros := readerFunc(func(p []byte) (int, error) { clear(p); return len(p), nil })
+	for limit, want := range map[int64]error{engine.MaxPartSize: nil, 1 << 60: engine.ErrEntityTooLarge} {
+		body := &io.LimitedReader{R: zeros, N: limit}
+		got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
+		if want == nil && (err != nil || got.Size != limit) || want != nil && !errors.Is(err, want) {
+			t.Errorf("a body of %d bytes: %+v, %v", limit, got, err)
+		}
+		if read := limit - body.N; read > engine.MaxPartSize+1 {
+			t.Errorf("%d bytes were read", read)
+		}
+	}
+}

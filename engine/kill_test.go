@@ -1,0 +1,347 @@
+package engine_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+const (
+	killBucket  = "killed"
+	killWorkers = 4
+)
+
+// killOptions are small, so that a short life sees volumes sealed and parts of several chunks.
+func killOptions(dir string, round int) (*engine.Options, error) {
+	ring, err := crypto.OpenKeyring(filepath.Join(dir, "keyring"))
+	if err != nil || round%2 == 0 {
+		return &engine.Options{Keys: ring}, err
+	}
+	return &engine.Options{Keys: ring, ChunkSize: 64 << 10, VolumeSize: 4 << 20}, nil
+}
+
+// TestKill kills a process in the middle of its uploads with SIGKILL, over and over on one store.
+// Each time every acknowledged part must be listed with its ETag and read back in the completed
+// object, and what was under way must be absent or whole. GABION_KILLS sets the number of rounds.
+func TestKill(t *testing.T) {
+	rounds := 6
+	if text := os.Getenv("GABION_KILLS"); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(seed(t), 1))
+	var slowest time.Duration
+	acknowledged := 0
+	for round := range rounds {
+		story := killChild(t, dir, round, rng)
+		o, err := killOptions(dir, round)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		e := open(t, filepath.Join(dir, "store"), o)
+		slowest = max(slowest, time.Since(begun))
+		for _, up := range story {
+			acknowledged += up.check(t, e)
+		}
+		checkNothingElse(t, e, story)
+		if err := e.Close(); err != nil {
+			t.Fatalf("Close: %v", err)
+		}
+		if t.Failed() {
+			t.Fatalf("round %d failed", round)
+		}
+	}
+	t.Logf("%d kills, %d acknowledged parts, slowest Open %v", rounds, acknowledged, slowest)
+	if acknowledged == 0 {
+		t.Error("no part was ever acknowledged: the test has lost its grip")
+	}
+}
+
+// A killedUpload is what the process told of one upload before it died. A value that was tried and
+// not acknowledged may be there or not.
+type killedUpload struct {
+	key, id   string
+	parts     map[int]killedPart
+	ending    string // "complete" or "abort", if that was tried
+	confirmed bool   // and acknowledged
+}
+
+type killedPart struct {
+	did, tried *killedBody
+}
+
+type killedBody struct {
+	seed uint64
+	size int
+}
+
+func (b *killedBody) bytes() []byte { return random(b.seed, b.size) }
+
+// killChild runs a process that uploads, kills it at a random moment and returns what it told.
+func killChild(t *testing.T, dir string, round int, rng *rand.Rand) map[string]*killedUpload {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
+	cmd.Env = append(os.Environ(),
+		"GABION_KILL_CHILD="+dir,
+		fmt.Sprintf("GABION_KILL_SEED=%d", rng.Uint64()),
+		fmt.Sprintf("GABION_KILL_ROUND=%d", round))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	story := map[string]*killedUpload{}
+	lines := bufio.NewScanner(out)
+	for after := rng.IntN(120); after > 0 && lines.Scan(); after-- {
+		tell(t, story, lines.Text())
+	}
+	time.Sleep(time.Duration(rng.IntN(20_000)) * time.Microsecond)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatalf("the process ended by itself: %v\n%s", err, stderr.String())
+	}
+	for lines.Scan() { // what it told before it died
+		tell(t, story, lines.Text())
+	}
+	if err := cmd.Wait(); cmd.ProcessState.Exited() {
+		t.Fatalf("the process ended by itself: %v\n%s", err, stderr.String())
+	}
+	return story
+}
+
+// tell takes in one line. The last one may be cut short by the kill.
+func tell(t *testing.T, story map[string]*killedUpload, line string) {
+	var tense, verb, key, id string
+	var number int
+	var body killedBody
+	n, _ := fmt.Sscanf(line, "%s %s %s %s %d %d %d .", &tense, &verb, &key, &id, &number, &body.seed, &body.size)
+	if n < 7 || line[len(line)-1] != '.' {
+		t.Logf("incomplete line %q", line)
+		return
+	}
+	up := story[id]
+	if up == nil {
+		up = &killedUpload{key: key, id: id, parts: map[int]killedPart{}}
+		story[id] = up
+	}
+	switch {
+	case verb == "part" && tense == "try":
+		p := up.parts[number]
+		p.tried = &body
+		up.parts[number] = p
+	case verb == "part":
+		up.parts[number] = killedPart{did: &body}
+	case verb == "complete" || verb == "abort":
+		up.ending, up.confirmed = verb, tense == "did"
+	}
+}
+
+// check compares an upload with what was told of it, completes it if it is open, reads the object
+// back and deletes it. It returns the number of acknowledged parts.
+func (up *killedUpload) check(t *testing.T, e *engine.Engine) (acknowledged int) {
+	t.Helper()
+	ctx := context.Background()
+	for _, p := range up.parts {
+		if p.did != nil {
+			acknowledged++
+		}
+	}
+	list, err := e.ListParts(ctx, &engine.ListPartsRequest{Bucket: killBucket, Key: up.key, UploadID: up.id})
+	open := err == nil
+	if err != nil && !errors.Is(err, engine.ErrNoSuchUpload) {
+		t.Fatalf("upload %s: %v", up.id, err)
+	}
+	switch {
+	case open && up.confirmed:
+		t.Errorf("upload %s is open, but %s was acknowledged", up.id, up.ending)
+	case !open && up.ending == "":
+		t.Errorf("upload %s is gone, but was never ended", up.id)
+	case !open && up.ending == "abort":
+		return acknowledged
+	}
+	if open {
+		up.checkParts(t, list.Parts)
+		if len(list.Parts) == 0 {
+			return acknowledged
+		}
+		mustComplete(t, e, killBucket, up.key, up.id)
+	}
+	up.checkObject(t, e)
+	mustDelete(t, e, killBucket, up.key)
+	return acknowledged
+}
+
+// checkParts compares a listing and settles which of the values that may be there are.
+func (up *killedUpload) checkParts(t *testing.T, listed []engine.Part) {
+	t.Helper()
+	byNumber := map[int]engine.Part{}
+	for _, p := range listed {
+		byNumber[p.PartNumber] = p
+		if _, known := up.parts[p.PartNumber]; !known {
+			t.Errorf("upload %s has part %d, which was never sent", up.id, p.PartNumber)
+		}
+	}
+	for n, p := range up.parts {
+		got, there := byNumber[n]
+		switch {
+		case there && p.did != nil && got.ETag == md5ETag(p.did.bytes()):
+			up.parts[n] = killedPart{did: p.did}
+		case there && p.tried != nil && got.ETag == md5ETag(p.tried.bytes()):
+			up.parts[n] = killedPart{did: p.tried}
+		case there:
+			t.Errorf("upload %s part %d: ETag %s is of no body that was sent", up.id, n, got.ETag)
+		case p.did != nil:
+			t.Errorf("upload %s part %d was acknowledged and is not listed", up.id, n)
+		default:
+			delete(up.parts, n)
+		}
+	}
+}
+
+func (up *killedUpload) checkObject(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	var want [][]byte
+	for n := 1; n <= 100; n++ {
+		if p, ok := up.parts[n]; ok {
+			want = append(want, p.did.bytes())
+		}
+	}
+	obj := mustGet(t, e, killBucket, up.key, "")
+	defer obj.Close()
+	if obj.ETag != ossETag(want...) {
+		t.Errorf("object %s has ETag %s, wanted %s", up.key, obj.ETag, ossETag(want...))
+	}
+	got, err := io.ReadAll(obj)
+	if err != nil || !bytes.Equal(got, bytes.Join(want, nil)) {
+		t.Errorf("object %s reads back wrong: %d bytes, %v", up.key, len(got), err)
+	}
+}
+
+// checkNothingElse makes sure that the store holds nothing that was not told of. What remains are
+// uploads without parts, which the checks leave open.
+func checkNothingElse(t *testing.T, e *engine.Engine, story map[string]*killedUpload) {
+	t.Helper()
+	for _, up := range story {
+		_, err := e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{
+			Bucket: killBucket, Key: up.key, UploadID: up.id,
+		})
+		if err != nil && !errors.Is(err, engine.ErrNoSuchUpload) {
+			t.Errorf("AbortMultipartUpload: %v", err)
+		}
+	}
+	left := tallyOf(t, e)
+	// An upload that was begun in the last moment, with its id never told, stays.
+	if left.Uploads > 0 && left.Parts == 0 {
+		left.Uploads = 0
+	}
+	if left != (tally{}) {
+		t.Errorf("with everything deleted there is left: %+v", left)
+	}
+}
+
+// TestKillChild is the process that TestKill kills.
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv("GABION_KILL_CHILD")
+	if dir == "" {
+		t.Skip("runs only as a child of TestKill")
+	}
+	start, err := strconv.ParseUint(os.Getenv("GABION_KILL_SEED"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	round, err := strconv.Atoi(os.Getenv("GABION_KILL_ROUND"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := killOptions(dir, round)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(context.Background(), filepath.Join(dir, "store"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: killBucket})
+	if err != nil && !errors.Is(err, engine.ErrBucketAlreadyExists) {
+		t.Fatal(err)
+	}
+	failed := make(chan error)
+	for w := range uint64(killWorkers) {
+		rng := rand.New(rand.NewPCG(start, w))
+		go func() {
+			for n := 0; ; n++ {
+				if err := uploadUntilKilled(e, fmt.Sprintf("round-%d/worker-%d/%d", round, w, n), rng); err != nil {
+					failed <- err
+				}
+			}
+		}()
+	}
+	t.Fatal(<-failed)
+}
+
+// uploadUntilKilled makes one upload and tells of every step, before it and after it.
+func uploadUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
+	ctx := context.Background()
+	sse := []string{"", "AES256"}[rng.IntN(2)]
+	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
+		Bucket: killBucket, Key: key, ServerSideEncryption: sse,
+	})
+	if err != nil {
+		return err
+	}
+	say := func(tense, verb string, n int, b killedBody) {
+		fmt.Printf("%s %s %s %s %d %d %d .\n", tense, verb, key, up.UploadID, n, b.seed, b.size)
+	}
+	say("did", "initiate", 0, killedBody{})
+	for range 1 + rng.IntN(12) {
+		n := 1 + rng.IntN(8)
+		b := killedBody{seed: rng.Uint64N(50), size: 100<<10 + rng.IntN(600<<10)}
+		say("try", "part", n, b)
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{
+			Bucket: killBucket, Key: key, UploadID: up.UploadID, PartNumber: n, Body: bytes.NewReader(b.bytes()),
+		})
+		if err != nil {
+			return err
+		}
+		say("did", "part", n, b)
+	}
+	ending := []string{"complete", "abort", ""}[rng.IntN(3)]
+	if ending == "" {
+		return nil
+	}
+	say("try", ending, 0, killedBody{})
+	if ending == "complete" {
+		_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+			Bucket: killBucket, Key: key, UploadID: up.UploadID, All: true,
+		})
+	} else {
+		_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{
+			Bucket: killBucket, Key: key, UploadID: up.UploadID,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	say("did", ending, 0, killedBody{})
+	return nil
+}

@@ -1,0 +1,168 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// watchedKeys is a key provider that remembers the data keys it has given out.
+type watchedKeys struct {
+	crypto.KeyProvider
+	mu  sync.Mutex
+	out []crypto.DataKey
+}
+
+func (w *watchedKeys) Generate(ctx context.Context, keyID string) (crypto.DataKey, crypto.WrappedKey, error) {
+	key, wrapped, err := w.KeyProvider.Generate(ctx, keyID)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out = append(w.out, key)
+	return key, wrapped, err
+}
+
+// TestSecrecy looks for an encrypted upload's plaintext and keys in every file of the store: while
+// it is open, after an abort, and after Close.
+func TestSecrecy(t *testing.T) {
+	watched := &watchedKeys{KeyProvider: keys(t)}
+	dir := t.TempDir()
+	e := open(t, dir, &engine.Options{Keys: watched, ChunkSize: 64 << 10, VolumeSize: 1 << 20})
+
+	noise := random(1, 700_000)
+	var text []byte
+	for i := 0; len(text) < 200_000; i++ {
+		text = fmt.Appendf(text, "line %d of a text that compresses, and must not be found either\n", i)
+	}
+	mustObject(t, e, "secret", "done", "AES256", noise, text)
+	open := mustInitiate(t, e, "secret", "open", "KMS")
+	mustPart(t, e, "secret", "open", open, 1, noise)
+	gone := mustInitiate(t, e, "secret", "gone", "AES256")
+	mustPart(t, e, "secret", "gone", gone, 1, text)
+	_, err := e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{Bucket: "secret", Key: "gone", UploadID: gone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := random(2, 100_000) // not encrypted: the search must find it
+	mustObject(t, e, "secret", "plain", "", control)
+	if len(watched.out) != 3 {
+		t.Fatalf("%d data keys were given out, wanted are 3", len(watched.out))
+	}
+
+	for _, when := range []string{"open", "closed"} {
+		if when == "closed" {
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, plain := range map[string][]byte{"noise": noise, "text": text} {
+			if file := findRun(t, dir, plain); file != "" {
+				t.Errorf("with the store %s, a run of the %s is in %s", when, name, file)
+			}
+		}
+		if findRun(t, dir, control) == "" {
+			t.Error("the search does not even find what is not encrypted")
+		}
+		for _, key := range watched.out {
+			for _, form := range []string{string(key[:]), hex.EncodeToString(key[:]), base64.StdEncoding.EncodeToString(key[:])} {
+				if file := findString(t, dir, form); file != "" {
+					t.Errorf("with the store %s, a data key is in %s", when, file)
+				}
+			}
+		}
+	}
+}
+
+// TestSecrecyOfErrors reads an encrypted object with another key ring and looks at the error.
+func TestSecrecyOfErrors(t *testing.T) {
+	watched := &watchedKeys{KeyProvider: keys(t)}
+	dir := t.TempDir()
+	e := open(t, dir, &engine.Options{Keys: watched})
+	mustObject(t, e, "secret", "key", "AES256", random(3, 1000))
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, dir, &engine.Options{Keys: keys(t)})
+	_, err := e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: "secret", Key: "key"})
+	if err == nil {
+		t.Fatal("another key ring reads the object")
+	}
+	key := watched.out[0]
+	for _, form := range []string{string(key[:]), hex.EncodeToString(key[:]), strings.ToUpper(hex.EncodeToString(key[:])), fmt.Sprint([32]byte(key))} {
+		if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), form) {
+			t.Error("the error holds the data key")
+		}
+	}
+}
+
+const runLength = 32
+
+// findRun returns a file that holds any run of runLength bytes of plain. Each such run contains a
+// block of half that length that is aligned in plain; those are looked up at every offset.
+func findRun(t *testing.T, dir string, plain []byte) string {
+	t.Helper()
+	const half = runLength / 2
+	blocks := map[[half]byte]int{}
+	for at := 0; at+half <= len(plain); at += half {
+		blocks[[half]byte(plain[at:])] = at
+	}
+	return findFile(t, dir, func(data []byte) bool {
+		for i := 0; i+half <= len(data); i++ {
+			if at, ok := blocks[[half]byte(data[i:])]; ok && agreeing(data, i, plain, at) >= runLength {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// agreeing returns the length of the run around data[i] and plain[at] that is the same in both.
+func agreeing(data []byte, i int, plain []byte, at int) int {
+	begin := 0
+	for begin < min(i, at) && data[i-begin-1] == plain[at-begin-1] {
+		begin++
+	}
+	end := 0
+	for i+end < len(data) && at+end < len(plain) && data[i+end] == plain[at+end] {
+		end++
+	}
+	return begin + end
+}
+
+func findString(t *testing.T, dir, s string) string {
+	t.Helper()
+	return findFile(t, dir, func(data []byte) bool { return bytes.Contains(data, []byte(s)) })
+}
+
+func findFile(t *testing.T, dir string, holds func([]byte) bool) string {
+	t.Helper()
+	for _, file := range sortedKeys(regularFiles(t, dir)) {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holds(bytes.TrimRight(data, "\x00")) {
+			return file
+		}
+	}
+	return ""
+}
+
+func sortedKeys(files map[string]int64) []string {
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

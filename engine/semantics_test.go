@@ -1,0 +1,838 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// minPart is the smallest part that Complete takes in front of others.
+const minPart = 100 << 10
+
+// crc64Of is the CRC-64/XZ of data.
+func crc64Of(data []byte) uint64 { return crc64.Checksum(data, crc64.MakeTable(crc64.ECMA)) }
+
+// A world is a store in which every fact about a wrong request can be shown: bucket/key has an open
+// upload with parts 1, 2 and 4, of which 2 is small, and there is an object bucket/there.
+type world struct {
+	e       *engine.Engine
+	keyless *engine.Engine // without Options.Keys
+	object  *engine.CompleteMultipartUploadResult
+	etags   map[int]string    // of the open upload's parts
+	ids     map[string]string // upload ids by what has become of them
+}
+
+func newWorld(t *testing.T) *world {
+	e := openTemp(t, &engine.Options{Keys: keys(t), ChunkSize: 64 << 10})
+	w := &world{e: e, keyless: openTemp(t, nil), etags: map[int]string{}, ids: map[string]string{}}
+	mustBucket(t, e, "other-bucket")
+	mustBucket(t, w.keyless, "bucket")
+	for n, size := range map[int]int{1: minPart, 2: minPart - 1, 4: minPart} {
+		if w.ids["open"] == "" {
+			w.ids["open"] = mustInitiate(t, e, "bucket", "key", "")
+		}
+		w.etags[n] = mustPart(t, e, "bucket", "key", w.ids["open"], n, random(uint64(n), size)).ETag
+	}
+	w.object = mustObject(t, e, "bucket", "there", "", []byte("content"))
+	w.ids["overwriting"] = mustInitiate(t, e, "bucket", "there", "")
+	w.ids["completed"] = mustInitiate(t, e, "bucket", "key", "")
+	mustComplete(t, e, "bucket", "key", w.ids["completed"])
+	mustDelete(t, e, "bucket", "key")
+	w.ids["aborted"] = mustInitiate(t, e, "bucket", "key", "")
+	_, err := e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: w.ids["aborted"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ids["of another key"] = mustInitiate(t, e, "bucket", "another", "")
+	w.ids["of another bucket"] = mustInitiate(t, e, "other-bucket", "key", "")
+	w.ids["unknown"] = "3FCE26176063453E8D80917962C936FE"
+	w.ids["malformed"] = "nonexistent-upload-id"
+	w.ids["lower case"] = strings.ToLower(w.ids["open"])
+	return w
+}
+
+// The requests of the table below name bucket/key unless they say otherwise, and uploads by what
+// has become of them.
+
+func initiate(req engine.InitiateMultipartUploadRequest) func(*world) error {
+	return func(w *world) error {
+		req.Bucket, req.Key = orElse(req.Bucket, "bucket"), orElse(req.Key, "key")
+		_, err := w.e.InitiateMultipartUpload(context.Background(), &req)
+		return err
+	}
+}
+
+func part(req engine.UploadPartRequest) func(*world) error {
+	return func(w *world) error {
+		req.Bucket, req.Key, req.UploadID = orElse(req.Bucket, "bucket"), orElse(req.Key, "key"), w.ids[req.UploadID]
+		_, err := w.e.UploadPart(context.Background(), &req)
+		return err
+	}
+}
+
+// complete lists these parts of the open upload, with their right ETags, behind what req lists.
+func complete(req engine.CompleteMultipartUploadRequest, numbers ...int) func(*world) error {
+	return func(w *world) error {
+		req.Bucket, req.Key, req.UploadID = orElse(req.Bucket, "bucket"), orElse(req.Key, "key"), w.ids[req.UploadID]
+		for _, n := range numbers {
+			req.Parts = append(req.Parts, engine.CompletedPart{PartNumber: n, ETag: w.etags[n]})
+		}
+		_, err := w.e.CompleteMultipartUpload(context.Background(), &req)
+		return err
+	}
+}
+
+func abort(id string) func(*world) error {
+	return func(w *world) error {
+		_, err := w.e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: w.ids[id]})
+		return err
+	}
+}
+
+func listParts(req engine.ListPartsRequest) func(*world) error {
+	return func(w *world) error {
+		req.Bucket, req.Key, req.UploadID = orElse(req.Bucket, "bucket"), orElse(req.Key, "key"), w.ids[req.UploadID]
+		_, err := w.e.ListParts(context.Background(), &req)
+		return err
+	}
+}
+
+func get(req engine.GetObjectRequest) func(*world) error {
+	return func(w *world) error {
+		req.Bucket, req.Key = orElse(req.Bucket, "bucket"), orElse(req.Key, "there")
+		obj, err := w.e.GetObject(context.Background(), &req)
+		if err == nil {
+			obj.Close()
+		}
+		return err
+	}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// manyMetadata has n entries with names of three letters.
+func manyMetadata(n int) map[string]string {
+	m := map[string]string{}
+	for i := range n {
+		m[fmt.Sprintf("%03x", i)] = ""
+	}
+	return m
+}
+
+func manyTags(n int) map[string]string {
+	m := map[string]string{}
+	for i := range n {
+		m[fmt.Sprint(i)] = "v"
+	}
+	return m
+}
+
+// TestRefusals is the table of what is refused and how. None of it changes anything.
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	crc := uint64(1)
+	type (
+		Initiate = engine.InitiateMultipartUploadRequest
+		Part     = engine.UploadPartRequest
+		Complete = engine.CompleteMultipartUploadRequest
+		List     = engine.ListPartsRequest
+		Get      = engine.GetObjectRequest
+	)
+	wrong := []engine.CompletedPart{{PartNumber: 1, ETag: "D41D8CD98F00B204E9800998ECF8427E"}}
+	outOfRange := []engine.CompletedPart{{PartNumber: 10001, ETag: "D41D8CD98F00B204E9800998ECF8427E"}}
+	zero := []engine.CompletedPart{{PartNumber: 0, ETag: "D41D8CD98F00B204E9800998ECF8427E"}}
+	rows := []struct {
+		op, when string
+		do       func(*world) error
+		code     string
+		status   int
+		ec       string
+	}{
+		// Upload ids. The same answer for each that is not this upload's, with an EC of the operation's own.
+		{"UploadPart", "unknown id", part(Part{UploadID: "unknown", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "malformed id", part(Part{UploadID: "malformed", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "no id", part(Part{PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "id in lower case", part(Part{UploadID: "lower case", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "aborted", part(Part{UploadID: "aborted", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "completed", part(Part{UploadID: "completed", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "id of another key", part(Part{UploadID: "of another key", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"UploadPart", "id of another bucket", part(Part{UploadID: "of another bucket", PartNumber: 1}), "NoSuchUpload", 404, "0042-00000104"},
+		{"CompleteMultipartUpload", "unknown id", complete(Complete{UploadID: "unknown", All: true}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "malformed id", complete(Complete{UploadID: "malformed", All: true}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "aborted", complete(Complete{UploadID: "aborted", All: true}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "completed", complete(Complete{UploadID: "completed", All: true}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "id of another key", complete(Complete{UploadID: "of another key", All: true}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "unknown id wins over wrong parts", complete(Complete{UploadID: "unknown", Parts: wrong}), "NoSuchUpload", 404, "0042-00000203"},
+		{"AbortMultipartUpload", "unknown id", abort("unknown"), "NoSuchUpload", 404, "0042-00000002"},
+		{"AbortMultipartUpload", "malformed id", abort("malformed"), "NoSuchUpload", 404, "0042-00000002"},
+		{"AbortMultipartUpload", "aborted", abort("aborted"), "NoSuchUpload", 404, "0042-00000002"},
+		{"AbortMultipartUpload", "completed", abort("completed"), "NoSuchUpload", 404, "0042-00000002"},
+		{"AbortMultipartUpload", "id of another key", abort("of another key"), "NoSuchUpload", 404, "0042-00000002"},
+		{"ListParts", "unknown id", listParts(List{UploadID: "unknown"}), "NoSuchUpload", 404, ""},
+		{"ListParts", "malformed id", listParts(List{UploadID: "malformed"}), "NoSuchUpload", 404, ""},
+		{"ListParts", "aborted", listParts(List{UploadID: "aborted"}), "NoSuchUpload", 404, ""},
+		{"ListParts", "completed", listParts(List{UploadID: "completed"}), "NoSuchUpload", 404, ""},
+		{"ListParts", "id of another key", listParts(List{UploadID: "of another key"}), "NoSuchUpload", 404, ""},
+
+		// Buckets and names.
+		{"InitiateMultipartUpload", "no such bucket", initiate(Initiate{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"UploadPart", "no such bucket", part(Part{Bucket: "absent", UploadID: "open", PartNumber: 1}), "NoSuchBucket", 404, "0015-00000101"},
+		{"CompleteMultipartUpload", "no such bucket", complete(Complete{Bucket: "absent", UploadID: "open", All: true}), "NoSuchBucket", 404, "0015-00000101"},
+		{"ListParts", "no such bucket", listParts(List{Bucket: "absent", UploadID: "open"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"GetObject", "no such bucket", get(Get{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"GetObject", "no such key", get(Get{Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"GetObject", "parts are not an object", get(Get{Key: "key"}), "NoSuchKey", 404, "0026-00000001"},
+		{"InitiateMultipartUpload", "bucket name", initiate(Initiate{Bucket: "UPPER"}), "InvalidBucketName", 400, ""},
+		{"InitiateMultipartUpload", "key begins with /", initiate(Initiate{Key: "/key"}), "InvalidObjectName", 400, ""},
+		{"InitiateMultipartUpload", `key begins with \`, initiate(Initiate{Key: `\key`}), "InvalidObjectName", 400, ""},
+		{"InitiateMultipartUpload", "key of 1024 bytes", initiate(Initiate{Key: strings.Repeat("k", 1024)}), "InvalidObjectName", 400, ""},
+		{"InitiateMultipartUpload", "key is not UTF-8", initiate(Initiate{Key: "k\xff"}), "InvalidObjectName", 400, ""},
+		{"CreateBucket", "name is taken", createBucket("bucket"), "BucketAlreadyExists", 409, ""},
+		{"DeleteBucket", "has objects", deleteBucket("bucket"), "BucketNotEmpty", 409, ""},
+		{"DeleteBucket", "has uploads", deleteBucket("other-bucket"), "BucketNotEmpty", 409, ""},
+		{"DeleteBucket", "no such bucket", deleteBucket("absent"), "NoSuchBucket", 404, "0015-00000101"},
+
+		// What Initiate is told about the object.
+		{"InitiateMultipartUpload", "storage class", initiate(Initiate{StorageClass: "GLACIER"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata over 8 KiB", initiate(Initiate{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata name", initiate(Initiate{Metadata: map[string]string{"a_b": "v"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "empty metadata name", initiate(Initiate{Metadata: map[string]string{"": "v"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata name twice", initiate(Initiate{Metadata: map[string]string{"a": "v", "A": "w"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata of two lines", initiate(Initiate{Metadata: map[string]string{"a": "v\nw"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "header of two lines", initiate(Initiate{ContentType: "text/plain\r\nX: y"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "11 tags", initiate(Initiate{Tags: manyTags(11)}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "tag without key", initiate(Initiate{Tags: map[string]string{"": "v"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "tag key of 129 bytes", initiate(Initiate{Tags: map[string]string{strings.Repeat("k", 129): "v"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "tag value of 257 bytes", initiate(Initiate{Tags: map[string]string{"k": strings.Repeat("v", 257)}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "encryption algorithm", initiate(Initiate{ServerSideEncryption: "ROT13"}), "InvalidEncryptionAlgorithmError", 400, ""},
+		{"InitiateMultipartUpload", "key id without KMS", initiate(Initiate{ServerSideEncryption: "AES256", ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "key id without encryption", initiate(Initiate{ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "unknown key id", initiate(Initiate{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "id"}), "KeyNotFound", 404, ""},
+		{"InitiateMultipartUpload", "AES256 without Keys", initiateKeyless("AES256"), "KmsServiceNotEnabled", 403, ""},
+		{"InitiateMultipartUpload", "KMS without Keys", initiateKeyless("KMS"), "KmsServiceNotEnabled", 403, ""},
+		{"InitiateMultipartUpload", "object exists", initiate(Initiate{Key: "there", ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
+
+		// Parts.
+		{"UploadPart", "number 0", part(Part{UploadID: "open", PartNumber: 0}), "InvalidArgument", 400, "0017-00000220"},
+		{"UploadPart", "number -1", part(Part{UploadID: "open", PartNumber: -1}), "InvalidArgument", 400, "0017-00000220"},
+		{"UploadPart", "number 10001", part(Part{UploadID: "open", PartNumber: 10001}), "InvalidArgument", 400, "0017-00000220"},
+		{"UploadPart", "number 65537", part(Part{UploadID: "open", PartNumber: 65537}), "InvalidArgument", 400, "0017-00000220"},
+		{"UploadPart", "Content-MD5 is not base64", part(Part{UploadID: "open", PartNumber: 1, ContentMD5: "!"}), "InvalidDigest", 400, "0017-00000502"},
+		{"UploadPart", "Content-MD5 is short", part(Part{UploadID: "open", PartNumber: 1, ContentMD5: "AAAA"}), "InvalidDigest", 400, "0017-00000502"},
+		{"UploadPart", "Content-MD5 in hex", part(Part{UploadID: "open", PartNumber: 1, ContentMD5: "D41D8CD98F00B204E9800998ECF8427E"}), "InvalidDigest", 400, "0017-00000502"},
+		{"UploadPart", "Content-MD5 of another body", part(Part{UploadID: "open", PartNumber: 1, Body: strings.NewReader("x"), ContentMD5: "1B2M2Y8AsgTpgAmY7PhCfg=="}), "InvalidDigest", 400, "0017-00000503"},
+		{"UploadPart", "CRC of another body", part(Part{UploadID: "open", PartNumber: 1, Body: strings.NewReader("x"), CRC64: &crc}), "InvalidCRC64", 400, ""},
+		{"UploadPart", "body shorter than Size", part(Part{UploadID: "open", PartNumber: 1, Body: strings.NewReader("four"), Size: 5}), "IncompleteBody", 400, ""},
+		{"UploadPart", "body longer than Size", part(Part{UploadID: "open", PartNumber: 1, Body: strings.NewReader("four"), Size: 3}), "InvalidArgument", 400, ""},
+		{"UploadPart", "Size over 5 GiB", part(Part{UploadID: "open", PartNumber: 1, Size: 5<<30 + 1}), "EntityTooLarge", 400, ""},
+		{"UploadPart", "Size negative", part(Part{UploadID: "open", PartNumber: 1, Size: -1}), "InvalidArgument", 400, ""},
+		{"UploadPart", "body fails at once", part(Part{UploadID: "open", PartNumber: 1, Body: failing("", io.ErrClosedPipe)}), "IncompleteBody", 400, ""},
+		{"UploadPart", "body fails midway", part(Part{UploadID: "open", PartNumber: 1, Body: failing("some", io.ErrClosedPipe)}), "IncompleteBody", 400, ""},
+
+		// The list of parts. Each of these leaves the upload usable.
+		{"CompleteMultipartUpload", "descending", complete(Complete{UploadID: "open"}, 4, 1), "InvalidPartOrder", 400, "0042-00000209"},
+		{"CompleteMultipartUpload", "twice the same", complete(Complete{UploadID: "open"}, 1, 1), "InvalidPartOrder", 400, "0042-00000209"},
+		{"CompleteMultipartUpload", "number 0", complete(Complete{UploadID: "open", Parts: zero}), "InvalidPartOrder", 400, "0042-00000209"},
+		{"CompleteMultipartUpload", "number 10001", complete(Complete{UploadID: "open", Parts: outOfRange}), "InvalidPartOrder", 400, "0042-00000209"},
+		{"CompleteMultipartUpload", "part missing", complete(Complete{UploadID: "open"}, 1, 3), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "part missing at the end", complete(Complete{UploadID: "open"}, 1, 4, 5), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "wrong ETag", complete(Complete{UploadID: "open", Parts: wrong}), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "no ETag", complete(Complete{UploadID: "open", Parts: []engine.CompletedPart{{PartNumber: 1}}}), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "order comes before ETags", complete(Complete{UploadID: "open", Parts: wrong}, 1), "InvalidPartOrder", 400, "0042-00000209"},
+		{"CompleteMultipartUpload", "ETags come before sizes", complete(Complete{UploadID: "open"}, 2, 3, 4), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "small part", complete(Complete{UploadID: "open"}, 1, 2, 4), "EntityTooSmall", 400, "0042-00000213"},
+		{"CompleteMultipartUpload", "small part among all", complete(Complete{UploadID: "open", All: true}), "EntityTooSmall", 400, "0042-00000213"},
+		{"CompleteMultipartUpload", "empty list", complete(Complete{UploadID: "open"}), "MalformedXML", 400, "0042-00000205"},
+		{"CompleteMultipartUpload", "list and All", complete(Complete{UploadID: "open", All: true}, 1), "InvalidArgument", 400, "0042-00000216"},
+		{"CompleteMultipartUpload", "object exists", complete(Complete{Key: "there", UploadID: "overwriting", All: true, ForbidOverwrite: true}), "FileAlreadyExists", 409, "0042-00000214"},
+		{"CompleteMultipartUpload", "parts come before the object", complete(Complete{Key: "there", UploadID: "overwriting", Parts: wrong, ForbidOverwrite: true}), "InvalidPart", 400, ""},
+		{"CompleteMultipartUpload", "IfMatch another", complete(Complete{Key: "there", UploadID: "overwriting", All: true, IfMatch: "D41D8CD98F00B204E9800998ECF8427E-0"}), "PreconditionFailed", 412, ""},
+		{"CompleteMultipartUpload", "IfMatch without object", complete(Complete{UploadID: "open", IfMatch: "D41D8CD98F00B204E9800998ECF8427E-0"}, 1), "NoSuchKey", 404, "0026-00000001"},
+		{"CompleteMultipartUpload", "IfNoneMatch with object", complete(Complete{Key: "there", UploadID: "overwriting", All: true, IfNoneMatch: "*"}), "PreconditionFailed", 412, ""},
+		{"CompleteMultipartUpload", "IfNoneMatch of an ETag", complete(Complete{UploadID: "open", IfNoneMatch: "D41D8CD98F00B204E9800998ECF8427E-0"}, 1), "InvalidArgument", 400, ""},
+
+		// Reading and listing.
+		{"GetObject", "range behind the end", get(Get{Range: "bytes=7-", RangeBehavior: "standard"}), "InvalidRange", 416, ""},
+		{"GetObject", "range behaviour", get(Get{Range: "bytes=0-1", RangeBehavior: "odd"}), "InvalidArgument", 400, ""},
+		{"ListParts", "1001 parts a page", listParts(List{UploadID: "open", MaxParts: 1001}), "InvalidArgument", 400, ""},
+		{"ListParts", "-1 parts a page", listParts(List{UploadID: "open", MaxParts: -1}), "InvalidArgument", 400, ""},
+		{"ListParts", "marker -1", listParts(List{UploadID: "open", PartNumberMarker: -1}), "InvalidArgument", 400, ""},
+		{"ListObjects", "1001 keys a page", listObjects(engine.ListObjectsRequest{Bucket: "bucket", MaxKeys: 1001}), "InvalidArgument", 400, ""},
+		{"ListObjects", "-1 keys a page", listObjects(engine.ListObjectsRequest{Bucket: "bucket", MaxKeys: -1}), "InvalidArgument", 400, ""},
+		{"ListObjects", "no such bucket", listObjects(engine.ListObjectsRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+	}
+	before, parts := tallyOf(t, w.e), partsOf(t, w.e, "bucket", "key", w.ids["open"])
+	for _, row := range rows {
+		t.Run(row.op+"/"+row.when, func(t *testing.T) {
+			err := row.do(w)
+			if err == nil {
+				t.Fatalf("no error, want %s", row.code)
+			}
+			got := asError(t, err)
+			if got.Code != row.code || got.HTTPStatus != row.status || got.EC != row.ec {
+				t.Errorf("got %s, %d, %q, want %s, %d, %q", got.Code, got.HTTPStatus, got.EC, row.code, row.status, row.ec)
+			}
+			if got.Op != row.op || got.Bucket == "" {
+				t.Errorf("the error is of %s on bucket %q, want %s on the request's", got.Op, got.Bucket, row.op)
+			}
+			if !errors.Is(err, &engine.Error{Code: row.code}) {
+				t.Errorf("errors.Is does not find the code %s in %v", row.code, err)
+			}
+			if after := tallyOf(t, w.e); after != before {
+				t.Fatalf("the store holds %+v, held %+v before", after, before)
+			}
+			if after := partsOf(t, w.e, "bucket", "key", w.ids["open"]); !slices.Equal(after, parts) {
+				t.Fatalf("the upload has parts %v, had %v before", after, parts)
+			}
+		})
+	}
+	// The uploads are as good as new.
+	for _, do := range []func(*world) error{
+		complete(engine.CompleteMultipartUploadRequest{UploadID: "open"}, 1, 4),
+		complete(engine.CompleteMultipartUploadRequest{Key: "there", UploadID: "overwriting", All: true, IfMatch: w.object.ETag}),
+	} {
+		if err := do(w); err != nil {
+			t.Errorf("after all these failures: %v", err)
+		}
+	}
+}
+
+func createBucket(name string) func(*world) error {
+	return func(w *world) error {
+		_, err := w.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: name})
+		return err
+	}
+}
+
+func deleteBucket(name string) func(*world) error {
+	return func(w *world) error {
+		_, err := w.e.DeleteBucket(context.Background(), &engine.DeleteBucketRequest{Bucket: name})
+		return err
+	}
+}
+
+func listObjects(req engine.ListObjectsRequest) func(*world) error {
+	return func(w *world) error {
+		_, err := w.e.ListObjects(context.Background(), &req)
+		return err
+	}
+}
+
+func initiateKeyless(sse string) func(*world) error {
+	return func(w *world) error {
+		_, err := w.keyless.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
+			Bucket: "bucket", Key: "key", ServerSideEncryption: sse,
+		})
+		return err
+	}
+}
+
+// failing is a body that begins with text and then fails.
+func failing(text string, err error) io.Reader {
+	return io.MultiReader(strings.NewReader(text), errReader{err})
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// partsOf lists all parts of an upload.
+func partsOf(t testing.TB, e *engine.Engine, bucket, key, id string) []engine.Part {
+	t.Helper()
+	res, err := e.ListParts(context.Background(), &engine.ListPartsRequest{Bucket: bucket, Key: key, UploadID: id})
+	if err != nil {
+		t.Fatalf("ListParts: %v", err)
+	}
+	return res.Parts
+}
+
+func TestNames(t *testing.T) {
+	e := openTemp(t, nil)
+	ctx := context.Background()
+	for name, valid := range map[string]bool{
+		"abc": true, "a-b": true, "123": true, strings.Repeat("b", 63): true,
+		"": false, "ab": false, strings.Repeat("b", 64): false, "-ab": false, "ab-": false,
+		"Abc": false, "a.b": false, "a_b": false, "a/b": false, "a\x00b": false, "äbc": false,
+	} {
+		_, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: name})
+		if valid && err != nil || !valid && !errors.Is(err, engine.ErrInvalidBucketName) {
+			t.Errorf("CreateBucket(%q): %v", name, err)
+		}
+	}
+	for key, valid := range map[string]bool{
+		"a": true, "a/b": true, "a//b": true, "äöü": true, " ": true, "a\x00b": true, "a\\b": true, "../a": true,
+		strings.Repeat("k", 1023): true,
+		"":                        false, "/": false, "/a": false, `\a`: false, "\xff": false, strings.Repeat("ä", 512): false,
+	} {
+		_, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "abc", Key: key})
+		if valid && err != nil || !valid && !errors.Is(err, engine.ErrInvalidObjectName) {
+			t.Errorf("InitiateMultipartUpload(%q): %v", key, err)
+		}
+		if !valid {
+			continue
+		}
+		// The name goes all the way.
+		mustObject(t, e, "abc", key, "", []byte(key))
+		if got := readAll(t, e, "abc", key); string(got) != key {
+			t.Errorf("object %q holds %q", key, got)
+		}
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	e := openTemp(t, nil)
+	ctx := context.Background()
+	for _, name := range []string{"zzz", "aaa", "aaa-b"} {
+		mustBucket(t, e, name)
+	}
+	list := func() (names []string) {
+		res, err := e.ListBuckets(ctx, &engine.ListBucketsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range res.Buckets {
+			if b.Rules != engine.OSS || b.Created.IsZero() {
+				t.Errorf("bucket %+v, want OSS rules and a date", b)
+			}
+			names = append(names, b.Name)
+		}
+		return names
+	}
+	if got := list(); !slices.Equal(got, []string{"aaa", "aaa-b", "zzz"}) {
+		t.Errorf("buckets %q are not all, in order", got)
+	}
+
+	// What is in a bucket is in no other one, and keeps only that one from being deleted.
+	id := mustInitiate(t, e, "aaa", "key", "")
+	mustObject(t, e, "aaa-b", "key", "", []byte("b"))
+	_, err := e.DeleteBucket(ctx, &engine.DeleteBucketRequest{Bucket: "aaa"})
+	if !errors.Is(err, engine.ErrBucketNotEmpty) || !strings.HasPrefix(asError(t, err).Message, "The bucket has Multipart Uploads.") {
+		t.Errorf("DeleteBucket with an open upload: %v", err)
+	}
+	_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: "aaa", Key: "key", UploadID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"aaa", "zzz"} {
+		if _, err := e.DeleteBucket(ctx, &engine.DeleteBucketRequest{Bucket: name}); err != nil {
+			t.Errorf("DeleteBucket(%s): %v", name, err)
+		}
+	}
+	if got := list(); !slices.Equal(got, []string{"aaa-b"}) {
+		t.Errorf("buckets are %q, want aaa-b alone", got)
+	}
+	mustBucket(t, e, "aaa") // the name is free again, and the bucket is empty
+	res, err := e.ListObjects(ctx, &engine.ListObjectsRequest{Bucket: "aaa"})
+	if err != nil || len(res.Objects) != 0 {
+		t.Errorf("the new bucket lists %v, %v", res, err)
+	}
+
+	// A bucket's rules are those that are known, nothing alike.
+	odd := engine.Rules{Name: "OSS", MinPartSize: 1}
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "odd", Rules: odd}); !errors.Is(err, engine.ErrInvalidArgument) {
+		t.Errorf("CreateBucket with rules %+v: %v", odd, err)
+	}
+}
+
+// TestOptions checks that Open takes what it can work with, and names everything else at once.
+func TestOptions(t *testing.T) {
+	for _, o := range []engine.Options{
+		{}, {ChunkSize: 4 << 10}, {ChunkSize: 16 << 20, VolumeSize: 32 << 20}, {ChunkSize: 4 << 10, MemoryBudget: 16 << 10},
+	} {
+		openTemp(t, &o).Close()
+	}
+	for _, o := range []engine.Options{
+		{ChunkSize: 4<<10 - 1}, {ChunkSize: 16<<20 + 1}, {ChunkSize: -1}, {MemoryBudget: 4<<20 - 1}, {MemoryBudget: -1},
+		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: engine.Rules{Name: "FTP"}}, {Rules: engine.Rules{Name: "OSS", MinPartSize: 1}},
+	} {
+		e, err := engine.Open(context.Background(), t.TempDir(), &o)
+		if err == nil {
+			e.Close()
+		}
+		if !errors.Is(err, engine.ErrInvalidArgument) {
+			t.Errorf("Open with %+v: %v", o, err)
+		}
+	}
+	_, err := engine.Open(context.Background(), t.TempDir(), &engine.Options{ChunkSize: -1, ReserveSpace: -1})
+	if err == nil || !strings.Contains(err.Error(), "ChunkSize") || !strings.Contains(err.Error(), "ReserveSpace") {
+		t.Errorf("Open with two wrong options: %v", err)
+	}
+}
+
+// TestPartDigests checks what UploadPart and Complete say about bodies of every awkward size, and
+// that they come back.
+func TestPartDigests(t *testing.T) {
+	for _, chunk := range []int{4 << 10, 64 << 10, 1 << 20} {
+		t.Run(fmt.Sprintf("chunks of %d", chunk), func(t *testing.T) {
+			e := openTemp(t, &engine.Options{ChunkSize: chunk})
+			first := random(1, minPart)
+			for _, size := range []int{0, 1, 15, 16, 17, chunk - 1, chunk, chunk + 1, 3*chunk + 5} {
+				key, body := fmt.Sprint(size), random(uint64(size), size)
+				sum := md5.Sum(body)
+				crc := crc64Of(body)
+				id := mustInitiate(t, e, "bucket", key, "")
+				mustPart(t, e, "bucket", key, id, 1, first)
+				got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
+					Bucket: "bucket", Key: key, UploadID: id, PartNumber: 2,
+					Body: bytes.NewReader(body), Size: int64(size), ContentMD5: base64.StdEncoding.EncodeToString(sum[:]), CRC64: &crc,
+				})
+				if err != nil {
+					t.Fatalf("%d bytes: %v", size, err)
+				}
+				if got.ETag != md5ETag(body) || got.Size != int64(size) || got.CRC64 != crc || got.ContentMD5 != base64.StdEncoding.EncodeToString(sum[:]) {
+					t.Errorf("%d bytes: part is %+v", size, got)
+				}
+				whole := slices.Concat(first, body)
+				done := mustComplete(t, e, "bucket", key, id)
+				if done.ETag != ossETag(first, body) || done.Size != int64(len(whole)) || done.CRC64 != crc64Of(whole) {
+					t.Errorf("%d bytes: object is %+v", size, done)
+				}
+				if !bytes.Equal(readAll(t, e, "bucket", key), whole) {
+					t.Errorf("%d bytes come back different", size)
+				}
+			}
+		})
+	}
+}
+
+// TestETagVectors pins the formula to values that were not made by this code.
+func TestETagVectors(t *testing.T) {
+	e := openTemp(t, nil)
+	if got := mustObject(t, e, "bucket", "empty", "").ETag; got != "D41D8CD98F00B204E9800998ECF8427E-0" {
+		t.Errorf("ETag of no parts is %s", got)
+	}
+	// printf D41D8CD98F00B204E9800998ECF8427E | md5sum
+	if got := mustObject(t, e, "bucket", "one", "", nil).ETag; got != "80404D0C6D24E87F650FF7D1985CD762-1" {
+		t.Errorf("ETag of one empty part is %s", got)
+	}
+	got := mustObject(t, e, "bucket", "check", "", []byte("123456789"))
+	if got.CRC64 != 11051210869376104954 {
+		t.Errorf("CRC of 123456789 is %d", got.CRC64)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	e := openTemp(t, nil)
+	ctx := context.Background()
+	a, b, c := random(1, minPart), random(2, minPart), random(3, 10)
+	// upload makes an upload with parts a, b, c under the numbers 1, 5, 10000.
+	upload := func(t *testing.T) (id string, list []engine.CompletedPart) {
+		id = mustInitiate(t, e, "bucket", "key", "")
+		for _, p := range []struct {
+			n    int
+			body []byte
+		}{{10000, c}, {1, a}, {5, b}} { // in whatever order
+			list = append(list, engine.CompletedPart{PartNumber: p.n, ETag: mustPart(t, e, "bucket", "key", id, p.n, p.body).ETag})
+		}
+		return id, []engine.CompletedPart{list[1], list[2], list[0]}
+	}
+	check := func(t *testing.T, got *engine.CompleteMultipartUploadResult, parts ...[]byte) {
+		t.Helper()
+		want := slices.Concat(parts...)
+		if got.Bucket != "bucket" || got.Key != "key" || got.ETag != ossETag(parts...) || got.Size != int64(len(want)) || got.CRC64 != crc64Of(want) {
+			t.Errorf("the object is %+v", got)
+		}
+		if !bytes.Equal(readAll(t, e, "bucket", "key"), want) {
+			t.Error("the object reads differently")
+		}
+	}
+	t.Run("numbers may have gaps", func(t *testing.T) {
+		id, list := upload(t)
+		check(t, mustComplete(t, e, "bucket", "key", id, list...), a, b, c)
+	})
+	t.Run("All is every part", func(t *testing.T) {
+		id, _ := upload(t)
+		check(t, mustComplete(t, e, "bucket", "key", id), a, b, c)
+	})
+	t.Run("ETags are forgiven quotes and case", func(t *testing.T) {
+		id, list := upload(t)
+		list[0].ETag = `"` + list[0].ETag + `"`
+		list[1].ETag = strings.ToLower(list[1].ETag)
+		list[2].ETag = `"` + strings.ToLower(list[2].ETag) + `"`
+		check(t, mustComplete(t, e, "bucket", "key", id, list...), a, b, c)
+	})
+	// Which group is larger, the listed or the others, decides how they are told apart.
+	t.Run("one unlisted part is dropped", func(t *testing.T) {
+		id, list := upload(t)
+		check(t, mustComplete(t, e, "bucket", "key", id, list[0], list[2]), a, c)
+		if got := tallyOf(t, e); got.Parts != 2 || got.Chunks != 2 || got.References != 2 {
+			t.Errorf("the store holds %+v, want two parts of a chunk each", got)
+		}
+	})
+	t.Run("two unlisted parts are dropped", func(t *testing.T) {
+		id, list := upload(t)
+		check(t, mustComplete(t, e, "bucket", "key", id, list[1]), b)
+		if got := tallyOf(t, e); got.Parts != 1 || got.Chunks != 1 || got.References != 1 {
+			t.Errorf("the store holds %+v, want one part of a chunk", got)
+		}
+	})
+	t.Run("the upload is gone", func(t *testing.T) {
+		res, err := e.Stats(ctx, &engine.StatsRequest{})
+		if err != nil || res.Uploads != 0 || res.Objects != 1 {
+			t.Errorf("Stats: %+v, %v", res, err)
+		}
+	})
+	t.Run("conditions that hold", func(t *testing.T) {
+		head, err := e.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: "bucket", Key: "key"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, list := upload(t)
+		got, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, IfMatch: strings.ToLower(head.ETag),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, got, a, b, c)
+		mustDelete(t, e, "bucket", "key")
+		id, list = upload(t)
+		got, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, IfNoneMatch: "*", ForbidOverwrite: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, got, a, b, c)
+	})
+	t.Run("small parts matter when listed only", func(t *testing.T) {
+		id := mustInitiate(t, e, "bucket", "key", "")
+		mustPart(t, e, "bucket", "key", id, 1, c)
+		p2 := mustPart(t, e, "bucket", "key", id, 2, a)
+		p3 := mustPart(t, e, "bucket", "key", id, 3, nil)
+		check(t, mustComplete(t, e, "bucket", "key", id,
+			engine.CompletedPart{PartNumber: 2, ETag: p2.ETag}, engine.CompletedPart{PartNumber: 3, ETag: p3.ETag}), a, nil)
+	})
+	t.Run("no parts make an empty object", func(t *testing.T) {
+		id := mustInitiate(t, e, "bucket", "key", "")
+		got, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, got)
+	})
+	t.Run("which part is at fault", func(t *testing.T) {
+		id, list := upload(t)
+		list[1].ETag = list[0].ETag
+		_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id, Parts: list})
+		if got := asError(t, err); got.PartNumber != 5 || got.UploadID != id {
+			t.Errorf("InvalidPart of part %d, upload %s", got.PartNumber, got.UploadID)
+		}
+		mustPart(t, e, "bucket", "key", id, 5, c)
+		_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id, All: true})
+		if got := asError(t, err); got.Code != "EntityTooSmall" || got.PartNumber != 5 {
+			t.Errorf("%s of part %d, want EntityTooSmall of 5", got.Code, got.PartNumber)
+		}
+	})
+}
+
+// TestUploadsAreIndependent has two uploads of one key open at a time, and of keys and buckets that
+// resemble each other.
+func TestUploadsAreIndependent(t *testing.T) {
+	e := openTemp(t, nil)
+	type where struct{ bucket, key string }
+	places := []where{{"bucket", "key"}, {"bucket", "key"}, {"bucket", "key\x00"}, {"bucket", "ke"}, {"bucket-2", "key"}}
+	ids := make([]string, len(places))
+	for i, p := range places {
+		ids[i] = mustInitiate(t, e, p.bucket, p.key, "")
+		if slices.Contains(ids[:i], ids[i]) {
+			t.Fatalf("id %s twice", ids[i])
+		}
+		mustPart(t, e, p.bucket, p.key, ids[i], 1, []byte{byte(i)})
+	}
+	for i, p := range places {
+		got := partsOf(t, e, p.bucket, p.key, ids[i])
+		if len(got) != 1 || got[0].ETag != md5ETag([]byte{byte(i)}) {
+			t.Errorf("upload %d has parts %v", i, got)
+		}
+	}
+	mustComplete(t, e, "bucket", "key", ids[1])
+	mustComplete(t, e, "bucket", "key", ids[0]) // the last to finish is the object
+	if got := readAll(t, e, "bucket", "key"); !bytes.Equal(got, []byte{0}) {
+		t.Errorf("the object holds %v, want the upload that completed last", got)
+	}
+	if got := stats(t, e); got.Uploads != 3 || got.Objects != 1 {
+		t.Errorf("the store holds %+v, want three uploads and an object", got)
+	}
+}
+
+// TestOverwrite checks that what is replaced is given up, and nothing else.
+func TestOverwrite(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk})
+	id := mustInitiate(t, e, "bucket", "key", "")
+	shared, old, fresh := random(1, chunk), random(2, chunk), random(3, 2*chunk)
+	mustPart(t, e, "bucket", "key", id, 1, slices.Concat(shared, old, old))
+	if got := tallyOf(t, e); got.Chunks != 2 || got.References != 3 {
+		t.Errorf("first version: %+v, want 2 chunks, one used twice", got)
+	}
+	mustPart(t, e, "bucket", "key", id, 1, slices.Concat(shared, fresh))
+	if got := tallyOf(t, e); got.Chunks != 3 || got.References != 3 || got.Parts != 1 {
+		t.Errorf("second version: %+v, want 3 chunks used once", got)
+	}
+	mustComplete(t, e, "bucket", "key", id)
+	mustObject(t, e, "bucket", "key", "", slices.Concat(shared, old))
+	got := tallyOf(t, e)
+	if want := (tally{Objects: 1, Parts: 1, Chunks: 2, References: 2, LogicalBytes: 2 * chunk, StoredBytes: got.StoredBytes}); got != want {
+		t.Errorf("after overwriting the object: %+v, want %+v", got, want)
+	}
+	mustDelete(t, e, "bucket", "key")
+	mustDelete(t, e, "bucket", "key") // what is not there is deleted, too
+	if got := tallyOf(t, e); got != (tally{}) {
+		t.Errorf("after deleting the object: %+v", got)
+	}
+	s := stats(t, e)
+	for _, v := range s.Volumes {
+		if v.LiveBytes != 0 {
+			t.Errorf("volume %d has %d live bytes in an empty store", v.ID, v.LiveBytes)
+		}
+	}
+}
+
+// TestManyParts separates 5000 listed parts from 5000 others in one Complete: the largest
+// transaction that there is.
+func TestManyParts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("10000 parts")
+	}
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	large, small := make([]byte, minPart), []byte{}
+	type job struct {
+		n    int
+		body []byte
+	}
+	jobs, errs := make(chan job), make(chan error)
+	for range 64 {
+		go func() {
+			var err error
+			for j := range jobs {
+				if err == nil {
+					_, err = e.UploadPart(context.Background(), &engine.UploadPartRequest{
+						Bucket: "bucket", Key: "key", UploadID: id, PartNumber: j.n, Body: bytes.NewReader(j.body),
+					})
+				}
+			}
+			errs <- err
+		}()
+	}
+	var list []engine.CompletedPart
+	for n := 1; n <= engine.MaxPartNumber; n++ {
+		if n%2 == 0 {
+			jobs <- job{n, small}
+			continue
+		}
+		jobs <- job{n, large}
+		list = append(list, engine.CompletedPart{PartNumber: n, ETag: md5ETag(large)})
+	}
+	close(jobs)
+	for range 64 {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := mustComplete(t, e, "bucket", "key", id, list...)
+	if done.Size != int64(len(list)*len(large)) || !strings.HasSuffix(done.ETag, "-5000") {
+		t.Errorf("the object is %+v", done)
+	}
+	if got := tallyOf(t, e); got.Parts != 5000 || got.References != 5000 || got.Chunks != 1 {
+		t.Errorf("the store holds %+v, want 5000 parts of one chunk", got)
+	}
+	mustDelete(t, e, "bucket", "key")
+	if got := tallyOf(t, e); got != (tally{}) {
+		t.Errorf("after deleting: %+v", got)
+	}
+}
+
+// TestClosed calls everything after Close.
+func TestClosed(t *testing.T) {
+	e := openTemp(t, nil)
+	ctx := context.Background()
+	mustObject(t, e, "bucket", "key", "", random(1, 10))
+	id := mustInitiate(t, e, "bucket", "key", "")
+	obj := mustGet(t, e, "bucket", "key", "")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"Close":         e.Close,
+		"CreateBucket":  func() error { _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "new"}); return err },
+		"DeleteBucket":  func() error { _, err := e.DeleteBucket(ctx, &engine.DeleteBucketRequest{Bucket: "bucket"}); return err },
+		"ListBuckets":   func() error { _, err := e.ListBuckets(ctx, &engine.ListBucketsRequest{}); return err },
+		"Stats":         func() error { _, err := e.Stats(ctx, &engine.StatsRequest{}); return err },
+		"Reclaim":       func() error { _, err := e.Reclaim(ctx, &engine.ReclaimRequest{}); return err },
+		"Object.Read":   func() error { _, err := io.ReadAll(obj); return err },
+		"Object.ReadAt": func() error { _, err := obj.ReadAt(make([]byte, 1), 0); return err },
+		"Object.WriteTo": func() error {
+			_, err := obj.WriteTo(io.Discard)
+			return err
+		},
+		"InitiateMultipartUpload": func() error {
+			_, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key"})
+			return err
+		},
+		"UploadPart": func() error {
+			_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1})
+			return err
+		},
+		"CompleteMultipartUpload": func() error {
+			_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id})
+			return err
+		},
+		"AbortMultipartUpload": func() error {
+			_, err := e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id})
+			return err
+		},
+		"ListParts": func() error {
+			_, err := e.ListParts(ctx, &engine.ListPartsRequest{Bucket: "bucket", Key: "key", UploadID: id})
+			return err
+		},
+		"Parts": func() (last error) {
+			for _, err := range e.Parts(ctx, &engine.ListPartsRequest{Bucket: "bucket", Key: "key", UploadID: id}) {
+				last = err
+			}
+			return last
+		},
+		"ListObjects": func() error { _, err := e.ListObjects(ctx, &engine.ListObjectsRequest{Bucket: "bucket"}); return err },
+		"Objects": func() (last error) {
+			for _, err := range e.Objects(ctx, &engine.ListObjectsRequest{Bucket: "bucket"}) {
+				last = err
+			}
+			return last
+		},
+		"HeadObject": func() error {
+			_, err := e.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: "bucket", Key: "key"})
+			return err
+		},
+		"GetObject": func() error {
+			_, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "key"})
+			return err
+		},
+		"DeleteObject": func() error {
+			_, err := e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: "bucket", Key: "key"})
+			return err
+		},
+	} {
+		if err := call(); !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("%s after Close: %v", name, err)
+		}
+	}
+	if err := obj.Close(); err != nil {
+		t.Errorf("closing an Object after the engine: %v", err)
+	}
+}
