@@ -110,7 +110,7 @@ func TestMD5OfBoundarySizes(t *testing.T) {
 // More writers than the lanes have buffers, all in the middle of a block, must not wait for each other.
 func TestMD5ManyWritersDoNotBlock(t *testing.T) {
 	pool := newPool(t)
-	data := make([]byte, 1+128*200)
+	data := make([]byte, 1+128*100)
 	want := md5.Sum(data)
 	begin := make(chan struct{})
 	done := make(chan [16]byte)
