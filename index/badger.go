@@ -121,11 +121,12 @@ func (d *database) start(opts BadgerOptions) error {
 	if err := disk.RemoveSums(d.dir); err != nil {
 		return mapError("remove checksums", err)
 	}
-	db, err := openBadger(regime(d.dir, opts.Alarm))
-	if err != nil && strings.Contains(err.Error(), "Create a new file") {
-		// A log file of no length, from a crash while it was created or removed: Badger removes it and asks to be called again.
-		db, err = openBadger(regime(d.dir, opts.Alarm))
+	// A crash between the creation of a log and its first growth, or before its removal, leaves it empty. Badger fails on it once,
+	// and leaks goroutines then.
+	if err := disk.RemoveEmpty(d.dir, ".mem", ".vlog"); err != nil {
+		return mapError("remove empty logs", err)
 	}
+	db, err := openBadger(regime(d.dir, opts.Alarm))
 	if err != nil {
 		return mapError("open", err)
 	}

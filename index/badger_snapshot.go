@@ -87,14 +87,12 @@ func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
 
 func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		txn := s.db.db.NewTransactionAt(s.at, false)
-		defer txn.Discard()
-		it, err := s.iterator(txn)
+		it, stop, err := s.iterator()
 		if err != nil {
 			yield(Item{}, err)
 			return
 		}
-		defer it.Close()
+		defer stop()
 		for it.Seek(start); it.Valid(); it.Next() {
 			item := it.Item()
 			if end != nil && bytes.Compare(item.Key(), end) >= 0 {
@@ -112,9 +110,13 @@ func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	}
 }
 
-func (s *badgerSnapshot) iterator(txn *badger.Txn) (it *badger.Iterator, err error) {
+// iterator returns an iterator and what ends it. After a failed commit Badger may be without a memtable, and panics here; then
+// there is nothing that could be ended.
+func (s *badgerSnapshot) iterator() (it *badger.Iterator, stop func(), err error) {
 	defer recovered(&err)
-	return txn.NewIterator(badger.IteratorOptions{}), nil
+	txn := s.db.db.NewTransactionAt(s.at, false)
+	it = txn.NewIterator(badger.IteratorOptions{})
+	return it, func() { it.Close(); txn.Discard() }, nil
 }
 
 func (s *badgerSnapshot) release() { s.db.snapshots.release(s.at) }

@@ -85,7 +85,7 @@ func closeStore(t *testing.T, s index.Store) {
 func TestBadgerReopen(t *testing.T) {
 	const records, size = 4_000, 400
 	dir := filepath.Join(t.TempDir(), "a [strange] name", "index")
-	for version := range 5 { // enough for several memtables
+	for version := range 3 {
 		b := openBadger(t, dir)
 		load(t, b, records, size, version)
 		closeStore(t, b)

@@ -86,8 +86,9 @@ type Store interface {
 	// that very error; a panic in fn becomes a *PanicError. Other Updates are not affected. ctx is honoured until fn starts; from
 	// then on Update waits for the outcome, which is definite.
 	//
-	// A failed commit fails every Update of its group, and all later ones, with a *CommitError; reads go on. Whether the failed
-	// group is stored, whole or not at all, is known after the store has been opened again.
+	// A failed commit fails every Update of its group, and all later ones, with a *CommitError; reads go on, unless
+	// the database cannot do even that any more, which is an error of theirs. Whether the failed group is stored, whole or not at
+	// all, is known after the store has been opened again.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Close waits for the running calls and releases everything. Later calls, also of Close, return ErrClosed.

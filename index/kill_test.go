@@ -89,7 +89,7 @@ func counter(r index.Reader, name string, writer int) (int, error) {
 // TestBadgerKill kills a process that writes, again and again, and looks for everything that was acknowledged.
 func TestBadgerKill(t *testing.T) {
 	dir := t.TempDir()
-	for round := range 5 {
+	for round := range 4 {
 		acknowledged := killChild(t, dir, 50+rand.IntN(300))
 		image := crashed(t, dir)
 		b := openBadger(t, dir)

@@ -269,7 +269,9 @@ func FuzzRecords(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(make([]byte, 9)) // trash without a kind
+	f.Add(make([]byte, 9))                                                           // trash without a kind
+	f.Add(append(make([]byte, 14), "\x02\x01b\x00\x01a\x00\x00\x00\x00\x00\x00"...)) // an upload with metadata out of order
+	f.Add(append(make([]byte, 14), "\x02\x01a\x00\x01a\x00\x00\x00\x00\x00\x00"...)) // and with the same name twice
 	f.Add([]byte("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"))
 	f.Add([]byte("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x80\x00"))
 	f.Fuzz(func(t *testing.T, fields []byte) {

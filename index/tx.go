@@ -22,11 +22,13 @@ type view struct {
 
 // Get implements Reader.
 func (v *view) Get(key []byte) ([]byte, error) {
-	switch e := v.changes.find(key); {
-	case v.over.Load():
+	if v.over.Load() {
 		return nil, ErrTxDone
-	case checkKey(key) != nil:
-		return nil, checkKey(key)
+	}
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	switch e := v.changes.find(key); {
 	case e == nil:
 		return v.base.get(key)
 	case e.removed:
