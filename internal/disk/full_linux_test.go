@@ -1,0 +1,47 @@
+package disk_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// TestFullDisk meets a file system that is really full.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mounting a small file system needs privileges: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	f, err := os.Create(filepath.Join(dir, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := disk.Preallocate(f, 0, 3<<20); err != nil {
+		t.Fatalf("3 of 4 MiB: %v", err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != 0 {
+		t.Errorf("preallocation changed the size to %d, %v", info.Size(), err)
+	}
+	if space, err := disk.SpaceOf(dir); err != nil || space.Bytes > 1<<20 {
+		t.Errorf("%d bytes are free, %v; wanted is 1 MiB at most", space.Bytes, err)
+	}
+	if err := disk.Preallocate(f, 3<<20, 3<<20); !disk.IsNoSpace(err) {
+		t.Errorf("6 of 4 MiB: %v", err)
+	}
+	path := filepath.Join(dir, "put")
+	if err := disk.WriteFile(path, make([]byte, 3<<20), 0o666); !disk.IsNoSpace(err) {
+		t.Errorf("WriteFile without room: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
