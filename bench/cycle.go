@@ -15,7 +15,6 @@ const abortTimeout = 30 * time.Second
 // uploaded is what a whole cycle from Initiate to Complete has come to.
 type uploaded struct {
 	partETags []string
-	keyID     string
 	object    *engine.CompleteMultipartUploadResult
 	took      time.Duration
 	stats     *engine.StatsResult // after the last part
@@ -24,11 +23,9 @@ type uploaded struct {
 // upload stores the file as an object. When it fails, no open upload is left.
 func (u *uploader) upload(ctx context.Context, j job, f io.ReaderAt) (_ *uploaded, err error) {
 	begin := time.Now()
-	req := &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: j.key}
-	if u.sse {
-		req.ServerSideEncryption = algorithm
-	}
-	id, err := u.engine.InitiateMultipartUpload(ctx, req)
+	id, err := u.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
+		Bucket: bucket, Key: j.key, ServerSideEncryption: u.encryption(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +34,13 @@ func (u *uploader) upload(ctx context.Context, j job, f io.ReaderAt) (_ *uploade
 			err = u.abandon(ctx, id, err)
 		}
 	}()
-	res := &uploaded{keyID: id.ServerSideEncryptionKeyID}
+	res := &uploaded{}
 	if res.partETags, err = u.uploadParts(ctx, id, j, f); err != nil {
 		return nil, err
 	}
 	res.took = time.Since(begin)
-	// Counted before Complete, from when on an object that was replaced is taken apart in the
-	// background. It is not the store's work, so it is not timed.
+	// Before Complete: from then on, an object that was replaced is taken apart in the background,
+	// which would show in the counts. Counting is no part of the cycle, so it is not timed.
 	if res.stats, err = u.engine.Stats(ctx, &engine.StatsRequest{}); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 const (
 	hashWrite    = 1 << 20
 	hashBuffer   = 4 << 20 // at most, of one stream: more than the caches keep when there are many
-	maxStreams   = 1024
+	maxStreams   = 256
 	maxRounds    = 1000
 	hashSynopsis = "[-size 64MiB] [-streams 1,2,4,8,16,32] [-rounds 3]"
 )

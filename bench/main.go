@@ -85,9 +85,6 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
 bench COMMAND -h tells the flags of a command.
 `
 
-// errHelp is returned when help was asked for and printed.
-var errHelp = flag.ErrHelp
-
 // A usageError says what is wrong with the arguments.
 type usageError string
 
@@ -105,7 +102,7 @@ var commands = map[string]command{
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second signal ends a cleaning up that hangs
+	context.AfterFunc(ctx, stop) // so that a second signal ends even a clean-up that hangs
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -134,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func report(ctx context.Context, name string, err error, stderr *console) int {
 	var wrong usageError
 	switch {
-	case err == nil || errors.Is(err, errHelp):
+	case err == nil || errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.As(err, &wrong):
 		stderr.notef("%s: %v (bench %s -h tells more)", name, err, name)
@@ -148,17 +145,17 @@ func report(ctx context.Context, name string, err error, stderr *console) int {
 	}
 }
 
-// parseFlags parses args. Asked for help, it prints synopsis and flags and returns errHelp.
+// parseFlags parses args. Asked for help, it prints synopsis and flags and returns flag.ErrHelp.
 func parseFlags(flags *flag.FlagSet, args []string, synopsis string, stdout io.Writer) error {
 	flags.SetOutput(io.Discard) // errors are reported once, by report
 	flags.Usage = func() {}
 	err := flags.Parse(args)
 	switch {
-	case errors.Is(err, errHelp):
+	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintf(stdout, "usage: bench %s %s\n\n", flags.Name(), synopsis)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
-		return errHelp
+		return err
 	case err != nil:
 		return usageError(err.Error())
 	}

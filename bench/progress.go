@@ -10,11 +10,11 @@ import (
 const (
 	redrawEvery = 100 * time.Millisecond
 	leastBar    = 10 // columns; below it there is no bar
-	plainSteps  = 4  // lines where there is no terminal: at 25, 50, 75 and 100 %
+	plainSteps  = 4  // where there is no terminal: at 25, 50, 75 and 100 %
 )
 
-// progress shows how far some work is: as a bar that is redrawn on a terminal, else as a line now
-// and then. A nil progress shows nothing.
+// progress shows how far some work is: as a bar that is redrawn on a terminal, else as a line that
+// grows now and then.
 type progress struct {
 	out   *console
 	label string
@@ -43,9 +43,6 @@ func startProgress(out *console, label string, total int64) *progress {
 
 // add counts n more bytes.
 func (p *progress) add(n int64) {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done += n
@@ -64,16 +61,25 @@ func (p *progress) finish(err error) {
 	switch {
 	case p.out.width > 0:
 		fmt.Fprintf(p.out, "\r%s\n", p.lineLocked())
+		return
 	case err == nil:
 		p.showStepLocked(plainSteps)
+	}
+	if p.step > 0 {
+		fmt.Fprintln(p.out)
 	}
 }
 
 func (p *progress) showStepLocked(step int) {
-	if step > p.step {
-		p.step = step
-		p.out.notef("%s: %d %%", p.label, 100*step/plainSteps)
+	if step <= p.step {
+		return
 	}
+	text := fmt.Sprintf(" %d %%", 100*step/plainSteps)
+	if p.step == 0 {
+		text = "bench: " + p.label + ":" + text
+	}
+	fmt.Fprint(p.out, text)
+	p.step = step
 }
 
 // redraw shows the bar until finish is called.
@@ -105,8 +111,8 @@ func barLine(width int, label string, done, total int64, spent time.Duration) st
 		share = float64(done) / float64(total)
 	}
 	state := fmt.Sprintf("%3.0f %%  %s of %s  %.0f MB/s", 100*share, human(done), human(total), megabytes(done, spent))
-	if left := timeLeft(share, spent); left > 0 {
-		state += fmt.Sprintf("  %v left", left)
+	if share > 0 && share < 1 {
+		state += fmt.Sprintf("  %v left", timeLeft(share, spent))
 	}
 	room := max(width-1, 0)
 	label = clip(label, max(room/3, room-leastBar-len(state)-len("  []  ")))
@@ -131,10 +137,7 @@ func bar(width int, share float64) string {
 	return strings.Repeat("=", filled) + ">" + strings.Repeat(" ", width-filled-1)
 }
 
-// timeLeft guesses from the time spent so far; 0 when there is nothing to guess from.
+// timeLeft guesses from the time spent on share of the work, which is above 0.
 func timeLeft(share float64, spent time.Duration) time.Duration {
-	if share <= 0 || share >= 1 {
-		return 0
-	}
 	return time.Duration(float64(spent) * (1 - share) / share).Round(time.Second)
 }

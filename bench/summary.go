@@ -45,7 +45,7 @@ func (s *summary) countUpload(p plan, up *uploaded, before *engine.StatsResult) 
 	s.NewChunks = up.stats.Chunks - before.Chunks
 	s.DeduplicatedChunks = up.stats.References - before.References - s.NewChunks
 	s.StoredBytes = up.stats.StoredBytes - before.StoredBytes
-	s.Encryption, s.KeyID = up.object.ServerSideEncryption, up.object.ServerSideEncryptionKeyID
+	s.Encryption = up.object.ServerSideEncryption
 }
 
 // countDown takes over that the object was verified, and how long reading it took.

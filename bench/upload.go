@@ -132,29 +132,29 @@ func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *con
 	if err != nil {
 		return err
 	}
-	space, err := openWorkspace(o, stderr)
+	work, err := openWorkspace(o, stderr)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, space.remove()) }()
+	defer func() { err = errors.Join(err, work.remove()) }()
 	if len(o.files) == 0 {
-		jobs[0].path = space.sample
+		jobs[0].path = work.sample
 		stderr.notef("no FILE given: the sample has %s, random bytes and some text", human(sampleSize))
-		if err := makeSample(ctx, space.sample, sampleSize); err != nil {
+		if err := makeSample(ctx, work.sample, sampleSize); err != nil {
 			return err
 		}
 	}
-	return uploadAll(ctx, o, space, jobs, stdout, stderr)
+	return uploadAll(ctx, o, work, jobs, stdout, stderr)
 }
 
 // uploadAll opens the store and uploads one file after the other, up to the first that fails.
-func uploadAll(ctx context.Context, o *uploadOptions, space *workspace, jobs []job, stdout io.Writer, stderr *console) (err error) {
-	e, err := space.openStore(ctx, o.sse, stderr)
+func uploadAll(ctx context.Context, o *uploadOptions, work *workspace, jobs []job, stdout io.Writer, stderr *console) (err error) {
+	e, keyID, err := work.openStore(ctx, o.sse, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	u := &uploader{engine: e, parallel: o.parallel, sse: o.sse, out: stderr}
+	u := &uploader{engine: e, parallel: o.parallel, keyID: keyID, out: stderr}
 	for i, j := range jobs {
 		s, err := u.run(ctx, j)
 		if errors.Is(err, engine.ErrInvalidObjectName) {
@@ -174,7 +174,7 @@ func uploadAll(ctx context.Context, o *uploadOptions, space *workspace, jobs []j
 type uploader struct {
 	engine   *engine.Engine
 	parallel int
-	sse      bool
+	keyID    string // encrypt, and under this key; "" for not
 	out      *console
 }
 
@@ -186,7 +186,7 @@ func (u *uploader) run(ctx context.Context, j job) (_ *summary, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	watch := watchMemory()
-	s := &summary{File: j.path, Bucket: bucket, Key: j.key}
+	s := &summary{File: j.path, Bucket: bucket, Key: j.key, KeyID: u.keyID}
 	err = u.uploadAndVerify(ctx, j, f, s)
 	s.Memory = watch.stop()
 	return s, err
@@ -202,13 +202,21 @@ func (u *uploader) uploadAndVerify(ctx context.Context, j job, f io.ReaderAt, s 
 		return err
 	}
 	s.countUpload(j.plan, up, before)
-	v := &verifier{engine: u.engine, job: j, file: f, up: up, sse: u.sse, out: u.out}
+	v := &verifier{engine: u.engine, job: j, file: f, up: up, encryption: u.encryption(), out: u.out}
 	down, err := v.verify(ctx)
 	if err != nil {
 		return fmt.Errorf("not verified: %w", err)
 	}
 	s.countDown(down)
 	return nil
+}
+
+// encryption is what Initiate is asked for.
+func (u *uploader) encryption() string {
+	if u.keyID == "" {
+		return ""
+	}
+	return algorithm
 }
 
 // settle lets the store finish what earlier deletions left to do, which would show in the

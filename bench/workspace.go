@@ -64,27 +64,31 @@ func (w *workspace) checkKeyring() error {
 	return nil
 }
 
-// openStore opens the store and makes sure that the bucket is there.
-func (w *workspace) openStore(ctx context.Context, sse bool, out *console) (*engine.Engine, error) {
+// openStore opens the store and makes sure that the bucket is there. With sse it also returns the
+// id of the key that new objects are encrypted under; the engine does not tell it for AES256.
+func (w *workspace) openStore(ctx context.Context, sse bool, out *console) (_ *engine.Engine, keyID string, err error) {
 	o := &engine.Options{Events: &engine.Events{
 		Alarm: func(err error) { out.notef("the store reports: %v", err) },
 	}}
 	if sse {
 		keys, err := w.openKeyring()
 		if err != nil {
-			return nil, err
+			return nil, "", err
+		}
+		if keyID, err = keys.CurrentKeyID(ctx); err != nil {
+			return nil, "", err
 		}
 		o.Keys = keys
 	}
 	e, err := engine.Open(ctx, w.store, o)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	_, err = e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket})
 	if err != nil && !errors.Is(err, engine.ErrBucketAlreadyExists) {
-		return nil, errors.Join(err, e.Close())
+		return nil, "", errors.Join(err, e.Close())
 	}
-	return e, nil
+	return e, keyID, nil
 }
 
 func (w *workspace) openKeyring() (*crypto.Keyring, error) {

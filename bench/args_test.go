@@ -1,0 +1,216 @@
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+func TestWrongArguments(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	file, _ := randomFile(t, "file", 200<<10)
+	other, _ := randomFile(t, "other", 1)
+	twin, _ := randomFile(t, "file", 1)
+	dir := filepath.Join(t.TempDir(), "store")
+	for _, test := range []struct {
+		args string
+		want string // what stderr names
+	}{
+		{"", "usage:"},
+		{"download", `"download"`},
+		{"upload -nonsense", "-nonsense"},
+		{"upload -part-size", "-part-size"},
+		{"upload -part-size 0 FILE", "-part-size"},
+		{"upload -part-size -1 FILE", "-part-size"},
+		{"upload -part-size 8MB FILE", "-part-size"},
+		{"upload -part-size 6GiB FILE", "-part-size"},
+		{"upload -part-size 99KiB FILE", "-part-size"},
+		{"upload -part-size 1KiB", "-part-size"},
+		{"upload -parallel 0 FILE", "-parallel"},
+		{"upload -parallel 1025 FILE", "-parallel"},
+		{"upload -parallel many FILE", "-parallel"},
+		{"upload -sse=maybe FILE", "-sse"},
+		{"upload -keyring ring FILE", "-keyring"},
+		{"upload -dir DIR -sse -keyring DIR/ring FILE", "-keyring"},
+		{"upload -key name FILE OTHER", "-key"},
+		{"upload -key /name FILE", "-key"},
+		{"upload FILE TWIN", `"file"`},
+		{"upload -", "FILE -"},
+		{"upload FILE -sse", "-sse"},
+		{"hash -nonsense", "-nonsense"},
+		{"hash -size 0", "-size"},
+		{"hash -size much", "-size"},
+		{"hash -streams 0", "-streams"},
+		{"hash -streams 1,,2", "-streams"},
+		{"hash -streams 257", "-streams"},
+		{"hash -rounds 0", "-rounds"},
+		{"hash -rounds x", "-rounds"},
+		{"hash file", `"file"`},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			args := strings.NewReplacer("FILE", file, "OTHER", other, "TWIN", twin, "DIR", dir).Replace(test.args)
+			if test.args == "upload -" {
+				args = test.args
+			}
+			status, out, errs := bench(t, strings.Fields(args)...)
+			if status != exitUsage || out != "" || !strings.Contains(errs, test.want) {
+				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", status, out, errs, exitUsage, test.want)
+			}
+		})
+	}
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the store was made though the arguments were wrong")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"-h", "usage: bench COMMAND"},
+		{"--help", "usage: bench COMMAND"},
+		{"upload -h", "-part-size"},
+		{"hash -h", "-streams"},
+	} {
+		status, out, errs := bench(t, strings.Fields(test.args)...)
+		if status != exitOK || errs != "" || !strings.Contains(out, test.want) {
+			t.Errorf("bench %s: exit status %d, stdout %q, stderr %q", test.args, status, out, errs)
+		}
+	}
+}
+
+func TestPlanParts(t *testing.T) {
+	const mib = 1 << 20
+	for _, test := range []struct {
+		size, wanted int64
+		partSize     int64
+		parts        int
+		last         int64
+	}{
+		{0, 8 * mib, 8 * mib, 1, 0},
+		{1, 8 * mib, 8 * mib, 1, 1},
+		{8*mib - 1, 8 * mib, 8 * mib, 1, 8*mib - 1},
+		{8 * mib, 8 * mib, 8 * mib, 1, 8 * mib},
+		{8*mib + 1, 8 * mib, 8 * mib, 2, 1},
+		{100, 100, 100, 1, 100},
+		{engine.OSS.MinPartSize + 1, engine.OSS.MinPartSize, engine.OSS.MinPartSize, 2, 1},
+		{10000 * 8 * mib, 8 * mib, 8 * mib, 10000, 8 * mib},
+		{10000*8*mib + 1, 8 * mib, 9 * mib, 8889, 10000*8*mib + 1 - 8888*9*mib},
+		{10000 * engine.MaxPartSize, mib, engine.MaxPartSize, 10000, engine.MaxPartSize},
+	} {
+		p, err := planParts(test.size, test.wanted)
+		if err != nil {
+			t.Errorf("planParts(%d, %d): %v", test.size, test.wanted, err)
+			continue
+		}
+		if p.partSize != test.partSize || p.parts != test.parts {
+			t.Errorf("planParts(%d, %d) = %d x %d, want %d x %d", test.size, test.wanted, p.parts, p.partSize, test.parts, test.partSize)
+		}
+		offset, length := p.part(p.parts - 1)
+		if length != test.last || offset+length != test.size {
+			t.Errorf("planParts(%d, %d): the last part is %d bytes at %d, want %d at the end", test.size, test.wanted, length, offset, test.last)
+		}
+	}
+	for _, size := range []int64{10000*engine.MaxPartSize + 1, math.MaxInt64} {
+		if _, err := planParts(size, 8*mib); err == nil {
+			t.Errorf("planParts(%d) succeeded", size)
+		}
+	}
+}
+
+func TestKeysFor(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		files []string
+		want  []string // nil for an error
+	}{
+		{"", []string{"a/b", "c"}, []string{"b", "c"}},
+		{"name", []string{"a/b"}, []string{"name"}},
+		{"name/", []string{"a/b"}, []string{"name/b"}},
+		{"name/", []string{"a/b", "c"}, []string{"name/b", "name/c"}},
+		{"name", []string{"a/b", "c"}, nil},
+		{"", []string{"a/b", "c/b"}, nil},
+		{"", []string{"b", "b"}, nil},
+	} {
+		files := make([]string, len(test.files))
+		for i, file := range test.files {
+			files[i] = filepath.FromSlash(file)
+		}
+		got, err := keysFor(test.name, files)
+		if (err != nil) != (test.want == nil) || !slices.Equal(got, test.want) {
+			t.Errorf("keysFor(%q, %q) = %q, %v; want %q", test.name, test.files, got, err, test.want)
+		}
+	}
+}
+
+var sizeTests = []struct {
+	text string
+	want size // negative for an error
+}{
+	{"0", 0},
+	{"1", 1},
+	{"1048576", 1 << 20},
+	{"100KiB", 100 << 10},
+	{"8MiB", 8 << 20},
+	{"1GiB", 1 << 30},
+	{"9223372036854775807", math.MaxInt64},
+	{"9223372036854775808", -1},
+	{"8589934591GiB", 8589934591 << 30},
+	{"8589934592GiB", -1},
+	{"", -1},
+	{"KiB", -1},
+	{"-1", -1},
+	{"+1", -1},
+	{"1.5MiB", -1},
+	{"8MB", -1},
+	{"8mib", -1},
+	{"8 MiB", -1},
+	{"8MiBKiB", -1},
+	{"0x10", -1},
+	{"1_000", -1},
+}
+
+func TestParseSize(t *testing.T) {
+	for _, test := range sizeTests {
+		got, err := parseSize(test.text)
+		if test.want < 0 && err == nil {
+			t.Errorf("parseSize(%q) = %d, want an error", test.text, got)
+		}
+		if test.want >= 0 && (err != nil || got != test.want) {
+			t.Errorf("parseSize(%q) = %d, %v; want %d", test.text, got, err, test.want)
+		}
+	}
+}
+
+func FuzzParseSize(f *testing.F) {
+	for _, test := range sizeTests {
+		f.Add(test.text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := parseSize(text)
+		if err != nil {
+			return
+		}
+		if n < 0 {
+			t.Fatalf("parseSize(%q) = %d", text, n)
+		}
+		if again, err := parseSize(n.String()); err != nil || again != n {
+			t.Fatalf("parseSize(%q) = %d, whose text %q parses as %d, %v", text, n, n, again, err)
+		}
+	})
+}
+
+func TestHuman(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 1: "1 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 8 << 20: "8 MiB",
+		10_000_000: "9.5 MiB", 1 << 30: "1 GiB", 5 << 40: "5120 GiB",
+	} {
+		if got := human(n); got != want {
+			t.Errorf("human(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

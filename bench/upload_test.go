@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+func TestUploadTwiceAndEncrypted(t *testing.T) {
+	const length = 10_000_000
+	file, content := randomFile(t, "ten.bin", length)
+	dir := filepath.Join(t.TempDir(), "store")
+
+	plain := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
+	wantLine(t, plain, "object", "bench/ten.bin")
+	wantLine(t, plain, "size", "10000000 bytes (9.5 MiB)")
+	wantLine(t, plain, "parts", "10 x 1 MiB, the last 549.6 KiB")
+	wantLine(t, plain, "ETag", ossETag(content, 1<<20))
+	wantLine(t, plain, "CRC64", crcOf(content))
+	wantLine(t, plain, "chunks", "10 new, 0 deduplicated")
+	wantLine(t, plain, "encryption", "none")
+	wantEnd(t, plain)
+	for _, name := range []string{"up", "down"} {
+		var rate float64
+		if _, err := fmt.Sscanf(line(t, plain, name), "%f MB/s", &rate); err != nil || rate <= 0 {
+			t.Errorf("%s is %q, want a rate", name, line(t, plain, name))
+		}
+	}
+
+	again := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
+	wantLine(t, again, "chunks", "0 new, 10 deduplicated")
+	wantLine(t, again, "stored", "0 B")
+	wantEnd(t, again)
+
+	sealed := mustBench(t, "upload", "-sse", "-dir", dir, "-part-size", "1MiB", "-key", "sealed", file)
+	wantLine(t, sealed, "object", "bench/sealed")
+	wantLine(t, sealed, "ETag", ossETag(content, 1<<20))
+	wantLine(t, sealed, "chunks", "10 new, 0 deduplicated")
+	if got := line(t, sealed, "encryption"); !strings.HasPrefix(got, "AES256, key ") || strings.HasSuffix(got, " ") {
+		t.Errorf("encryption is %q, want AES256 and a key id", got)
+	}
+	wantEnd(t, sealed)
+	if _, err := os.Stat(dir + ".keyring"); err != nil {
+		t.Errorf("the key ring is not beside the store: %v", err)
+	}
+}
+
+func TestUploadSmallFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	for _, n := range []int{0, 1, 100} {
+		for _, sse := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d bytes, sse %t", n, sse), func(t *testing.T) {
+				file, content := randomFile(t, "small", n)
+				// A part size below OSS's minimum is all right when there is one part.
+				out := mustBench(t, "upload", "-dir", dir, fmt.Sprintf("-sse=%t", sse), "-part-size", "100", file)
+				wantLine(t, out, "size", fmt.Sprintf("%d B", n))
+				wantLine(t, out, "parts", fmt.Sprintf("1 x %d B", n))
+				wantLine(t, out, "ETag", ossETag(content, 100))
+				wantLine(t, out, "CRC64", crcOf(content))
+				wantEnd(t, out)
+			})
+		}
+	}
+}
+
+func TestUploadJSON(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	first, content := randomFile(t, "first", 300<<10)
+	second, _ := randomFile(t, "second", 10)
+	keyring := filepath.Join(t.TempDir(), "ring")
+	out := mustBench(t, "upload", "-json", "-sse", "-keyring", keyring, "-part-size", "100KiB", "-key", "some/prefix/", first, second)
+	var got []summary
+	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
+		var s summary
+		if err := d.Decode(&s); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s)
+	}
+	if len(got) != 2 || strings.Count(out, "\n") != 2 {
+		t.Fatalf("got %d objects, want one a line for each of 2 files:\n%s", len(got), out)
+	}
+	s := got[0]
+	if s.Key != "some/prefix/first" || s.Size != 300<<10 || s.Parts != 3 || s.PartSize != 100<<10 ||
+		s.ETag != ossETag(content, 100<<10) || fmt.Sprint(s.CRC64) != crcOf(content) ||
+		s.Encryption != "AES256" || s.KeyID == "" || s.UpRate <= 0 || s.DownRate <= 0 || !s.Verified {
+		t.Errorf("got %+v", s)
+	}
+	if got[1].File != second || !got[1].Verified {
+		t.Errorf("the second file: got %+v", got[1])
+	}
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+}
+
+func TestUploadOfSampleInTemporaryStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("uploads 64 MiB")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	status, out, errs := bench(t, "upload")
+	if status != exitOK {
+		t.Fatalf("exit status %d\n%s", status, errs)
+	}
+	wantLine(t, out, "object", "bench/sample")
+	wantLine(t, out, "parts", "8 x 8 MiB")
+	wantEnd(t, out)
+	for _, want := range []string{"no -dir given", "no FILE given", "uploading sample: 25 %", "100 %\n"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("stderr does not say %q:\n%s", want, errs)
+		}
+	}
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+}
+
+func TestUploadFailures(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	for _, test := range []struct{ name, file, want string }{
+		{"missing file", filepath.Join(dir, "missing"), "missing"},
+		{"directory", dir, "is a directory"},
+		{"device", os.DevNull, "not a regular file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, out, errs := bench(t, "upload", test.file)
+			if status != exitFailed || out != "" || !strings.Contains(errs, test.want) {
+				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %q", status, out, errs, exitFailed, test.want)
+			}
+		})
+	}
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+}
+
+func TestUploadToStoreInUse(t *testing.T) {
+	dir := t.TempDir()
+	u := openUploader(t, dir)
+	file, _ := randomFile(t, "file", 1)
+	status, _, errs := bench(t, "upload", "-dir", dir, file)
+	if status != exitFailed || !strings.Contains(errs, "in use") {
+		t.Errorf("exit status %d, stderr %q", status, errs)
+	}
+	if err := u.engine.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDamagedStore uploads a file a second time, so that none of its bytes is stored anew, after a
+// bit of them was flipped.
+func TestDamagedStore(t *testing.T) {
+	const length, damaged = 300 << 10, 200 << 10
+	file, content := randomFile(t, "file", length)
+	dir := t.TempDir()
+	mustBench(t, "upload", "-dir", dir, "-part-size", "100KiB", file)
+	flipWhere(t, filepath.Join(dir, "volumes"), content[damaged:damaged+100])
+	status, out, errs := bench(t, "upload", "-dir", dir, "-part-size", "100KiB", file)
+	if status != exitFailed || out != "" {
+		t.Errorf("exit status %d, stdout %q; want %d and nothing", status, out, exitFailed)
+	}
+	for _, want := range []string{"not verified", fmt.Sprintf("offset %d", damaged), "corrupt"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("stderr does not say %q:\n%s", want, errs)
+		}
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	file, _ := randomFile(t, "file", 800<<10)
+	for _, at := range []string{"uploading file: 25 %", "reading file: 25 %"} {
+		for _, temporary := range []bool{true, false} {
+			t.Run(fmt.Sprintf("at %q, temporary %t", at, temporary), func(t *testing.T) {
+				t.Setenv("TMPDIR", t.TempDir())
+				dir := t.TempDir()
+				// One part after the other, so that most of them have not begun.
+				args := []string{"upload", "-parallel", "1", "-part-size", "100KiB"}
+				if !temporary {
+					args = append(args, "-dir", dir)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				stderr := &cancelOn{text: at, cancel: cancel}
+				var out bytes.Buffer
+				if status := run(ctx, append(args, file), &out, stderr); status != exitInterrupted {
+					t.Errorf("exit status %d, want %d", status, exitInterrupted)
+				}
+				if out.Len() > 0 || !strings.Contains(stderr.written.String(), "interrupted") {
+					t.Errorf("stdout %q, stderr %q", &out, &stderr.written)
+				}
+				wantEmptyDir(t, os.Getenv("TMPDIR"))
+				if !temporary {
+					wantNoUploads(t, dir)
+				}
+			})
+		}
+	}
+}
+
+func TestFailingPartAbortsUpload(t *testing.T) {
+	dir := t.TempDir()
+	u := openUploader(t, dir)
+	content := make([]byte, 1<<20)
+	p, err := planParts(int64(len(content)), 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the disk is broken")
+	_, err = u.upload(t.Context(), job{key: "broken", plan: p}, failingAt{bytes.NewReader(content), 500 << 10, broken})
+	var e *engine.Error
+	if !errors.Is(err, broken) || !errors.As(err, &e) || e.PartNumber < 5 {
+		t.Errorf("got %v, want the error of a part that reads behind the offset", err)
+	}
+	if err := u.engine.Close(); err != nil {
+		t.Error(err)
+	}
+	wantNoUploads(t, dir)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+func TestCompare(t *testing.T) {
+	content := make([]byte, 3*copySize/2)
+	for i := range content {
+		content[i] = byte(i / 7)
+	}
+	flipped := func(at int) []byte {
+		other := bytes.Clone(content)
+		other[at] ^= 0xff
+		return other
+	}
+	last := len(content) - 1
+	broken := iotest.ErrReader(errors.New("broken"))
+	for _, test := range []struct {
+		name         string
+		object, file io.Reader
+		want         string // "" when they are equal
+	}{
+		{"equal", bytes.NewReader(content), bytes.NewReader(content), ""},
+		{"equal, byte by byte", iotest.OneByteReader(bytes.NewReader(content)), iotest.HalfReader(bytes.NewReader(content)), ""},
+		{"equal, data with EOF", iotest.DataErrReader(bytes.NewReader(content)), iotest.DataErrReader(bytes.NewReader(content)), ""},
+		{"empty", bytes.NewReader(nil), bytes.NewReader(nil), ""},
+		{"first byte", bytes.NewReader(flipped(0)), bytes.NewReader(content), "at offset 0: 0xff in the object, 0x00 in the file"},
+		{"middle byte", bytes.NewReader(flipped(copySize + 7)), bytes.NewReader(content), fmt.Sprintf("at offset %d:", copySize+7)},
+		{"last byte", bytes.NewReader(content), bytes.NewReader(flipped(last)), fmt.Sprintf("at offset %d:", last)},
+		{"object shorter", bytes.NewReader(content[:last]), bytes.NewReader(content), fmt.Sprintf("the object ends at offset %d", last)},
+		{"object empty", bytes.NewReader(nil), bytes.NewReader(content), "the object ends at offset 0"},
+		{"object longer", bytes.NewReader(content), bytes.NewReader(content[:last]), fmt.Sprintf("the file ends at offset %d", last)},
+		{"object longer, file empty", bytes.NewReader(content), bytes.NewReader(nil), "the file ends at offset 0"},
+		{"different and longer", bytes.NewReader(flipped(5)), bytes.NewReader(content[:9]), "at offset 5:"},
+		{"object fails", io.MultiReader(bytes.NewReader(content[:10]), broken), bytes.NewReader(content), "reading the object at offset 10: broken"},
+		{"file fails", bytes.NewReader(content), io.MultiReader(bytes.NewReader(content[:10]), broken), "reading the file at offset 10: broken"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := compare(t.Context(), test.object, test.file, func(int64) {})
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("got %v, want equality", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestCompareHonoursContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := compare(ctx, strings.NewReader("a"), strings.NewReader("a"), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestVerifyFindsDifference uploads one file and verifies it against others, as if the store had
+// changed the bytes.
+func TestVerifyFindsDifference(t *testing.T) {
+	u := openUploader(t, t.TempDir())
+	defer u.engine.Close()
+	content := bytes.Repeat([]byte("stone"), 50_000)
+	p, err := planParts(int64(len(content)), 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := job{key: "object", plan: p}
+	up, err := u.upload(t.Context(), j, bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(file []byte, up *uploaded, encryption string) error {
+		v := &verifier{engine: u.engine, job: j, file: bytes.NewReader(file), up: up, encryption: encryption, out: u.out}
+		_, err := v.verify(t.Context())
+		return err
+	}
+	if err := verify(content, up, ""); err != nil {
+		t.Fatal(err)
+	}
+
+	other := bytes.Clone(content)
+	other[123_456]++
+	wrong := *up
+	wrong.partETags = []string{up.partETags[0], up.partETags[2], up.partETags[1]}
+	wrong.object = &engine.CompleteMultipartUploadResult{ETag: up.object.ETag, CRC64: 1, Size: 2}
+	for _, test := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"another byte", verify(other, up, ""), []string{"offset 123456"}},
+		{"a grown file", verify(append(bytes.Clone(content), 'x'), up, ""), []string{"the file goes on"}},
+		{"wrong answers", verify(content, &wrong, algorithm), []string{
+			"ETag of part 2", "ETag of part 3", "CRC64 from Complete is 1", "size from Complete is 2", "encryption",
+		}},
+	} {
+		var stderr bytes.Buffer
+		if status := report(t.Context(), "upload", test.err, newConsole(&stderr)); status != exitFailed {
+			t.Errorf("%s: exit status %d, want %d", test.name, status, exitFailed)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(stderr.String(), want) {
+				t.Errorf("%s: stderr does not say %q: %s", test.name, want, &stderr)
+			}
+		}
+	}
+}
+
+func TestMultipartETag(t *testing.T) {
+	// Computed with md5sum over the text of the part ETags.
+	got := multipartETag([]string{"85339BDEE35FB11B3E69F485A946A947", "85339BDEE35FB11B3E69F485A946A947"})
+	if want := "CC6033FA477CC1E0054BC03B59906C65-2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
