@@ -24,7 +24,7 @@ var (
 	// ErrVolumeActive is returned by Remove for a volume that still takes writes.
 	ErrVolumeActive = errors.New("blob: volume still takes writes")
 
-	// ErrNoVolume is returned by Sync and Remove for a volume that is not there.
+	// ErrNoVolume is returned by Sync, Seal and Remove for a volume that is not there.
 	ErrNoVolume = errors.New("blob: no such volume")
 )
 
@@ -74,6 +74,10 @@ type Store interface {
 
 	// Volumes lists all volumes in ascending order of ID.
 	Volumes(ctx context.Context) ([]VolumeInfo, error)
+
+	// Seal ends the writing to an active volume: when it has returned, the volume can be removed.
+	// Sealing one that is not active does nothing.
+	Seal(ctx context.Context, volume uint64) error
 
 	// Remove deletes a volume that is not active, and with it all its frames. It waits for reads of
 	// the volume that are under way.

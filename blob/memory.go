@@ -14,7 +14,8 @@ type Memory struct {
 
 	mu      sync.RWMutex // guards everything below
 	closed  bool
-	active  uint64
+	active  uint64 // 0: none
+	latest  uint64
 	volumes map[uint64]*memoryVolume
 }
 
@@ -47,7 +48,8 @@ func (m *Memory) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
 	}
 	v := m.volumes[m.active]
 	if v == nil || v.bytes+int64(len(frame)) > m.volumeSize {
-		m.active++
+		m.latest++
+		m.active = m.latest
 		v = &memoryVolume{frames: make(map[ID][]byte)}
 		m.volumes[m.active] = v
 	}
@@ -118,6 +120,24 @@ func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	}
 	sortByID(infos)
 	return infos, nil
+}
+
+// Seal implements Store.
+func (m *Memory) Seal(ctx context.Context, volume uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return ErrClosed
+	case m.volumes[volume] == nil:
+		return fmt.Errorf("%w: %d", ErrNoVolume, volume)
+	case volume == m.active:
+		m.active = 0
+	}
+	return nil
 }
 
 // Remove implements Store.

@@ -37,7 +37,8 @@ type volume struct {
 	damage  error      // why the volume cannot be opened
 	removed bool
 
-	flush flushState
+	flush  flushState
+	sealed chan struct{} // closed when the volume takes no more writes
 
 	infoMu sync.Mutex // guards info; taken last
 	info   VolumeInfo
@@ -47,8 +48,8 @@ type volume struct {
 func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
 	v := &volume{
 		id: id, dir: dir, alarm: o.Alarm,
-		sizes: make(map[ID]uint32),
-		info:  VolumeInfo{ID: id, Active: true},
+		sizes: make(map[ID]uint32), sealed: make(chan struct{}),
+		info: VolumeInfo{ID: id, Active: true},
 	}
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return nil, err
@@ -151,6 +152,7 @@ func (v *volume) seal() error {
 		v.infoMu.Lock()
 		v.info.Active = false
 		v.infoMu.Unlock()
+		close(v.sealed)
 	}()
 	syncErr := v.sync(context.Background())
 
@@ -166,6 +168,19 @@ func (v *volume) seal() error {
 		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
 	}
 	return nil
+}
+
+// awaitSeal returns when the volume, which has been retired or never was active, is sealed.
+func (v *volume) awaitSeal(ctx context.Context) error {
+	if v.sealed == nil { // it was found so
+		return nil
+	}
+	select {
+	case <-v.sealed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // read returns the frame of ref in the storage of buf. It opens a sealed volume if need be and

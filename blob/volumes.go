@@ -24,7 +24,8 @@ type Volumes struct {
 
 	puts    chan *putRequest // unbuffered: a put that a writer has taken is answered
 	stop    chan struct{}    // closed by Close when no call is under way
-	writers sync.WaitGroup
+	writers []*writer
+	working sync.WaitGroup // the writers
 	sealing sync.WaitGroup
 
 	calls  sync.RWMutex // held for reading by every call, for writing by Close
@@ -62,9 +63,9 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	for range opts.Writers {
-		s.writers.Add(1)
 		w := &writer{store: s}
-		go w.run()
+		s.writers = append(s.writers, w)
+		s.working.Go(w.run)
 	}
 	return s, nil
 }
@@ -247,6 +248,22 @@ func (s *Volumes) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	return infos, nil
 }
 
+// Seal implements Store.
+func (s *Volumes) Seal(ctx context.Context, id uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.RUnlock()
+	v := s.lookup(id)
+	if v == nil {
+		return fmt.Errorf("%w: %d", ErrNoVolume, id)
+	}
+	for _, w := range s.writers {
+		w.retireVolume(v)
+	}
+	return v.awaitSeal(ctx)
+}
+
 // Remove implements Store.
 func (s *Volumes) Remove(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
@@ -281,7 +298,7 @@ func (s *Volumes) Close() error {
 	s.calls.Unlock()
 
 	close(s.stop)
-	s.writers.Wait()
+	s.working.Wait()
 	s.sealing.Wait()
 	var errs []error
 	for _, v := range s.byID {

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -35,14 +36,15 @@ func (r *putRequest) answer(ref Ref, err error) {
 // A writer appends to one volume at a time: taking turns in one goroutine is what makes the
 // preallocation sound, since nobody else moves the end of the value log.
 type writer struct {
-	store  *Volumes
-	volume *volume // nil until the first put and after a seal
+	store *Volumes
+
+	mu     sync.Mutex // held while the volume is written to or replaced
+	volume *volume    // nil until the first put and after a seal
 }
 
 // run serves puts until the store is closed.
 func (w *writer) run() {
-	defer w.store.writers.Done()
-	defer w.retire()
+	defer func() { w.retireVolume(w.volume) }()
 	var batch []*putRequest
 	for {
 		select {
@@ -74,6 +76,8 @@ func (w *writer) collect(batch []*putRequest) []*putRequest {
 
 // write appends the batch, in as many pieces as volumes have room, and answers every put of it.
 func (w *writer) write(batch []*putRequest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for len(batch) > 0 {
 		if w.volume != nil && w.volume.flush.err() != nil {
 			w.retire() // what a failed volume is given could never be made durable
@@ -173,6 +177,15 @@ func (w *writer) checkSpace(size int64) error {
 		return fmt.Errorf("%w: %d inodes are free, the reserve is %d", ErrNoSpace, space.Inodes, reserveInodes)
 	}
 	return nil
+}
+
+// retireVolume retires v if it is the writer's present volume.
+func (w *writer) retireVolume(v *volume) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.volume == v {
+		w.retire()
+	}
 }
 
 // retire seals the present volume in the background; the next put makes a new one.

@@ -32,7 +32,8 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"a wrong Ref is a CorruptionError", wrongRef},
 		{"frames over the limit are refused", frameTooLarge},
 		{"volumes fill up and are accounted for", volumesFill},
-		{"Remove deletes a whole volume", removeVolume},
+		{"Remove deletes a whole volume once it is sealed", removeVolume},
+		{"Seal ends writing to a volume", sealVolume},
 		{"Sync of unknown volumes fails", syncUnknown},
 		{"a context that has ended stops every call", endedContext},
 		{"all calls work side by side", sideBySide},
@@ -206,12 +207,21 @@ func removeVolume(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	gone := map[uint64]bool{}
-	for _, v := range infos {
-		err := s.Remove(ctx, v.ID)
-		if errors.Is(err, blob.ErrVolumeActive) {
-			continue // also one that was active when it was listed, or is being sealed
+	for i, v := range infos {
+		if i%2 == 0 {
+			continue
 		}
-		if err != nil {
+		if v.Active {
+			if err := s.Remove(ctx, v.ID); err != nil && !errors.Is(err, blob.ErrVolumeActive) {
+				t.Errorf("Remove of volume %d, which was active: %v", v.ID, err)
+			}
+		}
+		for range 2 {
+			if err := s.Seal(ctx, v.ID); err != nil && !errors.Is(err, blob.ErrNoVolume) {
+				t.Fatalf("Seal of volume %d: %v", v.ID, err)
+			}
+		}
+		if err := s.Remove(ctx, v.ID); err != nil && !errors.Is(err, blob.ErrNoVolume) {
 			t.Fatalf("Remove of volume %d: %v", v.ID, err)
 		}
 		gone[v.ID] = true
@@ -229,6 +239,32 @@ func removeVolume(t *testing.T, s blob.Store) {
 		if _, err := s.Get(ctx, ref, nil); !errors.As(err, &corrupt) {
 			t.Errorf("Get from a removed volume: %v", err)
 		}
+	}
+}
+
+func sealVolume(t *testing.T, s blob.Store) {
+	ctx := context.Background()
+	id, frame := Frame(8, 1000)
+	first := put(t, s, id, frame)
+	if err := s.Seal(ctx, first.Volume); err != nil {
+		t.Fatalf("Seal: %v", err)
+	}
+	check(t, s, first, frame)
+	id, frame = Frame(9, 1000)
+	if second := put(t, s, id, frame); second.Volume == first.Volume {
+		t.Error("Put chose a sealed volume")
+	}
+	infos, err := s.Volumes(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range infos {
+		if v.ID == first.Volume && v.Active {
+			t.Error("a sealed volume is called active")
+		}
+	}
+	if err := s.Sync(ctx, first.Volume); err != nil {
+		t.Errorf("Sync of a sealed volume: %v", err)
 	}
 }
 
@@ -271,7 +307,7 @@ func calls(ctx context.Context, s blob.Store) map[string]error {
 	_, get := s.Get(ctx, blob.Ref{ID: id, Volume: 1, Size: 100}, nil)
 	_, volumes := s.Volumes(ctx)
 	return map[string]error{
-		"Put": put, "Get": get, "Volumes": volumes, "Sync": s.Sync(ctx, 1), "Remove": s.Remove(ctx, 1),
+		"Put": put, "Get": get, "Volumes": volumes, "Sync": s.Sync(ctx, 1), "Seal": s.Seal(ctx, 1), "Remove": s.Remove(ctx, 1),
 	}
 }
 
