@@ -28,10 +28,10 @@ type Volumes struct {
 	working sync.WaitGroup // the writers
 	sealing sync.WaitGroup
 
-	calls  sync.RWMutex // held for reading by every call, for writing by Close
-	closed bool         // guarded by calls
+	calls sync.WaitGroup
 
-	mu      sync.Mutex // guards byID and nextID; never held during I/O
+	mu      sync.Mutex // guards what follows, and that calls are added only while open; never held during I/O
+	closed  bool
 	byID    map[uint64]*volume
 	nextID  uint64
 	readers readerCache
@@ -160,16 +160,17 @@ func parseVolumeName(name string) (uint64, bool) {
 	return id, err == nil && name == volumeName(id)
 }
 
-// enter begins a call; the caller must call s.calls.RUnlock when it is done.
+// enter begins a call; the caller must call s.calls.Done when it is done.
 func (s *Volumes) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.calls.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
-		s.calls.RUnlock()
 		return ErrClosed
 	}
+	s.calls.Add(1)
 	return nil
 }
 
@@ -181,7 +182,7 @@ func (s *Volumes) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
 	if err := s.enter(ctx); err != nil {
 		return Ref{}, err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	r := &putRequest{id: id, frame: frame, done: make(chan struct{})}
 	select {
 	case s.puts <- r:
@@ -197,7 +198,7 @@ func (s *Volumes) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) 
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	v := s.lookup(ref.Volume)
 	if v == nil {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
@@ -217,7 +218,7 @@ func (s *Volumes) Sync(ctx context.Context, volumes ...uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	errs := make([]error, len(volumes))
 	var flushes sync.WaitGroup
 	for i, id := range volumes {
@@ -237,7 +238,7 @@ func (s *Volumes) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	infos := make([]VolumeInfo, 0, len(s.byID))
@@ -253,7 +254,7 @@ func (s *Volumes) Seal(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	v := s.lookup(id)
 	if v == nil {
 		return fmt.Errorf("%w: %d", ErrNoVolume, id)
@@ -269,7 +270,7 @@ func (s *Volumes) Remove(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.RUnlock()
+	defer s.calls.Done()
 	v := s.lookup(id)
 	if v == nil {
 		return fmt.Errorf("%w: %d", ErrNoVolume, id)
@@ -289,14 +290,10 @@ func (s *Volumes) Remove(ctx context.Context, id uint64) error {
 
 // Close implements Store. Every active volume is sealed.
 func (s *Volumes) Close() error {
-	s.calls.Lock()
-	if s.closed {
-		s.calls.Unlock()
+	if !s.shut() {
 		return ErrClosed
 	}
-	s.closed = true
-	s.calls.Unlock()
-
+	s.calls.Wait()
 	close(s.stop)
 	s.working.Wait()
 	s.sealing.Wait()
@@ -305,6 +302,15 @@ func (s *Volumes) Close() error {
 		errs = append(errs, v.release(), v.flush.err())
 	}
 	return errors.Join(append(errs, s.lock.Unlock())...)
+}
+
+// shut lets no more calls in. It is true the first time.
+func (s *Volumes) shut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.closed
+	s.closed = true
+	return first
 }
 
 func (s *Volumes) lookup(id uint64) *volume {

@@ -84,9 +84,8 @@ func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListP
 // Parts is ListParts as a sequence over all pages, from req.PartNumberMarker on. Each page is a
 // snapshot of its own. An error comes once and last.
 func (e *Engine) Parts(ctx context.Context, req *ListPartsRequest) iter.Seq2[Part, error] {
-	next := *req
-	return pages(func() ([]Part, bool, error) {
-		page, err := e.ListParts(ctx, &next)
+	return pages(*req, func(next *ListPartsRequest) ([]Part, bool, error) {
+		page, err := e.ListParts(ctx, next)
 		if err != nil {
 			return nil, false, err
 		}
@@ -204,9 +203,8 @@ func (res *ListObjectsResult) commonPrefix(key string) string {
 // Objects is ListObjects as a sequence over all pages, without the common prefixes. Each page is a
 // snapshot of its own. An error comes once and last.
 func (e *Engine) Objects(ctx context.Context, req *ListObjectsRequest) iter.Seq2[ObjectInfo, error] {
-	next := *req
-	return pages(func() ([]ObjectInfo, bool, error) {
-		page, err := e.ListObjects(ctx, &next)
+	return pages(*req, func(next *ListObjectsRequest) ([]ObjectInfo, bool, error) {
+		page, err := e.ListObjects(ctx, next)
 		if err != nil {
 			return nil, false, err
 		}
@@ -215,14 +213,15 @@ func (e *Engine) Objects(ctx context.Context, req *ListObjectsRequest) iter.Seq2
 	})
 }
 
-// pages turns a paged listing into a sequence: fetch returns the entries of one page and whether
-// there are more; it remembers by itself where it was. An error comes once and last.
-func pages[T any](fetch func() ([]T, bool, error)) iter.Seq2[T, error] {
+// pages turns a paged listing into a sequence. fetch returns the entries that next asks for and
+// whether there are more, and moves next on. An error comes once and last.
+func pages[T, Request any](first Request, fetch func(next *Request) ([]T, bool, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		next := first
 		for more := true; more; {
 			var entries []T
 			var err error
-			if entries, more, err = fetch(); err != nil {
+			if entries, more, err = fetch(&next); err != nil {
 				var none T
 				yield(none, err)
 				return

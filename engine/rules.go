@@ -1,5 +1,7 @@
 package engine
 
+import "fmt"
+
 // Rules are what differs between the services whose semantics a bucket follows. A bucket gets its
 // rules when it is created and keeps them.
 type Rules struct {
@@ -22,6 +24,14 @@ const (
 	MaxKeyLength  = 1023    // bytes of an object's name
 	MaxListing    = 1000    // entries of one page of a listing
 )
+
+// validate accepts the values of this package only: a bucket stores no more than the name.
+func (r Rules) validate() error {
+	if known, ok := rulesNamed(r.Name); !ok || r != known {
+		return fmt.Errorf("Rules %q are not known; use engine.OSS", r.Name)
+	}
+	return nil
+}
 
 // rulesNamed returns the rules that a bucket's record names.
 func rulesNamed(name string) (Rules, bool) {

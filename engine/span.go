@@ -61,7 +61,7 @@ func parseBound(digits string) (n int64, ok bool) {
 	if digits == "" {
 		return -1, true
 	}
-	const most = 1 << 60 // beyond every object, and far from overflow
+	const most = 1 << 59 // beyond every object, and ten times that does not overflow
 	for _, c := range []byte(digits) {
 		if c < '0' || c > '9' {
 			return 0, false

@@ -11,7 +11,7 @@ const (
 	MaxPageChunks   = 1024     // chunks on one page of a manifest
 	maxWord         = 255      // names, ids and enumerations
 	maxHeaderText   = 4 << 10  // one header of an object
-	maxTextEntries  = 1024     // entries of the metadata, and of the tags
+	maxTextEntries  = 8 << 10  // entries of the metadata, and of the tags
 	maxTexts        = 16 << 10 // all names and values of the metadata, and of the tags
 	maxWrappedKey   = 64 << 10
 	maxStoredLength = math.MaxUint32

@@ -142,7 +142,7 @@ func TestOverLimits(t *testing.T) {
 	defer store.Close()
 	text := func(n int) string { return strings.Repeat("x", n) }
 	many := make(map[string]string)
-	for i := range 1025 {
+	for i := range 8<<10 + 1 {
 		many[text(i%16)+string(rune(i+100))] = ""
 	}
 	object, upload := index.ObjectKey("b", "k"), index.UploadKey("b", "k", id(""))
