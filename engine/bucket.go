@@ -28,12 +28,15 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
+	if err := e.room(); err != nil {
+		return nil, err
+	}
 	rules := req.Rules
 	if rules == (Rules{}) {
 		rules = e.opts.Rules
 	}
-	if known, ok := rulesNamed(rules.Name); !ok || rules != known {
-		return nil, ErrInvalidArgument.saying("Rules %q are not known; use engine.OSS.", rules.Name)
+	if err := rules.validate(); err != nil {
+		return nil, ErrInvalidArgument.saying("%v.", err)
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		_, err := index.Get(tx, index.BucketKey(req.Bucket))

@@ -47,8 +47,7 @@
 //
 // # Locks
 //
-// None of the engine's locks is held during I/O, but for calls, which Close takes to wait for the
-// calls under way. Transactions of the index run one at a time; that is what makes the operations
+// None of the engine's locks is held during I/O, but for the sweeper's turn. Transactions of the index run one at a time; that is what makes the operations
 // linearizable. Within a transaction's function pins.mu and inUse.mu may be taken, never the other
 // way round.
 package engine

@@ -33,8 +33,9 @@ type Engine struct {
 	inUse    inUse
 	sweeper  *sweeper
 
-	calls  sync.RWMutex // held for reading by every call, for writing by Close
-	closed bool         // guarded by calls
+	mu     sync.Mutex // guards closed, and that calls are added only while open
+	closed bool
+	calls  sync.WaitGroup
 }
 
 // Open opens the store in dir, and makes both when they are not there. nil options work.
@@ -63,7 +64,13 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{dir: dir, opts: opts, lock: lock}
+	if err := openReserve(dir, opts.ReserveSpace); err != nil {
+		return nil, errors.Join(err, e.closeStores())
+	}
 	if err := e.openStores(ctx); err != nil {
+		return nil, errors.Join(err, e.closeStores())
+	}
+	if err := e.refillReserve(); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
 	e.start()
@@ -72,7 +79,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 
 // start sets the engine going on its open stores.
 func (e *Engine) start() {
-	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, runtime.GOMAXPROCS(0))
+	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.opts.Keys)
 	e.sweeper = startSweeper(e)
 }
@@ -88,14 +95,17 @@ func (e *Engine) openStores(ctx context.Context) error {
 		return err
 	}
 	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
-	idx, err := index.OpenBadger(ctx, paths[0], &index.BadgerOptions{Alarm: e.opts.alarm})
+	idx, err := index.OpenBadger(ctx, paths[0], &index.BadgerOptions{
+		Reserve: e.opts.ReserveSpace / 4,
+		Alarm:   e.opts.alarm,
+	})
 	if err != nil {
 		return err
 	}
 	e.index = idx
 	blobs, err := blob.OpenVolumes(ctx, paths[1], &blob.Options{
 		VolumeSize:   e.opts.VolumeSize,
-		ReserveSpace: e.opts.ReserveSpace,
+		ReserveSpace: e.opts.ReserveSpace / 2,
 		Alarm:        e.opts.alarm,
 	})
 	if err != nil {
@@ -123,13 +133,10 @@ func (e *Engine) closeStores() error {
 func (e *Engine) Close() (err error) {
 	c := call{op: "Close"}
 	defer c.wrap(&err)
-	e.calls.Lock()
-	if e.closed {
-		e.calls.Unlock()
+	if !e.shut() {
 		return ErrClosed
 	}
-	e.closed = true
-	e.calls.Unlock()
+	e.calls.Wait()
 	e.sweeper.stop()
 	e.pipeline.close()
 	return e.closeStores()
@@ -140,15 +147,25 @@ func (e *Engine) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	e.calls.RLock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.closed {
-		e.calls.RUnlock()
 		return ErrClosed
 	}
+	e.calls.Add(1)
 	return nil
 }
 
-func (e *Engine) leave() { e.calls.RUnlock() }
+func (e *Engine) leave() { e.calls.Done() }
+
+// shut lets no more calls in. It is true the first time.
+func (e *Engine) shut() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first := !e.closed
+	e.closed = true
+	return first
+}
 
 // now is the time that records are stamped with.
 func (e *Engine) now() time.Time { return e.opts.Clock().UTC() }

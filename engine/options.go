@@ -13,11 +13,13 @@ import (
 const (
 	DefaultChunkSize    = 1 << 20
 	DefaultMemoryBudget = 64 << 20
+	DefaultReserveSpace = 128 << 20
 )
 
 const (
 	minChunkSize = 4 << 10
 	maxChunkSize = 16 << 20
+	minReserve   = 64 << 20
 	minBuffers   = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
 )
 
@@ -42,9 +44,13 @@ type Options struct {
 	// VolumeSize is the size in bytes at which a volume of chunks is sealed; see blob.Options.
 	VolumeSize int64
 
-	// ReserveSpace is the free disk space in bytes below which writes fail with ErrNoSpace; see
-	// blob.Options.
+	// ReserveSpace is the free disk space in bytes below which what adds data fails with ErrNoSpace;
+	// 128 MiB by default, at least 64 MiB. Reads, completing, deleting and reclaiming go on within
+	// it, down to a quarter.
 	ReserveSpace int64
+
+	// ReclaimRate bounds how many bytes a second reclaiming copies; 0 means that it does not.
+	ReclaimRate int64
 
 	// Events are called when something happens that no call reports.
 	Events *Events
@@ -59,6 +65,9 @@ type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
 	// tried again, a volume that could not be sealed, damage that was noticed in passing.
 	Alarm func(error)
+
+	// VolumeReclaimed is called after a volume has been removed.
+	VolumeReclaimed func(VolumeReclaimed)
 }
 
 // withDefaults returns a copy of o, which may be nil, without zero fields.
@@ -79,6 +88,9 @@ func (o *Options) withDefaults() Options {
 	if out.VolumeSize == 0 {
 		out.VolumeSize = blob.DefaultVolumeSize
 	}
+	if out.ReserveSpace == 0 {
+		out.ReserveSpace = DefaultReserveSpace
+	}
 	if out.Clock == nil {
 		out.Clock = time.Now
 	}
@@ -96,11 +108,14 @@ func (o *Options) validate() error {
 	if o.VolumeSize < 2*int64(o.ChunkSize) {
 		errs = append(errs, fmt.Errorf("VolumeSize is %d, must be at least two chunks of %d bytes", o.VolumeSize, o.ChunkSize))
 	}
-	if o.ReserveSpace < 0 {
-		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must not be negative", o.ReserveSpace))
+	if o.ReserveSpace < minReserve {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be at least %d", o.ReserveSpace, minReserve))
 	}
-	if _, ok := rulesNamed(o.Rules.Name); !ok {
-		errs = append(errs, fmt.Errorf("Rules %q are not known", o.Rules.Name))
+	if o.ReclaimRate < 0 {
+		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must not be negative", o.ReclaimRate))
+	}
+	if err := o.Rules.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
 		return ErrInvalidArgument.saying("Options: %v", errors.Join(errs...))
@@ -112,5 +127,11 @@ func (o *Options) validate() error {
 func (o *Options) alarm(err error) {
 	if o.Events != nil && o.Events.Alarm != nil {
 		o.Events.Alarm(err)
+	}
+}
+
+func (o *Options) reclaimed(v VolumeReclaimed) {
+	if o.Events != nil && o.Events.VolumeReclaimed != nil {
+		o.Events.VolumeReclaimed(v)
 	}
 }

@@ -76,6 +76,9 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 	if err != nil {
 		return nil, err
 	}
+	if err := e.room(); err != nil {
+		return nil, err
+	}
 	// Before the body is read: who has no upload gets no bytes taken.
 	var up *openUpload
 	err = e.index.View(ctx, func(r index.Reader) (err error) {

@@ -11,15 +11,17 @@ import (
 // A volume with a pinned chunk is not removed. Pins are in memory only; a crash forgets them
 // together with the parts that never got acknowledged.
 type pins struct {
-	mu   sync.Mutex // guards the map and every pin's users
-	byID map[blob.ID]*pin
+	mu        sync.Mutex // guards everything below, and every pin's users and settled
+	byID      map[blob.ID]*pin
+	condemned map[uint64]bool // volumes about to be removed
 }
 
 type pin struct {
-	users int
-	ready chan struct{} // closed when found and err are set
-	found foundChunk
-	err   error
+	users   int
+	settled bool          // found says where the chunk is
+	ready   chan struct{} // closed when found or err is set
+	found   foundChunk
+	err     error
 }
 
 // foundChunk says where a pinned chunk is.
@@ -28,17 +30,19 @@ type foundChunk struct {
 	durable bool // the index knew it; otherwise its volume must be synced before it is named
 }
 
-func newPins() *pins { return &pins{byID: make(map[blob.ID]*pin)} }
+func newPins() *pins {
+	return &pins{byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool)}
+}
 
 // hold pins the chunk with this address and says where it is. Of those who ask at the same time
-// one calls find, which looks the chunk up or stores it; the others wait and share the result, so
-// a chunk that many parts carry at once is stored once. When hold succeeds the caller owes a
-// release.
-func (p *pins) hold(ctx context.Context, id blob.ID, find func() (foundChunk, error)) (foundChunk, error) {
+// one looks it up or stores it; the others wait and share the result, so a chunk that many parts
+// carry at once is stored once. lookUp returns ok false if the chunk is not known; then store
+// stores it. When hold succeeds the caller owes a release.
+func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error), store func() (blob.Ref, error)) (foundChunk, error) {
 	for {
 		held, first := p.enter(id)
 		if first {
-			held.found, held.err = find()
+			p.find(held, lookUp, store)
 			if held.err != nil {
 				p.drop(id, held)
 			}
@@ -48,7 +52,7 @@ func (p *pins) hold(ctx context.Context, id blob.ID, find func() (foundChunk, er
 		select {
 		case <-held.ready:
 		case <-ctx.Done():
-			p.release(id, held)
+			p.leave(id, held)
 			return foundChunk{}, context.Cause(ctx)
 		}
 		if held.err == nil {
@@ -57,6 +61,35 @@ func (p *pins) hold(ctx context.Context, id blob.ID, find func() (foundChunk, er
 		// The other's failure, a cancelled context perhaps, is not ours: try for ourselves. Its
 		// pin has left the map.
 	}
+}
+
+// find settles a pin. What lies in a condemned volume does not count: it may be gone before the
+// part names it.
+func (p *pins) find(held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error)) {
+	found, ok, err := lookUp()
+	if err != nil || ok && p.settle(held, found) {
+		held.err = err
+		return
+	}
+	// The frame is made in place of the chunk, so it must not be made twice; store takes care.
+	for {
+		ref, err := store()
+		if err != nil || p.settle(held, foundChunk{ref: ref}) {
+			held.err = err
+			return
+		}
+	}
+}
+
+// settle records where a pinned chunk is, unless its volume is condemned.
+func (p *pins) settle(held *pin, found foundChunk) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.condemned[found.ref.Volume] {
+		return false
+	}
+	held.found, held.settled = found, true
+	return true
 }
 
 // enter returns the pin of id with the caller counted, and whether the caller is its first user.
@@ -82,7 +115,7 @@ func (p *pins) drop(id blob.ID, held *pin) {
 	}
 }
 
-func (p *pins) release(id blob.ID, held *pin) {
+func (p *pins) leave(id blob.ID, held *pin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if held.users--; held.users == 0 && p.byID[id] == held {
@@ -90,12 +123,46 @@ func (p *pins) release(id blob.ID, held *pin) {
 	}
 }
 
-// releaseID undoes one successful hold.
-func (p *pins) releaseID(id blob.ID) {
+// release undoes one successful hold.
+func (p *pins) release(id blob.ID) {
 	p.mu.Lock()
 	held := p.byID[id]
 	p.mu.Unlock()
 	if held != nil {
-		p.release(id, held)
+		p.leave(id, held)
 	}
+}
+
+// condemn reserves a volume for removal: from now on no chunk in it can be pinned. It fails if one
+// is. The caller owes a spare, also after the removal.
+func (p *pins) condemn(volume uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, held := range p.byID {
+		if held.settled && held.found.ref.Volume == volume {
+			return false
+		}
+	}
+	p.condemned[volume] = true
+	return true
+}
+
+func (p *pins) spare(volume uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.condemned, volume)
+}
+
+// bytesIn returns the stored bytes of the pinned chunks in each volume that the index may not
+// count yet.
+func (p *pins) bytesIn() map[uint64]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	bytes := make(map[uint64]int64)
+	for _, held := range p.byID {
+		if held.settled && !held.found.durable {
+			bytes[held.found.ref.Volume] += int64(held.found.ref.Size)
+		}
+	}
+	return bytes
 }

@@ -50,9 +50,10 @@ type pipeline struct {
 	budget  *budget
 	scratch chan []byte // one a processor: who has one may compute
 	pins    *pins
+	room    func() error // refuses what adds data when the disk is full
 }
 
-func newPipeline(blobs blob.Store, idx index.Store, o *Options, processors int) *pipeline {
+func newPipeline(blobs blob.Store, idx index.Store, o *Options, room func() error, processors int) *pipeline {
 	p := &pipeline{
 		blobs:   blobs,
 		index:   idx,
@@ -60,6 +61,7 @@ func newPipeline(blobs blob.Store, idx index.Store, o *Options, processors int) 
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
 		scratch: make(chan []byte, processors),
 		pins:    newPins(),
+		room:    room,
 	}
 	for range processors {
 		p.scratch <- make([]byte, s2.MaxEncodedLen(o.ChunkSize))
@@ -135,14 +137,14 @@ func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuf
 		if err != nil {
 			return
 		}
-		b.n, err = io.ReadFull(body, b.space())
+		b.n, err = fill(body, b.space())
 		if b.n == 0 {
 			p.budget.put(b)
 		} else if !send(filledBuffer{buf: b}) {
 			return
 		}
 		switch {
-		case err == io.EOF || err == io.ErrUnexpectedEOF:
+		case err == io.EOF:
 			send(filledBuffer{})
 			return
 		case err != nil:
@@ -150,6 +152,17 @@ func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuf
 			return
 		}
 	}
+}
+
+// fill reads until space is full, or the body ends, with io.EOF, or fails. io.ReadFull would not do:
+// it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off.
+func fill(body io.Reader, space []byte) (n int, err error) {
+	for n < len(space) && err == nil {
+		var read int
+		read, err = body.Read(space[n:])
+		n += read
+	}
+	return n, err
 }
 
 // spread receives the filled buffers in order, hashes them and hands each to store.
@@ -214,22 +227,23 @@ func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, 
 	if err != nil {
 		return err
 	}
-	id := blob.ID(ch.id)
-	ch.found, err = p.pins.hold(ctx, id, func() (foundChunk, error) {
-		found, err := p.lookUp(ctx, ch.id)
-		if !errors.Is(err, index.ErrNotFound) {
-			return found, err
+	var frame []byte // made once: the plaintext is gone then
+	ch.found, err = p.pins.hold(ctx, blob.ID(ch.id), func() (foundChunk, bool, error) {
+		return p.lookUp(ctx, ch.id)
+	}, func() (blob.Ref, error) {
+		if err := p.room(); err != nil {
+			return blob.Ref{}, err
 		}
-		var frame []byte
-		err = p.compute(ctx, func(scratch []byte) (err error) {
-			frame, err = encodeFrame(b, ch.id, cipher, scratch)
-			return err
-		})
-		if err != nil {
-			return foundChunk{}, err
+		if frame == nil {
+			err := p.compute(ctx, func(scratch []byte) (err error) {
+				frame, err = encodeFrame(b, ch.id, cipher, scratch)
+				return err
+			})
+			if err != nil {
+				return blob.Ref{}, err
+			}
 		}
-		ref, err := p.blobs.Put(ctx, id, frame)
-		return foundChunk{ref: ref}, err
+		return p.blobs.Put(ctx, blob.ID(ch.id), frame)
 	})
 	ch.held = err == nil
 	return err
@@ -246,17 +260,18 @@ func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) e
 	}
 }
 
-// lookUp finds a chunk that the index knows. The caller has it pinned already, so it stays.
-func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, err error) {
+// lookUp finds a chunk that the index knows.
+func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, ok bool, err error) {
 	err = p.index.View(ctx, func(r index.Reader) error {
 		rec, err := index.Get(r, index.ChunkKey(index.ChunkID(id)))
-		if err != nil {
-			return err
+		if errors.Is(err, index.ErrNotFound) {
+			return nil
 		}
 		found = foundChunk{ref: blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Size: rec.Stored}, durable: true}
-		return nil
+		ok = err == nil
+		return err
 	})
-	return found, err
+	return found, ok, err
 }
 
 // sync makes the chunks of c durable.
@@ -280,7 +295,7 @@ func (p *pipeline) sync(ctx context.Context, c *content) error {
 func (p *pipeline) release(c *content) {
 	for _, ch := range c.chunks {
 		if ch.held {
-			p.pins.releaseID(blob.ID(ch.id))
+			p.pins.release(blob.ID(ch.id))
 			ch.held = false
 		}
 	}

@@ -302,27 +302,47 @@ func (l *partChunks) fill(r index.Reader, rec *index.Part) error {
 
 // readChunk reads and verifies one chunk. The result lies in d's memory.
 func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypto.Cipher, d *chunkData) ([]byte, error) {
-	var rec index.Chunk
-	err := e.index.View(ctx, func(r index.Reader) (err error) {
-		rec, err = index.Get(r, index.ChunkKey(c.ID))
-		return err
-	})
-	if errors.Is(err, index.ErrNotFound) {
-		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: errors.New("its record is missing")}
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.frame, err = e.blobs.Get(ctx, blob.Ref{ID: blob.ID(c.ID), Volume: rec.Volume, Size: rec.Stored}, d.frame)
-	if err != nil {
-		return nil, err
-	}
 	if cap(d.plain) < int(c.Size) {
 		d.plain = make([]byte, c.Size)
 	}
-	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), cipher, d.plain)
+	var failed blob.Ref // where reading has failed
+	var failure error
+	for {
+		ref, err := e.locate(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if ref == failed {
+			return nil, failure
+		}
+		plain, err := e.readFrame(ctx, ref, int(c.Size), cipher, d)
+		if err == nil {
+			return plain, nil
+		}
+		// Between the two steps the chunk may have moved and its old volume gone. It is damaged
+		// only if the index still says that it is there.
+		failed, failure = ref, err
+	}
+}
+
+// locate says where the index has a chunk.
+func (e *Engine) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
+	found, ok, err := e.pipeline.lookUp(ctx, crypto.Address(id))
+	if err == nil && !ok {
+		err = &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing")}
+	}
+	return found.ref, err
+}
+
+func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, cipher *crypto.Cipher, d *chunkData) (plain []byte, err error) {
+	frame, err := e.blobs.Get(ctx, ref, d.frame)
 	if err != nil {
-		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: fmt.Sprintf("volume %d", rec.Volume), Err: err}
+		return nil, err
+	}
+	d.frame = frame
+	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, cipher, d.plain)
+	if err != nil {
+		return nil, &CorruptionError{What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err}
 	}
 	return plain, nil
 }

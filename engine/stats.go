@@ -47,6 +47,10 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	if err != nil {
 		return nil, err
 	}
+	live, err := e.liveBytes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	res := &StatsResult{}
 	err = e.index.View(ctx, func(r index.Reader) error {
 		t, err := totalsOf(r)
@@ -56,29 +60,18 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
 		res.Chunks, res.References = t.Chunks, t.References
 		res.LogicalBytes, res.StoredBytes = t.LogicalBytes, t.StoredBytes
-		live := map[uint64]int64{}
-		for entry, err := range index.Scan(r, index.Volumes()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseVolumeKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			live[id] = entry.Record.LiveBytes
-		}
-		for _, v := range volumes {
-			// Puts between the two looks may have made more live than was there.
-			dead := max(v.Bytes-live[v.ID], 0)
-			res.DeadBytes += dead
-			res.Volumes = append(res.Volumes, VolumeStats{
-				ID: v.ID, LiveBytes: live[v.ID], DeadBytes: dead, Active: v.Active, Damage: v.Damage,
-			})
-		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, v := range volumes {
+		// Puts between the two looks may have made more live than was there.
+		dead := max(v.Bytes-live[v.ID], 0)
+		res.DeadBytes += dead
+		res.Volumes = append(res.Volumes, VolumeStats{
+			ID: v.ID, LiveBytes: live[v.ID], DeadBytes: dead, Active: v.Active, Damage: v.Damage,
+		})
 	}
 	if res.DiskBytes, err = disk.Usage(e.dir); err != nil {
 		return nil, err

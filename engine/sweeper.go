@@ -63,7 +63,7 @@ func (s *sweeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		_, left, err := s.sweep(ctx)
+		_, left, err := s.reclaim(ctx, backgroundDeadShare, false)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -75,11 +75,19 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
-// sweep works off the queue once. It returns what was freed, and whether something had to be left
-// because it is in use.
-func (s *sweeper) sweep(ctx context.Context) (freed ReclaimResult, left bool, err error) {
+// reclaim works off the queue and then copies the volumes of which at least this share is dead. It
+// says what was freed, and whether something had to be left because it is in use.
+func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, bool, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	freed, left, err := s.sweep(ctx)
+	c := compaction{engine: s.engine, share: share, seal: seal, result: freed, left: left}
+	err = errors.Join(err, c.run(ctx))
+	return c.result, c.left, err
+}
+
+// sweep works off the queue once.
+func (s *sweeper) sweep(ctx context.Context) (freed ReclaimResult, left bool, err error) {
 	queue, err := s.queue(ctx)
 	if err != nil {
 		return freed, false, err
@@ -208,32 +216,4 @@ func (b *bite) takeManifest(tx index.Tx, id index.ManifestID) (done bool, err er
 // discard queues a content or a manifest that nothing refers to any more.
 func (e *Engine) discard(tx index.Tx, id [16]byte, kind index.TrashKind) error {
 	return index.Put(tx, index.TrashKey(id), &index.Trash{Kind: kind, Queued: e.now()})
-}
-
-// ReclaimRequest is empty.
-type ReclaimRequest struct{}
-
-// ReclaimResult says what was freed.
-type ReclaimResult struct {
-	Chunks int64 // chunks that nothing refers to any more
-	Bytes  int64 // their stored bytes
-}
-
-// Reclaim works off what deletions have left in the queue and returns when that is done. The same
-// happens in the background by itself. What an open Object reads is left for later.
-//
-// Freed bytes are dead, and Stats counts them so; volumes are not compacted yet, so the disk space
-// comes back only when that is built.
-func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
-	c := call{op: "Reclaim"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer e.leave()
-	freed, _, err := e.sweeper.sweep(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &freed, nil
 }

@@ -53,6 +53,9 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
+	if err := e.room(); err != nil {
+		return nil, err
+	}
 	attributes, err := checkAttributes(index.Attributes{
 		ContentType:        req.ContentType,
 		CacheControl:       req.CacheControl,

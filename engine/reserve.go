@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// Free space is guarded in three steps, each refused what the one before still gets:
+//
+//	below ReserveSpace      nothing that adds data
+//	below a half of it      no copies of chunks either, so that reclaiming ends before the index does
+//	below a quarter of it   no transaction of the index
+//
+// The last quarter is for what cannot be refused: Badger flushing and compacting, and closing.
+//
+// Others may fill the disk while the store is closed, and opening needs some room. So a file of
+// set-aside blocks lies in the directory that Open can delete.
+const (
+	reserveFile     = "RESERVE"
+	reserveFileSize = 32 << 20
+)
+
+// room fails with ErrNoSpace if the free space is down to the reserve.
+func (e *Engine) room() error {
+	space, err := disk.SpaceOf(e.dir)
+	if err != nil {
+		return err
+	}
+	if space.Bytes < e.opts.ReserveSpace {
+		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d.", space.Bytes, e.opts.ReserveSpace)
+	}
+	return nil
+}
+
+// openReserve gives the reserve file up when there is too little space to open the store.
+func openReserve(dir string, reserve int64) error {
+	space, err := disk.SpaceOf(dir)
+	if err != nil || space.Bytes >= reserve/2 {
+		return err
+	}
+	err = os.Remove(filepath.Join(dir, reserveFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// refillReserve makes the reserve file again when there is space for it.
+func (e *Engine) refillReserve() (err error) {
+	path := filepath.Join(e.dir, reserveFile)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	space, err := disk.SpaceOf(e.dir)
+	if err != nil || space.Bytes < e.opts.ReserveSpace+reserveFileSize {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Close())
+}
