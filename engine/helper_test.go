@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long tests wait for what must come about some time. Nothing is measured by it.
-const patience = 30 * time.Second
+const patience = 10 * time.Second
 
 // The stores that the running test has open, and the goroutines from before the first.
 var opened struct {

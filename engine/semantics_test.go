@@ -704,6 +704,46 @@ func TestOverwrite(t *testing.T) {
 	}
 }
 
+// TestManyChunks has parts whose chunks take several pages to list, and are given up in several
+// steps: one that stays, one that is replaced, one that comes too late.
+func TestManyChunks(t *testing.T) {
+	const chunk, chunks = 4 << 10, 3000
+	e := openTemp(t, &engine.Options{ChunkSize: chunk})
+	kept, late := random(1, chunks*chunk), random(2, chunks*chunk+1)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	mustPart(t, e, "bucket", "key", id, 1, late)
+	mustPart(t, e, "bucket", "key", id, 1, kept)
+	aborted := mustInitiate(t, e, "bucket", "key", "")
+	body := stalling(late)
+	finished := make(chan error, 1)
+	go func() {
+		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: aborted, PartNumber: 1, Body: body})
+		finished <- err
+	}()
+	<-body.stalled
+	_, err := e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: aborted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(body.let)
+	if err := <-finished; !errors.Is(err, engine.ErrNoSuchUpload) {
+		t.Errorf("the late part: %v", err)
+	}
+	got := tallyOf(t, e)
+	if want := (tally{Uploads: 1, Parts: 1, Chunks: chunks, References: chunks, StoredBytes: got.StoredBytes}); got != want {
+		t.Errorf("the store holds %+v, want %+v", got, want)
+	}
+	mustComplete(t, e, "bucket", "key", id)
+	if !bytes.Equal(readAll(t, e, "bucket", "key"), kept) {
+		t.Error("the object reads differently")
+	}
+	mustDelete(t, e, "bucket", "key")
+	if got := tallyOf(t, e); got != (tally{}) {
+		t.Errorf("after deleting: %+v", got)
+	}
+	checkLive(t, e)
+}
+
 // TestManyParts separates 5000 listed parts from 5000 others in one Complete: the largest
 // transaction that there is.
 func TestManyParts(t *testing.T) {
