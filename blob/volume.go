@@ -15,7 +15,7 @@ import (
 )
 
 // preallocateAhead is how far the value log's blocks are set aside before they are written.
-const preallocateAhead = 32 << 20
+const preallocateAhead = 16 << 20
 
 // A volume is one Badger database in a directory of its own. It begins active: one writer appends
 // to it. Sealing ends that for good: the database is closed, its files are listed with checksums,
@@ -65,7 +65,7 @@ func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
 	if err := v.flush.open(dir); err != nil {
 		return nil, err
 	}
-	if err := disk.Preallocate(v.flush.wal, 0, 2*memTableSize); err != nil {
+	if err := disk.Preallocate(v.flush.wal, 0, memTableSize); err != nil {
 		return nil, err
 	}
 	// The entries of the files just made must outlive a power loss as well as their content.

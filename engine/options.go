@@ -52,6 +52,10 @@ type Options struct {
 	// ReclaimRate bounds how many bytes a second reclaiming copies; 0 means that it does not.
 	ReclaimRate int64
 
+	// UploadExpiry is how long an upload may be idle before it is aborted in the background; 0
+	// means for ever. See Expire.
+	UploadExpiry time.Duration
+
 	// Events are called when something happens that no call reports.
 	Events *Events
 
@@ -110,6 +114,9 @@ func (o *Options) validate() error {
 	}
 	if o.ReserveSpace < minReserve {
 		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be at least %d", o.ReserveSpace, minReserve))
+	}
+	if o.UploadExpiry < 0 {
+		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must not be negative", o.UploadExpiry))
 	}
 	if o.ReclaimRate < 0 {
 		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must not be negative", o.ReclaimRate))

@@ -21,7 +21,7 @@ import (
 // set-aside blocks lies in the directory that Open can delete.
 const (
 	reserveFile     = "RESERVE"
-	reserveFileSize = 32 << 20
+	reserveFileSize = 16 << 20
 )
 
 // room fails with ErrNoSpace if the free space is down to the reserve.

@@ -19,8 +19,8 @@ const (
 	sweepFailed = time.Minute
 )
 
-// The sweeper drops, in the background, what deletions have put into the trash queue: parts,
-// manifests, and references to chunks. Each of its transactions takes a bounded bite off one entry
+// The sweeper works in the background. It drops what deletions have put into the trash queue: parts,
+// manifests, and references to chunks; then it has volumes compacted. It also aborts stale uploads. Each of its transactions takes a bounded bite off one entry
 // and leaves the rest valid, so it can stop and go on anywhere, also in another process.
 type sweeper struct {
 	engine *Engine
@@ -56,10 +56,17 @@ func (s *sweeper) stop() {
 func (s *sweeper) run(ctx context.Context) {
 	retry := time.NewTimer(sweepFailed)
 	defer retry.Stop()
+	expiry, stopExpiry := s.expiryTicks()
+	defer stopExpiry()
 	for {
 		select {
 		case <-s.woken:
 		case <-retry.C:
+		case <-expiry:
+			if _, err := s.engine.expire(ctx, s.engine.now().Add(-s.engine.opts.UploadExpiry)); err != nil && ctx.Err() == nil {
+				s.engine.opts.alarm(err)
+			}
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -73,6 +80,16 @@ func (s *sweeper) run(ctx context.Context) {
 			retry.Reset(sweepInUse)
 		}
 	}
+}
+
+// expiryTicks ticks when stale uploads should be looked for: a few times in the life of an idle one.
+func (s *sweeper) expiryTicks() (ticks <-chan time.Time, stop func()) {
+	expiry := s.engine.opts.UploadExpiry
+	if expiry == 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(min(max(expiry/8, time.Second), time.Hour))
+	return t.C, t.Stop
 }
 
 // reclaim works off the queue and then copies the volumes of which at least this share is dead. It

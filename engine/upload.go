@@ -157,19 +157,24 @@ func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUp
 		if err != nil {
 			return ecForUpload(err, "0042-00000002")
 		}
-		if err := index.Delete(tx, index.UploadKey(req.Bucket, req.Key, up.id)); err != nil {
-			return err
-		}
-		if err := e.discard(tx, up.id, index.TrashContent); err != nil {
-			return err
-		}
-		return count(tx, index.Totals{Uploads: -1})
+		return e.abort(tx, req.Bucket, req.Key, up.id)
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.sweeper.wake()
 	return &AbortMultipartUploadResult{}, nil
+}
+
+// abort ends an upload inside a transaction and queues its parts for the sweeper.
+func (e *Engine) abort(tx index.Tx, bucket, key string, id index.ContentID) error {
+	if err := index.Delete(tx, index.UploadKey(bucket, key, id)); err != nil {
+		return err
+	}
+	if err := e.discard(tx, id, index.TrashContent); err != nil {
+		return err
+	}
+	return count(tx, index.Totals{Uploads: -1})
 }
 
 // An openUpload is an upload as a transaction sees it.

@@ -19,6 +19,12 @@ func Chunks() Range[Chunk] { return tableRange[Chunk](chunkTable) }
 // Volumes is the range of the counters of all volumes, by number.
 func Volumes() Range[Volume] { return tableRange[Volume](volumeTable) }
 
+// AllParts is every part of every content, by content and number.
+func AllParts() Range[Part] { return tableRange[Part](partTable) }
+
+// AllPages is every page of every manifest, by manifest and number.
+func AllPages() Range[Page] { return tableRange[Page](pageTable) }
+
 // TrashQueue is the range of everything that waits to be reclaimed.
 func TrashQueue() Range[Trash] { return tableRange[Trash](trashTable) }
 
