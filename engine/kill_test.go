@@ -24,53 +24,93 @@ const (
 	killWorkers = 4
 )
 
-// killOptions are small, so that a short life sees volumes sealed and parts of several chunks.
-func killOptions(dir string, round int) (*engine.Options, error) {
-	ring, err := crypto.OpenKeyring(filepath.Join(dir, "keyring"))
+// A killedStore is a store whose process is killed, over and over.
+type killedStore struct {
+	dir     string
+	keyring string // outside of dir
+}
+
+// options are, in every other round, so small that a short life sees volumes sealed and copied, and
+// parts of several chunks.
+func (s *killedStore) options(round int) (*engine.Options, error) {
+	ring, err := crypto.OpenKeyring(s.keyring)
 	if err != nil || round%2 == 0 {
 		return &engine.Options{Keys: ring}, err
 	}
-	return &engine.Options{Keys: ring, ChunkSize: 64 << 10, VolumeSize: 4 << 20}, nil
+	return &engine.Options{Keys: ring, ChunkSize: 64 << 10, VolumeSize: 2 << 20}, nil
 }
 
-// TestKill kills a process in the middle of its uploads with SIGKILL, over and over on one store.
-// Each time every acknowledged part must be listed with its ETag and read back in the completed
-// object, and what was under way must be absent or whole. GABION_KILLS sets the number of rounds.
-func TestKill(t *testing.T) {
-	rounds := 6
-	if text := os.Getenv("GABION_KILLS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
+// rounds returns how often a test with a short and a long form repeats itself.
+func rounds(t *testing.T, env string, short int) int {
+	t.Helper()
+	text := os.Getenv(env)
+	if text == "" {
+		return short
 	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", env, err)
+	}
+	return n
+}
+
+// TestKill kills a process with SIGKILL in the middle of uploads, overwrites, completes, aborts,
+// deletions and reclaiming, over and over on one store. Each time every acknowledged part must be
+// listed with its ETag and read back in the completed object, what was under way must be absent or
+// whole, and nothing else may be there. GABION_KILLS sets the number of rounds.
+func TestKill(t *testing.T) {
 	dir := t.TempDir()
+	s := &killedStore{dir: filepath.Join(dir, "store"), keyring: filepath.Join(dir, "keyring")}
 	rng := rand.New(rand.NewPCG(seed(t), 1))
-	var slowest time.Duration
-	acknowledged := 0
-	for round := range rounds {
-		story := killChild(t, dir, round, rng)
-		o, err := killOptions(dir, round)
-		if err != nil {
-			t.Fatal(err)
-		}
-		begun := time.Now()
-		e := open(t, filepath.Join(dir, "store"), o)
-		slowest = max(slowest, time.Since(begun))
-		for _, up := range story {
-			acknowledged += up.check(t, e)
-		}
-		checkNothingElse(t, e, story)
-		if err := e.Close(); err != nil {
-			t.Fatalf("Close: %v", err)
-		}
+	var total killTotals
+	for round := range rounds(t, "GABION_KILLS", 6) {
+		story := s.life(t, round, rng, (*os.Process).Kill)
+		s.check(t, round, story, &total)
 		if t.Failed() {
 			t.Fatalf("round %d failed", round)
 		}
 	}
-	t.Logf("%d kills, %d acknowledged parts, slowest Open %v", rounds, acknowledged, slowest)
-	if acknowledged == 0 {
+	total.report(t)
+}
+
+// killTotals say what a test has seen.
+type killTotals struct {
+	rounds, acknowledged int
+	slowestOpen          time.Duration
+}
+
+func (total *killTotals) report(t *testing.T) {
+	t.Helper()
+	t.Logf("%d rounds, %d acknowledged parts, slowest Open %v", total.rounds, total.acknowledged, total.slowestOpen)
+	if total.acknowledged == 0 {
 		t.Error("no part was ever acknowledged: the test has lost its grip")
+	}
+}
+
+// check opens the store after a death and compares it with what was told.
+func (s *killedStore) check(t *testing.T, round int, story map[string]*killedUpload, total *killTotals) {
+	t.Helper()
+	o, err := s.options(round)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	e := open(t, s.dir, o)
+	total.slowestOpen = max(total.slowestOpen, time.Since(begun))
+	total.rounds++
+	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Problems {
+		t.Errorf("Check: %v", p)
+	}
+	for _, up := range story {
+		total.acknowledged += up.check(t, e)
+	}
+	checkNothingElse(t, e, story)
+	if err := e.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
 	}
 }
 
@@ -79,7 +119,7 @@ func TestKill(t *testing.T) {
 type killedUpload struct {
 	key, id   string
 	parts     map[int]killedPart
-	ending    string // "complete" or "abort", if that was tried
+	ending    string // the last of "complete", "delete", "abort" that was tried
 	confirmed bool   // and acknowledged
 }
 
@@ -94,12 +134,14 @@ type killedBody struct {
 
 func (b *killedBody) bytes() []byte { return random(b.seed, b.size) }
 
-// killChild runs a process that uploads, kills it at a random moment and returns what it told.
-func killChild(t *testing.T, dir string, round int, rng *rand.Rand) map[string]*killedUpload {
+// life runs a process that works on the store, strikes it down at a random moment and returns what
+// it told.
+func (s *killedStore) life(t *testing.T, round int, rng *rand.Rand, strike func(*os.Process) error) map[string]*killedUpload {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
 	cmd.Env = append(os.Environ(),
-		"GABION_KILL_CHILD="+dir,
+		"GABION_KILL_STORE="+s.dir,
+		"GABION_KILL_KEYRING="+s.keyring,
 		fmt.Sprintf("GABION_KILL_SEED=%d", rng.Uint64()),
 		fmt.Sprintf("GABION_KILL_ROUND=%d", round))
 	var stderr bytes.Buffer
@@ -113,11 +155,11 @@ func killChild(t *testing.T, dir string, round int, rng *rand.Rand) map[string]*
 	}
 	story := map[string]*killedUpload{}
 	lines := bufio.NewScanner(out)
-	for after := rng.IntN(120); after > 0 && lines.Scan(); after-- {
+	for after := rng.IntN(160); after > 0 && lines.Scan(); after-- {
 		tell(t, story, lines.Text())
 	}
 	time.Sleep(time.Duration(rng.IntN(20_000)) * time.Microsecond)
-	if err := cmd.Process.Kill(); err != nil {
+	if err := strike(cmd.Process); err != nil {
 		t.Fatalf("the process ended by itself: %v\n%s", err, stderr.String())
 	}
 	for lines.Scan() { // what it told before it died
@@ -151,7 +193,7 @@ func tell(t *testing.T, story map[string]*killedUpload, line string) {
 		up.parts[number] = p
 	case verb == "part":
 		up.parts[number] = killedPart{did: &body}
-	case verb == "complete" || verb == "abort":
+	case verb == "complete" || verb == "delete" || verb == "abort":
 		up.ending, up.confirmed = verb, tense == "did"
 	}
 }
@@ -172,12 +214,20 @@ func (up *killedUpload) check(t *testing.T, e *engine.Engine) (acknowledged int)
 		t.Fatalf("upload %s: %v", up.id, err)
 	}
 	switch {
-	case open && up.confirmed:
-		t.Errorf("upload %s is open, but %s was acknowledged", up.id, up.ending)
+	case open && (up.confirmed || up.ending == "delete"):
+		t.Errorf("upload %s is open, but was ended by %s", up.id, up.ending)
 	case !open && up.ending == "":
 		t.Errorf("upload %s is gone, but was never ended", up.id)
 	case !open && up.ending == "abort":
 		return acknowledged
+	case up.ending == "delete":
+		_, err := e.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: killBucket, Key: up.key})
+		if err == nil && up.confirmed {
+			t.Errorf("object %s is there, but its deletion was acknowledged", up.key)
+		}
+		if errors.Is(err, engine.ErrNoSuchKey) {
+			return acknowledged
+		}
 	}
 	if open {
 		up.checkParts(t, list.Parts)
@@ -261,9 +311,9 @@ func checkNothingElse(t *testing.T, e *engine.Engine, story map[string]*killedUp
 
 // TestKillChild is the process that TestKill kills.
 func TestKillChild(t *testing.T) {
-	dir := os.Getenv("GABION_KILL_CHILD")
-	if dir == "" {
-		t.Skip("runs only as a child of TestKill")
+	s := &killedStore{dir: os.Getenv("GABION_KILL_STORE"), keyring: os.Getenv("GABION_KILL_KEYRING")}
+	if s.dir == "" {
+		t.Skip("runs only as a child of other tests")
 	}
 	start, err := strconv.ParseUint(os.Getenv("GABION_KILL_SEED"), 10, 64)
 	if err != nil {
@@ -273,11 +323,11 @@ func TestKillChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := killOptions(dir, round)
+	o, err := s.options(round)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(context.Background(), filepath.Join(dir, "store"), o)
+	e, err := engine.Open(context.Background(), s.dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,6 +346,14 @@ func TestKillChild(t *testing.T) {
 			}
 		}()
 	}
+	go func() {
+		for {
+			if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); err != nil {
+				failed <- err
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
 	t.Fatal(<-failed)
 }
 
@@ -325,23 +383,24 @@ func uploadUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 		}
 		say("did", "part", n, b)
 	}
-	ending := []string{"complete", "abort", ""}[rng.IntN(3)]
-	if ending == "" {
-		return nil
+	for _, verb := range [][]string{{"complete", "delete"}, {"complete"}, {"abort"}, nil}[rng.IntN(4)] {
+		say("try", verb, 0, killedBody{})
+		switch verb {
+		case "complete":
+			_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+				Bucket: killBucket, Key: key, UploadID: up.UploadID, All: true,
+			})
+		case "delete":
+			_, err = e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: killBucket, Key: key})
+		case "abort":
+			_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{
+				Bucket: killBucket, Key: key, UploadID: up.UploadID,
+			})
+		}
+		if err != nil {
+			return err
+		}
+		say("did", verb, 0, killedBody{})
 	}
-	say("try", ending, 0, killedBody{})
-	if ending == "complete" {
-		_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-			Bucket: killBucket, Key: key, UploadID: up.UploadID, All: true,
-		})
-	} else {
-		_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{
-			Bucket: killBucket, Key: key, UploadID: up.UploadID,
-		})
-	}
-	if err != nil {
-		return err
-	}
-	say("did", ending, 0, killedBody{})
 	return nil
 }

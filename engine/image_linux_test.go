@@ -1,0 +1,130 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+const imageSize = 512 << 20
+
+// TestPowerLossImage has a process work on a file system of its own, stops it at a random moment,
+// and copies the image that the file system lies in. What was not synced by then is only in the
+// page cache and not in the copy, as after a power loss. The copy is mounted and compared with what
+// the process had acknowledged. GABION_IMAGES sets the number of rounds.
+func TestPowerLossImage(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(seed(t), 5))
+	var total killTotals
+	for round := range rounds(t, "GABION_IMAGES", 2) {
+		image, copied := filepath.Join(dir, "image"), filepath.Join(dir, "copy")
+		mount := mountImage(t, image, true)
+		live := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: filepath.Join(dir, "keyring")}
+		story := live.life(t, round, rng, func(p *os.Process) error {
+			// Stopped, so that nothing is acknowledged while the image is copied.
+			if err := p.Signal(syscall.SIGSTOP); err != nil {
+				return err
+			}
+			return errors.Join(copySparse(copied, image), p.Kill())
+		})
+		mount.unmount(t)
+
+		mount = mountImage(t, copied, false)
+		after := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: live.keyring}
+		if _, err := os.Stat(after.dir); err == nil || len(story) > 0 {
+			after.check(t, round, story, &total)
+		}
+		mount.unmount(t)
+		if t.Failed() {
+			t.Fatalf("round %d failed", round)
+		}
+	}
+	total.report(t)
+}
+
+// A mountedImage is a file system in a file.
+type mountedImage struct {
+	dir     string
+	mounted bool
+}
+
+// mountImage mounts the file system in the image, after making it if fresh. It skips the test where
+// that is not possible.
+func mountImage(t *testing.T, image string, fresh bool) *mountedImage {
+	t.Helper()
+	run := func(name string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Skipf("a file system in a file needs privileges and tools: %s: %v: %s", name, err, out)
+		}
+	}
+	if fresh {
+		if err := errors.Join(os.RemoveAll(image), os.WriteFile(image, nil, 0o600), os.Truncate(image, imageSize)); err != nil {
+			t.Fatal(err)
+		}
+		run("mkfs.ext4", "-q", "-F", image)
+	}
+	m := &mountedImage{dir: t.TempDir()}
+	// The journal is committed by syncs, not by the clock, so that a copy catches no half of one.
+	run("mount", "-o", "loop,commit=300", image, m.dir)
+	m.mounted = true
+	t.Cleanup(func() {
+		if m.mounted {
+			m.unmount(t)
+		}
+	})
+	return m
+}
+
+func (m *mountedImage) unmount(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command("umount", m.dir).CombinedOutput(); err != nil {
+		t.Errorf("umount: %v: %s", err, out)
+	}
+	m.mounted = false
+}
+
+// copySparse copies a file without its holes.
+func copySparse(to, from string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dst.Close()) }()
+	if err := dst.Truncate(imageSize); err != nil {
+		return err
+	}
+	const seekData, seekHole = 3, 4 // lseek(2)
+	for at := int64(0); ; {
+		begin, err := src.Seek(at, seekData)
+		if errors.Is(err, syscall.ENXIO) {
+			return nil // nothing but a hole up to the end
+		}
+		if err != nil {
+			return err
+		}
+		if at, err = src.Seek(begin, seekHole); err != nil {
+			return err
+		}
+		if _, err := src.Seek(begin, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := dst.Seek(begin, io.SeekStart); err != nil {
+			return err
+		}
+		if n, err := io.CopyN(dst, src, at-begin); err != nil {
+			return fmt.Errorf("copied %d of %d bytes: %w", n, at-begin, err)
+		}
+	}
+}

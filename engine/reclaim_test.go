@@ -1,0 +1,219 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// reclaimOptions make many small volumes.
+func reclaimOptions(t *testing.T) *engine.Options {
+	return &engine.Options{Keys: keys(t), ChunkSize: 32 << 10, VolumeSize: 1 << 20}
+}
+
+// fillStore makes n objects of many sizes, half of them encrypted, some sharing content.
+func fillStore(t *testing.T, e *engine.Engine, n int, rng *rand.Rand) map[string][]byte {
+	t.Helper()
+	objects := map[string][]byte{}
+	for i := range n {
+		key := fmt.Sprintf("object-%03d", i)
+		parts := [][]byte{random(rng.Uint64N(uint64(n)), 102_400+rng.IntN(200_000)), random(uint64(i), rng.IntN(100_000))}
+		mustObject(t, e, "reclaim", key, []string{"", "AES256"}[i%2], parts...)
+		objects[key] = bytes.Join(parts, nil)
+	}
+	return objects
+}
+
+func checkObjects(t *testing.T, e *engine.Engine, objects map[string][]byte) {
+	t.Helper()
+	for key, want := range objects {
+		if got := readAll(t, e, "reclaim", key); !bytes.Equal(got, want) {
+			t.Errorf("object %s reads back wrong", key)
+		}
+	}
+}
+
+// TestReclaim deletes most of a store and wants the disk space back, also after a reopen, and all
+// of it when the rest is deleted.
+func TestReclaim(t *testing.T) {
+	dir := t.TempDir()
+	o := reclaimOptions(t)
+	rng := rand.New(rand.NewPCG(seed(t), 3))
+	e := open(t, dir, o)
+	objects := fillStore(t, e, 120, rng)
+	for key := range objects {
+		if rng.IntN(10) > 0 {
+			mustDelete(t, e, "reclaim", key)
+			delete(objects, key)
+		}
+	}
+	mustReclaim(t, e)
+	checkObjects(t, e, objects)
+	checkDisk(t, e, dir, 2)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, dir, o)
+	mustReclaim(t, e)
+	checkObjects(t, e, objects)
+	for key := range objects {
+		mustDelete(t, e, "reclaim", key)
+	}
+	mustReclaim(t, e)
+	checkDisk(t, e, dir, 2)
+	if s := stats(t, e); len(s.Volumes) > 0 || s.StoredBytes != 0 || s.DeadBytes != 0 {
+		t.Errorf("with everything deleted there is left: %+v", s)
+	}
+}
+
+// checkDisk wants at most 1.3 times the live bytes on disk, beside what does not depend on them:
+// the reserve file, the index, and what is set aside for active volumes.
+func checkDisk(t *testing.T, e *engine.Engine, dir string, active int64) {
+	t.Helper()
+	s := stats(t, e)
+	const fixed = 64 << 20
+	if limit := s.StoredBytes*13/10 + fixed; s.DiskBytes > limit {
+		t.Errorf("%d bytes live and %d are on disk, the limit is %d", s.StoredBytes, s.DiskBytes, limit)
+	}
+	var inVolumes int64
+	for _, v := range s.Volumes {
+		inVolumes += v.LiveBytes + v.DeadBytes
+	}
+	if limit := s.StoredBytes*13/10 + active<<20; inVolumes > limit {
+		t.Errorf("%d bytes live and %d are in volumes, the limit is %d", s.StoredBytes, inVolumes, limit)
+	}
+	used, err := disk.Usage(dir)
+	if err != nil || used < s.DiskBytes*9/10 || used > s.DiskBytes*11/10 {
+		t.Errorf("Stats says %d bytes on disk, there are %d, %v", s.DiskBytes, used, err)
+	}
+}
+
+// TestReclaimBeside reclaims over and over while uploads come that repeat the content of objects
+// just being deleted, and while readers read.
+func TestReclaimBeside(t *testing.T) {
+	e := openTemp(t, reclaimOptions(t))
+	mustBucket(t, e, "reclaim")
+	start := seed(t)
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	for w := range uint64(3) {
+		running.Go(func() {
+			rng := rand.New(rand.NewPCG(start, w))
+			for !stop.Load() {
+				// Few different contents: what one worker deletes another stores again.
+				key := fmt.Sprintf("worker-%d", w)
+				body := random(rng.Uint64N(6), 300_000)
+				if err := putAndRead(e, key, body); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 60 {
+		mustReclaim(t, e)
+	}
+	stop.Store(true)
+	running.Wait()
+}
+
+// putAndRead stores an object over the last of its name, reads it and deletes it.
+func putAndRead(e *engine.Engine, key string, body []byte) error {
+	ctx := context.Background()
+	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "reclaim", Key: key})
+	if err != nil {
+		return err
+	}
+	_, err = e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "reclaim", Key: key, UploadID: up.UploadID, PartNumber: 1, Body: bytes.NewReader(body)})
+	if err != nil {
+		return err
+	}
+	_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: "reclaim", Key: key, UploadID: up.UploadID, All: true})
+	if err != nil {
+		return err
+	}
+	obj, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "reclaim", Key: key})
+	if err != nil {
+		return err
+	}
+	defer obj.Close()
+	if _, err := e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: "reclaim", Key: key}); err != nil {
+		return err
+	}
+	got, err := io.ReadAll(obj)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, body) {
+		return fmt.Errorf("object %s reads back wrong", key)
+	}
+	return nil
+}
+
+// TestMissingVolume removes one volume by hand. Check must name exactly the objects that have lost
+// data, and all others must read back.
+func TestMissingVolume(t *testing.T) {
+	dir := t.TempDir()
+	o := reclaimOptions(t)
+	e := open(t, dir, o)
+	objects := fillStore(t, e, 40, rand.New(rand.NewPCG(seed(t), 4)))
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	volumes, err := filepath.Glob(filepath.Join(dir, "volumes", "0*"))
+	if err != nil || len(volumes) < 4 {
+		t.Fatalf("volumes: %v, %v", volumes, err)
+	}
+	if err := os.RemoveAll(volumes[len(volumes)/2]); err != nil {
+		t.Fatal(err)
+	}
+	e, err = engine.Open(context.Background(), dir, o) // not by the helper, which wants a sound store
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var lost []string
+	for key, want := range objects {
+		obj := mustGet(t, e, "reclaim", key, "")
+		got, err := io.ReadAll(obj)
+		switch {
+		case err != nil:
+			lost = append(lost, key)
+		case !bytes.Equal(got, want):
+			t.Errorf("object %s reads back wrong", key)
+		}
+	}
+	if len(lost) == 0 || len(lost) == len(objects) {
+		t.Errorf("%d of %d objects have lost data: the test has lost its grip", len(lost), len(objects))
+	}
+	for _, data := range []bool{false, true} {
+		res, err := e.Check(context.Background(), &engine.CheckRequest{Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var named []string
+		for _, p := range res.Problems {
+			if p.Kind != engine.DataLost {
+				t.Errorf("Check: %v", p)
+			} else if !slices.Contains(named, p.Key) {
+				named = append(named, p.Key)
+			}
+		}
+		slices.Sort(named)
+		slices.Sort(lost)
+		if !slices.Equal(named, lost) {
+			t.Errorf("Check with Data %t names %v, lost are %v", data, named, lost)
+		}
+	}
+}
