@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +16,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // watchedKeys is a key provider that remembers the data keys it has given out.
@@ -105,6 +110,75 @@ func TestSecrecyOfErrors(t *testing.T) {
 	}
 }
 
+// forgedBlobs gives out frames as somebody with access to the disk may have changed them.
+type forgedBlobs struct {
+	*blob.Memory
+	refs  []blob.Ref // in the order of Put
+	forge func(s *forgedBlobs, ref blob.Ref, frame []byte) []byte
+}
+
+func (s *forgedBlobs) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {
+	ref, err := s.Memory.Put(ctx, id, frame)
+	s.refs = append(s.refs, ref)
+	return ref, err
+}
+
+func (s *forgedBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, error) {
+	frame, err := s.Memory.Get(ctx, ref, buf)
+	if err != nil {
+		return nil, err
+	}
+	return s.forge(s, ref, frame), nil
+}
+
+// TestForgedFrames wants every forgery to be noticed, also one made of genuine frames.
+func TestForgedFrames(t *testing.T) {
+	forgeries := map[string]func(s *forgedBlobs, ref blob.Ref, frame []byte) []byte{
+		"the frame of another chunk": func(s *forgedBlobs, ref blob.Ref, frame []byte) []byte {
+			other := s.refs[0]
+			if other == ref {
+				other = s.refs[1]
+			}
+			frame, err := s.Memory.Get(context.Background(), other, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			return frame
+		},
+	}
+	for at := range 8 { // each byte of the header
+		forgeries[fmt.Sprintf("header byte %d", at)] = func(_ *forgedBlobs, _ blob.Ref, frame []byte) []byte {
+			frame[at] ^= 1
+			return frame
+		}
+	}
+	for _, n := range []int{0, 7, 8, 20, 35, 36} {
+		forgeries[fmt.Sprintf("cut to %d bytes", n)] = func(_ *forgedBlobs, _ blob.Ref, frame []byte) []byte {
+			return frame[:n]
+		}
+	}
+	for name, forge := range forgeries {
+		for _, sse := range []string{"", "AES256"} {
+			blobs := &forgedBlobs{Memory: blob.NewMemory(0), forge: forge}
+			const size = 100 << 10 // one chunk a part
+			o := &engine.Options{Keys: keys(t), ChunkSize: size}
+			e, err := engine.OpenStores(t.TempDir(), o, index.NewMemory(), blobs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustObject(t, e, "forged", "key", sse, random(1, size), random(2, size))
+			obj := mustGet(t, e, "forged", "key", "")
+			var damage *engine.CorruptionError
+			if got, err := io.ReadAll(obj); !errors.As(err, &damage) || len(got) > 0 {
+				t.Errorf("%s, encryption %q: %d bytes and %v", name, sse, len(got), err)
+			}
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 const runLength = 32
 
 // findRun returns a file that holds any run of runLength bytes of plain. Each such run contains a
@@ -148,6 +222,9 @@ func findFile(t *testing.T, dir string, holds func([]byte) bool) string {
 	t.Helper()
 	for _, file := range sortedKeys(regularFiles(t, dir)) {
 		data, err := os.ReadFile(filepath.Join(dir, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // reclaimed meanwhile
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
