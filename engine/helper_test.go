@@ -50,6 +50,7 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 	}
 	opened.stores++
 	t.Cleanup(func() {
+		checkStore(t, e)
 		if err := e.Close(); err != nil && !errors.Is(err, engine.ErrClosed) {
 			t.Errorf("Close: %v", err)
 		}
@@ -58,6 +59,22 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 		}
 	})
 	return e
+}
+
+// checkStore proves the invariants of a store that is open, so that every test tests them.
+func checkStore(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	res, err := e.Check(context.Background(), &engine.CheckRequest{})
+	if errors.Is(err, engine.ErrClosed) {
+		return
+	}
+	if err != nil {
+		t.Errorf("Check: %v", err)
+		return
+	}
+	for _, p := range res.Problems {
+		t.Errorf("Check: %v", p)
+	}
 }
 
 // openTemp opens a store in a directory of its own.
