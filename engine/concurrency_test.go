@@ -420,6 +420,42 @@ func TestReadersWhileDeleting(t *testing.T) {
 	}
 }
 
+// TestReclaimWhileWriting reclaims all the time while parts are uploaded whose chunks take several
+// pages to list: what is half written is not garbage.
+func TestReclaimWhileWriting(t *testing.T) {
+	const chunk = 4 << 10
+	e := openTemp(t, &engine.Options{ChunkSize: chunk})
+	id := mustInitiate(t, e, "bucket", "key", "")
+	stop := make(chan struct{})
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); err != nil {
+				t.Errorf("Reclaim: %v", err)
+				return
+			}
+		}
+	})
+	body := random(1, 4500*chunk)
+	for range 5 { // each replaces the one before
+		mustPart(t, e, "bucket", "key", id, 1, body)
+	}
+	close(stop)
+	sweeping.Wait()
+	mustComplete(t, e, "bucket", "key", id)
+	if !bytes.Equal(readAll(t, e, "bucket", "key"), body) {
+		t.Error("the object reads differently")
+	}
+	if got := tallyOf(t, e); got.Chunks != 4500 || got.References != 4500 {
+		t.Errorf("the store holds %+v", got)
+	}
+}
+
 // TestCloseWhileReading closes an Object whose content has been deleted under many readers. They
 // end with fs.ErrClosed; what the sweeper then takes away is not corruption.
 func TestCloseWhileReading(t *testing.T) {

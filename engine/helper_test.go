@@ -32,8 +32,8 @@ var opened struct {
 }
 
 // open opens the store in dir. The test's cleanup closes it, unless the test did, and checks that
-// no more goroutines run than before the test's first open. So tests of this package do not run in
-// parallel.
+// no chunk is pinned and no buffer out any more, and that no more goroutines run than before the
+// test's first open. So tests of this package do not run in parallel.
 func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 	t.Helper()
 	opened.warmUp.Do(func() { // libraries start some goroutines once a process
@@ -54,6 +54,7 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 		if err := e.Close(); err != nil && !errors.Is(err, engine.ErrClosed) {
 			t.Errorf("Close: %v", err)
 		}
+		checkLeftovers(t, e)
 		if opened.stores--; opened.stores == 0 {
 			checkGoroutines(t, opened.before)
 		}
@@ -81,6 +82,15 @@ func checkStore(t testing.TB, e *engine.Engine) {
 func openTemp(t testing.TB, o *engine.Options) *engine.Engine {
 	t.Helper()
 	return open(t, t.TempDir(), o)
+}
+
+// checkLeftovers waits until the parts that were taken in have given everything back.
+func checkLeftovers(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	if !eventually(func() bool { pins, buffers := e.Leftovers(); return pins == 0 && buffers == 0 }) {
+		pins, buffers := e.Leftovers()
+		t.Errorf("%d chunks are still pinned, %d buffers are out", pins, buffers)
+	}
 }
 
 // checkGoroutines waits until at most this many goroutines run.

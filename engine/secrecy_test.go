@@ -134,7 +134,7 @@ func (s *forgedBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte
 // TestForgedFrames wants every forgery to be noticed, also one made of genuine frames.
 func TestForgedFrames(t *testing.T) {
 	forgeries := map[string]func(s *forgedBlobs, ref blob.Ref, frame []byte) []byte{
-		"the frame of another chunk": func(s *forgedBlobs, ref blob.Ref, frame []byte) []byte {
+		"the frame of another chunk": func(s *forgedBlobs, ref blob.Ref, _ []byte) []byte {
 			other := s.refs[0]
 			if other == ref {
 				other = s.refs[1]

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -204,7 +205,7 @@ func testPanic(t *tester) {
 	t.put("a", "1")
 	for name, end := range map[string]func(){
 		"panic":         func() { panic("the test panics") },
-		"runtime error": func() { var m map[int]int; m[1] = 1 },
+		"runtime error": func() { _ = strings.Repeat("x", -1) },
 		"Goexit":        func() { runtime.Goexit() },
 	} {
 		err := t.wait(t.background(func(ctx context.Context) error {
