@@ -14,8 +14,15 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// preallocateAhead is how far the value log's blocks are set aside before they are written.
-const preallocateAhead = 16 << 20
+const (
+	// preallocateAhead is how far the value log's blocks are set aside before they are written.
+	preallocateAhead = 16 << 20
+
+	// sealSpace is how much of that is always left: what Badger needs when the volume is closed,
+	// above all for the table of its keys. Sealing gives it free first, so that it works, and does
+	// not kill the process, though somebody else has taken the last block of the disk.
+	sealSpace = memTableSize
+)
 
 // A volume is one Badger database in a directory of its own. It begins active: one writer appends
 // to it. Sealing ends that for good: the database is closed, its files are listed with checksums,
@@ -95,10 +102,10 @@ func batchSize(n int, size int64) int64 {
 // one that disk.IsNoSpace recognises, it is not known which of them were written.
 func (v *volume) append(batch []*putRequest, size, volumeSize int64) error {
 	end := v.offset + batchSize(len(batch), size)
-	if end > v.allocated {
+	if end+sealSpace > v.allocated {
 		// Badger writes through a memory map: a block that cannot be had then kills the process.
 		// Here it is an error, and the frames have not been touched.
-		upTo := max(end, min(end+preallocateAhead, volumeSize))
+		upTo := min(end+preallocateAhead, max(end, volumeSize)+sealSpace)
 		if err := disk.Preallocate(v.flush.log, v.allocated, upTo-v.allocated); err != nil {
 			return err
 		}
@@ -158,6 +165,7 @@ func (v *volume) seal() error {
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	syncErr = errors.Join(syncErr, v.freeTail())
 	closeErr := v.db.Close()
 	v.db = nil
 	v.sizes = nil
@@ -168,6 +176,16 @@ func (v *volume) seal() error {
 		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
 	}
 	return nil
+}
+
+// freeTail gives back what was set aside behind the frames.
+func (v *volume) freeTail() error {
+	const block = 4 << 10
+	from := (v.offset + block - 1) / block * block
+	if from >= v.allocated {
+		return nil
+	}
+	return disk.Deallocate(v.flush.log, from, v.allocated-from)
 }
 
 // awaitSeal returns when the volume, which has been retired or never was active, is sealed.

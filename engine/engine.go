@@ -36,6 +36,9 @@ type Engine struct {
 	mu     sync.Mutex // guards closed, and that calls are added only while open
 	closed bool
 	calls  sync.WaitGroup
+
+	closing sync.Mutex // held by Close; guards gone
+	gone    bool       // everything is released
 }
 
 // Open opens the store in dir, and makes both when they are not there. nil options work.
@@ -64,13 +67,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{dir: dir, opts: opts, lock: lock}
-	if err := openReserve(dir, opts.ReserveSpace); err != nil {
-		return nil, errors.Join(err, e.closeStores())
-	}
 	if err := e.openStores(ctx); err != nil {
-		return nil, errors.Join(err, e.closeStores())
-	}
-	if err := e.refillReserve(); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
 	e.start()
@@ -88,6 +85,9 @@ func (e *Engine) start() {
 func (e *Engine) openStores(ctx context.Context) error {
 	format, err := readFormat(e.dir)
 	if err != nil {
+		return err
+	}
+	if err := e.giveUpReserve(); err != nil {
 		return err
 	}
 	paths := []string{filepath.Join(e.dir, indexDir), filepath.Join(e.dir, volumeDir)}
@@ -112,17 +112,25 @@ func (e *Engine) openStores(ctx context.Context) error {
 		return err
 	}
 	e.blobs = blobs
-	return e.checkHeader(ctx, format)
+	return errors.Join(e.checkHeader(ctx, format), e.refillReserve())
 }
 
+// closeStores closes what is open and unlocks the directory. With ErrNoSpace the index stays open,
+// and the directory locked, for another try.
 func (e *Engine) closeStores() error {
-	var errs []error
+	errs := []error{e.giveUpReserve()}
 	// Chunks first: the index names what must be durable by then, never the other way round.
 	if e.blobs != nil {
 		errs = append(errs, e.blobs.Close())
+		e.blobs = nil
 	}
 	if e.index != nil {
-		errs = append(errs, e.index.Close())
+		err := e.index.Close()
+		errs = append(errs, err)
+		if errors.Is(err, index.ErrNoSpace) {
+			return errors.Join(errs...)
+		}
+		e.index = nil
 	}
 	return errors.Join(append(errs, e.lock.Unlock())...)
 }
@@ -130,16 +138,25 @@ func (e *Engine) closeStores() error {
 // Close waits for the calls under way, stops the work in the background and closes the store. A
 // call whose context ends does not hold it up. Reading from an open Object fails with ErrClosed
 // afterwards; every other call does, too, and so does a second Close.
+//
+// Closing needs some disk space. If there is not even what ReserveSpace kept, it fails with
+// ErrNoSpace and can be called again; everything acknowledged is durable all the same.
 func (e *Engine) Close() (err error) {
 	c := call{op: "Close"}
 	defer c.wrap(&err)
-	if !e.shut() {
+	e.closing.Lock()
+	defer e.closing.Unlock()
+	if e.gone {
 		return ErrClosed
 	}
-	e.calls.Wait()
-	e.sweeper.stop()
-	e.pipeline.close()
-	return e.closeStores()
+	if e.shut() {
+		e.calls.Wait()
+		e.sweeper.stop()
+		e.pipeline.close()
+	}
+	err = e.closeStores()
+	e.gone = !errors.Is(err, index.ErrNoSpace)
+	return err
 }
 
 // enter begins a call; the caller must leave when it is done.

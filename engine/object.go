@@ -221,6 +221,9 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
+	if err := e.giveUpReserve(); err != nil {
+		return nil, err
+	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if _, err := bucketRules(tx, req.Bucket); err != nil {
 			return err

@@ -17,11 +17,11 @@ import (
 //
 // The last quarter is for what cannot be refused: Badger flushing and compacting, and closing.
 //
-// Others may fill the disk while the store is closed, and opening needs some room. So a file of
-// set-aside blocks lies in the directory that Open can delete.
+// Others may fill the disk, though. So a file of set-aside blocks lies in the directory, which is
+// deleted when opening, closing or deleting would otherwise find no room.
 const (
 	reserveFile     = "RESERVE"
-	reserveFileSize = 16 << 20
+	reserveFileSize = 32 << 20
 )
 
 // room fails with ErrNoSpace if the free space is down to the reserve.
@@ -36,13 +36,14 @@ func (e *Engine) room() error {
 	return nil
 }
 
-// openReserve gives the reserve file up when there is too little space to open the store.
-func openReserve(dir string, reserve int64) error {
-	space, err := disk.SpaceOf(dir)
-	if err != nil || space.Bytes >= reserve/2 {
+// giveUpReserve deletes the reserve file when there is less free space than opening, closing and
+// deleting need.
+func (e *Engine) giveUpReserve() error {
+	space, err := disk.SpaceOf(e.dir)
+	if err != nil || space.Bytes >= e.opts.ReserveSpace/4 {
 		return err
 	}
-	err = os.Remove(filepath.Join(dir, reserveFile))
+	err = os.Remove(filepath.Join(e.dir, reserveFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -97,9 +97,12 @@ func (s *sweeper) expiryTicks() (ticks <-chan time.Time, stop func()) {
 func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, bool, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if err := s.engine.giveUpReserve(); err != nil {
+		return ReclaimResult{}, false, err
+	}
 	freed, left, err := s.sweep(ctx)
 	c := compaction{engine: s.engine, share: share, seal: seal, result: freed, left: left}
-	err = errors.Join(err, c.run(ctx))
+	err = errors.Join(err, c.run(ctx), s.engine.refillReserve())
 	return c.result, c.left, err
 }
 

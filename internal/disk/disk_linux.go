@@ -9,8 +9,18 @@ import (
 // Preallocate makes the file system set aside the blocks of f from off to off+n, so that writing
 // them later, also through a memory map, cannot run out of space. The file's size stays.
 func Preallocate(f *os.File, off, n int64) error {
+	return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
+// Deallocate gives the blocks of f from off to off+n back; they read as zeros then. The file's size
+// stays.
+func Deallocate(f *os.File, off, n int64) error {
+	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
+func fallocate(f *os.File, mode uint32, off, n int64) error {
 	for {
-		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
+		err := unix.Fallocate(int(f.Fd()), mode, off, n)
 		if err == unix.EINTR {
 			continue
 		}

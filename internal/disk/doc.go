@@ -5,6 +5,7 @@
 //
 //	              Linux              macOS                   Windows
 //	Preallocate   fallocate          no-op                   no-op
+//	Deallocate    fallocate          no-op                   no-op
 //	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	SpaceOf       bytes and inodes   bytes and inodes        bytes
 //	LockDir       flock              flock                   LockFileEx

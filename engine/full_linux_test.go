@@ -1,0 +1,225 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// TestFullDisk fills a file system until every write is refused, over and over, with parallel
+// uploads, deleting and reclaiming in between, and then has others fill it to the last byte. Every
+// refusal must be ErrNoSpace, nothing acknowledged may be lost, the same engine goes on when there
+// is space, and the full store can be opened. GABION_FILLS sets the number of rounds.
+func TestFullDisk(t *testing.T) {
+	for name, mount := range map[string]func(*testing.T) string{
+		"tmpfs": func(t *testing.T) string {
+			dir := t.TempDir()
+			if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512m"); err != nil {
+				t.Skipf("mounting a small file system needs privileges: %v", err)
+			}
+			t.Cleanup(func() {
+				if err := syscall.Unmount(dir, 0); err != nil {
+					t.Error(err)
+				}
+			})
+			return dir
+		},
+		"ext4": func(t *testing.T) string {
+			return mountImage(t, filepath.Join(t.TempDir(), "image"), true).dir
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fullDisk{
+				mount:   mount(t),
+				options: &engine.Options{Keys: keys(t), ReserveSpace: 64 << 20, VolumeSize: 16 << 20},
+				objects: map[string]uint64{},
+			}
+			rng := rand.New(rand.NewPCG(seed(t), 6))
+			e := open(t, f.store(), f.options)
+			mustBucket(t, e, fullBucket)
+			for round := range rounds(t, "GABION_FILLS", 1) {
+				f.fill(t, e, round)
+				f.check(t, e)
+				e = f.overfill(t, e)
+				f.empty(t, e, rng)
+				if t.Failed() {
+					t.Fatalf("round %d failed", round)
+				}
+			}
+		})
+	}
+}
+
+const (
+	fullBucket = "full"
+	fullObject = 3 << 20
+)
+
+// A fullDisk is a small file system and the objects acknowledged on it, with their seeds.
+type fullDisk struct {
+	mount   string
+	options *engine.Options
+
+	mu      sync.Mutex // guards objects
+	objects map[string]uint64
+}
+
+func (f *fullDisk) store() string { return filepath.Join(f.mount, "store") }
+
+// fill uploads from several goroutines until each has been refused a few times.
+func (f *fullDisk) fill(t *testing.T, e *engine.Engine, round int) {
+	t.Helper()
+	var workers sync.WaitGroup
+	for w := range 4 {
+		workers.Go(func() {
+			for n, refused := 0, 0; refused < 3; n++ {
+				key, seed := fmt.Sprintf("%d/%d/%d", round, w, n), uint64(round*1_000_000+w*10_000+n)
+				err := f.put(e, key, seed)
+				switch {
+				case errors.Is(err, engine.ErrNoSpace):
+					refused++
+				case err != nil:
+					t.Errorf("a write was refused with another error: %v", err)
+					return
+				}
+				if n > 1000 {
+					t.Error("the disk does not fill up")
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func (f *fullDisk) put(e *engine.Engine, key string, seed uint64) error {
+	ctx := context.Background()
+	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
+		Bucket: fullBucket, Key: key, ServerSideEncryption: []string{"", "AES256"}[seed%2],
+	})
+	if err != nil {
+		return err
+	}
+	_, err = e.UploadPart(ctx, &engine.UploadPartRequest{
+		Bucket: fullBucket, Key: key, UploadID: up.UploadID, PartNumber: 1, Body: bytes.NewReader(random(seed, fullObject)),
+	})
+	if err != nil {
+		_, abortErr := e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: fullBucket, Key: key, UploadID: up.UploadID})
+		if abortErr != nil {
+			return fmt.Errorf("AbortMultipartUpload on the full disk: %v", abortErr)
+		}
+		return err
+	}
+	_, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{Bucket: fullBucket, Key: key, UploadID: up.UploadID, All: true})
+	if err != nil {
+		return fmt.Errorf("CompleteMultipartUpload on the full disk: %v", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.objects[key] = seed
+	return nil
+}
+
+// check reads every object.
+func (f *fullDisk) check(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	if len(f.objects) < 10 {
+		t.Errorf("only %d objects fit: the test has lost its grip", len(f.objects))
+	}
+	for key, seed := range f.objects {
+		if !bytes.Equal(readAll(t, e, fullBucket, key), random(seed, fullObject)) {
+			t.Errorf("object %s reads back wrong", key)
+		}
+	}
+}
+
+// overfill has somebody else take what space is left, once while the store is closed and once while
+// it is open.
+func (f *fullDisk) overfill(t *testing.T, e *engine.Engine) *engine.Engine {
+	t.Helper()
+	foreign := filepath.Join(f.mount, "foreign")
+	for _, while := range []string{"closed", "open"} {
+		if while == "open" {
+			takeAll(t, foreign)
+		}
+		err := e.Close()
+		if while == "open" && errors.Is(err, engine.ErrNoSpace) { // it may say so, and can be closed later
+			takeBack(t, foreign)
+			err = e.Close()
+		}
+		if err != nil {
+			t.Errorf("Close on the overfull disk: %v", err)
+		}
+		if while == "closed" {
+			takeAll(t, foreign)
+		}
+		e = open(t, f.store(), f.options)
+		f.check(t, e)
+		for key := range f.objects {
+			mustDelete(t, e, fullBucket, key)
+			delete(f.objects, key)
+			break
+		}
+		// There may be too little space to copy even one volume's live chunks.
+		if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); err != nil && !errors.Is(err, engine.ErrNoSpace) {
+			t.Errorf("Reclaim on the overfull disk: %v", err)
+		}
+		takeBack(t, foreign)
+		mustReclaim(t, e)
+	}
+	return e
+}
+
+func takeBack(t *testing.T, foreign string) {
+	t.Helper()
+	if err := os.RemoveAll(foreign); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// takeAll writes a file until the disk is full to the last block.
+func takeAll(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := io.Copy(file, zeros{}); !disk.IsNoSpace(err) {
+		t.Fatalf("filling the disk: %v", err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// empty deletes most objects and wants the engine to go on.
+func (f *fullDisk) empty(t *testing.T, e *engine.Engine, rng *rand.Rand) {
+	t.Helper()
+	for key := range f.objects {
+		if rng.IntN(5) > 0 {
+			mustDelete(t, e, fullBucket, key)
+			delete(f.objects, key)
+		}
+	}
+	mustReclaim(t, e)
+	f.check(t, e)
+	if err := f.put(e, "again", 1); err != nil {
+		t.Errorf("with space again: %v", err)
+	}
+}
