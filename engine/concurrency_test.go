@@ -161,7 +161,7 @@ func TestLastFinisherWins(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			e := openTemp(t, &engine.Options{ChunkSize: 4 << 10})
 			id := mustInitiate(t, e, "bucket", "key", "")
-			body := stalling(late)
+			body := stalling(t, late)
 			finished := make(chan error, 1)
 			go func() {
 				_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
@@ -175,7 +175,7 @@ func TestLastFinisherWins(t *testing.T) {
 			if err := row.mid(e, id); err != nil {
 				t.Fatal(err)
 			}
-			close(body.let)
+			body.goOn()
 			err := <-finished
 			if !errors.Is(err, row.want) {
 				t.Fatalf("the last to finish: %v, want %v", err, row.want)

@@ -28,12 +28,13 @@ const patience = 10 * time.Second
 var opened struct {
 	warmUp sync.Once
 	stores int
-	before int
+	before int // goroutines
+	files  int // open file handles
 }
 
 // open opens the store in dir. The test's cleanup closes it, unless the test did, and checks that
-// no chunk is pinned and no buffer out any more, and that no more goroutines run than before the
-// test's first open. So tests of this package do not run in parallel.
+// no chunk is pinned and no buffer out any more, and that no more goroutines run and no more files
+// are open than before the test's first open. So tests of this package do not run in parallel.
 func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 	t.Helper()
 	opened.warmUp.Do(func() { // libraries start some goroutines once a process
@@ -42,7 +43,7 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 		}
 	})
 	if opened.stores == 0 {
-		opened.before = runtime.NumGoroutine()
+		opened.before, opened.files = runtime.NumGoroutine(), openFiles(t)
 	}
 	e, err := engine.Open(context.Background(), dir, o)
 	if err != nil {
@@ -57,9 +58,22 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 		checkLeftovers(t, e)
 		if opened.stores--; opened.stores == 0 {
 			checkGoroutines(t, opened.before)
+			if left := openFiles(t); left > opened.files {
+				t.Errorf("%d files are open, there were %d before", left, opened.files)
+			}
 		}
 	})
 	return e
+}
+
+// openFiles counts the process's file handles, where there is a way to.
+func openFiles(t testing.TB) int {
+	t.Helper()
+	handles, err := os.ReadDir("/proc/self/fd")
+	if err != nil && runtime.GOOS == "linux" {
+		t.Fatal(err)
+	}
+	return len(handles)
 }
 
 // checkStore proves the invariants of a store that is open, so that every test tests them.

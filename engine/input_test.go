@@ -202,20 +202,26 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 type stalledReader struct {
 	data    io.Reader
 	stalled chan struct{} // closed when it blocks
-	let     chan struct{} // close it to let it go
-	once    sync.Once
+	let     chan struct{} // closed when it is let go
+
+	stall, letGo sync.Once
 }
 
-func stalling(data []byte) *stalledReader {
-	return &stalledReader{data: bytes.NewReader(data), stalled: make(chan struct{}), let: make(chan struct{})}
+// stalling returns a reader that goes on when the test ends, if it was not let go before.
+func stalling(t testing.TB, data []byte) *stalledReader {
+	r := &stalledReader{data: bytes.NewReader(data), stalled: make(chan struct{}), let: make(chan struct{})}
+	t.Cleanup(r.goOn)
+	return r
 }
+
+func (r *stalledReader) goOn() { r.letGo.Do(func() { close(r.let) }) }
 
 func (r *stalledReader) Read(p []byte) (int, error) {
 	n, err := r.data.Read(p)
 	if n > 0 {
 		return n, nil
 	}
-	r.once.Do(func() { close(r.stalled) })
+	r.stall.Do(func() { close(r.stalled) })
 	<-r.let
 	return 0, err
 }
@@ -238,7 +244,7 @@ func TestStalledBody(t *testing.T) {
 		errs <- err
 	}
 	for i := range 4 {
-		body := stalling(random(uint64(i), 10))
+		body := stalling(t, random(uint64(i), 10))
 		bodies = append(bodies, body)
 		go upload(ctx, body)
 		<-body.stalled
@@ -265,7 +271,7 @@ func TestStalledBody(t *testing.T) {
 	}
 	// Every buffer comes back with the read that has it.
 	for _, body := range bodies {
-		close(body.let)
+		body.goOn()
 	}
 	mustPart(t, e, "bucket", "key", id, 2, random(1, 10*chunk))
 	checkPipeline(t)
@@ -275,8 +281,8 @@ func TestStalledBody(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	e := openTemp(t, nil)
 	id := mustInitiate(t, e, "bucket", "key", "")
-	body := stalling(nil)
-	defer close(body.let)
+	body := stalling(t, nil)
+	defer body.goOn()
 	ctx, cancel := context.WithTimeout(context.Background(), 1)
 	defer cancel()
 	_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
@@ -295,7 +301,7 @@ func TestCloseWaits(t *testing.T) {
 			id := mustInitiate(t, e, "bucket", "key", "")
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			body := stalling(random(1, 10))
+			body := stalling(t, random(1, 10))
 			uploaded, closed := make(chan error, 1), make(chan error, 1)
 			go func() {
 				_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
@@ -326,9 +332,9 @@ func TestCloseWaits(t *testing.T) {
 			}
 			want := error(nil)
 			if goesOn {
-				close(body.let)
+				body.goOn()
 			} else {
-				defer close(body.let)
+				defer body.goOn()
 				cancel()
 				want = context.Canceled
 			}

@@ -714,7 +714,7 @@ func TestManyChunks(t *testing.T) {
 	mustPart(t, e, "bucket", "key", id, 1, late)
 	mustPart(t, e, "bucket", "key", id, 1, kept)
 	aborted := mustInitiate(t, e, "bucket", "key", "")
-	body := stalling(late)
+	body := stalling(t, late)
 	finished := make(chan error, 1)
 	go func() {
 		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: aborted, PartNumber: 1, Body: body})
@@ -725,7 +725,7 @@ func TestManyChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(body.let)
+	body.goOn()
 	if err := <-finished; !errors.Is(err, engine.ErrNoSuchUpload) {
 		t.Errorf("the late part: %v", err)
 	}
