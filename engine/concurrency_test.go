@@ -34,7 +34,7 @@ func TestRaces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	ctx := context.Background()
 	completions, aborts := 0, 0
-	for round := range 60 {
+	for round := range 40 {
 		id := mustInitiate(t, e, "bucket", "key", "")
 		var clock atomic.Int64
 		var race sync.WaitGroup
@@ -403,7 +403,7 @@ func TestReadersWhileDeleting(t *testing.T) {
 			}
 		})
 	}
-	for i := range 60 {
+	for i := range 30 {
 		mustObject(t, e, "bucket", "key", "", versions[i%len(versions)])
 		mustReclaim(t, e)
 		if i%3 == 2 {
@@ -442,7 +442,7 @@ func TestReclaimWhileWriting(t *testing.T) {
 		}
 	})
 	body := random(1, 4500*chunk)
-	for range 5 { // each replaces the one before
+	for range 3 { // each replaces the one before
 		mustPart(t, e, "bucket", "key", id, 1, body)
 	}
 	close(stop)
@@ -461,7 +461,7 @@ func TestReclaimWhileWriting(t *testing.T) {
 func TestCloseWhileReading(t *testing.T) {
 	const chunk = 4 << 10
 	e := openTemp(t, &engine.Options{ChunkSize: chunk})
-	for round := range 20 {
+	for round := range 10 {
 		body := random(uint64(round), 40*chunk)
 		mustObject(t, e, "bucket", "key", "", body)
 		obj := mustGet(t, e, "bucket", "key", "")
