@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -216,4 +218,119 @@ func TestMissingVolume(t *testing.T) {
 			t.Errorf("Check with Data %t names %v, lost are %v", data, named, lost)
 		}
 	}
+}
+
+// TestReclaimLarge is TestReclaim with GABION_RECLAIM bytes of objects of many sizes and default
+// options, and then a reclaiming beside uploads and downloads, which must go on at a good part of
+// their speed.
+func TestReclaimLarge(t *testing.T) {
+	total := int64(rounds(t, "GABION_RECLAIM", 0))
+	if total == 0 {
+		t.Skip("set GABION_RECLAIM to a number of bytes, such as 4294967296")
+	}
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(seed(t), 7))
+	e := open(t, dir, nil)
+	objects := fillLarge(t, e, total, rng)
+	t.Logf("full: %+v", briefStats(t, e))
+	deleteMost(t, e, objects, rng)
+	mustReclaim(t, e)
+	t.Logf("a tenth: %+v", briefStats(t, e))
+	checkDisk(t, e, dir, 2*256)
+	for key, o := range objects {
+		if !bytes.Equal(readAll(t, e, "reclaim", key), random(o.seed, o.size)) {
+			t.Errorf("object %s reads back wrong", key)
+		}
+		mustDelete(t, e, "reclaim", key)
+		delete(objects, key)
+	}
+	mustReclaim(t, e)
+	s := briefStats(t, e)
+	t.Logf("empty: %+v", s)
+	if s.DiskBytes > 64<<20 {
+		t.Errorf("the empty store occupies %d bytes", s.DiskBytes)
+	}
+
+	objects = fillLarge(t, e, total/2, rng)
+	alone := work(t, e, 5*time.Second, nil)
+	var reclaimed engine.ReclaimResult
+	beside := work(t, e, 0, func() {
+		deleteMost(t, e, objects, rng) // the background begins to reclaim meanwhile
+		res, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{})
+		if err != nil {
+			t.Errorf("Reclaim: %v", err)
+			return
+		}
+		reclaimed = *res
+	})
+	t.Logf("work alone %.0f MB/s, beside reclaiming %.0f MB/s, reclaimed %+v", alone, beside, reclaimed)
+}
+
+type largeObject struct {
+	seed uint64
+	size int
+}
+
+func fillLarge(t *testing.T, e *engine.Engine, total int64, rng *rand.Rand) map[string]largeObject {
+	t.Helper()
+	objects := map[string]largeObject{}
+	for total > 0 {
+		o := largeObject{seed: rng.Uint64(), size: 1 << (10 + rng.IntN(15))}
+		o.size += rng.IntN(o.size)
+		key := fmt.Sprintf("large-%d", o.seed)
+		mustObject(t, e, "reclaim", key, "", random(o.seed, o.size))
+		objects[key] = o
+		total -= int64(o.size)
+	}
+	return objects
+}
+
+func deleteMost(t *testing.T, e *engine.Engine, objects map[string]largeObject, rng *rand.Rand) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		if rng.IntN(10) > 0 {
+			mustDelete(t, e, "reclaim", key)
+			delete(objects, key)
+		}
+	}
+}
+
+// briefStats are Stats without the list of volumes.
+func briefStats(t *testing.T, e *engine.Engine) engine.StatsResult {
+	t.Helper()
+	s := *stats(t, e)
+	s.Volumes = nil
+	return s
+}
+
+// work uploads, reads and deletes from two goroutines for a time, or while meanwhile runs, and
+// returns the bytes uploaded in MB/s.
+func work(t *testing.T, e *engine.Engine, least time.Duration, meanwhile func()) float64 {
+	t.Helper()
+	var stop atomic.Bool
+	var done atomic.Int64
+	var workers sync.WaitGroup
+	begun := time.Now()
+	for w := range uint64(2) {
+		workers.Go(func() {
+			body := random(w, 8<<20)
+			for n := byte(0); !stop.Load(); n++ {
+				for i := 0; i < len(body); i += 1 << 18 {
+					body[i] = n // new content
+				}
+				if err := putAndRead(e, fmt.Sprintf("work-%d", w), body); err != nil {
+					t.Error(err)
+					return
+				}
+				done.Add(int64(len(body)))
+			}
+		})
+	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	time.Sleep(least)
+	stop.Store(true)
+	workers.Wait()
+	return float64(done.Load()) / time.Since(begun).Seconds() / 1e6
 }
