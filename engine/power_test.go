@@ -22,6 +22,7 @@ type power struct {
 	mu       sync.Mutex
 	count    int
 	cutAt    int
+	once     bool // only the operation cutAt fails; the power stays
 	off      bool
 	restored bool // it was off; what had not been synced is gone
 }
@@ -33,6 +34,9 @@ func (p *power) use() error {
 	defer p.mu.Unlock()
 	p.count++
 	if p.count == p.cutAt {
+		if p.once {
+			return errPower
+		}
 		p.off = true
 	}
 	return p.stateLocked()
@@ -50,6 +54,22 @@ func (p *power) restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.off, p.restored, p.cutAt = false, true, 0
+}
+
+// disarm lets it stay as it is.
+func (p *power) disarm() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count < p.cutAt {
+		p.cutAt = 0
+	}
+}
+
+// reached reports whether the operation that was to fail has come.
+func (p *power) reached() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.restored || p.off || p.cutAt > 0 && p.count >= p.cutAt
 }
 
 func (p *power) wasOff() bool {
@@ -115,6 +135,20 @@ func (s *volatileBlobs) Close() error { return nil } // it outlives the engine
 type durableIndex struct {
 	*index.Memory
 	power *power
+}
+
+func (s *volatileBlobs) Seal(ctx context.Context, volume uint64) error {
+	if err := s.power.use(); err != nil {
+		return err
+	}
+	return s.Memory.Seal(ctx, volume)
+}
+
+func (s *volatileBlobs) Remove(ctx context.Context, volume uint64) error {
+	if err := s.power.use(); err != nil {
+		return err
+	}
+	return s.Memory.Remove(ctx, volume)
 }
 
 func (s *durableIndex) Update(ctx context.Context, fn func(index.Tx) error) error {

@@ -1,0 +1,205 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// TestFaults has the first, second, third ... operation on the stores fail, until a history of
+// every mutation gets through: once with an error of that one operation, after which the same
+// engine must go on, and once with the power, after which a new one must. The call that was hit is
+// made again and must succeed; at the end everything is as if nothing had failed, and deleting it
+// leaves nothing.
+func TestFaults(t *testing.T) {
+	for name, once := range map[string]bool{"one error": true, "power": false} {
+		t.Run(name, func(t *testing.T) {
+			for at := 1; ; at++ {
+				f := newFaultRun(t, &power{cutAt: at, once: once})
+				f.history()
+				if t.Failed() {
+					t.Fatalf("operation %d failed", at)
+				}
+				if !f.power.reached() {
+					if at < 50 {
+						t.Errorf("the history took only %d operations: the test has lost its grip", at)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+const faultBucket = "fault"
+
+// A faultRun is one history on a pair of stores.
+type faultRun struct {
+	t     *testing.T
+	power *power
+	blobs *volatileBlobs
+	index *durableIndex
+	e     *engine.Engine
+	now   time.Time
+}
+
+func newFaultRun(t *testing.T, p *power) *faultRun {
+	f := &faultRun{t: t, power: p, now: time.Now()}
+	f.blobs = &volatileBlobs{Memory: blob.NewMemory(200_000), power: p, dirty: map[uint64][]blob.Ref{}}
+	f.index = &durableIndex{Memory: index.NewMemory(), power: p}
+	f.open()
+	return f
+}
+
+func (f *faultRun) open() {
+	f.t.Helper()
+	o := &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Clock: func() time.Time { return f.now }}
+	e, err := engine.OpenStores(f.t.TempDir(), o, f.index, f.blobs)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.e = e
+}
+
+// must makes a call, again if a fault has hit it.
+func (f *faultRun) must(what string, call func() error) {
+	f.t.Helper()
+	err := call()
+	if errors.Is(err, errPower) {
+		f.recover()
+		checkStore(f.t, f.e)
+		err = call()
+	}
+	if err != nil {
+		f.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// recover opens the stores again if the power went off. It may have done so in the background.
+func (f *faultRun) recover() {
+	f.t.Helper()
+	if f.power.state() == nil {
+		return
+	}
+	if err := f.e.Close(); err != nil {
+		f.t.Errorf("Close without power: %v", err)
+	}
+	f.power.restore()
+	f.open()
+}
+
+// put uploads an object of these parts, each under its number.
+func (f *faultRun) put(key string, parts ...[]byte) {
+	f.t.Helper()
+	id := f.upload(key, parts...)
+	f.must("CompleteMultipartUpload", func() error {
+		_, err := f.e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
+			Bucket: faultBucket, Key: key, UploadID: id, All: true,
+		})
+		return err
+	})
+}
+
+func (f *faultRun) upload(key string, parts ...[]byte) (id string) {
+	f.t.Helper()
+	f.must("InitiateMultipartUpload", func() error {
+		up, err := f.e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: faultBucket, Key: key})
+		if err == nil {
+			id = up.UploadID
+		}
+		return err
+	})
+	for i, body := range parts {
+		f.must("UploadPart", func() error {
+			_, err := f.e.UploadPart(context.Background(), &engine.UploadPartRequest{
+				Bucket: faultBucket, Key: key, UploadID: id, PartNumber: i + 1, Body: bytes.NewReader(body),
+			})
+			return err
+		})
+	}
+	return id
+}
+
+func (f *faultRun) delete(key string) {
+	f.t.Helper()
+	f.must("DeleteObject", func() error {
+		_, err := f.e.DeleteObject(context.Background(), &engine.DeleteObjectRequest{Bucket: faultBucket, Key: key})
+		return err
+	})
+}
+
+func (f *faultRun) reclaim() {
+	f.t.Helper()
+	f.must("Reclaim", func() error {
+		_, err := f.e.Reclaim(context.Background(), &engine.ReclaimRequest{})
+		return err
+	})
+}
+
+// history is every mutation, and the comparison at the end.
+func (f *faultRun) history() {
+	t, ctx := f.t, context.Background()
+	defer func() {
+		if err := f.e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	f.must("CreateBucket", func() error {
+		_, err := f.e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: faultBucket})
+		return err
+	})
+	one, two := random(1, 110_000), random(2, 50_000)
+	f.put("stays", one, one, two) // the second part repeats the first
+	f.put("goes", random(3, 110_000), two)
+	f.put("changes", random(4, 60_000))
+	f.put("changes", two)
+	doomed := f.upload("doomed", random(5, 60_000))
+	f.must("AbortMultipartUpload", func() error {
+		_, err := f.e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: faultBucket, Key: "doomed", UploadID: doomed})
+		return err
+	})
+	f.delete("goes")
+	f.reclaim() // which copies what shares volumes with what went
+	f.upload("idle", random(6, 60_000))
+	f.must("Expire", func() error {
+		_, err := f.e.Expire(ctx, &engine.ExpireRequest{Before: f.now.Add(time.Hour)})
+		return err
+	})
+
+	for key, want := range map[string][]byte{"stays": bytes.Join([][]byte{one, one, two}, nil), "changes": two} {
+		f.must("GetObject", func() error {
+			obj, err := f.e.GetObject(ctx, &engine.GetObjectRequest{Bucket: faultBucket, Key: key})
+			if err != nil {
+				return err
+			}
+			defer obj.Close()
+			got, err := io.ReadAll(obj)
+			if err == nil && !bytes.Equal(got, want) {
+				t.Errorf("object %s reads back wrong", key)
+			}
+			return err
+		})
+		f.delete(key)
+	}
+	f.must("DeleteBucket", func() error {
+		_, err := f.e.DeleteBucket(ctx, &engine.DeleteBucketRequest{Bucket: faultBucket})
+		return err
+	})
+	f.reclaim()
+	f.recover()
+	f.power.disarm()
+	f.reclaim() // again, since the operation that fails may have been one of the background
+	if left := tallyOf(t, f.e); left != (tally{}) {
+		t.Errorf("left is %+v", left)
+	}
+	for _, v := range stats(t, f.e).Volumes {
+		t.Errorf("left is volume %+v", v)
+	}
+}
