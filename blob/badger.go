@@ -106,6 +106,9 @@ func frameOf(db *badger.DB, ref Ref, buf []byte) (_ []byte, err error) {
 	}
 	// Badger reports a value that it could not read, or whose checksum is wrong, as an empty one
 	// without an error.
+	if len(frame) == 0 && ref.Size > 0 {
+		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "its record cannot be read or has a wrong checksum"}
+	}
 	if len(frame) != int(ref.Size) {
 		return nil, sizeMismatch(ref, len(frame))
 	}

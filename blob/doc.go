@@ -40,8 +40,9 @@
 // # Full disks
 //
 // Badger writes through memory maps, where a full disk is a fatal signal. So the blocks of the
-// value log are set aside before they are written, and Put refuses with [ErrNoSpace] when the file
-// system's free space falls to Options.ReserveSpace.
+// value log are set aside before they are written, with what closing the volume takes on top, and
+// Put refuses with [ErrNoSpace] when the file system's free space falls to Options.ReserveSpace.
+// Closing a volume first gives back what it had set aside for that.
 //
 // # Platforms
 //

@@ -37,7 +37,10 @@
 //
 // DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
 // transaction: the content goes to a queue. A sweeper in the background drops the references that
-// it held, in bounded transactions, and leaves alone what an open Object still reads.
+// it held, in bounded transactions, and leaves alone what an open Object still reads. A chunk
+// without references is dead. When enough of a volume is dead, its live chunks are copied, the
+// copies synced, the index pointed at them, and the volume removed, in that order. [Engine.Reclaim]
+// does both at once, [Engine.Check] proves that the accounts are right.
 //
 // # Deduplication and encryption
 //

@@ -267,9 +267,13 @@ func typed(err error) error {
 		if frame.ID == (blob.ID{}) {
 			what = "volume"
 		}
-		return &CorruptionError{What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: err}
+		cause := errors.New(frame.Reason)
+		if frame.Err != nil {
+			cause = fmt.Errorf("%s: %w", frame.Reason, frame.Err)
+		}
+		return &CorruptionError{What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: cause}
 	case errors.As(err, &record):
-		return &CorruptionError{What: "index record", Where: record.Where, Err: err}
+		return &CorruptionError{What: "the index", Where: record.Where, Err: err}
 	case errors.As(err, &version):
 		return &FormatError{Where: version.Where, Version: int(version.Version), Supported: int(version.Supported)}
 	}
