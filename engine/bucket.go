@@ -19,12 +19,11 @@ type CreateBucketResult struct{}
 
 // CreateBucket makes a bucket. A name that is taken fails with ErrBucketAlreadyExists.
 func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ *CreateBucketResult, err error) {
-	c := call{op: "CreateBucket", bucket: req.Bucket}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "CreateBucket", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
@@ -65,12 +64,11 @@ type DeleteBucketResult struct{}
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
 // ErrBucketNotEmpty, as OSS does.
 func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
-	c := call{op: "DeleteBucket", bucket: req.Bucket}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "DeleteBucket", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
@@ -115,12 +113,11 @@ type Bucket struct {
 
 // ListBuckets lists all buckets.
 func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *ListBucketsResult, err error) {
-	c := call{op: "ListBuckets"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "ListBuckets"})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	res := &ListBucketsResult{}
 	err = e.index.View(ctx, func(r index.Reader) error {
 		for entry, err := range index.Scan(r, index.Buckets()) {

@@ -69,12 +69,11 @@ func (p Problem) String() string {
 // meanwhile, but reclaiming waits. It checks one snapshot, and takes about 100 bytes of memory a
 // chunk.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
-	c := call{op: "Check"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "Check"})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	// Reclaiming would move chunks and remove volumes under the snapshot.
 	e.sweeper.turn.Lock()
 	defer e.sweeper.turn.Unlock()

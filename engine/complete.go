@@ -62,12 +62,11 @@ type CompleteMultipartUploadResult struct {
 // ErrEntityTooLarge; ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails with
 // ErrNoSuchUpload, as in OSS.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
-	c := call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}

@@ -159,30 +159,5 @@ func (e *Engine) Close() (err error) {
 	return err
 }
 
-// enter begins a call; the caller must leave when it is done.
-func (e *Engine) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return ErrClosed
-	}
-	e.calls.Add(1)
-	return nil
-}
-
-func (e *Engine) leave() { e.calls.Done() }
-
-// shut lets no more calls in. It is true the first time.
-func (e *Engine) shut() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	first := !e.closed
-	e.closed = true
-	return first
-}
-
 // now is the time that records are stamped with.
 func (e *Engine) now() time.Time { return e.opts.Clock().UTC() }

@@ -198,26 +198,6 @@ func (e *Error) ec(code string) *Error {
 	return &c
 }
 
-// A call names the operation under way, for its errors.
-type call struct {
-	op, bucket, key, uploadID string
-	part                      int
-}
-
-// wrap turns *err into an *Error that says what the call was about. It is deferred by every
-// operation, so that nothing below needs to know who called.
-func (c *call) wrap(err *error) {
-	if *err == nil {
-		return
-	}
-	e := *asError(*err)
-	e.Op, e.Bucket, e.Key, e.UploadID = c.op, c.bucket, c.key, c.uploadID
-	if e.PartNumber == 0 {
-		e.PartNumber = c.part
-	}
-	*err = &e
-}
-
 // causes says which Error stands for an error of a layer below; the first that matches counts.
 var causes = []struct {
 	cause error

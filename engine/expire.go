@@ -25,12 +25,11 @@ type ExpireResult struct {
 // Options.UploadExpiry the same happens in the background. A part that is under way does not count
 // as activity until it has finished; it then fails with ErrNoSuchUpload.
 func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResult, err error) {
-	c := call{op: "Expire"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "Expire"})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	before := req.Before
 	if before.IsZero() {
 		if e.opts.UploadExpiry == 0 {

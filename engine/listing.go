@@ -29,12 +29,11 @@ type ListPartsResult struct {
 // ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
 // holds.
 func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListPartsResult, err error) {
-	c := call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
@@ -116,12 +115,11 @@ type ListObjectsResult struct {
 // ListObjects lists the objects of a bucket in the byte order of their keys, as OSS does. Each
 // common prefix counts as one entry. It costs what the page holds, not what the bucket holds.
 func (e *Engine) ListObjects(ctx context.Context, req *ListObjectsRequest) (_ *ListObjectsResult, err error) {
-	c := call{op: "ListObjects", bucket: req.Bucket}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "ListObjects", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}

@@ -90,12 +90,11 @@ type HeadObjectRequest struct {
 
 // HeadObject describes an object.
 func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *ObjectInfo, err error) {
-	c := call{op: "HeadObject", bucket: req.Bucket, key: req.Key}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "HeadObject", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
@@ -132,12 +131,11 @@ type GetObjectRequest struct {
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
 // was deleted from coming back.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
-	c := call{op: "GetObject", bucket: req.Bucket, key: req.Key}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
@@ -164,7 +162,7 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err != nil {
 		return nil, err
 	}
-	source, err := e.openContent(ctx, c, rec, cipher)
+	source, err := e.openContent(ctx, *c, rec, cipher)
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +210,11 @@ type DeleteObjectResult struct{}
 // DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
 // whatever the object's size; the space comes back in the background.
 func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ *DeleteObjectResult, err error) {
-	c := call{op: "DeleteObject", bucket: req.Bucket, key: req.Key}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "DeleteObject", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}

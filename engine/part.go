@@ -66,12 +66,11 @@ func partETag(sum [16]byte) string { return fmt.Sprintf("%X", sum[:]) }
 // longer than Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge,
 // ErrInvalidDigest, ErrInvalidCRC64, ErrNoSpace, and ErrRequestTimeout when ctx ends.
 func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *UploadPartResult, err error) {
-	c := call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	wanted, err := req.check()
 	if err != nil {
 		return nil, err

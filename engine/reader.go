@@ -235,12 +235,12 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	if s.closed.Load() {
 		return fs.ErrClosed
 	}
-	defer s.call.wrap(&err)
 	ctx := context.Background() // an Object outlives the call that opened it
-	if err := s.engine.enter(ctx); err != nil {
+	c, err := s.engine.begin(ctx, s.call)
+	defer c.end(&err)
+	if err != nil {
 		return err
 	}
-	defer s.engine.leave()
 	seg := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].start+s.parts[i].Size > at })
 	part, err := s.chunksOf(ctx, seg)
 	if err != nil {
@@ -248,13 +248,13 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	}
 	inPart := at - s.parts[seg].start
 	n := sort.Search(len(part.ends), func(i int) bool { return part.ends[i] > inPart })
-	c := part.chunks[n]
+	chunk := part.chunks[n]
 	d.bytes = nil
-	plain, err := s.engine.readChunk(ctx, c, s.cipher, d)
+	plain, err := s.engine.readChunk(ctx, chunk, s.cipher, d)
 	if err != nil {
 		return err
 	}
-	d.start, d.bytes = s.parts[seg].start+part.ends[n]-int64(c.Size), plain
+	d.start, d.bytes = s.parts[seg].start+part.ends[n]-int64(chunk.Size), plain
 	return nil
 }
 

@@ -31,12 +31,11 @@ type VolumeReclaimed struct {
 // uploads have just written to, are left for later. A damaged chunk stays where it is and is part
 // of the error, as a *CorruptionError; everything else is reclaimed all the same.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
-	c := call{op: "Reclaim"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "Reclaim"})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	freed, _, err := e.sweeper.reclaim(ctx, reclaimDeadShare, true)
 	if err != nil {
 		return nil, err

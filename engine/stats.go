@@ -36,12 +36,11 @@ type VolumeStats struct {
 // Stats counts what the store holds. The counts are kept with every change and cost nothing to
 // read; DiskBytes is found by walking the directory.
 func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, err error) {
-	c := call{op: "Stats"}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "Stats"})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	// Before the index is read: what it then counts as live was in a volume before.
 	volumes, err := e.blobs.Volumes(ctx)
 	if err != nil {

@@ -44,12 +44,11 @@ type InitiateMultipartUploadResult struct {
 // InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
 // of uploads of one name may be open, as in OSS.
 func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMultipartUploadRequest) (_ *InitiateMultipartUploadResult, err error) {
-	c := call{op: "InitiateMultipartUpload", bucket: req.Bucket, key: req.Key}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "InitiateMultipartUpload", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
@@ -143,12 +142,11 @@ type AbortMultipartUploadResult struct{}
 // background. A part that is under way fails with ErrNoSuchUpload when it finishes. A second Abort
 // fails with ErrNoSuchUpload, as in OSS.
 func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUploadRequest) (_ *AbortMultipartUploadResult, err error) {
-	c := call{op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID}
-	defer c.wrap(&err)
-	if err := e.enter(ctx); err != nil {
+	c, err := e.begin(ctx, call{op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	defer c.end(&err)
+	if err != nil {
 		return nil, err
 	}
-	defer e.leave()
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}

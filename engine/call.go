@@ -1,0 +1,69 @@
+package engine
+
+import "context"
+
+// A call is one operation under way. It knows what it is about, so that nothing below needs to.
+type call struct {
+	op, bucket, key, uploadID string
+	part                      int
+
+	engine *Engine // that waits for it at Close; nil if it was not let in
+}
+
+// begin lets an operation in, unless its context has ended or the engine is closed. Whatever the
+// outcome, the caller must end it.
+func (e *Engine) begin(ctx context.Context, c call) (*call, error) {
+	err := e.enter(ctx)
+	c.engine = nil
+	if err == nil {
+		c.engine = e
+	}
+	return &c, err
+}
+
+// end is deferred by every operation. It turns *err into an *Error that says what the call was
+// about.
+func (c *call) end(err *error) {
+	if c.engine != nil {
+		c.engine.leave()
+	}
+	c.wrap(err)
+}
+
+// wrap turns *err into an *Error that says what the call was about.
+func (c *call) wrap(err *error) {
+	if *err == nil {
+		return
+	}
+	e := *asError(*err)
+	e.Op, e.Bucket, e.Key, e.UploadID = c.op, c.bucket, c.key, c.uploadID
+	if e.PartNumber == 0 {
+		e.PartNumber = c.part
+	}
+	*err = &e
+}
+
+// enter counts a call, so that Close waits for it; the caller must leave when it is done.
+func (e *Engine) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.calls.Add(1)
+	return nil
+}
+
+func (e *Engine) leave() { e.calls.Done() }
+
+// shut lets no more calls in. It is true the first time.
+func (e *Engine) shut() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first := !e.closed
+	e.closed = true
+	return first
+}
