@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+)
+
+// TestPins is white box: the interleavings that condemning a volume guards against are too rare to
+// meet from outside.
+func TestPins(t *testing.T) {
+	ctx := context.Background()
+	id := blob.ID{1}
+	in := func(volume uint64) blob.Ref { return blob.Ref{ID: id, Volume: volume, Size: 10} }
+	known := func(volume uint64) func() (foundChunk, bool, error) {
+		return func() (foundChunk, bool, error) { return foundChunk{ref: in(volume), durable: true}, true, nil }
+	}
+	unknown := func() (foundChunk, bool, error) { return foundChunk{}, false, nil }
+	stored := func(volumes ...uint64) func() (blob.Ref, error) {
+		return func() (blob.Ref, error) {
+			if len(volumes) == 0 {
+				t.Fatal("the chunk is stored although it was found")
+			}
+			ref := in(volumes[0])
+			volumes = volumes[1:]
+			return ref, nil
+		}
+	}
+	p := newPins()
+	hold := func(lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error), want uint64, durable bool) {
+		t.Helper()
+		found, err := p.hold(ctx, id, lookUp, store)
+		if err != nil || found.ref != in(want) || found.durable != durable {
+			t.Errorf("hold: %+v, %v; wanted is volume %d, durable %t", found, err, want, durable)
+		}
+	}
+
+	hold(known(1), stored(), 1, true)
+	hold(unknown, stored(), 1, true) // shares the first
+	if p.condemn(1) {
+		t.Error("a volume with a pinned chunk was condemned")
+	}
+	p.release(id)
+	if p.condemn(1) {
+		t.Error("a volume was condemned that one of two still counts on")
+	}
+	p.release(id)
+	if !p.condemn(1) || !p.condemn(2) {
+		t.Error("a volume without pinned chunks was not condemned")
+	}
+	// What is known, or has just been stored, in a condemned volume may be gone any moment.
+	hold(known(1), stored(2, 3), 3, false)
+	if got := p.bytesIn(); len(got) != 1 || got[3] != 10 {
+		t.Errorf("the pinned bytes are %v", got)
+	}
+	p.release(id)
+	p.spare(1)
+	hold(known(1), stored(), 1, true)
+	p.release(id)
+
+	failure := errors.New("no luck")
+	if _, err := p.hold(ctx, id, unknown, func() (blob.Ref, error) { return blob.Ref{}, failure }); err != failure {
+		t.Errorf("hold of what cannot be stored: %v", err)
+	}
+	hold(unknown, stored(3), 3, false)
+	p.release(id)
+	if len(p.byID) != 0 {
+		t.Errorf("%d pins are left", len(p.byID))
+	}
+}
