@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -27,6 +28,9 @@ const (
 	// its timestamp 8, CRC 4; batchOverhead bounds the mark that ends a transaction.
 	recordOverhead = 22 + len(ID{}) + 8 + 4
 	batchOverhead  = 128
+
+	// spareHandles is more than the file handles that opening a volume for writing takes.
+	spareHandles = 16
 
 	// valueThreshold is the size from which a value goes to the value log. It must be above that
 	// of a commit timestamp in decimal: Badger keeps one as the value of the mark that ends a
@@ -74,6 +78,10 @@ func openBadger(opts badger.Options) (db *badger.DB, err error) {
 		// A crash between a file's creation and its first growth, or before its removal, leaves it
 		// empty. Badger fails on it once, and leaks goroutines then.
 		if err := disk.RemoveEmpty(opts.Dir, ".mem", ".vlog"); err != nil {
+			return nil, err
+		}
+		// Badger ends the process when it cannot create one of its files.
+		if err := disk.CheckHandles(filepath.Join(filepath.Dir(opts.Dir), disk.LockFile), spareHandles); err != nil {
 			return nil, err
 		}
 	}

@@ -74,7 +74,7 @@ func checkForeign(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
-		ours := slices.Contains([]string{"LOCK", indexDir, volumeDir, reserveFile}, entry.Name()) ||
+		ours := slices.Contains([]string{disk.LockFile, indexDir, volumeDir, reserveFile}, entry.Name()) ||
 			strings.HasPrefix(entry.Name(), "."+formatFile+".tmp-")
 		if !ours {
 			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir, entry.Name())

@@ -199,13 +199,10 @@ func (d *database) commit(changes *node) error {
 func (d *database) close() error {
 	err := d.db.Close()
 	if err == nil {
-		err = disk.WriteSums(d.dir, func(name string) bool { return name != lockName })
+		err = disk.WriteSums(d.dir, func(name string) bool { return name != disk.LockFile })
 	}
 	return errors.Join(mapError("close", err), mapError("unlock", d.lock.Unlock()))
 }
-
-// lockName is the lock of disk.LockDir. It says nothing about the data.
-const lockName = "LOCK"
 
 // verify checks the files of an index that was closed properly. It comes before Badger sees them, because Badger may end the
 // process, or drop tables, when they are damaged.

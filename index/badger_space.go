@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -30,7 +29,7 @@ func (d *database) ready() error {
 	if err := d.room(d.reserve); err != nil {
 		return err
 	}
-	if err := handles(filepath.Join(d.dir, badger.ManifestFilename), spareHandles); err != nil {
+	if err := disk.CheckHandles(filepath.Join(d.dir, badger.ManifestFilename), spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
 	return mapError("preallocate the log", d.wal.allocate())
@@ -53,18 +52,6 @@ func (d *database) room(least int64) error {
 		return fmt.Errorf("%w: %d bytes are free, %d must stay so", ErrNoSpace, space.Bytes, least)
 	case space.Inodes < spareInodes:
 		return fmt.Errorf("%w: %d inodes are free, %d must stay so", ErrNoSpace, space.Inodes, spareInodes)
-	}
-	return nil
-}
-
-// handles checks that n more files can be opened. It runs before every commit, so it spares itself what package os adds.
-func handles(name string, n int) (err error) {
-	for range n {
-		h, openErr := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-		if openErr != nil {
-			return os.NewSyscallError("open", openErr)
-		}
-		defer func() { err = errors.Join(err, syscall.Close(h)) }()
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // WriteFile puts data into the file at path, atomically and durably: a reader, also one after a
@@ -65,6 +66,19 @@ func RemoveEmpty(dir string, suffixes ...string) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// CheckHandles fails if the process cannot open n more files. It tries with the file or directory
+// of the given name, and spares itself what package os adds: it may run before every commit.
+func CheckHandles(name string, n int) (err error) {
+	for range n {
+		h, openErr := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if openErr != nil {
+			return os.NewSyscallError("open", openErr)
+		}
+		defer func() { err = errors.Join(err, syscall.Close(h)) }()
 	}
 	return nil
 }

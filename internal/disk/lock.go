@@ -10,12 +10,15 @@ import (
 // ErrLocked is returned when another holder, in this process or another, has the directory locked.
 var ErrLocked = errors.New("disk: directory is locked")
 
+// LockFile is the name of the file that LockDir locks. It holds nothing.
+const LockFile = "LOCK"
+
 // A Lock keeps a directory for one holder until Unlock, or until the process ends however it ends.
 type Lock struct{ f *os.File }
 
-// LockDir locks dir through its file LOCK, which it creates and leaves behind. It does not wait.
+// LockDir locks dir through its file LockFile, which it creates and leaves behind. It does not wait.
 func LockDir(dir string) (*Lock, error) {
-	path := filepath.Join(dir, "LOCK")
+	path := filepath.Join(dir, LockFile)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, err
