@@ -83,7 +83,6 @@ func TestBodies(t *testing.T) {
 
 // TestNilBody checks that a nil Body is an empty one.
 func TestNilBody(t *testing.T) {
-	t.Skip("a nil Body panics in a goroutine of the engine's, which ends the process")
 	e := openTemp(t, nil)
 	id := mustInitiate(t, e, "bucket", "key", "")
 	got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1})
@@ -94,6 +93,37 @@ func TestNilBody(t *testing.T) {
 	if got := readAll(t, e, "bucket", "key"); len(got) != 0 {
 		t.Errorf("the object has %d bytes", len(got))
 	}
+}
+
+// TestBrokenBodies has the caller's own code break the rules: an error, never a dead process, and
+// nothing is left behind.
+func TestBrokenBodies(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	for name, read := range map[string]readerFunc{
+		"panics":           func([]byte) (int, error) { panic("the body panics") },
+		"returns too much": func(p []byte) (int, error) { return len(p) + 1, nil },
+		"returns below 0":  func([]byte) (int, error) { return -1, nil },
+		"never gets on":    func([]byte) (int, error) { return 0, nil },
+	} {
+		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: read})
+		if !errors.Is(err, engine.ErrIncompleteBody) {
+			t.Errorf("a body that %s: %v", name, err)
+		}
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the caller's panic was swallowed")
+			}
+		}()
+		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
+			Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: bytes.NewReader(random(1, 5<<20)),
+			Progress: func(int64) { panic("progress panics") },
+		})
+		t.Errorf("UploadPart returned with %v", err)
+	}()
+	checkLive(t, e)
 }
 
 // A lazyReader returns nothing, and no error, every second time.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -88,6 +89,9 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 		return nil, ecForUpload(err, "0042-00000104")
 	}
 	in := &intake{body: req.Body, size: req.Size, limit: MaxPartSize, progress: req.Progress}
+	if in.body == nil {
+		in.body = strings.NewReader("")
+	}
 	if in.cipher, err = e.ciphers.of(ctx, up.id, &up.Encryption); err != nil {
 		return nil, err
 	}

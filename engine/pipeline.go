@@ -88,6 +88,14 @@ func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
 
 	c := &content{}
 	var stores sync.WaitGroup
+	whole := false
+	defer func() {
+		if !whole { // an error, or a panic of the caller's progress function
+			cancel(errAbandoned)
+			stores.Wait()
+			p.release(c)
+		}
+	}()
 	err := p.spread(ctx, in, c, filled, sum, func(b *buffer, ch *chunk) {
 		stores.Go(func() {
 			if err := p.store(ctx, b, in.cipher, ch); err != nil {
@@ -100,15 +108,18 @@ func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
 	}
 	stores.Wait()
 	if err := context.Cause(ctx); err != nil {
-		p.release(c)
 		return nil, err
 	}
 	c.md5 = sum.Sum()
 	for _, ch := range c.chunks {
 		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
 	}
+	whole = true
 	return c, nil
 }
+
+// errAbandoned stops the stages of a body that is not taken in.
+var errAbandoned = errors.New("engine: the body was abandoned")
 
 // filledBuffer is what the reading stage passes on: a buffer, or the error that ended the reading,
 // nil at the end of the body.
@@ -154,13 +165,30 @@ func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuf
 	}
 }
 
+// maxEmptyReads is how many Reads in a row may return nothing before a body counts as broken.
+const maxEmptyReads = 100
+
 // fill reads until space is full, or the body ends, with io.EOF, or fails. io.ReadFull would not do:
-// it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off.
+// it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off. The body is the
+// caller's code, and this is a goroutine of ours, where its panic would end the process.
 func fill(body io.Reader, space []byte) (n int, err error) {
-	for n < len(space) && err == nil {
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = 0, fmt.Errorf("its Read panicked: %v", p)
+		}
+	}()
+	for empty := 0; n < len(space) && err == nil; empty++ {
 		var read int
 		read, err = body.Read(space[n:])
-		n += read
+		if read < 0 || read > len(space)-n {
+			return 0, fmt.Errorf("its Read returned %d for a buffer of %d bytes", read, len(space)-n)
+		}
+		if n += read; read > 0 {
+			empty = 0
+		}
+		if empty >= maxEmptyReads && err == nil {
+			err = io.ErrNoProgress
+		}
 	}
 	return n, err
 }
