@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
-	"github.com/gabion-storage/gabion/index"
 )
 
 // TestFaults has the first, second, third ... operation on the stores fail, until a history of
@@ -22,7 +20,7 @@ func TestFaults(t *testing.T) {
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
 			for at := 1; ; at++ {
-				f := newFaultRun(t, &power{cutAt: at, once: once})
+				f := newFaultRun(t, at, once)
 				f.history()
 				if t.Failed() {
 					t.Fatalf("operation %d failed", at)
@@ -42,30 +40,22 @@ const faultBucket = "fault"
 
 // A faultRun is one history on a pair of stores.
 type faultRun struct {
-	t     *testing.T
-	power *power
-	blobs *volatileBlobs
-	index *durableIndex
-	e     *engine.Engine
-	now   time.Time
+	*fragileStores
+	t   *testing.T
+	e   *engine.Engine
+	now time.Time
 }
 
-func newFaultRun(t *testing.T, p *power) *faultRun {
-	f := &faultRun{t: t, power: p, now: time.Now()}
-	f.blobs = &volatileBlobs{Memory: blob.NewMemory(200_000), power: p, dirty: map[uint64][]blob.Ref{}}
-	f.index = &durableIndex{Memory: index.NewMemory(), power: p}
-	f.open()
+func newFaultRun(t *testing.T, at int, once bool) *faultRun {
+	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, now: time.Now()}
+	f.power.cutAt, f.power.once = at, once
+	f.start()
 	return f
 }
 
-func (f *faultRun) open() {
+func (f *faultRun) start() {
 	f.t.Helper()
-	o := &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Clock: func() time.Time { return f.now }}
-	e, err := engine.OpenStores(f.t.TempDir(), o, f.index, f.blobs)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.e = e
+	f.e = f.open(f.t, &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Clock: func() time.Time { return f.now }})
 }
 
 // must makes a call, again if a fault has hit it.
@@ -92,7 +82,7 @@ func (f *faultRun) recover() {
 		f.t.Errorf("Close without power: %v", err)
 	}
 	f.power.restore()
-	f.open()
+	f.start()
 }
 
 // put uploads an object of these parts, each under its number.

@@ -35,12 +35,14 @@ func TestModel(t *testing.T) {
 		volumeSize int64
 		encrypted  bool
 		blocks     int // bodies are made of so few different blocks; 0 means of fresh bytes
+		crashes    bool
 	}{
 		{name: "small chunks in small volumes", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20},
 		{name: "chunks of 64 KiB", chunkSizes: []int{64 << 10}},
 		{name: "encrypted", chunkSizes: []int{16 << 10}, encrypted: true},
 		{name: "duplicates", chunkSizes: []int{4 << 10}, volumeSize: 2 << 20, blocks: 5},
 		{name: "chunk size changes", chunkSizes: []int{4 << 10, 64 << 10, 5000}, encrypted: true, blocks: 20},
+		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true},
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			ring := keys(t)
@@ -49,7 +51,14 @@ func TestModel(t *testing.T) {
 				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks,
 				buckets: map[string]bool{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
 			}
-			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, Events: &engine.Events{Alarm: func(err error) { t.Errorf("Alarm: %v", err) }}}
+			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, Events: &engine.Events{Alarm: func(err error) {
+				if !errors.Is(err, errPower) {
+					t.Errorf("Alarm: %v", err)
+				}
+			}}}
+			if set.crashes {
+				h.stores = newFragileStores(set.volumeSize)
+			}
 			h.reopen()
 			for range steps {
 				h.step()
@@ -67,6 +76,7 @@ type history struct {
 	t       *testing.T
 	e       *engine.Engine
 	dir     string
+	stores  *fragileStores // instead of those in dir, and closed by a power cut; or nil
 	options engine.Options
 	rng     *rand.Rand
 	log     []string // what was done
@@ -158,6 +168,9 @@ func (h *history) step() {
 func (h *history) reopen() {
 	if h.e != nil {
 		h.did("close and open again")
+		if h.stores != nil {
+			h.stores.power.cut()
+		}
 		if err := h.e.Close(); err != nil {
 			h.fail("Close: %v", err)
 		}
@@ -169,7 +182,12 @@ func (h *history) reopen() {
 	h.options.ChunkSize = h.chunkSizes[h.opens%len(h.chunkSizes)]
 	h.options.MemoryBudget = 4 * int64(h.options.ChunkSize)
 	h.opens++
-	h.e = open(h.t, h.dir, &h.options)
+	if h.stores == nil {
+		h.e = open(h.t, h.dir, &h.options)
+		return
+	}
+	h.stores.power.restore()
+	h.e = h.stores.open(h.t, &h.options)
 }
 
 // Few names, so that they meet often.

@@ -49,6 +49,13 @@ func (p *power) stateLocked() error {
 	return nil
 }
 
+// cut switches it off.
+func (p *power) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.off = true
+}
+
 // restore switches it on again, for good.
 func (p *power) restore() {
 	p.mu.Lock()
@@ -167,17 +174,45 @@ func (s *durableIndex) View(ctx context.Context, fn func(index.Reader) error) er
 
 func (s *durableIndex) Close() error { return nil }
 
+// fragileStores are a pair of stores with one power.
+type fragileStores struct {
+	power *power
+	blobs *volatileBlobs
+	index *durableIndex
+}
+
+func newFragileStores(volumeSize int64) *fragileStores {
+	p := &power{}
+	return &fragileStores{
+		power: p,
+		blobs: &volatileBlobs{Memory: blob.NewMemory(volumeSize), power: p, dirty: map[uint64][]blob.Ref{}},
+		index: &durableIndex{Memory: index.NewMemory(), power: p},
+	}
+}
+
+// open opens an engine on the stores; the test's cleanup checks and closes it, if it is still open.
+func (s *fragileStores) open(t *testing.T, o *engine.Options) *engine.Engine {
+	t.Helper()
+	e, err := engine.OpenStores(t.TempDir(), o, s.index, s.blobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		checkStore(t, e)
+		if err := e.Close(); err != nil && !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return e
+}
+
 // TestPowerLoss cuts the power at the first, second, third ... operation on the stores, until the
 // run gets through. After each cut what was acknowledged must be there and read back, and what was
 // not must be absent or whole: a part that is listed can be read.
 func TestPowerLoss(t *testing.T) {
 	for cutAt := 1; ; cutAt++ {
-		r := &powerRun{
-			power: &power{cutAt: cutAt},
-			parts: map[int][2][]byte{},
-		}
-		r.blobs = &volatileBlobs{Memory: blob.NewMemory(1 << 20), power: r.power, dirty: map[uint64][]blob.Ref{}}
-		r.index = &durableIndex{Memory: index.NewMemory(), power: r.power}
+		r := &powerRun{fragileStores: newFragileStores(1 << 20), parts: map[int][2][]byte{}}
+		r.power.cutAt = cutAt
 		through := r.upload(t)
 		r.power.restore()
 		r.check(t)
@@ -195,9 +230,7 @@ func TestPowerLoss(t *testing.T) {
 
 // A powerRun is one life of a pair of stores.
 type powerRun struct {
-	power *power
-	blobs *volatileBlobs
-	index *durableIndex
+	*fragileStores
 
 	uploadID  string
 	parts     map[int][2][]byte // acknowledged, and tried since
@@ -206,18 +239,11 @@ type powerRun struct {
 
 const powerBucket, powerKey = "power", "object"
 
-func (r *powerRun) open(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10}, r.index, r.blobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
+var powerOptions = engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10}
 
 // upload does one of everything and says whether the power lasted.
 func (r *powerRun) upload(t *testing.T) bool {
-	e := r.open(t)
+	e := r.open(t, &powerOptions)
 	defer e.Close()
 	ctx := context.Background()
 	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: powerBucket}); err != nil {
@@ -267,7 +293,7 @@ func (r *powerRun) failed(t *testing.T, err error) bool {
 // check opens the stores again and compares.
 func (r *powerRun) check(t *testing.T) {
 	t.Helper()
-	e := r.open(t)
+	e := r.open(t, &powerOptions)
 	defer e.Close()
 	ctx := context.Background()
 	if r.uploadID == "" {
