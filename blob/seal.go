@@ -32,7 +32,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func writeSeal(dir string, info VolumeInfo) error {
 	line := fmt.Sprintf(volumeLine, info.Frames, info.Bytes)
 	line = fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), castagnoli))
-	if err := disk.WriteFile(filepath.Join(dir, volumeFile), []byte(line), 0o666); err != nil {
+	if err := disk.WriteFile(filepath.Join(dir, volumeFile), []byte(line), 0o644); err != nil {
 		return err
 	}
 	return disk.WriteSums(dir, func(name string) bool { return !strings.HasSuffix(name, ".vlog") })

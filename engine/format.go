@@ -141,5 +141,5 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 
 func (e *Engine) writeFormat(id [16]byte) error {
 	f := storeFormat{id: id}
-	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), 0o666)
+	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), 0o644)
 }

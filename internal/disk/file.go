@@ -12,7 +12,8 @@ import (
 )
 
 // WriteFile puts data into the file at path, atomically and durably: a reader, also one after a
-// power loss, finds the old content or the new, never a mixture. The directory must exist.
+// power loss, finds the old content or the new, never a mixture. The directory must exist. The file
+// gets perm as it is, whatever the umask.
 func WriteFile(path string, data []byte, perm os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")

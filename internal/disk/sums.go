@@ -58,7 +58,7 @@ func WriteSums(dir string, include func(name string) bool) error {
 		fmt.Fprintf(&list, "%08x %d %s\n", sum, size, name)
 	}
 	fmt.Fprintf(&list, "end %08x\n", crc32.Checksum(list.Bytes(), castagnoli))
-	return WriteFile(filepath.Join(dir, SumsFile), list.Bytes(), 0o666)
+	return WriteFile(filepath.Join(dir, SumsFile), list.Bytes(), 0o644)
 }
 
 // VerifySums checks every file that dir/SUMS lists. It returns a *SumsError when one is missing or
