@@ -133,3 +133,13 @@ func TestExpire(t *testing.T) {
 		t.Errorf("left is %+v", left)
 	}
 }
+
+// TestExpireInBackground leaves it to the engine.
+func TestExpireInBackground(t *testing.T) {
+	e, _ := memoryStore(t, &engine.Options{UploadExpiry: time.Millisecond})
+	id := mustInitiate(t, e, "expire", "idle", "")
+	mustPart(t, e, "expire", "idle", id, 1, random(1, 1000))
+	if !eventually(func() bool { return stats(t, e).Uploads == 0 }) {
+		t.Error("the idle upload stays")
+	}
+}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -99,6 +100,42 @@ func checkDisk(t *testing.T, e *engine.Engine, dir string, active int64) {
 	if err != nil || used < s.DiskBytes*9/10 || used > s.DiskBytes*11/10 {
 		t.Errorf("Stats says %d bytes on disk, there are %d, %v", s.DiskBytes, used, err)
 	}
+}
+
+// TestReclaimStopped stops a reclaiming that is held to a crawl. What it has done stays done, the
+// store is sound, and the next one does the rest and tells of each volume.
+func TestReclaimStopped(t *testing.T) {
+	dir := t.TempDir()
+	o := reclaimOptions(t)
+	o.ReclaimRate = 1
+	e := open(t, dir, o)
+	objects := fillStore(t, e, 30, rand.New(rand.NewPCG(seed(t), 8)))
+	for i, key := range slices.Sorted(maps.Keys(objects)) {
+		if i%3 == 0 {
+			mustDelete(t, e, "reclaim", key)
+			delete(objects, key)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := e.Reclaim(ctx, &engine.ReclaimRequest{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a reclaiming of a byte a second was done in no time: %v", err)
+	}
+	checkStore(t, e)
+	checkObjects(t, e, objects)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	var told atomic.Int64
+	o.ReclaimRate = 0
+	o.Events = &engine.Events{VolumeReclaimed: func(engine.VolumeReclaimed) { told.Add(1) }}
+	e = open(t, dir, o)
+	res, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{})
+	if err != nil || res.Volumes == 0 || told.Load() < res.Volumes {
+		t.Errorf("Reclaim: %+v, %v; %d volumes were told of", res, err, told.Load())
+	}
+	checkObjects(t, e, objects)
 }
 
 // TestReclaimBeside reclaims over and over while uploads come that repeat the content of objects
