@@ -75,8 +75,10 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 		return nil, err
 	}
 	// Reclaiming would move chunks and remove volumes under the snapshot.
-	e.sweeper.turn.Lock()
-	defer e.sweeper.turn.Unlock()
+	if err := e.sweeper.take(ctx); err != nil {
+		return nil, err
+	}
+	defer e.sweeper.pass()
 	k := &check{
 		engine: e, data: req.Data, res: &CheckResult{},
 		volumes:   map[uint64]blob.VolumeInfo{},

@@ -36,6 +36,10 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	if err != nil {
 		return nil, err
 	}
+	if err := e.sweeper.take(ctx); err != nil {
+		return nil, err
+	}
+	defer e.sweeper.pass()
 	freed, _, err := e.sweeper.reclaim(ctx, reclaimDeadShare, true)
 	if err != nil {
 		return nil, err

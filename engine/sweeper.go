@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -28,12 +29,17 @@ type sweeper struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	turn sync.Mutex // one sweep at a time
+	turn    chan struct{} // holds a token while nobody sweeps, compacts or checks
+	waiting atomic.Int64  // calls that want the turn: the background stands back for them
+
+	mu        sync.Mutex // guards interrupt
+	interrupt context.CancelFunc
 }
 
 func startSweeper(e *Engine) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &sweeper{engine: e, woken: make(chan struct{}, 1), cancel: cancel}
+	s := &sweeper{engine: e, woken: make(chan struct{}, 1), cancel: cancel, turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
 	s.wake() // a stop may have left something behind
 	s.done.Go(func() { s.run(ctx) })
 	return s
@@ -70,7 +76,7 @@ func (s *sweeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		_, left, err := s.reclaim(ctx, backgroundDeadShare, false)
+		left, err := s.background(ctx)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -92,11 +98,53 @@ func (s *sweeper) expiryTicks() (ticks <-chan time.Time, stop func()) {
 	return t.C, t.Stop
 }
 
-// reclaim works off the queue and then copies the volumes of which at least this share is dead. It
+// background reclaims, and stops when a call wants the turn: held to Options.ReclaimRate it may take
+// very long.
+func (s *sweeper) background(ctx context.Context) (left bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.interrupt = cancel
+	s.mu.Unlock()
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return true, nil
+	}
+	defer s.pass()
+	if s.waiting.Load() > 0 {
+		return true, nil
+	}
+	_, left, err = s.reclaim(ctx, backgroundDeadShare, false)
+	if ctx.Err() != nil {
+		return true, nil
+	}
+	return left, err
+}
+
+// take waits for the turn on behalf of a call, which must pass it on.
+func (s *sweeper) take(ctx context.Context) error {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	s.mu.Lock()
+	if s.interrupt != nil {
+		s.interrupt()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass gives the turn to whoever waits for it.
+func (s *sweeper) pass() { s.turn <- struct{}{} }
+
+// reclaim needs the turn. It works off the queue and then copies the volumes of which at least this share is dead. It
 // says what was freed, and whether something had to be left because it is in use.
 func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, bool, error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
 	if err := s.engine.giveUpReserve(); err != nil {
 		return ReclaimResult{}, false, err
 	}
