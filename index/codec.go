@@ -107,9 +107,20 @@ func (e *encoder) size(v int64, limit int64) {
 // count encodes a counter, which may have any value: an error in the books is for a check to find, not for a write to fail on.
 func (e *encoder) count(v int64) { e.buf = binary.AppendVarint(e.buf, v) }
 
+func (e *encoder) bool(v bool) {
+	var n uint64
+	if v {
+		n = 1
+	}
+	e.uint(n)
+}
+
 func (e *encoder) fixed64(v uint64) { e.buf = binary.BigEndian.AppendUint64(e.buf, v) }
 
 func (e *encoder) fixed(b []byte) { e.buf = append(e.buf, b...) }
+
+// bytes encodes as a text does; none and nil are the same.
+func (e *encoder) bytes(b []byte, limit int) { e.string(string(b), limit) }
 
 func (e *encoder) string(s string, limit int) {
 	if len(s) > limit {
@@ -212,11 +223,18 @@ func (d *decoder) count() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
+func (d *decoder) bool() bool { return d.uint(1) == 1 }
+
 func (d *decoder) fixed64() uint64 { return binary.BigEndian.Uint64(d.fixed(8)) }
 
 // string checks the length before anything of that size is made.
 func (d *decoder) string(limit int) string {
 	return string(d.fixed(int(d.uint(uint64(limit)))))
+}
+
+// bytes returns a copy, nil for none.
+func (d *decoder) bytes(limit int) []byte {
+	return append([]byte(nil), d.fixed(int(d.uint(uint64(limit))))...)
 }
 
 func (d *decoder) time() time.Time {

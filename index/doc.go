@@ -32,10 +32,13 @@
 //	U bucket 00 esc(key) 00 01 content(16)   Upload    sorts by object key, then upload id
 //	P content(16) number(be16)               Part
 //	M manifest(16) page(be32)                Page
+//	I manifest(16)                           Inline    instead of pages
 //	O bucket 00 key                          Object
+//	R content(16)                            Shared    absent for a content of one object
 //	C chunk(32)                              Chunk
 //	V volume(be64)                           Volume
 //	T id(16)                                 Trash
+//	D content(16)                            Completed
 //	S                                        Totals
 //
 // An object key may contain any byte. In the upload table something follows it, so there its zero bytes are escaped: esc replaces 00

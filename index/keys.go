@@ -18,6 +18,9 @@ const (
 	volumeTable  = 'V'
 	trashTable   = 'T'
 	totalsTable  = 'S'
+	inlineTable  = 'I'
+	sharedTable  = 'R'
+	doneTable    = 'D'
 	separator    = 0x00 // ends a bucket name, which cannot contain it
 	escapedZero  = 0xFF // follows a zero byte that belongs to an object key of the upload table
 	endOfKey     = 0x01 // follows the zero byte that ends an object key of the upload table
@@ -111,6 +114,34 @@ func ParsePageKey(k Key[Page]) (manifest ManifestID, page int, err error) {
 	return ManifestID(k[1 : 1+size]), int(binary.BigEndian.Uint32(k[1+size:])), nil
 }
 
+// InlineKey is the key of the content of a part that has no pages.
+func InlineKey(manifest ManifestID) Key[Inline] {
+	return append(Key[Inline]{inlineTable}, manifest[:]...)
+}
+
+// ParseInlineKey reverses InlineKey.
+func ParseInlineKey(k Key[Inline]) (ManifestID, error) {
+	return parseID(k, inlineTable, "not an inline key")
+}
+
+// SharedKey is the key of the count of the objects that share a content.
+func SharedKey(content ContentID) Key[Shared] { return append(Key[Shared]{sharedTable}, content[:]...) }
+
+// ParseSharedKey reverses SharedKey.
+func ParseSharedKey(k Key[Shared]) (ContentID, error) {
+	return parseID(k, sharedTable, "not a shared key")
+}
+
+// CompletedKey is the key of what is remembered of a completed upload.
+func CompletedKey(upload ContentID) Key[Completed] {
+	return append(Key[Completed]{doneTable}, upload[:]...)
+}
+
+// ParseCompletedKey reverses CompletedKey.
+func ParseCompletedKey(k Key[Completed]) (ContentID, error) {
+	return parseID(k, doneTable, "not a completed key")
+}
+
 // ObjectKey is the key of an object. The keys of a bucket sort by object key.
 func ObjectKey(bucket, key string) Key[Object] {
 	if !validBucket(bucket) || len(key) > maxObjectKey {
@@ -157,8 +188,13 @@ func TrashKey(id [16]byte) Key[Trash] { return append(Key[Trash]{trashTable}, id
 
 // ParseTrashKey reverses TrashKey.
 func ParseTrashKey(k Key[Trash]) (id [16]byte, err error) {
-	if len(k) != 1+len(id) || k[0] != trashTable {
-		return id, badKey(k, "not a trash key")
+	return parseID(k, trashTable, "not a trash key")
+}
+
+// parseID takes apart the key of a table whose keys are an id and nothing else.
+func parseID(k []byte, table byte, reason string) (id [16]byte, err error) {
+	if len(k) != 1+len(id) || k[0] != table {
+		return id, badKey(k, reason)
 	}
 	return [16]byte(k[1:]), nil
 }

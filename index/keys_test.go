@@ -33,6 +33,9 @@ func TestKeyForms(t *testing.T) {
 		"C0123456789abcdef0123456789abcdef":        index.ChunkKey(chunk),
 		"V\x01\x00\x00\x00\x00\x00\x00\x02":        index.VolumeKey(1<<56 + 2),
 		"T0123456789abcdef":                        index.TrashKey(content),
+		"I0123456789abcdef":                        index.InlineKey(index.ManifestID(content)),
+		"R0123456789abcdef":                        index.SharedKey(content),
+		"D0123456789abcdef":                        index.CompletedKey(content),
 	} {
 		if string(got) != want {
 			t.Errorf("key is %q, want %q", got, want)
@@ -125,6 +128,7 @@ func FuzzParseKeys(f *testing.F) {
 	for _, key := range [][]byte{
 		index.BucketKey("bucket"), index.UploadKey("b", "k\x00y", id("1")), index.PartKey(id("1"), 7), index.PageKey(index.ManifestID{}, 7),
 		index.ObjectKey("b", "k\x00y"), index.ChunkKey(index.ChunkID{1}), index.VolumeKey(7), index.TrashKey([16]byte{1}),
+		index.InlineKey(index.ManifestID{1}), index.SharedKey(id("1")), index.CompletedKey(id("1")),
 		[]byte("Ub\x00k\x00"), []byte("Ub\x00k\x00\x02"), []byte("U"), {},
 	} {
 		f.Add(key)
@@ -154,6 +158,12 @@ func FuzzParseKeys(f *testing.F) {
 		keep(err, index.VolumeKey(volume))
 		trash, err := index.ParseTrashKey(raw)
 		keep(err, index.TrashKey(trash))
+		manifest, err = index.ParseInlineKey(raw)
+		keep(err, index.InlineKey(manifest))
+		content, err = index.ParseSharedKey(raw)
+		keep(err, index.SharedKey(content))
+		content, err = index.ParseCompletedKey(raw)
+		keep(err, index.CompletedKey(content))
 		if len(rebuilt) > 1 {
 			t.Errorf("%q belongs to %d tables", raw, len(rebuilt))
 		}

@@ -25,6 +25,15 @@ func AllParts() Range[Part] { return tableRange[Part](partTable) }
 // AllPages is every page of every manifest, by manifest and number.
 func AllPages() Range[Page] { return tableRange[Page](pageTable) }
 
+// AllInline is every content that is kept in the index, by manifest.
+func AllInline() Range[Inline] { return tableRange[Inline](inlineTable) }
+
+// AllShared is the count of every content that is shared.
+func AllShared() Range[Shared] { return tableRange[Shared](sharedTable) }
+
+// AllCompleted is what is remembered of completed uploads, by upload id.
+func AllCompleted() Range[Completed] { return tableRange[Completed](doneTable) }
+
 // TrashQueue is the range of everything that waits to be reclaimed.
 func TrashQueue() Range[Trash] { return tableRange[Trash](trashTable) }
 

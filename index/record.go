@@ -14,6 +14,9 @@ const (
 	maxTextEntries  = 8 << 10  // entries of the metadata, and of the tags
 	maxTexts        = 16 << 10 // all names and values of the metadata, and of the tags
 	maxWrappedKey   = 64 << 10
+	maxChecksum     = 64  // bytes of a digest
+	maxDigestState  = 512 // bytes of a digest under way
+	maxInlineFrame  = 64 << 10
 	maxStoredLength = math.MaxUint32
 )
 
@@ -91,22 +94,42 @@ type Encryption struct {
 	KeyID      string // what the client asked for
 	WrappedKey []byte // the data key, sealed by the key provider
 	Wrapper    string // the provider's id of the key that sealed it
+	Customer   bool   // the client's own key sealed it, which is not stored
 }
 
 func (c *Encryption) encode(e *encoder) {
 	e.string(c.Algorithm, maxWord)
 	e.string(c.KeyID, maxHeaderText)
-	e.string(string(c.WrappedKey), maxWrappedKey)
+	e.bytes(c.WrappedKey, maxWrappedKey)
 	e.string(c.Wrapper, maxHeaderText)
+	e.bool(c.Customer)
 }
 
 func (c *Encryption) decode(d *decoder) {
 	c.Algorithm = d.string(maxWord)
 	c.KeyID = d.string(maxHeaderText)
-	if key := d.string(maxWrappedKey); key != "" {
-		c.WrappedKey = []byte(key)
-	}
+	c.WrappedKey = d.bytes(maxWrappedKey)
 	c.Wrapper = d.string(maxHeaderText)
+	c.Customer = d.bool()
+}
+
+// Checksum is a digest that a client asked for beside the ETag. An empty Algorithm is none.
+type Checksum struct {
+	Algorithm string
+	Type      string // how the digest of an object comes from those of its parts
+	Value     []byte // none on an upload
+}
+
+func (c *Checksum) encode(e *encoder) {
+	e.string(c.Algorithm, maxWord)
+	e.string(c.Type, maxWord)
+	e.bytes(c.Value, maxChecksum)
+}
+
+func (c *Checksum) decode(d *decoder) {
+	c.Algorithm = d.string(maxWord)
+	c.Type = d.string(maxWord)
+	c.Value = d.bytes(maxChecksum)
 }
 
 // Upload is an open upload.
@@ -114,18 +137,27 @@ type Upload struct {
 	Initiated  time.Time
 	Attributes Attributes
 	Encryption Encryption
+	Checksum   Checksum
+	Sequential bool   // parts come in order
+	Digest     []byte // of a sequential upload: the MD5 under way, as crypto/md5 marshals it
 }
 
 func (u *Upload) encode(e *encoder) {
 	e.time(u.Initiated)
 	u.Attributes.encode(e)
 	u.Encryption.encode(e)
+	u.Checksum.encode(e)
+	e.bool(u.Sequential)
+	e.bytes(u.Digest, maxDigestState)
 }
 
 func (u *Upload) decode(d *decoder) {
 	u.Initiated = d.time()
 	u.Attributes.decode(d)
 	u.Encryption.decode(d)
+	u.Checksum.decode(d)
+	u.Sequential = d.bool()
+	u.Digest = d.bytes(maxDigestState)
 }
 
 // Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the plaintext.
@@ -135,7 +167,9 @@ type Part struct {
 	CRC64    uint64
 	Modified time.Time
 	Manifest ManifestID
-	Chunks   int // on all pages of the manifest
+	Chunks   int    // on all pages of the manifest
+	Inline   bool   // there are no pages: the content is the manifest's Inline record
+	Checksum []byte // by the algorithm of the upload or object, if it has one
 }
 
 func (p *Part) encode(e *encoder) {
@@ -145,6 +179,8 @@ func (p *Part) encode(e *encoder) {
 	e.time(p.Modified)
 	e.fixed(p.Manifest[:])
 	e.size(int64(p.Chunks), math.MaxInt32)
+	e.bool(p.Inline)
+	e.bytes(p.Checksum, maxChecksum)
 }
 
 func (p *Part) decode(d *decoder) {
@@ -154,6 +190,8 @@ func (p *Part) decode(d *decoder) {
 	p.Modified = d.time()
 	p.Manifest = ManifestID(d.fixed(16))
 	p.Chunks = int(d.size(math.MaxInt32))
+	p.Inline = d.bool()
+	p.Checksum = d.bytes(maxChecksum)
 }
 
 // PageChunk is one chunk of a part. Size is its length before compression and sealing.
@@ -193,7 +231,25 @@ func (p *Page) decode(d *decoder) {
 	}
 }
 
-// Object is a complete object. Its parts are those under Content.
+// Inline is the whole content of a small part, kept in the index itself. Frame is what the chunk store would hold of it.
+type Inline struct {
+	PageChunk
+	Frame []byte
+}
+
+func (i *Inline) encode(e *encoder) {
+	e.fixed(i.ID[:])
+	e.uint(uint64(i.Size))
+	e.bytes(i.Frame, maxInlineFrame)
+}
+
+func (i *Inline) decode(d *decoder) {
+	i.ID = ChunkID(d.fixed(32))
+	i.Size = uint32(d.uint(maxStoredLength))
+	i.Frame = d.bytes(maxInlineFrame)
+}
+
+// Object is a complete object. Its parts are those under Content, which it may share with other objects.
 type Object struct {
 	Content    ContentID
 	Type       string
@@ -204,6 +260,8 @@ type Object struct {
 	Modified   time.Time
 	Attributes Attributes
 	Encryption Encryption
+	Checksum   Checksum
+	MD5        []byte // of the whole content, where it is known
 }
 
 func (o *Object) encode(e *encoder) {
@@ -216,6 +274,8 @@ func (o *Object) encode(e *encoder) {
 	e.time(o.Modified)
 	o.Attributes.encode(e)
 	o.Encryption.encode(e)
+	o.Checksum.encode(e)
+	e.bytes(o.MD5, maxChecksum)
 }
 
 func (o *Object) decode(d *decoder) {
@@ -228,6 +288,38 @@ func (o *Object) decode(d *decoder) {
 	o.Modified = d.time()
 	o.Attributes.decode(d)
 	o.Encryption.decode(d)
+	o.Checksum.decode(d)
+	o.MD5 = d.bytes(maxChecksum)
+}
+
+// Shared counts the objects that have a content, where that is more than one.
+type Shared struct {
+	Owners uint64
+}
+
+func (s *Shared) encode(e *encoder) { e.uint(s.Owners) }
+
+func (s *Shared) decode(d *decoder) { s.Owners = d.uint(math.MaxUint64) }
+
+// Completed remembers an upload that has become an object, for the client that asks again.
+type Completed struct {
+	Bucket, Key string
+	List        [16]byte // a digest of the list of parts
+	Object      Object   // as it was made, without attributes and keys
+}
+
+func (c *Completed) encode(e *encoder) {
+	e.string(c.Bucket, maxBucket)
+	e.string(c.Key, maxObjectKey)
+	e.fixed(c.List[:])
+	c.Object.encode(e)
+}
+
+func (c *Completed) decode(d *decoder) {
+	c.Bucket = d.string(maxBucket)
+	c.Key = d.string(maxObjectKey)
+	c.List = [16]byte(d.fixed(16))
+	c.Object.decode(d)
 }
 
 // Chunk says where a chunk is, how long it is there, and how many pages refer to it.
@@ -300,6 +392,8 @@ type Totals struct {
 	Objects, Uploads, Parts   int64
 	Chunks, References        int64
 	LogicalBytes, StoredBytes int64
+	InlineBytes               int64
+	Completed                 int64
 }
 
 func (t *Totals) encode(e *encoder) {
@@ -315,6 +409,16 @@ func (t *Totals) decode(d *decoder) {
 }
 
 // fields is the order of the counters on disk.
-func (t *Totals) fields() [7]*int64 {
-	return [...]*int64{&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes}
+func (t *Totals) fields() [9]*int64 {
+	return [...]*int64{
+		&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes, &t.InlineBytes, &t.Completed,
+	}
+}
+
+// Add adds a change to each counter.
+func (t *Totals) Add(delta Totals) {
+	to, from := t.fields(), delta.fields()
+	for i := range to {
+		*to[i] += *from[i]
+	}
 }

@@ -19,7 +19,8 @@ var (
 		ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never",
 		StorageClass: "IA", Metadata: map[string]string{"b": "2", "a": "1", "empty": ""}, Tags: map[string]string{"": "x"},
 	}
-	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master"}
+	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
+	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
 	page       = index.Page{Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: math.MaxUint32}}}
 )
 
@@ -59,20 +60,26 @@ func TestRecordsRoundTrip(t *testing.T) {
 	content := id("content")
 	full := index.Object{
 		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: math.MaxInt32,
-		Modified: moment, Attributes: attributes, Encryption: encryption,
+		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16),
 	}
 	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
 	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss"}, index.Bucket{Created: time.Unix(0, 0).UTC()},
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
-	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{Initiated: moment, Attributes: attributes, Encryption: encryption})
+	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
+		Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
+	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
+		Inline: true, Checksum: []byte{1},
 	})
+	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10)})
+	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
+	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", List: [16]byte{1}, Object: full})
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
 	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Stored: math.MaxUint32, Refs: math.MaxUint64})
 	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
-	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7})
+	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9})
 }
 
 // TestTrashRoundTrip is apart because trash has no zero value that can be stored.
@@ -169,6 +176,13 @@ func TestOverLimits(t *testing.T) {
 		"wrapped key": func(tx index.Tx) error {
 			return index.Put(tx, upload, &index.Upload{Encryption: index.Encryption{WrappedKey: make([]byte, 64<<10+1)}})
 		},
+		"checksum": func(tx index.Tx) error {
+			return index.Put(tx, object, &index.Object{Checksum: index.Checksum{Value: make([]byte, 65)}})
+		},
+		"digest": func(tx index.Tx) error { return index.Put(tx, upload, &index.Upload{Digest: make([]byte, 513)}) },
+		"inline": func(tx index.Tx) error {
+			return index.Put(tx, index.InlineKey(index.ManifestID{}), &index.Inline{Frame: make([]byte, 64<<10+1)})
+		},
 		"negative size": func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Size: -1}) },
 		"parts":         func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Parts: -1}) },
 		"chunks":        func(tx index.Tx) error { return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Chunks: -1}) },
@@ -257,6 +271,9 @@ func FuzzRecords(f *testing.F) {
 			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Stored: 300, Refs: 300}),
 			index.Put(tx, index.VolumeKey(1), &index.Volume{LiveBytes: 300, LiveChunks: -1}),
 			index.Put(tx, index.TrashKey(content), &index.Trash{Kind: index.TrashContent}),
+			index.Put(tx, index.InlineKey(index.ManifestID(content)), &index.Inline{PageChunk: page.Chunks[0], Frame: []byte("frame")}),
+			index.Put(tx, index.SharedKey(content), &index.Shared{Owners: 2}),
+			index.Put(tx, index.CompletedKey(content), &index.Completed{Bucket: "b", Key: "k", Object: index.Object{Checksum: checksum}}),
 			index.Put(tx, index.TotalsKey(), &index.Totals{Objects: 300}))
 		for item, err := range tx.Scan(nil, nil) {
 			if err != nil {
