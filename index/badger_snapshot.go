@@ -87,7 +87,7 @@ func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
 
 func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		it, stop, err := s.iterator()
+		it, stop, err := s.iterator(commonPrefix(start, end))
 		if err != nil {
 			yield(Item{}, err)
 			return
@@ -110,13 +110,28 @@ func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	}
 }
 
-// iterator returns an iterator and what ends it. After a failed commit Badger may be without a memtable, and panics here; then
-// there is nothing that could be ended.
-func (s *badgerSnapshot) iterator() (it *badger.Iterator, stop func(), err error) {
+// iterator returns an iterator over the keys with a prefix, and what ends it. Badger reads two records ahead, and passes every old
+// version of a record to get behind it. Without the prefix a short scan that ends before a record which every commit writes, as the
+// totals are, would cost thousands of steps. After a failed commit Badger may be without a memtable, and panics here; then there is
+// nothing that could be ended.
+func (s *badgerSnapshot) iterator(prefix []byte) (it *badger.Iterator, stop func(), err error) {
 	defer recovered(&err)
 	txn := s.db.db.NewTransactionAt(s.at, false)
-	it = txn.NewIterator(badger.IteratorOptions{})
+	it = txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	return it, func() { it.Close(); txn.Discard() }, nil
+}
+
+// commonPrefix returns what all keys with start <= key < end begin with; a nil end is no bound.
+func commonPrefix(start, end []byte) []byte {
+	k := 0
+	for k < len(start) && k < len(end) && start[k] == end[k] {
+		k++
+	}
+	// An end that is the start counted up by one lets the byte that was counted up only be the start's.
+	if k < len(start) && k == len(end)-1 && start[k]+1 == end[k] {
+		k++
+	}
+	return start[:k]
 }
 
 func (s *badgerSnapshot) release() { s.db.snapshots.release(s.at) }

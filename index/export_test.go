@@ -75,3 +75,6 @@ func Seal(key []byte, version byte, fields []byte) []byte {
 
 // IDAfter is the search for the next upload id.
 var IDAfter = idAfter
+
+// CommonPrefix is what the keys of a scan begin with.
+var CommonPrefix = commonPrefix
