@@ -13,6 +13,12 @@ var (
 	// ErrKeyDisabled is returned when the key exists but is not to be used at present.
 	ErrKeyDisabled = errors.New("crypto: key disabled")
 
+	// ErrKeyPendingDeletion is returned when the key is scheduled to be deleted.
+	ErrKeyPendingDeletion = errors.New("crypto: key pending deletion")
+
+	// ErrKeyPendingImport is returned when the key has no material yet.
+	ErrKeyPendingImport = errors.New("crypto: key pending import")
+
 	// ErrAccessDenied is returned when the provider does not let this caller use the key.
 	ErrAccessDenied = errors.New("crypto: access to the key denied")
 )
