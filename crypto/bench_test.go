@@ -93,6 +93,19 @@ func BenchmarkCombineCRC64(b *testing.B) {
 	}
 }
 
+func BenchmarkChecksum(b *testing.B) {
+	for _, a := range algorithms {
+		b.Run(string(a), func(b *testing.B) {
+			chunk := make([]byte, benchChunk)
+			h := a.New()
+			b.SetBytes(benchChunk)
+			for b.Loop() {
+				_, _ = h.Write(chunk)
+			}
+		})
+	}
+}
+
 func BenchmarkSeal(b *testing.B) {
 	c := newCipher(b)
 	buf := make([]byte, crypto.NonceSize+benchChunk, crypto.SealOverhead+benchChunk)

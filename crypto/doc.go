@@ -2,6 +2,7 @@
 //
 //	MD5, MD5Pool                 ETag of a part: computed in SIMD lanes when many run at once
 //	CRC64, CombineCRC64          CRC-64/XZ of a part, and of a whole from its pieces
+//	ChecksumAlgorithm            S3's additional checksums, of a part and of a whole from its parts
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
 //	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
@@ -48,7 +49,7 @@
 // corruption. A wrapped key that was altered, or is presented under another key id, fails likewise.
 // Putting back an older state of the whole directory is not noticed.
 //
-// Not protected: metadata (bucket and key names, sizes, ETags and CRCs, which are digests of the
+// Not protected: metadata (bucket and key names, sizes, ETags and checksums, which are digests of the
 // plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without
 // encryption, whose unkeyed addresses let a guess be confirmed too; and keys in the memory of the
 // process, which Go may copy and which are not wiped. Keys never appear in error texts, nor when a

@@ -49,6 +49,22 @@ type vectors struct {
 			DataKey hexBytes `json:"data_key"`
 		}
 	}
+	Checksums []struct {
+		Algorithm crypto.ChecksumAlgorithm
+		Size      int
+		Sum       hexBytes
+	}
+	CombineChecksums []struct {
+		Algorithm crypto.ChecksumAlgorithm
+		X, Y      hexBytes
+		LenY      int64 `json:"len_y"`
+		XY        hexBytes
+	} `json:"combine_checksums"`
+	Composites []struct {
+		Algorithm crypto.ChecksumAlgorithm
+		Sums      []hexBytes
+		Sum       hexBytes
+	}
 }
 
 type hexBytes []byte
@@ -65,7 +81,8 @@ func readVectors(t *testing.T) *vectors {
 		t.Fatal(err)
 	}
 	// A misspelt field would leave its list empty and test nothing.
-	for _, n := range []int{len(v.CRC64), len(v.Patterns), len(v.Combine), len(v.Seals), len(v.Keyring.Wrapped)} {
+	for _, n := range []int{len(v.CRC64), len(v.Patterns), len(v.Combine), len(v.Seals), len(v.Keyring.Wrapped),
+		len(v.Checksums), len(v.CombineChecksums), len(v.Composites)} {
 		if n == 0 {
 			t.Fatal("a list of vectors is missing")
 		}
@@ -141,5 +158,28 @@ func TestVectorsOfKeyring(t *testing.T) {
 	ring := openRing(t, path)
 	for _, x := range v.Keyring.Wrapped {
 		checkUnwraps(t, ring, crypto.WrappedKey{KeyID: x.KeyID, Blob: x.Blob}, crypto.DataKey(x.DataKey))
+	}
+}
+
+func TestVectorsOfChecksums(t *testing.T) {
+	v := readVectors(t)
+	for _, x := range v.Checksums {
+		if got := sumOf(x.Algorithm, pattern(x.Size)); !bytes.Equal(got, x.Sum) {
+			t.Errorf("%s of %d bytes: %x, want %x", x.Algorithm, x.Size, got, x.Sum)
+		}
+	}
+	for _, x := range v.CombineChecksums {
+		if got := x.Algorithm.Combine(x.X, x.Y, x.LenY); !bytes.Equal(got, x.XY) {
+			t.Errorf("%s of two, the second of %d bytes: %x, want %x", x.Algorithm, x.LenY, got, x.XY)
+		}
+	}
+	for _, x := range v.Composites {
+		var sums [][]byte
+		for _, sum := range x.Sums {
+			sums = append(sums, sum)
+		}
+		if got := x.Algorithm.Composite(sums); !bytes.Equal(got, x.Sum) {
+			t.Errorf("composite %s of %d parts: %x, want %x", x.Algorithm, len(sums), got, x.Sum)
+		}
 	}
 }
