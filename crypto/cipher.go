@@ -30,11 +30,11 @@ type Cipher struct {
 
 // NewCipher derives the keys of an upload from its data key.
 func NewCipher(key DataKey) (*Cipher, error) {
-	addressKey, err := key.derive(addressLabel)
+	addressKey, err := derive(key[:], addressLabel)
 	if err != nil {
 		return nil, fmt.Errorf("crypto: deriving a key: %w", err)
 	}
-	sealKey, err := key.derive(sealLabel)
+	sealKey, err := derive(key[:], sealLabel)
 	if err != nil {
 		return nil, fmt.Errorf("crypto: deriving a key: %w", err)
 	}

@@ -6,10 +6,12 @@
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
 //	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
+//	CustomerKey                  wraps data keys, too: the client gives it with each request (SSE-C)
 //
 // # Key hierarchy
 //
-//	wrapping key      32 bytes, a generation of the Keyring (or a key inside a KMS)
+//	wrapping key      32 bytes: a generation of the Keyring (or a key inside a KMS), or
+//	  │               HKDF-SHA256(customer key, no salt, "gabion/v1 customer key")
 //	  └─ data key     32 random bytes an upload; stored only wrapped
 //	       ├─ address key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk address")
 //	       └─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
@@ -24,8 +26,9 @@
 //
 //	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
 //
-// with the associated data "gabion/v1 data key\x00" followed by the key id. testdata/vectors.json has
-// examples of all of it for other implementations.
+// with the associated data "gabion/v1 data key\x00" followed by the key id. A CustomerKey wraps it in
+// the same form, under the key derived from it, with the associated data "gabion/v1 customer data key".
+// testdata/vectors.json has examples of all of it for other implementations.
 //
 // # Nonces
 //
@@ -34,7 +37,8 @@
 // compressor may compress the same chunk differently: two texts under one key and nonce, which breaks
 // GCM altogether. Random nonces are safe up to about 2^32 seals a key. The largest upload (10000
 // parts of 5 GiB) has fewer than 2^26 chunks of 1 MiB; compaction of volumes moves frames as they are
-// and seals nothing. A generation of a Keyring seals once an upload and once more a rotation.
+// and seals nothing. A generation of a Keyring seals once an upload and once more a rotation, a
+// CustomerKey once an upload.
 //
 // # Threat model
 //
@@ -49,10 +53,17 @@
 // corruption. A wrapped key that was altered, or is presented under another key id, fails likewise.
 // Putting back an older state of the whole directory is not noticed.
 //
+// A CustomerKey is never stored, and neither is a digest of it. What there is to check it by is the
+// wrapped data key: another key is refused with ErrAuthentication when that is unwrapped, before any
+// chunk is read. Who reads the disk can try guesses on it in the same way, which a random key
+// withstands. Losing the key loses the data: nothing else unwraps it. RotateKeys does not touch these
+// data keys, because the key to unwrap them is not there.
+//
 // Not protected: metadata (bucket and key names, sizes, ETags and checksums, which are digests of the
 // plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without
 // encryption, whose unkeyed addresses let a guess be confirmed too; and keys in the memory of the
 // process, which Go may copy and which are not wiped. Keys never appear in error texts, nor when a
 // value of this package is formatted or encoded. One caution: package fmt cannot call the methods of
-// unexported fields, so a struct that keeps a DataKey in one must not be formatted itself.
+// unexported fields, so a struct that keeps a DataKey or CustomerKey in one must not be formatted
+// itself.
 package crypto

@@ -29,9 +29,12 @@ func NewDataKey() (DataKey, error) {
 	return k, nil
 }
 
-// derive returns the key that belongs to label.
-func (k DataKey) derive(label string) ([]byte, error) {
-	return hkdf.Key(sha256.New, k[:], nil, label, DataKeySize)
+// derivedKeySize is the length of a key of AES-256, and of BLAKE3.
+const derivedKeySize = 32
+
+// derive returns the key of secret that belongs to label.
+func derive(secret []byte, label string) ([]byte, error) {
+	return hkdf.Key(sha256.New, secret, nil, label, derivedKeySize)
 }
 
 const redactedDataKey = "crypto.DataKey(redacted)"

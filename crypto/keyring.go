@@ -19,10 +19,8 @@ import (
 const (
 	keyringMode = 0o600
 
-	// wrapVersion is the first byte of a wrapped key, wrapLabel the start of its associated data.
-	wrapVersion    = 1
-	wrapLabel      = "gabion/v1 data key\x00"
-	wrappedKeySize = 1 + DataKeySize + SealOverhead
+	// keyringWrapLabel is the start of the associated data of a wrapped key.
+	keyringWrapLabel = "gabion/v1 data key\x00"
 )
 
 // Keyring is a KeyProvider whose wrapping keys lie in a local file. Each is one generation; the last
@@ -125,18 +123,11 @@ func (k *Keyring) Wrap(_ context.Context, keyID string, key DataKey) (WrappedKey
 	if err != nil {
 		return WrappedKey{}, err
 	}
-	aead, err := newAEAD(g.key[:])
+	blob, err := wrapKey(g.key[:], key, wrapData(g.id))
 	if err != nil {
 		return WrappedKey{}, err
 	}
-	blob := make([]byte, 1+NonceSize, wrappedKeySize)
-	blob[0] = wrapVersion
-	blob = append(blob, key[:]...)
-	sealed, err := seal(aead, blob[1:], wrapData(g.id))
-	if err != nil {
-		return WrappedKey{}, err
-	}
-	return WrappedKey{KeyID: g.id, Blob: blob[:1+len(sealed)]}, nil
+	return WrappedKey{KeyID: g.id, Blob: blob}, nil
 }
 
 // Unwrap recovers a key that a ring with the same generation has wrapped.
@@ -148,19 +139,7 @@ func (k *Keyring) Unwrap(_ context.Context, w WrappedKey) (DataKey, error) {
 	if err != nil {
 		return DataKey{}, err
 	}
-	if len(w.Blob) != wrappedKeySize || w.Blob[0] != wrapVersion {
-		return DataKey{}, fmt.Errorf("%w: not a wrapped key of version %d", ErrAuthentication, wrapVersion)
-	}
-	aead, err := newAEAD(g.key[:])
-	if err != nil {
-		return DataKey{}, err
-	}
-	// A copy, because the blob is the caller's and opening works in place.
-	plain, err := open(aead, append([]byte(nil), w.Blob[1:]...), wrapData(g.id))
-	if err != nil {
-		return DataKey{}, err
-	}
-	return DataKey(plain), nil
+	return unwrapKey(g.key[:], w.Blob, wrapData(g.id))
 }
 
 const redactedKeyring = "crypto.Keyring(redacted)"
@@ -187,7 +166,7 @@ func (k *Keyring) generation(keyID string) (generation, error) {
 }
 
 // wrapData is the associated data of a wrapped key: it is valid under its own key id only.
-func wrapData(keyID string) []byte { return []byte(wrapLabel + keyID) }
+func wrapData(keyID string) []byte { return []byte(keyringWrapLabel + keyID) }
 
 // readRing reads the ring in the file at path.
 func readRing(path string) (_ ring, err error) {

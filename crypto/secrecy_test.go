@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,13 +33,18 @@ func TestKeysAreNotFormatted(t *testing.T) {
 	}
 	ring := openRingText(t, keyLine(1, secret[:]))
 	values := map[string]any{
-		"DataKey":    secret,
-		"*DataKey":   &secret,
-		"[]DataKey":  []crypto.DataKey{secret},
-		"struct":     struct{ Key crypto.DataKey }{secret},
-		"Cipher":     c,
-		"Keyring":    ring,
-		"in structs": struct{ A, B any }{c, ring},
+		"DataKey":       secret,
+		"*DataKey":      &secret,
+		"[]DataKey":     []crypto.DataKey{secret},
+		"struct":        struct{ Key crypto.DataKey }{secret},
+		"CustomerKey":   customer,
+		"*CustomerKey":  &customer,
+		"[]CustomerKey": []crypto.CustomerKey{customer},
+		"of a customer": struct{ Key crypto.CustomerKey }{customer},
+		"a long one":    append(customer[:32:32], customer...),
+		"Cipher":        c,
+		"Keyring":       ring,
+		"in structs":    struct{ A, B, C any }{c, ring, customer},
 	}
 	for name, v := range values {
 		for _, verb := range []string{"v", "+v", "#v", "s", "q", "x", "X", "# x", "d", "b", "c", "U"} {
@@ -56,8 +62,19 @@ func TestKeysAreNotFormatted(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "value", v)
 		checkHidden(t, name+" logged", log.String())
 	}
-	if got := fmt.Sprint(secret); got != "crypto.DataKey(redacted)" {
-		t.Errorf("a DataKey prints as %q", got)
+	for _, k := range []any{secret, customer} {
+		want := fmt.Sprintf("%T(redacted)", k)
+		text, err := json.Marshal(k)
+		if got := fmt.Sprint(k); got != want || string(text) != strconv.Quote(want) || err != nil {
+			t.Errorf("a %T prints as %q and encodes as %s, %v", k, got, text, err)
+		}
+		// What fmt does not ask for when there is a Formatter, others may call.
+		if k, ok := k.(interface{ String() string }); !ok || k.String() != want {
+			t.Errorf("a %T has another text", k)
+		}
+		if k, ok := k.(fmt.GoStringer); !ok || k.GoString() != want {
+			t.Errorf("a %T has another Go text", k)
+		}
 	}
 }
 
@@ -74,5 +91,18 @@ func TestKeyringErrorsHideKeys(t *testing.T) {
 	}
 	if !strings.Contains(line, hex.EncodeToString(secret[:])) {
 		t.Fatal("the line does not hold the key, so this tests nothing")
+	}
+}
+
+func TestCustomerKeyErrorsHideKeys(t *testing.T) {
+	short := customer[:crypto.CustomerKeySize-1]
+	_, err1 := short.Wrap(secret)
+	_, err2 := short.Unwrap(nil)
+	_, err3 := customer.Unwrap(bytes.Repeat(customer[:1], 61))
+	for _, err := range []error{err1, err2, err3} {
+		if err == nil {
+			t.Fatal("there is no error")
+		}
+		checkHidden(t, "an error", fmt.Sprintf("%v %+v %#v", err, err, err))
 	}
 }

@@ -65,6 +65,14 @@ type vectors struct {
 		Sums      []hexBytes
 		Sum       hexBytes
 	}
+	CustomerKey struct {
+		Key         hexBytes
+		WrappingKey hexBytes `json:"wrapping_key"`
+		Wrapped     []struct {
+			Blob    hexBytes
+			DataKey hexBytes `json:"data_key"`
+		}
+	} `json:"customer_key"`
 }
 
 type hexBytes []byte
@@ -82,7 +90,7 @@ func readVectors(t *testing.T) *vectors {
 	}
 	// A misspelt field would leave its list empty and test nothing.
 	for _, n := range []int{len(v.CRC64), len(v.Patterns), len(v.Combine), len(v.Seals), len(v.Keyring.Wrapped),
-		len(v.Checksums), len(v.CombineChecksums), len(v.Composites)} {
+		len(v.Checksums), len(v.CombineChecksums), len(v.Composites), len(v.CustomerKey.Wrapped)} {
 		if n == 0 {
 			t.Fatal("a list of vectors is missing")
 		}
@@ -180,6 +188,21 @@ func TestVectorsOfChecksums(t *testing.T) {
 		}
 		if got := x.Algorithm.Composite(sums); !bytes.Equal(got, x.Sum) {
 			t.Errorf("composite %s of %d parts: %x, want %x", x.Algorithm, len(sums), got, x.Sum)
+		}
+	}
+}
+
+func TestVectorsOfCustomerKey(t *testing.T) {
+	v := readVectors(t).CustomerKey
+	// As for the keys of a cipher.
+	got, err := hkdf.Key(sha256.New, v.Key, nil, "gabion/v1 customer key", 32)
+	if err != nil || !bytes.Equal(got, v.WrappingKey) {
+		t.Errorf("wrapping key: %x, want %x, %v", got, v.WrappingKey, err)
+	}
+	for _, x := range v.Wrapped {
+		got, err := crypto.CustomerKey(v.Key).Unwrap(x.Blob)
+		if want := crypto.DataKey(x.DataKey); err != nil || got != want {
+			t.Errorf("a key for a customer: right %t, %v", got == want, err)
 		}
 	}
 }
