@@ -11,7 +11,7 @@ import (
 // CreateBucketRequest names a bucket to create.
 type CreateBucketRequest struct {
 	Bucket string // 3 to 63 of a-z, 0-9 and -
-	Rules  Rules  // Options.Rules if zero
+	Rules  Rules  // OSS or S3; Options.Rules if zero
 }
 
 // CreateBucketResult is empty.
@@ -140,24 +140,4 @@ func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *Lis
 		return nil, err
 	}
 	return res, nil
-}
-
-// bucketRules returns the rules of a bucket, or ErrNoSuchBucket.
-func bucketRules(r index.Reader, bucket string) (Rules, error) {
-	rec, err := index.Get(r, index.BucketKey(bucket))
-	if errors.Is(err, index.ErrNotFound) {
-		return Rules{}, ErrNoSuchBucket
-	}
-	if err != nil {
-		return Rules{}, err
-	}
-	return rulesOf(bucket, &rec)
-}
-
-func rulesOf(bucket string, rec *index.Bucket) (Rules, error) {
-	rules, ok := rulesNamed(rec.Rules)
-	if !ok {
-		return Rules{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", bucket, rec.Rules)
-	}
-	return rules, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/gabion-storage/gabion/blob"
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -83,7 +82,7 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 		engine: e, data: req.Data, res: &CheckResult{},
 		volumes:   map[uint64]blob.VolumeInfo{},
 		chunks:    map[index.ChunkID]*chunkCheck{},
-		contents:  map[index.ContentID]bool{},
+		contents:  map[index.ContentID]*contentCheck{},
 		manifests: map[index.ManifestID]bool{},
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
@@ -105,9 +104,9 @@ type check struct {
 
 	volumes   map[uint64]blob.VolumeInfo
 	chunks    map[index.ChunkID]*chunkCheck
-	contents  map[index.ContentID]bool  // seen with an owner
-	manifests map[index.ManifestID]bool // seen in a part or in the queue
-	totals    index.Totals              // as they should be
+	contents  map[index.ContentID]*contentCheck // seen with an owner or in the queue
+	manifests map[index.ManifestID]bool         // seen in a part or in the queue
+	totals    index.Totals                      // as they should be
 	scratch   chunkData
 }
 
@@ -121,7 +120,7 @@ type chunkCheck struct {
 
 func (k *check) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		k.listVolumes, k.listChunks, k.buckets, k.trash, k.orphans, k.counts, k.accounts,
+		k.listVolumes, k.listChunks, k.buckets, k.trash, k.orphans, k.shared, k.completed, k.counts, k.accounts,
 	} {
 		if err := errors.Join(step(ctx), ctx.Err()); err != nil {
 			return err
@@ -200,16 +199,12 @@ func (k *check) objects(ctx context.Context, bucket string) error {
 		k.totals.Objects++
 		k.totals.LogicalBytes += rec.Size
 		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key}
-		parts, err := k.content(ctx, hit, rec.Content, &rec.Encryption)
+		c, err := k.content(ctx, hit, rec.Content, &rec.Encryption)
 		if err != nil {
 			return err
 		}
-		var size int64
-		for _, p := range parts {
-			size += p.Size
-		}
-		if len(parts) != rec.Parts || size != rec.Size || combinedCRC64(records(parts)) != rec.CRC64 {
-			hit.Err = fmt.Errorf("its parts are %d of %d bytes, its record says %d of %d, or the CRC-64 differs", len(parts), size, rec.Parts, rec.Size)
+		if c.parts != rec.Parts || c.size != rec.Size || c.crc64 != rec.CRC64 {
+			hit.Err = fmt.Errorf("its parts are %d of %d bytes, its record says %d of %d, or the CRC-64 differs", c.parts, c.size, rec.Parts, rec.Size)
 			k.problem(hit)
 		}
 	}
@@ -228,202 +223,12 @@ func (k *check) uploads(ctx context.Context, bucket string) error {
 		}
 		k.totals.Uploads++
 		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key, UploadID: id.String()}
-		if _, err := k.content(ctx, hit, id, &entry.Record.Encryption); err != nil {
+		c, err := k.content(ctx, hit, id, &entry.Record.Encryption)
+		if err != nil {
 			return err
 		}
+		c.upload = true
 	}
 	k.res.Uploads = k.totals.Uploads
 	return nil
-}
-
-// content checks the parts of an object or upload and returns them.
-func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, enc *index.Encryption) ([]numberedPart, error) {
-	if k.contents[id] {
-		hit.Err = fmt.Errorf("content %s has two owners", id)
-		k.problem(hit)
-	}
-	k.contents[id] = true
-	parts, err := partsOf(k.r, id)
-	if err != nil {
-		return nil, err
-	}
-	var cipher *crypto.Cipher
-	if k.data {
-		if cipher, err = k.engine.ciphers.of(ctx, id, enc); err != nil {
-			hit.Err = err
-			k.problem(hit)
-			return parts, nil
-		}
-	}
-	for i := range parts {
-		hit.PartNumber = parts[i].number
-		if hit.Err = k.part(ctx, &parts[i].Part, cipher); hit.Err != nil {
-			k.problem(hit)
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return parts, nil
-}
-
-// part checks one part and counts its references. The error is the first thing wrong with it.
-func (k *check) part(ctx context.Context, rec *index.Part, cipher *crypto.Cipher) error {
-	list := &partChunks{}
-	err := list.fill(k.r, rec)
-	if k.manifests[rec.Manifest] {
-		err = errors.Join(err, fmt.Errorf("manifest %s has two owners", rec.Manifest))
-	}
-	k.manifests[rec.Manifest] = true
-	for _, c := range list.chunks {
-		if chunkErr := k.reference(ctx, c, cipher); err == nil {
-			err = chunkErr
-		}
-	}
-	return err
-}
-
-// reference counts one use of a chunk and, if the data is to be checked, reads it once.
-func (k *check) reference(ctx context.Context, c index.PageChunk, cipher *crypto.Cipher) error {
-	k.totals.References++
-	rec := k.chunks[c.ID]
-	if rec == nil {
-		return &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: errors.New("its record is missing")}
-	}
-	rec.counted++
-	if k.data && !rec.read && rec.err == nil {
-		rec.read = true
-		ref := blob.Ref{ID: blob.ID(c.ID), Volume: rec.Volume, Size: rec.Stored}
-		plain, err := k.engine.readFrame(ctx, ref, int(c.Size), cipher, &k.scratch)
-		rec.err = err
-		k.res.Bytes += int64(len(plain))
-	}
-	return rec.err
-}
-
-// trash counts what the queue still refers to.
-func (k *check) trash(ctx context.Context) error {
-	for entry, err := range index.Scan(k.r, index.TrashQueue()) {
-		if err != nil {
-			return err
-		}
-		id, err := index.ParseTrashKey(entry.Key)
-		if err != nil {
-			return err
-		}
-		if entry.Record.Kind == index.TrashContent {
-			err = k.trashContent(id)
-		} else {
-			err = k.trashManifest(id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *check) trashContent(id index.ContentID) error {
-	if k.contents[id] {
-		k.miscounted("content %s is in use and in the trash queue", id)
-	}
-	k.contents[id] = true
-	parts, err := partsOf(k.r, id)
-	for _, p := range parts {
-		err = errors.Join(err, k.trashManifest(p.Manifest))
-	}
-	return err
-}
-
-// trashManifest counts the references of a manifest of which any number of pages may be gone.
-func (k *check) trashManifest(id index.ManifestID) error {
-	if k.manifests[id] {
-		k.miscounted("manifest %s is in use and in the trash queue", id)
-	}
-	k.manifests[id] = true
-	for entry, err := range index.Scan(k.r, index.PagesOf(id)) {
-		if err != nil {
-			return err
-		}
-		for _, c := range entry.Record.Chunks {
-			k.totals.References++
-			if rec := k.chunks[c.ID]; rec != nil {
-				rec.counted++
-			}
-		}
-	}
-	return nil
-}
-
-// orphans looks for parts and pages that nothing refers to.
-func (k *check) orphans(context.Context) error {
-	for entry, err := range index.Scan(k.r, index.AllParts()) {
-		if err != nil {
-			return err
-		}
-		content, number, err := index.ParsePartKey(entry.Key)
-		if err != nil {
-			return err
-		}
-		k.totals.Parts++
-		if !k.contents[content] {
-			k.miscounted("part %d of content %s has no owner", number, content)
-		}
-	}
-	k.res.Parts = k.totals.Parts
-	for entry, err := range index.Scan(k.r, index.AllPages()) {
-		if err != nil {
-			return err
-		}
-		manifest, number, err := index.ParsePageKey(entry.Key)
-		if err != nil {
-			return err
-		}
-		if !k.manifests[manifest] {
-			k.miscounted("page %d of manifest %s has no owner", number, manifest)
-		}
-	}
-	return nil
-}
-
-// counts compares the references counted with those recorded.
-func (k *check) counts(context.Context) error {
-	for id, c := range k.chunks {
-		if c.Refs != c.counted {
-			k.miscounted("chunk %s is referred to %d times, its record says %d", id, c.counted, c.Refs)
-		}
-	}
-	return nil
-}
-
-// accounts compares the accounts of volumes and the totals with the truth.
-func (k *check) accounts(context.Context) error {
-	want := map[uint64]index.Volume{}
-	for _, c := range k.chunks {
-		v := want[c.Volume]
-		v.LiveBytes += int64(c.Stored)
-		v.LiveChunks++
-		want[c.Volume] = v
-	}
-	for entry, err := range index.Scan(k.r, index.Volumes()) {
-		if err != nil {
-			return err
-		}
-		id, err := index.ParseVolumeKey(entry.Key)
-		if err != nil {
-			return err
-		}
-		if entry.Record != want[id] {
-			k.miscounted("volume %d has %+v live, its record says %+v", id, want[id], entry.Record)
-		}
-		delete(want, id)
-	}
-	for id, v := range want {
-		k.miscounted("volume %d has %+v live, and no record", id, v)
-	}
-	totals, err := totalsOf(k.r)
-	if err == nil && totals != k.totals {
-		k.miscounted("the totals are %+v, the record says %+v", k.totals, totals)
-	}
-	return err
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,14 +64,43 @@ func TestCheck(t *testing.T) {
 			return index.Delete(tx, first(index.Scan(tx, index.AllPages())).Key)
 		}},
 		{"object without one of its parts", engine.DataLost, "object", func(tx index.Tx) error {
-			return index.Delete(tx, first(index.Scan(tx, index.AllParts())).Key)
+			obj, err := index.Get(tx, index.ObjectKey("check", "object"))
+			return errors.Join(err, index.Delete(tx, index.PartKey(obj.Content, 1)))
 		}},
 		{"parts without their object", engine.BadAccounting, "", func(tx index.Tx) error {
-			return index.Delete(tx, first(index.Scan(tx, index.ObjectsOf("check"))).Key)
+			return index.Delete(tx, index.ObjectKey("check", "small"))
+		}},
+		{"copy of what has lost a chunk", engine.DataLost, "shared", func(tx index.Tx) error {
+			return index.Delete(tx, first(index.Scan(tx, index.Chunks())).Key)
 		}},
 		{"object in the trash queue", engine.BadAccounting, "", func(tx index.Tx) error {
 			o := first(index.Scan(tx, index.ObjectsOf("check")))
 			return index.Put(tx, index.TrashKey(o.Record.Content), &index.Trash{Kind: index.TrashContent, Queued: time.Now()})
+		}},
+		{"content with an owner too many", engine.BadAccounting, "", func(tx index.Tx) error {
+			s := first(index.Scan(tx, index.AllShared()))
+			s.Record.Owners++
+			return index.Put(tx, s.Key, &s.Record)
+		}},
+		{"content whose owners are not recorded", engine.BadAccounting, "", func(tx index.Tx) error {
+			return index.Delete(tx, first(index.Scan(tx, index.AllShared())).Key)
+		}},
+		{"owners of no content", engine.BadAccounting, "", func(tx index.Tx) error {
+			return index.Put(tx, index.SharedKey(index.ContentID{1}), &index.Shared{Owners: 2})
+		}},
+		{"small body without its content", engine.DataLost, "small", func(tx index.Tx) error {
+			return index.Delete(tx, first(index.Scan(tx, index.AllInline())).Key)
+		}},
+		{"small body of another length", engine.DataLost, "small", func(tx index.Tx) error {
+			in := first(index.Scan(tx, index.AllInline()))
+			in.Record.Size++
+			return index.Put(tx, in.Key, &in.Record)
+		}},
+		{"content of no small body", engine.BadAccounting, "", func(tx index.Tx) error {
+			return index.Put(tx, index.InlineKey(index.ManifestID{1}), &index.Inline{Frame: []byte("frame")})
+		}},
+		{"answer to a Complete that is not counted", engine.BadAccounting, "", func(tx index.Tx) error {
+			return index.Put(tx, index.CompletedKey(index.ContentID{1}), &index.Completed{})
 		}},
 		{"volume with wrong accounts", engine.BadAccounting, "", func(tx index.Tx) error {
 			v := first(index.Scan(tx, index.Volumes()))
@@ -84,6 +114,8 @@ func TestCheck(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10})
 			mustObject(t, e, "check", "object", "", random(1, 150_000), random(2, 10_000))
+			mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "small", Body: strings.NewReader("small")})
+			mustCopy(t, e, engine.CopyObjectRequest{Bucket: "check", Key: "shared", SourceBucket: "check", SourceKey: "object"})
 			checkStore(t, e)
 			if err := idx.Update(context.Background(), test.sabotage); err != nil {
 				t.Fatal(err)

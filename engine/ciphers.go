@@ -25,23 +25,22 @@ func newCiphers(keys crypto.KeyProvider) *ciphers {
 }
 
 // generate makes a data key for a new content and returns its wrapped form, for the record.
-func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string) (crypto.WrappedKey, error) {
+func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string) (wrapped crypto.WrappedKey, cipher *crypto.Cipher, err error) {
 	if c.keys == nil {
-		return crypto.WrappedKey{}, ErrKmsServiceNotEnabled
+		return wrapped, nil, ErrKmsServiceNotEnabled
 	}
 	key, wrapped, err := c.keys.Generate(ctx, keyID)
 	if err != nil {
-		return crypto.WrappedKey{}, err
+		return wrapped, nil, err
 	}
-	cipher, err := crypto.NewCipher(key)
-	if err != nil {
-		return crypto.WrappedKey{}, err
+	if cipher, err = crypto.NewCipher(key); err != nil {
+		return wrapped, nil, err
 	}
 	c.keep(id, cipher)
-	return wrapped, nil
+	return wrapped, cipher, nil
 }
 
-// of returns the cipher of a content, nil if it is not encrypted.
+// of returns the cipher of a content, nil if it is not encrypted. It must not be under a client's key.
 func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encryption) (*crypto.Cipher, error) {
 	if enc.Algorithm == "" {
 		return nil, nil

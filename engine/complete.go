@@ -2,9 +2,8 @@ package engine
 
 import (
 	"context"
-	"crypto/md5"
+	"encoding/base64"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -24,6 +23,12 @@ type CompleteMultipartUploadRequest struct {
 	// All takes every part uploaded instead; Parts must be empty then.
 	All bool
 
+	// Size, if not 0, is what the sizes of the parts must add up to; else the call fails with
+	// ErrInvalidRequest. Checksum, if given, must be that of the object; else it fails with
+	// ErrBadDigest. Both are S3's.
+	Size     int64
+	Checksum Checksum
+
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
 	ForbidOverwrite bool
 
@@ -39,18 +44,23 @@ type CompleteMultipartUploadRequest struct {
 type CompletedPart struct {
 	PartNumber int
 	ETag       string // as UploadPart returned it; quotes and case are forgiven
+	Checksum   string // the Value of the part's Checksum, compared if not empty
 }
 
 // CompleteMultipartUploadResult describes the object.
 type CompleteMultipartUploadResult struct {
-	Bucket                    string
-	Key                       string
-	ETag                      string // upper hex of the MD5 over the part ETags as upper hex text, then "-" and their number
-	Size                      int64
-	CRC64                     uint64 // CRC-64/XZ of the whole object
-	LastModified              time.Time
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	Bucket string
+	Key    string
+
+	// ETag is the hex of an MD5, then "-" and the number of parts. The MD5 is made over the parts'
+	// ETags as upper-case hex text, and in upper case itself; under S3's rules over the parts' MD5s,
+	// and in lower case.
+	ETag         string
+	Size         int64
+	CRC64        uint64 // CRC-64/XZ of the whole object
+	Checksum     Checksum
+	LastModified time.Time
+	Encryption
 }
 
 // CompleteMultipartUpload makes the object of the listed parts, in one transaction that moves no
@@ -58,9 +68,10 @@ type CompleteMultipartUploadResult struct {
 // durable; when it fails, the upload stays usable.
 //
 // The checks come in this order: ErrNoSuchUpload; ErrInvalidPartOrder and ErrMalformedXML;
-// ErrInvalidPart; ErrEntityTooSmall, for a listed part below 100 KiB that is not the last;
-// ErrEntityTooLarge; ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails with
-// ErrNoSuchUpload, as in OSS.
+// ErrInvalidPart; ErrEntityTooSmall, for a listed part below the minimum of the bucket's rules that
+// is not the last; ErrEntityTooLarge, and ErrInvalidRequest for another Size; ErrBadDigest;
+// ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails with ErrNoSuchUpload, as
+// in OSS; under S3's rules it succeeds, see Rules.RepeatComplete.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
 	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
@@ -73,8 +84,8 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	if req.All && len(req.Parts) > 0 {
 		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
 	}
-	if req.IfNoneMatch != "" && req.IfNoneMatch != "*" {
-		return nil, ErrInvalidArgument.saying("IfNoneMatch is %q, must be * or empty.", req.IfNoneMatch)
+	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
+		return nil, err
 	}
 	var obj *index.Object
 	err = e.index.Update(ctx, func(tx index.Tx) (err error) {
@@ -87,37 +98,44 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	e.sweeper.wake()
 	return &CompleteMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key,
-		ETag: obj.ETag, Size: obj.Size, CRC64: obj.CRC64, LastModified: obj.Modified,
-		ServerSideEncryption:      obj.Encryption.Algorithm,
-		ServerSideEncryptionKeyID: obj.Encryption.KeyID,
+		ETag: obj.ETag, Size: obj.Size, CRC64: obj.CRC64, Checksum: objectChecksum(obj), LastModified: obj.Modified,
+		Encryption: encryptionOf(&obj.Encryption),
 	}, nil
 }
 
 // complete does it inside a transaction.
 func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*index.Object, error) {
 	up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
+	if errors.Is(err, ErrNoSuchUpload) {
+		obj, err := e.replay(tx, req)
+		return obj, ecForUpload(err, "0042-00000203")
+	}
 	if err != nil {
-		return nil, ecForUpload(err, "0042-00000203")
+		return nil, err
 	}
 	uploaded, err := partsOf(tx, up.id)
 	if err != nil {
 		return nil, err
 	}
-	listed, err := selectParts(req, uploaded, up.rules)
+	listed, err := selectParts(req, uploaded, up)
 	if err != nil {
 		return nil, err
 	}
-	obj := &index.Object{
-		Type: "Multipart", ETag: multipartETag(listed), CRC64: combinedCRC64(records(listed)), Parts: len(listed),
-		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
+	obj, err := e.objectOf(up, uploaded, listed)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range listed {
-		obj.Size += p.Size
+	if req.Size != 0 && req.Size != obj.Size {
+		return nil, ErrInvalidRequest.saying("The parts have %d bytes together, Size is %d.", obj.Size, req.Size)
 	}
-	if obj.Size > maxObjectSize {
-		return nil, ErrEntityTooLarge.saying("The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize))
+	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
+		return nil, err
 	}
-	if err := e.checkConditions(tx, req); err != nil {
+	when := overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}
+	if err := when.check(tx); err != nil {
+		if errors.Is(err, ErrFileAlreadyExists) {
+			err = ErrFileAlreadyExists.ec("0042-00000214")
+		}
 		return nil, err
 	}
 	if obj.Content, err = e.separate(tx, up.id, uploaded, listed); err != nil {
@@ -129,21 +147,40 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 	if err := count(tx, index.Totals{Uploads: -1}); err != nil {
 		return nil, err
 	}
+	if err := e.remember(tx, req, up, listed, obj); err != nil {
+		return nil, err
+	}
 	return obj, e.putObject(tx, req.Bucket, req.Key, obj)
+}
+
+// objectOf makes the record of the object of the listed parts, but for its content.
+func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*index.Object, error) {
+	obj := &index.Object{
+		Type: typeMultipart, ETag: up.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
+		Checksum: checksumOfParts(up.Checksum, listed),
+		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
+	}
+	for _, p := range listed {
+		obj.Size += p.Size
+	}
+	if obj.Size > maxObjectSize {
+		return nil, ErrEntityTooLarge.saying("The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize))
+	}
+	// The MD5 under way covers all parts; of fewer nobody knows it.
+	if up.Sequential && len(listed) == len(uploaded) {
+		whole, err := resumeMD5(up.Digest)
+		if err != nil {
+			return nil, err
+		}
+		obj.MD5 = whole.Sum(nil)
+	}
+	return obj, nil
 }
 
 // A numberedPart is a part's record with its number.
 type numberedPart struct {
 	number int
 	index.Part
-}
-
-func records(parts []numberedPart) []index.Part {
-	recs := make([]index.Part, len(parts))
-	for i := range parts {
-		recs[i] = parts[i].Part
-	}
-	return recs
 }
 
 // partsOf returns all parts of a content in ascending order of number.
@@ -163,7 +200,7 @@ func partsOf(r index.Reader, id index.ContentID) (parts []numberedPart, err erro
 
 // selectParts returns the uploaded parts that the request lists, or says what is wrong with the
 // list.
-func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, rules Rules) ([]numberedPart, error) {
+func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, up *openUpload) ([]numberedPart, error) {
 	if err := checkOrder(req.Parts); err != nil {
 		return nil, err
 	}
@@ -177,9 +214,13 @@ func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, r
 			return nil, err
 		}
 	}
+	if len(listed) == 0 && !up.rules.EmptyList {
+		return nil, ErrMalformedXML.saying("An object needs at least one part.")
+	}
+	smallest := up.rules.MinPartSize
 	for i, p := range listed {
-		if p.Size < rules.MinPartSize && i < len(listed)-1 {
-			small := ErrEntityTooSmall.saying("Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size, rules.MinPartSize)
+		if p.Size < smallest && i < len(listed)-1 {
+			small := ErrEntityTooSmall.saying("Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size, smallest)
 			small.PartNumber = p.number
 			return nil, small
 		}
@@ -201,15 +242,15 @@ func checkOrder(parts []CompletedPart) error {
 	return nil
 }
 
-// matchParts finds each listed part among those uploaded, by number and ETag. Both are in
-// ascending order.
+// matchParts finds each listed part among those uploaded, by number, ETag and, where it is given,
+// checksum. Both are in ascending order.
 func matchParts(list []CompletedPart, uploaded []numberedPart) ([]numberedPart, error) {
 	listed := make([]numberedPart, 0, len(list))
 	for _, want := range list {
 		for len(uploaded) > 0 && uploaded[0].number < want.PartNumber {
 			uploaded = uploaded[1:]
 		}
-		if len(uploaded) == 0 || uploaded[0].number != want.PartNumber || partETag(uploaded[0].ETag) != normalETag(want.ETag) {
+		if len(uploaded) == 0 || !uploaded[0].is(want) {
 			invalid := *ErrInvalidPart
 			invalid.PartNumber = want.PartNumber
 			return nil, &invalid
@@ -219,39 +260,10 @@ func matchParts(list []CompletedPart, uploaded []numberedPart) ([]numberedPart, 
 	return listed, nil
 }
 
-// multipartETag is OSS's formula: the MD5 over the parts' ETags as upper-case hex text.
-func multipartETag(parts []numberedPart) string {
-	sum := md5.New()
-	for _, p := range parts {
-		fmt.Fprintf(sum, "%X", p.ETag[:])
-	}
-	return fmt.Sprintf("%X-%d", sum.Sum(nil), len(parts))
-}
-
-// checkConditions judges the conditions on the object that is there now.
-func (e *Engine) checkConditions(r index.Reader, req *CompleteMultipartUploadRequest) error {
-	if req.ForbidOverwrite {
-		err := checkAbsent(r, req.Bucket, req.Key)
-		if errors.Is(err, ErrFileAlreadyExists) {
-			return ErrFileAlreadyExists.ec("0042-00000214")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if req.IfMatch == "" && req.IfNoneMatch == "" {
-		return nil
-	}
-	obj, err := findObject(r, req.Bucket, req.Key)
-	switch {
-	case errors.Is(err, ErrNoSuchKey) && req.IfMatch == "":
-		return nil
-	case err != nil:
-		return err
-	case req.IfNoneMatch != "" || normalETag(req.IfMatch) != normalETag(obj.ETag):
-		return ErrPreconditionFailed
-	}
-	return nil
+// is says whether the part is the one that a list means.
+func (p *numberedPart) is(want CompletedPart) bool {
+	return p.number == want.PartNumber && OSS.etag(p.ETag) == normalETag(want.ETag) &&
+		(want.Checksum == "" || want.Checksum == base64.StdEncoding.EncodeToString(p.Checksum))
 }
 
 // separate parts the listed parts from the others, which it discards, and returns the content that

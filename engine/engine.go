@@ -31,6 +31,7 @@ type Engine struct {
 	pipeline *pipeline
 	ciphers  *ciphers
 	inUse    inUse
+	stamps   stamps
 	sweeper  *sweeper
 
 	mu     sync.Mutex // guards closed, and that calls are added only while open

@@ -95,15 +95,24 @@ var (
 	// ErrInvalidObjectName is returned for a key that is not 1 to 1023 bytes of UTF-8 or begins
 	// with / or \.
 	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
-	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object.
+	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object, and
+	// by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
 	ErrInvalidRange = &Error{Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied."}
+	// ErrInvalidPartNumber is returned by GetObject for a part that the object does not have. It is S3's.
+	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
 	// ErrInvalidDigest is returned when Content-MD5 is malformed or is not that of the body.
 	ErrInvalidDigest = &Error{Code: "InvalidDigest", HTTPStatus: 400, Message: "The Content-MD5 you specified was invalid."}
+	// ErrBadDigest is returned when a checksum is not that of the body or object and, under S3's
+	// rules, when Content-MD5 is not.
+	ErrBadDigest = &Error{Code: "BadDigest", HTTPStatus: 400, Message: "A digest that you specified did not match what we calculated."}
+	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload or
+	// object, of checksums and customer keys. It is S3's.
+	ErrInvalidRequest = &Error{Code: "InvalidRequest", HTTPStatus: 400}
 	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
 	ErrInvalidCRC64 = &Error{Code: "InvalidCRC64", HTTPStatus: 400, Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated."}
 	// ErrIncompleteBody is returned when the body ends early or fails.
 	ErrIncompleteBody = &Error{Code: "IncompleteBody", HTTPStatus: 400}
-	// ErrEntityTooLarge is returned for a part over 5 GiB.
+	// ErrEntityTooLarge is returned for a part over 5 GiB and an object over what 10000 such parts make.
 	ErrEntityTooLarge = &Error{Code: "EntityTooLarge", HTTPStatus: 400}
 	// ErrRequestTimeout is returned when the call's context ends first. The context's error is its
 	// cause.
@@ -117,22 +126,36 @@ var (
 	ErrKeyNotFound = &Error{Code: "KeyNotFound", HTTPStatus: 404}
 	// ErrKeyDisabled is returned when the key provider has the key disabled.
 	ErrKeyDisabled = &Error{Code: "KeyDisabled", HTTPStatus: 409}
-	// ErrAccessDenied is returned when the key provider denies the use of the key.
+	// ErrKeyPendingDeletion is returned when the key provider is about to delete the key.
+	ErrKeyPendingDeletion = &Error{Code: "KeyPendingDeletion", HTTPStatus: 409}
+	// ErrKeyPendingImport is returned when the key provider has the key without its material.
+	ErrKeyPendingImport = &Error{Code: "KeyPendingImport", HTTPStatus: 409}
+	// ErrAccessDenied is returned when the key provider denies the use of the key, and when
+	// SSECustomerKey is not the key that the content was stored with.
 	ErrAccessDenied = &Error{Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms."}
 	// ErrNotImplemented is returned for what this version cannot do.
 	ErrNotImplemented = &Error{Code: "NotImplemented", HTTPStatus: 501}
 )
 
+// Errors of sequential uploads. The upload stays usable after each of them.
+var (
+	// ErrPartNotSequential is returned when a part is not the next one.
+	ErrPartNotSequential = &Error{Code: "PartNotSequential", HTTPStatus: 400, Message: "For sequential multipart upload, parts must be uploaded in order, beginning with number 1."}
+	// ErrPartAlreadyExist is returned when the part has been uploaded before.
+	ErrPartAlreadyExist = &Error{Code: "PartAlreadyExist", HTTPStatus: 409, EC: "0042-00000108", Message: "For sequential multipart upload, you can't overwrite uploaded parts."}
+)
+
 // Errors of CompleteMultipartUpload. The upload stays usable after each of them.
 var (
-	// ErrMalformedXML is returned for an empty part list when the upload has parts.
+	// ErrMalformedXML is returned for an empty part list when the upload has parts and, under S3's
+	// rules, for every empty one.
 	ErrMalformedXML = &Error{Code: "MalformedXML", HTTPStatus: 400, EC: "0042-00000205", Message: "The XML you provided was not well-formed or did not validate against our published schema."}
 	// ErrInvalidPart is returned when a listed part was not uploaded or has another ETag.
 	ErrInvalidPart = &Error{Code: "InvalidPart", HTTPStatus: 400, Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag."}
 	// ErrInvalidPartOrder is returned when part numbers are out of range or not ascending.
 	ErrInvalidPartOrder = &Error{Code: "InvalidPartOrder", HTTPStatus: 400, EC: "0042-00000209", Message: "The list of parts was not in ascending order. Parts list must specified in order by part number."}
 	// ErrEntityTooSmall is returned when a listed part other than the last is below the minimum of
-	// the bucket's rules: 100 KiB in OSS.
+	// the bucket's rules: 100 KiB in OSS, 5 MiB in S3.
 	ErrEntityTooSmall = &Error{Code: "EntityTooSmall", HTTPStatus: 400, EC: "0042-00000213", Message: "Your proposed upload smaller than the minimum allowed size."}
 )
 
@@ -211,6 +234,8 @@ var causes = []struct {
 	{index.ErrClosed, ErrClosed},
 	{crypto.ErrKeyNotFound, ErrKeyNotFound},
 	{crypto.ErrKeyDisabled, ErrKeyDisabled},
+	{crypto.ErrKeyPendingDeletion, ErrKeyPendingDeletion},
+	{crypto.ErrKeyPendingImport, ErrKeyPendingImport},
 	{crypto.ErrAccessDenied, ErrAccessDenied},
 }
 

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -41,13 +43,14 @@ const faultBucket = "fault"
 // A faultRun is one history on a pair of stores.
 type faultRun struct {
 	*fragileStores
-	t   *testing.T
-	e   *engine.Engine
-	now time.Time
+	t    *testing.T
+	e    *engine.Engine
+	keys *crypto.Keyring
+	now  time.Time
 }
 
 func newFaultRun(t *testing.T, at int, once bool) *faultRun {
-	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, now: time.Now()}
+	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, keys: keys(t), now: time.Now()}
 	f.power.cutAt, f.power.once = at, once
 	f.start()
 	return f
@@ -55,7 +58,7 @@ func newFaultRun(t *testing.T, at int, once bool) *faultRun {
 
 func (f *faultRun) start() {
 	f.t.Helper()
-	f.e = f.open(f.t, &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Clock: func() time.Time { return f.now }})
+	f.e = f.open(f.t, &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Keys: f.keys, Clock: func() time.Time { return f.now }})
 }
 
 // must makes a call, again if a fault has hit it.
@@ -88,7 +91,11 @@ func (f *faultRun) recover() {
 // put uploads an object of these parts, each under its number.
 func (f *faultRun) put(key string, parts ...[]byte) {
 	f.t.Helper()
-	id := f.upload(key, parts...)
+	f.complete(key, f.upload(key, parts...))
+}
+
+func (f *faultRun) complete(key, id string) {
+	f.t.Helper()
 	f.must("CompleteMultipartUpload", func() error {
 		_, err := f.e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
 			Bucket: faultBucket, Key: key, UploadID: id, All: true,
@@ -115,6 +122,39 @@ func (f *faultRun) upload(key string, parts ...[]byte) (id string) {
 		})
 	}
 	return id
+}
+
+func (f *faultRun) putObject(key string, body []byte) {
+	f.t.Helper()
+	f.must("PutObject", func() error {
+		_, err := f.e.PutObject(context.Background(), &engine.PutObjectRequest{Bucket: faultBucket, Key: key, Body: bytes.NewReader(body)})
+		return err
+	})
+}
+
+func (f *faultRun) copyObject(from, to, sse string) {
+	f.t.Helper()
+	f.must("CopyObject", func() error {
+		_, err := f.e.CopyObject(context.Background(), &engine.CopyObjectRequest{
+			Bucket: faultBucket, Key: to, SourceBucket: faultBucket, SourceKey: from, ServerSideEncryption: sse,
+		})
+		return err
+	})
+}
+
+// copyParts uploads an object whose parts are copies: of a whole object, and of a range.
+func (f *faultRun) copyParts(from, key string) {
+	f.t.Helper()
+	id := f.upload(key)
+	for n, rng := range []string{"", "bytes=10-109"} {
+		f.must("UploadPartCopy", func() error {
+			_, err := f.e.UploadPartCopy(context.Background(), &engine.UploadPartCopyRequest{
+				Bucket: faultBucket, Key: key, UploadID: id, PartNumber: n + 1, SourceBucket: faultBucket, SourceKey: from, SourceRange: rng,
+			})
+			return err
+		})
+	}
+	f.complete(key, id)
 }
 
 func (f *faultRun) delete(key string) {
@@ -155,6 +195,14 @@ func (f *faultRun) history() {
 		_, err := f.e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: faultBucket, Key: "doomed", UploadID: doomed})
 		return err
 	})
+	small, large := random(7, 1000), random(8, 110_000)
+	f.putObject("small", small)
+	f.putObject("large", large)
+	f.copyObject("large", "shared", "")
+	f.copyObject("small", "sealed", "AES256")
+	f.copyObject("stays", "sealed parts", "AES256")
+	f.copyParts("shared", "parts")
+	f.delete("large")
 	f.delete("goes")
 	f.reclaim() // which copies what shares volumes with what went
 	f.upload("idle", random(6, 60_000))
@@ -163,7 +211,10 @@ func (f *faultRun) history() {
 		return err
 	})
 
-	for key, want := range map[string][]byte{"stays": bytes.Join([][]byte{one, one, two}, nil), "changes": two} {
+	stays := slices.Concat(one, one, two)
+	for key, want := range map[string][]byte{
+		"stays": stays, "changes": two, "small": small, "shared": large, "sealed": small, "sealed parts": stays, "parts": slices.Concat(large, large[10:110]),
+	} {
 		f.must("GetObject", func() error {
 			obj, err := f.e.GetObject(ctx, &engine.GetObjectRequest{Bucket: faultBucket, Key: key})
 			if err != nil {

@@ -121,6 +121,8 @@ type killedUpload struct {
 	parts     map[int]killedPart
 	ending    string // the last of "complete", "delete", "abort" that was tried
 	confirmed bool   // and acknowledged
+
+	object *killedBody // of an object that was made without an upload, whose key is the id
 }
 
 type killedPart struct {
@@ -193,6 +195,8 @@ func tell(t *testing.T, story map[string]*killedUpload, line string) {
 		up.parts[number] = p
 	case verb == "part":
 		up.parts[number] = killedPart{did: &body}
+	case verb == "put" || verb == "copy":
+		up.object, up.confirmed = &body, tense == "did"
 	case verb == "complete" || verb == "delete" || verb == "abort":
 		up.ending, up.confirmed = verb, tense == "did"
 	}
@@ -203,6 +207,10 @@ func tell(t *testing.T, story map[string]*killedUpload, line string) {
 func (up *killedUpload) check(t *testing.T, e *engine.Engine) (acknowledged int) {
 	t.Helper()
 	ctx := context.Background()
+	if up.object != nil {
+		up.checkPut(t, e)
+		return 0
+	}
 	for _, p := range up.parts {
 		if p.did != nil {
 			acknowledged++
@@ -239,6 +247,19 @@ func (up *killedUpload) check(t *testing.T, e *engine.Engine) (acknowledged int)
 	up.checkObject(t, e)
 	mustDelete(t, e, killBucket, up.key)
 	return acknowledged
+}
+
+// checkPut compares an object that was put or copied, and deletes it.
+func (up *killedUpload) checkPut(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	_, err := e.HeadObject(context.Background(), &engine.HeadObjectRequest{Bucket: killBucket, Key: up.key})
+	if errors.Is(err, engine.ErrNoSuchKey) && !up.confirmed {
+		return
+	}
+	if got := readAll(t, e, killBucket, up.key); !bytes.Equal(got, up.object.bytes()) {
+		t.Errorf("object %s reads back wrong: %d bytes", up.key, len(got))
+	}
+	mustDelete(t, e, killBucket, up.key)
 }
 
 // checkParts compares a listing and settles which of the values that may be there are.
@@ -292,6 +313,9 @@ func (up *killedUpload) checkObject(t *testing.T, e *engine.Engine) {
 func checkNothingElse(t *testing.T, e *engine.Engine, story map[string]*killedUpload) {
 	t.Helper()
 	for _, up := range story {
+		if up.object != nil {
+			continue
+		}
 		_, err := e.AbortMultipartUpload(context.Background(), &engine.AbortMultipartUploadRequest{
 			Bucket: killBucket, Key: up.key, UploadID: up.id,
 		})
@@ -340,7 +364,11 @@ func TestKillChild(t *testing.T) {
 		rng := rand.New(rand.NewPCG(start, w))
 		go func() {
 			for n := 0; ; n++ {
-				if err := uploadUntilKilled(e, fmt.Sprintf("round-%d/worker-%d/%d", round, w, n), rng); err != nil {
+				key := fmt.Sprintf("round-%d/worker-%d/%d", round, w, n)
+				if err := uploadUntilKilled(e, key, rng); err != nil {
+					failed <- err
+				}
+				if err := copyUntilKilled(e, key, rng); err != nil {
 					failed <- err
 				}
 			}
@@ -401,6 +429,37 @@ func uploadUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 			return err
 		}
 		say("did", verb, 0, killedBody{})
+	}
+	return nil
+}
+
+// copyUntilKilled puts an object, small or large, and copies it: by reference, or under new keys.
+func copyUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
+	ctx := context.Background()
+	b := killedBody{seed: rng.Uint64N(50), size: []int{1000, 200_000}[rng.IntN(2)]}
+	sse := []string{"", "AES256"}
+	for _, step := range []struct {
+		verb, key string
+		call      func() error
+	}{
+		{"put", key + "/put", func() error {
+			_, err := e.PutObject(ctx, &engine.PutObjectRequest{
+				Bucket: killBucket, Key: key + "/put", Body: bytes.NewReader(b.bytes()), ServerSideEncryption: sse[rng.IntN(2)],
+			})
+			return err
+		}},
+		{"copy", key + "/copy", func() error {
+			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{
+				Bucket: killBucket, Key: key + "/copy", SourceBucket: killBucket, SourceKey: key + "/put", ServerSideEncryption: sse[rng.IntN(2)],
+			})
+			return err
+		}},
+	} {
+		fmt.Printf("try %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
+		if err := step.call(); err != nil {
+			return err
+		}
+		fmt.Printf("did %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
 	}
 	return nil
 }

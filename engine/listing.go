@@ -69,7 +69,7 @@ func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListP
 			if err != nil {
 				return err
 			}
-			res.Parts = append(res.Parts, partOf(number, &entry.Record))
+			res.Parts = append(res.Parts, partOf(up, number, &entry.Record))
 			res.NextPartNumberMarker = number
 		}
 		return nil

@@ -10,7 +10,8 @@ import (
 
 // A manifest is the ordered list of the chunks of one part, stored in pages. Every entry of a page
 // is one reference to its chunk: the chunk's record counts them, and a chunk that nobody refers to
-// any more is dead.
+// any more is dead. A small part may have its whole content in the index instead, under the id of
+// the manifest, and no pages.
 
 // publish stores the manifest of c and then runs fn in the same transaction as its last page, so
 // that the manifest is there if and only if what names it is. Earlier pages are committed before,
@@ -34,6 +35,11 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 			if err := index.Delete(tx, index.TrashKey(id)); err != nil {
 				return err
 			}
+			if ch := c.inline(); ch != nil {
+				if err := putInline(tx, id, ch); err != nil {
+					return err
+				}
+			}
 			return fn(tx)
 		})
 		if err != nil {
@@ -45,6 +51,9 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 }
 
 func pagesOf(c *content) (pages [][]*chunk) {
+	if c.inline() != nil {
+		return nil
+	}
 	for rest := c.chunks; len(rest) > 0; {
 		n := min(len(rest), index.MaxPageChunks)
 		pages, rest = append(pages, rest[:n]), rest[n:]
@@ -68,9 +77,37 @@ func addPage(tx index.Tx, id index.ManifestID, number int, chunks []*chunk) erro
 	return delta.apply(tx)
 }
 
+// putInline stores a content in the index.
+func putInline(tx index.Tx, id index.ManifestID, ch *chunk) error {
+	rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}, Frame: ch.frame}
+	if err := index.Put(tx, index.InlineKey(id), &rec); err != nil {
+		return err
+	}
+	return count(tx, index.Totals{InlineBytes: int64(len(ch.frame))})
+}
+
+// dropInline deletes what putInline has stored, if there is any.
+func dropInline(tx index.Tx, id index.ManifestID) error {
+	rec, err := index.Get(tx, index.InlineKey(id))
+	if errors.Is(err, index.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := index.Delete(tx, index.InlineKey(id)); err != nil {
+		return err
+	}
+	return count(tx, index.Totals{InlineBytes: -int64(len(rec.Frame))})
+}
+
 func addReference(tx index.Tx, ref blob.Ref, delta *accounts) error {
 	key := index.ChunkKey(index.ChunkID(ref.ID))
 	rec, err := index.Get(tx, key)
+	if errors.Is(err, index.ErrNotFound) && ref.Volume == 0 {
+		// A copy by reference counts on the record that its source's reference keeps.
+		return &CorruptionError{What: "chunk " + ref.ID.String(), Where: "index", Err: errors.New("its record is missing")}
+	}
 	if errors.Is(err, index.ErrNotFound) {
 		rec = index.Chunk{Volume: ref.Volume, Stored: ref.Size}
 		delta.chunk(ref.Volume, +1, int64(ref.Size))
@@ -159,14 +196,7 @@ func (a *accounts) apply(tx index.Tx) error {
 	if err != nil {
 		return err
 	}
-	d := a.totals
-	t.Objects += d.Objects
-	t.Uploads += d.Uploads
-	t.Parts += d.Parts
-	t.Chunks += d.Chunks
-	t.References += d.References
-	t.LogicalBytes += d.LogicalBytes
-	t.StoredBytes += d.StoredBytes
+	t.Add(a.totals)
 	return index.Put(tx, index.TotalsKey(), &t)
 }
 

@@ -106,12 +106,21 @@ type modelUpload struct {
 
 type modelPart struct {
 	body   []byte
-	chunks []string // names of its chunks: equal names are one chunk
+	chunks [][]byte // what it is split into
+	key    string   // of its encryption, or empty: equal chunks under one key are one
+	inline bool     // it is in the index
+}
+
+// A modelContent is what copies of an object share.
+type modelContent struct {
+	parts []*modelPart
 }
 
 type modelObject struct {
-	parts []*modelPart
-	body  []byte
+	content *modelContent
+	sse     string
+	etag    string
+	body    []byte
 }
 
 type modelReader struct {
@@ -151,6 +160,7 @@ func (h *history) step() {
 		{24, h.uploadPart}, {14, h.complete}, {10, h.initiate}, {2, h.abort}, {6, h.deleteObject}, {8, h.readRange},
 		{4, h.listParts}, {4, h.listObjects}, {5, h.openReader}, {4, h.useReader}, {3, h.closeReader},
 		{5, h.createBucket}, {2, h.deleteBucket}, {4, h.count}, {1, h.reopen}, {3, h.useWhatIsGone},
+		{8, h.putObject}, {8, h.copyObject}, {6, h.copyPart},
 	}
 	total := 0
 	for _, s := range steps {
@@ -217,15 +227,25 @@ func (h *history) someBody() []byte {
 }
 
 func (h *history) newPart(up *modelUpload, body []byte) *modelPart {
-	p := &modelPart{body: body}
-	for chunk := range slices.Chunk(body, h.options.ChunkSize) {
-		name := fmt.Sprintf("%x", sha256.Sum256(chunk))
-		if up.sse != "" {
-			name += up.id // found again within one upload only
-		}
-		p.chunks = append(p.chunks, name)
+	return &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: up.encryptionKey()}
+}
+
+// encryptionKey stands for the upload's data key: chunks are found again within one upload only.
+func (up *modelUpload) encryptionKey() string {
+	if up.sse == "" {
+		return ""
 	}
-	return p
+	return up.id
+}
+
+// names are the names of the part's chunks: equal names are one chunk.
+func (p *modelPart) names() (names []string) {
+	for _, c := range p.chunks {
+		if !p.inline {
+			names = append(names, fmt.Sprintf("%x %s", sha256.Sum256(c), p.key))
+		}
+	}
+	return names
 }
 
 func (h *history) createBucket() {
@@ -260,10 +280,7 @@ func (h *history) deleteBucket() {
 }
 
 func (h *history) initiate() {
-	p, sse, forbid := h.somePlace(), "", h.rng.IntN(8) == 0
-	if h.encrypted {
-		sse = []string{"", "AES256", "KMS"}[h.rng.IntN(3)]
-	}
+	p, sse, forbid := h.somePlace(), h.someEncryption(), h.rng.IntN(8) == 0
 	h.did("Initiate %v %q forbid %t", p, sse, forbid)
 	up, err := h.e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
 		Bucket: p.bucket, Key: p.key, ServerSideEncryption: sse, ForbidOverwrite: forbid,
@@ -358,7 +375,7 @@ func (h *history) complete() {
 		return
 	}
 	h.want(err, nil)
-	obj := &modelObject{parts: listed}
+	obj := &modelObject{content: &modelContent{listed}, sse: up.sse, etag: got.ETag}
 	var bodies [][]byte
 	for _, p := range listed {
 		bodies = append(bodies, p.body)
@@ -544,9 +561,9 @@ func (h *history) tally(storedBytes int64) tally {
 	chunks := map[string]bool{}
 	add := func(p *modelPart) {
 		want.Parts++
-		want.References += int64(len(p.chunks))
-		for _, c := range p.chunks {
-			chunks[c] = true
+		for _, name := range p.names() {
+			want.References++
+			chunks[name] = true
 		}
 	}
 	for _, up := range h.uploads {
@@ -554,16 +571,16 @@ func (h *history) tally(storedBytes int64) tally {
 			add(p)
 		}
 	}
-	held := map[*modelObject]bool{}
+	held := map[*modelContent]bool{}
 	for _, obj := range h.objects {
-		held[obj] = true
+		held[obj.content] = true
 		want.LogicalBytes += int64(len(obj.body))
 	}
 	for _, r := range h.readers {
-		held[r.object] = true
+		held[r.object.content] = true
 	}
-	for obj := range held {
-		for _, p := range obj.parts {
+	for content := range held {
+		for _, p := range content.parts {
 			add(p)
 		}
 	}
@@ -580,6 +597,9 @@ func (h *history) check() {
 	for p, obj := range h.objects {
 		if !bytes.Equal(readAll(h.t, h.e, p.bucket, p.key), obj.body) {
 			h.fail("object %v reads differently", p)
+		}
+		if got := head(h.t, h.e, p.bucket, p.key); got.ETag != obj.etag || got.ServerSideEncryption != obj.sse || got.Parts != len(obj.content.parts) {
+			h.fail("object %v heads as %+v, want ETag %s, encryption %q, %d parts", p, got, obj.etag, obj.sse, len(obj.content.parts))
 		}
 	}
 }

@@ -4,18 +4,16 @@ import (
 	"encoding/base64"
 	"maps"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gabion-storage/gabion/index"
 )
 
 // Limits of what a client says about an object.
 const (
-	maxMetadataBytes = 8 << 10 // names and values together
-	maxHeaderBytes   = 4 << 10 // one standard header
-	maxTags          = 10
-	maxTagKey        = 128 // bytes
-	maxTagValue      = 256 // bytes
+	maxHeaderBytes = 4 << 10 // one standard header
+	maxTags        = 10
+	maxTagKey      = 128 // bytes
+	maxTagValue    = 256 // bytes
 )
 
 const (
@@ -35,24 +33,15 @@ func checkBucketName(name string) error {
 	return nil
 }
 
-func checkKey(key string) error {
-	switch {
-	case key == "":
-		return ErrInvalidObjectName.saying("The object name can not be empty.")
-	case len(key) > MaxKeyLength:
-		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", MaxKeyLength+1)
-	case key[0] == '/' || key[0] == '\\' || !utf8.ValidString(key):
-		return ErrInvalidObjectName.saying("The specified object is not valid.")
-	}
-	return nil
-}
-
-// checkNames checks a bucket's and an object's name.
+// checkNames checks a bucket's and an object's name as far as all rules agree; see Rules.checkKey.
 func checkNames(bucket, key string) error {
 	if err := checkBucketName(bucket); err != nil {
 		return err
 	}
-	return checkKey(key)
+	if key == "" {
+		return ErrInvalidObjectName.saying("The object name can not be empty.")
+	}
+	return nil
 }
 
 func checkPartNumber(n int) error {
@@ -82,11 +71,8 @@ func parseMD5(s string) (sum [16]byte, err error) {
 	return [16]byte(b), nil
 }
 
-// normalETag forgives what clients do to ETags: quotes and case.
-func normalETag(s string) string { return strings.ToUpper(strings.Trim(s, `"`)) }
-
 // checkAttributes validates what a client says about an object and fills in defaults. Names of
-// metadata come out in lower case.
+// metadata come out in lower case. How much metadata there may be is for Rules.checkMetadata.
 func checkAttributes(a index.Attributes) (index.Attributes, error) {
 	if a.ContentType == "" {
 		a.ContentType = defaultContentType
@@ -119,17 +105,12 @@ func checkAttributes(a index.Attributes) (index.Attributes, error) {
 
 func checkMetadata(in map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(in))
-	total := 0
 	for name, value := range in {
-		total += len(name) + len(value)
 		lower := strings.ToLower(name)
 		if _, twice := out[lower]; twice || !isMetadataName(lower) || strings.ContainsAny(value, "\r\n\x00") {
 			return nil, ErrInvalidArgument.saying("Metadata %q: names are letters, digits and -, each once whatever its case; values are one line.", name)
 		}
 		out[lower] = value
-	}
-	if total > maxMetadataBytes {
-		return nil, ErrInvalidArgument.saying("Metadata has %d bytes, must be at most %d.", total, maxMetadataBytes)
 	}
 	return out, nil
 }

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -14,10 +16,12 @@ type ObjectInfo struct {
 	Bucket       string
 	Key          string
 	Size         int64
-	ETag         string // see CompleteMultipartUploadResult
+	ETag         string // see CompleteMultipartUploadResult; of PutObject the hex of the MD5
+	ContentMD5   string // base64 of the MD5 of the whole content, where it is known: not of a multipart object, unless its upload was sequential
 	CRC64        uint64 // CRC-64/XZ of the whole object
+	Checksum     Checksum
 	LastModified time.Time
-	Type         string // "Multipart", as OSS's x-oss-object-type
+	Type         string // "Normal" or "Multipart", as OSS's x-oss-object-type
 	Parts        int
 
 	ContentType        string
@@ -29,20 +33,25 @@ type ObjectInfo struct {
 	Tags               map[string]string
 	StorageClass       string
 
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	Encryption
 }
+
+// The types of objects.
+const (
+	typeNormal    = "Normal"
+	typeMultipart = "Multipart"
+)
 
 func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 	a := &rec.Attributes
 	return ObjectInfo{
 		Bucket: bucket, Key: key,
-		Size: rec.Size, ETag: rec.ETag, CRC64: rec.CRC64, LastModified: rec.Modified, Type: rec.Type, Parts: rec.Parts,
+		Size: rec.Size, ETag: rec.ETag, ContentMD5: base64.StdEncoding.EncodeToString(rec.MD5), CRC64: rec.CRC64,
+		Checksum: objectChecksum(rec), LastModified: rec.Modified, Type: rec.Type, Parts: rec.Parts,
 		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
 		ContentEncoding: a.ContentEncoding, Expires: a.Expires, StorageClass: a.StorageClass,
 		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags),
-		ServerSideEncryption:      rec.Encryption.Algorithm,
-		ServerSideEncryptionKeyID: rec.Encryption.KeyID,
+		Encryption: encryptionOf(&rec.Encryption),
 	}
 }
 
@@ -84,11 +93,14 @@ func matches(condition, etag string) bool {
 
 // HeadObjectRequest asks for an object's description.
 type HeadObjectRequest struct {
-	Bucket, Key string
+	Bucket, Key    string
+	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
 	Conditions
 }
 
-// HeadObject describes an object.
+// HeadObject describes an object. It fails with ErrNoSuchKey, with ErrPreconditionFailed or
+// ErrNotModified when a condition does not hold, and with ErrInvalidRequest or ErrAccessDenied when
+// SSECustomerKey is not what the object was stored with.
 func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *ObjectInfo, err error) {
 	c, err := e.begin(ctx, call{op: "HeadObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
@@ -105,6 +117,11 @@ func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *Obj
 			return err
 		}
 		info = infoOf(req.Bucket, req.Key, obj)
+		if obj.Encryption.Customer || req.SSECustomerKey != nil {
+			if _, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey); err != nil {
+				return err
+			}
+		}
 		return req.check(obj)
 	})
 	if err != nil {
@@ -120,10 +137,17 @@ type GetObjectRequest struct {
 	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default one that is
 	// malformed or reaches beyond the object is ignored and the whole object returned, as OSS does.
 	// With RangeBehavior "standard" one that begins within the object is cut to it, and one that
-	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too.
+	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too. Under S3's
+	// rules every range is "standard".
 	Range         string
 	RangeBehavior string
 
+	// PartNumber, if not 0, asks for one part instead of a Range: the first part of an object is
+	// number 1, the last one ObjectInfo.Parts. A greater one fails with ErrInvalidPartNumber. It is
+	// S3's.
+	PartNumber int
+
+	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
 	Conditions
 }
 
@@ -139,10 +163,10 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if req.RangeBehavior != "" && req.RangeBehavior != "standard" {
-		return nil, ErrInvalidArgument.saying("RangeBehavior is %q, must be standard or empty.", req.RangeBehavior)
+	if err := req.checkRange(); err != nil {
+		return nil, err
 	}
-	rec, err := e.holdObject(ctx, req.Bucket, req.Key)
+	rec, rules, err := e.holdObject(ctx, req.Bucket, req.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -151,52 +175,83 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 			e.inUse.release(rec.Content)
 		}
 	}()
+	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, req.SSECustomerKey)
+	if err != nil {
+		return nil, err
+	}
 	if err := req.check(rec); err != nil {
-		return nil, err
-	}
-	span, err := parseRange(req.Range, rec.Size, req.RangeBehavior == "standard")
-	if err != nil {
-		return nil, err
-	}
-	cipher, err := e.ciphers.of(ctx, rec.Content, &rec.Encryption)
-	if err != nil {
 		return nil, err
 	}
 	source, err := e.openContent(ctx, *c, rec, cipher)
 	if err != nil {
 		return nil, err
 	}
+	span, err := req.span(source, rules)
+	if err != nil {
+		return nil, err
+	}
 	return newObject(infoOf(req.Bucket, req.Key, rec), source, span), nil
 }
 
+// checkRange checks what the request says of the part of the object that it wants.
+func (req *GetObjectRequest) checkRange() error {
+	switch {
+	case req.RangeBehavior != "" && req.RangeBehavior != "standard":
+		return ErrInvalidArgument.saying("RangeBehavior is %q, must be standard or empty.", req.RangeBehavior)
+	case req.PartNumber != 0 && req.Range != "":
+		return ErrInvalidArgument.saying("Range and PartNumber exclude each other.")
+	case req.PartNumber != 0:
+		return checkPartNumber(req.PartNumber)
+	}
+	return nil
+}
+
+// span is the run of the object's bytes that the request wants.
+func (req *GetObjectRequest) span(s *source, rules Rules) (span, error) {
+	switch n := req.PartNumber; {
+	case n == 0:
+		return parseRange(req.Range, s.size, rules.StandardRanges || req.RangeBehavior == "standard")
+	case n > max(len(s.parts), 1):
+		return span{}, ErrInvalidPartNumber.saying("PartNumber is %d, the object has %d parts.", n, len(s.parts))
+	case len(s.parts) == 0:
+		return span{}, nil
+	default:
+		part := &s.parts[n-1]
+		return span{start: part.start, length: part.Size, partial: true}, nil
+	}
+}
+
 // holdObject returns an object's record with its content held against the sweeper; the caller
-// must release it.
-func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, error) {
+// must release it. It also returns the bucket's rules.
+func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, Rules, error) {
 	for {
-		rec, err := e.viewObject(ctx, bucket, key)
+		rec, _, err := e.viewObject(ctx, bucket, key)
 		if err != nil {
-			return nil, err
+			return nil, Rules{}, err
 		}
 		e.inUse.hold(rec.Content)
 		// What was deleted between the look and the hold may be swept already. What is still there
 		// now can only be swept after a later transaction has queued it, and that finds the hold.
-		again, err := e.viewObject(ctx, bucket, key)
+		again, rules, err := e.viewObject(ctx, bucket, key)
 		if err == nil && again.Content == rec.Content {
-			return again, nil
+			return again, rules, nil
 		}
 		e.inUse.release(rec.Content)
 		if err != nil {
-			return nil, err
+			return nil, Rules{}, err
 		}
 	}
 }
 
-func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, err error) {
-	err = e.index.View(ctx, func(r index.Reader) error {
-		rec, err = findObject(r, bucket, key)
+func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, rules Rules, err error) {
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		if rec, err = findObject(r, bucket, key); err != nil {
+			return err
+		}
+		rules, err = bucketRules(r, bucket)
 		return err
 	})
-	return rec, err
+	return rec, rules, err
 }
 
 // DeleteObjectRequest names an object to delete.
@@ -222,7 +277,7 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 		return nil, err
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := bucketRules(tx, req.Bucket); err != nil {
+		if _, err := keyRules(tx, req.Bucket, req.Key); err != nil {
 			return err
 		}
 		if err := e.discardObject(tx, req.Bucket, req.Key); err != nil {
@@ -241,7 +296,7 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
 	rec, err := index.Get(r, index.ObjectKey(bucket, key))
 	if errors.Is(err, index.ErrNotFound) {
-		if _, err := bucketRules(r, bucket); err != nil {
+		if _, err := keyRules(r, bucket, key); err != nil {
 			return nil, err
 		}
 		return nil, ErrNoSuchKey
@@ -270,8 +325,14 @@ func (e *Engine) discardObject(tx index.Tx, bucket, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.discard(tx, old.Content, index.TrashContent); err != nil {
+	last, err := disown(tx, old.Content)
+	if err != nil {
 		return err
+	}
+	if last {
+		if err := e.discard(tx, old.Content, index.TrashContent); err != nil {
+			return err
+		}
 	}
 	return count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
 }

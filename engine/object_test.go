@@ -482,12 +482,13 @@ func TestAttributes(t *testing.T) {
 		"all": {
 			ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "0",
 			Metadata: map[string]string{"a": "1", "b-2": "ü"}, Tags: map[string]string{"k": "v", "empty": ""}, StorageClass: "IA",
-			ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: current,
+			Encryption: engine.Encryption{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: current},
 		},
 		"none": {ContentType: "application/octet-stream", StorageClass: "Standard"},
 		"long": {
 			ContentType: line, CacheControl: line, ContentDisposition: line, ContentEncoding: line, Expires: line,
-			Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}, Tags: tags, StorageClass: "DeepColdArchive", ServerSideEncryption: "AES256",
+			Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}, Tags: tags, StorageClass: "DeepColdArchive",
+			Encryption: engine.Encryption{ServerSideEncryption: "AES256"},
 		},
 		"many": {ContentType: "application/octet-stream", StorageClass: "Standard", Metadata: many},
 	}

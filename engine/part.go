@@ -4,9 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
+	"hash"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -27,35 +26,52 @@ type UploadPartRequest struct {
 	ContentMD5 string  // base64 of the body's MD5, verified; "" means not given
 	CRC64      *uint64 // the body's CRC-64/XZ, verified; nil means not given
 
+	// Checksum is one more digest of the body, verified. Algorithm may be left out when the upload
+	// was initiated with one, and must be the same.
+	Checksum Checksum
+
+	// SSECustomerKey is the key that the upload was initiated with, if it was with one.
+	SSECustomerKey crypto.CustomerKey
+
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
 	Progress func(done int64)
 }
 
 // UploadPartResult describes the part stored.
 type UploadPartResult struct {
-	ETag                      string // upper-case hex of the body's MD5
-	Size                      int64
-	ContentMD5                string // base64 of the body's MD5
-	CRC64                     uint64 // CRC-64/XZ of the body
-	LastModified              time.Time
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	ETag         string // hex of the body's MD5, in the case of the bucket's rules: upper for OSS
+	Size         int64
+	ContentMD5   string // base64 of the body's MD5
+	CRC64        uint64 // CRC-64/XZ of the body
+	Checksum     Checksum
+	LastModified time.Time
+	Encryption
 }
 
 // A Part is one entry of ListParts.
 type Part struct {
 	PartNumber   int
-	ETag         string // upper-case hex of its MD5
+	ETag         string // as UploadPart returned it
 	Size         int64
 	CRC64        uint64
+	Checksum     Checksum // if the upload was initiated with an algorithm
 	LastModified time.Time
 }
 
-func partOf(number int, rec *index.Part) Part {
-	return Part{PartNumber: number, ETag: partETag(rec.ETag), Size: rec.Size, CRC64: rec.CRC64, LastModified: rec.Modified}
+func partOf(up *openUpload, number int, rec *index.Part) Part {
+	return Part{
+		PartNumber: number, ETag: up.rules.etag(rec.ETag), Size: rec.Size, CRC64: rec.CRC64,
+		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
+	}
 }
 
-func partETag(sum [16]byte) string { return fmt.Sprintf("%X", sum[:]) }
+func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
+	return UploadPartResult{
+		ETag: up.rules.etag(rec.ETag), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
+		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
+		Encryption: encryptionOf(&up.Encryption),
+	}
+}
 
 // UploadPart stores one part of an upload. When it returns without error the part is durable: it
 // survives a crash and a power loss. When it fails, the upload is as it was.
@@ -65,7 +81,10 @@ func partETag(sum [16]byte) string { return fmt.Sprintf("%X", sum[:]) }
 // checks the minimum. A part that finishes after its upload was completed or aborted fails with
 // ErrNoSuchUpload. It fails with ErrInvalidArgument when PartNumber is out of range or the body is
 // longer than Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge,
-// ErrInvalidDigest, ErrInvalidCRC64, ErrNoSpace, and ErrRequestTimeout when ctx ends.
+// ErrInvalidDigest, ErrInvalidCRC64 or, under S3's rules and for Checksum, ErrBadDigest when it is
+// not what the caller says, ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload,
+// ErrNoSpace, and ErrRequestTimeout when ctx ends. To a sequential upload it fails with
+// ErrPartAlreadyExist or ErrPartNotSequential for every number but the next.
 func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *UploadPartResult, err error) {
 	c, err := e.begin(ctx, call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
 	defer c.end(&err)
@@ -80,42 +99,77 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 		return nil, err
 	}
 	// Before the body is read: who has no upload gets no bytes taken.
-	var up *openUpload
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		up, err = findUpload(r, req.Bucket, req.Key, req.UploadID)
-		return err
-	})
+	at := partPlace{req.Bucket, req.Key, req.UploadID, req.PartNumber}
+	up, err := e.openForPart(ctx, at)
 	if err != nil {
-		return nil, ecForUpload(err, "0042-00000104")
+		return nil, ecForUpload(err, ecUploadPart)
 	}
-	in := &intake{body: req.Body, size: req.Size, limit: MaxPartSize, progress: req.Progress}
-	if in.body == nil {
-		in.body = strings.NewReader("")
-	}
-	if in.cipher, err = e.ciphers.of(ctx, up.id, &up.Encryption); err != nil {
+	in := newIntake(req.Body, req.Size, req.Progress)
+	if in.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey); err != nil {
 		return nil, err
+	}
+	rec, err := e.takePart(ctx, at, up, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.rules) })
+	if err != nil {
+		return nil, ecForUpload(err, ecUploadPart)
+	}
+	res := resultOfPart(up, rec)
+	return &res, nil
+}
+
+const (
+	ecUploadPart     = "0042-00000104"
+	ecUploadPartCopy = "0042-00000311"
+)
+
+// partPlace is where a part goes.
+type partPlace struct {
+	bucket, key, uploadID string
+	number                int
+}
+
+// openForPart finds the upload, if it can take the part.
+func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload, err error) {
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		if up, err = findUpload(r, at.bucket, at.key, at.uploadID); err != nil {
+			return err
+		}
+		return checkSequence(r, up, at.number)
+	})
+	return up, err
+}
+
+// takePart takes in the body of a part and makes the part durable. check may refuse the body.
+func (e *Engine) takePart(ctx context.Context, at partPlace, up *openUpload, in *intake, asked Checksum, check func(*content) error) (*index.Part, error) {
+	sum, err := checksumOfBody(asked, up.Checksum.Algorithm)
+	if err != nil {
+		return nil, err
+	}
+	in.digest(sum.hash)
+	var whole hash.Hash
+	if up.Sequential {
+		if whole, err = resumeMD5(up.Digest); err != nil {
+			return nil, err
+		}
+		in.digest(whole)
 	}
 	body, err := e.pipeline.take(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	defer e.pipeline.release(body)
-	if err := wanted.compare(body); err != nil {
+	if err := check(body); err != nil {
 		return nil, err
 	}
-	rec, err := e.commitPart(ctx, req, body)
-	if err != nil {
-		return nil, ecForUpload(err, "0042-00000104")
+	p := newPart{place: at, body: body}
+	if p.checksum, err = sum.sum(); err != nil {
+		return nil, err
 	}
-	return &UploadPartResult{
-		ETag:                      partETag(rec.ETag),
-		Size:                      rec.Size,
-		ContentMD5:                base64.StdEncoding.EncodeToString(rec.ETag[:]),
-		CRC64:                     rec.CRC64,
-		LastModified:              rec.Modified,
-		ServerSideEncryption:      up.Encryption.Algorithm,
-		ServerSideEncryptionKeyID: up.Encryption.KeyID,
-	}, nil
+	if whole != nil {
+		if p.digest, err = suspendMD5(whole); err != nil {
+			return nil, err
+		}
+	}
+	return e.commitPart(ctx, &p)
 }
 
 // digests are what a caller says a body's digests are.
@@ -132,62 +186,96 @@ func (req *UploadPartRequest) check() (d digests, err error) {
 	if err := checkPartNumber(req.PartNumber); err != nil {
 		return d, err
 	}
-	if req.Size < 0 {
-		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
+	return checkBody(req.Size, req.ContentMD5, req.CRC64, ErrEntityTooLarge)
+}
+
+// checkBody validates what a request says of its body.
+func checkBody(size int64, contentMD5 string, crc64 *uint64, tooLarge *Error) (d digests, err error) {
+	if size < 0 {
+		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", size)
 	}
-	if req.Size > MaxPartSize {
-		return d, ErrEntityTooLarge.saying("Size is %d, must be at most %d.", req.Size, int64(MaxPartSize))
+	if size > MaxPartSize {
+		return d, tooLarge.saying("Size is %d, must be at most %d.", size, int64(MaxPartSize))
 	}
-	if req.ContentMD5 != "" {
-		sum, err := parseMD5(req.ContentMD5)
+	if contentMD5 != "" {
+		sum, err := parseMD5(contentMD5)
 		if err != nil {
 			return d, err
 		}
 		d.md5 = &sum
 	}
-	d.crc64 = req.CRC64
+	d.crc64 = crc64
 	return d, nil
 }
 
-func (d *digests) compare(body *content) error {
+func (d *digests) compare(body *content, rules Rules) error {
 	if d.md5 != nil && *d.md5 != body.md5 {
-		return ErrInvalidDigest.ec("0017-00000503")
+		return rules.digestMismatch(ErrInvalidDigest.ec("0017-00000503"))
 	}
 	if d.crc64 != nil && *d.crc64 != body.crc64 {
-		return ErrInvalidCRC64
+		return rules.digestMismatch(ErrInvalidCRC64)
 	}
 	return nil
 }
 
+// newPart is a part whose chunks are stored, or known, and which the index does not name yet.
+type newPart struct {
+	place    partPlace
+	body     *content
+	checksum []byte
+	digest   []byte // of a sequential upload: the MD5 under way up to and with this part
+}
+
+// record makes the part's record.
+func (c *content) record(manifest index.ManifestID, checksum []byte) *index.Part {
+	return &index.Part{
+		ETag: c.md5, Size: c.size, CRC64: c.crc64, Checksum: checksum,
+		Manifest: manifest, Chunks: len(c.chunks), Inline: c.inline() != nil,
+	}
+}
+
 // commitPart makes the chunks durable and then names them in the index. The order is a law: a
 // part that the index knows has all its bytes on disk.
-func (e *Engine) commitPart(ctx context.Context, req *UploadPartRequest, body *content) (*index.Part, error) {
-	if err := e.pipeline.sync(ctx, body); err != nil {
+func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error) {
+	if err := e.pipeline.sync(ctx, p.body); err != nil {
 		return nil, err
 	}
 	id, err := newID()
 	if err != nil {
 		return nil, err
 	}
-	rec := &index.Part{
-		ETag: body.md5, Size: body.size, CRC64: body.crc64,
-		Manifest: id, Chunks: len(body.chunks),
-	}
+	rec := p.body.record(id, p.checksum)
 	replaced := false
-	err = e.publish(ctx, id, body, func(tx index.Tx) (err error) {
+	err = e.publish(ctx, id, p.body, func(tx index.Tx) (err error) {
 		// Again, and this time for good: it may have been completed or aborted meanwhile.
-		up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
+		up, err := findUpload(tx, p.place.bucket, p.place.key, p.place.uploadID)
 		if err != nil {
 			return err
 		}
+		if err := p.advance(tx, up); err != nil {
+			return err
+		}
 		rec.Modified = e.now()
-		replaced, err = e.putPart(tx, up.id, req.PartNumber, rec)
+		replaced, err = e.putPart(tx, up.id, p.place.number, rec)
 		return err
 	})
 	if replaced {
 		e.sweeper.wake()
 	}
 	return rec, err
+}
+
+// advance makes the part the last one of a sequential upload. The one before it was there when its
+// body was taken in, and cannot have changed since: so the digest is still right.
+func (p *newPart) advance(tx index.Tx, up *openUpload) error {
+	if !up.Sequential {
+		return nil
+	}
+	if err := checkSequence(tx, up, p.place.number); err != nil {
+		return err
+	}
+	up.Digest = p.digest
+	return index.Put(tx, index.UploadKey(p.place.bucket, p.place.key, up.id), &up.Upload)
 }
 
 // putPart stores the record of a part and discards what it replaces.
@@ -208,7 +296,7 @@ func (e *Engine) putPart(tx index.Tx, id index.ContentID, number int, rec *index
 }
 
 // combinedCRC64 is the CRC-64 of the parts one behind the other.
-func combinedCRC64(parts []index.Part) (crc uint64) {
+func combinedCRC64(parts []numberedPart) (crc uint64) {
 	for i := range parts {
 		crc = crypto.CombineCRC64(crc, parts[i].CRC64, parts[i].Size)
 	}

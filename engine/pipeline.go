@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -15,13 +18,37 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// An intake is the body of one part on its way in.
+// An intake is a body on its way in.
 type intake struct {
-	body     io.Reader
+	// next reads what becomes one chunk into space, and says io.EOF with or after the last.
+	next     func(space []byte) (n int, err error)
 	size     int64 // declared length; 0 means that it is not known
 	limit    int64 // bytes that the body may have at most
+	tooLarge *Error
+	inline   int // a body of one chunk is not stored when its frame is at most so long
 	cipher   *crypto.Cipher
+	digests  []hash.Hash // beside the MD5
 	progress func(done int64)
+}
+
+// newIntake is the intake of a body that is read from a reader, which may be nil.
+func newIntake(body io.Reader, size int64, progress func(int64)) *intake {
+	if body == nil {
+		body = strings.NewReader("")
+	}
+	// One byte over the limit is enough to see that there is too much.
+	limited := io.LimitReader(body, MaxPartSize+1)
+	return &intake{
+		next: func(space []byte) (int, error) { return fill(limited, space) },
+		size: size, limit: MaxPartSize, tooLarge: ErrEntityTooLarge, progress: progress,
+	}
+}
+
+// digest computes one more digest of the body; nil is none.
+func (in *intake) digest(h hash.Hash) {
+	if h != nil {
+		in.digests = append(in.digests, h)
+	}
 }
 
 // content is a body that has been taken in: split into chunks that are stored, though perhaps not
@@ -33,10 +60,19 @@ type content struct {
 	chunks []*chunk
 }
 
+// inline is the only chunk, if its frame is to be kept in the index, or nil.
+func (c *content) inline() *chunk {
+	if len(c.chunks) == 1 && c.chunks[0].frame != nil {
+		return c.chunks[0]
+	}
+	return nil
+}
+
 type chunk struct {
 	id    crypto.Address
 	size  int
 	crc64 uint64
+	frame []byte // of a chunk that is not stored: see content.inline
 	found foundChunk
 	held  bool // pinned
 }
@@ -96,9 +132,9 @@ func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
 			p.release(c)
 		}
 	}()
-	err := p.spread(ctx, in, c, filled, sum, func(b *buffer, ch *chunk) {
+	err := p.spread(ctx, in, c, filled, sum, func(b *buffer, ch *chunk, inline int) {
 		stores.Go(func() {
-			if err := p.store(ctx, b, in.cipher, ch); err != nil {
+			if err := p.store(ctx, b, in.cipher, ch, inline); err != nil {
 				cancel(err)
 			}
 		})
@@ -124,8 +160,9 @@ var errAbandoned = errors.New("engine: the body was abandoned")
 // filledBuffer is what the reading stage passes on: a buffer, or the error that ended the reading,
 // nil at the end of the body.
 type filledBuffer struct {
-	buf *buffer
-	err error
+	buf  *buffer
+	last bool // the body is known to end with the buffer
+	err  error
 }
 
 // read fills buffers from the body until it ends or ctx does.
@@ -141,17 +178,15 @@ func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuf
 			return false
 		}
 	}
-	// One byte over the limit is enough to see that there is too much.
-	body := io.LimitReader(in.body, in.limit+1)
 	for {
 		b, err := p.budget.get(ctx)
 		if err != nil {
 			return
 		}
-		b.n, err = fill(body, b.space())
+		b.n, err = in.next(b.space())
 		if b.n == 0 {
 			p.budget.put(b)
-		} else if !send(filledBuffer{buf: b}) {
+		} else if !send(filledBuffer{buf: b, last: err == io.EOF}) {
 			return
 		}
 		switch {
@@ -159,7 +194,7 @@ func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuf
 			send(filledBuffer{})
 			return
 		case err != nil:
-			send(filledBuffer{err: ErrIncompleteBody.saying("The body failed.").with(err)})
+			send(filledBuffer{err: err})
 			return
 		}
 	}
@@ -175,6 +210,9 @@ func fill(body io.Reader, space []byte) (n int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			n, err = 0, fmt.Errorf("its Read panicked: %v", p)
+		}
+		if err != nil && err != io.EOF {
+			err = ErrIncompleteBody.saying("The body failed.").with(err)
 		}
 	}()
 	for empty := 0; n < len(space) && err == nil; empty++ {
@@ -194,7 +232,7 @@ func fill(body io.Reader, space []byte) (n int, err error) {
 }
 
 // spread receives the filled buffers in order, hashes them and hands each to store.
-func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(*buffer, *chunk)) error {
+func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(b *buffer, ch *chunk, inline int)) error {
 	for {
 		var f filledBuffer
 		select {
@@ -218,9 +256,15 @@ func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-
 			p.budget.put(f.buf)
 			return err
 		}
-		ch := &chunk{size: f.buf.n}
+		for _, d := range in.digests {
+			d.Write(f.buf.chunk()) // a hash never fails
+		}
+		ch, inline := &chunk{size: f.buf.n}, 0
+		if f.last && len(c.chunks) == 0 {
+			inline = in.inline
+		}
 		c.chunks = append(c.chunks, ch)
-		store(f.buf, ch)
+		store(f.buf, ch, inline)
 		if in.progress != nil {
 			in.progress(c.size)
 		}
@@ -233,15 +277,16 @@ func checkSize(in *intake, got int64) error {
 	case in.size > 0 && got > in.size:
 		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", in.size)
 	case got > in.limit:
-		return ErrEntityTooLarge.saying("The body is longer than %d bytes, the most that is allowed.", in.limit)
+		return in.tooLarge.saying("The body is longer than %d bytes, the most that is allowed.", in.limit)
 	case in.size > 0 && got < in.size:
 		return ErrIncompleteBody.saying("The body has %d bytes, Size is %d.", got, in.size)
 	}
 	return nil
 }
 
-// store addresses one chunk, makes sure that it is stored, and gives its buffer back.
-func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, ch *chunk) error {
+// store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
+// frame is at most inline bytes long is not stored, but kept.
+func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, ch *chunk, inline int) error {
 	defer p.budget.put(b)
 	err := p.compute(ctx, func([]byte) error {
 		ch.crc64 = crypto.CRC64(0, b.chunk())
@@ -256,20 +301,32 @@ func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, 
 		return err
 	}
 	var frame []byte // made once: the plaintext is gone then
+	encode := func() error {
+		if frame != nil {
+			return nil
+		}
+		return p.compute(ctx, func(scratch []byte) (err error) {
+			frame, err = encodeFrame(b, ch.id, cipher, scratch)
+			return err
+		})
+	}
+	if inline > 0 {
+		if err := encode(); err != nil {
+			return err
+		}
+		if len(frame) <= inline {
+			ch.frame = bytes.Clone(frame) // it lies in the buffer
+			return nil
+		}
+	}
 	ch.found, err = p.pins.hold(ctx, blob.ID(ch.id), func() (foundChunk, bool, error) {
 		return p.lookUp(ctx, ch.id)
 	}, func() (blob.Ref, error) {
 		if err := p.room(); err != nil {
 			return blob.Ref{}, err
 		}
-		if frame == nil {
-			err := p.compute(ctx, func(scratch []byte) (err error) {
-				frame, err = encodeFrame(b, ch.id, cipher, scratch)
-				return err
-			})
-			if err != nil {
-				return blob.Ref{}, err
-			}
+		if err := encode(); err != nil {
+			return blob.Ref{}, err
 		}
 		return p.blobs.Put(ctx, blob.ID(ch.id), frame)
 	})
@@ -306,7 +363,7 @@ func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundCh
 func (p *pipeline) sync(ctx context.Context, c *content) error {
 	var volumes []uint64
 	for _, ch := range c.chunks {
-		if v := ch.found.ref.Volume; !ch.found.durable && !slices.Contains(volumes, v) {
+		if v := ch.found.ref.Volume; ch.held && !ch.found.durable && !slices.Contains(volumes, v) {
 			volumes = append(volumes, v)
 		}
 	}

@@ -159,6 +159,13 @@ func (d *chunkData) covers(at int64) bool {
 
 func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
 
+// reserve makes room for a chunk.
+func (d *chunkData) reserve(c index.PageChunk) {
+	if cap(d.plain) < int(c.Size) {
+		d.plain = make([]byte, c.Size)
+	}
+}
+
 // A source reads the chunks of one content.
 type source struct {
 	engine *Engine
@@ -184,6 +191,7 @@ type partChunks struct {
 	segment int
 	chunks  []index.PageChunk
 	ends    []int64
+	inline  []byte // the frame of the only chunk, if the index has it
 }
 
 // openContent finds the parts of an object's content, which is held. It is released when the
@@ -230,7 +238,7 @@ func (s *source) close() error {
 	return nil
 }
 
-// load decodes the chunk that holds the byte at, which is below size.
+// load decodes the chunk that holds the byte at, which is below size, as a call of its own.
 func (s *source) load(at int64, d *chunkData) (err error) {
 	if s.closed.Load() {
 		return fs.ErrClosed
@@ -241,6 +249,11 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	if err != nil {
 		return err
 	}
+	return s.decode(ctx, at, d)
+}
+
+// decode decodes the chunk that holds the byte at, which is below size.
+func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	seg := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].start+s.parts[i].Size > at })
 	part, err := s.chunksOf(ctx, seg)
 	if err != nil {
@@ -250,7 +263,12 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	n := sort.Search(len(part.ends), func(i int) bool { return part.ends[i] > inPart })
 	chunk := part.chunks[n]
 	d.bytes = nil
-	plain, err := s.engine.readChunk(ctx, chunk, s.cipher, d)
+	var plain []byte
+	if part.inline != nil {
+		plain, err = decodeInline(part.inline, chunk, s.cipher, d)
+	} else {
+		plain, err = s.engine.readChunk(ctx, chunk, s.cipher, d)
+	}
 	if err != nil {
 		return err
 	}
@@ -278,8 +296,11 @@ func (s *source) chunksOf(ctx context.Context, seg int) (*partChunks, error) {
 	return list, nil
 }
 
-// fill reads the pages of a part's manifest.
+// fill reads a part's manifest.
 func (l *partChunks) fill(r index.Reader, rec *index.Part) error {
+	if rec.Inline {
+		return l.fillInline(r, rec)
+	}
 	var end int64
 	for entry, err := range index.Scan(r, index.PagesOf(rec.Manifest)) {
 		if err != nil {
@@ -300,11 +321,33 @@ func (l *partChunks) fill(r index.Reader, rec *index.Part) error {
 	return nil
 }
 
+// fillInline reads the content of a part that has it in the index.
+func (l *partChunks) fillInline(r index.Reader, rec *index.Part) error {
+	in, err := index.Get(r, index.InlineKey(rec.Manifest))
+	if err == nil && int64(in.Size) != rec.Size {
+		err = fmt.Errorf("it holds %d bytes, wanted are %d", in.Size, rec.Size)
+	}
+	if err != nil {
+		return &CorruptionError{What: "the content of manifest " + rec.Manifest.String(), Where: "index", Err: err}
+	}
+	l.chunks, l.ends, l.inline = []index.PageChunk{in.PageChunk}, []int64{rec.Size}, in.Frame
+	return nil
+}
+
+// decodeInline verifies a chunk that the index has. The result lies in d's memory.
+func decodeInline(frame []byte, c index.PageChunk, cipher *crypto.Cipher, d *chunkData) ([]byte, error) {
+	d.reserve(c)
+	d.frame = append(d.frame[:0], frame...) // decoding works in place
+	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), cipher, d.plain)
+	if err != nil {
+		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
+	}
+	return plain, nil
+}
+
 // readChunk reads and verifies one chunk. The result lies in d's memory.
 func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypto.Cipher, d *chunkData) ([]byte, error) {
-	if cap(d.plain) < int(c.Size) {
-		d.plain = make([]byte, c.Size)
-	}
+	d.reserve(c)
 	var failed blob.Ref // where reading has failed
 	var failure error
 	for {

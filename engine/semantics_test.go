@@ -744,61 +744,6 @@ func TestManyChunks(t *testing.T) {
 	checkLive(t, e)
 }
 
-// TestManyParts separates 5000 listed parts from 5000 others in one Complete: the largest
-// transaction that there is.
-func TestManyParts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("10000 parts")
-	}
-	e := openTemp(t, nil)
-	id := mustInitiate(t, e, "bucket", "key", "")
-	large, small := make([]byte, minPart), []byte{}
-	type job struct {
-		n    int
-		body []byte
-	}
-	jobs, errs := make(chan job), make(chan error)
-	for range 64 {
-		go func() {
-			var err error
-			for j := range jobs {
-				if err == nil {
-					_, err = e.UploadPart(context.Background(), &engine.UploadPartRequest{
-						Bucket: "bucket", Key: "key", UploadID: id, PartNumber: j.n, Body: bytes.NewReader(j.body),
-					})
-				}
-			}
-			errs <- err
-		}()
-	}
-	var list []engine.CompletedPart
-	for n := 1; n <= engine.MaxPartNumber; n++ {
-		if n%2 == 0 {
-			jobs <- job{n, small}
-			continue
-		}
-		jobs <- job{n, large}
-		list = append(list, engine.CompletedPart{PartNumber: n, ETag: md5ETag(large)})
-	}
-	close(jobs)
-	for range 64 {
-		if err := <-errs; err != nil {
-			t.Fatal(err)
-		}
-	}
-	done := mustComplete(t, e, "bucket", "key", id, list...)
-	if done.Size != int64(len(list)*len(large)) || !strings.HasSuffix(done.ETag, "-5000") {
-		t.Errorf("the object is %+v", done)
-	}
-	if got := tallyOf(t, e); got.Parts != 5000 || got.References != 5000 || got.Chunks != 1 {
-		t.Errorf("the store holds %+v, want 5000 parts of one chunk", got)
-	}
-	mustDelete(t, e, "bucket", "key")
-	if got := tallyOf(t, e); got != (tally{}) {
-		t.Errorf("after deleting: %+v", got)
-	}
-}
-
 // TestClosed calls everything after Close.
 func TestClosed(t *testing.T) {
 	e := openTemp(t, nil)

@@ -19,6 +19,7 @@ type StatsResult struct {
 	References   int64 // uses of chunks by parts; the difference to Chunks was deduplicated
 	LogicalBytes int64 // sizes of the objects
 	StoredBytes  int64 // live bytes of the chunks as stored: compressed, sealed, each once
+	InlineBytes  int64 // bytes of small bodies that the index keeps, as stored
 	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
 	DiskBytes    int64 // what the directory occupies on disk
 	Volumes      []VolumeStats
@@ -58,7 +59,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		}
 		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
 		res.Chunks, res.References = t.Chunks, t.References
-		res.LogicalBytes, res.StoredBytes = t.LogicalBytes, t.StoredBytes
+		res.LogicalBytes, res.StoredBytes, res.InlineBytes = t.LogicalBytes, t.StoredBytes, t.InlineBytes
 		return nil
 	})
 	if err != nil {

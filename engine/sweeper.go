@@ -266,6 +266,9 @@ func (b *bite) takeContent(tx index.Tx, id index.ContentID) (done bool, err erro
 }
 
 func (b *bite) takeManifest(tx index.Tx, id index.ManifestID) (done bool, err error) {
+	if err := dropInline(tx, id); err != nil {
+		return false, err
+	}
 	for entry, err := range index.Scan(tx, index.PagesOf(id)) {
 		if err != nil {
 			return false, err

@@ -3,8 +3,12 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
+	"sync"
+	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -12,14 +16,14 @@ import (
 // to the object at Complete.
 type InitiateMultipartUploadRequest struct {
 	Bucket string
-	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \
+	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \; under S3's rules 1024 and any
 
 	ContentType        string // application/octet-stream if empty
 	CacheControl       string
 	ContentDisposition string
 	ContentEncoding    string
 	Expires            string
-	Metadata           map[string]string // at most 8 KiB; names are letters, digits and -, kept in lower case
+	Metadata           map[string]string // at most 8 KiB (S3: 2 KiB); names are letters, digits and -, kept in lower case
 	Tags               map[string]string // at most 10; keys at most 128 bytes, values 256
 	StorageClass       string            // Standard if empty; kept and returned, without effect
 
@@ -28,17 +32,42 @@ type InitiateMultipartUploadRequest struct {
 	ServerSideEncryption      string
 	ServerSideEncryptionKeyID string
 
+	// SSECustomerKey encrypts all parts with a key of the client's own, which is not stored: every
+	// UploadPart and every read must give it again. It excludes ServerSideEncryption and needs no
+	// Options.Keys. It is S3's.
+	SSECustomerKey crypto.CustomerKey
+
+	// Checksum names the algorithm and type of one more digest, kept for every part and the object.
+	Checksum Checksum
+
+	// Sequential demands that parts are uploaded one after another from number 1, each once. The
+	// object then has a ContentMD5.
+	Sequential bool
+
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
 	ForbidOverwrite bool
 }
 
+func (req *InitiateMultipartUploadRequest) attributes() index.Attributes {
+	return index.Attributes{
+		ContentType:        req.ContentType,
+		CacheControl:       req.CacheControl,
+		ContentDisposition: req.ContentDisposition,
+		ContentEncoding:    req.ContentEncoding,
+		Expires:            req.Expires,
+		StorageClass:       req.StorageClass,
+		Metadata:           req.Metadata,
+		Tags:               req.Tags,
+	}
+}
+
 // InitiateMultipartUploadResult names the upload.
 type InitiateMultipartUploadResult struct {
-	Bucket                    string
-	Key                       string
-	UploadID                  string // 32 upper-case hex digits
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	Bucket   string
+	Key      string
+	UploadID string // 32 upper-case hex digits
+	Checksum Checksum
+	Encryption
 }
 
 // InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
@@ -55,30 +84,28 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	if err := e.room(); err != nil {
 		return nil, err
 	}
-	attributes, err := checkAttributes(index.Attributes{
-		ContentType:        req.ContentType,
-		CacheControl:       req.CacheControl,
-		ContentDisposition: req.ContentDisposition,
-		ContentEncoding:    req.ContentEncoding,
-		Expires:            req.Expires,
-		StorageClass:       req.StorageClass,
-		Metadata:           req.Metadata,
-		Tags:               req.Tags,
-	})
+	rec := index.Upload{Sequential: req.Sequential}
+	if rec.Attributes, err = checkAttributes(req.attributes()); err != nil {
+		return nil, err
+	}
+	if rec.Checksum, err = checksumOfUpload(req.Checksum); err != nil {
+		return nil, err
+	}
+	rules, err := e.rulesFor(ctx, req.Bucket, req.Key, rec.Attributes.Metadata)
 	if err != nil {
 		return nil, err
 	}
-	var id index.ContentID
-	if id, err = newID(); err != nil {
+	id, initiated, err := e.newUploadID(rules)
+	if err != nil {
 		return nil, err
 	}
-	rec := index.Upload{Initiated: e.now(), Attributes: attributes}
-	rec.Encryption, err = e.newEncryption(ctx, id, req.ServerSideEncryption, req.ServerSideEncryptionKeyID)
+	rec.Initiated = initiated
+	rec.Encryption, _, err = e.newEncryption(ctx, id, wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey})
 	if err != nil {
 		return nil, err
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := bucketRules(tx, req.Bucket); err != nil {
+		if _, err := keyRules(tx, req.Bucket, req.Key); err != nil {
 			return err
 		}
 		if req.ForbidOverwrite {
@@ -96,38 +123,21 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	}
 	return &InitiateMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id.String(),
-		ServerSideEncryption:      rec.Encryption.Algorithm,
-		ServerSideEncryptionKeyID: rec.Encryption.KeyID,
+		Checksum:   Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type},
+		Encryption: encryptionOf(&rec.Encryption),
 	}, nil
 }
 
-// newEncryption checks what a request says of encryption and makes a data key for the content.
-func (e *Engine) newEncryption(ctx context.Context, id index.ContentID, algorithm, keyID string) (index.Encryption, error) {
-	switch {
-	case algorithm == "" && keyID == "":
-		return index.Encryption{}, nil
-	case algorithm != "KMS" && keyID != "":
-		return index.Encryption{}, ErrInvalidArgument.saying("ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.")
-	case algorithm != "KMS" && algorithm != "AES256":
-		return index.Encryption{}, ErrInvalidEncryptionAlgorithm
-	}
-	wrapped, err := e.ciphers.generate(ctx, id, keyID)
-	if err != nil {
-		return index.Encryption{}, err
-	}
-	return index.Encryption{Algorithm: algorithm, KeyID: keyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID}, nil
-}
-
-// checkAbsent fails with ErrFileAlreadyExists if there is such an object.
-func checkAbsent(r index.Reader, bucket, key string) error {
-	_, err := index.Get(r, index.ObjectKey(bucket, key))
-	if errors.Is(err, index.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+// rulesFor returns the rules of a bucket that allow such an object.
+func (e *Engine) rulesFor(ctx context.Context, bucket, key string, metadata map[string]string) (rules Rules, err error) {
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		rules, err = keyRules(r, bucket, key)
 		return err
+	})
+	if err != nil {
+		return rules, err
 	}
-	return ErrFileAlreadyExists
+	return rules, rules.checkMetadata(metadata)
 }
 
 // AbortMultipartUploadRequest names an upload to give up.
@@ -187,7 +197,7 @@ type openUpload struct {
 
 // findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload.
 func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
-	rules, err := bucketRules(r, bucket)
+	rules, err := keyRules(r, bucket, key)
 	if err != nil {
 		return nil, err
 	}
@@ -220,4 +230,32 @@ func newID() (id [16]byte, err error) {
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return id, err
+}
+
+// newUploadID makes the id of a new upload, and says when it was initiated. Under OrderedUploadIDs
+// the id begins with that time.
+func (e *Engine) newUploadID(rules Rules) (id index.ContentID, initiated time.Time, err error) {
+	random, err := newID()
+	if err != nil || !rules.OrderedUploadIDs {
+		return random, e.now(), err
+	}
+	initiated = e.stamps.next(e.now())
+	binary.BigEndian.PutUint64(random[:8], uint64(initiated.UnixNano()))
+	return random, initiated, nil
+}
+
+// stamps makes times that are all different and ascend, though the clock may not.
+type stamps struct {
+	mu   sync.Mutex // guards last
+	last time.Time
+}
+
+func (s *stamps) next(now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !now.After(s.last) {
+		now = s.last.Add(1)
+	}
+	s.last = now
+	return now
 }

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"encoding/base64"
+	"fmt"
+	"hash"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A Checksum is a digest that S3 clients send or ask for beside Content-MD5. All is empty for none.
+type Checksum struct {
+	// Algorithm is CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.
+	Algorithm string
+
+	// Type says how the checksum of a multipart object comes from those of its parts: COMPOSITE is
+	// the digest over the parts' digests, with "-" and the number of parts behind it; FULL_OBJECT is
+	// that of the whole content. CRC64NVME is FULL_OBJECT only, SHA1 and SHA256 are COMPOSITE only;
+	// CRC32 and CRC32C may be either and are COMPOSITE if Type is empty. Parts have none, and what
+	// PutObject makes is FULL_OBJECT.
+	Type string
+
+	// Value is the digest in base64, big endian.
+	Value string
+}
+
+// The types of checksums.
+const (
+	ChecksumComposite  = "COMPOSITE"
+	ChecksumFullObject = "FULL_OBJECT"
+)
+
+// algorithmOf checks the name of an algorithm, which may be empty.
+func algorithmOf(name string) (crypto.ChecksumAlgorithm, error) {
+	a := crypto.ChecksumAlgorithm(name)
+	if name != "" && !a.Valid() {
+		return "", ErrInvalidRequest.saying("Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", name)
+	}
+	return a, nil
+}
+
+// checksumOfUpload checks what Initiate asks for and fills in the type.
+func checksumOfUpload(c Checksum) (index.Checksum, error) {
+	a, err := algorithmOf(c.Algorithm)
+	if err != nil {
+		return index.Checksum{}, err
+	}
+	if c.Value != "" || a == "" && c.Type != "" {
+		return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type goes with an Algorithm, and Value with parts and objects.")
+	}
+	var types []string
+	switch {
+	case a == "":
+		types = []string{""}
+	case a == crypto.CRC64NVME:
+		types = []string{ChecksumFullObject}
+	case a.CanCombine():
+		types = []string{ChecksumComposite, ChecksumFullObject}
+	default:
+		types = []string{ChecksumComposite}
+	}
+	if c.Type == "" {
+		c.Type = types[0]
+	}
+	for _, t := range types {
+		if t == c.Type {
+			return index.Checksum{Algorithm: c.Algorithm, Type: t}, nil
+		}
+	}
+	return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type %q does not go with %s.", c.Type, c.Algorithm)
+}
+
+// parseChecksum decodes the value of a checksum by this algorithm.
+func parseChecksum(a crypto.ChecksumAlgorithm, value string) ([]byte, error) {
+	sum, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || len(sum) != a.Size() {
+		return nil, ErrInvalidRequest.saying("Checksum.Value is %q, must be base64 of %d bytes.", value, a.Size())
+	}
+	return sum, nil
+}
+
+// A bodyChecksum is the checksum of a body that is being taken in.
+type bodyChecksum struct {
+	algorithm crypto.ChecksumAlgorithm
+	hash      hash.Hash // nil for none
+	wanted    []byte    // what the caller says that it is, or nil
+	kept      bool      // it is stored with the part or object, not only compared
+}
+
+// checksumOfBody starts the checksum of a body. asked is what the request says; of is the algorithm
+// of the upload, which the request need not repeat.
+func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
+	if asked.Type != "" {
+		return b, ErrInvalidRequest.saying("Checksum.Type is %q; it belongs to uploads, not to parts or bodies.", asked.Type)
+	}
+	if b.algorithm, err = algorithmOf(asked.Algorithm); err != nil {
+		return b, err
+	}
+	if of != "" && asked.Algorithm != "" && asked.Algorithm != of {
+		return b, ErrInvalidRequest.saying("Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of)
+	}
+	if of != "" {
+		b.algorithm, b.kept = crypto.ChecksumAlgorithm(of), true
+	}
+	if b.algorithm == "" {
+		if asked.Value != "" {
+			return b, ErrInvalidRequest.saying("Checksum.Value is given without an Algorithm.")
+		}
+		return b, nil
+	}
+	if asked.Value != "" {
+		if b.wanted, err = parseChecksum(b.algorithm, asked.Value); err != nil {
+			return b, err
+		}
+	}
+	b.hash = b.algorithm.New()
+	return b, nil
+}
+
+// sum ends the checksum and compares it with what the caller said.
+func (b *bodyChecksum) sum() ([]byte, error) {
+	if b.hash == nil {
+		return nil, nil
+	}
+	sum := b.hash.Sum(nil)
+	if b.wanted != nil && string(sum) != string(b.wanted) {
+		return nil, ErrBadDigest.saying("The %s that you specified did not match what we calculated.", b.algorithm)
+	}
+	if !b.kept {
+		return nil, nil
+	}
+	return sum, nil
+}
+
+// partChecksum is what a part's record says.
+func partChecksum(algorithm string, sum []byte) Checksum {
+	if algorithm == "" {
+		return Checksum{}
+	}
+	return Checksum{Algorithm: algorithm, Value: base64.StdEncoding.EncodeToString(sum)}
+}
+
+// objectChecksum is what an object's record says.
+func objectChecksum(rec *index.Object) Checksum {
+	c := partChecksum(rec.Checksum.Algorithm, rec.Checksum.Value)
+	if c.Type = rec.Checksum.Type; c.Type == ChecksumComposite {
+		c.Value += fmt.Sprintf("-%d", rec.Parts)
+	}
+	return c
+}
+
+// checksumOfParts makes the checksum of an object from those of its parts.
+func checksumOfParts(of index.Checksum, parts []numberedPart) index.Checksum {
+	if of.Algorithm == "" {
+		return of
+	}
+	a := crypto.ChecksumAlgorithm(of.Algorithm)
+	if of.Type == ChecksumComposite {
+		sums := make([][]byte, len(parts))
+		for i := range parts {
+			sums[i] = parts[i].Checksum
+		}
+		of.Value = a.Composite(sums)
+		return of
+	}
+	of.Value = a.New().Sum(nil)
+	for i := range parts {
+		of.Value = a.Combine(of.Value, parts[i].Checksum, parts[i].Size)
+	}
+	return of
+}
+
+// checkObjectChecksum compares the checksum that Complete is given, if any, with the object's.
+func checkObjectChecksum(asked Checksum, obj *index.Object) error {
+	got := objectChecksum(obj)
+	switch {
+	case asked.Algorithm != "" && asked.Algorithm != got.Algorithm:
+		return ErrInvalidRequest.saying("Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm)
+	case asked.Type != "" && asked.Type != got.Type:
+		return ErrBadDigest.saying("Checksum.Type is %s, that of the upload is %q.", asked.Type, got.Type)
+	case asked.Value != "" && got.Algorithm == "":
+		return ErrInvalidRequest.saying("Checksum.Value is given, but the upload has no checksums.")
+	case asked.Value != "" && asked.Value != got.Value:
+		return ErrBadDigest.saying("The checksum of the object is %s %s, not %s.", got.Algorithm, got.Value, asked.Value)
+	}
+	return nil
+}

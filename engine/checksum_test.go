@@ -1,0 +1,201 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
+	"slices"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// checksums are the algorithms as the standard library has them. NVME's polynomial is that of the
+// NVM Command Set specification, bit-reflected.
+var checksums = map[string]func() hash.Hash{
+	"CRC32":     func() hash.Hash { return crc32.NewIEEE() },
+	"CRC32C":    func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
+	"CRC64NVME": func() hash.Hash { return crc64.New(crc64.MakeTable(0x9a6c9329ac4bc9b5)) },
+	"SHA1":      sha1.New,
+	"SHA256":    sha256.New,
+}
+
+func checksumOf(algorithm string, data ...[]byte) []byte {
+	h := checksums[algorithm]()
+	for _, d := range data {
+		h.Write(d)
+	}
+	return h.Sum(nil)
+}
+
+var inBase64 = base64.StdEncoding.EncodeToString
+
+// TestChecksums uploads parts, and puts, with every algorithm and type; the checksums are those of
+// the standard library over the parts or the whole, and stay with the object and its copies.
+func TestChecksums(t *testing.T) {
+	e := openTemp(t, &engine.Options{ChunkSize: 16 << 10, Keys: keys(t)})
+	mustBucket(t, e, "bucket")
+	parts := [][]byte{random(1, minPart), random(2, minPart+12345), random(3, 17)}
+	whole := slices.Concat(parts...)
+	for algorithm := range checksums {
+		for _, kind := range []string{"", "COMPOSITE", "FULL_OBJECT"} {
+			sha := algorithm[0] == 'S'
+			req := &engine.InitiateMultipartUploadRequest{
+				Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm, Type: kind}, ServerSideEncryption: []string{"", "AES256"}[len(kind)%2],
+			}
+			up, err := e.InitiateMultipartUpload(context.Background(), req)
+			if kind == "COMPOSITE" && algorithm == "CRC64NVME" || kind == "FULL_OBJECT" && sha {
+				if !errors.Is(err, engine.ErrInvalidRequest) {
+					t.Errorf("%s %s: %v, want a refusal", algorithm, kind, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantType := kind
+			if kind == "" {
+				wantType = map[bool]string{true: "FULL_OBJECT", false: "COMPOSITE"}[algorithm == "CRC64NVME"]
+			}
+			if up.Checksum != (engine.Checksum{Algorithm: algorithm, Type: wantType}) {
+				t.Errorf("Initiate says %+v", up.Checksum)
+			}
+			list, sums := uploadChecked(t, e, up.UploadID, algorithm, parts)
+			want := engine.Checksum{Algorithm: algorithm, Type: wantType, Value: inBase64(checksumOf(algorithm, whole))}
+			if wantType == "COMPOSITE" {
+				want.Value = fmt.Sprintf("%s-%d", inBase64(checksumOf(algorithm, sums...)), len(parts))
+			}
+			completeChecked(t, e, up.UploadID, list, want, int64(len(whole)))
+			mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: "key"})
+			for _, key := range []string{"key", "copy"} {
+				if got := head(t, e, "bucket", key).Checksum; got != want {
+					t.Errorf("%s heads with %+v, want %+v", key, got, want)
+				}
+			}
+		}
+		for _, body := range [][]byte{nil, whole} {
+			want := engine.Checksum{Algorithm: algorithm, Type: "FULL_OBJECT", Value: inBase64(checksumOf(algorithm, body))}
+			got := mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: algorithm, Value: want.Value}})
+			if got.Checksum != want || head(t, e, "bucket", "put").Checksum != want {
+				t.Errorf("PutObject says %+v, want %+v", got.Checksum, want)
+			}
+			// A part that refers to it has its checksum, too.
+			up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := e.UploadPartCopy(context.Background(), &engine.UploadPartCopyRequest{
+				Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1, SourceBucket: "bucket", SourceKey: "put",
+			})
+			if err != nil || part.Checksum.Value != want.Value || partsOf(t, e, "bucket", "key", up.UploadID)[0].Checksum != part.Checksum {
+				t.Errorf("UploadPartCopy says %+v, %v", part, err)
+			}
+		}
+	}
+}
+
+// uploadChecked uploads the parts with their checksums, every other one, and wrong ones before.
+func uploadChecked(t *testing.T, e *engine.Engine, id, algorithm string, parts [][]byte) (list []engine.CompletedPart, sums [][]byte) {
+	t.Helper()
+	for i, body := range parts {
+		sum := checksumOf(algorithm, body)
+		another := "CRC32"
+		if algorithm == another {
+			another = "CRC32C"
+		}
+		req := engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: i + 1}
+		for given, want := range map[engine.Checksum]error{
+			{Value: inBase64(checksumOf(algorithm, body, []byte("more")))}: engine.ErrBadDigest,
+			{Value: "!"}:                               engine.ErrInvalidRequest,
+			{Value: inBase64(sum[1:])}:                 engine.ErrInvalidRequest,
+			{Algorithm: "MD4"}:                         engine.ErrInvalidRequest,
+			{Algorithm: another, Value: inBase64(sum)}: engine.ErrInvalidRequest,
+			{Type: "COMPOSITE"}:                        engine.ErrInvalidRequest,
+		} {
+			req.Body, req.Checksum = bytes.NewReader(body), given
+			if _, err := e.UploadPart(context.Background(), &req); !errors.Is(err, want) {
+				t.Errorf("a part with checksum %+v: %v, want %v", given, err, want)
+			}
+		}
+		req.Body, req.Checksum = bytes.NewReader(body), engine.Checksum{}
+		if i%2 == 0 {
+			req.Checksum = engine.Checksum{Algorithm: algorithm, Value: inBase64(sum)}
+		}
+		got, err := e.UploadPart(context.Background(), &req)
+		want := engine.Checksum{Algorithm: algorithm, Value: inBase64(sum)}
+		if err != nil || got.Checksum != want || partsOf(t, e, "bucket", "key", id)[i].Checksum != want {
+			t.Fatalf("part %d says %+v, %v; want %+v", i+1, got, err, want)
+		}
+		list = append(list, engine.CompletedPart{PartNumber: i + 1, ETag: got.ETag, Checksum: got.Checksum.Value})
+		sums = append(sums, sum)
+	}
+	return list, sums
+}
+
+// completeChecked completes with the object's checksum, and with wrong ones before.
+func completeChecked(t *testing.T, e *engine.Engine, id string, list []engine.CompletedPart, want engine.Checksum, size int64) {
+	t.Helper()
+	wrongPart := slices.Clone(list)
+	wrongPart[1].Checksum = list[0].Checksum
+	other := map[string]string{"COMPOSITE": "FULL_OBJECT", "FULL_OBJECT": "COMPOSITE"}[want.Type]
+	for _, test := range []struct {
+		req  engine.CompleteMultipartUploadRequest
+		want error
+	}{
+		{engine.CompleteMultipartUploadRequest{Parts: wrongPart}, engine.ErrInvalidPart},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Size: size + 1}, engine.ErrInvalidRequest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Type: other}}, engine.ErrBadDigest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Value: list[0].Checksum}}, engine.ErrBadDigest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Algorithm: "MD4"}}, engine.ErrInvalidRequest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: want, Size: size}, nil},
+	} {
+		test.req.Bucket, test.req.Key, test.req.UploadID = "bucket", "key", id
+		got, err := e.CompleteMultipartUpload(context.Background(), &test.req)
+		if !errors.Is(err, test.want) {
+			t.Errorf("Complete with %+v: %v, want %v", test.req.Checksum, err, test.want)
+		}
+		if err == nil && got.Checksum != want {
+			t.Errorf("Complete says %+v, want %+v", got.Checksum, want)
+		}
+	}
+}
+
+// TestChecksumsOfOthers verifies what a part brings that its upload did not ask for, and refuses what
+// makes no sense.
+func TestChecksumsOfOthers(t *testing.T) {
+	e := openTemp(t, nil)
+	id := mustInitiate(t, e, "bucket", "key", "")
+	body := []byte("content")
+	for given, want := range map[engine.Checksum]error{
+		{Algorithm: "SHA256", Value: inBase64(checksumOf("SHA256", body))}: nil,
+		{Algorithm: "SHA256", Value: inBase64(checksumOf("SHA256"))}:       engine.ErrBadDigest,
+		{Value: inBase64(checksumOf("SHA256", body))}:                      engine.ErrInvalidRequest,
+	} {
+		got, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: bytes.NewReader(body), Checksum: given})
+		if !errors.Is(err, want) {
+			t.Errorf("a part with %+v: %v, want %v", given, err, want)
+		}
+		if err == nil && got.Checksum != (engine.Checksum{}) {
+			t.Errorf("the part keeps %+v, though its upload has no checksums", got.Checksum)
+		}
+	}
+	for _, c := range []engine.Checksum{{Algorithm: "MD4"}, {Type: "COMPOSITE"}, {Algorithm: "CRC32", Type: "ODD"}, {Algorithm: "CRC32", Value: "AAAAAA=="}} {
+		_, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: c})
+		if !errors.Is(err, engine.ErrInvalidRequest) {
+			t.Errorf("Initiate with %+v: %v", c, err)
+		}
+	}
+	_, err := e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
+		Bucket: "bucket", Key: "key", UploadID: id, All: true, Checksum: engine.Checksum{Value: "AAAAAA=="},
+	})
+	if !errors.Is(err, engine.ErrInvalidRequest) {
+		t.Errorf("Complete with a checksum that the upload does not have: %v", err)
+	}
+}

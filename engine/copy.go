@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Directives of CopyObjectRequest.
+const (
+	DirectiveCopy    = "COPY"
+	DirectiveReplace = "REPLACE"
+)
+
+// CopyObjectRequest makes an object of another one, or changes what is said about an object when
+// both are the same.
+type CopyObjectRequest struct {
+	Bucket string
+	Key    string // as in InitiateMultipartUploadRequest
+
+	SourceBucket, SourceKey string
+
+	// Conditions are judged on the source, as in UploadPartCopyRequest.
+	Conditions
+
+	// MetadataDirective is "COPY", which "" stands for, or "REPLACE": then the copy has the headers
+	// and metadata given here instead of the source's. TaggingDirective is the same for Tags.
+	MetadataDirective  string
+	TaggingDirective   string
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	Expires            string
+	Metadata           map[string]string
+	Tags               map[string]string
+	StorageClass       string // Standard if empty, whatever the source's
+
+	// How the copy is encrypted, as in InitiateMultipartUploadRequest; it has nothing of the source.
+	ServerSideEncryption      string
+	ServerSideEncryptionKeyID string
+	SSECustomerKey            crypto.CustomerKey
+
+	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
+
+	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
+	ForbidOverwrite bool
+}
+
+// CopyObjectResult describes the copy.
+type CopyObjectResult struct {
+	ETag         string
+	Size         int64
+	CRC64        uint64
+	Checksum     Checksum
+	LastModified time.Time
+	Encryption
+}
+
+// CopyObject copies an object of any size. The copy has the content of the source with its ETag,
+// CRC-64, type and parts; between buckets of different rules the ETag is that of the target's rules.
+// It is durable when the call returns, and neither object depends on the other from then on.
+//
+// When the same keys guard both, that is when neither is encrypted or both are with the same
+// ServerSideEncryption and key id, the copy shares the source's chunks and costs one small
+// transaction, whatever its size. Otherwise every byte is read, verified and encrypted anew, part by
+// part, in bounded memory.
+//
+// A copy by reference is of the source at the moment of commit. A copy byte by byte is of the source
+// at the start of the call; onto itself it fails with ErrPreconditionFailed when the object is
+// changed meanwhile.
+//
+// It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
+// InitiateMultipartUpload, and with a *CorruptionError when the source is damaged.
+func (e *Engine) CopyObject(ctx context.Context, req *CopyObjectRequest) (_ *CopyObjectResult, err error) {
+	c, err := e.begin(ctx, call{op: "CopyObject", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	p := &objectCopy{
+		engine: e, req: req, call: c,
+		from: copySource{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey},
+		when: overwriting{bucket: req.Bucket, key: req.Key, forbid: req.ForbidOverwrite},
+		want: wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey},
+	}
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	obj, err := p.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.sweeper.wake()
+	return &CopyObjectResult{
+		ETag: obj.ETag, Size: obj.Size, CRC64: obj.CRC64, Checksum: objectChecksum(obj),
+		LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
+	}, nil
+}
+
+// objectCopy is one CopyObject under way.
+type objectCopy struct {
+	engine *Engine
+	req    *CopyObjectRequest
+	call   *call
+	from   copySource
+	when   overwriting
+	want   wantedEncryption
+
+	attributes index.Attributes // as the request gives them
+	rules      Rules            // of the target
+}
+
+func (p *objectCopy) prepare(ctx context.Context) (err error) {
+	req := p.req
+	for _, err := range []error{
+		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey),
+		checkDirective("MetadataDirective", req.MetadataDirective), checkDirective("TaggingDirective", req.TaggingDirective),
+		p.want.check(), p.engine.room(),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	p.attributes, err = checkAttributes(index.Attributes{
+		ContentType:        req.ContentType,
+		CacheControl:       req.CacheControl,
+		ContentDisposition: req.ContentDisposition,
+		ContentEncoding:    req.ContentEncoding,
+		Expires:            req.Expires,
+		StorageClass:       req.StorageClass,
+		Metadata:           req.Metadata,
+		Tags:               req.Tags,
+	})
+	if err != nil {
+		return err
+	}
+	p.rules, err = p.engine.rulesFor(ctx, req.Bucket, req.Key, p.attributes.Metadata)
+	return err
+}
+
+func checkDirective(field, directive string) error {
+	switch directive {
+	case "", DirectiveCopy, DirectiveReplace:
+		return nil
+	}
+	return ErrInvalidArgument.saying("%s is %q, must be COPY or REPLACE.", field, directive)
+}
+
+// errSourceChanged says that the source is not what it was when it was opened.
+var errSourceChanged = errors.New("engine: the source of the copy has changed")
+
+// run copies by reference or byte by byte.
+func (p *objectCopy) run(ctx context.Context) (*index.Object, error) {
+	for {
+		obj, err := p.once(ctx)
+		if !errors.Is(err, errSourceChanged) {
+			return obj, err
+		}
+	}
+}
+
+func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
+	src, err := p.engine.openSource(ctx, p.call, p.from, p.rules)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	obj, err := p.objectOf(src)
+	if err != nil {
+		return nil, err
+	}
+	if p.want.suits(&src.rec.Encryption) {
+		return obj, p.share(ctx, src, obj)
+	}
+	return obj, p.rewrite(ctx, src, obj)
+}
+
+// objectOf makes the record of the copy.
+func (p *objectCopy) objectOf(src *openedSource) (*index.Object, error) {
+	obj := *src.rec
+	attributes, tags := p.attributes, p.attributes.Tags
+	if p.req.MetadataDirective != DirectiveReplace {
+		class := attributes.StorageClass
+		attributes = obj.Attributes
+		attributes.StorageClass = class
+	}
+	if attributes.Tags = tags; p.req.TaggingDirective != DirectiveReplace {
+		attributes.Tags = obj.Attributes.Tags
+	}
+	obj.Attributes = attributes
+	parts := make([]numberedPart, len(src.parts))
+	for i := range src.parts {
+		parts[i].Part = src.parts[i].Part
+	}
+	switch {
+	case obj.Type == typeMultipart:
+		obj.ETag = p.rules.multipartETag(parts)
+	case len(parts) == 1:
+		obj.ETag = p.rules.etag(parts[0].ETag)
+	}
+	return &obj, p.rules.checkMetadata(attributes.Metadata)
+}
+
+// commit makes obj the object, if everything still is as it must be. own is called before what the
+// copy replaces is given up, which may be the source.
+func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) error {
+	if _, err := keyRules(tx, p.req.Bucket, p.req.Key); err != nil {
+		return err
+	}
+	if err := p.when.check(tx); err != nil {
+		return err
+	}
+	if err := own(); err != nil {
+		return err
+	}
+	obj.Modified = p.engine.now()
+	return p.engine.putObject(tx, p.req.Bucket, p.req.Key, obj)
+}
+
+// share makes the object another owner of the source's content.
+func (p *objectCopy) share(ctx context.Context, src *openedSource, obj *index.Object) error {
+	return p.engine.index.Update(ctx, func(tx index.Tx) error {
+		if err := p.checkSource(tx, src); err != nil {
+			return err
+		}
+		return p.commit(tx, obj, func() error { return own(tx, obj.Content) })
+	})
+}
+
+// checkSource fails with errSourceChanged if the source is not the opened one any more.
+func (p *objectCopy) checkSource(r index.Reader, src *openedSource) error {
+	now, err := findObject(r, p.from.bucket, p.from.key)
+	if err != nil {
+		return p.from.name(err)
+	}
+	if now.Content != src.rec.Content || !now.Modified.Equal(src.rec.Modified) {
+		return errSourceChanged
+	}
+	return nil
+}
+
+// rewrite copies the parts one by one into a content of its own, under a new data key. Until the
+// object names it the content stands in the trash queue, so that a crash or an error leaves nothing
+// unaccounted for, and is held so that the sweeper does not take it.
+func (p *objectCopy) rewrite(ctx context.Context, src *openedSource, obj *index.Object) (err error) {
+	e := p.engine
+	if obj.Content, err = newID(); err != nil {
+		return err
+	}
+	var cipher *crypto.Cipher
+	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, p.want); err != nil {
+		return err
+	}
+	e.inUse.hold(obj.Content)
+	defer func() {
+		e.inUse.release(obj.Content)
+		if err != nil {
+			e.sweeper.wake()
+		}
+	}()
+	err = e.index.Update(ctx, func(tx index.Tx) error { return e.discard(tx, obj.Content, index.TrashContent) })
+	if err != nil {
+		return err
+	}
+	for i := range src.parts {
+		if err := p.rewritePart(ctx, src, i, obj.Content, cipher); err != nil {
+			return err
+		}
+	}
+	return e.index.Update(ctx, func(tx index.Tx) error {
+		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
+			if err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
+				return ErrPreconditionFailed.saying("The object was overwritten while it was copied onto itself.")
+			} else if err != nil {
+				return err
+			}
+		}
+		return p.commit(tx, obj, func() error { return index.Delete(tx, index.TrashKey(obj.Content)) })
+	})
+}
+
+// rewritePart copies one part. Its digests must come out the same.
+func (p *objectCopy) rewritePart(ctx context.Context, src *openedSource, i int, to index.ContentID, cipher *crypto.Cipher) error {
+	e, part := p.engine, &src.parts[i]
+	in := src.intake(ctx, span{start: part.start, length: part.Size})
+	in.cipher = cipher
+	if part.Inline {
+		in.inline = maxInlineFrame
+	}
+	body, err := e.pipeline.take(ctx, in)
+	if err != nil {
+		return err
+	}
+	defer e.pipeline.release(body)
+	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
+		return &CorruptionError{
+			What: fmt.Sprintf("part %d of %s/%s", i+1, p.from.bucket, p.from.key), Where: "index",
+			Err: errors.New("its content has other digests than its record"),
+		}
+	}
+	if err := e.pipeline.sync(ctx, body); err != nil {
+		return err
+	}
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	rec := body.record(id, part.Checksum)
+	rec.Modified = part.Modified
+	return e.publish(ctx, id, body, func(tx index.Tx) error {
+		_, err := e.putPart(tx, to, i+1, rec)
+		return err
+	})
+}

@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// UploadPartCopyRequest makes a part of an object that is there, or of a range of it.
+type UploadPartCopyRequest struct {
+	Bucket, Key, UploadID string
+	PartNumber            int // 1 to 10000
+
+	SourceBucket, SourceKey string
+
+	// SourceRange is a range as "bytes=0-102399" or "bytes=102400-". One that is malformed or reaches
+	// beyond the source is ignored and the whole source copied, as OSS does. Under S3's rules it
+	// fails with ErrInvalidArgument or ErrInvalidRange.
+	SourceRange string
+
+	// Conditions are judged on the source. Those that do not hold fail as OSS's do: IfMatch and
+	// IfUnmodifiedSince with ErrPreconditionFailed, IfNoneMatch and IfModifiedSince with
+	// ErrNotModified; under S3's rules all with ErrPreconditionFailed.
+	Conditions
+
+	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
+	SSECustomerKey       crypto.CustomerKey // that the upload was initiated with, if it was with one
+
+	// Progress is called with the bytes copied so far, now and then, from the caller's goroutine. It
+	// may not be called at all.
+	Progress func(done int64)
+}
+
+// UploadPartCopyResult describes the part stored.
+type UploadPartCopyResult struct {
+	UploadPartResult
+	SourceSize  int64  // of the whole source
+	SourceRange string // what was copied, as "bytes 0-102399/204800"; empty if all of it
+}
+
+// UploadPartCopy stores a part that is a copy of an object, or of a range of it. What holds for
+// UploadPart holds for it, too: durability, replacing, and the errors; the ETag is the MD5 of the
+// bytes copied. Further errors are ErrNoSuchBucket and ErrNoSuchKey for the source, those of the
+// conditions, ErrEntityTooLarge when more than 5 GiB would be copied, and a *CorruptionError when
+// the source is damaged.
+//
+// A range that is exactly one part of the source, or all of an object that PutObject stored, is
+// copied by reference: nothing is read or written but metadata. Otherwise the range is read and
+// hashed; chunks of it that the store holds already are not stored again, which are all but those
+// at the ends of the range unless source or upload are encrypted.
+func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest) (_ *UploadPartCopyResult, err error) {
+	c, err := e.begin(ctx, call{op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range []error{
+		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey), checkPartNumber(req.PartNumber), e.room(),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	p := &partCopy{engine: e, req: req, at: partPlace{req.Bucket, req.Key, req.UploadID, req.PartNumber}}
+	if p.up, err = e.openForPart(ctx, p.at); err != nil {
+		return nil, ecForUpload(err, ecUploadPartCopy)
+	}
+	if p.source, err = e.openSource(ctx, c, copySource{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.rules); err != nil {
+		return nil, err
+	}
+	defer p.source.close()
+	if err := p.chooseRange(); err != nil {
+		return nil, err
+	}
+	rec, err := p.run(ctx)
+	if err != nil {
+		return nil, ecForUpload(err, ecUploadPartCopy)
+	}
+	res := &UploadPartCopyResult{UploadPartResult: resultOfPart(p.up, rec), SourceSize: p.source.size}
+	if p.span.partial {
+		res.SourceRange = fmt.Sprintf("bytes %d-%d/%d", p.span.start, p.span.start+p.span.length-1, p.source.size)
+	}
+	return res, nil
+}
+
+// partCopy is one UploadPartCopy under way.
+type partCopy struct {
+	engine *Engine
+	req    *UploadPartCopyRequest
+	at     partPlace
+	up     *openUpload
+	source *openedSource
+	span   span
+}
+
+// chooseRange decides what is copied.
+func (p *partCopy) chooseRange() (err error) {
+	if p.up.rules.StandardRanges && p.req.SourceRange != "" {
+		first, last, ok := splitRange(p.req.SourceRange)
+		if !ok || first < 0 || last < 0 {
+			return ErrInvalidArgument.saying("SourceRange is %q, must be bytes=first-last.", p.req.SourceRange)
+		}
+		if last >= p.source.size {
+			return ErrInvalidRange.saying("SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size)
+		}
+	}
+	if p.span, err = parseRange(p.req.SourceRange, p.source.size, false); err != nil {
+		return err
+	}
+	if p.span.length > MaxPartSize {
+		return ErrEntityTooLarge.saying("%d bytes would be copied, a part has at most %d.", p.span.length, int64(MaxPartSize))
+	}
+	return nil
+}
+
+func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
+	e := p.engine
+	cipher, err := e.cipherOf(ctx, p.up.id, &p.up.Encryption, p.req.SSECustomerKey)
+	if err != nil {
+		return nil, err
+	}
+	if part := p.wholePart(cipher); part != nil {
+		body, err := e.reference(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		return e.commitPart(ctx, &newPart{place: p.at, body: body, checksum: part.Checksum})
+	}
+	in := p.source.intake(ctx, p.span)
+	in.cipher, in.progress = cipher, p.req.Progress
+	return e.takePart(ctx, p.at, p.up, in, Checksum{}, func(*content) error { return nil })
+}
+
+// wholePart returns the part of the source that can be copied by reference, or nil: its digests
+// must be known, and its chunks neither sealed nor to be sealed.
+func (p *partCopy) wholePart(cipher *crypto.Cipher) *index.Part {
+	if cipher != nil || p.source.cipher != nil || p.up.Sequential {
+		return nil
+	}
+	if a := p.up.Checksum.Algorithm; a != "" && a != p.source.rec.Checksum.Algorithm {
+		return nil
+	}
+	for i := range p.source.parts {
+		part := &p.source.parts[i]
+		if part.start == p.span.start && part.Size == p.span.length {
+			rec := part.Part
+			if p.up.Checksum.Algorithm == "" {
+				rec.Checksum = nil
+			}
+			return &rec
+		}
+	}
+	return nil
+}
+
+// reference makes the content of a part that is there once more. The part must be held against the
+// sweeper until the content is published: only its own references keep the chunks' records.
+func (e *Engine) reference(ctx context.Context, part *index.Part) (*content, error) {
+	list := &partChunks{}
+	if err := e.index.View(ctx, func(r index.Reader) error { return list.fill(r, part) }); err != nil {
+		return nil, err
+	}
+	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size}
+	for _, pc := range list.chunks {
+		ref := blob.Ref{ID: blob.ID(pc.ID)}
+		c.chunks = append(c.chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: list.inline, found: foundChunk{ref: ref}})
+	}
+	return c, nil
+}
+
+// copySource names what is copied, and on which conditions.
+type copySource struct {
+	bucket, key string
+	conditions  Conditions
+	customer    crypto.CustomerKey
+}
+
+// checkSourceNames checks the names of the source of a copy.
+func checkSourceNames(bucket, key string) error {
+	if bucket == "" || key == "" {
+		return ErrInvalidArgument.saying("Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.").ec("0042-00000302")
+	}
+	return checkBucketName(bucket)
+}
+
+// An openedSource is the source of a copy, held against the sweeper until it is closed.
+type openedSource struct {
+	*source
+	rec *index.Object
+}
+
+// openSource opens the source of a copy, if the conditions hold under the rules of the target.
+func (e *Engine) openSource(ctx context.Context, c *call, from copySource, rules Rules) (_ *openedSource, err error) {
+	rec, _, err := e.holdObject(ctx, from.bucket, from.key)
+	if err != nil {
+		return nil, from.name(err)
+	}
+	defer func() {
+		if err != nil {
+			e.inUse.release(rec.Content)
+		}
+	}()
+	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, from.customer)
+	if err != nil {
+		return nil, err
+	}
+	if err := from.conditions.check(rec); err != nil {
+		return nil, rules.copyCondition(err)
+	}
+	s, err := e.openContent(ctx, *c, rec, cipher)
+	if err != nil {
+		return nil, err
+	}
+	return &openedSource{s, rec}, nil
+}
+
+// name makes an error say that it is about the source; else it would look like the target's.
+func (from *copySource) name(err error) error {
+	for _, missing := range []*Error{ErrNoSuchBucket, ErrNoSuchKey} {
+		if errors.Is(err, missing) {
+			return missing.saying("%s It is the source, %s/%s.", missing.Message, from.bucket, from.key)
+		}
+	}
+	return err
+}
+
+// intake reads a span of the source. It keeps to the boundaries of the source's chunks, so that they
+// are found to be stored already. ctx ends the reading.
+func (s *openedSource) intake(ctx context.Context, sp span) *intake {
+	at, end := sp.start, sp.start+sp.length
+	var data chunkData
+	next := func(space []byte) (int, error) {
+		if at == end {
+			return 0, io.EOF
+		}
+		if !data.covers(at) {
+			if err := s.decode(ctx, at, &data); err != nil {
+				return 0, err
+			}
+		}
+		n := copy(space, data.from(at)[:min(int64(len(data.from(at))), end-at)])
+		if at += int64(n); at == end {
+			return n, io.EOF
+		}
+		return n, nil
+	}
+	return &intake{next: next, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge}
+}

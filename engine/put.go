@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// maxInlineFrame is how long the frame of a body may be, in bytes, to be kept in the index, where it
+// costs no sync of its own.
+const maxInlineFrame = 32 << 10
+
+// PutObjectRequest carries a whole object.
+type PutObjectRequest struct {
+	Bucket string
+	Key    string // as in InitiateMultipartUploadRequest
+
+	// Body is read to its end, or to one byte over 5 GiB. A nil Body is an empty one. It is read from
+	// a goroutine of the engine's; when PutObject has returned with an error, one last Read may still
+	// be under way.
+	Body io.Reader
+
+	Size       int64   // length of Body in bytes, at most 5 GiB; 0 means that it is not known
+	ContentMD5 string  // base64 of the body's MD5, verified; "" means not given
+	CRC64      *uint64 // the body's CRC-64/XZ, verified; nil means not given
+
+	// Checksum is one more digest of the body, kept with the object. Its Value, if given, is verified.
+	Checksum Checksum
+
+	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
+	Progress func(done int64)
+
+	// What is said about the object, as in InitiateMultipartUploadRequest.
+	ContentType               string
+	CacheControl              string
+	ContentDisposition        string
+	ContentEncoding           string
+	Expires                   string
+	Metadata                  map[string]string
+	Tags                      map[string]string
+	StorageClass              string
+	ServerSideEncryption      string
+	ServerSideEncryptionKeyID string
+	SSECustomerKey            crypto.CustomerKey
+
+	// On what the object depends that is there already, as in CompleteMultipartUploadRequest. It is
+	// judged before the body is read, and again at the moment of commit.
+	ForbidOverwrite bool
+	IfMatch         string
+	IfNoneMatch     string
+}
+
+// PutObjectResult describes the object stored.
+type PutObjectResult struct {
+	ETag         string // hex of the body's MD5, in the case of the bucket's rules
+	Size         int64
+	ContentMD5   string // base64 of the body's MD5
+	CRC64        uint64 // CRC-64/XZ of the body
+	Checksum     Checksum
+	LastModified time.Time
+	Encryption
+}
+
+func (req *PutObjectRequest) attributes() index.Attributes {
+	return index.Attributes{
+		ContentType:        req.ContentType,
+		CacheControl:       req.CacheControl,
+		ContentDisposition: req.ContentDisposition,
+		ContentEncoding:    req.ContentEncoding,
+		Expires:            req.Expires,
+		StorageClass:       req.StorageClass,
+		Metadata:           req.Metadata,
+		Tags:               req.Tags,
+	}
+}
+
+// PutObject stores an object from one body of at most 5 GiB. When it returns without error the
+// object is durable; when it fails, what was there before still is. A body that takes at most 32 KiB
+// compressed is kept in the index, and costs a single sync.
+//
+// Its errors are those of UploadPart and InitiateMultipartUpload; a body over 5 GiB fails with
+// ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
+func (e *Engine) PutObject(ctx context.Context, req *PutObjectRequest) (_ *PutObjectResult, err error) {
+	c, err := e.begin(ctx, call{op: "PutObject", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	p := &putting{engine: e, req: req, when: overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}}
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	obj, err := p.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &PutObjectResult{
+		ETag: obj.ETag, Size: obj.Size, ContentMD5: base64.StdEncoding.EncodeToString(obj.MD5), CRC64: obj.CRC64,
+		Checksum: objectChecksum(obj), LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
+	}, nil
+}
+
+// putting is one PutObject under way.
+type putting struct {
+	engine *Engine
+	req    *PutObjectRequest
+	when   overwriting
+
+	rules  Rules
+	wanted digests
+	sum    bodyChecksum
+	obj    index.Object
+	intake *intake
+}
+
+// prepare checks everything that can be checked before the body is read.
+func (p *putting) prepare(ctx context.Context) (err error) {
+	req, e := p.req, p.engine
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return err
+	}
+	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
+		return err
+	}
+	if p.obj.Attributes, err = checkAttributes(req.attributes()); err != nil {
+		return err
+	}
+	if p.sum, err = checksumOfBody(req.Checksum, req.Checksum.Algorithm); err != nil {
+		return err
+	}
+	if p.rules, err = e.rulesFor(ctx, req.Bucket, req.Key, p.obj.Attributes.Metadata); err != nil {
+		return err
+	}
+	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.rules.putTooLarge()); err != nil {
+		return err
+	}
+	if err := e.room(); err != nil {
+		return err
+	}
+	if err := e.index.View(ctx, func(r index.Reader) error { return p.when.check(r) }); err != nil {
+		return err
+	}
+	if p.obj.Content, err = newID(); err != nil {
+		return err
+	}
+	p.intake = newIntake(req.Body, req.Size, req.Progress)
+	p.intake.tooLarge, p.intake.inline = p.rules.putTooLarge(), maxInlineFrame
+	p.intake.digest(p.sum.hash)
+	want := wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey}
+	p.obj.Encryption, p.intake.cipher, err = e.newEncryption(ctx, p.obj.Content, want)
+	return err
+}
+
+// store takes in the body, makes it durable and then names it as the object, in that order.
+func (p *putting) store(ctx context.Context) (*index.Object, error) {
+	e, obj := p.engine, &p.obj
+	body, err := e.pipeline.take(ctx, p.intake)
+	if err != nil {
+		return nil, err
+	}
+	defer e.pipeline.release(body)
+	if err := p.wanted.compare(body, p.rules); err != nil {
+		return nil, err
+	}
+	sum, err := p.sum.sum()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.pipeline.sync(ctx, body); err != nil {
+		return nil, err
+	}
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	part := body.record(id, sum)
+	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.rules.etag(body.md5), body.md5[:]
+	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
+	if p.sum.kept {
+		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: ChecksumFullObject, Value: sum}
+	}
+	err = e.publish(ctx, id, body, func(tx index.Tx) error {
+		if _, err := bucketRules(tx, p.req.Bucket); err != nil {
+			return err
+		}
+		if err := p.when.check(tx); err != nil {
+			return err
+		}
+		obj.Modified = e.now()
+		part.Modified = obj.Modified
+		if _, err := e.putPart(tx, obj.Content, 1, part); err != nil {
+			return err
+		}
+		return e.putObject(tx, p.req.Bucket, p.req.Key, obj)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.sweeper.wake()
+	return obj, nil
+}

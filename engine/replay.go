@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Under Rules.RepeatComplete the answer to a Complete is remembered, for the client that did not
+// get it and asks again. How many are remembered is bounded by the deletion of the first few by
+// every new one: of S3's upload ids the first are the oldest.
+const (
+	rememberFor  = time.Hour
+	rememberMost = 1 << 16
+	forgetAtOnce = 8
+)
+
+// listDigest stands for a list of parts.
+func listDigest(parts []CompletedPart) [16]byte {
+	sum := md5.New()
+	for _, p := range parts {
+		fmt.Fprintf(sum, "%d %s\n", p.PartNumber, normalETag(p.ETag))
+	}
+	return [16]byte(sum.Sum(nil))
+}
+
+// remember keeps the answer to a Complete.
+func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *openUpload, listed []numberedPart, obj *index.Object) error {
+	if !up.rules.RepeatComplete {
+		return nil
+	}
+	list := make([]CompletedPart, len(listed))
+	for i, p := range listed {
+		list[i] = CompletedPart{PartNumber: p.number, ETag: up.rules.etag(p.ETag)}
+	}
+	answer := *obj
+	answer.Attributes = index.Attributes{}
+	answer.Encryption.WrappedKey = nil
+	rec := index.Completed{Bucket: req.Bucket, Key: req.Key, List: listDigest(list), Object: answer}
+	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
+		return err
+	}
+	return e.forget(tx)
+}
+
+// forget counts one more answer and deletes old ones.
+func (e *Engine) forget(tx index.Tx) error {
+	totals, err := totalsOf(tx)
+	if err != nil {
+		return err
+	}
+	kept, seen := totals.Completed+1, 0
+	for entry, err := range index.Scan(tx, index.AllCompleted()) {
+		if err != nil {
+			return err
+		}
+		if seen++; seen > forgetAtOnce {
+			break
+		}
+		old := e.now().Sub(entry.Record.Object.Modified) > rememberFor
+		if !old && kept <= rememberMost {
+			continue
+		}
+		if err := index.Delete(tx, entry.Key); err != nil {
+			return err
+		}
+		kept--
+	}
+	return count(tx, index.Totals{Completed: kept - totals.Completed})
+}
+
+// replay returns the object of an upload that was completed before with the same list, or
+// ErrNoSuchUpload.
+func (e *Engine) replay(r index.Reader, req *CompleteMultipartUploadRequest) (*index.Object, error) {
+	id, ok := index.ParseContentID(req.UploadID)
+	if !ok {
+		return nil, ErrNoSuchUpload
+	}
+	rec, err := index.Get(r, index.CompletedKey(id))
+	if err != nil && !errors.Is(err, index.ErrNotFound) {
+		return nil, err
+	}
+	same := rec.Bucket == req.Bucket && rec.Key == req.Key && (req.All || rec.List == listDigest(req.Parts))
+	if err != nil || !same || e.now().Sub(rec.Object.Modified) > rememberFor {
+		return nil, ErrNoSuchUpload
+	}
+	return &rec.Object, nil
+}
