@@ -57,3 +57,6 @@ func (CustomerKey) Format(f fmt.State, _ rune) { redact(f, redactedCustomerKey) 
 
 // MarshalText does not encode the key. It stands for JSON, XML and structured logs as well.
 func (CustomerKey) MarshalText() ([]byte, error) { return []byte(redactedCustomerKey), nil }
+
+// MarshalBinary does not encode the key, for gob, which does not ask MarshalText.
+func (CustomerKey) MarshalBinary() ([]byte, error) { return []byte(redactedCustomerKey), nil }

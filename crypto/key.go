@@ -51,6 +51,9 @@ func (DataKey) Format(f fmt.State, _ rune) { redact(f, redactedDataKey) }
 // MarshalText does not encode the key. It stands for JSON, XML and structured logs as well.
 func (DataKey) MarshalText() ([]byte, error) { return []byte(redactedDataKey), nil }
 
+// MarshalBinary does not encode the key, for gob, which does not ask MarshalText.
+func (DataKey) MarshalBinary() ([]byte, error) { return []byte(redactedDataKey), nil }
+
 func redact(f fmt.State, text string) {
 	_, _ = io.WriteString(f, text) // fmt gives a Formatter no way to report an error
 }

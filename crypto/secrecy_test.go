@@ -2,6 +2,7 @@ package crypto_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
@@ -56,6 +57,10 @@ func TestKeysAreNotFormatted(t *testing.T) {
 		}
 		if text, err := xml.Marshal(v); err == nil {
 			checkHidden(t, name+" as XML", string(text))
+		}
+		var stream bytes.Buffer
+		if err := gob.NewEncoder(&stream).Encode(v); err == nil {
+			checkHidden(t, name+" as gob", stream.String())
 		}
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("", "value", v)

@@ -12,7 +12,8 @@ import (
 // CheckRequest says how thorough a check is.
 type CheckRequest struct {
 	// Data also reads and verifies every byte of every object and part. Otherwise the metadata is
-	// checked, and that every chunk's volume is there.
+	// checked, and that every chunk's volume is there. What is under a client's key cannot be opened
+	// without it: then the checksums of what is stored are all that is verified.
 	Data bool
 }
 
@@ -22,7 +23,7 @@ type CheckResult struct {
 
 	// What was checked.
 	Objects, Uploads, Parts, Chunks, Volumes int64
-	Bytes                                    int64 // read and verified; 0 without Data
+	Bytes                                    int64 // read and verified, of what copies share once; 0 without Data
 }
 
 // A Problem is one thing that is not as it should be.

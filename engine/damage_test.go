@@ -43,7 +43,12 @@ func buildDamaged(t *testing.T) *damagedStore {
 			parts := [][]byte{random(uint64(10*life+i), 130_000), text, random(uint64(i), 40_000)}
 			mustObject(t, e, damageBucket, key, sse, parts...)
 			s.objects[key] = bytes.Join(parts, nil)
+			small := random(uint64(1000+10*life+i), 20_000) // in the index
+			mustPut(t, e, engine.PutObjectRequest{Bucket: damageBucket, Key: "small-" + key, Body: bytes.NewReader(small), ServerSideEncryption: sse})
+			s.objects["small-"+key] = small
 		}
+		mustCopy(t, e, engine.CopyObjectRequest{Bucket: damageBucket, Key: "copy", SourceBucket: damageBucket, SourceKey: "object-0-0"})
+		s.objects["copy"] = s.objects["object-0-0"]
 		if life == 1 {
 			s.upload = mustInitiate(t, e, damageBucket, damageUpload, "")
 			for n := 1; n <= 3; n++ {

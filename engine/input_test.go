@@ -469,6 +469,14 @@ func TestEndedContext(t *testing.T) {
 			_, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "key"})
 			return err
 		},
+		"PutObject": func() error {
+			_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "put"})
+			return err
+		},
+		"CopyObject": func() error {
+			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "key"})
+			return err
+		},
 		"Open": func() error { _, err := engine.Open(ctx, t.TempDir(), nil); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {

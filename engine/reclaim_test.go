@@ -207,6 +207,10 @@ func TestMissingVolume(t *testing.T) {
 	o := reclaimOptions(t)
 	e := open(t, dir, o)
 	objects := fillStore(t, e, 40, rand.New(rand.NewPCG(seed(t), 4)))
+	for key, body := range maps.Clone(objects) { // which are hit together
+		mustCopy(t, e, engine.CopyObjectRequest{Bucket: "reclaim", Key: "copy of " + key, SourceBucket: "reclaim", SourceKey: key})
+		objects["copy of "+key] = body
+	}
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

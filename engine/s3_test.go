@@ -185,6 +185,38 @@ func TestRepeatCompleteIsBounded(t *testing.T) {
 	}
 }
 
+// TestRepeatCompleteHasMost fills the table of answers with fresh ones.
+func TestRepeatCompleteHasMost(t *testing.T) {
+	const most = 1 << 16
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e, idx := memoryStore(t, &engine.Options{Rules: engine.S3, Clock: func() time.Time { return now }})
+	mustBucket(t, e, "bucket")
+	for n := 0; n < most; n += 4096 {
+		err := idx.Update(context.Background(), func(tx index.Tx) error {
+			for i := n; i < n+4096; i++ {
+				id := index.ContentID{1, byte(i >> 16), byte(i >> 8), byte(i)}
+				if err := index.Put(tx, index.CompletedKey(id), &index.Completed{Object: index.Object{Modified: now}}); err != nil {
+					return err
+				}
+			}
+			return index.Put(tx, index.TotalsKey(), &index.Totals{Completed: int64(n + 4096)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkStore(t, e)
+	for range 3 {
+		id := mustInitiate(t, e, "bucket", "key", "")
+		mustPart(t, e, "bucket", "key", id, 1, nil)
+		mustComplete(t, e, "bucket", "key", id)
+		if n := countCompleted(t, idx); n != most {
+			t.Errorf("%d answers are remembered, want %d", n, most)
+		}
+	}
+	checkStore(t, e)
+}
+
 // TestOrderedUploadIDs wants the ids of S3's uploads in the order of initiation, even by a clock that
 // stands still or goes back.
 func TestOrderedUploadIDs(t *testing.T) {

@@ -58,10 +58,12 @@ func TestSecrecy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "secret", Key: "small", Body: bytes.NewReader(text[:10_000]), ServerSideEncryption: "AES256"})
+	mustCopy(t, e, engine.CopyObjectRequest{Bucket: "secret", Key: "copy", SourceBucket: "secret", SourceKey: "done", ServerSideEncryption: "KMS"})
 	control := random(2, 100_000) // not encrypted: the search must find it
 	mustObject(t, e, "secret", "plain", "", control)
-	if len(watched.out) != 3 {
-		t.Fatalf("%d data keys were given out, wanted are 3", len(watched.out))
+	if len(watched.out) != 5 {
+		t.Fatalf("%d data keys were given out, wanted are 5", len(watched.out))
 	}
 
 	for _, when := range []string{"open", "closed"} {

@@ -808,6 +808,20 @@ func TestClosed(t *testing.T) {
 			_, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "key"})
 			return err
 		},
+		"PutObject": func() error {
+			_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "key"})
+			return err
+		},
+		"CopyObject": func() error {
+			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "key"})
+			return err
+		},
+		"UploadPartCopy": func() error {
+			_, err := e.UploadPartCopy(ctx, &engine.UploadPartCopyRequest{
+				Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, SourceBucket: "bucket", SourceKey: "key",
+			})
+			return err
+		},
 		"DeleteObject": func() error {
 			_, err := e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: "bucket", Key: "key"})
 			return err

@@ -14,10 +14,10 @@ type StatsRequest struct{}
 type StatsResult struct {
 	Objects      int64 // complete objects
 	Uploads      int64 // open uploads
-	Parts        int64 // parts, of open uploads and of objects; deleted ones until they are reclaimed
+	Parts        int64 // parts, of open uploads and of objects, those that copies share once; deleted ones until they are reclaimed
 	Chunks       int64 // different chunks stored
 	References   int64 // uses of chunks by parts; the difference to Chunks was deduplicated
-	LogicalBytes int64 // sizes of the objects
+	LogicalBytes int64 // sizes of the objects, of every copy
 	StoredBytes  int64 // live bytes of the chunks as stored: compressed, sealed, each once
 	InlineBytes  int64 // bytes of small bodies that the index keeps, as stored
 	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
