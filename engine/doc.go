@@ -5,6 +5,27 @@
 // request and a result of its own; its errors are of type [*Error] and carry OSS's code, HTTP
 // status and fine-grained code, so that a front end of any protocol is a thin translation.
 //
+// # Operations
+//
+//	buckets       CreateBucket DeleteBucket HeadBucket ListBuckets
+//	uploads       InitiateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
+//	              AbortMultipartUpload ListParts ListMultipartUploads
+//	objects       PutObject CopyObject GetObject HeadObject DeleteObject DeleteObjects ListObjects
+//	all in one    Upload: an object by parts, in parallel, resumable
+//	maintenance   Expire Reclaim Check Stats RotateKeys
+//
+// Requests and results are plain structs; a field that is zero is absent or has its default. Sizes
+// are in bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without
+// quotes, and quotes and case are forgiven on the way in. A listing is a page, or all pages as a
+// sequence: [Engine.Parts], [Engine.Uploads], [Engine.Objects].
+//
+// All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that is
+// being committed by then is waited for, so its outcome is definite.
+//
+// A bucket follows the [Rules] that it was created with: [OSS] or [S3]. They are values, with a field
+// for each difference. What OSS does not have and S3 has, as checksums, conditions of writing and
+// keys of clients, is there under both.
+//
 // # What it promises
 //
 //   - What was acknowledged is durable: when UploadPart, CompleteMultipartUpload or any other call
@@ -33,6 +54,17 @@
 // The memory bound has a price: a body that trickles in holds one chunk buffer while it does. Who
 // serves slow clients gives their calls a deadline.
 //
+// # Small bodies and copies
+//
+// What PutObject takes in is a content of one part. When its frame is at most 32 KiB long, the index
+// keeps the frame itself instead of a list of chunks: one transaction, one sync.
+//
+// CopyObject makes the copy another owner of the source's content, if the same keys guard both; the
+// index counts the owners where there are several. UploadPartCopy refers to the chunks of a part once
+// more, if the copied range is that part and neither side is encrypted. Other copies read and verify
+// the source and take the usual way, in buffers that end where the source's chunks end, so that
+// those are found to be stored already.
+//
 // # Deletion
 //
 // DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
@@ -46,11 +78,16 @@
 //
 // Chunks are found again by content address. Those of an encrypted upload are addressed with a key
 // of that upload's own, so equal plaintexts of two uploads never show as equal on disk, and are
-// found again only within one upload. Package crypto documents construction and threat model.
+// found again only within one upload and its copies under the same keys. Package crypto documents
+// construction and threat model.
+//
+// The data key of a content is wrapped by [Options].Keys, and [Engine.RotateKeys] wraps it anew
+// without touching data; or it is wrapped by a key that the client gives with every call and that is
+// not stored: SSECustomerKey. Either way a wrong key is found out before any data is read.
 //
 // # Locks
 //
-// None of the engine's locks is held during I/O, but for the sweeper's turn. Transactions of the index run one at a time; that is what makes the operations
-// linearizable. Within a transaction's function pins.mu and inUse.mu may be taken, never the other
-// way round.
+// None of the engine's locks is held during I/O, but for the sweeper's turn. Transactions of the
+// index run one at a time; that is what makes the operations linearizable. Within a transaction's
+// function pins.mu and inUse.mu may be taken, never the other way round.
 package engine
