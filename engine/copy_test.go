@@ -426,6 +426,28 @@ func TestCopyDamaged(t *testing.T) {
 	}
 }
 
+// TestCopyWrongDigest wants a copy byte by byte to notice that the bytes are not those of the record.
+func TestCopyWrongDigest(t *testing.T) {
+	e, idx := memoryStore(t, &engine.Options{Keys: keys(t)})
+	mustBucket(t, e, "bucket")
+	mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: strings.NewReader("content")})
+	err := idx.Update(context.Background(), func(tx index.Tx) error {
+		part := first(index.Scan(tx, index.AllParts()))
+		part.Record.ETag[0] ^= 1
+		return index.Put(tx, part.Key, &part.Record)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.CopyObject(context.Background(), &engine.CopyObjectRequest{
+		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", ServerSideEncryption: "AES256",
+	})
+	var corrupt *engine.CorruptionError
+	if !errors.As(err, &corrupt) {
+		t.Errorf("CopyObject: %v", err)
+	}
+}
+
 // TestCopyLarge copies 2 GiB, or what GABION_COPY says in bytes, by reference.
 func TestCopyLarge(t *testing.T) {
 	size := rounds(t, "GABION_COPY", 64<<20)

@@ -228,7 +228,7 @@ func TestCustomerKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, given := range [][]byte{nil, other, key} {
+	for _, given := range [][]byte{nil, other, key, other, nil} {
 		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
 			Bucket: "bucket", Key: "parts", UploadID: up.UploadID, PartNumber: 1, Body: bytes.NewReader(large), SSECustomerKey: given,
 		})
@@ -259,7 +259,7 @@ func TestCustomerKeys(t *testing.T) {
 	}
 	e = open(t, dir, &engine.Options{Keys: keys(t)})
 	for name, want := range map[string][]byte{"small": small, "large": large, "parts": large} {
-		for _, given := range [][]byte{nil, other, key[:31], key} {
+		for _, given := range [][]byte{nil, other, key[:31], key, other, nil} { // what worked once opens nothing
 			wantErr := map[string]error{"": engine.ErrInvalidRequest, string(key): nil}[string(given)]
 			if given != nil && !slices.Equal(given, key) {
 				wantErr = engine.ErrAccessDenied

@@ -74,6 +74,14 @@ func TestS3Rules(t *testing.T) {
 		t.Errorf("ETag of ListParts is %s, want %s", got[0].ETag, lower)
 	}
 
+	crc := crc64Of(body) + 1
+	for what, req := range map[string]engine.PutObjectRequest{"MD5": {ContentMD5: base64MD5([]byte("another"))}, "CRC-64": {CRC64: &crc}} {
+		req.Bucket, req.Key, req.Body = "bucket", "key", bytes.NewReader(body)
+		if _, err := e.PutObject(context.Background(), &req); !errors.Is(err, engine.ErrBadDigest) {
+			t.Errorf("PutObject with the %s of another body: %v", what, err)
+		}
+	}
+
 	large, small := random(1, minS3Part), random(2, minS3Part-1)
 	if got := mustObject(t, e, "bucket", "parts", "", large, small); got.ETag != s3ETag(large, small) {
 		t.Errorf("ETag of Complete is %s, want %s", got.ETag, s3ETag(large, small))

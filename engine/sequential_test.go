@@ -26,9 +26,15 @@ func mustSequential(t *testing.T, e *engine.Engine, key, sse string) string {
 // TestSequential uploads parts in order, over a restart, and everything else but in order. The
 // object has the MD5 of all.
 func TestSequential(t *testing.T) {
+	for _, sse := range []string{"", "AES256"} {
+		t.Run(orElse(sse, "plain"), func(t *testing.T) { testSequential(t, sse) })
+	}
+}
+
+func testSequential(t *testing.T, sse string) {
 	dir, o := t.TempDir(), &engine.Options{ChunkSize: 16 << 10, Keys: keys(t)}
 	e := open(t, dir, o)
-	id := mustSequential(t, e, "key", "AES256")
+	id := mustSequential(t, e, "key", sse)
 	parts := [][]byte{random(1, minPart), random(2, minPart+1), random(3, minPart+63), random(4, 64)}
 	upload := func(n int, body []byte) error {
 		_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: n, Body: bytes.NewReader(body)})
@@ -67,7 +73,7 @@ func TestSequential(t *testing.T) {
 		t.Errorf("the object has ETag %s, want %s", done.ETag, ossETag(parts...))
 	}
 	whole := slices.Concat(parts...)
-	mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: "key"})
+	mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: "key", ServerSideEncryption: sse})
 	for _, key := range []string{"key", "copy"} {
 		if got := head(t, e, "bucket", key); got.ContentMD5 != base64MD5(whole) || got.Type != "Multipart" {
 			t.Errorf("%s heads as %+v, want the MD5 of the whole", key, got)
