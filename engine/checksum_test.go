@@ -86,16 +86,19 @@ func TestChecksums(t *testing.T) {
 			if got.Checksum != want || head(t, e, "bucket", "put").Checksum != want {
 				t.Errorf("PutObject says %+v, want %+v", got.Checksum, want)
 			}
-			// A part that refers to it has its checksum, too.
+			// A part that is a copy of it has the checksum, too, also of one that had another, or none.
 			up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			part, err := e.UploadPartCopy(context.Background(), &engine.UploadPartCopyRequest{
-				Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1, SourceBucket: "bucket", SourceKey: "put",
-			})
-			if err != nil || part.Checksum.Value != want.Value || partsOf(t, e, "bucket", "key", up.UploadID)[0].Checksum != part.Checksum {
-				t.Errorf("UploadPartCopy says %+v, %v", part, err)
+			for _, other := range []string{algorithm, "", "SHA1", "CRC32"} {
+				mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: other}})
+				part, err := e.UploadPartCopy(context.Background(), &engine.UploadPartCopyRequest{
+					Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1, SourceBucket: "bucket", SourceKey: "put",
+				})
+				if err != nil || part.Checksum.Value != want.Value || partsOf(t, e, "bucket", "key", up.UploadID)[0].Checksum != part.Checksum {
+					t.Errorf("UploadPartCopy of an object with checksum %q says %+v, %v", other, part, err)
+				}
 			}
 		}
 	}

@@ -84,7 +84,7 @@ func (e *Engine) CopyObject(ctx context.Context, req *CopyObjectRequest) (_ *Cop
 	}
 	p := &objectCopy{
 		engine: e, req: req, call: c,
-		from: copySource{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey},
+		from: objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey},
 		when: overwriting{bucket: req.Bucket, key: req.Key, forbid: req.ForbidOverwrite},
 		want: wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey},
 	}
@@ -107,7 +107,7 @@ type objectCopy struct {
 	engine *Engine
 	req    *CopyObjectRequest
 	call   *call
-	from   copySource
+	from   objectRef
 	when   overwriting
 	want   wantedEncryption
 
@@ -181,7 +181,7 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 }
 
 // objectOf makes the record of the copy.
-func (p *objectCopy) objectOf(src *openedSource) (*index.Object, error) {
+func (p *objectCopy) objectOf(src *openedObject) (*index.Object, error) {
 	obj := *src.rec
 	attributes, tags := p.attributes, p.attributes.Tags
 	if p.req.MetadataDirective != DirectiveReplace {
@@ -223,7 +223,7 @@ func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) er
 }
 
 // share makes the object another owner of the source's content.
-func (p *objectCopy) share(ctx context.Context, src *openedSource, obj *index.Object) error {
+func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Object) error {
 	return p.engine.index.Update(ctx, func(tx index.Tx) error {
 		if err := p.checkSource(tx, src); err != nil {
 			return err
@@ -233,10 +233,10 @@ func (p *objectCopy) share(ctx context.Context, src *openedSource, obj *index.Ob
 }
 
 // checkSource fails with errSourceChanged if the source is not the opened one any more.
-func (p *objectCopy) checkSource(r index.Reader, src *openedSource) error {
+func (p *objectCopy) checkSource(r index.Reader, src *openedObject) error {
 	now, err := findObject(r, p.from.bucket, p.from.key)
 	if err != nil {
-		return p.from.name(err)
+		return p.from.asSource(err)
 	}
 	if now.Content != src.rec.Content || !now.Modified.Equal(src.rec.Modified) {
 		return errSourceChanged
@@ -247,7 +247,7 @@ func (p *objectCopy) checkSource(r index.Reader, src *openedSource) error {
 // rewrite copies the parts one by one into a content of its own, under a new data key. Until the
 // object names it the content stands in the trash queue, so that a crash or an error leaves nothing
 // unaccounted for, and is held so that the sweeper does not take it.
-func (p *objectCopy) rewrite(ctx context.Context, src *openedSource, obj *index.Object) (err error) {
+func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.Object) (err error) {
 	e := p.engine
 	if obj.Content, err = newID(); err != nil {
 		return err
@@ -285,7 +285,7 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedSource, obj *index.
 }
 
 // rewritePart copies one part. Its digests must come out the same.
-func (p *objectCopy) rewritePart(ctx context.Context, src *openedSource, i int, to index.ContentID, cipher *crypto.Cipher) error {
+func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, i int, to index.ContentID, cipher *crypto.Cipher) error {
 	e, part := p.engine, &src.parts[i]
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
 	in.cipher = cipher

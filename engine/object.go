@@ -166,31 +166,53 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err := req.checkRange(); err != nil {
 		return nil, err
 	}
-	rec, rules, err := e.holdObject(ctx, req.Bucket, req.Key)
+	src, rules, err := e.openObject(ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey})
 	if err != nil {
 		return nil, err
+	}
+	span, err := req.span(src.source, rules)
+	if err != nil {
+		return nil, errors.Join(err, src.close())
+	}
+	return newObject(infoOf(req.Bucket, req.Key, src.rec), src.source, span), nil
+}
+
+// objectRef names an object to read, and says on which conditions and with which key.
+type objectRef struct {
+	bucket, key string
+	conditions  Conditions
+	customer    crypto.CustomerKey
+}
+
+// An openedObject is an object held against the sweeper until its source is closed.
+type openedObject struct {
+	*source
+	rec *index.Object
+}
+
+// openObject opens an object, if the conditions hold, and returns the bucket's rules, too.
+func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *openedObject, _ Rules, err error) {
+	rec, rules, err := e.holdObject(ctx, ref.bucket, ref.key)
+	if err != nil {
+		return nil, rules, err
 	}
 	defer func() {
 		if err != nil {
 			e.inUse.release(rec.Content)
 		}
 	}()
-	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, req.SSECustomerKey)
+	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, ref.customer)
 	if err != nil {
-		return nil, err
+		return nil, rules, err
 	}
-	if err := req.check(rec); err != nil {
-		return nil, err
+	if err := ref.conditions.check(rec); err != nil {
+		return nil, rules, err
 	}
-	source, err := e.openContent(ctx, *c, rec, cipher)
+	s, err := e.openContent(ctx, *c, rec, cipher)
 	if err != nil {
-		return nil, err
+		return nil, rules, err
 	}
-	span, err := req.span(source, rules)
-	if err != nil {
-		return nil, err
-	}
-	return newObject(infoOf(req.Bucket, req.Key, rec), source, span), nil
+	return &openedObject{s, rec}, rules, nil
 }
 
 // checkRange checks what the request says of the part of the object that it wants.

@@ -70,7 +70,7 @@ func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest)
 	if p.up, err = e.openForPart(ctx, p.at); err != nil {
 		return nil, ecForUpload(err, ecUploadPartCopy)
 	}
-	if p.source, err = e.openSource(ctx, c, copySource{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.rules); err != nil {
+	if p.source, err = e.openSource(ctx, c, objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.rules); err != nil {
 		return nil, err
 	}
 	defer p.source.close()
@@ -94,7 +94,7 @@ type partCopy struct {
 	req    *UploadPartCopyRequest
 	at     partPlace
 	up     *openUpload
-	source *openedSource
+	source *openedObject
 	span   span
 }
 
@@ -173,13 +173,6 @@ func (e *Engine) reference(ctx context.Context, part *index.Part) (*content, err
 	return c, nil
 }
 
-// copySource names what is copied, and on which conditions.
-type copySource struct {
-	bucket, key string
-	conditions  Conditions
-	customer    crypto.CustomerKey
-}
-
 // checkSourceNames checks the names of the source of a copy.
 func checkSourceNames(bucket, key string) error {
 	if bucket == "" || key == "" {
@@ -188,42 +181,20 @@ func checkSourceNames(bucket, key string) error {
 	return checkBucketName(bucket)
 }
 
-// An openedSource is the source of a copy, held against the sweeper until it is closed.
-type openedSource struct {
-	*source
-	rec *index.Object
+// openSource opens the source of a copy. rules are the target's.
+func (e *Engine) openSource(ctx context.Context, c *call, from objectRef, rules Rules) (*openedObject, error) {
+	src, _, err := e.openObject(ctx, c, from)
+	if err != nil {
+		return nil, rules.copyCondition(from.asSource(err))
+	}
+	return src, nil
 }
 
-// openSource opens the source of a copy, if the conditions hold under the rules of the target.
-func (e *Engine) openSource(ctx context.Context, c *call, from copySource, rules Rules) (_ *openedSource, err error) {
-	rec, _, err := e.holdObject(ctx, from.bucket, from.key)
-	if err != nil {
-		return nil, from.name(err)
-	}
-	defer func() {
-		if err != nil {
-			e.inUse.release(rec.Content)
-		}
-	}()
-	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, from.customer)
-	if err != nil {
-		return nil, err
-	}
-	if err := from.conditions.check(rec); err != nil {
-		return nil, rules.copyCondition(err)
-	}
-	s, err := e.openContent(ctx, *c, rec, cipher)
-	if err != nil {
-		return nil, err
-	}
-	return &openedSource{s, rec}, nil
-}
-
-// name makes an error say that it is about the source; else it would look like the target's.
-func (from *copySource) name(err error) error {
+// asSource makes an error say that it is about the source; else it would look like the target's.
+func (ref *objectRef) asSource(err error) error {
 	for _, missing := range []*Error{ErrNoSuchBucket, ErrNoSuchKey} {
 		if errors.Is(err, missing) {
-			return missing.saying("%s It is the source, %s/%s.", missing.Message, from.bucket, from.key)
+			return missing.saying("%s It is the source, %s/%s.", missing.Message, ref.bucket, ref.key)
 		}
 	}
 	return err
@@ -231,7 +202,7 @@ func (from *copySource) name(err error) error {
 
 // intake reads a span of the source. It keeps to the boundaries of the source's chunks, so that they
 // are found to be stored already. ctx ends the reading.
-func (s *openedSource) intake(ctx context.Context, sp span) *intake {
+func (s *openedObject) intake(ctx context.Context, sp span) *intake {
 	at, end := sp.start, sp.start+sp.length
 	var data chunkData
 	next := func(space []byte) (int, error) {
