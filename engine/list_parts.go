@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"iter"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// ListPartsRequest asks for the parts of an open upload.
+type ListPartsRequest struct {
+	Bucket, Key, UploadID string
+	PartNumberMarker      int // parts with greater numbers are listed
+	MaxParts              int // entries of a page, at most 1000; 0 means 1000
+}
+
+// ListPartsResult is one page of parts, by ascending number.
+type ListPartsResult struct {
+	Bucket, Key, UploadID string
+	Parts                 []Part
+	PartNumberMarker      int // as asked
+	NextPartNumberMarker  int // the last number of this page; 0 on an empty one
+	MaxParts              int
+	IsTruncated           bool // there are parts behind this page
+	StorageClass          string
+}
+
+// ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
+// holds.
+func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListPartsResult, err error) {
+	c, err := e.begin(ctx, call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return nil, err
+	}
+	if req.PartNumberMarker < 0 {
+		return nil, ErrInvalidArgument.saying("PartNumberMarker is %d, must not be negative.", req.PartNumberMarker)
+	}
+	limit, err := checkPageSize("MaxParts", req.MaxParts)
+	if err != nil {
+		return nil, err
+	}
+	res := &ListPartsResult{
+		Bucket: req.Bucket, Key: req.Key, UploadID: req.UploadID,
+		PartNumberMarker: req.PartNumberMarker, MaxParts: limit,
+	}
+	err = e.index.View(ctx, func(r index.Reader) error {
+		up, err := findUpload(r, req.Bucket, req.Key, req.UploadID)
+		if err != nil {
+			return err
+		}
+		res.StorageClass = up.Attributes.StorageClass
+		if req.PartNumberMarker >= MaxPartNumber {
+			return nil
+		}
+		for entry, err := range index.Scan(r, index.PartsAfter(up.id, req.PartNumberMarker)) {
+			if err != nil {
+				return err
+			}
+			if len(res.Parts) == limit {
+				res.IsTruncated = true
+				return nil
+			}
+			_, number, err := index.ParsePartKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			res.Parts = append(res.Parts, partOf(up, number, &entry.Record))
+			res.NextPartNumberMarker = number
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// Parts is ListParts as a sequence over all pages, from req.PartNumberMarker on. Each page is a
+// snapshot of its own. An error comes once and last.
+func (e *Engine) Parts(ctx context.Context, req *ListPartsRequest) iter.Seq2[Part, error] {
+	return pages(*req, func(next *ListPartsRequest) ([]Part, bool, error) {
+		page, err := e.ListParts(ctx, next)
+		if err != nil {
+			return nil, false, err
+		}
+		next.PartNumberMarker = page.NextPartNumberMarker
+		return page.Parts, page.IsTruncated, nil
+	})
+}
