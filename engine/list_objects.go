@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"iter"
-	"strings"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -13,7 +12,7 @@ type ListObjectsRequest struct {
 	Bucket    string
 	Prefix    string // only keys that begin with it
 	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
-	Marker    string // keys behind it are listed
+	Marker    string // keys behind it are listed; one that is a common prefix stands behind all below it
 	MaxKeys   int    // entries of a page, at most 1000; 0 means 1000
 }
 
@@ -28,7 +27,8 @@ type ListObjectsResult struct {
 }
 
 // ListObjects lists the objects of a bucket in the byte order of their keys, as OSS does. Each
-// common prefix counts as one entry. It costs what the page holds, not what the bucket holds.
+// common prefix counts as one entry. One is listed when there is a key below it behind Marker, also
+// when Marker lies below it. A page costs what it holds, not what the bucket holds.
 func (e *Engine) ListObjects(ctx context.Context, req *ListObjectsRequest) (_ *ListObjectsResult, err error) {
 	c, err := e.begin(ctx, call{op: "ListObjects", bucket: req.Bucket})
 	defer c.end(&err)
@@ -57,60 +57,40 @@ func (e *Engine) ListObjects(ctx context.Context, req *ListObjectsRequest) (_ *L
 	return res, nil
 }
 
-// fill scans the keys behind the marker. Behind each common prefix it starts a new scan, so that
-// the keys below one are not visited.
+// fill makes the page that the fields above Objects ask for.
 func (res *ListObjectsResult) fill(r index.Reader) error {
-	rg := index.ObjectsAfter(res.Bucket, res.Prefix, res.Marker)
-	if p := res.commonPrefix(res.Marker); p != "" && p == res.Marker {
-		rg = index.ObjectsAfterPrefix(res.Bucket, p, res.Prefix)
+	w := walk[ObjectInfo]{
+		prefix: res.Prefix, delimiter: res.Delimiter, limit: res.MaxKeys,
+		keyOf: func(o *ObjectInfo) string { return o.Key },
+		behind: func(commonPrefix string) iter.Seq2[ObjectInfo, error] {
+			return objectsIn(r, index.ObjectsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
+		},
 	}
-	last := ""
-	for {
-		common, err := res.scan(r, rg, &last)
-		if err != nil || common == "" {
-			return err
-		}
-		rg = index.ObjectsAfterPrefix(res.Bucket, common, res.Prefix)
+	if err := w.from(res.Marker, objectsIn(r, index.ObjectsAfter(res.Bucket, res.Prefix, res.Marker))); err != nil {
+		return err
 	}
+	res.Objects, res.CommonPrefixes, res.IsTruncated = w.entries, w.commonPrefixes, w.truncated
+	if w.truncated {
+		res.NextMarker = w.last
+	}
+	return nil
 }
 
-// scan adds entries until the page is full, the range ends or, then it is returned, a common
-// prefix has been added. last is the latest entry.
-func (res *ListObjectsResult) scan(r index.Reader, rg index.Range[index.Object], last *string) (common string, err error) {
-	for entry, err := range index.Scan(r, rg) {
-		if err != nil {
-			return "", err
+// objectsIn yields the objects of a range. An error comes once and last.
+func objectsIn(r index.Reader, rg index.Range[index.Object]) iter.Seq2[ObjectInfo, error] {
+	return func(yield func(ObjectInfo, error) bool) {
+		for entry, err := range index.Scan(r, rg) {
+			var info ObjectInfo
+			if err == nil {
+				var bucket, key string
+				bucket, key, err = index.ParseObjectKey(entry.Key)
+				info = infoOf(bucket, key, &entry.Record)
+			}
+			if !yield(info, err) || err != nil {
+				return
+			}
 		}
-		if len(res.Objects)+len(res.CommonPrefixes) == res.MaxKeys {
-			res.IsTruncated, res.NextMarker = true, *last
-			return "", nil
-		}
-		_, key, err := index.ParseObjectKey(entry.Key)
-		if err != nil {
-			return "", err
-		}
-		if common := res.commonPrefix(key); common != "" {
-			res.CommonPrefixes = append(res.CommonPrefixes, common)
-			*last = common
-			return common, nil
-		}
-		res.Objects = append(res.Objects, infoOf(res.Bucket, key, &entry.Record))
-		*last = key
 	}
-	return "", nil
-}
-
-// commonPrefix returns what of key goes up to and with the first delimiter behind the prefix, or
-// nothing.
-func (res *ListObjectsResult) commonPrefix(key string) string {
-	if res.Delimiter == "" || !strings.HasPrefix(key, res.Prefix) {
-		return ""
-	}
-	i := strings.Index(key[len(res.Prefix):], res.Delimiter)
-	if i < 0 {
-		return ""
-	}
-	return key[:len(res.Prefix)+i+len(res.Delimiter)]
 }
 
 // Objects is ListObjects as a sequence over all pages, without the common prefixes. Each page is a
