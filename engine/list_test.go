@@ -158,40 +158,47 @@ func keysOf(objects []engine.ObjectInfo) (keys []string) {
 	return keys
 }
 
+// randomText is a piece of a key, a whole one or none, and now and then no key at all.
+func randomText(rng *rand.Rand, most int) string {
+	pieces := []string{"a", "a", "b", "/", "/", "é", "日", "\x00", "\x7f", "\u0080", "\U0010ffff", "-", `\`, "%2F"}
+	var s strings.Builder
+	for range rng.IntN(most + 1) {
+		s.WriteString(pieces[rng.IntN(len(pieces))])
+	}
+	return s.String()
+}
+
+// randomKeys returns n different keys in order.
+func randomKeys(rng *rand.Rand, n int) (sorted []string) {
+	for len(sorted) < n {
+		key := randomText(rng, 6)
+		if key != "" && key[0] != '/' && key[0] != '\\' && !slices.Contains(sorted, key) {
+			sorted = append(sorted, key)
+		}
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
 // TestListObjects compares listings of random keys with the plain way.
 func TestListObjects(t *testing.T) {
 	const sets, keysInSet, queries = 4, 60, 400
 	e := openTemp(t, nil)
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(seed(t), 0))
-	pieces := []string{"a", "a", "b", "/", "/", "é", "日", "\x00", "\x7f", "\u0080", "\U0010ffff", "-", `\`, "%2F"}
-	// text is a piece of a key, a whole one or none, and now and then no key at all.
-	text := func(most int) string {
-		var s strings.Builder
-		for range rng.IntN(most + 1) {
-			s.WriteString(pieces[rng.IntN(len(pieces))])
-		}
-		return s.String()
-	}
 	for set := range sets {
 		bucket := fmt.Sprintf("bucket-%d", set)
 		mustBucket(t, e, bucket)
 		mustObject(t, e, bucket+"0", "of another bucket", "")
-		var sorted []string
-		for len(sorted) < keysInSet {
-			key := text(6)
-			if key == "" || key[0] == '/' || key[0] == '\\' || slices.Contains(sorted, key) {
-				continue
-			}
+		sorted := randomKeys(rng, keysInSet)
+		for _, key := range sorted {
 			mustObject(t, e, bucket, key, "")
-			sorted = append(sorted, key)
 		}
-		slices.Sort(sorted)
 		for range queries {
-			req := &engine.ListObjectsRequest{Bucket: bucket, Prefix: text(2), MaxKeys: rng.IntN(8)}
+			req := &engine.ListObjectsRequest{Bucket: bucket, Prefix: randomText(rng, 2), MaxKeys: rng.IntN(8)}
 			switch rng.IntN(4) {
 			case 0:
-				req.Delimiter = text(2)
+				req.Delimiter = randomText(rng, 2)
 			case 1, 2:
 				req.Delimiter = "/"
 			}
@@ -199,7 +206,7 @@ func TestListObjects(t *testing.T) {
 			case 0:
 				req.Marker = sorted[rng.IntN(len(sorted))]
 			case 1:
-				req.Marker = text(3)
+				req.Marker = randomText(rng, 3)
 			case 2:
 				req.Marker = "\xff" // behind every key
 			case 3:

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// ListMultipartUploadsRequest asks for the open uploads of a bucket.
+type ListMultipartUploadsRequest struct {
+	Bucket    string
+	Prefix    string // only uploads of keys that begin with it
+	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
+
+	// KeyMarker: uploads of keys behind it are listed. One that is a common prefix stands behind all
+	// keys below it, whatever UploadIDMarker is.
+	KeyMarker string
+
+	// UploadIDMarker: also uploads of the key KeyMarker whose id is greater are listed. It may be any
+	// text. Without KeyMarker it is ignored, as OSS does.
+	UploadIDMarker string
+
+	MaxUploads int // entries of a page, at most 1000; 0 means 1000
+}
+
+// ListMultipartUploadsResult is one page of open uploads and common prefixes, by ascending key and
+// then by ascending id.
+type ListMultipartUploadsResult struct {
+	Bucket, Prefix, Delimiter string
+	KeyMarker, UploadIDMarker string // as asked
+	MaxUploads                int
+	Uploads                   []Upload
+	CommonPrefixes            []string
+
+	// The markers of the next page. They name the last entry, also on the last page, as in OSS, and
+	// are empty when there is none. For a common prefix NextUploadIDMarker is empty.
+	NextKeyMarker, NextUploadIDMarker string
+
+	IsTruncated bool // there are entries behind this page
+}
+
+// An Upload is one entry of ListMultipartUploads: an upload that has been initiated, and neither
+// completed nor aborted.
+type Upload struct {
+	Key, UploadID string
+	Initiated     time.Time
+	StorageClass  string
+
+	ServerSideEncryption      string
+	ServerSideEncryptionKeyID string
+}
+
+// ListMultipartUploads lists the open uploads of a bucket in the byte order of their keys, those of
+// one key in the order of their ids, as OSS does. Each common prefix counts as one entry. One is
+// listed when there is a key below it behind KeyMarker, also when KeyMarker lies below it, as in
+// ListObjects. A page costs what it holds, not what the bucket holds.
+func (e *Engine) ListMultipartUploads(ctx context.Context, req *ListMultipartUploadsRequest) (_ *ListMultipartUploadsResult, err error) {
+	c, err := e.begin(ctx, call{op: "ListMultipartUploads", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBucketName(req.Bucket); err != nil {
+		return nil, err
+	}
+	limit, err := checkPageSize("MaxUploads", req.MaxUploads)
+	if err != nil {
+		return nil, err
+	}
+	res := &ListMultipartUploadsResult{
+		Bucket: req.Bucket, Prefix: req.Prefix, Delimiter: req.Delimiter,
+		KeyMarker: req.KeyMarker, UploadIDMarker: req.UploadIDMarker, MaxUploads: limit,
+	}
+	err = e.index.View(ctx, func(r index.Reader) error {
+		if _, err := bucketRules(r, req.Bucket); err != nil {
+			return err
+		}
+		return res.fill(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// fill makes the page that the fields above Uploads ask for.
+func (res *ListMultipartUploadsResult) fill(r index.Reader) error {
+	w := walk[Upload]{
+		prefix: res.Prefix, delimiter: res.Delimiter, limit: res.MaxUploads,
+		keyOf: func(u *Upload) string { return u.Key },
+		behind: func(commonPrefix string) iter.Seq2[Upload, error] {
+			return uploadsIn(r, index.UploadsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
+		},
+	}
+	first := index.UploadsAfter(res.Bucket, res.Prefix, res.KeyMarker, res.UploadIDMarker)
+	if err := w.from(res.KeyMarker, uploadsIn(r, first)); err != nil {
+		return err
+	}
+	res.Uploads, res.CommonPrefixes, res.IsTruncated = w.entries, w.commonPrefixes, w.truncated
+	res.NextKeyMarker = w.last
+	// A listed key has no delimiter behind the prefix, and so is never equal to a common prefix.
+	if n := len(w.entries); n > 0 && w.entries[n-1].Key == w.last {
+		res.NextUploadIDMarker = w.entries[n-1].UploadID
+	}
+	return nil
+}
+
+// uploadsIn yields the uploads of a range. An error comes once and last.
+func uploadsIn(r index.Reader, rg index.Range[index.Upload]) iter.Seq2[Upload, error] {
+	return func(yield func(Upload, error) bool) {
+		for entry, err := range index.Scan(r, rg) {
+			var up Upload
+			if err == nil {
+				up, err = uploadOf(&entry)
+			}
+			if !yield(up, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func uploadOf(entry *index.Entry[index.Upload]) (Upload, error) {
+	_, key, id, err := index.ParseUploadKey(entry.Key)
+	rec := &entry.Record
+	return Upload{
+		Key: key, UploadID: id.String(),
+		Initiated:                 rec.Initiated,
+		StorageClass:              rec.Attributes.StorageClass,
+		ServerSideEncryption:      rec.Encryption.Algorithm,
+		ServerSideEncryptionKeyID: rec.Encryption.KeyID,
+	}, err
+}
+
+// Uploads is ListMultipartUploads as a sequence over all pages, without the common prefixes. Each
+// page is a snapshot of its own. An error comes once and last.
+func (e *Engine) Uploads(ctx context.Context, req *ListMultipartUploadsRequest) iter.Seq2[Upload, error] {
+	return pages(*req, func(next *ListMultipartUploadsRequest) ([]Upload, bool, error) {
+		page, err := e.ListMultipartUploads(ctx, next)
+		if err != nil {
+			return nil, false, err
+		}
+		next.KeyMarker, next.UploadIDMarker = page.NextKeyMarker, page.NextUploadIDMarker
+		return page.Uploads, page.IsTruncated, nil
+	})
+}
