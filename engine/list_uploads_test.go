@@ -87,11 +87,12 @@ func checkPages(t *testing.T, e *engine.Engine, sorted []uploadName, req *engine
 		want := plainUploads(sorted, &page, limit)
 		if !slices.Equal(namesOf(got.Uploads), want.uploads) || !slices.Equal(got.CommonPrefixes, want.prefixes) ||
 			got.NextKeyMarker != want.next.key || got.NextUploadIDMarker != want.next.id || got.IsTruncated != want.truncated {
-			t.Fatalf("%#v of %q:\n got %+v\nwant %+v", page, sorted, got, want)
+			t.Fatalf("%#v of %q:\n got %q, %q, next %q, %q\nwant %q, %q, next %q", page, sorted,
+				namesOf(got.Uploads), got.CommonPrefixes, got.NextKeyMarker, got.NextUploadIDMarker, want.uploads, want.prefixes, want.next)
 		}
 		if got.Bucket != page.Bucket || got.Prefix != page.Prefix || got.Delimiter != page.Delimiter ||
 			got.KeyMarker != page.KeyMarker || got.UploadIDMarker != page.UploadIDMarker || got.MaxUploads != limit {
-			t.Fatalf("%#v: the page says it is %+v", page, got)
+			t.Fatalf("%#v: the page says it is %#v", page, got)
 		}
 		uploads, prefixes = append(uploads, namesOf(got.Uploads)...), append(prefixes, got.CommonPrefixes...)
 		if !got.IsTruncated {
