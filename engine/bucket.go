@@ -104,7 +104,7 @@ type ListBucketsResult struct {
 	Buckets []Bucket
 }
 
-// A Bucket is one entry of ListBuckets.
+// A Bucket describes a bucket.
 type Bucket struct {
 	Name    string
 	Created time.Time
@@ -128,11 +128,11 @@ func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *Lis
 			if err != nil {
 				return err
 			}
-			rules, err := rulesOf(name, &entry.Record)
+			bucket, err := bucketOf(name, &entry.Record)
 			if err != nil {
 				return err
 			}
-			res.Buckets = append(res.Buckets, Bucket{Name: name, Created: entry.Record.Created, Rules: rules})
+			res.Buckets = append(res.Buckets, bucket)
 		}
 		return nil
 	})
@@ -140,4 +140,50 @@ func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *Lis
 		return nil, err
 	}
 	return res, nil
+}
+
+// HeadBucketRequest names a bucket to describe.
+type HeadBucketRequest struct {
+	Bucket string
+}
+
+// HeadBucket describes a bucket. One that does not exist fails with ErrNoSuchBucket.
+func (e *Engine) HeadBucket(ctx context.Context, req *HeadBucketRequest) (_ *Bucket, err error) {
+	c, err := e.begin(ctx, call{op: "HeadBucket", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBucketName(req.Bucket); err != nil {
+		return nil, err
+	}
+	var found Bucket
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		found, err = findBucket(r, req.Bucket)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
+}
+
+// findBucket returns a bucket, or ErrNoSuchBucket.
+func findBucket(r index.Reader, name string) (Bucket, error) {
+	rec, err := index.Get(r, index.BucketKey(name))
+	if errors.Is(err, index.ErrNotFound) {
+		return Bucket{}, ErrNoSuchBucket
+	}
+	if err != nil {
+		return Bucket{}, err
+	}
+	return bucketOf(name, &rec)
+}
+
+func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
+	rules, ok := rulesNamed(rec.Rules)
+	if !ok {
+		return Bucket{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", name, rec.Rules)
+	}
+	return Bucket{Name: name, Created: rec.Created, Rules: rules}, nil
 }

@@ -117,22 +117,8 @@ func rulesNamed(name string) (Rules, bool) {
 
 // bucketRules returns the rules of a bucket, or ErrNoSuchBucket.
 func bucketRules(r index.Reader, bucket string) (Rules, error) {
-	rec, err := index.Get(r, index.BucketKey(bucket))
-	if errors.Is(err, index.ErrNotFound) {
-		return Rules{}, ErrNoSuchBucket
-	}
-	if err != nil {
-		return Rules{}, err
-	}
-	return rulesOf(bucket, &rec)
-}
-
-func rulesOf(bucket string, rec *index.Bucket) (Rules, error) {
-	rules, ok := rulesNamed(rec.Rules)
-	if !ok {
-		return Rules{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", bucket, rec.Rules)
-	}
-	return rules, nil
+	b, err := findBucket(r, bucket)
+	return b.Rules, err
 }
 
 // keyRules returns the rules of a bucket that allow objects of this name.
