@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// MaxDeleteKeys is how many keys one DeleteObjects may name.
+const MaxDeleteKeys = 1000
+
+// deleteBatch is how many objects one transaction of DeleteObjects deletes, so that others do not
+// wait for it long.
+const deleteBatch = 100
+
+// DeleteObjectsRequest names objects to delete.
+type DeleteObjectsRequest struct {
+	Bucket string
+	Keys   []string // 1 to 1000; a key may come twice
+	Quiet  bool     // only what failed is answered
+}
+
+// DeleteObjectsResult answers each key of the request once, in the order of the request.
+type DeleteObjectsResult struct {
+	Deleted []string // also those that were not there, as in OSS; none if Quiet
+	Errors  []DeleteError
+}
+
+// A DeleteError says why one key of DeleteObjects was not deleted.
+type DeleteError struct {
+	Key string
+	Err *Error
+}
+
+// DeleteObjects deletes up to 1000 objects, as OSS's DeleteMultipleObjects does. Of a list that is
+// empty or longer none is deleted, and the call fails with ErrMalformedXML. A key that is no name of
+// an object, or whose record is damaged, is an error of its own and does not keep the others from
+// being deleted.
+//
+// Unlike DeleteObject it is not one step: others may see some of the objects gone and some not yet,
+// and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost does
+// not depend on the objects' sizes; the space comes back in the background.
+func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (_ *DeleteObjectsResult, err error) {
+	c, err := e.begin(ctx, call{op: "DeleteObjects", bucket: req.Bucket})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBucketName(req.Bucket); err != nil {
+		return nil, err
+	}
+	if n := len(req.Keys); n == 0 || n > MaxDeleteKeys {
+		return nil, ErrMalformedXML.saying("Keys has %d entries, must have 1 to %d.", n, MaxDeleteKeys).ec("0016-00000608")
+	}
+	if err := e.giveUpReserve(); err != nil {
+		return nil, err
+	}
+	res := &DeleteObjectsResult{}
+	for keys := range slices.Chunk(req.Keys, deleteBatch) {
+		failed, err := e.deleteObjects(ctx, req.Bucket, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, key := range keys {
+			switch {
+			case failed[i] != nil:
+				of := call{op: c.op, bucket: c.bucket, key: key}
+				of.wrap(&failed[i])
+				res.Errors = append(res.Errors, DeleteError{key, asError(failed[i])})
+			case !req.Quiet:
+				res.Deleted = append(res.Deleted, key)
+			}
+		}
+	}
+	return res, nil
+}
+
+// deleteObjects deletes some objects in one transaction. failed says of each key why it was left
+// out.
+func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string) (failed []error, err error) {
+	failed = make([]error, len(keys))
+	err = e.index.Update(ctx, func(tx index.Tx) error {
+		if _, err := bucketRules(tx, bucket); err != nil {
+			return err
+		}
+		for i, key := range keys {
+			if failed[i] = checkDeletable(tx, bucket, key); failed[i] != nil {
+				continue
+			}
+			// From here on an error is one of the transaction: a key that is left out must not have
+			// been written to.
+			if err := e.discardObject(tx, bucket, key); err != nil {
+				return err
+			}
+			if err := index.Delete(tx, index.ObjectKey(bucket, key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.sweeper.wake()
+	return failed, nil
+}
+
+// checkDeletable fails if key is no name of an object, or the record under it cannot be read.
+func checkDeletable(r index.Reader, bucket, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	_, err := index.Get(r, index.ObjectKey(bucket, key))
+	if errors.Is(err, index.ErrNotFound) {
+		return nil
+	}
+	return err
+}
