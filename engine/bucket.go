@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -186,4 +187,19 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 		return Bucket{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", name, rec.Rules)
 	}
 	return Bucket{Name: name, Created: rec.Created, Rules: rules}, nil
+}
+
+// bucketNames yields the names of all buckets in order. An error comes once and last.
+func bucketNames(r index.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for entry, err := range index.Scan(r, index.Buckets()) {
+			name := ""
+			if err == nil {
+				name, err = index.ParseBucketKey(entry.Key)
+			}
+			if !yield(name, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -172,11 +172,7 @@ func (k *check) listChunks(context.Context) error {
 }
 
 func (k *check) buckets(ctx context.Context) error {
-	for entry, err := range index.Scan(k.r, index.Buckets()) {
-		if err != nil {
-			return err
-		}
-		bucket, err := index.ParseBucketKey(entry.Key)
+	for bucket, err := range bucketNames(k.r) {
 		if err != nil {
 			return err
 		}

@@ -15,13 +15,13 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// countingIndex counts the transactions of an index in a directory.
-type countingIndex struct {
+// updateCounter counts the transactions of an index in a directory.
+type updateCounter struct {
 	index.Store
 	updates atomic.Int64
 }
 
-func (c *countingIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
+func (c *updateCounter) Update(ctx context.Context, fn func(index.Tx) error) error {
 	c.updates.Add(1)
 	return c.Store.Update(ctx, fn)
 }
@@ -45,13 +45,13 @@ func (k *keptBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, 
 func (k *keptBlobs) Close() error { return nil }
 
 // openCounted opens an engine on an index in dir.
-func openCounted(t testing.TB, dir string, blobs blob.Store) (*engine.Engine, *countingIndex) {
+func openCounted(t testing.TB, dir string, blobs blob.Store) (*engine.Engine, *updateCounter) {
 	t.Helper()
 	idx, err := index.OpenBadger(context.Background(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := &countingIndex{Store: idx}
+	counted := &updateCounter{Store: idx}
 	e, err := engine.OpenStores(t.TempDir(), &engine.Options{}, counted, blobs)
 	if err != nil {
 		t.Fatal(err)

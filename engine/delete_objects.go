@@ -82,11 +82,12 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string) (failed []error, err error) {
 	failed = make([]error, len(keys))
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := bucketRules(tx, bucket); err != nil {
+		rules, err := bucketRules(tx, bucket)
+		if err != nil {
 			return err
 		}
 		for i, key := range keys {
-			if failed[i] = checkDeletable(tx, bucket, key); failed[i] != nil {
+			if failed[i] = checkDeletable(tx, rules, bucket, key); failed[i] != nil {
 				continue
 			}
 			// From here on an error is one of the transaction: a key that is left out must not have
@@ -108,8 +109,8 @@ func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string
 }
 
 // checkDeletable fails if key is no name of an object, or the record under it cannot be read.
-func checkDeletable(r index.Reader, bucket, key string) error {
-	if err := checkKey(key); err != nil {
+func checkDeletable(r index.Reader, rules Rules, bucket, key string) error {
+	if err := rules.checkKey(key); err != nil {
 		return err
 	}
 	_, err := index.Get(r, index.ObjectKey(bucket, key))

@@ -148,7 +148,7 @@ var (
 // Errors of CompleteMultipartUpload. The upload stays usable after each of them.
 var (
 	// ErrMalformedXML is returned for an empty part list when the upload has parts and, under S3's
-	// rules, for every empty one.
+	// rules, for every empty one. DeleteObjects returns it for none or over 1000 keys.
 	ErrMalformedXML = &Error{Code: "MalformedXML", HTTPStatus: 400, EC: "0042-00000205", Message: "The XML you provided was not well-formed or did not validate against our published schema."}
 	// ErrInvalidPart is returned when a listed part was not uploaded or has another ETag.
 	ErrInvalidPart = &Error{Code: "InvalidPart", HTTPStatus: 400, Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag."}

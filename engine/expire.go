@@ -86,11 +86,7 @@ var errNotStale = errors.New("engine: the upload is in use again")
 
 func (e *Engine) staleUploads(ctx context.Context, before time.Time) (stale []staleUpload, err error) {
 	err = e.index.View(ctx, func(r index.Reader) error {
-		for bucket, err := range index.Scan(r, index.Buckets()) {
-			if err != nil {
-				return err
-			}
-			name, err := index.ParseBucketKey(bucket.Key)
+		for name, err := range bucketNames(r) {
 			if err != nil {
 				return err
 			}

@@ -47,9 +47,9 @@ type Upload struct {
 	Key, UploadID string
 	Initiated     time.Time
 	StorageClass  string
-
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	Checksum      Checksum // algorithm and type, if it was initiated with one
+	Sequential    bool
+	Encryption
 }
 
 // ListMultipartUploads lists the open uploads of a bucket in the byte order of their keys, those of
@@ -127,10 +127,11 @@ func uploadOf(entry *index.Entry[index.Upload]) (Upload, error) {
 	rec := &entry.Record
 	return Upload{
 		Key: key, UploadID: id.String(),
-		Initiated:                 rec.Initiated,
-		StorageClass:              rec.Attributes.StorageClass,
-		ServerSideEncryption:      rec.Encryption.Algorithm,
-		ServerSideEncryptionKeyID: rec.Encryption.KeyID,
+		Initiated:    rec.Initiated,
+		StorageClass: rec.Attributes.StorageClass,
+		Checksum:     Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type},
+		Sequential:   rec.Sequential,
+		Encryption:   encryptionOf(&rec.Encryption),
 	}, err
 }
 

@@ -247,6 +247,8 @@ func TestUploads(t *testing.T) {
 		{StorageClass: "IA", ContentType: "text/plain", Metadata: map[string]string{"a": "b"}},
 		{ServerSideEncryption: "AES256"},
 		{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: ring.KeyIDs()[0]},
+		{SSECustomerKey: random(1, 32)},
+		{Checksum: engine.Checksum{Algorithm: "CRC32C"}, Sequential: true},
 	} {
 		req.Bucket, req.Key = "bucket", fmt.Sprint("key ", i)
 		up, err := e.InitiateMultipartUpload(ctx, &req)
@@ -255,7 +257,7 @@ func TestUploads(t *testing.T) {
 		}
 		want = append(want, engine.Upload{
 			Key: req.Key, UploadID: up.UploadID, Initiated: now.UTC(), StorageClass: orElse(req.StorageClass, "Standard"),
-			ServerSideEncryption: req.ServerSideEncryption, ServerSideEncryptionKeyID: req.ServerSideEncryptionKeyID,
+			Checksum: up.Checksum, Sequential: req.Sequential, Encryption: up.Encryption,
 		})
 	}
 	for max := range len(want) + 2 {

@@ -39,7 +39,7 @@ func checkNames(bucket, key string) error {
 		return err
 	}
 	if key == "" {
-		return ErrInvalidObjectName.saying("The object name can not be empty.")
+		return OSS.checkKey(key)
 	}
 	return nil
 }

@@ -128,7 +128,16 @@ type rotatePlace struct {
 // pass goes over all records once. Uploads come before objects, so that one that is completed
 // meanwhile is met in one of the two.
 func (r *rotation) pass(ctx context.Context) error {
-	buckets, err := r.engine.bucketNames(ctx)
+	var buckets []string
+	err := r.engine.index.View(ctx, func(reader index.Reader) error {
+		for name, err := range bucketNames(reader) {
+			if err != nil {
+				return err
+			}
+			buckets = append(buckets, name)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -150,23 +159,6 @@ func (r *rotation) pass(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (e *Engine) bucketNames(ctx context.Context) (names []string, err error) {
-	err = e.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Buckets()) {
-			if err != nil {
-				return err
-			}
-			name, err := index.ParseBucketKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			names = append(names, name)
-		}
-		return nil
-	})
-	return names, err
 }
 
 // staleObjects collects stale keys of objects, from a place on, and moves the place on.

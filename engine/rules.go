@@ -130,9 +130,11 @@ func keyRules(r index.Reader, bucket, key string) (Rules, error) {
 	return rules, rules.checkKey(key)
 }
 
-// checkKey checks an object's name. An empty one is refused before.
+// checkKey checks an object's name.
 func (r Rules) checkKey(key string) error {
 	switch {
+	case key == "":
+		return ErrInvalidObjectName.saying("The object name can not be empty.")
 	case len(key) > r.MaxKeyLength:
 		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", r.MaxKeyLength+1)
 	case !r.LeadingSlash && (key[0] == '/' || key[0] == '\\') || !utf8.ValidString(key):

@@ -793,6 +793,22 @@ func TestClosed(t *testing.T) {
 			}
 			return last
 		},
+		"ListMultipartUploads": func() error {
+			_, err := e.ListMultipartUploads(ctx, &engine.ListMultipartUploadsRequest{Bucket: "bucket"})
+			return err
+		},
+		"Uploads": func() (last error) {
+			for _, err := range e.Uploads(ctx, &engine.ListMultipartUploadsRequest{Bucket: "bucket"}) {
+				last = err
+			}
+			return last
+		},
+		"HeadBucket": func() error { _, err := e.HeadBucket(ctx, &engine.HeadBucketRequest{Bucket: "bucket"}); return err },
+		"DeleteObjects": func() error {
+			_, err := e.DeleteObjects(ctx, &engine.DeleteObjectsRequest{Bucket: "bucket", Keys: []string{"key"}})
+			return err
+		},
+		"RotateKeys":  func() error { _, err := e.RotateKeys(ctx, &engine.RotateKeysRequest{}); return err },
 		"ListObjects": func() error { _, err := e.ListObjects(ctx, &engine.ListObjectsRequest{Bucket: "bucket"}); return err },
 		"Objects": func() (last error) {
 			for _, err := range e.Objects(ctx, &engine.ListObjectsRequest{Bucket: "bucket"}) {
