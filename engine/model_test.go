@@ -160,7 +160,7 @@ func (h *history) step() {
 		{24, h.uploadPart}, {14, h.complete}, {10, h.initiate}, {2, h.abort}, {6, h.deleteObject}, {8, h.readRange},
 		{4, h.listParts}, {4, h.listObjects}, {5, h.openReader}, {4, h.useReader}, {3, h.closeReader},
 		{5, h.createBucket}, {2, h.deleteBucket}, {4, h.count}, {1, h.reopen}, {3, h.useWhatIsGone},
-		{8, h.putObject}, {8, h.copyObject}, {6, h.copyPart},
+		{8, h.putObject}, {8, h.copyObject}, {6, h.copyPart}, {4, h.listUploads}, {2, h.deleteObjects},
 	}
 	total := 0
 	for _, s := range steps {
@@ -542,6 +542,43 @@ func (h *history) listObjects() {
 	}
 	slices.Sort(sorted)
 	checkListing(h.t, h.e, sorted, req)
+}
+
+func (h *history) listUploads() {
+	b := h.somePlace().bucket
+	h.did("ListMultipartUploads %s", b)
+	req := &engine.ListMultipartUploadsRequest{Bucket: b, Prefix: []string{"", "k", "k/"}[h.rng.IntN(3)], MaxUploads: h.rng.IntN(4)}
+	var got, want []string
+	for up, err := range h.e.Uploads(context.Background(), req) {
+		if !h.buckets[b] {
+			h.want(err, engine.ErrNoSuchBucket)
+			return
+		}
+		h.want(err, nil)
+		got = append(got, up.Key+" "+up.UploadID)
+	}
+	for _, up := range h.uploads {
+		if up.bucket == b && strings.HasPrefix(up.key, req.Prefix) {
+			want = append(want, up.key+" "+up.id)
+		}
+	}
+	slices.Sort(want) // a space sorts before what else follows a key here
+	if !slices.Equal(got, want) {
+		h.fail("bucket %s has uploads %q, want %q", b, got, want)
+	}
+}
+
+func (h *history) deleteObjects() {
+	at, other := h.somePlace(), h.somePlace()
+	h.did("DeleteObjects %v and %s", at, other.key)
+	_, err := h.e.DeleteObjects(context.Background(), &engine.DeleteObjectsRequest{Bucket: at.bucket, Keys: []string{at.key, other.key}})
+	if !h.buckets[at.bucket] {
+		h.want(err, engine.ErrNoSuchBucket)
+		return
+	}
+	h.want(err, nil)
+	delete(h.objects, at)
+	delete(h.objects, place{at.bucket, other.key})
 }
 
 // count compares the totals, once what was deleted has been swept.
