@@ -1,0 +1,550 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// A fact is something that succeeds: do returns an error if what comes out is not as the fact says.
+type fact struct {
+	op, when string
+	do       func(*world) error
+}
+
+// facts are what is done, each in a world of its own.
+func facts() []fact {
+	hour := time.Hour
+	a, b, c := random(11, minPart), random(12, minPart), random(13, 3)
+	content := []byte("content") // of bucket/there
+	some := engine.Checksum{Algorithm: "CRC32"}
+	return []fact{
+		// Buckets and names.
+		{"CreateBucket", "names are 3 to 63 of a-z, 0-9 and -", func(w *world) (err error) {
+			for _, name := range []string{"abc", "1-2", "a--b", strings.Repeat("b", 63)} {
+				err = errors.Join(err, call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: name})(w))
+			}
+			return err
+		}},
+		{"DeleteBucket", "uploads that are in the way are named", func(w *world) error {
+			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w)
+			return same(strings.HasPrefix(asError(w.t, err).Message, "The bucket has Multipart Uploads."), true)
+		}},
+		{"DeleteBucket", "when its last upload was aborted", func(w *world) error {
+			return errors.Join(abortIn("other-bucket", "of another bucket")(w), call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w))
+		}},
+		{"InitiateMultipartUpload", "keys are 1 to 1023 bytes of UTF-8", func(w *world) (err error) {
+			for _, key := range []string{"k", " ", "a//b/", "../é", strings.Repeat("k", 1023)} {
+				err = errors.Join(err, initiate(Initiate{Key: key})(w))
+			}
+			return err
+		}},
+
+		// What Initiate is told about the object, and Complete gives it.
+		{"InitiateMultipartUpload", "the upload id is 32 upper-case hex digits, like a UUID of version 4", func(w *world) error {
+			return same(regexp.MustCompile("^[0-9A-F]{12}4[0-9A-F]{19}$").MatchString(w.upload()), true)
+		}},
+		{"InitiateMultipartUpload", "the object gets the headers", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never"}))
+			got := w.head("new")
+			return same([]string{got.ContentType, got.CacheControl, got.ContentDisposition, got.ContentEncoding, got.Expires}, []string{"text/plain", "no-cache", "inline", "gzip", "never"})
+		}},
+		{"InitiateMultipartUpload", "the object gets the metadata, names in lower case", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{Metadata: map[string]string{"Camera-1": "Leica"}}))
+			return same(w.head("new").Metadata, map[string]string{"camera-1": "Leica"})
+		}},
+		{"InitiateMultipartUpload", "metadata of 8 KiB with its names", func(w *world) error {
+			return initiate(Initiate{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}})(w)
+		}},
+		{"InitiateMultipartUpload", "the object gets the tags, at most 10 of 128 and 256 bytes", func(w *world) error {
+			tags := manyTags(8)
+			tags[strings.Repeat("k", 128)], tags["empty"] = strings.Repeat("v", 256), ""
+			w.complete(w.uploadOf(Initiate{Tags: tags}))
+			return same(w.head("new").Tags, tags)
+		}},
+		{"InitiateMultipartUpload", "the object gets the storage class", func(w *world) (err error) {
+			for _, class := range []string{"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"} {
+				w.complete(w.uploadOf(Initiate{StorageClass: class}))
+				err = errors.Join(err, same(w.head("new").StorageClass, class))
+			}
+			return err
+		}},
+		{"InitiateMultipartUpload", "without Content-Type and storage class", func(w *world) error {
+			w.complete(w.upload())
+			return errors.Join(same(w.head("new").ContentType, "application/octet-stream"), same(w.head("new").StorageClass, "Standard"))
+		}},
+		{"InitiateMultipartUpload", "an object of that name is not touched", func(w *world) error {
+			return errors.Join(initiate(Initiate{Key: "there"})(w), reads(Get{}, "content", false)(w))
+		}},
+		{"InitiateMultipartUpload", "uploads of one key do not know each other", func(w *world) error {
+			one, two := w.upload(a), w.upload(b, c)
+			return errors.Join(same(one == two, false), same(len(w.parts(one)), 1), same(len(w.parts(two)), 2), w.abort(one), same(len(w.parts(two)), 2))
+		}},
+		{"InitiateMultipartUpload", "ForbidOverwrite, and there is no object", initiate(Initiate{ForbidOverwrite: true})},
+
+		// Encryption. Digests, sizes and ranges are of the plaintext.
+		{"InitiateMultipartUpload", "every answer says how it is encrypted", func(w *world) error {
+			want := engine.Encryption{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID}
+			up, err := w.e.InitiateMultipartUpload(context.Background(), &Initiate{Bucket: "bucket", Key: "new", ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID})
+			if err != nil {
+				return err
+			}
+			part, copied := w.part(up.UploadID, 1, a), w.copied(up.UploadID, PartCopy{PartNumber: 2})
+			done := w.complete(up.UploadID)
+			obj, _, err := w.get(Get{Key: "new"})
+			return errors.Join(err, same([]engine.Encryption{up.Encryption, part.Encryption, copied.Encryption, done.Encryption, w.head("new").Encryption, obj.Encryption},
+				[]engine.Encryption{want, want, want, want, want, want}))
+		}},
+		{"UploadPart", "encryption does not change ETag, CRC-64 and size", func(w *world) (err error) {
+			for _, sse := range []string{"AES256", "KMS"} {
+				got := w.part(w.uploadOf(Initiate{ServerSideEncryption: sse}), 1, a)
+				err = errors.Join(err, same(got.ETag, md5ETag(a)), same(got.CRC64, crc64Of(a)), same(got.Size, minPart))
+			}
+			return err
+		}},
+		{"GetObject", "a range of an encrypted object", func(w *world) error {
+			done := w.complete(w.uploadOf(Initiate{ServerSideEncryption: "AES256"}, a, b))
+			return errors.Join(same(done.ETag, ossETag(a, b)), reads(Get{Key: "new", Range: "bytes=102399-102401"}, string(slices.Concat(a, b)[102399:102402]), true)(w))
+		}},
+
+		// Sequential uploads.
+		{"CompleteMultipartUpload", "the object of a sequential upload has the MD5 of the whole", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{Sequential: true}, a, b, c))
+			return errors.Join(same(w.head("new").ContentMD5, base64MD5(slices.Concat(a, b, c))), same(w.head("new").Type, "Multipart"))
+		}},
+		{"UploadPart", "a sequential upload begins with number 1", func(w *world) error {
+			w.ids["new"] = w.uploadOf(Initiate{Sequential: true})
+			err := part(Part{Key: "new", UploadID: "new", PartNumber: 2})(w)
+			return errors.Join(fails(err, engine.ErrPartNotSequential), same(w.part(w.ids["new"], 1, a).ETag, md5ETag(a)))
+		}},
+
+		// Parts.
+		{"UploadPart", "the ETag is the MD5 in upper-case hex", func(w *world) error {
+			return same(w.part(w.upload(), 1, []byte("123456789")).ETag, "25F9E794323B453885F5181F1B624D0B")
+		}},
+		{"UploadPart", "Content-MD5 is the MD5 in base64", func(w *world) error {
+			return same(w.part(w.upload(), 1, nil).ContentMD5, "1B2M2Y8AsgTpgAmY7PhCfg==")
+		}},
+		{"UploadPart", "CRC-64 is that of ECMA-182, reflected", func(w *world) error {
+			return same(w.part(w.upload(), 1, []byte("123456789")).CRC64, 11051210869376104954)
+		}},
+		{"UploadPart", "CRC-64 of nothing is 0", func(w *world) error {
+			return same(w.part(w.upload(), 1, nil).CRC64, 0)
+		}},
+		{"UploadPart", "numbers are 1 to 10000", func(w *world) error {
+			id := w.upload()
+			w.part(id, 10000, nil)
+			w.part(id, 1, nil)
+			return same(len(w.parts(id)), 2)
+		}},
+		{"UploadPart", "any size is taken at first, also none", func(w *world) error {
+			id := w.upload(sizedParts(0, 1, 13, 128, 64<<10)...)
+			return same(len(w.parts(id)), 5)
+		}},
+		{"UploadPart", "of right Content-MD5, CRC-64 and size", func(w *world) error {
+			crc := crc64Of(content)
+			return part(Part{UploadID: "open", PartNumber: 1, Body: bytes.NewReader(content), Size: 7, ContentMD5: base64MD5(content), CRC64: &crc})(w)
+		}},
+		{"UploadPart", "a part of the same number is replaced", func(w *world) error {
+			id := w.upload(a)
+			w.part(id, 1, b)
+			w.complete(id)
+			return same(w.read("new"), b)
+		}},
+		{"UploadPart", "of two of one number the one that finishes last wins", func(w *world) error {
+			id := w.upload()
+			err := w.during(id, 1, a, func() { w.part(id, 1, b) })
+			w.complete(id)
+			return errors.Join(err, same(w.read("new"), a))
+		}},
+		{"UploadPart", "parts are not an object until Complete", func(w *world) error {
+			w.upload(a)
+			list, err := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "bucket", Prefix: "new"})
+			return errors.Join(err, same(len(list.Objects), 0), fails(getObject(Get{Key: "new"})(w), engine.ErrNoSuchKey), fails(headObject(Head{Key: "new"})(w), engine.ErrNoSuchKey))
+		}},
+		{"UploadPart", "too late for Complete", func(w *world) error {
+			id := w.upload(a)
+			err := w.during(id, 2, b, func() { w.complete(id) })
+			return errors.Join(fails(err, engine.ErrNoSuchUpload), same(w.read("new"), a))
+		}},
+		{"UploadPart", "too late for Abort", func(w *world) error {
+			id, before := w.upload(), tallyOf(w.t, w.e)
+			err := w.during(id, 1, a, func() {
+				if err := w.abort(id); err != nil {
+					w.t.Error(err)
+				}
+			})
+			before.Uploads--
+			return errors.Join(fails(err, engine.ErrNoSuchUpload), same(tallyOf(w.t, w.e), before))
+		}},
+
+		// Copied parts. bucket/put is by PutObject, bucket/there by an upload.
+		{"UploadPartCopy", "the ETag of a copied PutObject is the source's", func(w *world) error {
+			got := w.copied(w.upload(), PartCopy{SourceKey: "put"})
+			return errors.Join(same(got.ETag, w.head("put").ETag), same(got.CRC64, w.head("put").CRC64))
+		}},
+		{"UploadPartCopy", "the ETag of a copied upload is the MD5 of its bytes", func(w *world) error {
+			return same(w.copied(w.upload(), PartCopy{}).ETag, md5ETag(content))
+		}},
+		{"UploadPartCopy", "a range of the source", func(w *world) error {
+			got := w.copied(w.upload(), PartCopy{SourceRange: "bytes=1-3"})
+			return errors.Join(same(got.ETag, md5ETag([]byte("ont"))), same(got.SourceRange, "bytes 1-3/7"), same(got.SourceSize, 7))
+		}},
+		{"UploadPartCopy", "a range without an end", func(w *world) error {
+			got := w.copied(w.upload(), PartCopy{SourceRange: "bytes=3-"})
+			return errors.Join(same(got.ETag, md5ETag([]byte("tent"))), same(got.SourceRange, "bytes 3-6/7"))
+		}},
+		{"UploadPartCopy", "a range that is malformed or beyond the source is ignored", func(w *world) (err error) {
+			for _, text := range []string{"bytes=0-7", "bytes=7-", "bytes=3-2", "byte=0-1", "0-1", "bytes=a-b"} {
+				got := w.copied(w.upload(), PartCopy{SourceRange: text})
+				err = errors.Join(err, same(got.ETag, md5ETag(content)), same(got.SourceRange, ""))
+			}
+			return err
+		}},
+		{"UploadPartCopy", "conditions that hold", func(w *world) error {
+			w.copied(w.upload(), PartCopy{Conditions: When{IfMatch: w.object.ETag, IfModifiedSince: w.now.Add(-hour)}})
+			w.copied(w.upload(), PartCopy{Conditions: When{IfUnmodifiedSince: w.now, IfNoneMatch: md5ETag(nil)}})
+			return nil
+		}},
+		{"UploadPartCopy", "a small part is refused at Complete only", func(w *world) error {
+			id := w.upload()
+			w.copied(id, PartCopy{PartNumber: 1})
+			w.copied(id, PartCopy{PartNumber: 2})
+			return fails(completing(w, id), engine.ErrEntityTooSmall)
+		}},
+		{"UploadPartCopy", "more than 5 GiB take ranges", func(w *world) error {
+			key, id := w.largerThanAPart(), w.upload()
+			err := partCopy(PartCopy{SourceBucket: "bucket", SourceKey: key})(w)
+			got := w.copied(id, PartCopy{SourceKey: key, SourceRange: "bytes=67108864-134217727"})
+			return errors.Join(fails(err, engine.ErrEntityTooLarge), same(got.Size, 64<<20))
+		}},
+
+		// Complete.
+		{"CompleteMultipartUpload", "the ETag is made over the parts' ETags as text", func(w *world) error {
+			return same(w.complete(w.upload(a, b, c)).ETag, ossETag(a, b, c))
+		}},
+		{"CompleteMultipartUpload", "the ETag of one part says -1, too", func(w *world) error {
+			return same(w.complete(w.upload(nil)).ETag, "80404D0C6D24E87F650FF7D1985CD762-1") // printf D41D8CD98F00B204E9800998ECF8427E | md5sum
+		}},
+		{"CompleteMultipartUpload", "CRC-64 is that of the whole", func(w *world) error {
+			return same(w.complete(w.upload(a, b, c)).CRC64, crc64Of(slices.Concat(a, b, c)))
+		}},
+		{"CompleteMultipartUpload", "100 KiB are enough", func(w *world) error {
+			return same(w.complete(w.upload(sizedParts(102400, 102400, 1)...)).Size, 204801)
+		}},
+		{"CompleteMultipartUpload", "numbers may have gaps", func(w *world) error {
+			id := w.upload(a)
+			w.part(id, 10000, c)
+			w.part(id, 5, b)
+			return errors.Join(same(w.complete(id, 1, 5, 10000).ETag, ossETag(a, b, c)), same(w.read("new"), slices.Concat(a, b, c)))
+		}},
+		{"CompleteMultipartUpload", "parts that are not listed are given up", func(w *world) error {
+			before, id := tallyOf(w.t, w.e), w.upload(a, b, c)
+			done := w.complete(id, 1, 3)
+			return errors.Join(same(done.ETag, ossETag(a, c)), same(tallyOf(w.t, w.e).Parts, before.Parts+2), same(tallyOf(w.t, w.e).Uploads, before.Uploads))
+		}},
+		{"CompleteMultipartUpload", "small parts do no harm when they are not listed", func(w *world) error {
+			return same(w.complete(w.upload(c, a, c), 2, 3).ETag, ossETag(a, c))
+		}},
+		{"CompleteMultipartUpload", "ETags are forgiven quotes and case", func(w *world) error {
+			id := w.upload(a, b)
+			list := []engine.CompletedPart{{PartNumber: 1, ETag: `"` + md5ETag(a) + `"`}, {PartNumber: 2, ETag: strings.ToLower(md5ETag(b))}}
+			got, err := w.tryComplete(id, Complete{Parts: list})
+			return errors.Join(err, same(got.ETag, ossETag(a, b)))
+		}},
+		{"CompleteMultipartUpload", "All is the list of all parts", func(w *world) error {
+			all, list := w.complete(w.upload(a, b, c)), w.complete(w.upload(a, b, c), 1, 2, 3)
+			return same(all, list)
+		}},
+		{"CompleteMultipartUpload", "an empty list without parts makes an empty object", func(w *world) error {
+			got, err := w.tryComplete(w.upload(), Complete{Parts: []engine.CompletedPart{}})
+			return errors.Join(err, same(got.ETag, "D41D8CD98F00B204E9800998ECF8427E-0"), same(got.CRC64, 0), same(len(w.read("new")), 0))
+		}},
+		{"CompleteMultipartUpload", "All without parts makes an empty object", func(w *world) error {
+			return same(w.complete(w.upload()).ETag, "D41D8CD98F00B204E9800998ECF8427E-0")
+		}},
+		{"CompleteMultipartUpload", "the object is a Multipart one, modified now, without MD5", func(w *world) error {
+			id := w.upload(a)
+			w.now = w.now.Add(hour)
+			w.complete(id)
+			got := w.head("new")
+			return errors.Join(same(got.Type, "Multipart"), same(got.LastModified, w.now), same(got.ContentMD5, ""), same(got.Parts, 1))
+		}},
+		{"CompleteMultipartUpload", "an object of that name is replaced", func(w *world) error {
+			w.complete(w.upload(a))
+			w.complete(w.upload(b))
+			return same(w.read("new"), b)
+		}},
+		{"CompleteMultipartUpload", "of two uploads of one key the one that completes last wins", func(w *world) error {
+			one, two := w.upload(a), w.upload(b)
+			w.complete(two)
+			w.complete(one)
+			return same(w.read("new"), a)
+		}},
+		{"CompleteMultipartUpload", "of two uploads of one key, with ForbidOverwrite, one wins", func(w *world) error {
+			one, two := w.upload(a), w.upload(b)
+			_, err1 := w.tryComplete(one, Complete{ForbidOverwrite: true})
+			_, err2 := w.tryComplete(two, Complete{ForbidOverwrite: true})
+			return errors.Join(err1, fails(err2, engine.ErrFileAlreadyExists), same(len(w.parts(two)), 1))
+		}},
+		{"CompleteMultipartUpload", "another upload of that key stays open", func(w *world) error {
+			one, two := w.upload(a), w.upload(b)
+			w.complete(one)
+			return same(len(w.parts(two)), 1)
+		}},
+		{"CompleteMultipartUpload", "after it failed twice", func(w *world) error {
+			id := w.upload(a, b)
+			_, err1 := w.tryComplete(id, Complete{Parts: []engine.CompletedPart{{PartNumber: 1, ETag: md5ETag(b)}}})
+			_, err2 := w.tryComplete(id, Complete{Parts: []engine.CompletedPart{{PartNumber: 3, ETag: md5ETag(b)}}})
+			return errors.Join(fails(err1, engine.ErrInvalidPart), fails(err2, engine.ErrInvalidPart), same(w.complete(id).ETag, ossETag(a, b)))
+		}},
+		{"CompleteMultipartUpload", "the part at fault is named", func(w *world) error {
+			id := w.upload(a, c, b)
+			_, err1 := w.tryComplete(id, Complete{Parts: []engine.CompletedPart{{PartNumber: 2, ETag: md5ETag(b)}}})
+			small := completing(w, id)
+			return errors.Join(fails(small, engine.ErrEntityTooSmall), same(asError(w.t, err1).PartNumber, 2), same(asError(w.t, small).PartNumber, 2), same(asError(w.t, err1).UploadID, id))
+		}},
+		{"CompleteMultipartUpload", "conditions on the object that hold", func(w *world) error {
+			first, err1 := w.tryComplete(w.upload(a), Complete{IfNoneMatch: "*", ForbidOverwrite: true})
+			_, err2 := w.tryComplete(w.upload(b), Complete{IfMatch: first.ETag})
+			return errors.Join(err1, err2)
+		}},
+		{"CompleteMultipartUpload", "of two at once one wins", race(completing, completing)},
+		{"CompleteMultipartUpload", "of Complete and Abort at once one wins", race(completing, (*world).abort)},
+
+		// Abort.
+		{"AbortMultipartUpload", "the parts are deleted", func(w *world) error {
+			before := tallyOf(w.t, w.e)
+			return errors.Join(w.abort(w.upload(a, b)), same(tallyOf(w.t, w.e), before))
+		}},
+		{"AbortMultipartUpload", "an object of that name is not touched", func(w *world) error {
+			w.complete(w.upload(a))
+			return errors.Join(w.abort(w.upload(b)), same(w.read("new"), a))
+		}},
+		{"Expire", "idle is an upload since its newest part, or Initiate", func(w *world) error {
+			empty, idle, active := w.upload(), w.upload(a), w.upload()
+			w.now = w.now.Add(hour)
+			w.part(active, 1, a)
+			_, err := w.e.Expire(context.Background(), &engine.ExpireRequest{Before: w.now})
+			return errors.Join(err, fails(w.abort(empty), engine.ErrNoSuchUpload), fails(w.abort(idle), engine.ErrNoSuchUpload), w.abort(active))
+		}},
+
+		// Listings.
+		{"ListParts", "by ascending number, each with its digests", func(w *world) error {
+			id := w.upload()
+			third, first := w.part(id, 3, c), w.part(id, 1, a)
+			return same(w.parts(id), []engine.Part{
+				{PartNumber: 1, ETag: first.ETag, Size: first.Size, CRC64: first.CRC64, LastModified: first.LastModified},
+				{PartNumber: 3, ETag: third.ETag, Size: third.Size, CRC64: third.CRC64, LastModified: third.LastModified},
+			})
+		}},
+		{"ListParts", "a page has 1000 entries and begins with the first, unless asked otherwise", func(w *world) error {
+			got, err := w.e.ListParts(context.Background(), &List{Bucket: "bucket", Key: "key", UploadID: w.ids["open"]})
+			return errors.Join(err, same(got.MaxParts, 1000), same(got.PartNumberMarker, 0), same(got.StorageClass, "Standard"))
+		}},
+		{"ListParts", "the next marker is the last number, also on the last page", func(w *world) error {
+			one, err1 := w.e.ListParts(context.Background(), &List{Bucket: "bucket", Key: "key", UploadID: w.ids["open"], MaxParts: 2})
+			two, err2 := w.e.ListParts(context.Background(), &List{Bucket: "bucket", Key: "key", UploadID: w.ids["open"], MaxParts: 2, PartNumberMarker: one.NextPartNumberMarker})
+			return errors.Join(err1, err2, same([]any{one.NextPartNumberMarker, one.IsTruncated, two.PartNumberMarker, two.NextPartNumberMarker, two.IsTruncated}, []any{2, true, 2, 4, false}))
+		}},
+		{"ListParts", "a marker that is no part's", func(w *world) error {
+			got, err := w.e.ListParts(context.Background(), &List{Bucket: "bucket", Key: "key", UploadID: w.ids["open"], PartNumberMarker: 3})
+			return errors.Join(err, same(len(got.Parts), 1), same(got.Parts[0].PartNumber, 4))
+		}},
+		{"ListObjects", "a common prefix counts as one entry", func(w *world) error {
+			for _, key := range []string{"new/1", "new/2", "newer"} {
+				w.put(Put{Key: key})
+			}
+			got, err := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "bucket", Prefix: "new", Delimiter: "/", MaxKeys: 2})
+			return errors.Join(err, same(got.CommonPrefixes, []string{"new/"}), same(keysOf(got.Objects), []string{"newer"}), same(got.IsTruncated, false))
+		}},
+
+		// Reading. What a range leaves out, ETag and CRC-64 cover all the same.
+		{"GetObject", "bytes=1-3", reads(Get{Range: "bytes=1-3"}, "ont", true)},
+		{"GetObject", "bytes=3-", reads(Get{Range: "bytes=3-"}, "tent", true)},
+		{"GetObject", "bytes=-3", reads(Get{Range: "bytes=-3"}, "ent", true)},
+		{"GetObject", "bytes=0-6 are all bytes, and a range", reads(Get{Range: "bytes=0-6"}, "content", true)},
+		{"GetObject", "a range that ends beyond the object is ignored", reads(Get{Range: "bytes=3-7"}, "content", false)},
+		{"GetObject", "a range behind the end is ignored", reads(Get{Range: "bytes=7-"}, "content", false)},
+		{"GetObject", "more last bytes than there are is ignored", reads(Get{Range: "bytes=-8"}, "content", false)},
+		{"GetObject", "a malformed range is ignored", reads(Get{Range: "byte=0-1"}, "content", false)},
+		{"GetObject", "a standard range that ends beyond the object is cut", reads(Get{Range: "bytes=3-7", RangeBehavior: "standard"}, "tent", true)},
+		{"GetObject", "standard, more last bytes than there are is cut", reads(Get{Range: "bytes=-8", RangeBehavior: "standard"}, "content", true)},
+		{"GetObject", "a malformed standard range is ignored", reads(Get{Range: "byte=0-1", RangeBehavior: "standard"}, "content", false)},
+		{"GetObject", "a part of an object, by number", reads(Get{PartNumber: 1}, "content", true)},
+		{"HeadObject", "what PutObject made is Normal and has an MD5", func(w *world) error {
+			return errors.Join(same(w.head("put").Type, "Normal"), same(w.head("put").ContentMD5, base64MD5(content)), same(w.head("put").ETag, md5ETag(content)))
+		}},
+		{"HeadObject", "IfMatch the object's, in quotes and lower case", heads(func(w *world) When { return When{IfMatch: `"` + strings.ToLower(w.object.ETag) + `"`} })},
+		{"HeadObject", "IfNoneMatch another", heads(func(w *world) When { return When{IfNoneMatch: md5ETag(nil)} })},
+		{"HeadObject", "IfUnmodifiedSince the same time", heads(func(w *world) When { return When{IfUnmodifiedSince: w.now} })},
+		{"HeadObject", "IfModifiedSince before", heads(func(w *world) When { return When{IfModifiedSince: w.now.Add(-time.Second)} })},
+		{"HeadObject", "IfMatch holds, IfUnmodifiedSince does not matter", heads(func(w *world) When { return When{IfMatch: w.object.ETag, IfUnmodifiedSince: w.now.Add(-hour)} })},
+		{"HeadObject", "IfNoneMatch holds, IfModifiedSince does not matter", heads(func(w *world) When { return When{IfNoneMatch: md5ETag(nil), IfModifiedSince: w.now} })},
+
+		// PutObject.
+		{"PutObject", "ETag, MD5 and CRC-64 are the body's", func(w *world) error {
+			got := w.put(Put{Body: bytes.NewReader(a), Size: minPart, ContentMD5: base64MD5(a)})
+			return errors.Join(same(got.ETag, md5ETag(a)), same(got.ContentMD5, base64MD5(a)), same(got.CRC64, crc64Of(a)), same(w.read("new"), a))
+		}},
+		{"PutObject", "an empty body", func(w *world) error {
+			got := w.put(Put{})
+			return errors.Join(same(got.ETag, "D41D8CD98F00B204E9800998ECF8427E"), same(got.CRC64, 0), same(w.head("new").ContentType, "application/octet-stream"))
+		}},
+		{"PutObject", "an object of that name is replaced", func(w *world) error {
+			w.complete(w.upload(a))
+			w.put(Put{Body: bytes.NewReader(b)})
+			return errors.Join(same(w.read("new"), b), same(w.head("new").Type, "Normal"))
+		}},
+		{"PutObject", "conditions on the object that hold", func(w *world) error {
+			w.put(Put{IfMatch: w.put(Put{ForbidOverwrite: true, IfNoneMatch: "*"}).ETag})
+			return nil
+		}},
+
+		// CopyObject.
+		{"CopyObject", "of PutObject", func(w *world) error {
+			got, src := mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "put"}), w.head("put")
+			return errors.Join(same(got.ETag, src.ETag), same(got.CRC64, src.CRC64), same(w.head("new").Type, "Normal"))
+		}},
+		{"CopyObject", "of an upload keeps type and ETag", func(w *world) error {
+			return errors.Join(same(mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there"}).ETag, w.object.ETag), same(w.head("new").Type, "Multipart"))
+		}},
+		{"CopyObject", "the copy is modified now", func(w *world) error {
+			w.now = w.now.Add(hour)
+			return same(mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "put"}).LastModified, w.now)
+		}},
+		{"CopyObject", "there is no limit of 1 GB", func(w *world) error {
+			src := w.head(w.largerThanAPart())
+			return same(mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"}).ETag, src.ETag)
+		}},
+		{"CopyObject", "the metadata is the source's", func(w *world) error {
+			w.put(Put{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}})
+			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ContentType: "text/html", Metadata: map[string]string{"a": "2"}, Tags: map[string]string{"t": "2"}})
+			got := w.head("copy")
+			return errors.Join(same(got.ContentType, "text/plain"), same(got.Metadata, map[string]string{"a": "1"}), same(got.Tags, map[string]string{"t": "1"}))
+		}},
+		{"CopyObject", "REPLACE onto itself changes the metadata", func(w *world) error {
+			w.put(Put{Body: bytes.NewReader(a), ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}})
+			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "new", MetadataDirective: "REPLACE", Metadata: map[string]string{"b": "2"}, TaggingDirective: "REPLACE"})
+			got := w.head("new")
+			return errors.Join(same(got.ContentType, "application/octet-stream"), same(got.Metadata, map[string]string{"b": "2"}), same(len(got.Tags), 0), same(w.read("new"), a))
+		}},
+		{"CopyObject", "the encryption is not the source's", func(w *world) error {
+			w.put(Put{Body: bytes.NewReader(a), ServerSideEncryption: "AES256"})
+			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"})
+			return errors.Join(same(w.head("copy").Encryption, engine.Encryption{}), same(w.read("copy"), a))
+		}},
+		{"CopyObject", "conditions that hold", func(w *world) error {
+			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfMatch: w.object.ETag, IfModifiedSince: w.now.Add(-hour)}})
+			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfUnmodifiedSince: w.now, IfNoneMatch: md5ETag(nil)}})
+			return nil
+		}},
+
+		// Deletion.
+		{"DeleteObject", "what was there is gone", func(w *world) error {
+			mustDelete(w.t, w.e, "bucket", "there")
+			return fails(getObject(Get{})(w), engine.ErrNoSuchKey)
+		}},
+		{"DeleteObject", "what is not there is no error", func(w *world) error {
+			mustDelete(w.t, w.e, "bucket", "absent")
+			return nil
+		}},
+		{"DeleteObject", "an upload of that key stays open", func(w *world) error {
+			id := w.upload(a)
+			mustDelete(w.t, w.e, "bucket", "new")
+			return same(len(w.parts(id)), 1)
+		}},
+
+		// Checksums.
+		{"InitiateMultipartUpload", "the type of a checksum, if none is asked for", func(w *world) (err error) {
+			for algorithm, want := range map[string]string{"CRC32": "COMPOSITE", "CRC32C": "COMPOSITE", "SHA1": "COMPOSITE", "SHA256": "COMPOSITE", "CRC64NVME": "FULL_OBJECT"} {
+				got := w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: algorithm}}, c))
+				err = errors.Join(err, same(got.Checksum.Type, want))
+			}
+			return err
+		}},
+		{"CompleteMultipartUpload", "a composite checksum is over those of the parts", func(w *world) error {
+			got := w.complete(w.uploadOf(Initiate{Checksum: some}, a, b))
+			return same(got.Checksum.Value, inBase64(checksumOf("CRC32", checksumOf("CRC32", a), checksumOf("CRC32", b)))+"-2")
+		}},
+		{"CompleteMultipartUpload", "a full checksum is that of the whole", func(w *world) error {
+			got := w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: "CRC64NVME"}}, a, b))
+			return same(got.Checksum.Value, inBase64(checksumOf("CRC64NVME", a, b)))
+		}},
+		{"ListParts", "the checksums of the parts", func(w *world) error {
+			got := w.parts(w.uploadOf(Initiate{Checksum: some}, a))[0].Checksum
+			return same(got, engine.Checksum{Algorithm: "CRC32", Value: inBase64(checksumOf("CRC32", a))})
+		}},
+		{"UploadPart", "a checksum that the upload did not ask for is compared and forgotten", func(w *world) error {
+			sum := engine.Checksum{Algorithm: "SHA1", Value: inBase64(checksumOf("SHA1", content))}
+			return part(Part{UploadID: "open", PartNumber: 1, Body: bytes.NewReader(content), Checksum: sum})(w)
+		}},
+
+		// S3's rules.
+		{"InitiateMultipartUpload", "S3: keys have up to 1024 bytes and may begin with /", s3(func(w *world) error {
+			return initiate(Initiate{Bucket: "s3-bucket", Key: "/" + strings.Repeat("k", 1023)})(w)
+		})},
+		{"InitiateMultipartUpload", "S3: upload ids of a key ascend", s3(func(w *world) error {
+			var ids []string
+			for range 20 {
+				ids = append(ids, w.upload())
+			}
+			return same(slices.IsSorted(ids), true)
+		})},
+		{"UploadPart", "S3: the ETag is in lower case", s3(func(w *world) error {
+			return same(w.part(w.upload(), 1, nil).ETag, "d41d8cd98f00b204e9800998ecf8427e")
+		})},
+		{"CompleteMultipartUpload", "S3: the ETag is made over the parts' MD5s as bytes; 5 MiB are enough", s3(func(w *world) error {
+			large := random(14, minS3Part)
+			return same(w.complete(w.upload(large, c)).ETag, s3ETag(large, c))
+		})},
+		{"CompleteMultipartUpload", "S3: again with the same list", s3(func(w *world) error {
+			id := w.upload(c)
+			list := w.list(id, 1)
+			first, err1 := w.tryComplete(id, Complete{Parts: list})
+			second, err2 := w.tryComplete(id, Complete{Parts: list})
+			return errors.Join(err1, err2, same(second, first))
+		})},
+		{"CompleteMultipartUpload", "S3: again, though the object was deleted", s3(func(w *world) error {
+			id := w.upload(c)
+			list := w.list(id, 1)
+			w.complete(id)
+			mustDelete(w.t, w.e, "s3-bucket", "new")
+			_, err := w.tryComplete(id, Complete{Parts: list})
+			return errors.Join(err, fails(getObject(Get{Bucket: "s3-bucket", Key: "new"})(w), engine.ErrNoSuchKey))
+		})},
+		{"GetObject", "S3: a range that ends beyond the object is cut", reads(Get{Bucket: "s3-bucket", Range: "bytes=3-7"}, "tent", true)},
+		{"GetObject", "S3: a malformed range is ignored", reads(Get{Bucket: "s3-bucket", Range: "byte=0-1"}, "content", false)},
+		{"CopyObject", "the ETag follows the rules of the target", func(w *world) error {
+			toS3 := mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "copy", SourceKey: "there"})
+			back := mustCopy(w.t, w.e, Copy{Key: "copy", SourceBucket: "s3-bucket", SourceKey: "copy"})
+			return errors.Join(same(toS3.ETag, s3ETag(content)), same(back.ETag, ossETag(content)))
+		}},
+
+		// Keys of the client's own.
+		{"PutObject", "a client's key reads what it wrote", func(w *world) error {
+			got := w.put(Put{Body: bytes.NewReader(content), SSECustomerKey: clientKey})
+			_, read, err := w.get(Get{Key: "new", SSECustomerKey: clientKey})
+			return errors.Join(err, same(read, content), same(got.Encryption, engine.Encryption{SSECustomerAlgorithm: "AES256"}))
+		}},
+	}
+}
+
+// TestFacts shows the facts.
+func TestFacts(t *testing.T) {
+	ring := keys(t)
+	for _, row := range facts() {
+		t.Run(row.op+"/"+row.when, func(t *testing.T) {
+			if err := row.do(newWorld(t, ring)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
