@@ -12,6 +12,8 @@ import (
 // maxObjectSize is what 10000 parts of 5 GiB make.
 const maxObjectSize = MaxPartNumber * MaxPartSize
 
+const ecComplete = "0042-00000203"
+
 // CompleteMultipartUploadRequest names the parts that make the object.
 type CompleteMultipartUploadRequest struct {
 	Bucket, Key, UploadID string
@@ -67,11 +69,11 @@ type CompleteMultipartUploadResult struct {
 // data. The object replaces one of the same name. When it returns without error the object is
 // durable; when it fails, the upload stays usable.
 //
-// The checks come in this order: ErrNoSuchUpload; ErrInvalidPartOrder and ErrMalformedXML;
-// ErrInvalidPart; ErrEntityTooSmall, for a listed part below the minimum of the bucket's rules that
-// is not the last; ErrEntityTooLarge, and ErrInvalidRequest for another Size; ErrBadDigest;
-// ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails with ErrNoSuchUpload, as
-// in OSS; under S3's rules it succeeds, see Rules.RepeatComplete.
+// The checks come in this order: ErrNoSuchUpload; ErrInvalidArgument for both a list and All;
+// ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part below
+// the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and ErrInvalidRequest for
+// another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails
+// with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.RepeatComplete.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
 	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
@@ -80,9 +82,6 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	}
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
-	}
-	if req.All && len(req.Parts) > 0 {
-		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
 	}
 	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
 		return nil, err
@@ -106,12 +105,16 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 // complete does it inside a transaction.
 func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*index.Object, error) {
 	up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
-	if errors.Is(err, ErrNoSuchUpload) {
+	contradiction := req.All && len(req.Parts) > 0
+	if errors.Is(err, ErrNoSuchUpload) && !contradiction {
 		obj, err := e.replay(tx, req)
-		return obj, ecForUpload(err, "0042-00000203")
+		return obj, ecForUpload(err, ecComplete)
 	}
 	if err != nil {
-		return nil, err
+		return nil, ecForUpload(err, ecComplete)
+	}
+	if contradiction {
+		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
 	}
 	uploaded, err := partsOf(tx, up.id)
 	if err != nil {

@@ -167,6 +167,7 @@ func refusals() []refusal {
 		{"CompleteMultipartUpload", "the upload was completed, with the same list", complete(Complete{UploadID: "completed"}, 1), "NoSuchUpload", 404, "0042-00000203"},
 		{"CompleteMultipartUpload", "an upload of another key", complete(Complete{UploadID: "of another key", All: true}), "NoSuchUpload", 404, "0042-00000203"},
 		{"CompleteMultipartUpload", "the upload comes before the parts", complete(Complete{UploadID: "unknown", Parts: wrong}), "NoSuchUpload", 404, "0042-00000203"},
+		{"CompleteMultipartUpload", "the upload comes before list and All", complete(Complete{UploadID: "unknown", All: true, Parts: wrong}), "NoSuchUpload", 404, "0042-00000203"},
 		{"CompleteMultipartUpload", "list and All", complete(Complete{UploadID: "open", All: true}, 1), "InvalidArgument", 400, "0042-00000216"},
 		{"CompleteMultipartUpload", "an empty list, but there are parts", complete(Complete{UploadID: "open"}), "MalformedXML", 400, "0042-00000205"},
 		{"CompleteMultipartUpload", "descending", complete(Complete{UploadID: "open"}, 4, 1), "InvalidPartOrder", 400, "0042-00000209"},
