@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -28,7 +29,7 @@ const abortTimeout = 30 * time.Second
 // UploadRequest describes an object to upload in parts.
 type UploadRequest struct {
 	Bucket string
-	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \
+	Key    string // as in InitiateMultipartUploadRequest
 
 	// Body becomes the object; a nil Body is an empty one. If it is an io.ReaderAt and Size is
 	// given, sections of it are read side by side, from its offset 0 on, wherever it would Read
@@ -48,7 +49,7 @@ type UploadRequest struct {
 	// default.
 	PartSize int64
 
-	Parallel int // parts under way at once, at most 64; 4 by default
+	Parallel int // parts under way at once, at most 64; 4 by default, and 1 if Sequential
 
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
 	// They never become less, and are the whole size before Upload completes the object.
@@ -74,6 +75,13 @@ type UploadRequest struct {
 	ServerSideEncryption      string
 	ServerSideEncryptionKeyID string
 
+	// As there, too; an upload that is resumed needs these again. Parts of a sequential one go one
+	// after another. Checksum.Value, if given, must be that of the object, as in
+	// CompleteMultipartUploadRequest.
+	SSECustomerKey crypto.CustomerKey
+	Sequential     bool
+	Checksum       Checksum
+
 	// As in CompleteMultipartUploadRequest. They are judged before Body is read, too.
 	ForbidOverwrite bool
 	IfMatch         string
@@ -92,7 +100,8 @@ type UploadRequest struct {
 // With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part
 // 1 if that is there. Of a Body that is read side by side, each part that is there in its size is
 // read and compared by MD5, and uploaded only if it differs. Any other Body is uploaded all over
-// again; chunks that are there are found by their address and not stored twice. The object has the
+// again; chunks that are there are found by their address and not stored twice, and a sequential
+// upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the
 // parts of this Body only; others that were there are given up. A request that is refused before
 // Body is read leaves a resumed upload as it was.
 //
@@ -127,15 +136,16 @@ func (req *UploadRequest) check() error {
 		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
 	case req.Parallel < 0 || req.Parallel > MaxParallel:
 		return ErrInvalidArgument.saying("Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel)
-	case req.IfNoneMatch != "" && req.IfNoneMatch != "*":
-		return ErrInvalidArgument.saying("IfNoneMatch is %q, must be * or empty.", req.IfNoneMatch)
 	}
-	return nil
+	return checkIfNoneMatch(req.IfNoneMatch)
 }
 
 // parallel is how many parts may be under way at once.
 func (req *UploadRequest) parallel() int {
-	if req.Parallel == 0 {
+	switch {
+	case req.Sequential:
+		return 1
+	case req.Parallel == 0:
 		return DefaultParallel
 	}
 	return req.Parallel
@@ -155,6 +165,9 @@ func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
 		StorageClass:              req.StorageClass,
 		ServerSideEncryption:      req.ServerSideEncryption,
 		ServerSideEncryptionKeyID: req.ServerSideEncryptionKeyID,
+		SSECustomerKey:            req.SSECustomerKey,
+		Checksum:                  Checksum{Algorithm: req.Checksum.Algorithm, Type: req.Checksum.Type},
+		Sequential:                req.Sequential,
 		ForbidOverwrite:           req.ForbidOverwrite,
 	}
 }
@@ -163,14 +176,14 @@ func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
 func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)) *UploadPartRequest {
 	return &UploadPartRequest{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id,
-		PartNumber: p.number, Body: p.body, Size: p.size, Progress: progress,
+		PartNumber: p.number, Body: p.body, Size: p.size, Progress: progress, SSECustomerKey: req.SSECustomerKey,
 	}
 }
 
 // completion is the request that makes the object.
 func (req *UploadRequest) completion(id string, parts []CompletedPart) *CompleteMultipartUploadRequest {
 	return &CompleteMultipartUploadRequest{
-		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts,
+		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum,
 		ForbidOverwrite: req.ForbidOverwrite, IfMatch: req.IfMatch, IfNoneMatch: req.IfNoneMatch,
 	}
 }
@@ -201,7 +214,8 @@ func (u *managedUpload) open(ctx context.Context) error {
 		if rules, err = bucketRules(r, req.Bucket); err != nil {
 			return err
 		}
-		return e.checkConditions(r, req.completion("", nil))
+		when := overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}
+		return when.check(r)
 	})
 	if err != nil {
 		return err
@@ -260,7 +274,7 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 		return nil, err
 	}
 	// What is missing of a body whose size was not known is not missed.
-	if err := checkSize(&intake{size: u.req.Size, limit: maxObjectSize}, u.stored); err != nil {
+	if err := checkSize(&intake{size: u.req.Size, limit: maxObjectSize, tooLarge: ErrEntityTooLarge}, u.stored); err != nil {
 		return nil, err
 	}
 	u.report()
@@ -355,17 +369,18 @@ func (u *managedUpload) compare(ctx context.Context, number int, section *io.Sec
 	return old, n == size && etag == normalETag(old.ETag), err
 }
 
-// digest returns the ETag and the size of a body, of which it reads at most one byte over limit. It
-// reads as take does, so that a body that panics or blocks does no more harm than there.
+// digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at most
+// one byte over limit. It reads as take does, so that a body that panics or blocks does no more harm
+// than there.
 func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (etag string, n int64, err error) {
 	filled := make(chan filledBuffer)
-	go p.read(ctx, &intake{body: body, limit: limit}, filled)
+	go p.read(ctx, newIntake(io.LimitReader(body, limit+1), 0, nil), filled)
 	sum := md5.New()
 	for {
 		select {
 		case f := <-filled:
 			if f.buf == nil {
-				return fmt.Sprintf("%X", sum.Sum(nil)), n, f.err
+				return OSS.etag([16]byte(sum.Sum(nil))), n, f.err
 			}
 			sum.Write(f.buf.chunk())
 			n += int64(f.buf.n)

@@ -168,12 +168,21 @@ func TestUploadFields(t *testing.T) {
 			v.SetBool(true)
 		case reflect.Int, reflect.Int64:
 			v.SetInt(int64(i + 1))
+		case reflect.Slice:
+			v.SetBytes([]byte("of " + name))
 		case reflect.Map:
 			v.Set(reflect.ValueOf(map[string]string{"of": name}))
 		}
 	}
 	// What is the part's own, or the list of parts'.
-	others := []string{"PartNumber", "Body", "Size", "ContentMD5", "CRC64", "Progress", "Parts", "All"}
+	others := []string{"PartNumber", "Body", "Size", "ContentMD5", "CRC64", "Progress", "Parts", "All", "Checksum"}
+	req.Checksum = engine.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: "of the object"}
+	if got := req.Initiation().Checksum; got != (engine.Checksum{Algorithm: "SHA256", Type: "COMPOSITE"}) {
+		t.Errorf("Initiate gets the checksum %+v", got)
+	}
+	if got := req.Completion().Checksum; got != req.Checksum {
+		t.Errorf("Complete gets the checksum %+v", got)
+	}
 	for _, made := range []any{req.Initiation(), req.Part(), req.Completion()} {
 		m := reflect.ValueOf(made).Elem()
 		for i := range m.NumField() {
