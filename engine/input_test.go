@@ -488,6 +488,34 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
+// TestCauseOfEnd ends calls midway with a cause of the caller's own: it is still a call that was ended.
+func TestCauseOfEnd(t *testing.T) {
+	e := openTemp(t, nil)
+	mustBucket(t, e, "bucket")
+	for name, call := range map[string]func(ctx context.Context, body io.Reader) error{
+		"PutObject": func(ctx context.Context, body io.Reader) error {
+			_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: body})
+			return err
+		},
+		"Upload": func(ctx context.Context, body io.Reader) error {
+			_, err := e.Upload(ctx, &engine.UploadRequest{Bucket: "bucket", Key: "key", Body: body})
+			return err
+		},
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cause := errors.New("the client has gone")
+		body := stalling(t, random(1, 100))
+		go func() {
+			<-body.stalled
+			cancel(cause)
+		}()
+		if err := call(ctx, body); !errors.Is(err, engine.ErrRequestTimeout) || !errors.Is(err, cause) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		body.goOn()
+	}
+}
+
 // TestHugeBody sends a body of one byte more than 5 GiB. It takes half a minute.
 func TestHugeBody(t *testing.T) {
 	if os.Getenv("GABION_HUGE") == "" {

@@ -287,8 +287,8 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 
 // sendAll uploads the parts, several at once. The first error stops the others and is returned.
 // When it returns, no part is under way.
-func (u *managedUpload) sendAll(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (u *managedUpload) sendAll(caller context.Context) error {
+	ctx, cancel := context.WithCancelCause(caller)
 	var workers sync.WaitGroup
 	defer func() {
 		cancel(errAbandoned)
@@ -311,7 +311,7 @@ func (u *managedUpload) sendAll(ctx context.Context) error {
 		case <-u.moved:
 			u.report()
 		case <-done:
-			return context.Cause(ctx)
+			return ended(caller, context.Cause(ctx))
 		}
 	}
 }

@@ -111,10 +111,10 @@ func (p *pipeline) close() { p.md5.Close() }
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
 // stores it. On success the caller must release the content; on failure nothing is left pinned.
 //
-// A Read that does not return does not hold up the caller once ctx has ended; it keeps its
+// A Read that does not return does not hold up the caller once its context has ended; it keeps its
 // goroutine and one buffer until it does return.
-func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
+	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	sum := p.md5.New()
 	defer sum.Close()
@@ -144,7 +144,7 @@ func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
 	}
 	stores.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return nil, err
+		return nil, ended(caller, err)
 	}
 	c.md5 = sum.Sum()
 	for _, ch := range c.chunks {
@@ -152,6 +152,15 @@ func (p *pipeline) take(ctx context.Context, in *intake) (*content, error) {
 	}
 	whole = true
 	return c, nil
+}
+
+// ended makes sure that an error of a context that has ended shows that: the caller may have ended it
+// with a cause of its own.
+func ended(ctx context.Context, err error) error {
+	if e := ctx.Err(); err != nil && e != nil && !errors.Is(err, e) {
+		return fmt.Errorf("%w: %w", e, err)
+	}
+	return err
 }
 
 // errAbandoned stops the stages of a body that is not taken in.
