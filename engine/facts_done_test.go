@@ -33,6 +33,11 @@ func facts() []fact {
 			}
 			return err
 		}},
+		{"HeadBucket", "a bucket keeps the rules that it was created with", func(w *world) error {
+			oss, err1 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "bucket"})
+			s3, err2 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "s3-bucket"})
+			return errors.Join(err1, err2, same(oss.Rules, engine.OSS), same(s3.Rules, engine.S3), same(s3.Created, w.now))
+		}},
 		{"DeleteBucket", "uploads that are in the way are named", func(w *world) error {
 			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w)
 			return same(strings.HasPrefix(asError(w.t, err).Message, "The bucket has Multipart Uploads."), true)
@@ -97,10 +102,13 @@ func facts() []fact {
 				return err
 			}
 			part, copied := w.part(up.UploadID, 1, a), w.copied(up.UploadID, PartCopy{PartNumber: 2})
+			list, err1 := w.uploads(Uploads{Prefix: "new"})
 			done := w.complete(up.UploadID)
-			obj, _, err := w.get(Get{Key: "new"})
-			return errors.Join(err, same([]engine.Encryption{up.Encryption, part.Encryption, copied.Encryption, done.Encryption, w.head("new").Encryption, obj.Encryption},
-				[]engine.Encryption{want, want, want, want, want, want}))
+			obj, _, err2 := w.get(Get{Key: "new"})
+			return errors.Join(err1, err2, same(
+				[]engine.Encryption{up.Encryption, part.Encryption, copied.Encryption, list.Uploads[0].Encryption, done.Encryption, w.head("new").Encryption, obj.Encryption},
+				slices.Repeat([]engine.Encryption{want}, 7),
+			))
 		}},
 		{"UploadPart", "encryption does not change ETag, CRC-64 and size", func(w *world) (err error) {
 			for _, sse := range []string{"AES256", "KMS"} {
@@ -112,6 +120,12 @@ func facts() []fact {
 		{"GetObject", "a range of an encrypted object", func(w *world) error {
 			done := w.complete(w.uploadOf(Initiate{ServerSideEncryption: "AES256"}, a, b))
 			return errors.Join(same(done.ETag, ossETag(a, b)), reads(Get{Key: "new", Range: "bytes=102399-102401"}, string(slices.Concat(a, b)[102399:102402]), true)(w))
+		}},
+		{"RotateKeys", "data keys are wrapped anew, and the objects are the same", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{ServerSideEncryption: "AES256"}, a))
+			_, err1 := w.ring.Rotate()
+			res, err2 := w.e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
+			return errors.Join(err1, err2, same(res.Rewrapped, 1), same(w.read("new"), a))
 		}},
 
 		// Sequential uploads.
@@ -328,6 +342,11 @@ func facts() []fact {
 			w.complete(w.upload(a))
 			return errors.Join(w.abort(w.upload(b)), same(w.read("new"), a))
 		}},
+		{"Upload", "the object is as if its parts had been uploaded one by one", func(w *world) error {
+			whole := slices.Concat(a, b, c)
+			got, err := w.e.Upload(context.Background(), &Whole{Bucket: "bucket", Key: "new", Body: bytes.NewReader(whole), Size: int64(len(whole)), PartSize: minPart})
+			return errors.Join(err, same(got.ETag, ossETag(a, b, c)), same(got.CRC64, crc64Of(whole)), same(w.read("new"), whole), same(w.head("new").Type, "Multipart"))
+		}},
 		{"Expire", "idle is an upload since its newest part, or Initiate", func(w *world) error {
 			empty, idle, active := w.upload(), w.upload(a), w.upload()
 			w.now = w.now.Add(hour)
@@ -337,6 +356,60 @@ func facts() []fact {
 		}},
 
 		// Listings.
+		{"ListMultipartUploads", "by key, those of one key by id", func(w *world) error {
+			var want []string
+			for range 10 {
+				want = append(want, "new "+w.upload(), "newer "+w.uploadOf(Initiate{Key: "newer"}))
+			}
+			slices.Sort(want)
+			got, err := w.uploads(Uploads{Prefix: "new"})
+			return errors.Join(err, same(namesOfUploads(got), want), same(got.IsTruncated, false))
+		}},
+		{"ListMultipartUploads", "what is said of an upload", func(w *world) error {
+			id := w.uploadOf(Initiate{StorageClass: "IA"}, a)
+			got, err := w.uploads(Uploads{Prefix: "new"})
+			return errors.Join(err, same(got.Uploads, []engine.Upload{{Key: "new", UploadID: id, Initiated: w.now, StorageClass: "IA"}}), same(got.MaxUploads, 1000))
+		}},
+		{"ListMultipartUploads", "those that ended are not listed", func(w *world) error {
+			w.complete(w.upload())
+			err1 := w.abort(w.upload())
+			got, err2 := w.uploads(Uploads{Prefix: "new"})
+			return errors.Join(err1, err2, same(len(got.Uploads), 0))
+		}},
+		{"ListMultipartUploads", "KeyMarker alone: greater keys", func(w *world) error {
+			w.upload()
+			id := w.uploadOf(Initiate{Key: "newer"})
+			got, err := w.uploads(Uploads{Prefix: "new", KeyMarker: "new"})
+			return errors.Join(err, same(namesOfUploads(got), []string{"newer " + id}))
+		}},
+		{"ListMultipartUploads", "KeyMarker and UploadIDMarker: also greater ids of that key", func(w *world) error {
+			ids := []string{w.upload(), w.upload(), w.upload()}
+			slices.Sort(ids)
+			newer := w.uploadOf(Initiate{Key: "newer"})
+			got, err1 := w.uploads(Uploads{Prefix: "new", KeyMarker: "new", UploadIDMarker: ids[1]})
+			all, err2 := w.uploads(Uploads{Prefix: "new", KeyMarker: "new", UploadIDMarker: "!"}) // no upload's
+			return errors.Join(err1, err2, same(namesOfUploads(got), []string{"new " + ids[2], "newer " + newer}), same(len(all.Uploads), 4))
+		}},
+		{"ListMultipartUploads", "UploadIDMarker alone is ignored", func(w *world) error {
+			w.upload()
+			got, err := w.uploads(Uploads{Prefix: "new", UploadIDMarker: "G"})
+			return errors.Join(err, same(len(got.Uploads), 1))
+		}},
+		{"ListMultipartUploads", "a common prefix counts as one entry, and the next page begins behind it", func(w *world) error {
+			w.uploadOf(Initiate{Key: "new/1"})
+			w.uploadOf(Initiate{Key: "new/2"})
+			id := w.uploadOf(Initiate{Key: "newer"})
+			one, err1 := w.uploads(Uploads{Prefix: "new", Delimiter: "/", MaxUploads: 1})
+			two, err2 := w.uploads(Uploads{Prefix: "new", Delimiter: "/", MaxUploads: 1, KeyMarker: one.NextKeyMarker, UploadIDMarker: one.NextUploadIDMarker})
+			return errors.Join(err1, err2, same(one.CommonPrefixes, []string{"new/"}), same(len(one.Uploads), 0), same([]any{one.NextKeyMarker, one.NextUploadIDMarker, one.IsTruncated}, []any{"new/", "", true}),
+				same(namesOfUploads(two), []string{"newer " + id}), same(len(two.CommonPrefixes), 0), same(two.IsTruncated, false))
+		}},
+		{"ListMultipartUploads", "the next markers name the last entry, also on the last page", func(w *world) error {
+			id := w.upload()
+			got, err1 := w.uploads(Uploads{Prefix: "new"})
+			none, err2 := w.uploads(Uploads{Prefix: "newer"})
+			return errors.Join(err1, err2, same([]any{got.NextKeyMarker, got.NextUploadIDMarker, got.IsTruncated}, []any{"new", id, false}), same([]any{none.NextKeyMarker, none.NextUploadIDMarker}, []any{"", ""}))
+		}},
 		{"ListParts", "by ascending number, each with its digests", func(w *world) error {
 			id := w.upload()
 			third, first := w.part(id, 3, c), w.part(id, 1, a)
@@ -461,6 +534,18 @@ func facts() []fact {
 			mustDelete(w.t, w.e, "bucket", "new")
 			return same(len(w.parts(id)), 1)
 		}},
+		{"DeleteObjects", "every key is answered, also of what was not there", func(w *world) error {
+			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{Bucket: "bucket", Keys: []string{"there", "absent", "put"}})
+			return errors.Join(err, same(got.Deleted, []string{"there", "absent", "put"}), same(len(got.Errors), 0), fails(getObject(Get{})(w), engine.ErrNoSuchKey))
+		}},
+		{"DeleteObjects", "Quiet, only what failed is answered", func(w *world) error {
+			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{Bucket: "bucket", Keys: []string{"there", "/key"}, Quiet: true})
+			return errors.Join(err, same(len(got.Deleted), 0), same(len(got.Errors), 1), fails(got.Errors[0].Err, engine.ErrInvalidObjectName), fails(getObject(Get{})(w), engine.ErrNoSuchKey))
+		}},
+		{"DeleteObjects", "1000 keys", func(w *world) error {
+			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{Bucket: "bucket", Keys: slices.Repeat([]string{"there"}, 1000)})
+			return errors.Join(err, same(len(got.Deleted), 1000))
+		}},
 
 		// Checksums.
 		{"InitiateMultipartUpload", "the type of a checksum, if none is asked for", func(w *world) (err error) {
@@ -487,16 +572,24 @@ func facts() []fact {
 			return part(Part{UploadID: "open", PartNumber: 1, Body: bytes.NewReader(content), Checksum: sum})(w)
 		}},
 
+		// Keys of the client's own.
+		{"PutObject", "a client's key reads what it wrote", func(w *world) error {
+			got := w.put(Put{Body: bytes.NewReader(content), SSECustomerKey: clientKey})
+			_, read, err := w.get(Get{Key: "new", SSECustomerKey: clientKey})
+			return errors.Join(err, same(read, content), same(got.Encryption, engine.Encryption{SSECustomerAlgorithm: "AES256"}))
+		}},
+
 		// S3's rules.
 		{"InitiateMultipartUpload", "S3: keys have up to 1024 bytes and may begin with /", s3(func(w *world) error {
 			return initiate(Initiate{Bucket: "s3-bucket", Key: "/" + strings.Repeat("k", 1023)})(w)
 		})},
-		{"InitiateMultipartUpload", "S3: upload ids of a key ascend", s3(func(w *world) error {
-			var ids []string
+		{"ListMultipartUploads", "S3: those of one key by their time of initiation", s3(func(w *world) error {
+			var want []string
 			for range 20 {
-				ids = append(ids, w.upload())
+				want = append(want, "new "+w.upload())
 			}
-			return same(slices.IsSorted(ids), true)
+			got, err := w.uploads(Uploads{Prefix: "new"})
+			return errors.Join(err, same(namesOfUploads(got), want))
 		})},
 		{"UploadPart", "S3: the ETag is in lower case", s3(func(w *world) error {
 			return same(w.part(w.upload(), 1, nil).ETag, "d41d8cd98f00b204e9800998ecf8427e")
@@ -526,13 +619,6 @@ func facts() []fact {
 			toS3 := mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "copy", SourceKey: "there"})
 			back := mustCopy(w.t, w.e, Copy{Key: "copy", SourceBucket: "s3-bucket", SourceKey: "copy"})
 			return errors.Join(same(toS3.ETag, s3ETag(content)), same(back.ETag, ossETag(content)))
-		}},
-
-		// Keys of the client's own.
-		{"PutObject", "a client's key reads what it wrote", func(w *world) error {
-			got := w.put(Put{Body: bytes.NewReader(content), SSECustomerKey: clientKey})
-			_, read, err := w.get(Get{Key: "new", SSECustomerKey: clientKey})
-			return errors.Join(err, same(read, content), same(got.Encryption, engine.Encryption{SSECustomerAlgorithm: "AES256"}))
 		}},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,23 +14,26 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// The facts about OSS's semantics, and S3's where they differ, one a row: first what is refused, then
-// what is done. Both tables have the same order: buckets and names, Initiate, encryption, sequential
-// uploads, parts, copied parts, Complete, Abort, listings, reading, PutObject, CopyObject, deletion,
-// checksums, S3's rules.
+// The facts about OSS's semantics, and S3's where they differ, one a row: here what is refused, in
+// facts_done_test.go what is done. Both tables have the same order: buckets and names, Initiate,
+// encryption, sequential uploads, parts, copied parts, Complete, Abort, Upload, listings, reading,
+// PutObject, CopyObject, deletion, checksums, keys of clients, S3's rules.
 
 // The requests, for short.
 type (
-	Initiate = engine.InitiateMultipartUploadRequest
-	Part     = engine.UploadPartRequest
-	PartCopy = engine.UploadPartCopyRequest
-	Complete = engine.CompleteMultipartUploadRequest
-	List     = engine.ListPartsRequest
-	Head     = engine.HeadObjectRequest
-	Get      = engine.GetObjectRequest
-	Put      = engine.PutObjectRequest
-	Copy     = engine.CopyObjectRequest
-	When     = engine.Conditions
+	Initiate  = engine.InitiateMultipartUploadRequest
+	Part      = engine.UploadPartRequest
+	PartCopy  = engine.UploadPartCopyRequest
+	Complete  = engine.CompleteMultipartUploadRequest
+	Whole     = engine.UploadRequest
+	Uploads   = engine.ListMultipartUploadsRequest
+	List      = engine.ListPartsRequest
+	Head      = engine.HeadObjectRequest
+	Get       = engine.GetObjectRequest
+	Put       = engine.PutObjectRequest
+	Copy      = engine.CopyObjectRequest
+	DeleteAll = engine.DeleteObjectsRequest
+	When      = engine.Conditions
 )
 
 // A refusal is a request that fails with this code, HTTP status and fine-grained code.
@@ -69,6 +73,7 @@ func refusals() []refusal {
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "no such bucket", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"HeadBucket", "no such bucket", call((*engine.Engine).HeadBucket, engine.HeadBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"InitiateMultipartUpload", "no such bucket", initiate(Initiate{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"InitiateMultipartUpload", "the bucket's name breaks the rules", initiate(Initiate{Bucket: "UPPER"}), "InvalidBucketName", 400, ""},
 		{"InitiateMultipartUpload", "the key is empty", call((*engine.Engine).InitiateMultipartUpload, Initiate{Bucket: "bucket"}), "InvalidObjectName", 400, ""},
@@ -198,7 +203,19 @@ func refusals() []refusal {
 		{"AbortMultipartUpload", "the upload was completed", abort("completed"), "NoSuchUpload", 404, "0042-00000002"},
 		{"AbortMultipartUpload", "an upload of another key", abort("of another key"), "NoSuchUpload", 404, "0042-00000002"},
 
+		// All of that in one call. It leaves no upload.
+		{"Upload", "no such bucket", call((*engine.Engine).Upload, Whole{Bucket: "absent", Key: "new"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"Upload", "over 10000 times 5 GiB", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", Size: 10000*5<<30 + 1}), "EntityTooLarge", 400, ""},
+		{"Upload", "parts of less than 100 KiB", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", PartSize: 100<<10 - 1}), "InvalidArgument", 400, ""},
+		{"Upload", "parts of more than 5 GiB", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", PartSize: 5<<30 + 1}), "InvalidArgument", 400, ""},
+		{"Upload", "the body fails midway", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", Body: failing("some", io.ErrClosedPipe)}), "IncompleteBody", 400, ""},
+		{"Upload", "ForbidOverwrite, and the object exists", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "there", ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
+		{"Upload", "S3: parts of less than 5 MiB", call((*engine.Engine).Upload, Whole{Bucket: "s3-bucket", Key: "new", PartSize: 5<<20 - 1}), "InvalidArgument", 400, ""},
+
 		// Listings.
+		{"ListMultipartUploads", "no such bucket", call((*engine.Engine).ListMultipartUploads, Uploads{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"ListMultipartUploads", "1001 uploads a page", call((*engine.Engine).ListMultipartUploads, Uploads{Bucket: "bucket", MaxUploads: 1001}), "InvalidArgument", 400, ""},
+		{"ListMultipartUploads", "-1 uploads a page", call((*engine.Engine).ListMultipartUploads, Uploads{Bucket: "bucket", MaxUploads: -1}), "InvalidArgument", 400, ""},
 		{"ListParts", "no such bucket", listParts(List{Bucket: "absent", UploadID: "open"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"ListParts", "an unknown upload id", listParts(List{UploadID: "unknown"}), "NoSuchUpload", 404, ""},
 		{"ListParts", "a malformed upload id", listParts(List{UploadID: "malformed"}), "NoSuchUpload", 404, ""},
@@ -267,6 +284,9 @@ func refusals() []refusal {
 		// Deletion.
 		{"DeleteObject", "no such bucket", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "absent", Key: "key"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteObject", "the key begins with /", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "bucket", Key: "/key"}), "InvalidObjectName", 400, ""},
+		{"DeleteObjects", "no such bucket", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "absent", Keys: []string{"there"}}), "NoSuchBucket", 404, "0015-00000101"},
+		{"DeleteObjects", "no keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket"}), "MalformedXML", 400, "0016-00000608"},
+		{"DeleteObjects", "1001 keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket", Keys: slices.Repeat([]string{"there"}, 1001)}), "MalformedXML", 400, "0016-00000608"},
 
 		// Checksums. They are S3's, but in buckets of any rules.
 		{"InitiateMultipartUpload", "an unknown checksum", initiate(Initiate{Checksum: engine.Checksum{Algorithm: "MD4"}}), "InvalidRequest", 400, ""},

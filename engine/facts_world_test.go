@@ -33,7 +33,8 @@ type world struct {
 	blobs  *damagedBlobs
 	now    time.Time // by the engine's clock
 	bucket string    // that the helpers for facts use
-	keyID  string    // of a key that encrypts
+	ring   *crypto.Keyring
+	keyID  string // of a key that encrypts
 
 	object *engine.CompleteMultipartUploadResult // of bucket/there
 	ids    map[string]string                     // upload ids by what has become of them
@@ -63,7 +64,7 @@ var (
 func newWorld(t *testing.T, ring *crypto.Keyring) *world {
 	t.Helper()
 	w := &world{
-		t: t, blobs: &damagedBlobs{Memory: blob.NewMemory(0)}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), bucket: "bucket",
+		t: t, blobs: &damagedBlobs{Memory: blob.NewMemory(0)}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), bucket: "bucket", ring: ring,
 		ids:   map[string]string{"unknown": "3FCE26176063453E8D80917962C936FE", "malformed": "nonexistent-upload-id"},
 		etags: map[string]map[int]string{},
 	}
@@ -145,20 +146,22 @@ func (w *world) begin(name string, req engine.InitiateMultipartUploadRequest, si
 // A state is what a refusal must not change.
 type state struct {
 	tally   tally
-	parts   map[string][]engine.Part
+	uploads []string
+	parts   [][]engine.Part
 	objects []string
 }
 
 func (w *world) state() state {
 	w.t.Helper()
-	s := state{tally: tallyOf(w.t, w.e), parts: map[string][]engine.Part{}}
-	for name, at := range map[string][2]string{
-		"open": {"bucket", "key"}, "overwriting": {"bucket", "there"}, "sequential": {"bucket", "key"}, "with SHA256": {"bucket", "key"},
-		"s3 open": {"s3-bucket", "key"}, "s3 overwriting": {"s3-bucket", "there"},
-	} {
-		s.parts[name] = partsOf(w.t, w.e, at[0], at[1], w.ids[name])
-	}
+	s := state{tally: tallyOf(w.t, w.e)}
 	for _, bucket := range []string{"bucket", "other-bucket", "s3-bucket"} {
+		for up, err := range w.e.Uploads(context.Background(), &engine.ListMultipartUploadsRequest{Bucket: bucket}) {
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			s.uploads = append(s.uploads, fmt.Sprintf("%+v", up))
+			s.parts = append(s.parts, partsOf(w.t, w.e, bucket, up.Key, up.UploadID))
+		}
 		for obj, err := range w.e.Objects(context.Background(), &engine.ListObjectsRequest{Bucket: bucket}) {
 			if err != nil {
 				w.t.Fatal(err)
@@ -417,6 +420,19 @@ func (w *world) list(id string, numbers ...int) (list []engine.CompletedPart) {
 func (w *world) tryComplete(id string, req engine.CompleteMultipartUploadRequest) (*engine.CompleteMultipartUploadResult, error) {
 	req.Bucket, req.Key, req.UploadID, req.All = w.bucket, "new", id, req.Parts == nil
 	return w.e.CompleteMultipartUpload(context.Background(), &req)
+}
+
+func (w *world) uploads(req engine.ListMultipartUploadsRequest) (*engine.ListMultipartUploadsResult, error) {
+	req.Bucket = w.bucket
+	return w.e.ListMultipartUploads(context.Background(), &req)
+}
+
+// namesOfUploads are the keys and ids of the uploads listed.
+func namesOfUploads(list *engine.ListMultipartUploadsResult) (names []string) {
+	for _, up := range list.Uploads {
+		names = append(names, up.Key+" "+up.UploadID)
+	}
+	return names
 }
 
 func (w *world) abort(id string) error {
