@@ -93,8 +93,10 @@ var (
 	// -, beginning and ending with a letter or digit.
 	ErrInvalidBucketName = &Error{Code: "InvalidBucketName", HTTPStatus: 400, Message: "The specified bucket is not valid."}
 	// ErrInvalidObjectName is returned for a key that is not 1 to 1023 bytes of UTF-8 or begins
-	// with / or \.
+	// with / or \; under S3's rules for one that is empty or not UTF-8.
 	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
+	// ErrKeyTooLong is returned, under S3's rules, for a key of more than 1024 bytes.
+	ErrKeyTooLong = &Error{Code: "KeyTooLongError", HTTPStatus: 400}
 	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object, and
 	// by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
 	ErrInvalidRange = &Error{Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied."}

@@ -315,7 +315,7 @@ func refusals() []refusal {
 		{"HeadObject", "with another client's key", headObject(Head{Key: "of a client", SSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
 
 		// S3's rules.
-		{"InitiateMultipartUpload", "S3: the key has 1025 bytes", initiate(Initiate{Bucket: "s3-bucket", Key: strings.Repeat("k", 1025)}), "InvalidObjectName", 400, ""},
+		{"InitiateMultipartUpload", "S3: the key has 1025 bytes", initiate(Initiate{Bucket: "s3-bucket", Key: strings.Repeat("k", 1025)}), "KeyTooLongError", 400, ""},
 		{"InitiateMultipartUpload", "S3: metadata over 2 KiB", initiate(Initiate{Bucket: "s3-bucket", Metadata: map[string]string{"a": strings.Repeat("v", 2<<10)}}), "InvalidArgument", 400, ""},
 		{"UploadPart", "S3: Content-MD5 of another body", part(Part{Bucket: "s3-bucket", UploadID: "s3 open", PartNumber: 1, Body: body("x"), ContentMD5: base64MD5(nil)}), "BadDigest", 400, ""},
 		{"UploadPart", "S3: a malformed Content-MD5", part(Part{Bucket: "s3-bucket", UploadID: "s3 open", PartNumber: 1, ContentMD5: "!"}), "InvalidDigest", 400, "0017-00000502"},

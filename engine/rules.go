@@ -21,8 +21,10 @@ type Rules struct {
 	// CompleteMultipartUpload only.
 	MinPartSize int64
 
-	// MaxKeyLength bounds an object's name in bytes. LeadingSlash lets it begin with / or \.
+	// MaxKeyLength bounds an object's name in bytes. KeyTooLong gives a longer one the code
+	// KeyTooLongError; otherwise it is InvalidObjectName. LeadingSlash lets a name begin with / or \.
 	MaxKeyLength int
+	KeyTooLong   bool
 	LeadingSlash bool
 
 	// MaxMetadata bounds the user metadata in bytes, names and values together.
@@ -80,6 +82,7 @@ var S3 = Rules{
 	Name:             "S3",
 	MinPartSize:      5 << 20,
 	MaxKeyLength:     1024,
+	KeyTooLong:       true,
 	LeadingSlash:     true,
 	MaxMetadata:      2 << 10,
 	BinaryETags:      true,
@@ -135,6 +138,8 @@ func (r Rules) checkKey(key string) error {
 	switch {
 	case key == "":
 		return ErrInvalidObjectName.saying("The object name can not be empty.")
+	case len(key) > r.MaxKeyLength && r.KeyTooLong:
+		return ErrKeyTooLong.saying("Your key is too long: it has %d bytes, the limit is %d.", len(key), r.MaxKeyLength)
 	case len(key) > r.MaxKeyLength:
 		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", r.MaxKeyLength+1)
 	case !r.LeadingSlash && (key[0] == '/' || key[0] == '\\') || !utf8.ValidString(key):
