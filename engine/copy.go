@@ -225,23 +225,26 @@ func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) er
 // share makes the object another owner of the source's content.
 func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Object) error {
 	return p.engine.index.Update(ctx, func(tx index.Tx) error {
-		if err := p.checkSource(tx, src); err != nil {
+		now, err := p.checkSource(tx, src)
+		if err != nil {
 			return err
 		}
+		obj.Encryption = now.Encryption // its key may have been wrapped anew meanwhile
 		return p.commit(tx, obj, func() error { return own(tx, obj.Content) })
 	})
 }
 
-// checkSource fails with errSourceChanged if the source is not the opened one any more.
-func (p *objectCopy) checkSource(r index.Reader, src *openedObject) error {
+// checkSource returns the source as it is now, or errSourceChanged if it is not the opened one any
+// more.
+func (p *objectCopy) checkSource(r index.Reader, src *openedObject) (*index.Object, error) {
 	now, err := findObject(r, p.from.bucket, p.from.key)
 	if err != nil {
-		return p.from.asSource(err)
+		return nil, p.from.asSource(err)
 	}
 	if now.Content != src.rec.Content || !now.Modified.Equal(src.rec.Modified) {
-		return errSourceChanged
+		return nil, errSourceChanged
 	}
-	return nil
+	return now, nil
 }
 
 // rewrite copies the parts one by one into a content of its own, under a new data key. Until the
@@ -274,7 +277,7 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	}
 	return e.index.Update(ctx, func(tx index.Tx) error {
 		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
-			if err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
+			if _, err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
 				return ErrPreconditionFailed.saying("The object was overwritten while it was copied onto itself.")
 			} else if err != nil {
 				return err
