@@ -229,9 +229,9 @@ func TestRotateKeysKilled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 5))
 	kills, partly := 0, 0
 	for left := int64(objects); left > 0; kills++ {
-		n := left/4 + rng.Int64N(left/2) // the first in the middle
-		if kills > 0 {
-			n = 1 + rng.Int64N(left+left/4) // and some at the end
+		n := 1 + rng.Int64N(left+left/4) // some get to the end
+		if kills == 0 {
+			n = left/4 + rng.Int64N(left/2) // the first is in the middle
 		}
 		s.rotateUntilKilled(t, n)
 		e := open(t, s.dir, &engine.Options{Keys: ring})
