@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,7 +16,7 @@ import (
 
 const imageSize = 512 << 20
 
-// TestPowerLossImage has a process work on a file system of its own, stops it at a random moment,
+// TestPowerLossImage has a process work on a file system of its own, kills it at a random moment,
 // and copies the image that the file system lies in. What was not synced by then is only in the
 // page cache and not in the copy, as after a power loss. The copy is mounted and compared with what
 // the process had acknowledged. GABION_IMAGES sets the number of rounds.
@@ -27,11 +29,15 @@ func TestPowerLossImage(t *testing.T) {
 		mount := mountImage(t, image, true)
 		live := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: filepath.Join(dir, "keyring")}
 		story := live.life(t, round, rng, func(p *os.Process) error {
-			// Stopped, so that nothing is acknowledged while the image is copied.
-			if err := p.Signal(syscall.SIGSTOP); err != nil {
+			// Dead, with all its threads, before the image is copied: a sync that is still under way in
+			// the kernel moves what lies in the image, and the copy would catch half of that.
+			if err := p.Kill(); err != nil {
 				return err
 			}
-			return errors.Join(copySparse(copied, image), p.Kill())
+			if !eventually(func() bool { return isDead(p.Pid) }) {
+				return errors.New("the process does not die")
+			}
+			return copySparse(copied, image)
 		})
 		mount.unmount(t)
 
@@ -46,6 +52,16 @@ func TestPowerLossImage(t *testing.T) {
 		}
 	}
 	total.report(t)
+}
+
+// isDead says whether of a process nothing is left but its exit status.
+func isDead(pid int) bool {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil || len(threads) > 1 {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && bytes.Contains(status, []byte("State:\tZ"))
 }
 
 // A mountedImage is a file system in a file.
