@@ -58,10 +58,10 @@ type CompleteMultipartUploadResult struct {
 	// ETags as upper-case hex text, and in upper case itself; under S3's rules over the parts' MD5s,
 	// and in lower case.
 	ETag         string
-	Size         int64
-	CRC64        uint64 // CRC-64/XZ of the whole object
-	Checksum     Checksum
-	LastModified time.Time
+	Size         int64     // bytes of all parts
+	CRC64        uint64    // CRC-64/XZ of the whole object
+	Checksum     Checksum  // if the upload was initiated with an algorithm
+	LastModified time.Time // when it was completed
 	Encryption
 }
 

@@ -51,13 +51,13 @@ type CopyObjectRequest struct {
 	ForbidOverwrite bool
 }
 
-// CopyObjectResult describes the copy.
+// CopyObjectResult describes the copy, as ObjectInfo does.
 type CopyObjectResult struct {
 	ETag         string
 	Size         int64
 	CRC64        uint64
 	Checksum     Checksum
-	LastModified time.Time
+	LastModified time.Time // when it was copied
 	Encryption
 }
 

@@ -15,15 +15,16 @@ import (
 type ObjectInfo struct {
 	Bucket       string
 	Key          string
-	Size         int64
-	ETag         string // see CompleteMultipartUploadResult; of PutObject the hex of the MD5
-	ContentMD5   string // base64 of the MD5 of the whole content, where it is known: not of a multipart object, unless its upload was sequential
-	CRC64        uint64 // CRC-64/XZ of the whole object
-	Checksum     Checksum
-	LastModified time.Time
-	Type         string // "Normal" or "Multipart", as OSS's x-oss-object-type
-	Parts        int
+	Size         int64     // bytes
+	ETag         string    // see CompleteMultipartUploadResult; of PutObject the hex of the MD5
+	ContentMD5   string    // base64 of the MD5 of the whole content, where it is known: not of a multipart object, unless its upload was sequential
+	CRC64        uint64    // CRC-64/XZ of the whole object
+	Checksum     Checksum  // if one was asked for
+	LastModified time.Time // when it was completed, put or copied
+	Type         string    // "Normal" or "Multipart", as OSS's x-oss-object-type
+	Parts        int       // 1 for what PutObject stored
 
+	// What was said about the object; names of metadata are in lower case.
 	ContentType        string
 	CacheControl       string
 	ContentDisposition string

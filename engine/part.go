@@ -39,21 +39,21 @@ type UploadPartRequest struct {
 
 // UploadPartResult describes the part stored.
 type UploadPartResult struct {
-	ETag         string // hex of the body's MD5, in the case of the bucket's rules: upper for OSS
-	Size         int64
-	ContentMD5   string // base64 of the body's MD5
-	CRC64        uint64 // CRC-64/XZ of the body
-	Checksum     Checksum
-	LastModified time.Time
+	ETag         string    // hex of the body's MD5, in the case of the bucket's rules: upper for OSS
+	Size         int64     // bytes that the body had
+	ContentMD5   string    // base64 of the body's MD5
+	CRC64        uint64    // CRC-64/XZ of the body
+	Checksum     Checksum  // if the upload was initiated with an algorithm
+	LastModified time.Time // when it was committed
 	Encryption
 }
 
 // A Part is one entry of ListParts.
 type Part struct {
 	PartNumber   int
-	ETag         string // as UploadPart returned it
-	Size         int64
-	CRC64        uint64
+	ETag         string   // as UploadPart returned it
+	Size         int64    // bytes
+	CRC64        uint64   // CRC-64/XZ
 	Checksum     Checksum // if the upload was initiated with an algorithm
 	LastModified time.Time
 }

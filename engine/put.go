@@ -56,12 +56,12 @@ type PutObjectRequest struct {
 
 // PutObjectResult describes the object stored.
 type PutObjectResult struct {
-	ETag         string // hex of the body's MD5, in the case of the bucket's rules
-	Size         int64
-	ContentMD5   string // base64 of the body's MD5
-	CRC64        uint64 // CRC-64/XZ of the body
-	Checksum     Checksum
-	LastModified time.Time
+	ETag         string    // hex of the body's MD5, in the case of the bucket's rules
+	Size         int64     // bytes that the body had
+	ContentMD5   string    // base64 of the body's MD5
+	CRC64        uint64    // CRC-64/XZ of the body
+	Checksum     Checksum  // if one was asked for
+	LastModified time.Time // when it was committed
 	Encryption
 }
 

@@ -18,6 +18,7 @@ type InitiateMultipartUploadRequest struct {
 	Bucket string
 	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \; under S3's rules 1024 and any
 
+	// The headers are one line of at most 4 KiB each.
 	ContentType        string // application/octet-stream if empty
 	CacheControl       string
 	ContentDisposition string
@@ -30,7 +31,7 @@ type InitiateMultipartUploadRequest struct {
 	// ServerSideEncryption is "", "AES256" or "KMS". It applies to all parts. Both need
 	// Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
 	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
+	ServerSideEncryptionKeyID string // a key of the provider's; its current one if empty
 
 	// SSECustomerKey encrypts all parts with a key of the client's own, which is not stored: every
 	// UploadPart and every read must give it again. It excludes ServerSideEncryption and needs no
@@ -65,8 +66,8 @@ func (req *InitiateMultipartUploadRequest) attributes() index.Attributes {
 type InitiateMultipartUploadResult struct {
 	Bucket   string
 	Key      string
-	UploadID string // 32 upper-case hex digits
-	Checksum Checksum
+	UploadID string   // 32 upper-case hex digits
+	Checksum Checksum // algorithm and type, if one was asked for
 	Encryption
 }
 
