@@ -292,6 +292,10 @@ func TestCustomerKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// There is no key of the provider's to wrap anew.
+	if res, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{}); err != nil || res.Rewrapped != 0 {
+		t.Errorf("RotateKeys: %+v, %v", res, err)
+	}
 	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
 	if err != nil || len(res.Problems) > 0 || res.Bytes < int64(2*len(large)) {
 		t.Errorf("Check, which has no key: %+v, %v", res, err)

@@ -5,18 +5,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Limits of one step of a rotation.
+// Limits of RotateKeys.
 const (
-	rotateScan    = 4096 // records looked at in one snapshot
-	rotateBatch   = 256  // keys collected from it
-	rotateWorkers = 16   // keys wrapped at a time; those that are ready together share a commit
-	rotateErrors  = 16   // errors reported one by one
+	rotateScan    = 4096 // records looked at in one snapshot, which must not grow old
+	rotateBatch   = 256  // data keys wrapped anew in one transaction, fewer when their records are large
+	rotateWorkers = 8    // data keys that the provider, perhaps a remote service, works on at a time
+	rotatePasses  = 16   // over everything, if others keep changing it
+	rotateOutage  = 64   // data keys in a row without an answer, after which the provider counts as down
+	rotateErrors  = 16   // failures told in full
+	rotateAliases = 1024 // key ids remembered that the provider calls otherwise
 )
 
 // RotateKeysRequest is empty.
@@ -24,270 +29,387 @@ type RotateKeysRequest struct{}
 
 // RotateKeysResult says what was done.
 type RotateKeysResult struct {
-	CurrentKeyID string // the provider's current key at the start
-	Rewrapped    int64  // data keys wrapped anew
+	Rewrapped int64  // data keys wrapped anew
+	Current   string // the provider's id of the key that was current when the call began
 }
 
-// RotateKeys wraps the data keys of all objects and open uploads anew that are not wrapped under the
-// current key of Options.Keys; call it after Keyring.Rotate, say. Data is not touched. Content that
-// was asked to be under a KMS key of its own keeps that key, which a KMS renews by itself, and
-// content under a client's key is left alone.
+// RotateKeys wraps the data key of every encrypted object and open upload anew that is not wrapped
+// under the key it should be: the current key of Options.Keys, or the one that the client asked for
+// by its id, which stays the one. It changes a few bytes of metadata each and never touches data,
+// whatever its size. First make another key current, as with crypto.Keyring's Rotate. Without
+// Options.Keys it fails with ErrKmsServiceNotEnabled.
 //
-// It may be called beside any other calls, and be stopped at any point, by ctx or by a crash; what
-// is done stays done, and another call goes on with the rest. When it returns without error, no
-// object or upload that was there when it was called is wrapped under an older key. One that was
-// being initiated just then may be: another call finds it. Older keys are still needed for backups.
+// It may be called beside any other calls, stopped at any point by ctx or by a crash, and called
+// again: what is done stays done, and only the rest is left to do. When it returns without error,
+// the new form is durable for everything that was there when it was called. Only an Initiate that
+// is under way meanwhile may leave a data key behind under the key before; the next call finds it.
 //
-// A data key that cannot be unwrapped, or wrapped, stays as it is and is part of the error, by which
-// object or upload it belongs to; all others are wrapped anew all the same. Without Options.Keys it
-// fails with ErrKmsServiceNotEnabled.
+// A data key that the provider does not unwrap or wrap keeps its old form, and a damaged record
+// stays as it is. Both are part of the error; everything else is done all the same. The call ends
+// early when the provider does not answer at all and, with ErrNoSpace, when the disk is down to
+// Options.ReserveSpace.
+//
+// The old form is given up only for one that the provider has unwrapped again, so each data key
+// takes three calls of it. At most 8 data keys are worked on at a time. Keep old keys: backups of
+// the store hold data keys that are wrapped under them, and so does what is part of the error.
 func (e *Engine) RotateKeys(ctx context.Context, _ *RotateKeysRequest) (_ *RotateKeysResult, err error) {
 	c, err := e.begin(ctx, call{op: "RotateKeys"})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
 	}
-	if e.opts.Keys == nil {
+	keys := e.opts.Keys
+	if keys == nil {
 		return nil, ErrKmsServiceNotEnabled
 	}
-	r := &rotation{engine: e, keys: e.opts.Keys}
-	if r.current, err = r.keys.CurrentKeyID(ctx); err != nil {
+	current, err := keys.CurrentKeyID(ctx)
+	if err != nil {
 		return nil, err
 	}
-	// Copying may carry an old key to where a pass has been already, so passes are repeated until one
-	// has nothing to do.
-	for before := int64(-1); before < r.done; {
-		before = r.done
-		r.failed = nil
-		if err := r.pass(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.failure(); err != nil {
+	r := rotation{engine: e, keys: keys, current: current, aliases: make(map[string]string)}
+	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
-	return &RotateKeysResult{CurrentKeyID: r.current, Rewrapped: r.done}, nil
+	return &RotateKeysResult{Rewrapped: r.rewrapped, Current: current}, nil
 }
 
-// A rotation is one RotateKeys under way.
+// A rotation is one RotateKeys. All that it must not forget is in the records themselves.
 type rotation struct {
-	engine  *Engine
-	keys    crypto.KeyProvider
-	current string
+	engine *Engine
+	keys   crypto.KeyProvider
 
-	mu     sync.Mutex // guards the fields below while workers run
-	done   int64
-	failed []error
+	current string            // what new data keys are wrapped under
+	aliases map[string]string // the provider's own ids of keys that clients know by others
+
+	rewrapped int64
+	again     bool         // this pass has found something to replace
+	failed    failures     // of this pass
+	silent    atomic.Int64 // data keys in a row that the provider gave no answer about
 }
 
-// failure joins what failed in the last pass.
-func (r *rotation) failure() error {
-	if n := len(r.failed); n > rotateErrors {
-		return errors.Join(append(r.failed[:rotateErrors:rotateErrors], fmt.Errorf("and %d more", n-rotateErrors))...)
-	}
-	return errors.Join(r.failed...)
-}
-
-// isStale says whether a data key may be wrapped under another key than it should be.
-func (r *rotation) isStale(enc *index.Encryption) bool {
-	switch {
-	case enc.Algorithm == "" || enc.Customer:
-		return false
-	case enc.KeyID != "":
-		return enc.Wrapper != enc.KeyID
-	}
-	return enc.Wrapper != r.current
-}
-
-// A staleKey is a wrapped data key, of an object or upload, and how to store it wrapped anew: put
-// replaces the old form by the fresh one, unless the record is gone or has another by now.
-type staleKey struct {
-	index.Encryption
-	of  string
-	put func(tx index.Tx, old, fresh *index.Encryption) error
-}
-
-// errNotReplaced is returned when the key to replace is not there any more.
-var errNotReplaced = errors.New("engine: the data key is not there any more")
-
-// replaceKey makes enc the fresh form of a key, if it is the old one. err is that of getting enc.
-func replaceKey(enc, old, fresh *index.Encryption, err error) error {
-	if errors.Is(err, index.ErrNotFound) || err == nil && !bytes.Equal(enc.WrappedKey, old.WrappedKey) {
-		return errNotReplaced
-	}
-	enc.WrappedKey, enc.Wrapper = fresh.WrappedKey, fresh.Wrapper
-	return err
-}
-
-// rotatePlace is how far a pass has come: behind this upload, or this object, of a bucket.
-type rotatePlace struct {
-	key, id string
-	end     bool // there is nothing more
-}
-
-// pass goes over all records once. Uploads come before objects, so that one that is completed
-// meanwhile is met in one of the two.
-func (r *rotation) pass(ctx context.Context) error {
-	var buckets []string
-	err := r.engine.index.View(ctx, func(reader index.Reader) error {
-		for name, err := range bucketNames(reader) {
-			if err != nil {
-				return err
-			}
-			buckets = append(buckets, name)
+// run makes passes until one finds nothing to replace. Before that it cannot know whether a record
+// has moved from where it had not looked to where it had. What failed is tried again that way, as
+// long as anything gets on.
+func (r *rotation) run(ctx context.Context) error {
+	for range rotatePasses {
+		r.again, r.failed = false, failures{}
+		if err := r.pass(ctx); err != nil {
+			return errors.Join(r.failed.join(), err)
 		}
-		return nil
-	})
+		if !r.again {
+			break
+		}
+	}
+	return r.failed.join()
+}
+
+// pass looks at every bucket: at the uploads first, since an upload that is completed meanwhile then
+// is an object that is still to be looked at.
+func (r *rotation) pass(ctx context.Context) error {
+	buckets, err := r.buckets(ctx)
 	if err != nil {
 		return err
 	}
-	for _, scan := range []func(index.Reader, string, *rotatePlace) ([]staleKey, error){r.staleUploads, r.staleObjects} {
-		for _, bucket := range buckets {
-			for at := (rotatePlace{}); !at.end; {
-				var stale []staleKey
-				err := r.engine.index.View(ctx, func(reader index.Reader) (err error) {
-					stale, err = scan(reader, bucket, &at)
-					return err
-				})
-				if err != nil {
-					return err
-				}
-				if err := r.rewrapAll(ctx, stale); err != nil {
-					return err
-				}
-			}
+	for _, bucket := range buckets {
+		if err := rotateRange(ctx, r, uploadKeys, index.UploadsOf(bucket)); err != nil {
+			return err
+		}
+		if err := rotateRange(ctx, r, objectKeys, index.ObjectsOf(bucket)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// staleObjects collects stale keys of objects, from a place on, and moves the place on.
-func (r *rotation) staleObjects(reader index.Reader, bucket string, at *rotatePlace) (stale []staleKey, err error) {
-	seen := 0
-	for entry, err := range index.Scan(reader, index.ObjectsAfter(bucket, "", at.key)) {
-		if err != nil {
-			return nil, err
+func (r *rotation) buckets(ctx context.Context) (names []string, err error) {
+	err = r.engine.index.View(ctx, func(reader index.Reader) error {
+		for name, err := range bucketNames(reader) {
+			if err != nil {
+				return err
+			}
+			names = append(names, name)
 		}
-		if seen++; seen > rotateScan || len(stale) == rotateBatch {
-			return stale, nil
-		}
-		if _, at.key, err = index.ParseObjectKey(entry.Key); err != nil {
-			return nil, err
-		}
-		if r.isStale(&entry.Record.Encryption) {
-			stale = append(stale, staleKey{entry.Record.Encryption, fmt.Sprintf("object %s/%s", bucket, at.key), func(tx index.Tx, old, fresh *index.Encryption) error {
-				rec, err := index.Get(tx, entry.Key)
-				if err := replaceKey(&rec.Encryption, old, fresh, err); err != nil {
-					return err
-				}
-				return index.Put(tx, entry.Key, &rec)
-			}})
-		}
-	}
-	at.end = true
-	return stale, nil
+		return nil
+	})
+	return names, err
 }
 
-// staleUploads does the same for open uploads.
-func (r *rotation) staleUploads(reader index.Reader, bucket string, at *rotatePlace) (stale []staleKey, err error) {
-	seen := 0
-	for entry, err := range index.Scan(reader, index.UploadsAfter(bucket, "", at.key, at.id)) {
-		if err != nil {
-			return nil, err
-		}
-		if seen++; seen > rotateScan || len(stale) == rotateBatch {
-			return stale, nil
-		}
-		_, key, id, err := index.ParseUploadKey(entry.Key)
-		if err != nil {
-			return nil, err
-		}
-		at.key, at.id = key, id.String()
-		if r.isStale(&entry.Record.Encryption) {
-			stale = append(stale, staleKey{entry.Record.Encryption, fmt.Sprintf("upload %s of %s/%s", at.id, bucket, at.key), func(tx index.Tx, old, fresh *index.Encryption) error {
-				rec, err := index.Get(tx, entry.Key)
-				if err := replaceKey(&rec.Encryption, old, fresh, err); err != nil {
-					return err
-				}
-				return index.Put(tx, entry.Key, &rec)
-			}})
-		}
-	}
-	at.end = true
-	return stale, nil
+// stale reports whether a data key is to be wrapped anew.
+func (r *rotation) stale(enc *index.Encryption) bool {
+	ours := enc.Algorithm != "" && !enc.Customer // what the provider has wrapped
+	return ours && enc.Wrapper != r.wanted(enc.KeyID)
 }
 
-// rewrapAll wraps keys anew, several at a time. The error is one that concerns all of them; what one
-// key fails with is noted.
-func (r *rotation) rewrapAll(ctx context.Context, stale []staleKey) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// wanted returns the provider's id of the key that a client has asked for, "" for none.
+func (r *rotation) wanted(keyID string) string {
+	if keyID == "" {
+		return r.current
+	}
+	if id, ok := r.aliases[keyID]; ok {
+		return id
+	}
+	return keyID
+}
+
+// learn takes in what the provider calls a key. A service may know one by many names; without this
+// it would be asked about each record again, to no effect.
+func (r *rotation) learn(keyID, id string) {
+	switch {
+	case keyID == "":
+		r.current = id // another one than at the start, if it was rotated since
+	case id != r.wanted(keyID):
+		if len(r.aliases) >= rotateAliases {
+			clear(r.aliases)
+		}
+		r.aliases[keyID] = id
+	}
+}
+
+// A keyTable is a table of the index whose records hold data keys.
+type keyTable[R any] struct {
+	name       func(index.Key[R]) string // for people
+	scan       func(index.Reader, index.Range[R]) iter.Seq2[index.Entry[R], error]
+	get        func(index.Reader, index.Key[R]) (R, error)
+	put        func(index.Tx, index.Key[R], *R) error
+	encryption func(*R) *index.Encryption
+}
+
+var uploadKeys = &keyTable[index.Upload]{
+	name: func(k index.Key[index.Upload]) string {
+		bucket, key, id, _ := index.ParseUploadKey(k)
+		return fmt.Sprintf("upload %s of %s/%s", id, bucket, key)
+	},
+	scan:       index.Scan[index.Upload],
+	get:        index.Get[index.Upload],
+	put:        index.Put[index.Upload],
+	encryption: func(rec *index.Upload) *index.Encryption { return &rec.Encryption },
+}
+
+var objectKeys = &keyTable[index.Object]{
+	name: func(k index.Key[index.Object]) string {
+		bucket, key, _ := index.ParseObjectKey(k)
+		return fmt.Sprintf("object %s/%s", bucket, key)
+	},
+	scan:       index.Scan[index.Object],
+	get:        index.Get[index.Object],
+	put:        index.Put[index.Object],
+	encryption: func(rec *index.Object) *index.Encryption { return &rec.Encryption },
+}
+
+// A staleKey is a data key to wrap anew.
+type staleKey struct {
+	record []byte // the record's key
+	old    index.Encryption
+
+	tried bool
+	fresh crypto.WrappedKey
+	err   error
+}
+
+// rotateRange wraps the stale data keys of a range anew, batch by batch. The provider is asked
+// between the snapshot and the transaction, so that neither lasts as long as its answers.
+func rotateRange[R any](ctx context.Context, r *rotation, t *keyTable[R], rg index.Range[R]) error {
+	for more := true; more; {
+		var batch []staleKey
+		err := r.engine.index.View(ctx, func(reader index.Reader) (err error) {
+			batch, more, err = collectStale(r, t, reader, &rg)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		// It adds to the index, and can wait for space.
+		if err := r.engine.room(); err != nil {
+			return err
+		}
+		r.rewrapAll(ctx, batch)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := replaceKeys(ctx, r, t, sortKeys(r, t, batch)); err != nil {
+			return err
+		}
+		if r.silent.Load() >= rotateOutage {
+			return fmt.Errorf("the key provider gives no answers, %d times in a row", rotateOutage)
+		}
+	}
+	return nil
+}
+
+// collectStale returns the stale data keys of the next records of a range, cuts those records off
+// the range, and says whether it has more.
+func collectStale[R any](r *rotation, t *keyTable[R], reader index.Reader, rg *index.Range[R]) (stale []staleKey, more bool, err error) {
+	looked := 0
+	for entry, err := range t.scan(reader, *rg) {
+		if err != nil && len(entry.Key) == 0 {
+			return nil, false, err
+		}
+		looked++
+		if enc := t.encryption(&entry.Record); err == nil && r.stale(enc) {
+			stale = append(stale, staleKey{record: entry.Key, old: *enc})
+		}
+		if err == nil && looked < rotateScan && len(stale) < rotateBatch {
+			continue
+		}
+		if err != nil { // a damaged record ends the scan, and another begins behind it
+			r.failed.add(err)
+		}
+		// What follows a key directly is that key with a zero byte behind it.
+		rg.Start = append(bytes.Clone(entry.Key), 0)
+		return stale, true, nil
+	}
+	return stale, false, nil
+}
+
+// rewrapAll has the provider work on a batch. It stops early when the context ends or the provider
+// seems to be down; what was not tried then says so.
+func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 	next := make(chan *staleKey)
 	var workers sync.WaitGroup
-	for range min(rotateWorkers, len(stale)) {
+	for range min(rotateWorkers, len(batch)) {
 		workers.Go(func() {
 			for k := range next {
-				if err := r.rewrap(ctx, k); err != nil {
-					cancel(err)
+				k.fresh, k.err = r.rewrap(ctx, &k.old)
+				k.tried = true
+				if k.err == nil || refusesKey(k.err) {
+					r.silent.Store(0)
+				} else {
+					r.silent.Add(1)
 				}
 			}
 		})
 	}
-	for i := range stale {
-		if ctx.Err() != nil {
+	for i := range batch {
+		if ctx.Err() != nil || r.silent.Load() >= rotateOutage {
 			break
 		}
-		next <- &stale[i]
+		next <- &batch[i]
 	}
 	close(next)
 	workers.Wait()
-	return context.Cause(ctx)
 }
 
-// rewrap wraps one key anew, outside of any transaction, and then stores it.
-func (r *rotation) rewrap(ctx context.Context, k *staleKey) error {
-	if ctx.Err() != nil {
+// refusesKey reports whether an error of the provider is about the one key that it was asked for.
+func refusesKey(err error) bool {
+	return errors.Is(err, crypto.ErrKeyNotFound) || errors.Is(err, crypto.ErrKeyDisabled) ||
+		errors.Is(err, crypto.ErrAccessDenied) || errors.Is(err, crypto.ErrAuthentication)
+}
+
+// rewrap returns the new form of a data key. The provider is the caller's code, and this is a
+// goroutine of ours, where its panic would end the process.
+func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh crypto.WrappedKey, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the key provider panicked: %v", p)
+		}
+	}()
+	key, err := r.unwrap(ctx, old.Wrapper, old.WrappedKey)
+	if err != nil {
+		return fresh, err
+	}
+	if fresh, err = r.keys.Wrap(ctx, old.KeyID, key); err != nil {
+		return fresh, err
+	}
+	// The old form is the only way to the data: it is not given up for one that may not work.
+	again, err := r.unwrap(ctx, fresh.KeyID, fresh.Blob)
+	if err == nil && again != key {
+		err = fmt.Errorf("%w: the new form of a data key is of another one", crypto.ErrAuthentication)
+	}
+	return fresh, err
+}
+
+// unwrap hands the provider a copy, since the form it is given is compared with later, or stored.
+func (r *rotation) unwrap(ctx context.Context, keyID string, blob []byte) (crypto.DataKey, error) {
+	return r.keys.Unwrap(ctx, crypto.WrappedKey{KeyID: keyID, Blob: bytes.Clone(blob)})
+}
+
+// sortKeys returns what of a batch is to be replaced, and takes in what failed.
+func sortKeys[R any](r *rotation, t *keyTable[R], batch []staleKey) (fresh []staleKey) {
+	for _, k := range batch {
+		if k.err != nil {
+			r.failed.add(fmt.Errorf("%s: %w", t.name(k.record), k.err))
+		}
+		if k.err != nil || !k.tried {
+			continue
+		}
+		r.learn(k.old.KeyID, k.fresh.KeyID)
+		if k.fresh.KeyID != k.old.Wrapper { // else it only goes by another name
+			fresh = append(fresh, k)
+		}
+	}
+	return fresh
+}
+
+// replaceKeys puts the new forms into the records, in one transaction if they fit.
+func replaceKeys[R any](ctx context.Context, r *rotation, t *keyTable[R], batch []staleKey) error {
+	if len(batch) == 0 {
 		return nil
 	}
-	fresh, err := r.wrap(ctx, k)
-	if err != nil && ctx.Err() == nil {
-		r.note(0, fmt.Errorf("%s: %w", k.of, err))
+	var replaced int64
+	err := r.engine.index.Update(ctx, func(tx index.Tx) error {
+		for i := range batch {
+			n, err := replaceKey(tx, t, &batch[i])
+			if err != nil {
+				return err
+			}
+			replaced += n
+		}
 		return nil
+	})
+	if errors.Is(err, index.ErrTooLarge) && len(batch) > 1 {
+		half := len(batch) / 2
+		if err := replaceKeys(ctx, r, t, batch[:half]); err != nil {
+			return err
+		}
+		return replaceKeys(ctx, r, t, batch[half:])
 	}
-	// A provider may have another name for the key that was asked for.
-	if err != nil || fresh.Wrapper == k.Wrapper {
+	if err != nil {
 		return err
 	}
-	err = r.engine.index.Update(ctx, func(tx index.Tx) error { return k.put(tx, &k.Encryption, fresh) })
-	if errors.Is(err, errNotReplaced) {
-		return nil
-	}
-	if err == nil {
-		r.note(1, nil)
-	}
-	return err
+	r.rewrapped += replaced
+	r.again = true
+	return nil
 }
 
-// wrap returns the key wrapped under the key that it should be wrapped under.
-func (r *rotation) wrap(ctx context.Context, k *staleKey) (*index.Encryption, error) {
-	key, err := r.keys.Unwrap(ctx, crypto.WrappedKey{KeyID: k.Wrapper, Blob: k.WrappedKey})
+// replaceKey puts the new form of a data key in the place of the old one, and counts it. A record
+// that has another by now, or is gone, is left alone.
+func replaceKey[R any](tx index.Tx, t *keyTable[R], k *staleKey) (int64, error) {
+	rec, err := t.get(tx, k.record)
+	if errors.Is(err, index.ErrNotFound) {
+		return 0, nil
+	}
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	id := k.KeyID
-	if id == "" {
-		id = r.current
+	enc := t.encryption(&rec)
+	if enc.Wrapper != k.old.Wrapper || !bytes.Equal(enc.WrappedKey, k.old.WrappedKey) {
+		return 0, nil
 	}
-	wrapped, err := r.keys.Wrap(ctx, id, key)
-	return &index.Encryption{WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID}, err
+	enc.Wrapper, enc.WrappedKey = k.fresh.KeyID, k.fresh.Blob
+	return 1, t.put(tx, k.record, &rec)
 }
 
-// note counts a key that was wrapped anew, or keeps an error.
-func (r *rotation) note(done int64, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done += done
-	if err != nil {
-		r.failed = append(r.failed, err)
+// failures are errors of which there may be very many.
+type failures struct {
+	told []error
+	more int64
+}
+
+func (f *failures) add(err error) {
+	if len(f.told) == rotateErrors {
+		f.more++
+		return
 	}
+	f.told = append(f.told, typed(err))
+}
+
+// join returns the first errors and the number of the others, or nil if there are none.
+func (f *failures) join() error {
+	if f.more == 0 {
+		return errors.Join(f.told...)
+	}
+	return errors.Join(append(f.told, fmt.Errorf("and %d more", f.more))...)
 }

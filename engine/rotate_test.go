@@ -3,35 +3,98 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
-// newestOnly is a key provider that has lost all keys but its current one, and those allowed.
-type newestOnly struct {
-	*crypto.Keyring
-	allowed string
+// hookedKeys is a key provider that calls hooks first. A hook that fails fails the call.
+type hookedKeys struct {
+	crypto.KeyProvider
+	generate func(keyID string) (string, error) // may ask for another key
+	wrap     func(keyID string) error
+	unwrap   func(keyID string) error
+	current  func() error
 }
 
-func (n newestOnly) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
-	if current, err := n.CurrentKeyID(ctx); err != nil || w.KeyID != current && w.KeyID != n.allowed {
-		return crypto.DataKey{}, errors.Join(err, fmt.Errorf("%w: %s is an old one", crypto.ErrKeyNotFound, w.KeyID))
+func (h *hookedKeys) CurrentKeyID(ctx context.Context) (string, error) {
+	if h.current != nil {
+		if err := h.current(); err != nil {
+			return "", err
+		}
 	}
-	return n.Keyring.Unwrap(ctx, w)
+	return h.KeyProvider.CurrentKeyID(ctx)
 }
 
-func rotateKeys(t testing.TB, e *engine.Engine) int64 {
+func (h *hookedKeys) Generate(ctx context.Context, keyID string) (_ crypto.DataKey, _ crypto.WrappedKey, err error) {
+	if h.generate != nil {
+		if keyID, err = h.generate(keyID); err != nil {
+			return crypto.DataKey{}, crypto.WrappedKey{}, err
+		}
+	}
+	return h.KeyProvider.Generate(ctx, keyID)
+}
+
+func (h *hookedKeys) Wrap(ctx context.Context, keyID string, key crypto.DataKey) (crypto.WrappedKey, error) {
+	if h.wrap != nil {
+		if err := h.wrap(keyID); err != nil {
+			return crypto.WrappedKey{}, err
+		}
+	}
+	return h.KeyProvider.Wrap(ctx, keyID, key)
+}
+
+func (h *hookedKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
+	if h.unwrap != nil {
+		if err := h.unwrap(w.KeyID); err != nil {
+			return crypto.DataKey{}, err
+		}
+	}
+	return h.KeyProvider.Unwrap(ctx, w)
+}
+
+// without returns the ring as if it had lost these generations.
+func without(ring *crypto.Keyring, lost ...string) *hookedKeys {
+	return &hookedKeys{KeyProvider: ring, unwrap: func(keyID string) error {
+		if slices.Contains(lost, keyID) {
+			return fmt.Errorf("%w: generation %s is lost", crypto.ErrKeyNotFound, keyID)
+		}
+		return nil
+	}}
+}
+
+// onlyNewest returns the ring as if it had lost all generations but the current one.
+func onlyNewest(ring *crypto.Keyring) *hookedKeys {
+	ids := ring.KeyIDs()
+	return without(ring, ids[:len(ids)-1]...)
+}
+
+const rotateBucket = "rotated"
+
+// mustRotate makes a new generation the current one.
+func mustRotate(t testing.TB, ring *crypto.Keyring) (keyID string) {
+	t.Helper()
+	keyID, err := ring.Rotate()
+	if err != nil {
+		t.Fatalf("Rotate: %v", err)
+	}
+	return keyID
+}
+
+// mustRotateKeys wraps everything anew and says how much that was.
+func mustRotateKeys(t testing.TB, e *engine.Engine) (rewrapped int64) {
 	t.Helper()
 	res, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
 	if err != nil {
@@ -40,293 +103,322 @@ func rotateKeys(t testing.TB, e *engine.Engine) int64 {
 	return res.Rewrapped
 }
 
-func mustRotate(t testing.TB, ring *crypto.Keyring) string {
+// initiateUnder begins an upload of rotateBucket that asks for a key by its id.
+func initiateUnder(t testing.TB, e *engine.Engine, key, keyID string) (id string) {
 	t.Helper()
-	id, err := ring.Rotate()
+	mustBucket(t, e, rotateBucket)
+	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
+		Bucket: rotateBucket, Key: key, ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: keyID,
+	})
+	if err != nil {
+		t.Fatalf("InitiateMultipartUpload: %v", err)
+	}
+	return up.UploadID
+}
+
+// smallBody is the body of the object or upload of a name.
+func smallBody(key string) []byte { return []byte("the body of " + key) }
+
+// smallObject stores the object of a name.
+func smallObject(t testing.TB, e *engine.Engine, key, sse string) {
+	t.Helper()
+	mustObject(t, e, rotateBucket, key, sse, smallBody(key))
+}
+
+// smallObjects stores n encrypted objects, many at a time.
+func smallObjects(t testing.TB, e *engine.Engine, prefix string, n int) (names []string) {
+	t.Helper()
+	mustBucket(t, e, rotateBucket)
+	for i := range n {
+		names = append(names, fmt.Sprintf("%s/%05d", prefix, i))
+	}
+	eachOf(names, func(key string) {
+		id, err := putSmall(e, key, "AES256")
+		if err == nil {
+			_, err = e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
+				Bucket: rotateBucket, Key: key, UploadID: id, All: true,
+			})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return names
+}
+
+// putSmall uploads the only part of the upload of a name.
+func putSmall(e *engine.Engine, key, sse string) (id string, err error) {
+	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
+		Bucket: rotateBucket, Key: key, ServerSideEncryption: sse,
+	})
+	if err != nil {
+		return "", err
+	}
+	_, err = e.UploadPart(context.Background(), &engine.UploadPartRequest{
+		Bucket: rotateBucket, Key: key, UploadID: up.UploadID, PartNumber: 1, Body: bytes.NewReader(smallBody(key)),
+	})
+	return up.UploadID, err
+}
+
+// eachOf calls fn with every name, many at a time, so that commits are shared.
+func eachOf(names []string, fn func(key string)) {
+	next := make(chan string)
+	var workers sync.WaitGroup
+	for range 64 {
+		workers.Go(func() {
+			for key := range next {
+				fn(key)
+			}
+		})
+	}
+	for _, key := range names {
+		next <- key
+	}
+	close(next)
+	workers.Wait()
+}
+
+// checkSmall reads objects back.
+func checkSmall(t testing.TB, e *engine.Engine, names ...string) {
+	t.Helper()
+	for _, key := range names {
+		if got := readAll(t, e, rotateBucket, key); !bytes.Equal(got, smallBody(key)) {
+			t.Errorf("object %s reads back as %d other bytes", key, len(got))
+		}
+	}
+}
+
+// volumeFiles returns a digest of every file of chunks of a closed store.
+func volumeFiles(t testing.TB, dir string) string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(filepath.Join(dir, "volumes"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all = append(all, fmt.Sprintf("%s: %x", path, sha256.Sum256(data)))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id
+	return strings.Join(all, "\n")
 }
 
-// TestRotateKeys wraps the keys of objects and uploads of every kind anew. They then need no older
-// key, and their chunks are where they were.
+// TestRotateKeys wraps objects and uploads of every kind anew, and reads them without the old
+// generation. Those whose client has asked for the old one by its id must keep it.
 func TestRotateKeys(t *testing.T) {
 	ring, dir := keys(t), t.TempDir()
 	first := ring.KeyIDs()[0]
-	e := open(t, dir, &engine.Options{Keys: ring, ChunkSize: 16 << 10})
-	body, customer := random(1, 110_000), crypto.CustomerKey(random(2, 32))
-	mustBucket(t, e, "bucket")
-	for _, sse := range []string{"", "AES256", "KMS"} {
-		mustObject(t, e, "bucket", "parts"+sse, sse, body)
-		mustObject(t, e, "another", "parts"+sse, sse, body)
-		mustPut(t, e, engine.PutObjectRequest{Key: "put" + sse, Body: bytes.NewReader(body[:1000]), ServerSideEncryption: sse})
-		mustCopy(t, e, engine.CopyObjectRequest{Key: "copy" + sse, SourceKey: "parts" + sse, ServerSideEncryption: sse})
-	}
-	mustPut(t, e, engine.PutObjectRequest{Key: "customer", Body: bytes.NewReader(body), SSECustomerKey: customer})
-	mustPut(t, e, engine.PutObjectRequest{Key: "asked for", Body: bytes.NewReader(body), ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: first})
-	uploads := map[string]string{"": mustInitiate(t, e, "bucket", "open", ""), "AES256": mustInitiate(t, e, "bucket", "open", "AES256")}
-	for _, id := range uploads {
-		mustPart(t, e, "bucket", "open", id, 1, body)
-	}
-	if n := rotateKeys(t, e); n != 0 {
-		t.Errorf("%d keys were wrapped anew before there was a new key", n)
-	}
-	before := stats(t, e)
-	current := mustRotate(t, ring)
-	res, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
-	if err != nil || res.Rewrapped != 9 || res.CurrentKeyID != current { // 2 of each of 4 kinds, and an upload
-		t.Errorf("RotateKeys: %+v, %v, want 9 under %s", res, err, current)
-	}
-	if n := rotateKeys(t, e); n != 0 {
-		t.Errorf("%d keys were wrapped anew a second time", n)
-	}
-	if after := stats(t, e); after.StoredBytes != before.StoredBytes || after.DeadBytes != before.DeadBytes {
-		t.Errorf("the volumes held %+v, hold %+v", before, after)
-	}
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = open(t, dir, &engine.Options{Keys: newestOnly{ring, first}, ChunkSize: 16 << 10})
-	mustPart(t, e, "bucket", "open", uploads["AES256"], 2, body)
-	mustComplete(t, e, "bucket", "open", uploads["AES256"])
-	for key, want := range map[string][]byte{"putAES256": body[:1000], "copyKMS": body, "partsKMS": body, "parts": body, "asked for": body, "open": append(bytes.Clone(body), body...)} {
-		if !bytes.Equal(readAll(t, e, "bucket", key), want) {
-			t.Errorf("%s reads differently", key)
-		}
-	}
-	if !bytes.Equal(readAll(t, e, "another", "partsAES256"), body) {
-		t.Error("what is in another bucket reads differently")
-	}
-	obj, err := e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: "bucket", Key: "customer", SSECustomerKey: customer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	obj.Close()
-	checkData(t, e)
-}
-
-// checkData reads everything.
-func checkData(t testing.TB, e *engine.Engine) {
-	t.Helper()
-	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
-	if err != nil || len(res.Problems) > 0 {
-		t.Errorf("Check: %v, %v", res, err)
-	}
-}
-
-// TestRotateKeysWithout has no provider.
-func TestRotateKeysWithout(t *testing.T) {
-	e := openTemp(t, nil)
-	if _, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{}); !errors.Is(err, engine.ErrKmsServiceNotEnabled) {
-		t.Errorf("RotateKeys: %v", err)
-	}
-}
-
-// failingKeys refuses to unwrap one in so many keys, always the same ones; 0 is none.
-type failingKeys struct {
-	*crypto.Keyring
-	oneIn byte
-}
-
-func (f *failingKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
-	if f.oneIn > 0 && w.Blob[len(w.Blob)-1]%f.oneIn == 0 {
-		return crypto.DataKey{}, fmt.Errorf("%w: at present", crypto.ErrKeyDisabled)
-	}
-	return f.Keyring.Unwrap(ctx, w)
-}
-
-// TestRotateKeysFailing has the provider refuse some keys: the others are wrapped anew, the error
-// names objects, and another call does the rest.
-func TestRotateKeysFailing(t *testing.T) {
-	const objects = 100
-	ring, dir := keys(t), t.TempDir()
-	failing := &failingKeys{Keyring: ring}
-	e := open(t, dir, &engine.Options{Keys: failing})
-	mustBucket(t, e, "bucket")
-	for n := range objects {
-		mustPut(t, e, engine.PutObjectRequest{Key: fmt.Sprint(n), Body: strings.NewReader("content"), ServerSideEncryption: "AES256"})
-	}
-	current := mustRotate(t, ring)
-	for _, oneIn := range []byte{1, 2} {
-		failing.oneIn = oneIn
-		_, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
-		if !errors.Is(err, engine.ErrKeyDisabled) || !strings.Contains(err.Error(), "object bucket/") || len(err.Error()) > 10_000 {
-			t.Errorf("one in %d fails: %v", oneIn, err)
-		}
-		old := engine.CountWrappedElsewhere(t, e, current)
-		if oneIn == 1 && old != objects || oneIn == 2 && (old == 0 || old == objects) {
-			t.Errorf("one in %d fails: %d of %d keys are old", oneIn, old, objects)
-		}
-	}
-	failing.oneIn = 0
-	rotateKeys(t, e)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	checkData(t, open(t, dir, &engine.Options{Keys: newestOnly{Keyring: ring}}))
-}
-
-// TestRotateKeysBeside rotates, again and again, beside uploads, copies, overwrites and deletions.
-func TestRotateKeysBeside(t *testing.T) {
-	ring, dir := keys(t), t.TempDir()
-	e := open(t, dir, &engine.Options{Keys: ring, ChunkSize: 16 << 10})
-	mustBucket(t, e, "bucket")
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	for w := range 3 {
-		others.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				key, body := fmt.Sprintf("%d/%d", w, n%5), random(uint64(n), 20_000+n%50_000)
-				id := mustInitiate(t, e, "bucket", key, "AES256")
-				mustPart(t, e, "bucket", key, id, 1, body)
-				mustComplete(t, e, "bucket", key, id)
-				mustCopy(t, e, engine.CopyObjectRequest{Key: "0" + key, SourceKey: key, ServerSideEncryption: "AES256"})
-				if !bytes.Equal(readAll(t, e, "bucket", key), body) {
-					t.Errorf("%s reads differently", key)
-				}
-				if n%3 == 0 {
-					mustDelete(t, e, "bucket", key)
-				}
+	e := open(t, dir, &engine.Options{Keys: ring})
+	uploads := map[string]string{}
+	for kind, sse := range map[string][2]string{"plain": {"", ""}, "aes": {"AES256", ""}, "kms": {"KMS", ""}, "own": {"KMS", first}} {
+		for _, key := range []string{"object/" + kind, "upload/" + kind} {
+			if sse[1] == "" {
+				uploads[key] = mustInitiate(t, e, rotateBucket, key, sse[0])
+			} else {
+				uploads[key] = initiateUnder(t, e, key, sse[1])
 			}
-		})
-	}
-	for range 10 {
-		mustRotate(t, ring)
-		rotateKeys(t, e)
-	}
-	close(stop)
-	others.Wait()
-	rotateKeys(t, e)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	checkData(t, open(t, dir, &engine.Options{Keys: newestOnly{Keyring: ring}}))
-}
-
-// TestRotateKeysKilled kills the process that rotates, at random points, and goes on, until it is done.
-// GABION_ROTATE sets the number of objects.
-func TestRotateKeysKilled(t *testing.T) {
-	objects := rounds(t, "GABION_ROTATE", 1500)
-	dir := t.TempDir()
-	s := &killedStore{dir: filepath.Join(dir, "store"), keyring: filepath.Join(dir, "keyring")}
-	ring, err := crypto.OpenKeyring(s.keyring)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := open(t, s.dir, &engine.Options{Keys: ring})
-	fillEncrypted(t, e, objects)
-	before := stats(t, e)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	current := mustRotate(t, ring)
-	rng := rand.New(rand.NewPCG(seed(t), 5))
-	kills, partly := 0, 0
-	for left := int64(objects); left > 0; kills++ {
-		n := 1 + rng.Int64N(left+left/4) // some get to the end
-		if kills == 0 {
-			n = left/4 + rng.Int64N(left/2) // the first is in the middle
-		}
-		s.rotateUntilKilled(t, n)
-		e := open(t, s.dir, &engine.Options{Keys: ring})
-		now := engine.CountWrappedElsewhere(t, e, current)
-		if 0 < now && now < left {
-			partly++
-		}
-		if left = now; kills == 20 { // the rest in one go
-			if n := rotateKeys(t, e); n != left {
-				t.Errorf("%d keys were wrapped anew, %d were left", n, left)
+			mustPart(t, e, rotateBucket, key, uploads[key], 1, smallBody(key))
+			if strings.HasPrefix(key, "object/") {
+				mustComplete(t, e, rotateBucket, key, uploads[key])
 			}
-			left = 0
 		}
+	}
+	mustObject(t, e, "other-bucket", "aes", "AES256", smallBody("aes"))
+	before, counted := stats(t, e), tallyOf(t, e)
+	reopen := func(p crypto.KeyProvider) {
+		t.Helper()
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
+		e = open(t, dir, &engine.Options{Keys: p})
 	}
-	t.Logf("%d objects, %d kills, %d of them in the middle", objects, kills, partly)
-	if partly == 0 {
-		t.Error("no kill came in the middle: the test has lost its grip")
+	reopen(ring)
+	files := volumeFiles(t, dir)
+
+	second := mustRotate(t, ring)
+	res, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
+	if err != nil || *res != (engine.RotateKeysResult{Rewrapped: 5, Current: second}) {
+		t.Fatalf("RotateKeys: %+v, %v; wanted are 5 and %s", res, err, second)
 	}
-	e = open(t, s.dir, &engine.Options{Keys: newestOnly{Keyring: ring}})
-	checkData(t, e)
-	if after := stats(t, e); after.StoredBytes != before.StoredBytes || after.InlineBytes != before.InlineBytes || after.Objects != int64(objects) {
-		t.Errorf("the store holds %+v, held %+v before", after, before)
+	if n := mustRotateKeys(t, e); n != 0 {
+		t.Errorf("a second RotateKeys wrapped %d more", n)
+	}
+	if after := stats(t, e); after.StoredBytes != before.StoredBytes || after.DeadBytes != before.DeadBytes {
+		t.Errorf("chunks changed: %+v, before %+v", after, before)
+	}
+	if after := tallyOf(t, e); after != counted {
+		t.Errorf("counted is %+v, before %+v", after, counted)
+	}
+	reopen(without(ring, first))
+	if volumeFiles(t, dir) != files {
+		t.Error("files of chunks have changed")
+	}
+	for _, kind := range []string{"plain", "aes", "kms"} {
+		mustComplete(t, e, rotateBucket, "upload/"+kind, uploads["upload/"+kind])
+		checkSmall(t, e, "object/"+kind, "upload/"+kind)
+	}
+	if got := readAll(t, e, "other-bucket", "aes"); !bytes.Equal(got, smallBody("aes")) {
+		t.Error("the object of the other bucket reads back wrong")
+	}
+	_, err = e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: rotateBucket, Key: "object/own"})
+	if !errors.Is(err, engine.ErrKeyNotFound) {
+		t.Errorf("the client's own key was replaced: %v", err)
+	}
+	reopen(ring)
+	mustComplete(t, e, rotateBucket, "upload/own", uploads["upload/own"])
+	checkSmall(t, e, "object/own", "upload/own")
+}
+
+// TestRotateKeysWithoutProvider wants the error that every use of encryption has.
+func TestRotateKeysWithoutProvider(t *testing.T) {
+	e := openTemp(t, nil)
+	if _, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{}); !errors.Is(err, engine.ErrKmsServiceNotEnabled) {
+		t.Error(err)
 	}
 }
 
-// fillEncrypted puts objects, most of them small, many at once.
-func fillEncrypted(t *testing.T, e *engine.Engine, objects int) {
-	t.Helper()
-	mustBucket(t, e, "bucket")
-	var puts sync.WaitGroup
-	numbers := make(chan int)
-	for range 64 {
-		puts.Go(func() {
-			for n := range numbers {
-				size := 100
-				if n%100 == 0 {
-					size = 50_000
-				}
-				mustPut(t, e, engine.PutObjectRequest{Key: fmt.Sprint(n), Body: bytes.NewReader(random(uint64(n), size)), ServerSideEncryption: "AES256"})
-			}
-		})
-	}
-	for n := range objects {
-		numbers <- n
-	}
-	close(numbers)
-	puts.Wait()
-}
-
-// rotateUntilKilled rotates in a process that is killed when it wraps the n-th key.
-func (s *killedStore) rotateUntilKilled(t *testing.T, n int64) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRotateChild$")
-	cmd.Env = append(os.Environ(), "GABION_ROTATE_STORE="+s.dir, "GABION_ROTATE_KEYRING="+s.keyring, fmt.Sprint("GABION_ROTATE_UNTIL=", n))
-	if out, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.Exited() {
-		t.Fatalf("the process failed: %v\n%s", err, out)
-	}
-}
-
-// deadlyKeys kills its process with SIGKILL when it wraps the n-th key.
-type deadlyKeys struct {
-	*crypto.Keyring
-	n atomic.Int64
-}
-
-func (d *deadlyKeys) Wrap(ctx context.Context, keyID string, key crypto.DataKey) (crypto.WrappedKey, error) {
-	if d.n.Add(-1) == 0 {
-		self, err := os.FindProcess(os.Getpid())
-		if err == nil {
-			err = self.Kill()
-		}
-		return crypto.WrappedKey{}, err
-	}
-	return d.Keyring.Wrap(ctx, keyID, key)
-}
-
-// TestRotateChild is the process that TestRotateKeysKilled kills.
-func TestRotateChild(t *testing.T) {
-	dir := os.Getenv("GABION_ROTATE_STORE")
-	if dir == "" {
-		t.Skip("runs only as a child of another test")
-	}
-	ring, err := crypto.OpenKeyring(os.Getenv("GABION_ROTATE_KEYRING"))
-	if err != nil {
+// TestRotateKeysWithoutSpace wants nothing to be written into the reserve.
+func TestRotateKeysWithoutSpace(t *testing.T) {
+	ring, dir := keys(t), t.TempDir()
+	e := open(t, dir, &engine.Options{Keys: ring})
+	smallObject(t, e, "key", "AES256")
+	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	deadly := &deadlyKeys{Keyring: ring}
-	deadly.n.Store(int64(rounds(t, "GABION_ROTATE_UNTIL", 1)))
-	e, err := engine.Open(context.Background(), dir, &engine.Options{Keys: deadly})
+	mustRotate(t, ring)
+	e = open(t, dir, &engine.Options{Keys: ring, ReserveSpace: 1 << 60})
+	if _, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{}); !errors.Is(err, engine.ErrNoSpace) {
+		t.Error(err)
+	}
+}
+
+// TestRotateKeysAskedFor finds a data key that is wrapped under another key than the client's own.
+func TestRotateKeysAskedFor(t *testing.T) {
+	ring, dir := keys(t), t.TempDir()
+	first := ring.KeyIDs()[0]
+	second := mustRotate(t, ring)
+	mustRotate(t, ring)
+	careless := &hookedKeys{KeyProvider: ring, generate: func(string) (string, error) { return first, nil }}
+	e := open(t, dir, &engine.Options{Keys: careless})
+	mustPart(t, e, rotateBucket, "key", initiateUnder(t, e, "key", second), 1, smallBody("key"))
+	id := initiateUnder(t, e, "key", second)
+	mustPart(t, e, rotateBucket, "key", id, 1, smallBody("key"))
+	mustComplete(t, e, rotateBucket, "key", id)
+	if n := mustRotateKeys(t, e); n != 2 {
+		t.Errorf("%d were wrapped, wanted are 2", n)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, dir, &engine.Options{Keys: without(ring, first, ring.KeyIDs()[2])})
+	checkSmall(t, e, "key")
+}
+
+// A namingService is a key provider that knows keys by names, which it resolves.
+type namingService struct {
+	*crypto.Keyring
+	names map[string]string
+	wraps atomic.Int64
+}
+
+func (s *namingService) Generate(ctx context.Context, keyID string) (crypto.DataKey, crypto.WrappedKey, error) {
+	return s.Keyring.Generate(ctx, s.names[keyID])
+}
+
+func (s *namingService) Wrap(ctx context.Context, keyID string, key crypto.DataKey) (crypto.WrappedKey, error) {
+	s.wraps.Add(1)
+	return s.Keyring.Wrap(ctx, s.names[keyID], key)
+}
+
+// TestRotateKeysAliases gives the client's key a name of the service's own. It is never the id that
+// the client asked for, and yet nothing is stale, until the name means another key.
+func TestRotateKeysAliases(t *testing.T) {
+	ring := keys(t)
+	service := &namingService{Keyring: ring, names: map[string]string{"alias": ring.KeyIDs()[0], "": ""}}
+	e := openTemp(t, &engine.Options{Keys: service})
+	const n = 300 // more than a batch
+	for i := range n {
+		initiateUnder(t, e, fmt.Sprint(i), "alias")
+	}
+	if got := mustRotateKeys(t, e); got != 0 {
+		t.Errorf("%d were wrapped, and none was stale", got)
+	}
+	if asked := service.wraps.Load(); asked >= n {
+		t.Errorf("the service was asked %d times about one name", asked)
+	}
+	service.names["alias"] = mustRotate(t, ring)
+	if got := mustRotateKeys(t, e); got != n {
+		t.Errorf("%d were wrapped, wanted are %d", got, n)
+	}
+}
+
+// paddedKeys wraps keys in forms as large as the index takes.
+type paddedKeys struct{ *crypto.Keyring }
+
+const paddedSize = 64 << 10
+
+func pad(w crypto.WrappedKey, err error) (crypto.WrappedKey, error) {
+	return crypto.WrappedKey{KeyID: w.KeyID, Blob: append(w.Blob, make([]byte, paddedSize-len(w.Blob))...)}, err
+}
+
+func (p paddedKeys) Generate(ctx context.Context, keyID string) (crypto.DataKey, crypto.WrappedKey, error) {
+	key, w, err := p.Keyring.Generate(ctx, keyID)
+	w, err = pad(w, err)
+	return key, w, err
+}
+
+func (p paddedKeys) Wrap(ctx context.Context, keyID string, key crypto.DataKey) (crypto.WrappedKey, error) {
+	return pad(p.Keyring.Wrap(ctx, keyID, key))
+}
+
+func (p paddedKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
+	const size = 1 + crypto.DataKeySize + crypto.SealOverhead // as the key ring makes it
+	w.Blob = w.Blob[:size]
+	return p.Keyring.Unwrap(ctx, w)
+}
+
+// TestRotateKeysLargeRecords has a batch that is too large for one transaction.
+func TestRotateKeysLargeRecords(t *testing.T) {
+	ring := keys(t)
+	e := openTemp(t, &engine.Options{Keys: paddedKeys{ring}})
+	names := smallObjects(t, e, "large", 50)
+	mustRotate(t, ring)
+	if n := mustRotateKeys(t, e); n != 50 {
+		t.Errorf("%d were wrapped, wanted are 50", n)
+	}
+	checkSmall(t, e, names...)
+}
+
+// TestRotateKeysManyRecords has more records than one snapshot and one batch take in, stale ones
+// and others mixed.
+func TestRotateKeysManyRecords(t *testing.T) {
+	ring, idx := keys(t), index.NewMemory()
+	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: ring}, idx, blob.NewMemory(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	rotateKeys(t, e)
+	smallObjects(t, e, "a", 300)
+	plain := index.Object{Type: "Multipart", ETag: "none"}
+	for batch := range 5 {
+		err := idx.Update(context.Background(), func(tx index.Tx) error {
+			for i := range 1000 {
+				if err := index.Put(tx, index.ObjectKey(rotateBucket, fmt.Sprintf("b/%d/%d", batch, i)), &plain); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	smallObjects(t, e, "c", 300)
+	mustRotate(t, ring)
+	if n := mustRotateKeys(t, e); n != 600 {
+		t.Errorf("%d were wrapped, wanted are 600", n)
+	}
 }
