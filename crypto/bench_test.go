@@ -4,6 +4,9 @@ import (
 	"crypto/md5"
 	"fmt"
 	"hash"
+	"hash/crc64"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -75,10 +78,18 @@ func BenchmarkAddressOf(b *testing.B) {
 }
 
 func BenchmarkCRC64(b *testing.B) {
-	chunk := make([]byte, benchChunk)
-	b.SetBytes(benchChunk)
-	for b.Loop() {
-		crypto.CRC64(0, chunk)
+	kernels := maps.Clone(crypto.CRC64Kernels)
+	kernels["stdlib"] = func(crc uint64, p []byte) uint64 { return crc64.Update(crc, oracle, p) }
+	for _, size := range []int{64, 256, 1 << 10, 4 << 10, 64 << 10, benchChunk} {
+		p := make([]byte, size)
+		for _, name := range slices.Sorted(maps.Keys(kernels)) {
+			b.Run(fmt.Sprintf("size=%d/%s", size, name), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					kernels[name](0, p)
+				}
+			})
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ var (
 
 // CRC64 returns the CRC-64/XZ of some bytes followed by p, where crc is that of the bytes before;
 // of nothing it is 0. The CRC of "123456789" is 11051210869376104954.
-func CRC64(crc uint64, p []byte) uint64 { return crc64.Update(crc, ecmaTable, p) }
+func CRC64(crc uint64, p []byte) uint64 { return updateCRC64(crc, p) }
 
 // CombineCRC64 returns the CRC of A followed by B from the CRC a of A, the CRC b of B and the length
 // of B in bytes. It panics when that is negative.

@@ -1,7 +1,8 @@
 // Package crypto holds Gabion's digests and its encryption at rest.
 //
 //	MD5, MD5Pool                 ETag of a part: computed in SIMD lanes when many run at once
-//	CRC64, CombineCRC64          CRC-64/XZ of a part, and of a whole from its pieces
+//	CRC64, CombineCRC64          CRC-64/XZ of a part, by carry-less multiplication where the CPU has it,
+//	                             and of a whole from its pieces
 //	ChecksumAlgorithm            S3's additional checksums, of a part and of a whole from its parts
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks

@@ -8,3 +8,6 @@ func RecodeRing(text []byte) ([]byte, error) {
 	}
 	return encodeRing(r), nil
 }
+
+// CRC64Kernels holds the ways to compute CRC64 that this CPU has, by name.
+var CRC64Kernels = map[string]func(crc uint64, p []byte) uint64{"CRC64": CRC64}
