@@ -265,7 +265,7 @@ func collectStale[R any](r *rotation, t *keyTable[R], reader index.Reader, rg *i
 }
 
 // rewrapAll has the provider work on a batch. It stops early when the context ends or the provider
-// seems to be down; what was not tried then says so.
+// seems to be down; each data key says whether it was tried.
 func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 	next := make(chan *staleKey)
 	var workers sync.WaitGroup

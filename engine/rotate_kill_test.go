@@ -25,48 +25,6 @@ func checkData(t testing.TB, e *engine.Engine) {
 	}
 }
 
-// TestRotateKeysBeside rotates, again and again, beside uploads, copies, overwrites and deletions.
-func TestRotateKeysBeside(t *testing.T) {
-	ring, dir := keys(t), t.TempDir()
-	e := open(t, dir, &engine.Options{Keys: ring, ChunkSize: 16 << 10})
-	mustBucket(t, e, "bucket")
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	for w := range 3 {
-		others.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				key, body := fmt.Sprintf("%d/%d", w, n%5), random(uint64(n), 20_000+n%50_000)
-				id := mustInitiate(t, e, "bucket", key, "AES256")
-				mustPart(t, e, "bucket", key, id, 1, body)
-				mustComplete(t, e, "bucket", key, id)
-				mustCopy(t, e, engine.CopyObjectRequest{Key: "0" + key, SourceKey: key, ServerSideEncryption: "AES256"})
-				if !bytes.Equal(readAll(t, e, "bucket", key), body) {
-					t.Errorf("%s reads differently", key)
-				}
-				if n%3 == 0 {
-					mustDelete(t, e, "bucket", key)
-				}
-			}
-		})
-	}
-	for range 10 {
-		mustRotate(t, ring)
-		mustRotateKeys(t, e)
-	}
-	close(stop)
-	others.Wait()
-	mustRotateKeys(t, e)
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	checkData(t, open(t, dir, &engine.Options{Keys: onlyNewest(ring)}))
-}
-
 // TestRotateKeysKilled kills the process that rotates, at random points, and goes on, until it is done.
 // GABION_ROTATE sets the number of objects.
 func TestRotateKeysKilled(t *testing.T) {

@@ -13,11 +13,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // hookedKeys is a key provider that calls hooks first. A hook that fails fails the call.
@@ -125,25 +127,53 @@ func smallObject(t testing.TB, e *engine.Engine, key, sse string) {
 	mustObject(t, e, rotateBucket, key, sse, smallBody(key))
 }
 
-// smallObjects stores n encrypted objects, many at a time.
-func smallObjects(t testing.TB, e *engine.Engine, prefix string, n int) (names []string) {
-	t.Helper()
-	mustBucket(t, e, rotateBucket)
+// smallNames returns n names in ascending order.
+func smallNames(prefix string, n int) (names []string) {
 	for i := range n {
 		names = append(names, fmt.Sprintf("%s/%05d", prefix, i))
 	}
-	eachOf(names, func(key string) {
-		id, err := putSmall(e, key, "AES256")
-		if err == nil {
-			_, err = e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
-				Bucket: rotateBucket, Key: key, UploadID: id, All: true,
-			})
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
 	return names
+}
+
+// smallObjects stores n encrypted objects.
+func smallObjects(t testing.TB, e *engine.Engine, prefix string, n int) (names []string) {
+	t.Helper()
+	mustBucket(t, e, rotateBucket)
+	names = smallNames(prefix, n)
+	sse := map[string]string{}
+	for _, key := range names {
+		sse[key] = "AES256"
+	}
+	putSmallObjects(t, e, sse)
+	return names
+}
+
+// putSmallObjects stores the objects of these names, many at a time, so that commits are shared.
+// sse is the ServerSideEncryption of each.
+func putSmallObjects(t testing.TB, e *engine.Engine, sse map[string]string) {
+	t.Helper()
+	next := make(chan string)
+	var workers sync.WaitGroup
+	for range 64 {
+		workers.Go(func() {
+			for key := range next {
+				id, err := putSmall(e, key, sse[key])
+				if err == nil {
+					_, err = e.CompleteMultipartUpload(context.Background(), &engine.CompleteMultipartUploadRequest{
+						Bucket: rotateBucket, Key: key, UploadID: id, All: true,
+					})
+				}
+				if err != nil {
+					t.Errorf("object %s: %v", key, err)
+				}
+			}
+		})
+	}
+	for key := range sse {
+		next <- key
+	}
+	close(next)
+	workers.Wait()
 }
 
 // putSmall uploads the only part of the upload of a name.
@@ -158,24 +188,6 @@ func putSmall(e *engine.Engine, key, sse string) (id string, err error) {
 		Bucket: rotateBucket, Key: key, UploadID: up.UploadID, PartNumber: 1, Body: bytes.NewReader(smallBody(key)),
 	})
 	return up.UploadID, err
-}
-
-// eachOf calls fn with every name, many at a time, so that commits are shared.
-func eachOf(names []string, fn func(key string)) {
-	next := make(chan string)
-	var workers sync.WaitGroup
-	for range 64 {
-		workers.Go(func() {
-			for key := range next {
-				fn(key)
-			}
-		})
-	}
-	for _, key := range names {
-		next <- key
-	}
-	close(next)
-	workers.Wait()
 }
 
 // checkSmall reads objects back.
@@ -289,7 +301,12 @@ func TestRotateKeysWithoutSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRotate(t, ring)
-	e = open(t, dir, &engine.Options{Keys: ring, ReserveSpace: 1 << 60})
+	space, err := disk.SpaceOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The index would still take it.
+	e = open(t, dir, &engine.Options{Keys: ring, ReserveSpace: 2 * space.Bytes})
 	if _, err := e.RotateKeys(context.Background(), &engine.RotateKeysRequest{}); !errors.Is(err, engine.ErrNoSpace) {
 		t.Error(err)
 	}
@@ -299,12 +316,11 @@ func TestRotateKeysWithoutSpace(t *testing.T) {
 func TestRotateKeysAskedFor(t *testing.T) {
 	ring, dir := keys(t), t.TempDir()
 	first := ring.KeyIDs()[0]
-	second := mustRotate(t, ring)
-	mustRotate(t, ring)
-	careless := &hookedKeys{KeyProvider: ring, generate: func(string) (string, error) { return first, nil }}
+	current := mustRotate(t, ring)
+	careless := &hookedKeys{KeyProvider: ring, generate: func(string) (string, error) { return current, nil }}
 	e := open(t, dir, &engine.Options{Keys: careless})
-	mustPart(t, e, rotateBucket, "key", initiateUnder(t, e, "key", second), 1, smallBody("key"))
-	id := initiateUnder(t, e, "key", second)
+	mustPart(t, e, rotateBucket, "key", initiateUnder(t, e, "key", first), 1, smallBody("key"))
+	id := initiateUnder(t, e, "key", first)
 	mustPart(t, e, rotateBucket, "key", id, 1, smallBody("key"))
 	mustComplete(t, e, rotateBucket, "key", id)
 	if n := mustRotateKeys(t, e); n != 2 {
@@ -313,7 +329,7 @@ func TestRotateKeysAskedFor(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e = open(t, dir, &engine.Options{Keys: without(ring, first, ring.KeyIDs()[2])})
+	e = open(t, dir, &engine.Options{Keys: without(ring, current)})
 	checkSmall(t, e, "key")
 }
 
@@ -361,7 +377,9 @@ type paddedKeys struct{ *crypto.Keyring }
 const paddedSize = 64 << 10
 
 func pad(w crypto.WrappedKey, err error) (crypto.WrappedKey, error) {
-	return crypto.WrappedKey{KeyID: w.KeyID, Blob: append(w.Blob, make([]byte, paddedSize-len(w.Blob))...)}, err
+	padding := make([]byte, paddedSize-len(w.Blob))
+	padding[0] = 1
+	return crypto.WrappedKey{KeyID: w.KeyID, Blob: append(w.Blob, padding...)}, err
 }
 
 func (p paddedKeys) Generate(ctx context.Context, keyID string) (crypto.DataKey, crypto.WrappedKey, error) {
@@ -375,8 +393,7 @@ func (p paddedKeys) Wrap(ctx context.Context, keyID string, key crypto.DataKey) 
 }
 
 func (p paddedKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
-	const size = 1 + crypto.DataKeySize + crypto.SealOverhead // as the key ring makes it
-	w.Blob = w.Blob[:size]
+	w.Blob = bytes.TrimSuffix(bytes.TrimRight(w.Blob, "\x00"), []byte{1})
 	return p.Keyring.Unwrap(ctx, w)
 }
 
@@ -392,21 +409,16 @@ func TestRotateKeysLargeRecords(t *testing.T) {
 	checkSmall(t, e, names...)
 }
 
-// TestRotateKeysManyRecords has more records than one snapshot and one batch take in, stale ones
-// and others mixed.
-func TestRotateKeysManyRecords(t *testing.T) {
-	ring, idx := keys(t), index.NewMemory()
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: ring}, idx, blob.NewMemory(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	smallObjects(t, e, "a", 300)
+// plainObjects puts records of objects without content and encryption straight into the index.
+func plainObjects(t *testing.T, idx index.Store, bucket string, names []string) {
+	t.Helper()
 	plain := index.Object{Type: "Multipart", ETag: "none"}
-	for batch := range 5 {
+	for len(names) > 0 {
+		some := names[:min(1000, len(names))]
+		names = names[len(some):]
 		err := idx.Update(context.Background(), func(tx index.Tx) error {
-			for i := range 1000 {
-				if err := index.Put(tx, index.ObjectKey(rotateBucket, fmt.Sprintf("b/%d/%d", batch, i)), &plain); err != nil {
+			for _, key := range some {
+				if err := index.Put(tx, index.ObjectKey(bucket, key), &plain); err != nil {
 					return err
 				}
 			}
@@ -416,9 +428,38 @@ func TestRotateKeysManyRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestRotateKeysManyRecords has more records than one snapshot and one batch take in, stale ones
+// and others mixed, and counts how many of them the provider works on at a time.
+func TestRotateKeysManyRecords(t *testing.T) {
+	ring, idx := keys(t), index.NewMemory()
+	counted := &hookedKeys{KeyProvider: ring}
+	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: counted}, idx, blob.NewMemory(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	smallObjects(t, e, "a", 300)
+	plainObjects(t, idx, rotateBucket, smallNames("b", 5000))
 	smallObjects(t, e, "c", 300)
+	// The key behind those of the first snapshot begins as the last of them.
+	plainObjects(t, idx, "other-bucket", smallNames("b", 4096))
+	mustObject(t, e, "other-bucket", "b/04095/", "AES256", nil)
 	mustRotate(t, ring)
-	if n := mustRotateKeys(t, e); n != 600 {
-		t.Errorf("%d were wrapped, wanted are 600", n)
+	var under, most atomic.Int64
+	counted.wrap = func(string) error {
+		n := under.Add(1)
+		defer under.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(time.Millisecond)
+		return nil
+	}
+	if n := mustRotateKeys(t, e); n != 601 {
+		t.Errorf("%d were wrapped, wanted are 601", n)
+	}
+	if n := most.Load(); n < 2 || n > 8 {
+		t.Errorf("the provider worked on %d at a time, wanted are at most 8", n)
 	}
 }
