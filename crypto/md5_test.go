@@ -2,9 +2,15 @@ package crypto_test
 
 import (
 	"crypto/md5"
+	"encoding"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"runtime/trace"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,13 +18,14 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 )
 
-// newPool returns a pool that is closed at the end of the test, which then has as many goroutines as
-// at its start.
-func newPool(t *testing.T) *crypto.MD5Pool {
+// guardPool closes the pool at the end of the test, which then has as many goroutines as at its start.
+func guardPool(t *testing.T, pool *crypto.MD5Pool) *crypto.MD5Pool {
 	before := runtime.NumGoroutine()
-	pool := crypto.NewMD5Pool()
 	t.Cleanup(func() {
 		pool.Close()
+		if !pool.AtRest() {
+			t.Error("the pool is not at rest")
+		}
 		deadline := time.Now().Add(5 * time.Second)
 		for runtime.NumGoroutine() > before {
 			if time.Now().After(deadline) {
@@ -28,6 +35,23 @@ func newPool(t *testing.T) *crypto.MD5Pool {
 		}
 	})
 	return pool
+}
+
+// eachPool runs a test with the pool as it is, with pools of one kernel each, and with one of none.
+func eachPool(t *testing.T, test func(t *testing.T, pool *crypto.MD5Pool)) {
+	t.Run("default", func(t *testing.T) { test(t, guardPool(t, crypto.NewMD5Pool())) })
+	t.Run("none", func(t *testing.T) { test(t, guardPool(t, crypto.NewMD5PoolWith())) })
+	for _, name := range slices.Sorted(maps.Keys(crypto.MD5Kernels)) {
+		t.Run(name, func(t *testing.T) {
+			test(t, guardPool(t, crypto.NewMD5PoolWith(crypto.MD5Kernels[name])))
+		})
+	}
+}
+
+// setProcessors sets how many processors there are, until the end of the test.
+func setProcessors(t testing.TB, n int) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
 // start makes n hashes, so that all are in flight at once.
@@ -41,7 +65,7 @@ func start(pool *crypto.MD5Pool, n int) []*crypto.MD5 {
 
 // feed writes data to h in random pieces, each through the same buffer, which it spoils afterwards.
 func feed(h *crypto.MD5, data []byte, rng *rand.Rand) error {
-	limit := 1 << rng.IntN(17)
+	limit := 1 << (5 + rng.IntN(14))
 	buf := make([]byte, limit)
 	for len(data) > 0 {
 		piece := buf[:copy(buf, data[:min(len(data), rng.IntN(limit+1))])]
@@ -50,67 +74,165 @@ func feed(h *crypto.MD5, data []byte, rng *rand.Rand) error {
 		}
 		data = data[len(piece):]
 		clear(piece)
+		if limit >= crypto.MD5Short && rng.IntN(20) == 0 {
+			time.Sleep(time.Duration(rng.IntN(300)) * time.Microsecond)
+		}
 	}
 	return nil
 }
 
-func TestMD5MatchesStandardLibrary(t *testing.T) {
-	seed := seedOf(t)
-	for _, streams := range []int{1, 7, 8, 9, 16, 17, 24, 40} {
-		t.Run(fmt.Sprint(streams), func(t *testing.T) {
-			pool := newPool(t)
-			// Later rounds use lanes that earlier ones have used, some of them without Sum.
-			for round := range uint64(3) {
-				var wg sync.WaitGroup
-				for i, h := range start(pool, streams) {
-					wg.Go(func() {
-						defer h.Close()
-						rng := rand.New(rand.NewPCG(seed, uint64(i)<<8|round))
-						data := randomBytes(rng, rng.IntN(1<<rng.IntN(18)))
-						if err := feed(h, data, rng); err != nil {
-							t.Error(err)
-						}
-						if rng.IntN(4) == 0 {
-							return
-						}
-						if got, want := h.Sum(), md5.Sum(data); got != want {
-							t.Errorf("round %d, stream %d, %d bytes: %x, want %x", round, i, len(data), got, want)
-						}
-					})
+// stateOf returns the words of the state of crypto/md5 after whole blocks.
+func stateOf(t *testing.T, blocks []byte) (words [4]uint32) {
+	h := md5.New()
+	h.Write(blocks)
+	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range words {
+		words[i] = binary.BigEndian.Uint32(state[4+4*i:])
+	}
+	return words
+}
+
+func TestMD5StateOfStandardLibrary(t *testing.T) {
+	if !crypto.MD5StateKnown() {
+		t.Error("crypto/md5 does not export its state as expected: there are no lanes")
+	}
+}
+
+func TestMD5Kernels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seedOf(t), 0))
+	for name, kernel := range crypto.MD5Kernels {
+		t.Run(name, func(t *testing.T) {
+			for _, blocks := range []int{1, 2, 3, 17} {
+				states, messages := make([][4]uint32, kernel.Lanes()), make([][]byte, kernel.Lanes())
+				begin := md5.BlockSize * rng.IntN(3)
+				whole := make([][]byte, kernel.Lanes())
+				for i := range messages {
+					shift := rng.IntN(65)
+					whole[i] = randomBytes(rng, shift+begin+blocks*md5.BlockSize)[shift:]
+					messages[i] = whole[i][begin:]
+					states[i] = stateOf(t, whole[i][:begin])
 				}
-				wg.Wait()
+				kernel.Run(states, messages)
+				for i := range states {
+					if want := stateOf(t, whole[i]); states[i] != want {
+						t.Errorf("%d blocks after %d bytes, lane %d: %08x, want %08x", blocks, begin, i, states[i], want)
+					}
+				}
 			}
 		})
 	}
 }
 
-func TestMD5OfBoundarySizes(t *testing.T) {
-	pool := newPool(t)
-	busy := start(pool, 8) // so that the next hash takes a lane
-	data := randomBytes(rand.New(rand.NewPCG(1, 2)), 1<<17)
-	for _, size := range []int{0, 1, 55, 56, 57, 63, 64, 65, 127, 128, 129, 1<<15 - 1, 1 << 15, 1<<15 + 1, 1 << 17} {
-		for _, split := range []int{0, 1, 63, 64, 65} {
-			h := pool.New()
-			split = min(split, size)
-			for _, piece := range [][]byte{data[:split], data[split:size]} {
-				if _, err := h.Write(piece); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if got, want := h.Sum(), md5.Sum(data[:size]); got != want {
-				t.Errorf("%d bytes split at %d: %x, want %x", size, split, got, want)
-			}
+func TestMD5MatchesStandardLibrary(t *testing.T) {
+	seed := seedOf(t)
+	for _, processors := range []int{1, 2, 5} {
+		for _, streams := range []int{1, 2, 3, 7, 8, 9, 17, 40} {
+			t.Run(fmt.Sprintf("processors=%d,streams=%d", processors, streams), func(t *testing.T) {
+				setProcessors(t, processors)
+				eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) { matchStandard(t, pool, streams, seed) })
+			})
 		}
-	}
-	for _, h := range busy {
-		h.Close()
 	}
 }
 
-// More writers than the lanes have buffers, all in the middle of a block, must not wait for each other.
+// matchStandard hashes as many messages at once as there are streams, some of them without Sum, and
+// then others.
+func matchStandard(t *testing.T, pool *crypto.MD5Pool, streams int, seed uint64) {
+	for round := range uint64(2) {
+		var wg sync.WaitGroup
+		for i, h := range start(pool, streams) {
+			wg.Go(func() {
+				defer h.Close()
+				rng := rand.New(rand.NewPCG(seed, uint64(i)<<8|round))
+				data := randomBytes(rng, rng.IntN(1<<rng.IntN(19)))
+				if err := feed(h, data, rng); err != nil {
+					t.Error(err)
+				}
+				if rng.IntN(4) == 0 {
+					return
+				}
+				if got, want := h.Sum(), md5.Sum(data); got != want {
+					t.Errorf("round %d, stream %d, %d bytes: %x, want %x", round, i, len(data), got, want)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// boundarySizes are those around the ends of blocks, slices and turns.
+func boundarySizes() (sizes []int) {
+	for size := range 261 {
+		sizes = append(sizes, size)
+	}
+	for _, size := range []int{crypto.MD5Short, crypto.MD5Slice, 2 * crypto.MD5Slice, 1 << 17, crypto.MD5Turn} {
+		sizes = append(sizes, size-64, size-1, size, size+1, size+63, size+64)
+	}
+	return sizes
+}
+
+func TestMD5OfBoundarySizes(t *testing.T) {
+	data := randomBytes(rand.New(rand.NewPCG(1, 2)), crypto.MD5Turn+64)
+	sizes := boundarySizes()
+	want := make([][16]byte, len(sizes))
+	for i, size := range sizes {
+		want[i] = md5.Sum(data[:size])
+	}
+	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+		for _, split := range []int{0, 1, 63, 64, 65} {
+			var wg sync.WaitGroup
+			for i, size := range sizes {
+				wg.Go(func() {
+					h := pool.New()
+					defer h.Close()
+					split := min(split, size)
+					for _, piece := range [][]byte{data[:split], data[split:size]} {
+						if _, err := h.Write(piece); err != nil {
+							t.Error(err)
+						}
+					}
+					if got := h.Sum(); got != want[i] {
+						t.Errorf("%d bytes split at %d: %x, want %x", size, split, got, want[i])
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
+}
+
+// A Write ends though no other stream goes on, on one processor, too.
+func TestMD5WaitsForNobody(t *testing.T) {
+	setProcessors(t, 1)
+	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+		data := make([]byte, 3*crypto.MD5Turn)
+		idle := start(pool, 20)
+		for _, h := range idle {
+			if _, err := h.Write(data[:100_000]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h := pool.New()
+		if _, err := h.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := h.Sum(), md5.Sum(data); got != want {
+			t.Errorf("%x, want %x", got, want)
+		}
+		for _, h := range idle {
+			h.Close()
+		}
+	})
+}
+
+// Very many writers, all in the middle of a block, must not wait for each other.
 func TestMD5ManyWritersDoNotBlock(t *testing.T) {
-	pool := newPool(t)
-	data := make([]byte, 1+128*100)
+	pool := guardPool(t, crypto.NewMD5Pool())
+	const step = crypto.MD5Short + 64
+	data := make([]byte, 1+step*100)
 	want := md5.Sum(data)
 	begin := make(chan struct{})
 	done := make(chan [16]byte)
@@ -119,8 +241,8 @@ func TestMD5ManyWritersDoNotBlock(t *testing.T) {
 		go func() {
 			<-begin
 			_, _ = h.Write(data[:1])
-			for p := data[1:]; len(p) > 0; p = p[128:] {
-				_, _ = h.Write(p[:128])
+			for p := data[1:]; len(p) > 0; p = p[step:] {
+				_, _ = h.Write(p[:step])
 			}
 			done <- h.Sum()
 		}()
@@ -140,7 +262,7 @@ func TestMD5ManyWritersDoNotBlock(t *testing.T) {
 }
 
 func TestMD5EndsOnce(t *testing.T) {
-	pool := newPool(t)
+	pool := guardPool(t, crypto.NewMD5Pool())
 	for i, h := range start(pool, 12) {
 		if _, err := h.Write([]byte("abc")); err != nil {
 			t.Fatal(err)
@@ -166,27 +288,81 @@ func TestMD5EndsOnce(t *testing.T) {
 }
 
 func TestMD5OutlivesPool(t *testing.T) {
-	pool := newPool(t)
-	data := make([]byte, 100_000)
-	hashes := start(pool, 20)
-	for _, h := range hashes {
-		if _, err := h.Write(data[:50_001]); err != nil {
+	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+		data := make([]byte, 3<<20)
+		want := md5.Sum(data)
+		hashes := start(pool, 20)
+		half := len(data)/2 + 1
+		var before, after sync.WaitGroup
+		before.Add(len(hashes))
+		for i, h := range hashes {
+			after.Go(func() {
+				_, err := h.Write(data[:half])
+				before.Done()
+				if err != nil {
+					t.Error(err)
+				}
+				if _, err := h.Write(data[half:]); err != nil {
+					t.Error(err)
+				}
+				if got := h.Sum(); got != want {
+					t.Errorf("hash %d: %x, want %x", i, got, want)
+				}
+			})
+		}
+		before.Wait()
+		pool.Close()
+		pool.Close()
+		late := pool.New()
+		if _, err := late.Write(data); err != nil {
+			t.Error(err)
+		}
+		if got := late.Sum(); got != want {
+			t.Errorf("hash of a closed pool: %x, want %x", got, want)
+		}
+		after.Wait()
+	})
+}
+
+// The tracer walks the stack by frame pointers, and would crash if a kernel did not keep them.
+func TestMD5UnderTrace(t *testing.T) {
+	if trace.IsEnabled() {
+		t.Skip("the test itself is traced")
+	}
+	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+		if err := trace.Start(io.Discard); err != nil {
 			t.Fatal(err)
 		}
-	}
-	pool.Close()
-	pool.Close()
-	hashes = append(hashes, pool.New())
-	if _, err := hashes[20].Write(data[:50_001]); err != nil {
-		t.Fatal(err)
-	}
-	want := md5.Sum(data)
-	for i, h := range hashes {
-		if _, err := h.Write(data[50_001:]); err != nil {
-			t.Fatal(err)
+		defer trace.Stop()
+		matchStandard(t, pool, 24, 1)
+	})
+}
+
+// FuzzMD5 lets as many streams as there are bytes in plan hash prefixes of data, in Writes of sizes
+// that the bytes tell.
+func FuzzMD5(f *testing.F) {
+	f.Add([]byte("abc"), uint16(1), []byte{1})
+	f.Add([]byte("a longer text"), uint16(5000), []byte{0, 1, 63, 64, 65, 127, 128, 200, 255})
+	f.Fuzz(func(t *testing.T, text []byte, repeats uint16, plan []byte) {
+		data := slices.Repeat(text, int(repeats)%(1+(1<<18)/(1+len(text))))
+		for name, kernel := range crypto.MD5Kernels {
+			pool := crypto.NewMD5PoolWith(kernel)
+			var wg sync.WaitGroup
+			for i, step := range plan[:min(len(plan), 40)] {
+				wg.Go(func() {
+					message := data[:len(data)-min(len(data), i)]
+					h := pool.New()
+					for p := message; len(p) > 0; {
+						n := min(len(p), 1+int(step)*129)
+						_, _ = h.Write(p[:n])
+						p = p[n:]
+					}
+					if got, want := h.Sum(), md5.Sum(message); got != want {
+						t.Errorf("%s, stream %d: %x, want %x", name, i, got, want)
+					}
+				})
+			}
+			wg.Wait()
 		}
-		if got := h.Sum(); got != want {
-			t.Errorf("hash %d: %x, want %x", i, got, want)
-		}
-	}
+	})
 }
