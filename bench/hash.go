@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	md5simd "github.com/minio/md5-simd"
+
 	"github.com/gabion-storage/gabion/crypto"
 )
 
@@ -24,12 +26,13 @@ const (
 	hashBuffer   = 4 << 20 // at most, of one stream: more than the caches keep when there are many
 	maxStreams   = 256
 	maxRounds    = 1000
-	hashSynopsis = "[-size 64MiB] [-streams 1,2,4,8,16,32] [-rounds 3]"
+	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,4,8,16,32,64] [-rounds 5]"
 )
 
 // hashOptions are the arguments of the hash command.
 type hashOptions struct {
 	size    size
+	churn   size // 0: none
 	streams streamCounts
 	rounds  int
 }
@@ -61,11 +64,12 @@ func (s streamCounts) String() string {
 }
 
 func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
-	o := &hashOptions{size: 64 << 20, streams: streamCounts{1, 2, 4, 8, 16, 32}}
+	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: streamCounts{1, 2, 4, 8, 16, 32, 64}}
 	flags := flag.NewFlagSet("hash", flag.ContinueOnError)
 	flags.Var(&o.size, "size", "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
+	flags.Var(&o.churn, "churn", "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
 	flags.Var(&o.streams, "streams", "`numbers` of concurrent streams to measure")
-	flags.IntVar(&o.rounds, "rounds", 3, "measurements of each, of which the median counts")
+	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
 	if err := parseFlags(flags, args, hashSynopsis, stdout); err != nil {
 		return nil, err
 	}
@@ -80,25 +84,54 @@ func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
 	return o, nil
 }
 
+type md5Sum = [md5.Size]byte
+
 // A digester is an MD5 under way.
 type digester interface {
 	io.Writer
-	Sum() [md5.Size]byte
+	Sum() md5Sum
 	Close()
 }
 
 // A contender is an implementation of MD5.
-type contender func() digester
+type contender struct {
+	name string
+	// start returns what makes hashes, for one measurement, and what ends it.
+	start func() (begin func() digester, stop func())
+}
 
-// standard is crypto/md5.
+// contenders are the implementations to compare, ours first.
+func contenders() []contender {
+	return []contender{
+		{"ours", func() (func() digester, func()) {
+			pool := crypto.NewMD5Pool()
+			return func() digester { return pool.New() }, pool.Close
+		}},
+		{"crypto/md5", func() (func() digester, func()) { return standard, func() {} }},
+		// A server for each measurement, because it gets slower with each hash that was ever closed.
+		{"md5-simd", func() (func() digester, func()) {
+			server := md5simd.NewServer()
+			return func() digester { return simdMD5{server.NewHash()} }, server.Close
+		}},
+	}
+}
+
+// standard is a hash of crypto/md5.
 func standard() digester { return standardMD5{md5.New()} }
 
 type standardMD5 struct{ hash.Hash }
 
 func (s standardMD5) Close() {}
 
-func (s standardMD5) Sum() (sum [md5.Size]byte) {
+func (s standardMD5) Sum() (sum md5Sum) {
 	s.Hash.Sum(sum[:0])
+	return sum
+}
+
+type simdMD5 struct{ md5simd.Hasher }
+
+func (s simdMD5) Sum() (sum md5Sum) {
+	s.Hasher.Sum(sum[:0])
 	return sum
 }
 
@@ -108,23 +141,38 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, _ *console) e
 	if err != nil {
 		return err
 	}
-	pool := crypto.NewMD5Pool()
-	defer pool.Close()
-	return measure(ctx, o, func() digester { return pool.New() }, stdout)
+	return measure(ctx, o, contenders(), stdout)
 }
 
-// measure prints how fast ours is beside crypto/md5, one line a number of streams.
-func measure(ctx context.Context, o *hashOptions, ours contender, stdout io.Writer) error {
-	fmt.Fprintf(stdout, "%s\nMD5 of %s a stream, median of %d rounds, MB is 10^6 bytes\n\n", machine(), human(int64(o.size)), o.rounds)
-	fmt.Fprintf(stdout, "%7s  %11s  %15s  %5s\n", "streams", "ours MB/s", "crypto/md5 MB/s", "ratio")
+// measure prints how fast the implementations are: a table in which each stream is one hash, and one
+// in which hashes come and go.
+func measure(ctx context.Context, o *hashOptions, all []contender, stdout io.Writer) error {
+	fmt.Fprintf(stdout, "%s\nMD5 of %s a stream, median of %d rounds, MB is 10^6 bytes; ratio: ours to the best of the others\n",
+		machine(), human(int64(o.size)), o.rounds)
 	buffers := makeBuffers(slices.Max(o.streams), int(min(o.size, hashBuffer)))
+	if err := measureParts(ctx, o, int64(o.size), all, buffers, stdout); err != nil || o.churn == 0 {
+		return err
+	}
+	return measureParts(ctx, o, int64(o.churn), all, buffers, stdout)
+}
+
+// measureParts prints one table, of hashes of part bytes each, one line a number of streams.
+func measureParts(ctx context.Context, o *hashOptions, part int64, all []contender, buffers [][]byte, stdout io.Writer) error {
+	fmt.Fprintf(stdout, "\nhashes of %s\n%7s", human(part), "streams")
+	for _, c := range all {
+		fmt.Fprintf(stdout, "  %15s", c.name+" MB/s")
+	}
+	fmt.Fprintf(stdout, "  %5s\n", "ratio")
 	for _, n := range o.streams {
-		row, err := measureStreams(ctx, o, ours, buffers[:n])
+		rates, err := measureStreams(ctx, o, part, all, buffers[:n])
 		if err != nil {
 			return fmt.Errorf("%d streams: %w", n, err)
 		}
-		_, err = fmt.Fprintf(stdout, "%7d  %11.0f  %15.0f  %5.2f\n", n, row.ours, row.standard, row.ours/row.standard)
-		if err != nil {
+		fmt.Fprintf(stdout, "%7d", n)
+		for _, rate := range rates {
+			fmt.Fprintf(stdout, "  %15.0f", rate)
+		}
+		if _, err := fmt.Fprintf(stdout, "  %5.2f\n", rates[0]/slices.Max(rates[1:])); err != nil {
 			return err
 		}
 	}
@@ -142,50 +190,58 @@ func makeBuffers(n, length int) [][]byte {
 	return buffers
 }
 
-// rates are medians in MB/s.
-type rates struct{ ours, standard float64 }
-
-// measureStreams measures both in turns, so that what else the machine does hits both alike. It
-// fails when they do not agree.
-func measureStreams(ctx context.Context, o *hashOptions, ours contender, buffers [][]byte) (rates, error) {
+// measureStreams measures all in turns, so that what else the machine does hits all alike, and
+// returns the median of each in MB/s. It fails when they do not agree.
+func measureStreams(ctx context.Context, o *hashOptions, part int64, all []contender, buffers [][]byte) ([]float64, error) {
 	total := int64(o.size) * int64(len(buffers))
-	var oursAll, standardAll []float64
-	for range o.rounds {
-		got, took, err := hashAll(ctx, ours, buffers, int64(o.size))
-		if err != nil {
-			return rates{}, err
-		}
-		oursAll = append(oursAll, megabytes(total, took))
-		want, took, err := hashAll(ctx, standard, buffers, int64(o.size))
-		if err != nil {
-			return rates{}, err
-		}
-		standardAll = append(standardAll, megabytes(total, took))
-		for i := range want {
-			if got[i] != want[i] {
-				return rates{}, fmt.Errorf("stream %d: the digests differ, ours is %X, that of crypto/md5 %X", i+1, got[i], want[i])
+	rates := make([][]float64, len(all))
+	var want [][]md5Sum
+	for round := range o.rounds {
+		for i := range all {
+			i := (i + round) % len(all) // who comes after whom differs
+			got, took, err := hashAll(ctx, all[i], buffers, int64(o.size), part)
+			if err != nil {
+				return nil, err
+			}
+			rates[i] = append(rates[i], megabytes(total, took))
+			if want == nil {
+				want = got
+			}
+			for stream := range want {
+				for j, sum := range want[stream] {
+					if got[stream][j] != sum {
+						return nil, fmt.Errorf("stream %d, hash %d: the digests differ, that of %s is %X, that of %s %X",
+							stream+1, j+1, all[i].name, got[stream][j], all[0].name, sum)
+					}
+				}
 			}
 		}
 	}
-	return rates{median(oursAll), median(standardAll)}, nil
+	medians := make([]float64, len(all))
+	for i := range all {
+		medians[i] = median(rates[i])
+	}
+	return medians, nil
 }
 
-// hashAll hashes size bytes out of each buffer, all at once, and returns the digests and the time
-// from the common start to the last end.
-func hashAll(ctx context.Context, implementation contender, buffers [][]byte, size int64) ([][md5.Size]byte, time.Duration, error) {
-	sums, errs := make([][md5.Size]byte, len(buffers)), make([]error, len(buffers))
+// hashAll hashes size bytes in each of as many streams as there are buffers, all at once, in hashes
+// of part bytes. It returns the digests and the time from the common start to the last end.
+func hashAll(ctx context.Context, c contender, buffers [][]byte, size, part int64) ([][]md5Sum, time.Duration, error) {
+	begin, stop := c.start()
+	defer stop()
+	sums, errs := make([][]md5Sum, len(buffers)), make([]error, len(buffers))
 	var streams sync.WaitGroup
 	start := make(chan struct{})
 	for i, buffer := range buffers {
 		streams.Go(func() {
 			<-start
-			sums[i], errs[i] = hashStream(ctx, implementation, buffer, size)
+			sums[i], errs[i] = hashParts(ctx, begin, buffer, size, part)
 		})
 	}
-	begin := time.Now()
+	clock := time.Now()
 	close(start)
 	streams.Wait()
-	took := time.Since(begin)
+	took := time.Since(clock)
 	for _, err := range errs {
 		if err != nil {
 			return nil, 0, err
@@ -194,9 +250,31 @@ func hashAll(ctx context.Context, implementation contender, buffers [][]byte, si
 	return sums, took, nil
 }
 
+// hashParts hashes size bytes in hashes of part bytes, one after the other, the last one shorter.
+func hashParts(ctx context.Context, begin func() digester, buffer []byte, size, part int64) (sums []md5Sum, err error) {
+	at := int64(0)
+	for done := int64(0); done < size; done += part {
+		length := min(part, size-done)
+		// A part that fits in the buffer is not cut at its end: md5-simd can block for ever when many
+		// write in the middle of a block.
+		if at+length > int64(len(buffer)) {
+			at = 0
+		}
+		sum, err := hashStream(ctx, begin, buffer[at:], length)
+		if err != nil {
+			return nil, err
+		}
+		sums = append(sums, sum)
+		if at += length; at >= int64(len(buffer)) {
+			at = 0
+		}
+	}
+	return sums, nil
+}
+
 // hashStream hashes size bytes: the buffer from its beginning to its end, again and again.
-func hashStream(ctx context.Context, implementation contender, buffer []byte, size int64) (sum [md5.Size]byte, err error) {
-	h := implementation()
+func hashStream(ctx context.Context, begin func() digester, buffer []byte, size int64) (sum md5Sum, err error) {
+	h := begin()
 	defer h.Close()
 	length := int64(len(buffer))
 	for done := int64(0); done < size; {

@@ -6,27 +6,41 @@ import (
 	"crypto/md5"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestHashTable(t *testing.T) {
-	out := mustBench(t, "hash", "-size", "70000", "-streams", "1,3,12", "-rounds", "2")
+func TestHashTables(t *testing.T) {
+	out := mustBench(t, "hash", "-size", "70000", "-churn", "3000", "-streams", "1,3,12", "-rounds", "2")
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if len(lines) != 7 {
-		t.Fatalf("got %d lines, want 7:\n%s", len(lines), out)
+	if len(lines) != 14 {
+		t.Fatalf("got %d lines, want 14:\n%s", len(lines), out)
 	}
 	if !strings.Contains(lines[0], "CPUs") || !strings.Contains(lines[0], "go1") {
 		t.Errorf("the first line does not tell the machine: %q", lines[0])
 	}
-	for i, streams := range []string{"1", "3", "12"} {
-		row := lines[4+i]
-		if !regexp.MustCompile(`^ +` + streams + ` +\d+ +\d+ +\d+\.\d\d$`).MatchString(row) {
-			t.Errorf("the row of %s streams is %q", streams, row)
+	for _, table := range []int{3, 9} {
+		if !strings.HasPrefix(lines[table], "hashes of ") {
+			t.Errorf("line %d does not name the table: %q", table, lines[table])
 		}
-		if len(row) != len(lines[3]) {
-			t.Errorf("row %q is not aligned with %q", row, lines[3])
+		head := lines[table+1]
+		for i, streams := range []string{"1", "3", "12"} {
+			row := lines[table+2+i]
+			if !regexp.MustCompile(`^ +` + streams + `( +\d+){3} +\d+\.\d\d$`).MatchString(row) {
+				t.Errorf("the row of %s streams is %q", streams, row)
+			}
+			if len(row) != len(head) {
+				t.Errorf("row %q is not aligned with %q", row, head)
+			}
 		}
+	}
+}
+
+func TestHashWithoutChurn(t *testing.T) {
+	out := mustBench(t, "hash", "-size", "1000", "-churn", "0", "-streams", "1", "-rounds", "1")
+	if n := strings.Count(out, "hashes of "); n != 1 {
+		t.Errorf("%d tables, want 1:\n%s", n, out)
 	}
 }
 
@@ -41,15 +55,61 @@ func (f forged) Sum() [md5.Size]byte {
 
 func TestHashFindsWrongDigest(t *testing.T) {
 	o := &hashOptions{size: 10, streams: streamCounts{2}, rounds: 1}
-	wrong := func() digester { return forged{standard().(standardMD5)} }
+	all := contenders()
+	all[1] = contender{"forgery", func() (func() digester, func()) {
+		return func() digester { return forged{standard().(standardMD5)} }, func() {}
+	}}
 	var out, stderr bytes.Buffer
-	err := measure(t.Context(), o, wrong, &out)
+	err := measure(t.Context(), o, all, &out)
 	if status := report(t.Context(), "hash", err, newConsole(&stderr)); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
-	if !strings.Contains(stderr.String(), "2 streams: stream 1: the digests differ") {
+	if !strings.Contains(stderr.String(), "2 streams: stream 1, hash 1: the digests differ, that of forgery") {
 		t.Errorf("stderr is %q", &stderr)
 	}
+}
+
+// A stream hashes all its bytes, in parts of which the last may be shorter, and no write but the last
+// of a part ends within a block.
+func TestHashParts(t *testing.T) {
+	for _, test := range []struct {
+		buffer     int
+		size, part int64
+		want       []int64 // lengths of the parts
+	}{
+		{10, 10, 10, []int64{10}},
+		{10, 10, 4, []int64{4, 4, 2}},
+		{1000, 9000, 3000, []int64{3000, 3000, 3000}},
+		{hashBuffer, hashBuffer + 1, hashBuffer, []int64{hashBuffer, 1}},
+		{hashBuffer, 2*hashBuffer + 5, 2*hashBuffer + 5, []int64{2*hashBuffer + 5}},
+	} {
+		var lengths []int64
+		begin := func() digester {
+			lengths = append(lengths, 0)
+			return measured{standard(), t, &lengths[len(lengths)-1]}
+		}
+		if _, err := hashParts(t.Context(), begin, make([]byte, test.buffer), test.size, test.part); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(lengths, test.want) {
+			t.Errorf("%d bytes in parts of %d: hashes of %d, want %d", test.size, test.part, lengths, test.want)
+		}
+	}
+}
+
+// measured is an MD5 that counts.
+type measured struct {
+	digester
+	t      *testing.T
+	length *int64
+}
+
+func (m measured) Write(p []byte) (int, error) {
+	if *m.length%md5.BlockSize != 0 && *m.length >= hashWrite {
+		m.t.Errorf("a write begins at %d", *m.length)
+	}
+	*m.length += int64(len(p))
+	return m.digester.Write(p)
 }
 
 func TestHashStreamGoesThroughBufferAgain(t *testing.T) {
