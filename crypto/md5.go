@@ -3,7 +3,6 @@ package crypto
 import (
 	"crypto/md5"
 	"errors"
-
 	"sync/atomic"
 )
 
