@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -24,9 +25,9 @@ const (
 	// be synced for the volume's whole life.
 	maxVolumeKeys = 16 << 10
 
-	// recordOverhead bounds what Badger adds to a frame in the value log: header 22, key 32 and
-	// its timestamp 8, CRC 4; batchOverhead bounds the mark that ends a transaction.
-	recordOverhead = 22 + len(ID{}) + 8 + 4
+	// recordOverhead bounds what Badger adds to a piece in the value log: header 22, key and its
+	// timestamp 8, CRC 4; batchOverhead bounds the mark that ends a transaction.
+	recordOverhead = 22 + pieceKeySize + 8 + 4
 	batchOverhead  = 128
 
 	// spareHandles is more than the file handles that opening a volume for writing takes.
@@ -35,7 +36,7 @@ const (
 	// valueThreshold is the size from which a value goes to the value log. It must be above that
 	// of a commit timestamp in decimal: Badger keeps one as the value of the mark that ends a
 	// transaction, and does not understand its own log after a crash if the mark's value is a
-	// pointer into the value log. Frames below it lie among the keys.
+	// pointer into the value log. Pieces below it lie among the keys.
 	valueThreshold = 32
 )
 
@@ -99,28 +100,52 @@ func frameOf(db *badger.DB, ref Ref, buf []byte) (_ []byte, err error) {
 			err = &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf("badger panicked while reading: %v", p)}
 		}
 	}()
+	if ref.Size > MaxFrameSize {
+		return nil, sizeMismatch(ref)
+	}
+	frame := slices.Grow(buf[:0], int(ref.Size))[:ref.Size]
 	txn := db.NewTransactionAt(math.MaxUint64, false)
 	defer txn.Discard()
-	item, err := txn.Get(ref.ID[:])
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame is missing"}
+	for i := range pieceCount(len(frame)) {
+		if err := readPiece(txn, ref, i, pieceOf(frame, i)); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the key cannot be read", Err: err}
-	}
-	frame, err := item.ValueCopy(buf[:0])
-	if err != nil {
-		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the value cannot be read", Err: err}
-	}
-	// Badger reports a value that it could not read, or whose checksum is wrong, as an empty one
-	// without an error.
-	if len(frame) == 0 && ref.Size > 0 {
-		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "its record cannot be read or has a wrong checksum"}
-	}
-	if len(frame) != int(ref.Size) {
-		return nil, sizeMismatch(ref, len(frame))
+	if n := len(frame); n > 0 && n%pieceSize == 0 {
+		// The last piece is a full one, so its length does not say that the frame ends there.
+		if _, err := txn.Get(pieceKey(ref.ID, n/pieceSize)); !errors.Is(err, badger.ErrKeyNotFound) {
+			return nil, sizeMismatch(ref)
+		}
 	}
 	return frame, nil
+}
+
+// readPiece copies a piece into dst, which must be as long as it is.
+func readPiece(txn *badger.Txn, ref Ref, i int, dst []byte) error {
+	item, err := txn.Get(pieceKey(ref.ID, i))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf("piece %d of the frame is missing", i)}
+	}
+	if err != nil {
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the key cannot be read", Err: err}
+	}
+	var size int
+	err = item.Value(func(value []byte) error {
+		size = len(value)
+		copy(dst, value)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the value cannot be read", Err: err}
+	case size == 0 && len(dst) > 0:
+		// Badger reports a value that it could not read, or whose checksum is wrong, as an empty
+		// one without an error.
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "its record cannot be read or has a wrong checksum"}
+	case size != len(dst):
+		return sizeMismatch(ref)
+	}
+	return nil
 }
 
 // appendBatch writes the frames of one batch in one transaction.
@@ -128,8 +153,10 @@ func appendBatch(db *badger.DB, ts uint64, batch []*putRequest) error {
 	txn := db.NewTransactionAt(math.MaxUint64, true)
 	defer txn.Discard()
 	for _, r := range batch {
-		if err := txn.Set(r.id[:], r.frame); err != nil {
-			return err
+		for i := range pieceCount(len(r.frame)) {
+			if err := txn.Set(pieceKey(r.id, i), pieceOf(r.frame, i)); err != nil {
+				return err
+			}
 		}
 	}
 	return txn.CommitAt(ts, nil)
@@ -148,10 +175,10 @@ func frameSizes(db *badger.DB) (sizes map[ID]uint32, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
-		var id ID
-		if item := it.Item(); copy(id[:], item.Key()) == len(id) {
+		item := it.Item()
+		if id, _, ok := idOfPiece(item.Key()); ok {
 			err := item.Value(func(v []byte) error {
-				sizes[id] = uint32(len(v))
+				sizes[id] += uint32(len(v))
 				return nil
 			})
 			if err != nil {

@@ -10,7 +10,7 @@
 //
 //	<dir>/LOCK                  held while the store is open
 //	<dir>/0000000000000001/     a volume: one Badger database
-//	    000001.vlog             the frames, each under its ID, with a CRC-32C a record
+//	    000001.vlog             the frames, in pieces of 64 KiB, with a CRC-32C a record
 //	    00001.mem               log of the keys, while the volume is active
 //	    000001.sst              the keys, once it is sealed
 //	    VOLUME, SUMS            what the volume holds; checksums of the files (see seal.go)
@@ -23,8 +23,9 @@
 //
 // # Durability
 //
-// Sync flushes the value log, then the log of the keys, then the directory. That order must hold:
-// whatever a power loss leaves of the keys then has its frames. A volume whose flush failed fails
+// Sync flushes the value log, then the log of the keys; their directory was flushed when they were
+// made. That order must hold: whatever a power loss leaves of the keys then has its frames. On Linux
+// the value log starts on its way to the disk while it is written, so that Sync has less to wait for. A volume whose flush failed fails
 // every later Sync and takes no more writes, because the kernel reports a lost page only once.
 //
 // After a crash a volume may hold any frame that was put, synced or not, or a key without its

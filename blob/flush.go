@@ -11,10 +11,15 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
+// pushSize is how much is written to the value log before it starts on its way to the disk.
+const pushSize = 4 << 20
+
 // flushState makes one volume's appends durable for everybody who waits, with one flush at a time.
 type flushState struct {
-	dir      string
 	log, wal *os.File // handles of our own to the value log and the memtable's log
+
+	pushed  int64          // how far the value log has been pushed; the writer's
+	pushing sync.WaitGroup // at most one push at a time
 
 	mu       sync.Mutex    // guards everything below; not held during a flush
 	appended uint64        // batches written
@@ -25,7 +30,6 @@ type flushState struct {
 
 // open finds the files of a volume just created.
 func (f *flushState) open(dir string) (err error) {
-	f.dir = dir
 	if f.log, err = openOnly(dir, "*.vlog"); err != nil {
 		return err
 	}
@@ -45,6 +49,7 @@ func openOnly(dir, pattern string) (*os.File, error) {
 }
 
 func (f *flushState) close() error {
+	f.pushing.Wait()
 	var errs []error
 	for _, file := range []*os.File{f.log, f.wal} {
 		if file != nil {
@@ -55,11 +60,20 @@ func (f *flushState) close() error {
 	return errors.Join(errs...)
 }
 
-// wrote notes that a batch has been written.
-func (f *flushState) wrote() {
+// wrote notes that a batch has been written, up to the end of the value log. Its pages start on their
+// way to the disk some MiB at a time, while more is written: the sync that follows finds most of them
+// there.
+func (f *flushState) wrote(end int64) {
 	f.mu.Lock()
 	f.appended++
 	f.mu.Unlock()
+	if end-f.pushed < pushSize {
+		return
+	}
+	from := f.pushed
+	f.pushed = end
+	f.pushing.Wait() // the disk is behind
+	f.pushing.Go(func() { disk.StartWriteback(f.log, from, end-from) })
 }
 
 // fail marks the volume as one that must not be relied upon.
@@ -122,13 +136,10 @@ func (f *flushState) lead(prepare func() error) {
 }
 
 // flushFiles syncs the frames before the keys that point at them: whatever a power loss leaves of
-// the keys then has its frames.
+// the keys then has its frames. The directory was synced when the files were made.
 func (f *flushState) flushFiles() error {
-	if err := f.log.Sync(); err != nil {
+	if err := disk.SyncData(f.log); err != nil {
 		return err
 	}
-	if err := f.wal.Sync(); err != nil {
-		return err
-	}
-	return disk.SyncDir(f.dir)
+	return disk.SyncData(f.wal)
 }

@@ -81,7 +81,7 @@ func (m *Memory) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame is missing"}
 	}
 	if len(frame) != int(ref.Size) {
-		return nil, sizeMismatch(ref, len(frame))
+		return nil, sizeMismatch(ref)
 	}
 	return append(buf[:0], frame...), nil
 }
@@ -170,10 +170,10 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-func sizeMismatch(ref Ref, got int) error {
+func sizeMismatch(ref Ref) error {
 	return &CorruptionError{
 		Volume: ref.Volume, ID: ref.ID,
-		Reason: fmt.Sprintf("the frame has %d bytes, wanted are %d", got, ref.Size),
+		Reason: fmt.Sprintf("the frame does not have the %d bytes that are wanted", ref.Size),
 	}
 }
 

@@ -35,6 +35,7 @@ type volume struct {
 	// Used by the volume's writer only, until it is sealed.
 	ts        uint64        // commit timestamp of the last batch
 	sizes     map[ID]uint32 // the frames appended
+	records   int           // keys in the database
 	offset    int64         // upper bound of the value log's end
 	allocated int64         // end of the value log's preallocated blocks
 
@@ -89,19 +90,15 @@ func (v *volume) discard() error {
 	return errors.Join(err, os.RemoveAll(v.dir))
 }
 
-// fits reports whether a batch of n frames and size bytes can still be appended.
-func (v *volume) fits(n int, size, volumeSize int64) bool {
-	return len(v.sizes)+n <= maxVolumeKeys && v.offset+batchSize(n, size) <= volumeSize
+// fits reports whether a batch can still be appended.
+func (v *volume) fits(l load, volumeSize int64) bool {
+	return v.records+l.records <= maxVolumeKeys && v.offset+l.logBytes() <= volumeSize
 }
 
-func batchSize(n int, size int64) int64 {
-	return size + int64(n)*int64(recordOverhead) + batchOverhead
-}
-
-// append writes the frames of batch, none of which the volume holds. After an error other than
-// one that disk.IsNoSpace recognises, it is not known which of them were written.
-func (v *volume) append(batch []*putRequest, size, volumeSize int64) error {
-	end := v.offset + batchSize(len(batch), size)
+// append writes the frames of batch, whose load is l, and none of which the volume holds. After an
+// error other than one that disk.IsNoSpace recognises, it is not known which of them were written.
+func (v *volume) append(batch []*putRequest, l load, volumeSize int64) error {
+	end := v.offset + l.logBytes()
 	if end+sealSpace > v.allocated {
 		// Badger writes through a memory map: a block that cannot be had then kills the process.
 		// Here it is an error, and the frames have not been touched.
@@ -116,14 +113,15 @@ func (v *volume) append(batch []*putRequest, size, volumeSize int64) error {
 		return err
 	}
 	v.offset = end
+	v.records += l.records
 	for _, r := range batch {
 		v.sizes[r.id] = uint32(len(r.frame))
 	}
 	v.infoMu.Lock()
-	v.info.Bytes += size
+	v.info.Bytes += l.bytes
 	v.info.Frames += int64(len(batch))
 	v.infoMu.Unlock()
-	v.flush.wrote()
+	v.flush.wrote(end)
 	return nil
 }
 

@@ -176,7 +176,7 @@ func (s *Volumes) enter(ctx context.Context) error {
 
 // Put implements Store. The context is honoured until a writer takes the frame.
 func (s *Volumes) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
-	if len(frame) > MaxFrameSize || batchSize(1, int64(len(frame))) > s.opts.VolumeSize {
+	if len(frame) > MaxFrameSize || (load{}).plus(frame).logBytes() > s.opts.VolumeSize {
 		return Ref{}, fmt.Errorf("%w: %d bytes, volumes take %d", ErrFrameSize, len(frame), s.opts.VolumeSize)
 	}
 	if err := s.enter(ctx); err != nil {

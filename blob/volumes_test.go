@@ -40,7 +40,7 @@ var small = &blob.Options{VolumeSize: blobtest.VolumeSize, Writers: 2, OpenVolum
 
 const (
 	testFrames    = 50
-	testFrameSize = 60_000
+	testFrameSize = 150_000 // three pieces
 )
 
 func fill(t *testing.T, s blob.Store) []blob.Ref {

@@ -97,10 +97,9 @@ func (w *writer) takeable(batch []*putRequest) int {
 	if w.volume == nil {
 		return min(1, len(batch))
 	}
-	var size int64
+	var l load
 	for n, r := range batch {
-		size += int64(len(r.frame))
-		if !w.volume.fits(n+1, size, w.store.opts.VolumeSize) {
+		if l = l.plus(r.frame); !w.volume.fits(l, w.store.opts.VolumeSize) {
 			return n
 		}
 	}
@@ -109,8 +108,8 @@ func (w *writer) takeable(batch []*putRequest) int {
 
 // append writes puts that fit into the present volume, making it first if there is none.
 func (w *writer) append(batch []*putRequest) {
-	fresh, size := w.unheld(batch)
-	err := w.appendFresh(fresh, size)
+	fresh, l := w.unheld(batch)
+	err := w.appendFresh(fresh, l)
 	for _, r := range batch {
 		if err != nil {
 			r.answer(Ref{}, err)
@@ -121,7 +120,7 @@ func (w *writer) append(batch []*putRequest) {
 }
 
 // unheld returns the puts whose ID the present volume does not hold, each ID once.
-func (w *writer) unheld(batch []*putRequest) (fresh []*putRequest, size int64) {
+func (w *writer) unheld(batch []*putRequest) (fresh []*putRequest, l load) {
 	seen := make(map[ID]bool, len(batch))
 	for _, r := range batch {
 		if seen[r.id] {
@@ -134,16 +133,16 @@ func (w *writer) unheld(batch []*putRequest) (fresh []*putRequest, size int64) {
 		}
 		seen[r.id] = true
 		fresh = append(fresh, r)
-		size += int64(len(r.frame))
+		l = l.plus(r.frame)
 	}
-	return fresh, size
+	return fresh, l
 }
 
-func (w *writer) appendFresh(fresh []*putRequest, size int64) error {
+func (w *writer) appendFresh(fresh []*putRequest, l load) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := w.checkSpace(size); err != nil {
+	if err := w.checkSpace(l.bytes); err != nil {
 		return err
 	}
 	if w.volume == nil {
@@ -153,7 +152,7 @@ func (w *writer) appendFresh(fresh []*putRequest, size int64) error {
 		}
 		w.volume = v
 	}
-	err := w.volume.append(fresh, size, w.store.opts.VolumeSize)
+	err := w.volume.append(fresh, l, w.store.opts.VolumeSize)
 	if err != nil && !disk.IsNoSpace(err) {
 		w.volume.flush.fail(err)
 	}

@@ -86,7 +86,7 @@ func check(t *testing.T, s blob.Store, ref blob.Ref, want []byte) {
 func getReturnsFrame(t *testing.T, s blob.Store) {
 	var refs []blob.Ref
 	var frames [][]byte
-	for i, n := range []int{1, 2, 31, 32, 33, 1023, 1024, 1025, 65535, 65536, 65537, VolumeSize / 2, 0} {
+	for i, n := range []int{1, 2, 31, 32, 33, 1023, 1024, 1025, 65535, 65536, 65537, 131071, 131072, 131073, VolumeSize / 2, 0} {
 		id, frame := Frame(uint64(i), n)
 		ref := put(t, s, id, frame)
 		check(t, s, ref, frame)
@@ -135,20 +135,29 @@ func putTwice(t *testing.T, s blob.Store) {
 }
 
 func wrongRef(t *testing.T, s blob.Store) {
-	id, frame := Frame(4, 5000)
-	ref := put(t, s, id, frame)
-	other, _ := Frame(5, 5000)
-	for name, wrong := range map[string]blob.Ref{
-		"volume": {ID: id, Volume: ref.Volume + 99, Size: ref.Size},
-		"ID":     {ID: other, Volume: ref.Volume, Size: ref.Size},
-		"size":   {ID: id, Volume: ref.Volume, Size: ref.Size - 1},
-	} {
-		_, err := s.Get(context.Background(), wrong, nil)
-		var corrupt *blob.CorruptionError
-		if !errors.As(err, &corrupt) {
-			t.Errorf("Get with a wrong %s: %v", name, err)
-		} else if corrupt.ID != wrong.ID || corrupt.Volume != wrong.Volume {
-			t.Errorf("Get with a wrong %s: the error names chunk %s in volume %d", name, corrupt.ID, corrupt.Volume)
+	for _, n := range []int{5000, 65536, 65537, 131072, 200_000} {
+		id, frame := Frame(4, n)
+		ref := put(t, s, id, frame)
+		other, _ := Frame(5, n)
+		for name, wrong := range map[string]blob.Ref{
+			"volume":          {ID: id, Volume: ref.Volume + 99, Size: ref.Size},
+			"ID":              {ID: other, Volume: ref.Volume, Size: ref.Size},
+			"size, too small": {ID: id, Volume: ref.Volume, Size: ref.Size - 1},
+			"size, too large": {ID: id, Volume: ref.Volume, Size: ref.Size + 1},
+			"size, 65536":     {ID: id, Volume: ref.Volume, Size: 65536},
+			"size, 131072":    {ID: id, Volume: ref.Volume, Size: 131072},
+			"size, huge":      {ID: id, Volume: ref.Volume, Size: 1<<32 - 1},
+		} {
+			if wrong == ref {
+				continue
+			}
+			_, err := s.Get(context.Background(), wrong, nil)
+			var corrupt *blob.CorruptionError
+			if !errors.As(err, &corrupt) {
+				t.Errorf("%d bytes: Get with a wrong %s: %v", n, name, err)
+			} else if corrupt.ID != wrong.ID || corrupt.Volume != wrong.Volume {
+				t.Errorf("%d bytes: Get with a wrong %s: the error names chunk %s in volume %d", n, name, corrupt.ID, corrupt.Volume)
+			}
 		}
 	}
 }

@@ -18,6 +18,22 @@ func Deallocate(f *os.File, off, n int64) error {
 	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
 
+// SyncData makes the content of f durable, with what it takes to find it, but not its times: on a
+// file whose blocks have been written before, that is no work for the journal.
+func SyncData(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}
+
+// StartWriteback asks the kernel to begin writing the pages of f from off to off+n to the disk, so that
+// a later sync has less to wait for. It promises nothing: an error of the disk shows in that sync.
+func StartWriteback(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}
+
 func fallocate(f *os.File, mode uint32, off, n int64) error {
 	for {
 		err := unix.Fallocate(int(f.Fd()), mode, off, n)

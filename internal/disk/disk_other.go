@@ -9,3 +9,9 @@ func Preallocate(*os.File, int64, int64) error { return nil }
 
 // Deallocate does nothing on this platform.
 func Deallocate(*os.File, int64, int64) error { return nil }
+
+// SyncData makes the content of f durable.
+func SyncData(f *os.File) error { return f.Sync() }
+
+// StartWriteback does nothing on this platform.
+func StartWriteback(*os.File, int64, int64) {}
