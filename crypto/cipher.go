@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	"lukechampine.com/blake3"
+	"lukechampine.com/blake3/guts"
 )
 
 // The parts that a seal adds to its plaintext.
@@ -24,7 +24,7 @@ var ErrAuthentication = errors.New("crypto: authentication failed")
 
 // Cipher addresses and seals the chunks of one upload. It is safe for concurrent use.
 type Cipher struct {
-	addressKey []byte
+	addressKey [8]uint32
 	aead       cipher.AEAD
 }
 
@@ -42,16 +42,12 @@ func NewCipher(key DataKey) (*Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cipher{addressKey: addressKey, aead: aead}, nil
+	return &Cipher{addressKey: blake3Key(addressKey), aead: aead}, nil
 }
 
 // AddressOf returns the address of a chunk of this upload: its BLAKE3-256 under the upload's key.
 func (c *Cipher) AddressOf(data []byte) Address {
-	h := blake3.New(len(Address{}), c.addressKey)
-	_, _ = h.Write(data) // cannot fail
-	var a Address
-	h.Sum(a[:0])
-	return a
+	return blake3Sum(data, &c.addressKey, guts.FlagKeyedHash)
 }
 
 // Seal encrypts in place. buf is NonceSize bytes of room, then the plaintext; the result is a fresh

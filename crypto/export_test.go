@@ -1,5 +1,13 @@
 package crypto
 
+import "lukechampine.com/blake3/guts"
+
+// KeyedBLAKE3 is the BLAKE3-256 of data under a key of 32 bytes.
+func KeyedBLAKE3(key, data []byte) [32]byte {
+	words := blake3Key(key)
+	return blake3Sum(data, &words, guts.FlagKeyedHash)
+}
+
 // RecodeRing decodes the text of a key ring and encodes the result.
 func RecodeRing(text []byte) ([]byte, error) {
 	r, err := decodeRing(text)
