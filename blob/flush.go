@@ -11,15 +11,9 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// pushSize is how much is written to the value log before it starts on its way to the disk.
-const pushSize = 4 << 20
-
 // flushState makes one volume's appends durable for everybody who waits, with one flush at a time.
 type flushState struct {
 	log, wal *os.File // handles of our own to the value log and the memtable's log
-
-	pushed  int64          // how far the value log has been pushed; the writer's
-	pushing sync.WaitGroup // at most one push at a time
 
 	mu       sync.Mutex    // guards everything below; not held during a flush
 	appended uint64        // batches written
@@ -49,7 +43,6 @@ func openOnly(dir, pattern string) (*os.File, error) {
 }
 
 func (f *flushState) close() error {
-	f.pushing.Wait()
 	var errs []error
 	for _, file := range []*os.File{f.log, f.wal} {
 		if file != nil {
@@ -60,20 +53,11 @@ func (f *flushState) close() error {
 	return errors.Join(errs...)
 }
 
-// wrote notes that a batch has been written, up to the end of the value log. Its pages start on their
-// way to the disk some MiB at a time, while more is written: the sync that follows finds most of them
-// there.
-func (f *flushState) wrote(end int64) {
+// wrote notes that a batch has been written.
+func (f *flushState) wrote() {
 	f.mu.Lock()
 	f.appended++
 	f.mu.Unlock()
-	if end-f.pushed < pushSize {
-		return
-	}
-	from := f.pushed
-	f.pushed = end
-	f.pushing.Wait() // the disk is behind
-	f.pushing.Go(func() { disk.StartWriteback(f.log, from, end-from) })
 }
 
 // fail marks the volume as one that must not be relied upon.

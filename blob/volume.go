@@ -46,6 +46,7 @@ type volume struct {
 	removed bool
 
 	flush  flushState
+	pusher pusher
 	sealed chan struct{} // closed when the volume takes no more writes
 
 	infoMu sync.Mutex // guards info; taken last
@@ -73,6 +74,7 @@ func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
 	if err := v.flush.open(dir); err != nil {
 		return nil, err
 	}
+	v.pusher.mapping = disk.FindMapping(v.flush.log)
 	if err := disk.Preallocate(v.flush.wal, 0, memTableSize); err != nil {
 		return nil, err
 	}
@@ -121,7 +123,8 @@ func (v *volume) append(batch []*putRequest, l load, volumeSize int64) error {
 	v.info.Bytes += l.bytes
 	v.info.Frames += int64(len(batch))
 	v.infoMu.Unlock()
-	v.flush.wrote(end)
+	v.flush.wrote()
+	v.push(end, pieceKey(batch[0].id, 0))
 	return nil
 }
 
@@ -159,6 +162,7 @@ func (v *volume) seal() error {
 		v.infoMu.Unlock()
 		close(v.sealed)
 	}()
+	v.pusher.running.Wait()
 	syncErr := v.sync(context.Background())
 
 	v.mu.Lock()
