@@ -8,16 +8,14 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	md5simd "github.com/minio/md5-simd"
 
+	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto"
 )
 
@@ -25,51 +23,27 @@ const (
 	hashWrite    = 1 << 20
 	hashBuffer   = 4 << 20 // at most, of one stream: more than the caches keep when there are many
 	maxStreams   = 256
-	maxRounds    = 1000
-	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,4,8,16,32,64] [-rounds 5]"
+	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]"
+	hashBaseline = "crypto/md5"
 )
 
 // hashOptions are the arguments of the hash command.
 type hashOptions struct {
 	size    size
 	churn   size // 0: none
-	streams streamCounts
+	streams counts
 	rounds  int
-}
-
-// streamCounts is a flag: numbers of streams.
-type streamCounts []int
-
-// Set implements flag.Value.
-func (s *streamCounts) Set(text string) error {
-	var counts streamCounts
-	for field := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 || n > maxStreams {
-			return fmt.Errorf("%q is not a number of streams, 1 to %d", field, maxStreams)
-		}
-		counts = append(counts, n)
-	}
-	*s = counts
-	return nil
-}
-
-// String implements flag.Value.
-func (s streamCounts) String() string {
-	texts := make([]string, len(s))
-	for i, n := range s {
-		texts[i] = strconv.Itoa(n)
-	}
-	return strings.Join(texts, ",")
+	output  output
 }
 
 func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
-	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: streamCounts{1, 2, 4, 8, 16, 32, 64}}
+	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: counts{most: maxStreams, list: []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}}}
 	flags := flag.NewFlagSet("hash", flag.ContinueOnError)
 	flags.Var(&o.size, "size", "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
 	flags.Var(&o.churn, "churn", "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
 	flags.Var(&o.streams, "streams", "`numbers` of concurrent streams to measure")
 	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
+	o.output.define(flags)
 	if err := parseFlags(flags, args, hashSynopsis, stdout); err != nil {
 		return nil, err
 	}
@@ -78,10 +52,8 @@ func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
 		return nil, usagef("%q: the hash command takes flags only", flags.Arg(0))
 	case o.size < 1:
 		return nil, usagef("-size is %v, must be at least 1 byte", o.size)
-	case o.rounds < 1 || o.rounds > maxRounds:
-		return nil, usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
 	}
-	return o, nil
+	return o, checkRounds(o.rounds)
 }
 
 type md5Sum = [md5.Size]byte
@@ -136,47 +108,42 @@ func (s simdMD5) Sum() (sum md5Sum) {
 }
 
 // runHash is the hash command.
-func runHash(ctx context.Context, args []string, stdout io.Writer, _ *console) error {
+func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *console) error {
 	o, err := parseHash(args, stdout)
 	if err != nil {
 		return err
 	}
-	return measure(ctx, o, contenders(), stdout)
-}
-
-// measure prints how fast the implementations are: a table in which each stream is one hash, and one
-// in which hashes come and go.
-func measure(ctx context.Context, o *hashOptions, all []contender, stdout io.Writer) error {
-	fmt.Fprintf(stdout, "%s\nMD5 of %s a stream, median of %d rounds, MB is 10^6 bytes; ratio: ours to the best of the others\n",
-		machine(), human(int64(o.size)), o.rounds)
-	buffers := makeBuffers(slices.Max(o.streams), int(min(o.size, hashBuffer)))
-	if err := measureParts(ctx, o, int64(o.size), all, buffers, stdout); err != nil || o.churn == 0 {
+	r, err := measureHash(ctx, o, contenders(), stderr)
+	if err != nil {
 		return err
 	}
-	return measureParts(ctx, o, int64(o.churn), all, buffers, stdout)
+	return o.output.write(r, stdout)
 }
 
-// measureParts prints one table, of hashes of part bytes each, one line a number of streams.
-func measureParts(ctx context.Context, o *hashOptions, part int64, all []contender, buffers [][]byte, stdout io.Writer) error {
-	fmt.Fprintf(stdout, "\nhashes of %s\n%7s", human(part), "streams")
-	for _, c := range all {
-		fmt.Fprintf(stdout, "  %15s", c.name+" MB/s")
+// measureHash measures how fast the implementations are: first when each stream is one hash, then
+// when hashes come and go.
+func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *console) (*report.Report, error) {
+	r := &report.Report{
+		Title:    "MD5 of " + human(int64(o.size)) + " a stream",
+		Command:  fmt.Sprintf("go run ./bench hash -size %v -churn %v -streams %v -rounds %d", o.size, o.churn, &o.streams, o.rounds),
+		Date:     time.Now().UTC().Truncate(time.Second),
+		Machine:  report.ThisMachine(""),
+		Baseline: hashBaseline,
+		Notes:    []string{megabyteNote},
 	}
-	fmt.Fprintf(stdout, "  %5s\n", "ratio")
-	for _, n := range o.streams {
-		rates, err := measureStreams(ctx, o, part, all, buffers[:n])
-		if err != nil {
-			return fmt.Errorf("%d streams: %w", n, err)
+	buffers := makeBuffers(slices.Max(o.streams.list), int(min(o.size, hashBuffer)))
+	for _, part := range []size{o.size, o.churn} {
+		if part == 0 {
+			continue
 		}
-		fmt.Fprintf(stdout, "%7d", n)
-		for _, rate := range rates {
-			fmt.Fprintf(stdout, "  %15.0f", rate)
-		}
-		if _, err := fmt.Fprintf(stdout, "  %5.2f\n", rates[0]/slices.Max(rates[1:])); err != nil {
-			return err
+		for _, n := range o.streams.list {
+			stderr.notef("hashes of %s, %d streams", human(int64(part)), n)
+			if err := measureStreams(ctx, r, o, int64(part), all, buffers[:n]); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil
+	return r, nil
 }
 
 // makeBuffers returns n buffers of random bytes, no two alike.
@@ -190,38 +157,37 @@ func makeBuffers(n, length int) [][]byte {
 	return buffers
 }
 
-// measureStreams measures all in turns, so that what else the machine does hits all alike, and
-// returns the median of each in MB/s. It fails when they do not agree.
-func measureStreams(ctx context.Context, o *hashOptions, part int64, all []contender, buffers [][]byte) ([]float64, error) {
+// measureStreams adds to r how many MB/s each of all reaches. It fails when they do not agree.
+func measureStreams(ctx context.Context, r *report.Report, o *hashOptions, part int64, all []contender, buffers [][]byte) error {
 	total := int64(o.size) * int64(len(buffers))
-	rates := make([][]float64, len(all))
 	var want [][]md5Sum
-	for round := range o.rounds {
-		for i := range all {
-			i := (i + round) % len(all) // who comes after whom differs
-			got, took, err := hashAll(ctx, all[i], buffers, int64(o.size), part)
+	runs := make([]report.Run, len(all))
+	for i, c := range all {
+		runs[i] = report.Run{Name: c.name, Measure: func(ctx context.Context) (float64, error) {
+			got, took, err := hashAll(ctx, c, buffers, int64(o.size), part)
 			if err != nil {
-				return nil, err
+				return 0, err
 			}
-			rates[i] = append(rates[i], megabytes(total, took))
 			if want == nil {
 				want = got
 			}
-			for stream := range want {
-				for j, sum := range want[stream] {
-					if got[stream][j] != sum {
-						return nil, fmt.Errorf("stream %d, hash %d: the digests differ, that of %s is %X, that of %s %X",
-							stream+1, j+1, all[i].name, got[stream][j], all[0].name, sum)
-					}
-				}
+			return megabytes(total, took), compareSums(got, want)
+		}}
+	}
+	about := report.Series{Group: "hashes of " + human(part), Axis: "streams", Case: strconv.Itoa(len(buffers)), Unit: "MB/s"}
+	return r.Measure(ctx, o.rounds, about, runs, nil)
+}
+
+// compareSums compares digests with those of whoever was measured first.
+func compareSums(got, want [][]md5Sum) error {
+	for stream := range want {
+		for i, sum := range want[stream] {
+			if got[stream][i] != sum {
+				return fmt.Errorf("stream %d, hash %d: the digests differ: %X, and %X from the first", stream+1, i+1, got[stream][i], sum)
 			}
 		}
 	}
-	medians := make([]float64, len(all))
-	for i := range all {
-		medians[i] = median(rates[i])
-	}
-	return medians, nil
+	return nil
 }
 
 // hashAll hashes size bytes in each of as many streams as there are buffers, all at once, in hashes
@@ -289,32 +255,4 @@ func hashStream(ctx context.Context, begin func() digester, buffer []byte, size 
 		done += int64(len(piece))
 	}
 	return h.Sum(), nil
-}
-
-// median returns the middle of values, which must not be empty; the mean of both middles when
-// their number is even.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// machine tells what the measurement ran on.
-func machine() string {
-	fields := []string{runtime.GOOS + "/" + runtime.GOARCH, fmt.Sprintf("%d CPUs", runtime.NumCPU())}
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if model := cpuModel(string(info)); err == nil && model != "" {
-		fields = append(fields, model)
-	}
-	return strings.Join(append(fields, runtime.Version()), ", ")
-}
-
-// cpuModel returns the model name in the text of /proc/cpuinfo, "" when there is none.
-func cpuModel(info string) string {
-	for line := range strings.Lines(info) {
-		if name, model, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(model)
-		}
-	}
-	return ""
 }

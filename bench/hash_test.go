@@ -5,33 +5,42 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
-	"regexp"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestHashTables(t *testing.T) {
-	out := mustBench(t, "hash", "-size", "70000", "-churn", "3000", "-streams", "1,3,12", "-rounds", "2")
-	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if len(lines) != 14 {
-		t.Fatalf("got %d lines, want 14:\n%s", len(lines), out)
-	}
-	if !strings.Contains(lines[0], "CPUs") || !strings.Contains(lines[0], "go1") {
-		t.Errorf("the first line does not tell the machine: %q", lines[0])
-	}
-	for _, table := range []int{3, 9} {
-		if !strings.HasPrefix(lines[table], "hashes of ") {
-			t.Errorf("line %d does not name the table: %q", table, lines[table])
+	file := filepath.Join(t.TempDir(), "hash.json")
+	out := mustBench(t, "hash", "-size", "70000", "-churn", "3000", "-streams", "1,3,12", "-rounds", "2", "-json", file)
+	for _, want := range []string{"CPUs", "go1", "median of 2 rounds", "-size 70000 -churn 3000 -streams 1,3,12 -rounds 2"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
 		}
-		head := lines[table+1]
-		for i, streams := range []string{"1", "3", "12"} {
-			row := lines[table+2+i]
-			if !regexp.MustCompile(`^ +` + streams + `( +\d+){3} +\d+\.\d\d$`).MatchString(row) {
-				t.Errorf("the row of %s streams is %q", streams, row)
-			}
-			if len(row) != len(head) {
-				t.Errorf("row %q is not aligned with %q", row, head)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := report.ReadJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.Groups(), []string{"hashes of 68.4 KiB", "hashes of 2.9 KiB"}; !slices.Equal(got, want) {
+		t.Errorf("groups are %q, want %q", got, want)
+	}
+	for _, group := range r.Groups() {
+		for _, streams := range []string{"1", "3", "12"} {
+			for _, contender := range []string{"ours", "crypto/md5", "md5-simd"} {
+				if s := r.Find(group, streams, contender); s == nil || len(s.Values) != 2 || s.Median() <= 0 {
+					t.Errorf("%s, %s streams, %s: %v, want two rates", group, streams, contender, s)
+				}
 			}
 		}
 	}
@@ -54,17 +63,17 @@ func (f forged) Sum() [md5.Size]byte {
 }
 
 func TestHashFindsWrongDigest(t *testing.T) {
-	o := &hashOptions{size: 10, streams: streamCounts{2}, rounds: 1}
+	o := &hashOptions{size: 10, streams: counts{list: []int{2}}, rounds: 1}
 	all := contenders()
 	all[1] = contender{"forgery", func() (func() digester, func()) {
 		return func() digester { return forged{standard().(standardMD5)} }, func() {}
 	}}
-	var out, stderr bytes.Buffer
-	err := measure(t.Context(), o, all, &out)
-	if status := report(t.Context(), "hash", err, newConsole(&stderr)); status != exitFailed {
+	var stderr bytes.Buffer
+	_, err := measureHash(t.Context(), o, all, newConsole(io.Discard))
+	if status := conclude(t.Context(), "hash", err, newConsole(&stderr)); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
-	if !strings.Contains(stderr.String(), "2 streams: stream 1, hash 1: the digests differ, that of forgery") {
+	if !strings.Contains(stderr.String(), "2 streams: forgery, round 1: stream 1, hash 1: the digests differ") {
 		t.Errorf("stderr is %q", &stderr)
 	}
 }
@@ -132,31 +141,5 @@ func TestHashInterrupted(t *testing.T) {
 	}
 	if _, err := hashStream(ctx, standard, make([]byte, 1), 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		values []float64
-		want   float64
-	}{
-		{[]float64{3}, 3},
-		{[]float64{4, 2}, 3},
-		{[]float64{9, 1, 2}, 2},
-		{[]float64{4, 1, 100, 2}, 3},
-	} {
-		if got := median(test.values); got != test.want {
-			t.Errorf("median(%v) = %v, want %v", test.values, got, test.want)
-		}
-	}
-}
-
-func TestCPUModel(t *testing.T) {
-	const info = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: Some CPU @ 2.00GHz\nflags : a\n"
-	if got, want := cpuModel(info), "Some CPU @ 2.00GHz"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got := cpuModel(""); got != "" {
-		t.Errorf("of nothing: got %q", got)
 	}
 }

@@ -2,7 +2,7 @@
 Bench runs Gabion's main job on real files, and measures its hashing.
 
 	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-json] [FILE...]
-	go run ./bench hash [-size 64MiB] [-streams 1,2,4,8,16,32] [-rounds 3]
+	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE]
 
 # Upload
 
@@ -45,10 +45,11 @@ MB is 10^6 bytes here, MiB is 2^20.
 
 # Hash
 
-Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto.MD5Pool) and crypto/md5,
-in turns, the median of the rounds each. Every stream hashes -size bytes in writes of 1 MiB, from a
-buffer of its own of at most 4 MiB that it goes through again and again. The rates are those of all
-streams together. It fails when the digests differ.
+Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto.MD5Pool), crypto/md5 and
+md5-simd, in turns, the median of the rounds each. Every stream hashes -size bytes in writes of 1 MiB,
+from a buffer of its own of at most 4 MiB that it goes through again and again: as one hash, and, in a
+second table, in hashes of -churn bytes one after the other. The rates are those of all streams
+together. It fails when the digests differ.
 
 # Exit status
 
@@ -124,11 +125,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(out, "bench: there is no command %q\n%s", name, usage)
 		return exitUsage
 	}
-	return report(ctx, name, cmd(ctx, args[1:], stdout, out), out)
+	return conclude(ctx, name, cmd(ctx, args[1:], stdout, out), out)
 }
 
-// report tells the error of a command, if any, and returns the exit status.
-func report(ctx context.Context, name string, err error, stderr *console) int {
+// conclude tells the error of a command, if any, and returns the exit status.
+func conclude(ctx context.Context, name string, err error, stderr *console) int {
 	var wrong usageError
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
@@ -147,7 +148,7 @@ func report(ctx context.Context, name string, err error, stderr *console) int {
 
 // parseFlags parses args. Asked for help, it prints synopsis and flags and returns flag.ErrHelp.
 func parseFlags(flags *flag.FlagSet, args []string, synopsis string, stdout io.Writer) error {
-	flags.SetOutput(io.Discard) // errors are reported once, by report
+	flags.SetOutput(io.Discard) // errors are reported once, by conclude
 	flags.Usage = func() {}
 	err := flags.Parse(args)
 	switch {

@@ -106,7 +106,7 @@ func TestVerifyFindsDifference(t *testing.T) {
 		}},
 	} {
 		var stderr bytes.Buffer
-		if status := report(t.Context(), "upload", test.err, newConsole(&stderr)); status != exitFailed {
+		if status := conclude(t.Context(), "upload", test.err, newConsole(&stderr)); status != exitFailed {
 			t.Errorf("%s: exit status %d, want %d", test.name, status, exitFailed)
 		}
 		for _, want := range test.want {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// counts is a flag: numbers of at least 1 and at most most.
+type counts struct {
+	most int
+	list []int
+}
+
+// Set implements flag.Value.
+func (c *counts) Set(text string) error {
+	var list []int
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 || n > c.most {
+			return fmt.Errorf("%q is not a number from 1 to %d", field, c.most)
+		}
+		list = append(list, n)
+	}
+	c.list = list
+	return nil
+}
+
+// String implements flag.Value.
+func (c *counts) String() string {
+	texts := make([]string, len(c.list))
+	for i, n := range c.list {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, ",")
+}
+
+const maxRounds = 1000
+
+func checkRounds(rounds int) error {
+	if rounds < 1 || rounds > maxRounds {
+		return usagef("-rounds is %d, must be 1 to %d", rounds, maxRounds)
+	}
+	return nil
+}

@@ -1,0 +1,6 @@
+package report
+
+var (
+	CPUModel  = cpuModel
+	MountType = mountType
+)

@@ -1,0 +1,278 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/report"
+)
+
+func TestMedianAndSpread(t *testing.T) {
+	for _, test := range []struct {
+		values              []float64
+		median, least, most float64
+	}{
+		{[]float64{3}, 3, 3, 3},
+		{[]float64{4, 2}, 3, 2, 4},
+		{[]float64{9, 1, 2}, 2, 1, 9},
+		{[]float64{4, 1, 100, 2}, 3, 1, 100},
+	} {
+		s := report.Series{Values: slices.Clone(test.values)}
+		least, most := s.Spread()
+		if s.Median() != test.median || least != test.least || most != test.most {
+			t.Errorf("%v: median %v, spread %v to %v; want %v, %v, %v", test.values, s.Median(), least, most, test.median, test.least, test.most)
+		}
+		if !slices.Equal(s.Values, test.values) {
+			t.Errorf("the values were put in order: the rounds are lost")
+		}
+	}
+	if got := (&report.Series{}).Median(); !math.IsNaN(got) {
+		t.Errorf("the median of nothing is %v", got)
+	}
+}
+
+// sample has two groups: one with all cases measured, and one where "rival" lacks a case.
+func sample() *report.Report {
+	r := &report.Report{
+		Title: "Uploads", Command: "go run ./bench engine", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Machine:  report.Machine{OS: "linux", Arch: "amd64", CPU: "Some CPU @ 2.00GHz", CPUs: 2, Kernel: "6.1", FileSystem: "ext4", Go: "go1.26.0"},
+		Baseline: "floor", Notes: []string{"MB is 10^6 bytes.", "a | b"},
+	}
+	add := func(group, case_, contender string, values ...float64) {
+		r.Series = append(r.Series, report.Series{Group: group, Axis: "parts in flight", Case: case_, Contender: contender, Unit: "MB/s", Values: values})
+	}
+	add("plain", "1", "gabion", 90, 110, 100)
+	add("plain", "1", "floor", 200, 190, 201)
+	add("plain", "16", "gabion", 1.234, 2, 0.5)
+	add("plain", "16", "floor", 4, 5, 3)
+	add("sealed", "1", "gabion", 7, 8, 9)
+	add("sealed", "16", "gabion", 70, 80, 90)
+	add("sealed", "1", "rival", 1000, 2000, 3000)
+	return r
+}
+
+func TestOrder(t *testing.T) {
+	r := sample()
+	for _, test := range []struct{ got, want []string }{
+		{r.Groups(), []string{"plain", "sealed"}},
+		{r.Cases("sealed"), []string{"1", "16"}},
+		{r.Contenders("plain"), []string{"gabion", "floor"}},
+		{r.Contenders("sealed"), []string{"gabion", "rival"}},
+	} {
+		if !slices.Equal(test.got, test.want) {
+			t.Errorf("got %q, want %q", test.got, test.want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	if err := sample().Table(&out); err != nil {
+		t.Fatal(err)
+	}
+	const want = `Uploads
+go run ./bench engine
+linux/amd64, 2 CPUs, Some CPU @ 2.00GHz, kernel 6.1, ext4, go1.26.0
+2026-01-02, median of 3 rounds in turns (least-most); x: ratio to floor
+
+plain, MB/s
+parts in flight                   gabion              floor
+              1    100 (90.0-110)  0.50x    200 (190-201)
+             16   1.23 (0.50-2.00) 0.31x   4.00 (3.00-5.00)
+
+sealed, MB/s
+parts in flight             gabion              rival
+              1   8.00 (7.00-9.00)   2000 (1000-3000)
+             16   80.0 (70.0-90.0)      -
+
+MB is 10^6 bytes.
+a | b
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
+	}
+}
+
+// Of many contenders each is a row: beside each other they would not fit in a line.
+func TestTableOfManyContenders(t *testing.T) {
+	r := sample()
+	r.Series = r.Series[:2]
+	for _, name := range []string{"a", "b", "c", "d"} {
+		s := r.Series[0]
+		s.Contender = name
+		r.Series = append(r.Series, s)
+	}
+	var out bytes.Buffer
+	if err := r.Markdown(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| parts in flight: | 1 |\n| --: | --: |\n", "| floor | 200 (190-201) |\n| a | 100 (90.0-110) 0.50x |\n", `- a \| b`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &out)
+		}
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	var text bytes.Buffer
+	if err := sample().WriteJSON(&text); err != nil {
+		t.Fatal(err)
+	}
+	got, err := report.ReadJSON(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := sample(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestInvalid(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		break_ func(r *report.Report)
+		want   string
+	}{
+		{"no series", func(r *report.Report) { r.Series = nil }, "no series"},
+		{"twice", func(r *report.Report) { r.Series = append(r.Series, r.Series[0]) }, "twice"},
+		{"no values", func(r *report.Report) { r.Series[1].Values = nil }, "no values"},
+		{"negative", func(r *report.Report) { r.Series[1].Values[0] = -1 }, "negative"},
+		{"not a number", func(r *report.Report) { r.Series[1].Values[0] = math.NaN() }, "no number"},
+		{"infinite", func(r *report.Report) { r.Series[1].Values[0] = math.Inf(1) }, "no number"},
+		{"units", func(r *report.Report) { r.Series[1].Unit = "s" }, "in s by parts in flight"},
+		{"no contender", func(r *report.Report) { r.Series[1].Contender = "" }, "no name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := sample()
+			test.break_(r)
+			var out bytes.Buffer
+			for _, write := range []func() error{
+				func() error { return r.Table(&out) },
+				func() error { return r.Markdown(&out) },
+				func() error { return r.WriteJSON(&out) },
+			} {
+				if err := write(); err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+			}
+			text, err := json.Marshal(r)
+			if err != nil { // JSON has no such numbers
+				return
+			}
+			if _, err := report.ReadJSON(bytes.NewReader(text)); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("reading: got %v, want %q", err, test.want)
+			}
+		})
+	}
+	if _, err := report.ReadJSON(strings.NewReader("{")); err == nil {
+		t.Error("half a report was read")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	a, b := sample(), sample()
+	b.Command, b.Notes = "go run . rivals", []string{"MB is 10^6 bytes.", "more"}
+	b.Series = b.Series[:2]
+	b.Series[0].Contender = "rival"
+	m, err := report.Merge(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Series) != len(a.Series)+1 {
+		t.Errorf("%d series, want %d", len(m.Series), len(a.Series)+1)
+	}
+	if got, want := m.Find("plain", "1", "floor").Values, []float64{200, 190, 201, 200, 190, 201}; !slices.Equal(got, want) {
+		t.Errorf("the values of both are %v, want %v", got, want)
+	}
+	if got, want := m.Notes, []string{"MB is 10^6 bytes.", "a | b", "also measured by: go run . rivals", "more"}; !slices.Equal(got, want) {
+		t.Errorf("notes are %q, want %q", got, want)
+	}
+	if !reflect.DeepEqual(a, sample()) {
+		t.Error("the first report was changed")
+	}
+	if got, want := m.Method(), "median of 3 to 6 rounds in turns (least-most); x: ratio to floor"; got != want {
+		t.Errorf("method is %q, want %q", got, want)
+	}
+
+	c := sample()
+	c.Machine.CPUs = 64
+	if _, err := report.Merge(a, c); err == nil || !strings.Contains(err.Error(), "64 CPUs") {
+		t.Errorf("two machines: got %v", err)
+	}
+	d := sample()
+	d.Series = d.Series[:1]
+	d.Series[0].Unit = "s"
+	if _, err := report.Merge(a, d); err == nil || !strings.Contains(err.Error(), "in s by") {
+		t.Errorf("two units: got %v", err)
+	}
+}
+
+func TestInterleave(t *testing.T) {
+	var log []string
+	say := func(what string) { log = append(log, what) }
+	value := 0.0
+	run := func(name string) report.Run {
+		return report.Run{
+			Name:    name,
+			Prepare: func(context.Context) error { say("prepare " + name); return nil },
+			Measure: func(context.Context) (float64, error) { say(name); value++; return value, nil },
+			Finish:  func() error { say("finish " + name); return nil },
+		}
+	}
+	runs := []report.Run{run("a"), {Name: "b", Measure: func(context.Context) (float64, error) { say("b"); return 10, nil }}, run("c")}
+	got, err := report.Interleave(t.Context(), 2, runs, func() error { say("settle"); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b, c := "prepare a, settle, a, finish a", "settle, b", "prepare c, settle, c, finish c"
+	if got, want := strings.Join(log, ", "), strings.Join([]string{a, b, c, b, c, a}, ", "); got != want {
+		t.Errorf("order\n%s, want\n%s", got, want)
+	}
+	if want := [][]float64{{1, 4}, {10, 10}, {2, 3}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("values %v, want %v", got, want)
+	}
+}
+
+func TestInterleaveFails(t *testing.T) {
+	broken, untidy := errors.New("broken"), errors.New("untidy")
+	finished := 0
+	fail := func(context.Context) error { return broken }
+	measure := func(context.Context) (float64, error) { return 1, nil }
+	finish := func() error { finished++; return untidy }
+	for _, test := range []struct {
+		name   string
+		run    report.Run
+		settle func() error
+		want   []error
+	}{
+		{"prepare", report.Run{Prepare: fail, Measure: measure, Finish: finish}, nil, []error{broken, untidy}},
+		{"measure", report.Run{Measure: func(context.Context) (float64, error) { return 0, broken }, Finish: finish}, nil, []error{broken, untidy}},
+		{"settle", report.Run{Measure: measure, Finish: finish}, func() error { return broken }, []error{broken, untidy}},
+		{"finish", report.Run{Measure: measure, Finish: finish}, nil, []error{untidy}},
+	} {
+		finished = 0
+		test.run.Name = "contender"
+		values, err := report.Interleave(t.Context(), 3, []report.Run{test.run}, test.settle)
+		if values != nil || err == nil || !strings.Contains(err.Error(), "contender, round 1: ") || finished != 1 {
+			t.Errorf("%s: %v, %v, finished %d times", test.name, values, err, finished)
+		}
+		for _, want := range test.want {
+			if !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v in it", test.name, err, want)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := report.Interleave(ctx, 1, []report.Run{{Measure: measure}}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: got %v", err)
+	}
+}
