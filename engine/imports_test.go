@@ -18,6 +18,8 @@ const module = "github.com/gabion-storage/gabion/"
 // one way: bench, engine, then blob, index and crypto, which do not know each other.
 var mayImport = map[string][]string{
 	"bench":                 {"engine", "crypto", "bench/internal/report"},
+	"bench/internal/data":   {},
+	"bench/internal/floor":  {"blob", "crypto"},
 	"bench/internal/report": {},
 	"engine":                {"blob", "index", "crypto", "internal/disk"},
 	"blob":                  {"internal/disk"},

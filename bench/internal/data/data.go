@@ -1,0 +1,103 @@
+/*
+Package data makes the bytes that benchmarks store: sets of parts of one kind, which no store has
+seen before.
+*/
+package data
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A Kind says what the bytes are like.
+type Kind string
+
+const (
+	Random Kind = "random" // do not compress
+	JSON   Kind = "json"   // lines of JSON, which S2 compresses about 4 times
+	Stored Kind = "stored" // random; the benchmark stores them twice and measures the second time
+)
+
+// Kinds are all kinds.
+func Kinds() []Kind { return []Kind{Random, JSON, Stored} }
+
+// ParseKind refuses what is no kind.
+func ParseKind(text string) (Kind, error) {
+	if k := Kind(text); slices.Contains(Kinds(), k) {
+		return k, nil
+	}
+	return "", fmt.Errorf("%q is no kind of data: %q", text, Kinds())
+}
+
+// stampEvery is the distance of stamps: no chunk of any store that chunks by 4 KiB or more is
+// without one, and so equal to another.
+const stampEvery = 4 << 10
+
+// A Set is parts of equal size.
+type Set struct {
+	parts  [][]byte
+	rounds []uint32 // that the parts are stamped for
+}
+
+// NewSet makes n parts of size bytes, the same every time.
+func NewSet(kind Kind, n, size int) *Set {
+	base := make([]byte, size)
+	source := rand.NewChaCha8([32]byte([]byte("gabion bench: the seed of parts.")))
+	if kind == JSON {
+		fillWithJSON(base, rand.New(source))
+	} else {
+		source.Read(base) // never fails
+	}
+	s := &Set{parts: make([][]byte, n), rounds: make([]uint32, n)}
+	for i := range s.parts {
+		s.parts[i] = slices.Clone(base)
+		stamp(s.parts[i], 0, i)
+	}
+	return s
+}
+
+// Parts returns the first n parts as they are in a round: no two chunks of all rounds are alike. The
+// bytes stay until Parts is called with another round.
+func (s *Set) Parts(n int, round uint32) [][]byte {
+	for i, part := range s.parts[:n] {
+		if s.rounds[i] != round {
+			stamp(part, round, i)
+			s.rounds[i] = round
+		}
+	}
+	return s.parts[:n]
+}
+
+// stamp writes 16 hexadecimal digits, so that JSON stays text.
+func stamp(part []byte, round uint32, number int) {
+	digits := fmt.Appendf(nil, "%08x%08x", round, number)
+	for at := 0; at < len(part); at += stampEvery {
+		copy(part[at:], digits)
+	}
+}
+
+var events = []string{"login", "logout", "upload.begin", "upload.part", "upload.complete", "download", "list", "delete"}
+
+// fillWithJSON writes lines as a log has them. What varies is drawn so that they compress like one.
+func fillWithJSON(p []byte, rng *rand.Rand) {
+	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var line []byte
+	for id := int64(1); len(p) > 0; id++ {
+		clock = clock.Add(time.Duration(rng.IntN(3)) * time.Second)
+		line = append(line[:0], `{"id":`...)
+		line = strconv.AppendInt(line, id, 10)
+		line = append(line, `,"time":"`...)
+		line = clock.AppendFormat(line, time.RFC3339)
+		line = append(line, `","user":"user-`...)
+		line = strconv.AppendInt(line, int64(rng.IntN(10_000)), 10)
+		line = append(line, `","event":"`...)
+		line = append(line, events[rng.IntN(len(events))]...)
+		line = append(line, `","bytes":`...)
+		line = strconv.AppendInt(line, int64(rng.IntN(100_000)), 10)
+		line = append(line, "}\n"...)
+		p = p[copy(p, line):]
+	}
+}

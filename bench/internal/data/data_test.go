@@ -1,0 +1,71 @@
+package data_test
+
+import (
+	"bytes"
+	"crypto/md5"
+	"testing"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/gabion-storage/gabion/bench/internal/data"
+)
+
+const (
+	chunk = 1 << 20
+	block = 4 << 10
+)
+
+func TestKindsCompressAsTheySay(t *testing.T) {
+	for kind, want := range map[data.Kind][2]float64{
+		data.Random: {0.9, 1.1}, data.Stored: {0.9, 1.1}, data.JSON: {3, 5},
+	} {
+		part := data.NewSet(kind, 1, chunk).Parts(1, 1)[0]
+		ratio := float64(len(part)) / float64(len(s2.Encode(nil, part)))
+		if ratio < want[0] || ratio > want[1] {
+			t.Errorf("%s compresses %.2f times, want %v", kind, ratio, want)
+		}
+	}
+}
+
+// Nothing that a store could cut out of a part is there twice: not in a part, not in two parts, not
+// in two rounds.
+func TestNoBlockTwice(t *testing.T) {
+	for _, kind := range data.Kinds() {
+		set := data.NewSet(kind, 3, 40*block+100)
+		seen := map[[md5.Size]byte]bool{}
+		for _, round := range []uint32{0, 1, 2, 1 << 31} {
+			for _, part := range set.Parts(3, round) {
+				for at := 0; at < len(part); at += block {
+					sum := md5.Sum(part[at:min(at+block, len(part))])
+					if seen[sum] {
+						t.Fatalf("%s, round %d: the block at %d was there before", kind, round, at)
+					}
+					seen[sum] = true
+				}
+			}
+		}
+	}
+}
+
+func TestRoundsComeBack(t *testing.T) {
+	set := data.NewSet(data.Random, 2, 2*block)
+	first := bytes.Clone(set.Parts(2, 7)[1])
+	if bytes.Equal(set.Parts(2, 8)[1], first) {
+		t.Error("two rounds have the same bytes")
+	}
+	if !bytes.Equal(set.Parts(2, 7)[1], first) {
+		t.Error("one round has different bytes")
+	}
+	if !bytes.Equal(data.NewSet(data.Random, 2, 2*block).Parts(2, 7)[1], first) {
+		t.Error("another set of the same kind has different bytes")
+	}
+}
+
+func TestParseKind(t *testing.T) {
+	if k, err := data.ParseKind("json"); err != nil || k != data.JSON {
+		t.Errorf("got %q, %v", k, err)
+	}
+	if _, err := data.ParseKind("JSON"); err == nil {
+		t.Error("an unknown kind was taken")
+	}
+}

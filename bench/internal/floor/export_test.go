@@ -1,0 +1,3 @@
+package floor
+
+var NewStore = newStore
