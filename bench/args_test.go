@@ -48,9 +48,29 @@ func TestWrongArguments(t *testing.T) {
 		{"hash -streams 0", "-streams"},
 		{"hash -streams 1,,2", "-streams"},
 		{"hash -streams 257", "-streams"},
+		{"hash -streams 2,2", "-streams"},
 		{"hash -rounds 0", "-rounds"},
 		{"hash -rounds x", "-rounds"},
 		{"hash file", `"file"`},
+		{"engine -nonsense", "-nonsense"},
+		{"engine -op delete", "-op"},
+		{"engine -data zeros", "-data"},
+		{"engine -data random,random", "-data"},
+		{"engine -sse KMS", "-sse"},
+		{"engine -sse=", "-sse"},
+		{"engine -parallel 0", "-parallel"},
+		{"engine -parallel 1,1025", "-parallel"},
+		{"engine -parallel 4,4", "-parallel"},
+		{"engine -part 99KiB", "-part"},
+		{"engine -part 5GiB", "-part"},
+		{"engine -part 512MiB", "kept in memory"},
+		{"engine -parts -1", "-parts"},
+		{"engine -parts 10001", "-parts"},
+		{"engine -parts 3 -parallel 1,4", "-parts"},
+		{"engine -rounds 0", "-rounds"},
+		{"engine -data stored -sse AES256", "nothing is left"},
+		{"engine -data stored -op download", "nothing is left"},
+		{"engine file", `"file"`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := strings.NewReplacer("FILE", file, "OTHER", other, "TWIN", twin, "DIR", dir).Replace(test.args)
@@ -75,6 +95,7 @@ func TestHelp(t *testing.T) {
 		{"--help", "usage: bench COMMAND"},
 		{"upload -h", "-part-size"},
 		{"hash -h", "-streams"},
+		{"engine -h", "-parallel"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
 		if status != exitOK || errs != "" || !strings.Contains(out, test.want) {

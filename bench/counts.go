@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// counts is a flag: numbers of at least 1 and at most most.
+// counts is a flag: numbers of at least 1 and at most most, each at most once.
 type counts struct {
 	most int
 	list []int
@@ -19,6 +20,9 @@ func (c *counts) Set(text string) error {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 || n > c.most {
 			return fmt.Errorf("%q is not a number from 1 to %d", field, c.most)
+		}
+		if slices.Contains(list, n) {
+			return fmt.Errorf("%d is there twice", n)
 		}
 		list = append(list, n)
 	}

@@ -137,7 +137,7 @@ func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *c
 			continue
 		}
 		for _, n := range o.streams.list {
-			stderr.notef("hashes of %s, %d streams", human(int64(part)), n)
+			stderr.notef("hashes of %s: streams: %d", human(int64(part)), n)
 			if err := measureStreams(ctx, r, o, int64(part), all, buffers[:n]); err != nil {
 				return nil, err
 			}

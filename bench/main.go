@@ -81,6 +81,7 @@ const (
 const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
 
   upload   store files by multipart upload, read them back, verify
+  engine   measure uploads and downloads beside their floor
   hash     measure MD5 at several numbers of concurrent streams
 
 bench COMMAND -h tells the flags of a command.
@@ -98,6 +99,7 @@ type command func(ctx context.Context, args []string, stdout io.Writer, stderr *
 
 var commands = map[string]command{
 	"upload": runUpload,
+	"engine": runEngine,
 	"hash":   runHash,
 }
 
