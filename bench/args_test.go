@@ -71,6 +71,10 @@ func TestWrongArguments(t *testing.T) {
 		{"engine -data stored -sse AES256", "nothing is left"},
 		{"engine -data stored -op download", "nothing is left"},
 		{"engine file", `"file"`},
+		{"chart", "FILE.json"},
+		{"chart -o PREFIX", "FILE.json"},
+		{"chart FILE", "-o"},
+		{"chart FILE -nonsense", "-nonsense"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := strings.NewReplacer("FILE", file, "OTHER", other, "TWIN", twin, "DIR", dir).Replace(test.args)
@@ -96,6 +100,7 @@ func TestHelp(t *testing.T) {
 		{"upload -h", "-part-size"},
 		{"hash -h", "-streams"},
 		{"engine -h", "-parallel"},
+		{"chart -h", "-o"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
 		if status != exitOK || errs != "" || !strings.Contains(out, test.want) {

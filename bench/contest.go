@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/data"
@@ -47,22 +45,15 @@ func (c *contest) measure(ctx context.Context, g group) error {
 	if g.op == opDownload {
 		return c.downloads(ctx, g)
 	}
-	var allocated []string
+	var allocated allocations
 	for _, parallel := range c.options.parallel.list {
 		c.out.notef("%v: parts in flight: %d", g, parallel)
-		perPart, err := c.uploads(ctx, g, parallel)
-		if err != nil {
+		if err := c.uploads(ctx, g, parallel, &allocated); err != nil {
 			return err
 		}
-		allocated = append(allocated, fmt.Sprintf("%s (%d)", human(perPart), parallel))
 	}
-	c.noteAllocated(g, "part", "parts in flight", allocated)
+	c.report.Notes = append(c.report.Notes, fmt.Sprintf("%v: %v.", g, &allocated))
 	return nil
-}
-
-func (c *contest) noteAllocated(g group, what, axis string, allocated []string) {
-	c.report.Notes = append(c.report.Notes, fmt.Sprintf("%v: %s allocates, a %s: %s; in brackets the %s.",
-		g, gabionName, what, strings.Join(allocated, ", "), axis))
 }
 
 // keyring opens the key ring of sealing contestants; nil for others.
@@ -73,11 +64,11 @@ func (c *contest) keyring(sse string) (*crypto.Keyring, error) {
 	return crypto.OpenKeyring(filepath.Join(c.dir, "keyring"))
 }
 
-// uploads measures one case and returns the bytes that the engine allocates a part.
-func (c *contest) uploads(ctx context.Context, g group, parallel int) (perPart int64, err error) {
+// uploads measures one case and notes what is allocated for a part.
+func (c *contest) uploads(ctx context.Context, g group, parallel int, allocated *allocations) error {
 	keys, err := c.keyring(g.sse)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	u := c.newUploads(g, keys, parallel)
 	var runs []report.Run
@@ -86,10 +77,12 @@ func (c *contest) uploads(ctx context.Context, g group, parallel int) (perPart i
 	}
 	about := report.Series{Group: g.String(), Axis: "parts in flight", Case: strconv.Itoa(parallel), Unit: "MB/s"}
 	if err := c.report.Measure(ctx, c.options.rounds, about, runs, report.Settle); err != nil {
-		return 0, err
+		return err
 	}
-	of := report.Series{Values: u.allocated[gabionName]}
-	return int64(of.Median()) / int64(u.parts), nil
+	for _, k := range storing() {
+		allocated.add(k.name, u.allocated[k.name], u.parts)
+	}
+	return nil
 }
 
 // uploads is one case: a number of parts in flight.
@@ -170,13 +163,6 @@ func (u *uploads) timed(ctx context.Context, name string, s session, round uint3
 		want.crc64 = got.crc64
 	}
 	return megabytes(int64(u.parts)*int64(u.options.part), took), nil
-}
-
-// totalAllocated is the bytes that were ever allocated on the heap.
-func totalAllocated() uint64 {
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.TotalAlloc
 }
 
 // An outcome is what a contestant says about an object.

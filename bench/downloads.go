@@ -52,18 +52,16 @@ type downloads struct {
 
 // measure measures all numbers of readers.
 func (d *downloads) measure(ctx context.Context) error {
-	var allocated []string
+	var allocated allocations
 	for _, readers := range d.options.parallel.list {
 		d.out.notef("%v: readers: %d", d.group, readers)
 		var runs []report.Run
-		var taken report.Series
+		taken := make([][]float64, len(d.sessions))
 		for i, k := range storing() {
 			runs = append(runs, report.Run{Name: k.name, Measure: func(ctx context.Context) (float64, error) {
 				before := totalAllocated()
 				rate, err := d.timed(ctx, d.sessions[i], readers)
-				if k.name == gabionName {
-					taken.Values = append(taken.Values, float64(totalAllocated()-before))
-				}
+				taken[i] = append(taken[i], float64(totalAllocated()-before))
 				return rate, err
 			}})
 		}
@@ -71,9 +69,11 @@ func (d *downloads) measure(ctx context.Context) error {
 		if err := d.report.Measure(ctx, d.options.rounds, about, runs, report.Settle); err != nil {
 			return err
 		}
-		allocated = append(allocated, fmt.Sprintf("%s (%d)", human(int64(taken.Median())/int64(readers)), readers))
+		for i, k := range storing() {
+			allocated.add(k.name, taken[i], readers)
+		}
 	}
-	d.noteAllocated(d.group, "reader", "readers", allocated)
+	d.report.Notes = append(d.report.Notes, fmt.Sprintf("%v: %v.", d.group, &allocated))
 	return nil
 }
 

@@ -26,7 +26,7 @@ const (
 	maxBodies   = 4 << 30 // bytes of all parts of one measurement: they are kept in memory
 
 	engineSynopsis = "[-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]" +
-		" [-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE]"
+		" [-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]"
 )
 
 // engineOptions are the arguments of the engine command.
@@ -155,7 +155,7 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	c := &contest{options: o, dir: dir, out: stderr, report: &report.Report{
-		Title:    fmt.Sprintf("Parts of %v through the engine, and the least that they take", o.part),
+		Title:    fmt.Sprintf("Parts of %s through the engine, and the least that they take", human(int64(o.part))),
 		Command:  o.command(),
 		Date:     time.Now().UTC().Truncate(time.Second),
 		Machine:  report.ThisMachine(dir),
@@ -172,7 +172,7 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 
 // notes say what a reader of the report must know.
 func (o *engineOptions) notes() []string {
-	notes := []string{megabyteNote}
+	notes := []string{megabyteNote, "Allocated: bytes of heap that were asked for, for a part or a reader, in the order of the cases."}
 	if o.ops.has(opUpload) {
 		notes = append(notes, "Uploads: from Initiate to Complete, every part durable. floor: the same digests, compression, sealing, volumes and syncs, without engine and index; hashing: MD5, CRC-64 and chunk addresses, nothing stored; crypto/md5: that alone.")
 	}

@@ -6,13 +6,10 @@ import (
 	"crypto/md5"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestHashTables(t *testing.T) {
@@ -23,15 +20,7 @@ func TestHashTables(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := report.ReadJSON(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := loadReport(t, file)
 	if got, want := r.Groups(), []string{"hashes of 68.4 KiB", "hashes of 2.9 KiB"}; !slices.Equal(got, want) {
 		t.Errorf("groups are %q, want %q", got, want)
 	}

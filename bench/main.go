@@ -83,6 +83,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
   upload   store files by multipart upload, read them back, verify
   engine   measure uploads and downloads beside their floor
   hash     measure MD5 at several numbers of concurrent streams
+  chart    draw what was measured
 
 bench COMMAND -h tells the flags of a command.
 `
@@ -101,6 +102,7 @@ var commands = map[string]command{
 	"upload": runUpload,
 	"engine": runEngine,
 	"hash":   runHash,
+	"chart":  runChart,
 }
 
 func main() {

@@ -13,11 +13,13 @@ const megabyteNote = "MB is 10^6 bytes."
 
 // output is where a report goes beside standard output. What is "" is not written.
 type output struct {
-	json string // file
+	json  string // file
+	chart string // prefix of files
 }
 
 func (o *output) define(flags *flag.FlagSet) {
-	flags.StringVar(&o.json, "json", "", "also write the values of each round to `FILE`, for the chart command")
+	flags.StringVar(&o.json, "json", "", "also write the value of every round to `FILE`, which the chart command reads")
+	flags.StringVar(&o.chart, "chart", "", "also draw `PREFIX`.svg and PREFIX.png")
 }
 
 // write prints the table and writes the files.
@@ -25,10 +27,15 @@ func (o *output) write(r *report.Report, stdout io.Writer) error {
 	if err := r.Table(stdout); err != nil {
 		return err
 	}
-	if o.json == "" {
-		return nil
+	if o.json != "" {
+		if err := writeFile(o.json, r.WriteJSON); err != nil {
+			return err
+		}
 	}
-	return writeFile(o.json, r.WriteJSON)
+	if o.chart != "" {
+		return writeCharts(r, o.chart, nil)
+	}
+	return nil
 }
 
 // writeFile makes or replaces a file.

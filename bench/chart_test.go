@@ -1,0 +1,84 @@
+package main
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/report"
+)
+
+// saveReport writes a report of one contender on a machine with so many CPUs.
+func saveReport(t *testing.T, contender string, cpus int) (path string) {
+	t.Helper()
+	r := &report.Report{Title: "Saved", Machine: report.Machine{OS: "any", CPUs: cpus}}
+	for _, c := range []string{"1", "2"} {
+		r.Series = append(r.Series, report.Series{Group: "g", Axis: "parts", Case: c, Contender: contender, Unit: "MB/s", Values: []float64{1, 2}})
+	}
+	path = filepath.Join(t.TempDir(), contender+".json")
+	if err := writeFile(path, r.WriteJSON); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// wantCharts returns the SVG of a prefix, beside which there must be a PNG.
+func wantCharts(t *testing.T, prefix string) string {
+	t.Helper()
+	f, err := os.Open(prefix + ".png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := png.DecodeConfig(f); err != nil {
+		t.Error(err)
+	}
+	svg, err := os.ReadFile(prefix + ".svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(svg)
+}
+
+func TestChartOfSeveralReports(t *testing.T) {
+	ours, theirs, prefix := saveReport(t, "ours", 2), saveReport(t, "theirs", 2), filepath.Join(t.TempDir(), "both")
+	if out := mustBench(t, "chart", ours, "-o", prefix, theirs); out != "" {
+		t.Errorf("stdout is %q", out)
+	}
+	svg := wantCharts(t, prefix)
+	for _, want := range []string{">Saved<", ">ours<", ">theirs<", ">MB/s<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s is not in the SVG", want)
+		}
+	}
+	mustBench(t, "chart", "-log", "-o", prefix, ours)
+	if svg := wantCharts(t, prefix); !strings.Contains(svg, "logarithmic") || strings.Contains(svg, ">theirs<") {
+		t.Errorf("-log draws\n%s", svg)
+	}
+}
+
+func TestChartFails(t *testing.T) {
+	damaged := filepath.Join(t.TempDir(), "damaged.json")
+	if err := os.WriteFile(damaged, []byte(`{"series":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		files []string
+		want  string
+	}{
+		{[]string{filepath.Join(t.TempDir(), "missing.json")}, "missing.json"},
+		{[]string{damaged}, "damaged.json"},
+		{[]string{saveReport(t, "ours", 2), saveReport(t, "theirs", 64)}, "different machines"},
+	} {
+		prefix := filepath.Join(t.TempDir(), "prefix")
+		status, _, errs := bench(t, append([]string{"chart", "-o", prefix}, test.files...)...)
+		if status != exitFailed || !strings.Contains(errs, test.want) {
+			t.Errorf("%q: exit status %d, stderr %q, want %q", test.files, status, errs, test.want)
+		}
+		if _, err := os.Stat(prefix + ".svg"); err == nil {
+			t.Errorf("%q: a chart was drawn", test.files)
+		}
+	}
+}
