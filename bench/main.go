@@ -1,8 +1,11 @@
 /*
-Bench runs Gabion's main job on real files, and measures its hashing.
+Bench runs Gabion's main job on real files, and measures the engine and its hashing.
 
 	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-json] [FILE...]
-	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE]
+	go run ./bench engine [-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]
+		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]
+	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
+	go run ./bench chart -o PREFIX [-log] FILE.json...
 
 # Upload
 
@@ -43,6 +46,36 @@ The lines of the summary:
 
 MB is 10^6 bytes here, MiB is 2^20.
 
+# Engine
+
+Engine measures uploads and downloads through package engine beside contestants that do less, in
+turns, the median of the rounds each:
+
+	gabion      the whole cycle from Initiate to Complete, every part durable; or GetObject and
+	            reading to the end
+	floor       the same digests, compression, sealing, volumes and syncs, without engine and index:
+	            see bench/internal/floor
+	hashing     MD5, CRC-64 and chunk addresses; nothing is compressed, sealed or stored
+	crypto/md5  MD5 of the parts by the standard library, as many goroutines as parts in flight
+
+What gabion lacks to floor is the engine's own; what floor lacks to hashing is compression, sealing
+and the disk. All find the same digests, or it fails.
+
+	-op        upload, download; several with commas between, as everywhere here
+	-data      random: random bytes. json: lines of JSON, which S2 compresses about four times.
+	           stored: random bytes that the store has already, under another object.
+	-sse       plain, AES256. Under AES256 stored data is not measured: chunks are found again within
+	           one upload only.
+	-parallel  parts in flight, or readers at once, of which each reads the whole object
+	-part      size of a part
+	-parts     parts of an object; by default 16, or as many as are in flight
+	-dir       working directory, on the file system to measure. It must not be there before, and is
+	           removed at the end; by default a temporary one.
+
+An upload goes to a new store that was warmed up by 80 MiB, and its bytes are new in every round. They
+lie in memory, at most 4 GiB. Before the clock starts, all file systems are synced. A download reads
+one object again and again: from the page cache, if it fits there.
+
 # Hash
 
 Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto.MD5Pool), crypto/md5 and
@@ -50,6 +83,12 @@ md5-simd, in turns, the median of the rounds each. Every stream hashes -size byt
 from a buffer of its own of at most 4 MiB that it goes through again and again: as one hash, and, in a
 second table, in hashes of -churn bytes one after the other. The rates are those of all streams
 together. It fails when the digests differ.
+
+# Reports and charts
+
+Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
+writes what every round measured, -chart draws it as SVG and PNG, and so does the command chart, for
+several reports of one machine at once. Its flag -log makes the scale of lines logarithmic.
 
 # Exit status
 
