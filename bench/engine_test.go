@@ -153,6 +153,31 @@ func TestUploadsAreFresh(t *testing.T) {
 	}
 }
 
+// mistaken is a contestant that gets a digest wrong.
+type mistaken struct{ onlyMD5 }
+
+func (m mistaken) upload(ctx context.Context, key string, parts [][]byte, parallel int) (*outcome, error) {
+	o, err := m.onlyMD5.upload(ctx, key, parts, parallel)
+	o.md5[len(parts)-1][3]++
+	return o, err
+}
+
+func TestUploadsFindWrongDigest(t *testing.T) {
+	o, err := parseEngine([]string{"-part", "200KiB", "-parts", "2", "-parallel", "1", "-rounds", "1"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &contest{options: o, dir: t.TempDir(), out: newConsole(io.Discard), report: &report.Report{}}
+	u := c.newUploads(group{opUpload, data.Random, plain}, nil, 1)
+	_, err = report.Interleave(t.Context(), 1, []report.Run{
+		u.run(contestant{"right", openMD5}),
+		u.run(contestant{"wrong", func(context.Context, string, *crypto.Keyring, *console) (session, error) { return mistaken{}, nil }}),
+	}, nil)
+	if err == nil || !strings.Contains(err.Error(), "wrong, round 1: the MD5") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOutcomesDiffer(t *testing.T) {
 	crc := func(n uint64) *uint64 { return &n }
 	one, two := []md5Sum{{1}, {2}}, []md5Sum{{1}, {3}}

@@ -38,7 +38,7 @@ func crowded() *report.Report {
 	}
 	near := func(i, j int) float64 { return 1000 + float64(i+j) }
 	add("hashes", "streams", "MB/s", near, "1", "2", "3", "4", "6", "8", "12", "16", "24", "32", "64")
-	add(strings.Repeat("long group ", 20), "streams", "MB/s", func(i, j int) float64 { return math.Pow(10, float64(i)-3) }, "1", "1024")
+	add(strings.Repeat("long group ", 20), "streams", "MB/s", func(i, j int) float64 { return math.Pow(10, float64(i)-3) }, "1", "1000", "1024")
 	add("one axis more", "parts in flight", "MB/s", func(i, j int) float64 { return float64(i%3) - 1 }, "1", "4", "16")
 	add("bars", "", "ms", near, "16 MiB parts", "small objects", strings.Repeat("long case ", 20))
 	add("one case", "readers", "MB/s", func(i, j int) float64 { return float64(i) }, "16")
