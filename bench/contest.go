@@ -34,10 +34,18 @@ type contest struct {
 // bodies returns parts of a kind, as they are in a round.
 func (c *contest) bodies(kind data.Kind, n int, round uint32) [][]byte {
 	if c.kind != kind {
-		c.set = nil // so that there are never two
+		c.close() // so that there are never two
 		c.set, c.kind = data.NewSet(kind, c.options.mostParts(), int(c.options.part)), kind
 	}
 	return c.set.Parts(n, round)
+}
+
+// close gives the memory back.
+func (c *contest) close() {
+	if c.set != nil {
+		c.set.Close()
+		c.set = nil
+	}
 }
 
 // measure adds one group to the report.

@@ -32,7 +32,7 @@ func (c *contest) downloads(ctx context.Context, g group) (err error) {
 			return err
 		}
 		d.sessions = append(d.sessions, s)
-		if _, err := s.upload(ctx, "object", bodies, d.parts); err != nil {
+		if _, err := s.upload(ctx, "object", bodies, engineParts); err != nil {
 			return fmt.Errorf("%v: %s: %w", g, k.name, err)
 		}
 		if err := verifyDownload(ctx, s, bodies); err != nil {

@@ -163,10 +163,12 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 		Notes:    o.notes(),
 	}}
 	for _, g := range o.groups() {
+		// After an error the data stays: an upload that was given up may still read it.
 		if err := c.measure(ctx, g); err != nil {
 			return err
 		}
 	}
+	c.close()
 	return o.output.write(c.report, stdout)
 }
 

@@ -116,6 +116,7 @@ func TestUploadsAreFresh(t *testing.T) {
 	}
 	for _, kind := range data.Kinds() {
 		c := &contest{options: o, dir: t.TempDir(), out: newConsole(io.Discard), report: &report.Report{}}
+		defer c.close()
 		seen := map[string]int{}
 		for _, parallel := range []int{1, 2} {
 			var logs [2][]string
@@ -168,6 +169,7 @@ func TestUploadsFindWrongDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &contest{options: o, dir: t.TempDir(), out: newConsole(io.Discard), report: &report.Report{}}
+	defer c.close()
 	u := c.newUploads(group{opUpload, data.Random, plain}, nil, 1)
 	_, err = report.Interleave(t.Context(), 1, []report.Run{
 		u.run(contestant{"right", openMD5}),

@@ -36,13 +36,14 @@ func ParseKind(text string) (Kind, error) {
 // without one, and so equal to another.
 const stampEvery = 4 << 10
 
-// A Set is parts of equal size.
+// A Set is parts of equal size, outside of Go's heap where that can be.
 type Set struct {
+	free   func()
 	parts  [][]byte
 	rounds []uint32 // that the parts are stamped for
 }
 
-// NewSet makes n parts of size bytes, the same every time.
+// NewSet makes n parts of size bytes, the same every time. The caller should Close it.
 func NewSet(kind Kind, n, size int) *Set {
 	base := make([]byte, size)
 	source := rand.NewChaCha8([32]byte([]byte("gabion bench: the seed of parts.")))
@@ -51,12 +52,21 @@ func NewSet(kind Kind, n, size int) *Set {
 	} else {
 		source.Read(base) // never fails
 	}
-	s := &Set{parts: make([][]byte, n), rounds: make([]uint32, n)}
+	mem, free := allocate(n * size)
+	s := &Set{free: free, parts: make([][]byte, n), rounds: make([]uint32, n)}
 	for i := range s.parts {
-		s.parts[i] = slices.Clone(base)
+		s.parts[i] = mem[i*size : (i+1)*size : (i+1)*size]
+		copy(s.parts[i], base)
 		stamp(s.parts[i], 0, i)
 	}
 	return s
+}
+
+// Close gives the memory back. Parts that were returned must not be used any more, neither by uploads
+// that were given up: when one has failed, the Set is better left open.
+func (s *Set) Close() {
+	s.free()
+	s.parts = nil
 }
 
 // Parts returns the first n parts as they are in a round: no two chunks of all rounds are alike. The

@@ -19,7 +19,9 @@ func TestKindsCompressAsTheySay(t *testing.T) {
 	for kind, want := range map[data.Kind][2]float64{
 		data.Random: {0.9, 1.1}, data.Stored: {0.9, 1.1}, data.JSON: {3, 5},
 	} {
-		part := data.NewSet(kind, 1, chunk).Parts(1, 1)[0]
+		set := data.NewSet(kind, 1, chunk)
+		defer set.Close()
+		part := set.Parts(1, 1)[0]
 		ratio := float64(len(part)) / float64(len(s2.Encode(nil, part)))
 		if ratio < want[0] || ratio > want[1] {
 			t.Errorf("%s compresses %.2f times, want %v", kind, ratio, want)
@@ -32,6 +34,7 @@ func TestKindsCompressAsTheySay(t *testing.T) {
 func TestNoBlockTwice(t *testing.T) {
 	for _, kind := range data.Kinds() {
 		set := data.NewSet(kind, 3, 40*block+100)
+		defer set.Close()
 		seen := map[[md5.Size]byte]bool{}
 		for _, round := range []uint32{0, 1, 2, 1 << 31} {
 			for _, part := range set.Parts(3, round) {
@@ -48,7 +51,9 @@ func TestNoBlockTwice(t *testing.T) {
 }
 
 func TestRoundsComeBack(t *testing.T) {
-	set := data.NewSet(data.Random, 2, 2*block)
+	set, again := data.NewSet(data.Random, 2, 2*block), data.NewSet(data.Random, 2, 2*block)
+	defer set.Close()
+	defer again.Close()
 	first := bytes.Clone(set.Parts(2, 7)[1])
 	if bytes.Equal(set.Parts(2, 8)[1], first) {
 		t.Error("two rounds have the same bytes")
@@ -56,7 +61,7 @@ func TestRoundsComeBack(t *testing.T) {
 	if !bytes.Equal(set.Parts(2, 7)[1], first) {
 		t.Error("one round has different bytes")
 	}
-	if !bytes.Equal(data.NewSet(data.Random, 2, 2*block).Parts(2, 7)[1], first) {
+	if !bytes.Equal(again.Parts(2, 7)[1], first) {
 		t.Error("another set of the same kind has different bytes")
 	}
 }

@@ -78,6 +78,13 @@ func (r *recorder) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, e
 	return frame, err
 }
 
+// parts returns n parts of a kind.
+func parts(t *testing.T, kind data.Kind, n int) [][]byte {
+	set := data.NewSet(kind, n, partSize)
+	t.Cleanup(set.Close)
+	return set.Parts(n, 1)
+}
+
 func wantDigests(t *testing.T, p *floor.Part, body []byte) {
 	t.Helper()
 	if crc := crc64.Checksum(body, crc64.MakeTable(crc64.ECMA)); p.MD5 != md5.Sum(body) || p.CRC64 != crc || p.Size != int64(len(body)) {
@@ -99,9 +106,9 @@ func TestUploadAndDownload(t *testing.T) {
 func testStore(t *testing.T, s *floor.Store, blobs *recorder, kind data.Kind) {
 	defer s.Close()
 	ctx := t.Context()
-	bodies := data.NewSet(kind, 3, partSize).Parts(3, 1)
+	bodies := parts(t, kind, 3)
 	before := bytes.Join(bodies, nil)
-	var parts []*floor.Part
+	var stored []*floor.Part
 	for _, body := range bodies {
 		p, err := s.Upload(ctx, body)
 		if err != nil {
@@ -111,7 +118,7 @@ func testStore(t *testing.T, s *floor.Store, blobs *recorder, kind data.Kind) {
 		if len(blobs.dirty) > 0 {
 			t.Errorf("volumes %v are not durable though Upload has returned", blobs.dirty)
 		}
-		parts = append(parts, p)
+		stored = append(stored, p)
 	}
 	if !bytes.Equal(bytes.Join(bodies, nil), before) {
 		t.Error("the bodies were changed")
@@ -128,11 +135,11 @@ func testStore(t *testing.T, s *floor.Store, blobs *recorder, kind data.Kind) {
 	}
 	wantDigests(t, again, bodies[1])
 	var got bytes.Buffer
-	if err := s.Download(ctx, append(parts, again), &got); err != nil || !bytes.Equal(got.Bytes(), append(before, bodies[1]...)) {
+	if err := s.Download(ctx, append(stored, again), &got); err != nil || !bytes.Equal(got.Bytes(), append(before, bodies[1]...)) {
 		t.Errorf("other bytes came back (%v)", err)
 	}
 	blobs.damage = true
-	if err := s.Download(ctx, parts, io.Discard); err == nil {
+	if err := s.Download(ctx, stored, io.Discard); err == nil {
 		t.Error("damage was not noticed")
 	}
 }
@@ -142,7 +149,7 @@ func TestVolumesOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := data.NewSet(data.Random, 1, partSize).Parts(1, 1)[0]
+	body := parts(t, data.Random, 1)[0]
 	p, err := s.Upload(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +166,7 @@ func TestVolumesOnDisk(t *testing.T) {
 func TestHashOnly(t *testing.T) {
 	s := floor.HashOnly(newCipher(t))
 	defer s.Close()
-	body := data.NewSet(data.Random, 1, partSize).Parts(1, 1)[0]
+	body := parts(t, data.Random, 1)[0]
 	p, err := s.Upload(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +179,7 @@ func TestUploadFails(t *testing.T) {
 	blobs := newRecorder()
 	blobs.fail = broken
 	s := floor.NewStore(blobs, nil)
-	body := data.NewSet(data.Random, 1, partSize).Parts(1, 1)[0]
+	body := parts(t, data.Random, 1)[0]
 	if p, err := s.Upload(t.Context(), body); p != nil || !errors.Is(err, broken) {
 		t.Errorf("got %v, %v", p, err)
 	}
