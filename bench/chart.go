@@ -10,13 +10,14 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
-const chartSynopsis = "-o PREFIX [-log] FILE.json..."
+const chartSynopsis = "[-o PREFIX] [-log] [-markdown] FILE.json..."
 
 // chartOptions are the arguments of the chart command.
 type chartOptions struct {
-	prefix string
-	log    bool
-	files  []string
+	prefix   string
+	log      bool
+	markdown bool
+	files    []string
 }
 
 func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
@@ -24,6 +25,7 @@ func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
 	flags := flag.NewFlagSet("chart", flag.ContinueOnError)
 	flags.StringVar(&o.prefix, "o", "", "write `PREFIX`.svg and PREFIX.png")
 	flags.BoolVar(&o.log, "log", false, "make the scale of lines logarithmic")
+	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
 	// Flags are taken behind files, too: what is made from them is often named last.
 	for {
 		if err := parseFlags(flags, args, chartSynopsis, stdout); err != nil {
@@ -37,8 +39,8 @@ func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
 	switch {
 	case len(o.files) == 0:
 		return nil, usagef("no FILE.json is given to draw")
-	case o.prefix == "":
-		return nil, usagef("-o PREFIX is missing: it says where the charts go")
+	case o.prefix == "" && !o.markdown:
+		return nil, usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
 	}
 	return o, nil
 }
@@ -60,6 +62,14 @@ func runChart(_ context.Context, args []string, stdout io.Writer, _ *console) er
 	r, err := report.Merge(reports...)
 	if err != nil {
 		return err
+	}
+	if o.markdown {
+		if err := r.Markdown(stdout); err != nil {
+			return err
+		}
+	}
+	if o.prefix == "" {
+		return nil
 	}
 	return writeCharts(r, o.prefix, &chart.Options{Log: o.log})
 }

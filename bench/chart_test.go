@@ -59,6 +59,13 @@ func TestChartOfSeveralReports(t *testing.T) {
 	}
 }
 
+func TestChartAsMarkdown(t *testing.T) {
+	out := mustBench(t, "chart", "-markdown", saveReport(t, "ours", 2), saveReport(t, "theirs", 2))
+	if want := "| parts | ours | theirs |\n"; !strings.Contains(out, want) {
+		t.Errorf("%q is missing in\n%s", want, out)
+	}
+}
+
 func TestChartFails(t *testing.T) {
 	damaged := filepath.Join(t.TempDir(), "damaged.json")
 	if err := os.WriteFile(damaged, []byte(`{"series":[]}`), 0o600); err != nil {

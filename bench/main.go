@@ -5,7 +5,7 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 	go run ./bench engine [-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]
 		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]
 	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
-	go run ./bench chart -o PREFIX [-log] FILE.json...
+	go run ./bench chart [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Upload
 
@@ -88,7 +88,8 @@ together. It fails when the digests differ.
 
 Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
 writes what every round measured, -chart draws it as SVG and PNG, and so does the command chart, for
-several reports of one machine at once. Its flag -log makes the scale of lines logarithmic.
+several reports of one machine at once. Its flag -log makes the scale of lines logarithmic, -markdown
+prints the tables for a document.
 
 # Exit status
 
