@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -10,15 +11,12 @@ import (
 //
 //	| header 8 | nonce 12 | chunk | tag 16 |
 type buffer struct {
-	mem []byte
-	n   int // bytes of the chunk
+	mem  []byte
+	n    int   // bytes of the chunk
+	slab *slab // that mem is part of; it must not be unmapped before
 }
 
 const headroom = frameHeaderSize + crypto.NonceSize
-
-func newBuffer(chunkSize int) *buffer {
-	return &buffer{mem: make([]byte, headroom+chunkSize+crypto.TagSize)}
-}
 
 // space is where the chunk is read into.
 func (b *buffer) space() []byte { return b.mem[headroom : len(b.mem)-crypto.TagSize] }
@@ -32,6 +30,9 @@ type budget struct {
 	chunkSize int
 	slots     chan struct{} // one token a buffer that may still be made
 	free      chan *buffer
+
+	mu   sync.Mutex // guards the field below
+	slab *slab      // that the next buffers are made of
 }
 
 func newBudget(bytes int64, chunkSize int) *budget {
@@ -58,10 +59,21 @@ func (b *budget) get(ctx context.Context) (*buffer, error) {
 	case buf := <-b.free:
 		return buf, nil
 	case <-b.slots:
-		return newBuffer(b.chunkSize), nil
+		return b.make(), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// make makes a buffer, whose slot the caller has.
+func (b *budget) make() *buffer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	size := headroom + b.chunkSize + crypto.TagSize
+	if b.slab == nil || !b.slab.has(size) {
+		b.slab = newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
+	}
+	return &buffer{mem: b.slab.cut(size), slab: b.slab}
 }
 
 // put gives a buffer back.

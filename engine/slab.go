@@ -1,0 +1,34 @@
+package engine
+
+import "runtime"
+
+// slabSize is about how much memory is asked of the system at a time: chunks can be as small as a page.
+const slabSize = 4 << 20
+
+// A slab is memory that several buffers are cut from. It is not the garbage collector's, which lets as
+// much garbage pile up as there is memory in use: there, a budget of buffers would cost twice its size.
+// The memory goes back to the system when the last buffer is out of reach.
+type slab struct {
+	mem  []byte
+	used int
+}
+
+func newSlab(size int) *slab {
+	mem, err := mapMemory(size)
+	if err != nil { // there may be limits to mappings that there are not to memory
+		return &slab{mem: make([]byte, size)}
+	}
+	s := &slab{mem: mem}
+	runtime.AddCleanup(s, unmapMemory, mem)
+	return s
+}
+
+// has says whether n bytes are left.
+func (s *slab) has(n int) bool { return len(s.mem)-s.used >= n }
+
+// cut returns the next n bytes.
+func (s *slab) cut(n int) []byte {
+	at := s.used
+	s.used += n
+	return s.mem[at:s.used:s.used]
+}
