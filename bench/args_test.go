@@ -75,6 +75,16 @@ func TestWrongArguments(t *testing.T) {
 		{"chart -o PREFIX", "FILE.json"},
 		{"chart FILE", "-o"},
 		{"chart FILE -nonsense", "-nonsense"},
+		{"growth -chunks 1,x", "-chunks"},
+		{"growth -chunks -1", "-chunks"},
+		{"growth -chunks 2000000000", "-chunks"},
+		{"growth -chunks 10,10", "-chunks"},
+		{"growth -chunk-size 0", "-chunk-size"},
+		{"growth -chunk-size 1KiB", "ChunkSize"},
+		{"growth -part-size 0", "-part-size"},
+		{"growth -part-size 6GiB", "-part-size"},
+		{"growth -rounds 0", "-rounds"},
+		{"growth file", `"file"`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := strings.NewReplacer("FILE", file, "OTHER", other, "TWIN", twin, "DIR", dir).Replace(test.args)
@@ -101,6 +111,7 @@ func TestHelp(t *testing.T) {
 		{"hash -h", "-streams"},
 		{"engine -h", "-parallel"},
 		{"chart -h", "-o"},
+		{"growth -h", "-chunks"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
 		if status != exitOK || errs != "" || !strings.Contains(out, test.want) {

@@ -5,6 +5,7 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 	go run ./bench engine [-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]
 		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]
 	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
+	go run ./bench growth [-chunks 1000,3000,...,1000000] [-chunk-size 4KiB] [-part-size 1MiB] [-rounds 7] [-dir DIR] [-json FILE]
 	go run ./bench chart [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Upload
@@ -84,6 +85,14 @@ from a buffer of its own of at most 4 MiB that it goes through again and again: 
 second table, in hashes of -churn bytes one after the other. The rates are those of all streams
 together. It fails when the digests differ.
 
+# Growth
+
+Growth measures what a part costs in a store that holds more and more. It makes a store of small
+chunks, stores parts of random bytes until there are as many chunks as -chunks says, measures -rounds
+further parts of -part-size one at a time, and goes on to the next number. The cost is flat when the
+time of a part does not depend on the number of chunks. A million chunks of 4 KiB take 4 GiB of disk;
+the store is removed at the end.
+
 # Reports and charts
 
 Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
@@ -123,6 +132,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
   upload   store files by multipart upload, read them back, verify
   engine   measure uploads and downloads beside their floor
   hash     measure MD5 at several numbers of concurrent streams
+  growth   measure what a part costs in a store that grows
   chart    draw what was measured
 
 bench COMMAND -h tells the flags of a command.
@@ -143,6 +153,7 @@ var commands = map[string]command{
 	"engine": runEngine,
 	"hash":   runHash,
 	"chart":  runChart,
+	"growth": runGrowth,
 }
 
 func main() {

@@ -17,7 +17,7 @@ const module = "github.com/gabion-storage/gabion/"
 // mayImport says which packages of the module each package may import, tests aside. Imports flow
 // one way: bench, engine, then blob, index and crypto, which do not know each other.
 var mayImport = map[string][]string{
-	"bench":                 {"engine", "crypto", "bench/internal/chart", "bench/internal/data", "bench/internal/floor", "bench/internal/report"},
+	"bench":                 {"engine", "crypto", "bench/internal/chart", "bench/internal/data", "bench/internal/floor", "bench/internal/report", "internal/disk"},
 	"bench/internal/chart":  {"bench/internal/report"},
 	"bench/internal/data":   {},
 	"bench/internal/floor":  {"blob", "crypto"},

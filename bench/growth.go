@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+const (
+	growthFillers  = 4 // parts under way at once while the store grows
+	maxMark        = 1 << 30
+	growthSynopsis = "[-chunks 1000,3000,...,1000000] [-chunk-size 4KiB] [-part-size 1MiB] [-rounds 7] [-dir DIR] [-json FILE]"
+)
+
+// growthOptions are the arguments of the growth command.
+type growthOptions struct {
+	marks     chunkMarks
+	chunkSize size
+	partSize  size
+	rounds    int
+	dir       string // where the store is made; "" is a temporary directory
+	output    output
+}
+
+// chunkMarks is a flag: numbers of chunks in a store, ascending.
+type chunkMarks []int64
+
+// Set implements flag.Value.
+func (m *chunkMarks) Set(text string) error {
+	var marks chunkMarks
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil || n < 0 || n > maxMark {
+			return fmt.Errorf("%q is not a number of chunks, 0 to %d", field, maxMark)
+		}
+		if len(marks) > 0 && n <= marks[len(marks)-1] {
+			return fmt.Errorf("%d does not come after %d, but numbers of chunks must ascend", n, marks[len(marks)-1])
+		}
+		marks = append(marks, n)
+	}
+	*m = marks
+	return nil
+}
+
+// String implements flag.Value.
+func (m chunkMarks) String() string {
+	texts := make([]string, len(m))
+	for i, n := range m {
+		texts[i] = strconv.FormatInt(n, 10)
+	}
+	return strings.Join(texts, ",")
+}
+
+func parseGrowth(args []string, stdout io.Writer) (*growthOptions, error) {
+	o := &growthOptions{
+		marks:     chunkMarks{1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000},
+		chunkSize: 4 << 10, partSize: 1 << 20,
+	}
+	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
+	flags.Var(&o.marks, "chunks", "`numbers` of stored chunks at which to measure, ascending")
+	flags.Var(&o.chunkSize, "chunk-size", "`bytes` of a chunk, or a number with KiB or MiB")
+	flags.Var(&o.partSize, "part-size", "`bytes` of a part that is measured")
+	flags.IntVar(&o.rounds, "rounds", 7, "parts to measure at each number, of which the median counts")
+	flags.StringVar(&o.dir, "dir", "", "`directory` in which the store is made, and removed at the end; by default a temporary one")
+	o.output.define(flags)
+	if err := parseFlags(flags, args, growthSynopsis, stdout); err != nil {
+		return nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return nil, usagef("%q: the growth command takes flags only", flags.Arg(0))
+	case o.chunkSize < 1:
+		return nil, usagef("-chunk-size is %v, must be at least 1 byte", o.chunkSize)
+	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
+		return nil, usagef("-part-size is %v, must be 1 byte to %v", o.partSize, size(engine.MaxPartSize))
+	}
+	return o, checkRounds(o.rounds)
+}
+
+// runGrowth is the growth command.
+func runGrowth(ctx context.Context, args []string, stdout io.Writer, out *console) (err error) {
+	o, err := parseGrowth(args, stdout)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(o.dir, "gabion-growth-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	g, err := openGrowth(ctx, filepath.Join(dir, "store"), o, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.engine.Close()) }()
+	r, err := g.curve(ctx, o, out)
+	if err != nil {
+		return err
+	}
+	return o.output.write(r, stdout)
+}
+
+// A growth makes a store larger and larger.
+type growth struct {
+	engine    *engine.Engine
+	index     string // directory
+	chunkSize int64
+	upload    string // id of the open upload, "" when there is none
+	number    int    // of the last part of upload
+	seed      uint64 // of the last part of all
+}
+
+func openGrowth(ctx context.Context, dir string, o *growthOptions, out *console) (*growth, error) {
+	e, err := engine.Open(ctx, dir, &engine.Options{
+		ChunkSize: int(o.chunkSize),
+		Events:    &engine.Events{Alarm: func(err error) { out.notef("the store reports: %v", err) }},
+	})
+	if errors.Is(err, engine.ErrInvalidArgument) {
+		return nil, usageError(err.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket}); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return &growth{engine: e, index: filepath.Join(dir, "index"), chunkSize: int64(o.chunkSize)}, nil
+}
+
+// curve grows the store from mark to mark and measures at each.
+func (g *growth) curve(ctx context.Context, o *growthOptions, out *console) (*report.Report, error) {
+	r := &report.Report{
+		Title:   fmt.Sprintf("Parts of %s into a store that grows, in chunks of %s", human(int64(o.partSize)), human(g.chunkSize)),
+		Command: fmt.Sprintf("go run ./bench growth -chunks %v -chunk-size %v -part-size %v -rounds %d", o.marks, o.chunkSize, o.partSize, o.rounds),
+		Date:    time.Now().UTC().Truncate(time.Second),
+		Machine: report.ThisMachine(g.index),
+		Notes: []string{
+			"Parts are random and durable; those that are measured come one at a time, all dirty pages written before each.",
+			fmt.Sprintf("Growing is how the store got to this number of chunks: %d parts at once.", growthFillers),
+			"CPU is that of the process, work in the background included.",
+			megabyteNote,
+		},
+	}
+	for _, mark := range o.marks {
+		p, err := g.measure(ctx, mark, o)
+		if err != nil {
+			return nil, fmt.Errorf("%d chunks: %w", mark, err)
+		}
+		r.Series = append(r.Series, p.series(int64(o.partSize))...)
+		out.notef("%d chunks: %.2f ms a part", p.chunks, p.wall.Median())
+	}
+	return r, nil
+}
+
+// A growthPoint is what was measured at one number of chunks.
+type growthPoint struct {
+	chunks   int64
+	wall     report.Series // ms a part
+	cpu      report.Series // ms a part; without values where the system does not tell
+	growing  float64       // MB/s up to here, 0 when the store did not have to grow
+	index    int64         // bytes on disk
+	allFiles int64         // bytes on disk
+}
+
+// series returns the point as series of a report, those of the same unit in one group.
+func (p *growthPoint) series(partSize int64) (all []report.Series) {
+	add := func(group, unit, contender string, values ...float64) {
+		if len(values) > 0 {
+			all = append(all, report.Series{
+				Group: group, Axis: "chunks", Case: strconv.FormatInt(p.chunks, 10), Contender: contender, Unit: unit, Values: values,
+			})
+		}
+	}
+	add("a part", "ms", "time", p.wall.Values...)
+	add("a part", "ms", "CPU", p.cpu.Values...)
+	rates := make([]float64, len(p.wall.Values))
+	for i, ms := range p.wall.Values {
+		rates[i] = float64(partSize) / 1e3 / ms
+	}
+	add("rate", "MB/s", "part by part", rates...)
+	if p.growing > 0 {
+		add("rate", "MB/s", "growing", p.growing)
+	}
+	add("disk", "MiB", "index", float64(p.index)/(1<<20))
+	add("disk", "MiB", "store", float64(p.allFiles)/(1<<20))
+	return all
+}
+
+// measure grows the store to so many chunks and then measures further parts, one at a time.
+func (g *growth) measure(ctx context.Context, mark int64, o *growthOptions) (p *growthPoint, err error) {
+	p = &growthPoint{}
+	if p.growing, err = g.fill(ctx, mark, int64(o.partSize)); err != nil {
+		return nil, err
+	}
+	stats, err := g.engine.Stats(ctx, &engine.StatsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	p.chunks, p.allFiles = stats.Chunks, stats.DiskBytes
+	if p.index, err = disk.Usage(g.index); err != nil {
+		return nil, err
+	}
+	body := make([]byte, o.partSize)
+	var req *engine.UploadPartRequest
+	run := report.Run{
+		Name: "part",
+		Prepare: func(ctx context.Context) (err error) {
+			g.source().Read(body) // never fails
+			req, err = g.next(ctx)
+			return err
+		},
+		Measure: func(ctx context.Context) (float64, error) {
+			req.Body = bytes.NewReader(body)
+			cpu, known := processTime()
+			clock := time.Now()
+			_, err := g.engine.UploadPart(ctx, req)
+			took := time.Since(clock)
+			if after, _ := processTime(); known {
+				p.cpu.Values = append(p.cpu.Values, milliseconds(after-cpu))
+			}
+			return milliseconds(took), err
+		},
+	}
+	values, err := report.Interleave(ctx, o.rounds, []report.Run{run}, report.Settle)
+	if err != nil {
+		return nil, err
+	}
+	p.wall.Values = values[0]
+	return p, nil
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+// fill stores parts of random bytes until there are so many chunks, and returns how fast.
+func (g *growth) fill(ctx context.Context, mark, partSize int64) (rate float64, err error) {
+	stats, err := g.engine.Stats(ctx, &engine.StatsRequest{})
+	if err != nil {
+		return 0, err
+	}
+	total := (mark - stats.Chunks) * g.chunkSize
+	if total <= 0 {
+		return 0, nil
+	}
+	partSize = max(partSize/g.chunkSize, 1) * g.chunkSize // whole chunks, so that their number comes out
+	var reqs []*engine.UploadPartRequest
+	for left := total; left > 0; left -= partSize {
+		req, err := g.next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		req.Body = io.LimitReader(g.source(), min(left, partSize))
+		reqs = append(reqs, req)
+	}
+	clock := time.Now()
+	err = each(ctx, growthFillers, len(reqs), func(ctx context.Context, i int) error {
+		_, err := g.engine.UploadPart(ctx, reqs[i])
+		reqs[i] = nil
+		return err
+	})
+	return megabytes(total, time.Since(clock)), err
+}
+
+// next is a request for the next part, of a new upload when the last one has no more numbers.
+func (g *growth) next(ctx context.Context) (*engine.UploadPartRequest, error) {
+	const key = "growth"
+	if g.upload == "" || g.number == engine.MaxPartNumber {
+		up, err := g.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: key})
+		if err != nil {
+			return nil, err
+		}
+		g.upload, g.number = up.UploadID, 0
+	}
+	g.number++
+	return &engine.UploadPartRequest{Bucket: bucket, Key: key, UploadID: g.upload, PartNumber: g.number}, nil
+}
+
+// source returns bytes that no part before has had.
+func (g *growth) source() *rand.ChaCha8 {
+	g.seed++
+	var key [32]byte
+	binary.BigEndian.PutUint64(key[:], g.seed)
+	return rand.NewChaCha8(key)
+}
