@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -65,12 +64,6 @@ func TestBudget(t *testing.T) {
 	if int64(l.Parts)*l.Size <= allowed {
 		t.Errorf("all parts together have %d bytes, which may all be in memory: the test has lost its grip", int64(l.Parts)*l.Size)
 	}
-}
-
-// underRaceDetector says whether this test was built with -race.
-func underRaceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // carry carries the load in a process of its own.

@@ -11,7 +11,7 @@ import (
 // A volume with a pinned chunk is not removed. Pins are in memory only; a crash forgets them
 // together with the parts that never got acknowledged.
 type pins struct {
-	mu        sync.Mutex // guards everything below, and every pin's users and settled
+	mu        sync.Mutex // guards everything below, and every pin's users, settled, done and ready
 	byID      map[blob.ID]*pin
 	condemned map[uint64]bool // volumes about to be removed
 }
@@ -19,7 +19,8 @@ type pins struct {
 type pin struct {
 	users   int
 	settled bool          // found says where the chunk is
-	ready   chan struct{} // closed when found or err is set
+	done    bool          // found or err is set
+	ready   chan struct{} // closed when done; nil while nobody waits for that
 	found   foundChunk
 	err     error
 }
@@ -40,20 +41,19 @@ func newPins() *pins {
 // stores it. When hold succeeds the caller owes a release.
 func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error), store func() (blob.Ref, error)) (foundChunk, error) {
 	for {
-		held, first := p.enter(id)
+		held, ready, first := p.enter(id)
 		if first {
 			p.find(held, lookUp, store)
-			if held.err != nil {
-				p.drop(id, held)
-			}
-			close(held.ready)
+			p.finish(id, held)
 			return held.found, held.err
 		}
-		select {
-		case <-held.ready:
-		case <-ctx.Done():
-			p.leave(id, held)
-			return foundChunk{}, context.Cause(ctx)
+		if ready != nil {
+			select {
+			case <-ready:
+			case <-ctx.Done():
+				p.leave(id, held)
+				return foundChunk{}, context.Cause(ctx)
+			}
 		}
 		if held.err == nil {
 			return held.found, nil
@@ -92,26 +92,35 @@ func (p *pins) settle(held *pin, found foundChunk) bool {
 	return true
 }
 
-// enter returns the pin of id with the caller counted, and whether the caller is its first user.
-func (p *pins) enter(id blob.ID) (held *pin, first bool) {
+// enter returns the pin of id with the caller counted, and whether the caller is its first user. Others
+// have to wait for ready before they look at what was found, unless it is nil.
+func (p *pins) enter(id blob.ID) (held *pin, ready <-chan struct{}, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	held = p.byID[id]
-	if held == nil {
-		held = &pin{ready: make(chan struct{})}
+	switch {
+	case held == nil:
+		held = &pin{}
 		p.byID[id] = held
 		first = true
+	case held.ready == nil && !held.done:
+		held.ready = make(chan struct{})
 	}
 	held.users++
-	return held, first
+	return held, held.ready, first
 }
 
-// drop takes a pin whose chunk could not be found or stored out of the map.
-func (p *pins) drop(id blob.ID, held *pin) {
+// finish lets those go on who wait for a pin. One whose chunk could not be found or stored leaves the
+// map.
+func (p *pins) finish(id blob.ID, held *pin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.byID[id] == held {
+	if held.err != nil && p.byID[id] == held {
 		delete(p.byID, id)
+	}
+	held.done = true
+	if held.ready != nil {
+		close(held.ready)
 	}
 }
 

@@ -64,18 +64,20 @@ func (s *snapshots) discardLocked() {
 	s.setDiscard(oldest)
 }
 
-// A badgerSnapshot shows the commit at a timestamp. Every read is a Badger transaction of its own: for a reader that is only a
+// A badgerSnapshot shows the commit at a timestamp. Every Scan is a Badger transaction of its own: for a reader that is only a
 // timestamp, and so a Scan that its caller never ends leaves nothing behind that could keep the snapshot from being released.
 type badgerSnapshot struct {
-	db *database
-	at uint64
+	db   *database
+	at   uint64
+	gets *badger.Txn // one for all, because an update makes hundreds; nil before the first
 }
 
 func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
 	defer recovered(&err)
-	txn := s.db.db.NewTransactionAt(s.at, false)
-	defer txn.Discard()
-	item, err := txn.Get(key)
+	if s.gets == nil {
+		s.gets = s.db.db.NewTransactionAt(s.at, false)
+	}
+	item, err := s.gets.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, ErrNotFound
 	}
@@ -134,7 +136,12 @@ func commonPrefix(start, end []byte) []byte {
 	return start[:k]
 }
 
-func (s *badgerSnapshot) release() { s.db.snapshots.release(s.at) }
+func (s *badgerSnapshot) release() {
+	if s.gets != nil {
+		s.gets.Discard()
+	}
+	s.db.snapshots.release(s.at)
+}
 
 // valueOf copies a value, which lives in a memory map.
 func valueOf(item *badger.Item) (value []byte, err error) {

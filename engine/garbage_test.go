@@ -1,0 +1,38 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// TestGarbage counts the bytes that a part of 16 MiB leaves to the collector. A part that is stored
+// already shows what everything but the chunk store leaves.
+func TestGarbage(t *testing.T) {
+	if underRaceDetector() {
+		t.Skip("the race detector has memory of its own")
+	}
+	const most = 64 << 10
+	for _, c := range garbageCases {
+		if c.data != "known" {
+			continue
+		}
+		t.Run(c.String(), func(t *testing.T) {
+			e := openTemp(t, &engine.Options{Keys: keys(t)})
+			next := c.uploads(t, e)
+			const parts = 8
+			for range parts {
+				next()
+			}
+			before := allocated()
+			for range parts {
+				next()
+			}
+			got := (allocated() - before) / parts
+			t.Logf("%d bytes a part", got)
+			if got >= most {
+				t.Errorf("a part leaves %d bytes, must be less than %d", got, most)
+			}
+		})
+	}
+}
