@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/report"
@@ -32,7 +33,7 @@ type growthOptions struct {
 	chunkSize size
 	partSize  size
 	rounds    int
-	dir       string // where the store is made; "" is a temporary directory
+	dir       string // where the stores are made; "" is the directory of temporary files
 	output    output
 }
 
@@ -75,7 +76,7 @@ func parseGrowth(args []string, stdout io.Writer) (*growthOptions, error) {
 	flags.Var(&o.chunkSize, "chunk-size", "`bytes` of a chunk, or a number with KiB or MiB")
 	flags.Var(&o.partSize, "part-size", "`bytes` of a part that is measured")
 	flags.IntVar(&o.rounds, "rounds", 7, "parts to measure at each number, of which the median counts")
-	flags.StringVar(&o.dir, "dir", "", "`directory` in which the store is made, and removed at the end; by default a temporary one")
+	flags.StringVar(&o.dir, "dir", "", "`directory` in which the stores are made, and removed at the end; by default that of temporary files")
 	o.output.define(flags)
 	if err := parseFlags(flags, args, growthSynopsis, stdout); err != nil {
 		return nil, err
@@ -102,16 +103,57 @@ func runGrowth(ctx context.Context, args []string, stdout io.Writer, out *consol
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	g, err := openGrowth(ctx, filepath.Join(dir, "store"), o, out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.engine.Close()) }()
-	r, err := g.curve(ctx, o, out)
+	r, err := measureGrowth(ctx, o, dir, out)
 	if err != nil {
 		return err
 	}
 	return o.output.write(r, stdout)
+}
+
+// measureGrowth makes a store for each mark, and then measures parts into all of them in turns: one store
+// that grows would have each number of chunks at another time, when the machine may do other things.
+func measureGrowth(ctx context.Context, o *growthOptions, dir string, out *console) (_ *report.Report, err error) {
+	points := make([]growthPoint, len(o.marks))
+	defer func() {
+		for i := range points {
+			if g := points[i].growth; g != nil {
+				err = errors.Join(err, g.engine.Close())
+			}
+		}
+	}()
+	runs := make([]report.Run, len(points))
+	for i, mark := range o.marks {
+		p := &points[i]
+		p.mark = mark
+		if p.growth, err = openGrowth(ctx, filepath.Join(dir, strconv.FormatInt(mark, 10)), o, out); err != nil {
+			return nil, err
+		}
+		if err := p.fill(ctx, int64(o.partSize)); err != nil {
+			return nil, fmt.Errorf("%d chunks: %w", mark, err)
+		}
+		out.notef("%d chunks are stored", mark)
+		runs[i] = p.run(int64(o.partSize))
+	}
+	times, err := report.Interleave(ctx, o.rounds, runs, report.Settle)
+	if err != nil {
+		return nil, err
+	}
+	r := &report.Report{
+		Title:   fmt.Sprintf("Parts of %s into stores of more and more chunks of %s", human(int64(o.partSize)), human(int64(o.chunkSize))),
+		Command: fmt.Sprintf("go run ./bench growth -chunks %v -chunk-size %v -part-size %v -rounds %d", o.marks, o.chunkSize, o.partSize, o.rounds),
+		Date:    time.Now().UTC().Truncate(time.Second),
+		Machine: report.ThisMachine(dir),
+		Notes: []string{
+			"Parts are random and durable; those that are measured come one at a time, all dirty pages written before each.",
+			fmt.Sprintf("Growing is how the store got to this number of chunks: %d parts at once.", growthFillers),
+			"CPU is that of the process, work in the background included.",
+			megabyteNote,
+		},
+	}
+	for i := range points {
+		r.Series = append(r.Series, points[i].series(times[i], int64(o.partSize))...)
+	}
+	return r, nil
 }
 
 // A growth makes a store larger and larger.
@@ -141,112 +183,85 @@ func openGrowth(ctx context.Context, dir string, o *growthOptions, out *console)
 	return &growth{engine: e, index: filepath.Join(dir, "index"), chunkSize: int64(o.chunkSize)}, nil
 }
 
-// curve grows the store from mark to mark and measures at each.
-func (g *growth) curve(ctx context.Context, o *growthOptions, out *console) (*report.Report, error) {
-	r := &report.Report{
-		Title:   fmt.Sprintf("Parts of %s into a store that grows, in chunks of %s", human(int64(o.partSize)), human(g.chunkSize)),
-		Command: fmt.Sprintf("go run ./bench growth -chunks %v -chunk-size %v -part-size %v -rounds %d", o.marks, o.chunkSize, o.partSize, o.rounds),
-		Date:    time.Now().UTC().Truncate(time.Second),
-		Machine: report.ThisMachine(g.index),
-		Notes: []string{
-			"Parts are random and durable; those that are measured come one at a time, all dirty pages written before each.",
-			fmt.Sprintf("Growing is how the store got to this number of chunks: %d parts at once.", growthFillers),
-			"CPU is that of the process, work in the background included.",
-			megabyteNote,
-		},
-	}
-	for _, mark := range o.marks {
-		p, err := g.measure(ctx, mark, o)
-		if err != nil {
-			return nil, fmt.Errorf("%d chunks: %w", mark, err)
-		}
-		r.Series = append(r.Series, p.series(int64(o.partSize))...)
-		out.notef("%d chunks: %.2f ms a part", p.chunks, p.wall.Median())
-	}
-	return r, nil
-}
-
 // A growthPoint is what was measured at one number of chunks.
 type growthPoint struct {
-	chunks   int64
-	wall     report.Series // ms a part
-	cpu      report.Series // ms a part; without values where the system does not tell
-	growing  float64       // MB/s up to here, 0 when the store did not have to grow
-	index    int64         // bytes on disk
-	allFiles int64         // bytes on disk
+	*growth
+	mark  int64     // chunks, before the first part is measured
+	cpu   []float64 // ms a part; none where the system does not tell
+	rate  float64   // MB/s up to here, 0 when the store did not have to grow
+	files struct {  // bytes on disk
+		index, store int64
+	}
 }
 
-// series returns the point as series of a report, those of the same unit in one group.
-func (p *growthPoint) series(partSize int64) (all []report.Series) {
-	add := func(group, unit, contender string, values ...float64) {
-		if len(values) > 0 {
-			all = append(all, report.Series{
-				Group: group, Axis: "chunks", Case: strconv.FormatInt(p.chunks, 10), Contender: contender, Unit: unit, Values: values,
-			})
-		}
+// fill grows the store to its mark.
+func (p *growthPoint) fill(ctx context.Context, partSize int64) (err error) {
+	if p.rate, err = p.growTo(ctx, p.mark, partSize); err != nil {
+		return err
 	}
-	add("a part", "ms", "time", p.wall.Values...)
-	add("a part", "ms", "CPU", p.cpu.Values...)
-	rates := make([]float64, len(p.wall.Values))
-	for i, ms := range p.wall.Values {
-		rates[i] = float64(partSize) / 1e3 / ms
-	}
-	add("rate", "MB/s", "part by part", rates...)
-	if p.growing > 0 {
-		add("rate", "MB/s", "growing", p.growing)
-	}
-	add("disk", "MiB", "index", float64(p.index)/(1<<20))
-	add("disk", "MiB", "store", float64(p.allFiles)/(1<<20))
-	return all
-}
-
-// measure grows the store to so many chunks and then measures further parts, one at a time.
-func (g *growth) measure(ctx context.Context, mark int64, o *growthOptions) (p *growthPoint, err error) {
-	p = &growthPoint{}
-	if p.growing, err = g.fill(ctx, mark, int64(o.partSize)); err != nil {
-		return nil, err
-	}
-	stats, err := g.engine.Stats(ctx, &engine.StatsRequest{})
+	stats, err := p.engine.Stats(ctx, &engine.StatsRequest{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p.chunks, p.allFiles = stats.Chunks, stats.DiskBytes
-	if p.index, err = disk.Usage(g.index); err != nil {
-		return nil, err
-	}
-	body := make([]byte, o.partSize)
+	p.files.store = stats.DiskBytes
+	p.files.index, err = disk.Usage(p.index)
+	return err
+}
+
+// run is one part into the store. Its value is in milliseconds.
+func (p *growthPoint) run(partSize int64) report.Run {
+	body := make([]byte, partSize)
 	var req *engine.UploadPartRequest
-	run := report.Run{
-		Name: "part",
+	return report.Run{
+		Name: strconv.FormatInt(p.mark, 10) + " chunks",
 		Prepare: func(ctx context.Context) (err error) {
-			g.source().Read(body) // never fails
-			req, err = g.next(ctx)
+			p.source().Read(body) // never fails
+			req, err = p.next(ctx)
 			return err
 		},
 		Measure: func(ctx context.Context) (float64, error) {
 			req.Body = bytes.NewReader(body)
-			cpu, known := processTime()
+			before, known := processTime()
 			clock := time.Now()
-			_, err := g.engine.UploadPart(ctx, req)
+			_, err := p.engine.UploadPart(ctx, req)
 			took := time.Since(clock)
 			if after, _ := processTime(); known {
-				p.cpu.Values = append(p.cpu.Values, milliseconds(after-cpu))
+				p.cpu = append(p.cpu, milliseconds(after-before))
 			}
 			return milliseconds(took), err
 		},
 	}
-	values, err := report.Interleave(ctx, o.rounds, []report.Run{run}, report.Settle)
-	if err != nil {
-		return nil, err
+}
+
+// series returns the point as series of a report, those of the same unit in one group. times are in
+// milliseconds.
+func (p *growthPoint) series(times []float64, partSize int64) (all []report.Series) {
+	add := func(group, unit, contender string, values ...float64) {
+		if len(values) > 0 {
+			all = append(all, report.Series{
+				Group: group, Axis: "chunks", Case: strconv.FormatInt(p.mark, 10), Contender: contender, Unit: unit, Values: values,
+			})
+		}
 	}
-	p.wall.Values = values[0]
-	return p, nil
+	add("a part", "ms", "time", times...)
+	add("a part", "ms", "CPU", p.cpu...)
+	rates := make([]float64, len(times))
+	for i, ms := range times {
+		rates[i] = float64(partSize) / 1e3 / ms
+	}
+	add("rate", "MB/s", "part by part", rates...)
+	if p.rate > 0 {
+		add("rate", "MB/s", "growing", p.rate)
+	}
+	add("disk", "MiB", "index", float64(p.files.index)/(1<<20))
+	add("disk", "MiB", "store", float64(p.files.store)/(1<<20))
+	return all
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
-// fill stores parts of random bytes until there are so many chunks, and returns how fast.
-func (g *growth) fill(ctx context.Context, mark, partSize int64) (rate float64, err error) {
+// growTo stores parts of random bytes until there are so many chunks, and returns how fast.
+func (g *growth) growTo(ctx context.Context, mark, partSize int64) (rate float64, err error) {
 	stats, err := g.engine.Stats(ctx, &engine.StatsRequest{})
 	if err != nil {
 		return 0, err
@@ -256,19 +271,19 @@ func (g *growth) fill(ctx context.Context, mark, partSize int64) (rate float64, 
 		return 0, nil
 	}
 	partSize = max(partSize/g.chunkSize, 1) * g.chunkSize // whole chunks, so that their number comes out
-	var reqs []*engine.UploadPartRequest
-	for left := total; left > 0; left -= partSize {
-		req, err := g.next(ctx)
-		if err != nil {
-			return 0, err
-		}
-		req.Body = io.LimitReader(g.source(), min(left, partSize))
-		reqs = append(reqs, req)
-	}
+	parts := int((total + partSize - 1) / partSize)
+	var turn sync.Mutex // next and source are for one at a time
 	clock := time.Now()
-	err = each(ctx, growthFillers, len(reqs), func(ctx context.Context, i int) error {
-		_, err := g.engine.UploadPart(ctx, reqs[i])
-		reqs[i] = nil
+	err = each(ctx, growthFillers, parts, func(ctx context.Context, i int) error {
+		turn.Lock()
+		req, err := g.next(ctx)
+		body := io.LimitReader(g.source(), min(partSize, total-int64(i)*partSize))
+		turn.Unlock()
+		if err != nil {
+			return err
+		}
+		req.Body = body
+		_, err = g.engine.UploadPart(ctx, req)
 		return err
 	})
 	return megabytes(total, time.Since(clock)), err

@@ -36,8 +36,7 @@ func TestGrowth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A part of 40000 bytes is 10 chunks: those of the rounds at 0 are more than the 10 that come next.
-	if got, want := r.Cases("a part"), []string{"0", "20", "50"}; !slices.Equal(got, want) {
+	if got, want := r.Cases("a part"), []string{"0", "10", "50"}; !slices.Equal(got, want) {
 		t.Errorf("measured at %v chunks, want %v", got, want)
 	}
 	for _, test := range []struct {
@@ -46,7 +45,7 @@ func TestGrowth(t *testing.T) {
 	}{
 		{"a part", "0", "time", 2},
 		{"rate", "0", "part by part", 2},
-		{"rate", "20", "growing", 0},
+		{"rate", "0", "growing", 0},
 		{"rate", "50", "growing", 1},
 		{"disk", "50", "index", 1},
 		{"disk", "50", "store", 1},
@@ -62,7 +61,7 @@ func TestGrowth(t *testing.T) {
 func TestGrowthReachesMark(t *testing.T) {
 	g := openTestGrowth(t)
 	for _, mark := range []int64{1, 25, 26, 77} {
-		if _, err := g.fill(t.Context(), mark, 10*g.chunkSize); err != nil {
+		if _, err := g.growTo(t.Context(), mark, 10*g.chunkSize); err != nil {
 			t.Fatal(err)
 		}
 		stats, err := g.engine.Stats(t.Context(), &engine.StatsRequest{})

@@ -87,11 +87,11 @@ together. It fails when the digests differ.
 
 # Growth
 
-Growth measures what a part costs in a store that holds more and more. It makes a store of small
-chunks, stores parts of random bytes until there are as many chunks as -chunks says, measures -rounds
-further parts of -part-size one at a time, and goes on to the next number. The cost is flat when the
-time of a part does not depend on the number of chunks. A million chunks of 4 KiB take 4 GiB of disk;
-the store is removed at the end.
+Growth measures what a part costs in a store that holds more and more. For each number of -chunks it
+makes a store of small chunks and stores parts of random bytes until there are so many. Then it
+measures -rounds parts of -part-size, one at a time, in each store in turn. The cost is flat when the
+time of a part does not depend on the number of chunks. All stores together, a million chunks of 4 KiB
+and the fewer ones, take 6 GiB of disk; they are removed at the end.
 
 # Reports and charts
 
