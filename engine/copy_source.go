@@ -53,5 +53,5 @@ func (s *openedObject) intake(ctx context.Context, sp span) *intake {
 		}
 		return n, nil
 	}
-	return &intake{next: next, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge}
+	return &intake{next: next, own: true, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge}
 }

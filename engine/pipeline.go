@@ -22,6 +22,7 @@ import (
 type intake struct {
 	// next reads what becomes one chunk into space, and says io.EOF with or after the last.
 	next     func(space []byte) (n int, err error)
+	own      bool  // next reads from the store: it returns soon, and must have before the call ends
 	size     int64 // declared length; 0 means that it is not known
 	limit    int64 // bytes that the body may have at most
 	tooLarge *Error
@@ -120,7 +121,8 @@ func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
 	defer sum.Close()
 
 	filled := make(chan filledBuffer)
-	go p.read(ctx, in, filled)
+	var reading sync.WaitGroup
+	reading.Go(func() { p.read(ctx, in, filled) })
 
 	c := &content{}
 	var stores sync.WaitGroup
@@ -129,6 +131,9 @@ func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
 		if !whole { // an error, or a panic of the caller's progress function
 			cancel(errAbandoned)
 			stores.Wait()
+			if in.own { // Close waits for the call, but not for what the call leaves behind
+				reading.Wait()
+			}
 			p.release(c)
 		}
 	}()
