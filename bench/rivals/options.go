@@ -1,0 +1,280 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gabion-storage/gabion/bench/internal/data"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+const (
+	maxParallel  = 1024
+	maxRounds    = 1000
+	defaultParts = 16
+
+	// maxObject keeps an object within what gofakes3 can store with bolt: one value of less than 2 GiB.
+	maxObject = 2<<30 - 1<<20
+)
+
+// options are the arguments, checked.
+type options struct {
+	parallel   counts
+	part       size
+	parts      int // 0: as many as -parallel, at least defaultParts
+	data       kinds
+	sse        modes
+	readers    int // 0: no downloads
+	rounds     int
+	dir        string
+	json       string
+	chart      string // prefix of files
+	minio      string
+	contenders []contender
+	command    string // that measures the same again
+}
+
+// parse parses the arguments. all are the contenders to choose from.
+func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
+	o := &options{
+		parallel: counts{16}, part: 16 << 20, data: kinds{data.Random, data.JSON}, sse: modes{plain, encrypted},
+	}
+	var only string
+	flags := flag.NewFlagSet("rivals", flag.ContinueOnError)
+	flags.Var(&o.parallel, "parallel", "`numbers` of parts under way at once")
+	flags.Var(&o.part, "part", "`bytes` of a part, or a number with KiB, MiB or GiB")
+	flags.IntVar(&o.parts, "parts", 0, fmt.Sprintf("parts of an object (default as many as -parallel, at least %d)", defaultParts))
+	flags.Var(&o.data, "data", "`kinds` of data: random, json")
+	flags.Var(&o.sse, "sse", "`modes`: plain, sse")
+	flags.IntVar(&o.readers, "readers", 4, "downloads at once; 0 leaves them out")
+	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
+	flags.StringVar(&only, "only", "", "`names` of the contenders (default all): "+strings.Join(names(all), ","))
+	flags.StringVar(&o.minio, "minio", "", "`path` of a MinIO server's binary; without it there is no MinIO")
+	flags.StringVar(&o.dir, "dir", "", "`directory` to make the stores in, in a temporary one that is removed (default the system's)")
+	flags.StringVar(&o.json, "json", "", "also write the value of every round to `file`")
+	flags.StringVar(&o.chart, "chart", "", "also draw `prefix`.svg and prefix.png")
+	if err := parseFlags(flags, args, stdout); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, usagef("%q: there are flags only", flags.Arg(0))
+	}
+	if err := o.choose(all, only); err != nil {
+		return nil, err
+	}
+	o.command = command(flags)
+	return o, errors.Join(o.check(), o.absolute())
+}
+
+// parseFlags parses args. Asked for help, it prints the flags and returns flag.ErrHelp.
+func parseFlags(flags *flag.FlagSet, args []string, stdout io.Writer) error {
+	flags.SetOutput(io.Discard) // errors are reported once, by run
+	flags.Usage = func() {}
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, "usage: rivals [FLAGS]\n\n")
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return err
+	case err != nil:
+		return usageError(err.Error())
+	}
+	return nil
+}
+
+func (o *options) check() error {
+	if o.part < size(engine.S3.MinPartSize) {
+		return usagef("-part is %v, must be at least %v, S3's minimum", o.part, size(engine.S3.MinPartSize))
+	}
+	switch {
+	case o.parts < 0 || o.parts > engine.MaxPartNumber:
+		return usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
+	case o.readers < 0 || o.readers > maxParallel:
+		return usagef("-readers is %d, must be 0 to %d", o.readers, maxParallel)
+	case o.rounds < 1 || o.rounds > maxRounds:
+		return usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
+	}
+	if most := o.partsFor(slices.Max(o.parallel)); o.part > maxObject/size(most) {
+		return usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, size(maxObject))
+	}
+	if !slices.ContainsFunc(o.sse, func(m mode) bool { return len(o.in(m)) > 0 }) {
+		return usagef("none of the contenders encrypts")
+	}
+	return nil
+}
+
+// absolute resolves the paths now, because a contender changes the working directory.
+func (o *options) absolute() error {
+	for _, path := range []*string{&o.dir, &o.json, &o.chart, &o.minio} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose takes the contenders that only names, all that there are if it is empty.
+func (o *options) choose(all []contender, only string) error {
+	if only == "" {
+		for _, c := range all {
+			if c.name != minioName || o.minio != "" {
+				o.contenders = append(o.contenders, c)
+			}
+		}
+		return nil
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(all, func(c contender) bool { return c.name == name })
+		switch {
+		case i < 0:
+			return usagef("-only names %q: there are %s", name, strings.Join(names(all), ", "))
+		case slices.ContainsFunc(o.contenders, func(c contender) bool { return c.name == name }):
+			return usagef("-only names %s twice", name)
+		case name == minioName && o.minio == "":
+			return usagef("-only names %s: that needs -minio PATH", name)
+		}
+		o.contenders = append(o.contenders, all[i])
+	}
+	return nil
+}
+
+// in returns the contenders of a mode: those that can encrypt, or all.
+func (o *options) in(m mode) []contender {
+	if m == plain {
+		return o.contenders
+	}
+	return slices.DeleteFunc(slices.Clone(o.contenders), func(c contender) bool { return !c.encrypts })
+}
+
+// partsFor returns how many parts an object has of which so many are under way at once.
+func (o *options) partsFor(parallel int) int {
+	if o.parts > 0 {
+		return o.parts
+	}
+	return max(defaultParts, parallel)
+}
+
+// command returns the command that measures the same again. Where files are is left out.
+func command(flags *flag.FlagSet) string {
+	words := []string{"go run ."}
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "dir", "json", "chart":
+		case "minio":
+			words = append(words, "-minio minio")
+		default:
+			words = append(words, "-"+f.Name, f.Value.String())
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+func names(all []contender) []string {
+	texts := make([]string, len(all))
+	for i, c := range all {
+		texts[i] = c.name
+	}
+	return texts
+}
+
+// counts is a flag: how many at once.
+type counts []int
+
+// Set implements flag.Value.
+func (c *counts) Set(text string) error {
+	*c = nil
+	return eachWord(text, func(word string) error {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > maxParallel {
+			return fmt.Errorf("%q is not a number of 1 to %d", word, maxParallel)
+		}
+		return once(c, n)
+	})
+}
+
+// String implements flag.Value.
+func (c counts) String() string { return join(c) }
+
+// kinds is a flag: kinds of data.
+type kinds []data.Kind
+
+// Set implements flag.Value.
+func (k *kinds) Set(text string) error {
+	*k = nil
+	return eachWord(text, func(word string) error {
+		kind, err := data.ParseKind(word)
+		if err != nil {
+			return err
+		}
+		if kind == data.Stored {
+			return fmt.Errorf("%q is not measured here: only gabion finds what it has", word)
+		}
+		return once(k, kind)
+	})
+}
+
+// String implements flag.Value.
+func (k kinds) String() string { return join(k) }
+
+// A mode says whether the stores encrypt.
+type mode string
+
+const (
+	plain     mode = "plain"
+	encrypted mode = "sse"
+)
+
+// modes is a flag.
+type modes []mode
+
+// Set implements flag.Value.
+func (m *modes) Set(text string) error {
+	*m = nil
+	return eachWord(text, func(word string) error {
+		if mode(word) != plain && mode(word) != encrypted {
+			return fmt.Errorf("%q is no mode: there are %s and %s", word, plain, encrypted)
+		}
+		return once(m, mode(word))
+	})
+}
+
+// String implements flag.Value.
+func (m modes) String() string { return join(m) }
+
+// eachWord calls set with every word of a list.
+func eachWord(text string, set func(word string) error) error {
+	for word := range strings.SplitSeq(text, ",") {
+		if err := set(word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once adds a value to a list that does not have it.
+func once[L ~[]E, E comparable](list *L, value E) error {
+	if slices.Contains(*list, value) {
+		return fmt.Errorf("%v is named twice", value)
+	}
+	*list = append(*list, value)
+	return nil
+}
+
+func join[L ~[]E, E any](list L) string {
+	texts := make([]string, len(list))
+	for i, value := range list {
+		texts[i] = fmt.Sprint(value)
+	}
+	return strings.Join(texts, ",")
+}

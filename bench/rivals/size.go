@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// The units of sizes, largest first.
+var units = []struct {
+	name  string
+	bytes int64
+}{
+	{"GiB", 1 << 30},
+	{"MiB", 1 << 20},
+	{"KiB", 1 << 10},
+}
+
+// size is a flag: a number of bytes, perhaps with a unit.
+type size int64
+
+// Set implements flag.Value.
+func (s *size) Set(text string) (err error) {
+	*s, err = parseSize(text)
+	return err
+}
+
+// String returns the shortest text that Set takes for s.
+func (s size) String() string {
+	for _, u := range units {
+		if s != 0 && int64(s)%u.bytes == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+func parseSize(text string) (size, error) {
+	digits, unit := text, int64(1)
+	for _, u := range units {
+		if rest, found := strings.CutSuffix(text, u.name); found {
+			digits, unit = rest, u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a size: bytes as 1048576, or with a unit as 100KiB, 8MiB, 1GiB", text)
+	}
+	if int64(n) > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%q is too large a size", text)
+	}
+	return size(int64(n) * unit), nil
+}

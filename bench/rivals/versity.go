@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/s3response"
+)
+
+// versityContender is the posix backend of versitygw, without the gateway's HTTP in front of it.
+//
+// It does not sync: nothing in backend/posix calls Sync or fsync, and strace of an upload shows
+// neither fsync nor fdatasync.
+func versityContender() contender {
+	return contender{
+		name: "versitygw",
+		note: "in process, its posix backend; syncs nothing; Complete copies all parts into one file; computes CRC-64/NVME, too; does not verify what it reads",
+		open: openVersity,
+	}
+}
+
+type versityStore struct {
+	posix *posix.Posix
+	wd    string // the working directory before, because posix.New changes it
+}
+
+func openVersity(ctx context.Context, p place) (_ store, err error) {
+	s := &versityStore{}
+	if s.wd, err = os.Getwd(); err != nil {
+		return nil, err
+	}
+	if s.posix, err = posix.New(p.dir, meta.XattrMeta{}, posix.PosixOpts{}); err != nil {
+		return nil, errors.Join(err, os.Chdir(s.wd))
+	}
+	input := &s3.CreateBucketInput{Bucket: new(bucket), CreateBucketConfiguration: &types.CreateBucketConfiguration{}}
+	if err := s.posix.CreateBucket(ctx, input, []byte("{}")); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *versityStore) initiate(ctx context.Context, key string) (string, error) {
+	res, err := s.posix.CreateMultipartUpload(ctx, s3response.CreateMultipartUploadInput{Bucket: new(bucket), Key: &key})
+	return res.UploadId, err
+}
+
+func (s *versityStore) uploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
+	res, err := s.posix.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: new(bucket), Key: &key, UploadId: &id, PartNumber: new(int32(number)),
+		Body: bytes.NewReader(body), ContentLength: new(int64(len(body))),
+	})
+	if err != nil {
+		return "", err
+	}
+	return *res.ETag, nil
+}
+
+func (s *versityStore) complete(ctx context.Context, key, id string, etags []string) (string, error) {
+	upload := &types.CompletedMultipartUpload{}
+	for i := range etags {
+		upload.Parts = append(upload.Parts, types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: &etags[i]})
+	}
+	res, _, err := s.posix.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: new(bucket), Key: &key, UploadId: &id, MultipartUpload: upload,
+	})
+	if err != nil {
+		return "", err
+	}
+	return strings.Trim(*res.ETag, `"`), nil
+}
+
+func (s *versityStore) download(ctx context.Context, key string, w io.Writer) (err error) {
+	res, err := s.posix.GetObject(ctx, &s3.GetObjectInput{Bucket: new(bucket), Key: &key})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, res.Body.Close()) }()
+	_, err = io.Copy(w, res.Body)
+	return err
+}
+
+func (s *versityStore) remove(ctx context.Context, key string) error {
+	_, err := s.posix.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: new(bucket), Key: &key})
+	return err
+}
+
+func (s *versityStore) close() error {
+	s.posix.Shutdown()
+	return os.Chdir(s.wd)
+}
