@@ -59,4 +59,3 @@ func (v *volume) unmap(from, to int64, key []byte) {
 		return nil
 	})
 }
-
