@@ -14,6 +14,10 @@ type buffer struct {
 	mem  []byte
 	n    int   // bytes of the chunk
 	slab *slab // that mem is part of; it must not be unmapped before
+
+	// The digests of a body are computed in order, and meanwhile its chunks are stored.
+	digested chan struct{} // gets one token when they have read this chunk
+	settled  bool          // it was taken out
 }
 
 const headroom = frameHeaderSize + crypto.NonceSize
@@ -23,6 +27,14 @@ func (b *buffer) space() []byte { return b.mem[headroom : len(b.mem)-crypto.TagS
 
 // chunk is the plaintext, until a frame is made of it.
 func (b *buffer) chunk() []byte { return b.mem[headroom : headroom+b.n] }
+
+// settle waits until the digests of the body have read the chunk: from then on its bytes may change.
+func (b *buffer) settle() {
+	if !b.settled {
+		<-b.digested
+		b.settled = true
+	}
+}
 
 // budget hands out chunk buffers, never more than its limit at a time over all parts. That bound
 // is what keeps the memory of any number of concurrent uploads of any size flat.
@@ -73,8 +85,11 @@ func (b *budget) make() *buffer {
 	if b.slab == nil || !b.slab.has(size) {
 		b.slab = newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
 	}
-	return &buffer{mem: b.slab.cut(size), slab: b.slab}
+	return &buffer{mem: b.slab.cut(size), slab: b.slab, digested: make(chan struct{}, 1)}
 }
 
 // put gives a buffer back.
-func (b *budget) put(buf *buffer) { b.free <- buf }
+func (b *budget) put(buf *buffer) {
+	buf.settled = false
+	b.free <- buf
+}

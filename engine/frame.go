@@ -31,6 +31,7 @@ func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch 
 	body := b.chunk()
 	if packed := s2.Encode(scratch, body); len(packed) < len(body) {
 		flags |= flagCompressed
+		b.settle()
 		body = body[:copy(body, packed)]
 	}
 	if cipher == nil {
@@ -39,6 +40,7 @@ func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch 
 		return b.mem[headroom-frameHeaderSize : headroom+len(body)], nil
 	}
 	flags |= flagSealed
+	b.settle()
 	putHeader(b.mem, flags, b.n)
 	sealed, err := cipher.Seal(b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.mem, addr))
 	if err != nil {

@@ -110,7 +110,7 @@ func (p *pipeline) close() { p.md5.Close() }
 
 // take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
-// stores it. On success the caller must release the content; on failure nothing is left pinned.
+// stores it; where that is done in place it waits for the MD5. On success the caller must release the content; on failure nothing is left pinned.
 //
 // A Read that does not return does not hold up the caller once its context has ended; it keeps its
 // goroutine and one buffer until it does return.
@@ -245,7 +245,7 @@ func fill(body io.Reader, space []byte) (n int, err error) {
 	return n, err
 }
 
-// spread receives the filled buffers in order, hashes them and hands each to store.
+// spread receives the filled buffers in order, hands each to store and computes the digests meanwhile.
 func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(b *buffer, ch *chunk, inline int)) error {
 	for {
 		var f filledBuffer
@@ -265,20 +265,20 @@ func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-
 			p.budget.put(f.buf)
 			return checkSize(in, c.size)
 		}
-		// Before the frame is made: that happens in place.
-		if _, err := sum.Write(f.buf.chunk()); err != nil {
-			p.budget.put(f.buf)
-			return err
-		}
-		for _, d := range in.digests {
-			d.Write(f.buf.chunk()) // a hash never fails
-		}
 		ch, inline := &chunk{size: f.buf.n}, 0
 		if f.last && len(c.chunks) == 0 {
 			inline = in.inline
 		}
 		c.chunks = append(c.chunks, ch)
 		store(f.buf, ch, inline)
+		_, err := sum.Write(f.buf.chunk())
+		for _, d := range in.digests {
+			d.Write(f.buf.chunk()) // a hash never fails
+		}
+		f.buf.digested <- struct{}{} // in any case: store waits for it
+		if err != nil {
+			return err
+		}
 		if in.progress != nil {
 			in.progress(c.size)
 		}
@@ -301,7 +301,10 @@ func checkSize(in *intake, got int64) error {
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
 // frame is at most inline bytes long is not stored, but kept.
 func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, ch *chunk, inline int) error {
-	defer p.budget.put(b)
+	defer func() {
+		b.settle()
+		p.budget.put(b)
+	}()
 	err := p.compute(ctx, func([]byte) error {
 		ch.crc64 = crypto.CRC64(0, b.chunk())
 		if cipher != nil {
@@ -318,6 +321,9 @@ func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, 
 	encode := func() error {
 		if frame != nil {
 			return nil
+		}
+		if cipher != nil {
+			b.settle() // now, rather than while others could compute
 		}
 		return p.compute(ctx, func(scratch []byte) (err error) {
 			frame, err = encodeFrame(b, ch.id, cipher, scratch)
