@@ -3,31 +3,33 @@ package blob
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // pushSize is how much is written to a value log before it starts on its way to the disk.
-const pushSize = 4 << 20
+const pushSize = 2 << 20
 
 // A pusher starts what has been written to a volume on its way to the disk while more is written, so
 // that the sync which follows finds most of it there. It promises nothing: that is the sync's part.
 type pusher struct {
 	pushed  int64          // up to where in the value log; the writer's
 	mapping disk.Mapping   // Badger's of the value log
-	running sync.WaitGroup // at most one push at a time
+	running sync.WaitGroup // a push
+	busy    atomic.Bool    // there is one: no more than that at a time
 }
 
 // push pushes the value log up to end, if that is worth while. key is of a record before that.
 func (v *volume) push(end int64, key []byte) {
 	from := v.pusher.pushed
-	if end-from < pushSize {
-		return
+	if end-from < pushSize || !v.pusher.busy.CompareAndSwap(false, true) {
+		return // the next push takes it along
 	}
 	v.pusher.pushed = end
-	v.pusher.running.Wait() // the disk is behind
 	v.pusher.running.Go(func() {
+		defer v.pusher.busy.Store(false)
 		v.unmap(from, end, key)
 		disk.StartWriteback(v.flush.log, from, end-from)
 	})
