@@ -18,8 +18,8 @@
 //
 // Badger's value log is fast to append to and dangerous to collect, so a volume is only appended
 // to. It is sealed at Options.VolumeSize, or before its keys outgrow one memtable: compaction and
-// the value log's garbage collection never run. Sealed volumes are opened read-only on demand, at
-// most Options.OpenVolumes at a time.
+// the value log's garbage collection never run. When a volume is half full, the next one is made
+// beside it. Sealed volumes are opened read-only on demand, at most Options.OpenVolumes at a time.
 //
 // # Durability
 //

@@ -97,6 +97,11 @@ func (v *volume) fits(l load, volumeSize int64) bool {
 	return v.records+l.records <= maxVolumeKeys && v.offset+l.logBytes() <= volumeSize
 }
 
+// halfFull reports whether half of what the volume takes has been appended.
+func (v *volume) halfFull(volumeSize int64) bool {
+	return v.records >= maxVolumeKeys/2 || v.offset >= volumeSize/2
+}
+
 // append writes the frames of batch, whose load is l, and none of which the volume holds. After an
 // error other than one that disk.IsNoSpace recognises, it is not known which of them were written.
 func (v *volume) append(batch []*putRequest, l load, volumeSize int64) error {
@@ -250,6 +255,10 @@ func (v *volume) open() error {
 func (v *volume) release() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	return v.releaseLocked()
+}
+
+func (v *volume) releaseLocked() error {
 	if v.db == nil {
 		return nil
 	}
@@ -260,11 +269,12 @@ func (v *volume) release() error {
 
 // remove deletes a sealed volume once its readers are done.
 func (v *volume) remove() error {
-	if err := v.release(); err != nil {
-		return err
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	// Under the same lock: a read in between would open the database again, for ever.
+	if err := v.releaseLocked(); err != nil {
+		return err
+	}
 	// A half-removed volume must not look like a damaged one after a crash: rename first.
 	dead := filepath.Join(filepath.Dir(v.dir), deadPrefix+filepath.Base(v.dir))
 	if err := os.Rename(v.dir, dead); err != nil {

@@ -319,7 +319,7 @@ func (s *Volumes) lookup(id uint64) *volume {
 	return s.byID[id]
 }
 
-// create makes a new active volume.
+// create makes a new volume, which is active but not yet one of the store.
 func (s *Volumes) create() (*volume, error) {
 	s.mu.Lock()
 	s.nextID++
@@ -329,10 +329,14 @@ func (s *Volumes) create() (*volume, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blob: creating volume %d: %w", id, err)
 	}
-	s.mu.Lock()
-	s.byID[id] = v
-	s.mu.Unlock()
 	return v, nil
+}
+
+// adopt makes a volume one of the store.
+func (s *Volumes) adopt(v *volume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[v.id] = v
 }
 
 // mapNoSpace makes errors of a full disk match ErrNoSpace.

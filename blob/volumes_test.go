@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,7 +194,7 @@ func TestCrashImage(t *testing.T) {
 // lies before the cut must read back.
 func TestTornTail(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &blob.Options{VolumeSize: 8 << 20, Writers: 1})
+	s := open(t, dir, &blob.Options{VolumeSize: 32 << 20, Writers: 1})
 	defer s.Close()
 	refs := fill(t, s)
 	for _, keep := range []int64{0, 1, 19, 20, 21, 5_000, testFrameSize, 10 * testFrameSize, 1 << 40} {
@@ -320,6 +321,40 @@ func TestFailedSync(t *testing.T) {
 	if err := s.Sync(ctx, second.Volume); err != nil {
 		t.Errorf("Sync of the next volume: %v", err)
 	}
+}
+
+// TestRemoveWhileReading removes volumes that others open at the same time: none may stay open.
+func TestRemoveWhileReading(t *testing.T) {
+	ctx := context.Background()
+	goroutines, handles := runtime.NumGoroutine(), openHandles(t)
+	s := open(t, t.TempDir(), &blob.Options{VolumeSize: blobtest.VolumeSize, Writers: 1, OpenVolumes: 100})
+	for i := range uint64(60) {
+		id, frame := blobtest.Frame(i, 1000)
+		ref, err := s.Put(ctx, id, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Seal(ctx, ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+		var reading sync.WaitGroup
+		for range 4 {
+			reading.Go(func() {
+				for err := error(nil); err == nil; {
+					_, err = s.Get(ctx, ref, nil)
+				}
+			})
+		}
+		if err := s.Remove(ctx, ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+		reading.Wait()
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
+	waitFor(t, "file handles", func() bool { return openHandles(t) <= handles })
 }
 
 func TestOptions(t *testing.T) {

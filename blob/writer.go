@@ -40,11 +40,15 @@ type writer struct {
 
 	mu     sync.Mutex // held while the volume is written to or replaced
 	volume *volume    // nil until the first put and after a seal
+	next   *nextVolume
 }
 
 // run serves puts until the store is closed.
 func (w *writer) run() {
-	defer func() { w.retireVolume(w.volume) }()
+	defer func() {
+		w.retireVolume(w.volume)
+		w.dropNext()
+	}()
 	var batch []*putRequest
 	for {
 		select {
@@ -146,13 +150,14 @@ func (w *writer) appendFresh(fresh []*putRequest, l load) error {
 		return err
 	}
 	if w.volume == nil {
-		v, err := w.store.create()
+		v, err := w.takeNext()
 		if err != nil {
 			return mapNoSpace(err)
 		}
 		w.volume = v
 	}
 	err := w.volume.append(fresh, l, w.store.opts.VolumeSize)
+	w.prepareNext()
 	if err != nil && !disk.IsNoSpace(err) {
 		w.volume.flush.fail(err)
 	}
