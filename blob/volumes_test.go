@@ -345,6 +345,7 @@ func TestRemoveWhileReading(t *testing.T) {
 				}
 			})
 		}
+		time.Sleep(time.Duration(i) * 10 * time.Microsecond) // into their opening of the volume
 		if err := s.Remove(ctx, ref.Volume); err != nil {
 			t.Fatal(err)
 		}
