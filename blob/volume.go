@@ -16,7 +16,7 @@ import (
 
 const (
 	// preallocateAhead is how far the value log's blocks are set aside before they are written.
-	preallocateAhead = 16 << 20
+	preallocateAhead = 8 << 20
 
 	// sealSpace is how much of that is always left: what Badger needs when the volume is closed,
 	// above all for the table of its keys. Sealing gives it free first, so that it works, and does

@@ -264,7 +264,11 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.decode(ctx, at, d)
+	err = s.decode(ctx, at, d)
+	if err != nil && s.closed.Load() {
+		return fs.ErrClosed // what was read may have been reclaimed meanwhile
+	}
+	return err
 }
 
 // decode decodes the chunk that holds the byte at, which is below size.
