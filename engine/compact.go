@@ -47,8 +47,9 @@ type compaction struct {
 // candidate is a volume that is worth copying.
 type candidate struct {
 	blob.VolumeInfo
-	dead int64
-	live []blob.Ref
+	dead    int64
+	live    []blob.Ref
+	removed bool
 }
 
 // run copies and removes what is worth it. It goes on after a volume that fails.
@@ -60,7 +61,9 @@ func (c *compaction) run(ctx context.Context) error {
 	volumes, err = c.condemn(ctx, volumes)
 	defer func() {
 		for _, v := range volumes {
-			c.engine.pipeline.pins.spare(v.ID)
+			if !v.removed {
+				c.engine.pipeline.pins.spare(v.ID)
+			}
 		}
 	}()
 	if err != nil || len(volumes) == 0 {
@@ -209,6 +212,7 @@ func (c *compaction) volume(ctx context.Context, v *candidate) error {
 	if err := e.blobs.Remove(ctx, v.ID); err != nil {
 		return err
 	}
+	v.removed = true
 	freed := v.Bytes - moved
 	c.result.Volumes++
 	c.result.DiskBytes += freed

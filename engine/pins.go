@@ -13,7 +13,7 @@ import (
 type pins struct {
 	mu        sync.Mutex // guards everything below, and every pin's users, settled, done and ready
 	byID      map[blob.ID]*pin
-	condemned map[uint64]bool // volumes about to be removed
+	condemned map[uint64]bool // volumes about to be removed, and those that were
 }
 
 type pin struct {
@@ -143,7 +143,8 @@ func (p *pins) release(id blob.ID) {
 }
 
 // condemn reserves a volume for removal: from now on no chunk in it can be pinned. It fails if one
-// is. The caller owes a spare, also after the removal.
+// is. The caller owes a spare if the volume stays. One that is removed stays condemned, since somebody
+// may have found or stored a chunk there before, and come to pin it only now.
 func (p *pins) condemn(volume uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
