@@ -1,5 +1,7 @@
 package blob
 
+import "errors"
+
 // A nextVolume is being made while its writer still appends to another one: that takes several
 // flushes, which puts would have to wait for.
 type nextVolume struct {
@@ -34,6 +36,9 @@ func (w *writer) takeNext() (*volume, error) {
 		if v, err = w.store.create(); err != nil {
 			return nil, err
 		}
+	}
+	if err := v.reserveKeys(); err != nil { // not earlier: what is made ahead shall take no space
+		return nil, errors.Join(err, v.discard())
 	}
 	w.store.adopt(v)
 	return v, nil

@@ -53,7 +53,8 @@ type volume struct {
 	info   VolumeInfo
 }
 
-// createVolume makes a new volume in dir, durably and with room for its keys.
+// createVolume makes a new volume in dir, durably. Before anything is appended to it, reserveKeys must
+// be called.
 func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
 	v := &volume{
 		id: id, dir: dir, alarm: o.Alarm,
@@ -75,12 +76,12 @@ func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
 		return nil, err
 	}
 	v.pusher.mapping = disk.FindMapping(v.flush.log)
-	if err := disk.Preallocate(v.flush.wal, 0, memTableSize); err != nil {
-		return nil, err
-	}
 	// The entries of the files just made must outlive a power loss as well as their content.
 	return v, errors.Join(disk.SyncDir(dir), disk.SyncDir(filepath.Dir(dir)))
 }
+
+// reserveKeys sets aside the room for the volume's keys.
+func (v *volume) reserveKeys() error { return disk.Preallocate(v.flush.wal, 0, memTableSize) }
 
 // discard closes and deletes a volume that holds nothing.
 func (v *volume) discard() error {
