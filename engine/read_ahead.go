@@ -1,42 +1,81 @@
 package engine
 
-// A readAhead decodes the chunk after the one that is being read, while the caller is busy with that.
+import "context"
+
+// chunksAhead is how many chunks are decoded beside the one that is being read.
+const chunksAhead = 2
+
+// A readAhead decodes the chunks after the one that is being read, while the caller is busy with that.
 // Its methods are for one goroutine.
 type readAhead struct {
-	done chan struct{} // closed when the chunk is decoded; nil when none was asked for
-	at   int64         // where the chunk begins
-	data chunkData
-	err  error
+	flights []*flight   // in the order of their chunks
+	free    []chunkData // memory for the next ones
 }
 
-// start begins to decode the chunk at an offset of the object. None may be under way.
-func (r *readAhead) start(s *source, at int64) {
-	done := make(chan struct{})
-	r.done, r.at = done, at
-	go func() {
-		defer close(done)
-		r.err = s.load(at, &r.data)
-	}()
+// A flight is a chunk that is being decoded.
+type flight struct {
+	at, end int64 // where the chunk lies in the object
+	data    chunkData
+	err     error
+	done    chan struct{} // closed when data or err is there
 }
 
-// take ends what start began. When that was the chunk at this offset, it changes places with d.
+// fill begins to decode the chunks from an offset of the object on, as far as they begin before limit.
+// Those under way must be the first of them.
+func (r *readAhead) fill(s *source, at, limit int64) {
+	for _, f := range r.flights {
+		at = f.end
+	}
+	for len(r.flights) < chunksAhead && at < limit {
+		end, err := s.endOf(at)
+		if err != nil {
+			return // who reads that far will meet it
+		}
+		f := &flight{at: at, end: end, done: make(chan struct{})}
+		if last := len(r.free) - 1; last >= 0 {
+			f.data, r.free = r.free[last], r.free[:last]
+		}
+		r.flights = append(r.flights, f)
+		go func() {
+			defer close(f.done)
+			f.err = s.load(f.at, &f.data)
+		}()
+		at = end
+	}
+}
+
+// take waits for the chunk at this offset, if it is the next one, and exchanges it for what d has. If
+// another one is wanted, none of those under way is.
 func (r *readAhead) take(at int64, d *chunkData) (taken bool, err error) {
-	if r.done == nil {
+	if len(r.flights) == 0 || r.flights[0].at != at {
+		r.stop()
 		return false, nil
 	}
-	<-r.done
-	r.done = nil
-	if r.at != at {
-		return false, nil
-	}
-	*d, r.data = r.data, *d
-	return true, r.err
+	f := r.flights[0]
+	<-f.done
+	r.flights = append(r.flights[:0], r.flights[1:]...)
+	r.free = append(r.free, *d)
+	*d = f.data
+	return true, f.err
 }
 
-// stop ends what start began and drops the result.
+// stop ends what fill began and drops the results.
 func (r *readAhead) stop() {
-	if r.done != nil {
-		<-r.done
+	for _, f := range r.flights {
+		<-f.done
+		r.free = append(r.free, f.data)
 	}
-	*r = readAhead{}
+	r.flights = nil
+}
+
+// endOf returns where the chunk ends that holds the byte at, which is below size.
+func (s *source) endOf(at int64) (end int64, err error) {
+	err = s.perform(func(ctx context.Context) error {
+		part, n, err := s.find(ctx, at)
+		if err == nil {
+			end = s.parts[part.segment].start + part.ends[n]
+		}
+		return err
+	})
+	return end, err
 }

@@ -53,18 +53,18 @@ func TestReadAhead(t *testing.T) {
 	}{
 		{"who reads a little gets no more", "", func(obj *engine.Object) { readTo(obj, 0, chunk, 1) }, 1},
 		{"who reads on finds the next", "", func(obj *engine.Object) {
-			readTo(obj, 0, chunk+1, 3)
-			readTo(obj, chunk+1, 2*chunk, 3)
-			readTo(obj, 2*chunk, 2*chunk+1, 4)
-		}, 4},
+			readTo(obj, 0, chunk+1, 4)
+			readTo(obj, chunk+1, 2*chunk, 4)
+			readTo(obj, 2*chunk, 2*chunk+1, 5)
+		}, 5},
 		{"nothing lies behind the end", "", func(obj *engine.Object) { readTo(obj, 0, len(whole), 6) }, 6},
 		{"who goes elsewhere gets what he wants", "", func(obj *engine.Object) {
-			readTo(obj, 0, chunk+1, 3)
-			if _, err := obj.Seek(4*chunk, io.SeekStart); err != nil {
+			readTo(obj, 0, chunk+1, 4)
+			if _, err := obj.Seek(5*chunk, io.SeekStart); err != nil {
 				t.Fatal(err)
 			}
-			readTo(obj, 4*chunk, 5*chunk, 4)
-		}, 4},
+			readTo(obj, 5*chunk, 6*chunk, 5)
+		}, 5},
 		{"a copy", "", func(obj *engine.Object) {
 			if n, err := io.Copy(io.Discard, obj); n != int64(len(whole)) || err != nil {
 				t.Errorf("%d bytes, %v", n, err)

@@ -20,8 +20,8 @@ import (
 //
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError
 // (in an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and
-// WriteTo share a position and may not. Who reads on from chunk to chunk finds the next one decoded
-// already, by a goroutine that ends with Close. It takes about four chunks of memory.
+// WriteTo share a position and may not. Who reads on from chunk to chunk finds the next two decoded
+// already, by goroutines that end with Close. It takes up to eight chunks of memory.
 type Object struct {
 	ObjectInfo
 	source *source
@@ -29,7 +29,7 @@ type Object struct {
 	pos    int64
 
 	current chunkData // what Read is in
-	ahead   readAhead // what it will be in next
+	ahead   readAhead // what comes after that
 }
 
 var (
@@ -66,7 +66,7 @@ func (o *Object) Read(p []byte) (n int, err error) {
 }
 
 // chunkAt returns the bytes from pos to the end of the chunk that holds it, or of the range. The next
-// chunk is decoded meanwhile if the caller will want it: it says so, or has read up to pos.
+// chunks are decoded meanwhile if the caller will want them: it says so, or has read up to pos.
 func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 	at := o.span.start + pos
 	if !o.current.covers(at) {
@@ -78,8 +78,8 @@ func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if next := o.current.end(); goesOn && next < o.span.start+o.span.length {
-			o.ahead.start(o.source, next)
+		if goesOn {
+			o.ahead.fill(o.source, o.current.end(), o.span.start+o.span.length)
 		}
 	}
 	data := o.current.from(at)
@@ -253,8 +253,8 @@ func (s *source) close() error {
 	return nil
 }
 
-// load decodes the chunk that holds the byte at, which is below size, as a call of its own.
-func (s *source) load(at int64, d *chunkData) (err error) {
+// perform does something as a call of its own, while the source is open.
+func (s *source) perform(fn func(ctx context.Context) error) (err error) {
 	if s.closed.Load() {
 		return fs.ErrClosed
 	}
@@ -264,24 +264,36 @@ func (s *source) load(at int64, d *chunkData) (err error) {
 	if err != nil {
 		return err
 	}
-	err = s.decode(ctx, at, d)
+	err = fn(ctx)
 	if err != nil && s.closed.Load() {
 		return fs.ErrClosed // what was read may have been reclaimed meanwhile
 	}
 	return err
 }
 
+// load decodes the chunk that holds the byte at, which is below size, as a call of its own.
+func (s *source) load(at int64, d *chunkData) error {
+	return s.perform(func(ctx context.Context) error { return s.decode(ctx, at, d) })
+}
+
+// find returns which chunk of which part holds the byte at, which is below size.
+func (s *source) find(ctx context.Context, at int64) (part *partChunks, n int, err error) {
+	seg := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].start+s.parts[i].Size > at })
+	if part, err = s.chunksOf(ctx, seg); err != nil {
+		return nil, 0, err
+	}
+	inPart := at - s.parts[seg].start
+	return part, sort.Search(len(part.ends), func(i int) bool { return part.ends[i] > inPart }), nil
+}
+
 // decode decodes the chunk that holds the byte at, which is below size.
 func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
-	seg := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].start+s.parts[i].Size > at })
-	part, err := s.chunksOf(ctx, seg)
+	d.bytes = nil
+	part, n, err := s.find(ctx, at)
 	if err != nil {
 		return err
 	}
-	inPart := at - s.parts[seg].start
-	n := sort.Search(len(part.ends), func(i int) bool { return part.ends[i] > inPart })
 	chunk := part.chunks[n]
-	d.bytes = nil
 	var plain []byte
 	if part.inline != nil {
 		plain, err = decodeInline(part.inline, chunk, s.cipher, d)
@@ -291,7 +303,7 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	if err != nil {
 		return err
 	}
-	d.start, d.bytes = s.parts[seg].start+part.ends[n]-int64(chunk.Size), plain
+	d.start, d.bytes = s.parts[part.segment].start+part.ends[n]-int64(chunk.Size), plain
 	return nil
 }
 
