@@ -176,7 +176,7 @@ func frameSizes(db *badger.DB) (sizes map[ID]uint32, err error) {
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		item := it.Item()
-		if id, _, ok := idOfPiece(item.Key()); ok {
+		if id, ok := idOfPiece(item.Key()); ok {
 			err := item.Value(func(v []byte) error {
 				sizes[id] += uint32(len(v))
 				return nil

@@ -29,10 +29,10 @@ func pieceKey(id ID, i int) []byte {
 	return key
 }
 
-// idOfPiece returns the ID of the frame that a key belongs to, and whether the piece is the first.
-func idOfPiece(key []byte) (id ID, first, ok bool) {
+// idOfPiece returns the ID of the frame that the key of a piece belongs to.
+func idOfPiece(key []byte) (id ID, ok bool) {
 	n := copy(id[:], key)
-	return id, len(key) == n, n == len(id) && (len(key) == n || len(key) == pieceKeySize)
+	return id, n == len(id) && (len(key) == n || len(key) == pieceKeySize)
 }
 
 // A load is what a batch of frames adds to a volume.

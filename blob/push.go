@@ -10,7 +10,7 @@ import (
 )
 
 // pushSize is how much is written to a value log before it starts on its way to the disk.
-const pushSize = 2 << 20
+const pushSize = 4 << 20
 
 // A pusher starts what has been written to a volume on its way to the disk while more is written, so
 // that the sync which follows finds most of it there. It promises nothing: that is the sync's part.

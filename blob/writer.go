@@ -157,10 +157,10 @@ func (w *writer) appendFresh(fresh []*putRequest, l load) error {
 		w.volume = v
 	}
 	err := w.volume.append(fresh, l, w.store.opts.VolumeSize)
-	w.prepareNext()
 	if err != nil && !disk.IsNoSpace(err) {
 		w.volume.flush.fail(err)
 	}
+	w.prepareNext()
 	return mapNoSpace(err)
 }
 
