@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -30,7 +31,7 @@ func (a *allocations) add(name string, rounds []float64, n int) {
 		a.names, a.texts = append(a.names, name), append(a.texts, nil)
 	}
 	s := report.Series{Values: rounds}
-	a.texts[i] = append(a.texts[i], human(int64(s.Median())/int64(n)))
+	a.texts[i] = append(a.texts[i], bytesize.Human(int64(s.Median())/int64(n)))
 }
 
 // String names all in one line.

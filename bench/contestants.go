@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/floor"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
@@ -78,7 +79,7 @@ func (g *gabion) upload(ctx context.Context, key string, parts [][]byte, paralle
 		return nil, err
 	}
 	etags := make([]string, len(parts))
-	err = each(ctx, parallel, len(parts), func(ctx context.Context, i int) error {
+	err = fanout.Each(ctx, parallel, len(parts), func(ctx context.Context, i int) error {
 		res, err := g.engine.UploadPart(ctx, &engine.UploadPartRequest{
 			Bucket: bucket, Key: key, UploadID: up.UploadID, PartNumber: i + 1, Body: bytes.NewReader(parts[i]), Size: int64(len(parts[i])),
 		})
@@ -161,7 +162,7 @@ func newCipher(keys *crypto.Keyring) (*crypto.Cipher, error) {
 
 func (b *baseline) upload(ctx context.Context, _ string, parts [][]byte, parallel int) (*outcome, error) {
 	b.parts = make([]*floor.Part, len(parts))
-	err := each(ctx, parallel, len(parts), func(ctx context.Context, i int) (err error) {
+	err := fanout.Each(ctx, parallel, len(parts), func(ctx context.Context, i int) (err error) {
 		b.parts[i], err = b.store.Upload(ctx, parts[i])
 		return err
 	})
@@ -191,7 +192,7 @@ func openMD5(context.Context, string, *crypto.Keyring, *console) (session, error
 
 func (onlyMD5) upload(ctx context.Context, _ string, parts [][]byte, parallel int) (*outcome, error) {
 	o := &outcome{md5: make([]md5Sum, len(parts))}
-	return o, each(ctx, parallel, len(parts), func(_ context.Context, i int) error {
+	return o, fanout.Each(ctx, parallel, len(parts), func(_ context.Context, i int) error {
 		o.md5[i] = md5.Sum(parts[i])
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -57,7 +58,7 @@ func (u *uploader) uploadParts(ctx context.Context, id *engine.InitiateMultipart
 	bar := startProgress(u.out, "uploading "+j.key, j.plan.size)
 	defer func() { bar.finish(err) }()
 	etags = make([]string, j.plan.parts)
-	err = each(ctx, u.parallel, j.plan.parts, func(ctx context.Context, i int) error {
+	err = fanout.Each(ctx, u.parallel, j.plan.parts, func(ctx context.Context, i int) error {
 		offset, length := j.plan.part(i)
 		shown := int64(0)
 		res, err := u.engine.UploadPart(ctx, &engine.UploadPartRequest{

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -81,7 +82,7 @@ func (d *downloads) measure(ctx context.Context) error {
 func (d *downloads) timed(ctx context.Context, s session, readers int) (float64, error) {
 	length := int64(d.parts) * int64(d.options.part)
 	begin := time.Now()
-	err := each(ctx, readers, readers, func(ctx context.Context, _ int) error {
+	err := fanout.Each(ctx, readers, readers, func(ctx context.Context, _ int) error {
 		var sink counter
 		if err := s.download(ctx, &sink); err != nil {
 			return err

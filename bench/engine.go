@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
@@ -33,7 +34,7 @@ const (
 type engineOptions struct {
 	ops, data, sse choices
 	parallel       counts
-	part           size
+	part           bytesize.Size
 	parts          int // 0: see partsFor
 	rounds         int
 	dir            string
@@ -69,15 +70,15 @@ func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 
 func (o *engineOptions) check() error {
 	most := slices.Max(o.parallel.list)
-	switch least := size(engine.OSS.MinPartSize); {
+	switch least := bytesize.Size(engine.OSS.MinPartSize); {
 	case o.part < least || o.part > maxBodies:
-		return usagef("-part is %v, must be %v to %v", o.part, least, size(maxBodies))
+		return usagef("-part is %v, must be %v to %v", o.part, least, bytesize.Size(maxBodies))
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
 		return usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
 	case o.parts > 0 && o.parts < most && o.ops.has(opUpload):
 		return usagef("-parts is %d: %d can not be in flight", o.parts, most)
-	case o.part > maxBodies/size(o.mostParts()):
-		return usagef("-part and -parts: %d parts of %v are more than the %v that are kept in memory", o.mostParts(), o.part, size(maxBodies))
+	case o.part > maxBodies/bytesize.Size(o.mostParts()):
+		return usagef("-part and -parts: %d parts of %v are more than the %v that are kept in memory", o.mostParts(), o.part, bytesize.Size(maxBodies))
 	case len(o.groups()) == 0:
 		return usagef("nothing is left to measure: %s", storedNote)
 	}
@@ -155,7 +156,7 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	c := &contest{options: o, dir: dir, out: stderr, report: &report.Report{
-		Title:    fmt.Sprintf("Parts of %s through the engine, and the least that they take", human(int64(o.part))),
+		Title:    fmt.Sprintf("Parts of %s through the engine, and the least that they take", bytesize.Human(int64(o.part))),
 		Command:  o.command(),
 		Date:     time.Now().UTC().Truncate(time.Second),
 		Machine:  report.ThisMachine(dir),

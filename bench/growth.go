@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -30,8 +32,8 @@ const (
 // growthOptions are the arguments of the growth command.
 type growthOptions struct {
 	marks     chunkMarks
-	chunkSize size
-	partSize  size
+	chunkSize bytesize.Size
+	partSize  bytesize.Size
 	rounds    int
 	dir       string // where the stores are made; "" is the directory of temporary files
 	output    output
@@ -87,7 +89,7 @@ func parseGrowth(args []string, stdout io.Writer) (*growthOptions, error) {
 	case o.chunkSize < 1:
 		return nil, usagef("-chunk-size is %v, must be at least 1 byte", o.chunkSize)
 	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
-		return nil, usagef("-part-size is %v, must be 1 byte to %v", o.partSize, size(engine.MaxPartSize))
+		return nil, usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
 	}
 	return o, checkRounds(o.rounds)
 }
@@ -139,7 +141,7 @@ func measureGrowth(ctx context.Context, o *growthOptions, dir string, out *conso
 		return nil, err
 	}
 	r := &report.Report{
-		Title:   fmt.Sprintf("Parts of %s into stores of more and more chunks of %s", human(int64(o.partSize)), human(int64(o.chunkSize))),
+		Title:   fmt.Sprintf("Parts of %s into stores of more and more chunks of %s", bytesize.Human(int64(o.partSize)), bytesize.Human(int64(o.chunkSize))),
 		Command: fmt.Sprintf("go run ./bench growth -chunks %v -chunk-size %v -part-size %v -rounds %d", o.marks, o.chunkSize, o.partSize, o.rounds),
 		Date:    time.Now().UTC().Truncate(time.Second),
 		Machine: report.ThisMachine(dir),
@@ -274,7 +276,7 @@ func (g *growth) growTo(ctx context.Context, mark, partSize int64) (rate float64
 	parts := int((total + partSize - 1) / partSize)
 	var turn sync.Mutex // next and source are for one at a time
 	clock := time.Now()
-	err = each(ctx, growthFillers, parts, func(ctx context.Context, i int) error {
+	err = fanout.Each(ctx, growthFillers, parts, func(ctx context.Context, i int) error {
 		turn.Lock()
 		req, err := g.next(ctx)
 		body := io.LimitReader(g.source(), min(partSize, total-int64(i)*partSize))

@@ -15,6 +15,7 @@ import (
 
 	md5simd "github.com/minio/md5-simd"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -29,8 +30,8 @@ const (
 
 // hashOptions are the arguments of the hash command.
 type hashOptions struct {
-	size    size
-	churn   size // 0: none
+	size    bytesize.Size
+	churn   bytesize.Size // 0: none
 	streams counts
 	rounds  int
 	output  output
@@ -124,7 +125,7 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *conso
 // when hashes come and go.
 func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *console) (*report.Report, error) {
 	r := &report.Report{
-		Title:    "MD5 of " + human(int64(o.size)) + " a stream",
+		Title:    "MD5 of " + bytesize.Human(int64(o.size)) + " a stream",
 		Command:  fmt.Sprintf("go run ./bench hash -size %v -churn %v -streams %v -rounds %d", o.size, o.churn, &o.streams, o.rounds),
 		Date:     time.Now().UTC().Truncate(time.Second),
 		Machine:  report.ThisMachine(""),
@@ -132,12 +133,12 @@ func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *c
 		Notes:    []string{megabyteNote},
 	}
 	buffers := makeBuffers(slices.Max(o.streams.list), int(min(o.size, hashBuffer)))
-	for _, part := range []size{o.size, o.churn} {
+	for _, part := range []bytesize.Size{o.size, o.churn} {
 		if part == 0 {
 			continue
 		}
 		for _, n := range o.streams.list {
-			stderr.notef("hashes of %s: streams: %d", human(int64(part)), n)
+			stderr.notef("hashes of %s: streams: %d", bytesize.Human(int64(part)), n)
 			if err := measureStreams(ctx, r, o, int64(part), all, buffers[:n]); err != nil {
 				return nil, err
 			}
@@ -174,7 +175,7 @@ func measureStreams(ctx context.Context, r *report.Report, o *hashOptions, part 
 			return megabytes(total, took), compareSums(got, want)
 		}}
 	}
-	about := report.Series{Group: "hashes of " + human(part), Axis: "streams", Case: strconv.Itoa(len(buffers)), Unit: "MB/s"}
+	about := report.Series{Group: "hashes of " + bytesize.Human(part), Axis: "streams", Case: strconv.Itoa(len(buffers)), Unit: "MB/s"}
 	return r.Measure(ctx, o.rounds, about, runs, nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -21,14 +22,14 @@ type plan struct {
 func planParts(size, wanted int64) (plan, error) {
 	if least := engine.OSS.MinPartSize; wanted < least && size > wanted {
 		return plan{}, usagef("-part-size: OSS rules refuse parts below %s other than the last, and %d bytes do not fit in one part of %d",
-			human(least), size, wanted)
+			bytesize.Human(least), size, wanted)
 	}
 	needed := ceilDiv(size, engine.MaxPartNumber)
 	if needed > wanted {
 		wanted = ceilDiv(needed, partSizeStep) * partSizeStep
 	}
 	if wanted > engine.MaxPartSize {
-		return plan{}, usagef("%d bytes do not fit in %d parts of %s", size, engine.MaxPartNumber, human(engine.MaxPartSize))
+		return plan{}, usagef("%d bytes do not fit in %d parts of %s", size, engine.MaxPartNumber, bytesize.Human(engine.MaxPartSize))
 	}
 	return plan{size: size, partSize: wanted, parts: int(max(1, ceilDiv(size, wanted)))}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 )
 
 const (
@@ -110,7 +112,7 @@ func barLine(width int, label string, done, total int64, spent time.Duration) st
 	if total > 0 {
 		share = float64(done) / float64(total)
 	}
-	state := fmt.Sprintf("%3.0f %%  %s of %s  %.0f MB/s", 100*share, human(done), human(total), megabytes(done, spent))
+	state := fmt.Sprintf("%3.0f %%  %s of %s  %.0f MB/s", 100*share, bytesize.Human(done), bytesize.Human(total), megabytes(done, spent))
 	if share > 0 && share < 1 {
 		state += fmt.Sprintf("  %v left", timeLeft(share, spent))
 	}

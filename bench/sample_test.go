@@ -8,6 +8,8 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 )
 
 func TestSampleIsReproducible(t *testing.T) {
@@ -47,7 +49,7 @@ func TestSampleHonoursContext(t *testing.T) {
 
 func TestEach(t *testing.T) {
 	var sum atomic.Int64
-	err := each(t.Context(), 3, 100, func(_ context.Context, i int) error {
+	err := fanout.Each(t.Context(), 3, 100, func(_ context.Context, i int) error {
 		sum.Add(int64(i))
 		return nil
 	})
@@ -56,7 +58,7 @@ func TestEach(t *testing.T) {
 	}
 
 	first := errors.New("first")
-	err = each(t.Context(), 4, 100, func(ctx context.Context, i int) error {
+	err = fanout.Each(t.Context(), 4, 100, func(ctx context.Context, i int) error {
 		if i == 1 {
 			return first
 		}
@@ -69,7 +71,7 @@ func TestEach(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = each(ctx, 4, 100, func(context.Context, int) error { return errors.New("called") })
+	err = fanout.Each(ctx, 4, 100, func(context.Context, int) error { return errors.New("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the context has ended", err)
 	}

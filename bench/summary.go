@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -95,16 +96,16 @@ func (s *summary) format(out *bytes.Buffer) {
 
 // partsText is number x size, and the size of the last part when it is another.
 func (s *summary) partsText() string {
-	text := fmt.Sprintf("%d x %s", s.Parts, human(s.PartSize))
+	text := fmt.Sprintf("%d x %s", s.Parts, bytesize.Human(s.PartSize))
 	if s.PartSize > 0 && s.Size%s.PartSize != 0 {
-		text += fmt.Sprintf(", the last %s", human(s.Size%s.PartSize))
+		text += fmt.Sprintf(", the last %s", bytesize.Human(s.Size%s.PartSize))
 	}
 	return text
 }
 
 func bytesAndHuman(n int64) string {
 	if n < 1<<10 {
-		return human(n)
+		return bytesize.Human(n)
 	}
-	return fmt.Sprintf("%d bytes (%s)", n, human(n))
+	return fmt.Sprintf("%d bytes (%s)", n, bytesize.Human(n))
 }

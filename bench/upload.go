@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -29,7 +30,7 @@ type uploadOptions struct {
 	dir      string
 	key      string
 	keyring  string
-	partSize size
+	partSize bytesize.Size
 	parallel int
 	sse      bool
 	json     bool
@@ -57,7 +58,7 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 func (o *uploadOptions) check() error {
 	switch {
 	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
-		return usagef("-part-size is %v, must be 1 byte to %v", o.partSize, size(engine.MaxPartSize))
+		return usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
 	case o.parallel < 1 || o.parallel > maxParallel:
 		return usagef("-parallel is %d, must be 1 to %d", o.parallel, maxParallel)
 	case o.keyring != "" && !o.sse:
@@ -139,7 +140,7 @@ func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *con
 	defer func() { err = errors.Join(err, work.remove()) }()
 	if len(o.files) == 0 {
 		jobs[0].path = work.sample
-		stderr.notef("no FILE given: the sample has %s, random bytes and some text", human(sampleSize))
+		stderr.notef("no FILE given: the sample has %s, random bytes and some text", bytesize.Human(sampleSize))
 		if err := makeSample(ctx, work.sample, sampleSize); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -117,7 +118,7 @@ func (v *verifier) digestFile(ctx context.Context) (d digests, err error) {
 	defer func() { bar.finish(err) }()
 	d.partETags = make([]string, v.job.plan.parts)
 	// First the CRC, which is of the whole file and takes longest; then the parts.
-	err = each(ctx, runtime.GOMAXPROCS(0), 1+v.job.plan.parts, func(ctx context.Context, i int) error {
+	err = fanout.Each(ctx, runtime.GOMAXPROCS(0), 1+v.job.plan.parts, func(ctx context.Context, i int) error {
 		if i == 0 {
 			h := crc64.New(crc64.MakeTable(crc64.ECMA))
 			err := digest(ctx, h, all(v.file), nil)

@@ -17,18 +17,21 @@ const module = "github.com/gabion-storage/gabion/"
 // mayImport says which packages of the module each package may import, tests aside. Imports flow
 // one way: bench, engine, then blob, index and crypto, which do not know each other.
 var mayImport = map[string][]string{
-	"bench":                 {"engine", "crypto", "bench/internal/chart", "bench/internal/data", "bench/internal/floor", "bench/internal/report", "internal/disk"},
-	"bench/internal/chart":  {"bench/internal/report"},
-	"bench/internal/data":   {},
-	"bench/internal/floor":  {"blob", "crypto"},
-	"bench/internal/report": {},
-	"engine":                {"blob", "index", "crypto", "internal/disk"},
-	"blob":                  {"internal/disk"},
-	"blob/blobtest":         {"blob"},
-	"index":                 {"internal/disk"},
-	"index/indextest":       {"index"},
-	"crypto":                {"internal/disk"},
-	"internal/disk":         {},
+	"bench": {"engine", "crypto", "bench/internal/bytesize", "bench/internal/chart", "bench/internal/data",
+		"bench/internal/floor", "bench/internal/fanout", "bench/internal/report", "internal/disk"},
+	"bench/internal/bytesize": {},
+	"bench/internal/fanout":   {},
+	"bench/internal/chart":    {"bench/internal/report"},
+	"bench/internal/data":     {},
+	"bench/internal/floor":    {"blob", "crypto"},
+	"bench/internal/report":   {},
+	"engine":                  {"blob", "index", "crypto", "internal/disk"},
+	"blob":                    {"internal/disk"},
+	"blob/blobtest":           {"blob"},
+	"index":                   {"internal/disk"},
+	"index/indextest":         {"index"},
+	"crypto":                  {"internal/disk"},
+	"internal/disk":           {},
 }
 
 // badgerIn lists the packages that may import Badger: elsewhere its errors and traps are unknown.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash"
 	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 )
 
 // An object is what is stored, and what must come of it.
@@ -39,7 +41,7 @@ func (o *object) upload(ctx context.Context, s store, parallel int) (time.Durati
 	if err != nil {
 		return 0, fmt.Errorf("initiate: %w", err)
 	}
-	err = each(ctx, parallel, len(o.parts), func(ctx context.Context, i int) (err error) {
+	err = fanout.Each(ctx, parallel, len(o.parts), func(ctx context.Context, i int) (err error) {
 		if etags[i], err = s.uploadPart(ctx, o.key, id, i+1, o.parts[i]); err != nil {
 			return fmt.Errorf("part %d: %w", i+1, err)
 		}
@@ -83,7 +85,7 @@ func (o *object) downloads(ctx context.Context, s store, readers int) (time.Dura
 		sinks[i] = newSink(nil)
 	}
 	begin := time.Now()
-	err := each(ctx, readers, readers, func(ctx context.Context, i int) error {
+	err := fanout.Each(ctx, readers, readers, func(ctx context.Context, i int) error {
 		return s.download(ctx, o.key, sinks[i])
 	})
 	took := time.Since(begin)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -26,7 +27,7 @@ const (
 // options are the arguments, checked.
 type options struct {
 	parallel   counts
-	part       size
+	part       bytesize.Size
 	parts      int // 0: as many as -parallel, at least defaultParts
 	data       kinds
 	sse        modes
@@ -90,8 +91,8 @@ func parseFlags(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 }
 
 func (o *options) check() error {
-	if o.part < size(engine.S3.MinPartSize) {
-		return usagef("-part is %v, must be at least %v, S3's minimum", o.part, size(engine.S3.MinPartSize))
+	if o.part < bytesize.Size(engine.S3.MinPartSize) {
+		return usagef("-part is %v, must be at least %v, S3's minimum", o.part, bytesize.Size(engine.S3.MinPartSize))
 	}
 	switch {
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
@@ -101,8 +102,8 @@ func (o *options) check() error {
 	case o.rounds < 1 || o.rounds > maxRounds:
 		return usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
 	}
-	if most := o.partsFor(slices.Max(o.parallel)); o.part > maxObject/size(most) {
-		return usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, size(maxObject))
+	if most := o.partsFor(slices.Max(o.parallel)); o.part > maxObject/bytesize.Size(most) {
+		return usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, bytesize.Size(maxObject))
 	}
 	if !slices.ContainsFunc(o.sse, func(m mode) bool { return len(o.in(m)) > 0 }) {
 		return usagef("none of the contenders encrypts")

@@ -1,4 +1,5 @@
-package main
+// Package fanout calls a function many times, several at once.
+package fanout
 
 import (
 	"context"
@@ -6,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// each calls fn with 0 to n-1, in that order, from several goroutines at once. The first error ends
+// Each calls fn with 0 to n-1, in that order, from several goroutines at once. The first error ends
 // the context of the other calls and is returned; so is the cause when ctx ends.
-func each(ctx context.Context, goroutines, n int, fn func(ctx context.Context, i int) error) error {
+func Each(ctx context.Context, goroutines, n int, fn func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64

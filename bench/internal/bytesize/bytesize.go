@@ -1,4 +1,5 @@
-package main
+// Package bytesize reads and writes numbers of bytes with units.
+package bytesize
 
 import (
 	"fmt"
@@ -17,17 +18,17 @@ var units = []struct {
 	{"KiB", 1 << 10},
 }
 
-// size is a flag: a number of bytes, perhaps with a unit.
-type size int64
+// A Size is a flag: a number of bytes, perhaps with a unit.
+type Size int64
 
 // Set implements flag.Value.
-func (s *size) Set(text string) (err error) {
-	*s, err = parseSize(text)
+func (s *Size) Set(text string) (err error) {
+	*s, err = Parse(text)
 	return err
 }
 
 // String returns the shortest text that Set takes for s.
-func (s size) String() string {
+func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.bytes == 0 {
 			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
@@ -36,7 +37,8 @@ func (s size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-func parseSize(text string) (size, error) {
+// Parse reads a Size as String writes it: bytes, or a whole number of KiB, MiB or GiB.
+func Parse(text string) (Size, error) {
 	digits, unit := text, int64(1)
 	for _, u := range units {
 		if rest, found := strings.CutSuffix(text, u.name); found {
@@ -51,5 +53,20 @@ func parseSize(text string) (size, error) {
 	if int64(n) > math.MaxInt64/unit {
 		return 0, fmt.Errorf("%q is too large a size", text)
 	}
-	return size(int64(n) * unit), nil
+	return Size(int64(n) * unit), nil
+}
+
+// Human returns n bytes in the largest unit that fits, with one digit behind the point if it needs
+// any.
+func Human(n int64) string {
+	for _, u := range units {
+		switch {
+		case n < u.bytes:
+		case n%u.bytes == 0:
+			return fmt.Sprintf("%d %s", n/u.bytes, u.name)
+		default:
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
 }
