@@ -25,8 +25,9 @@
 //
 // Sync flushes the value log, then the log of the keys; their directory was flushed when they were
 // made. That order must hold: whatever a power loss leaves of the keys then has its frames. On Linux
-// the value log starts on its way to the disk while it is written, so that Sync has less to wait for. A volume whose flush failed fails
-// every later Sync and takes no more writes, because the kernel reports a lost page only once.
+// the value log starts on its way to the disk while it is written, so that Sync has less to wait for.
+// A volume whose flush failed fails every later Sync and takes no more writes, because the kernel
+// reports a lost page only once.
 //
 // After a crash a volume may hold any frame that was put, synced or not, or a key without its
 // frame. Presence proves nothing; only the caller's Ref, written after Sync, does.
