@@ -110,7 +110,8 @@ func (p *pipeline) close() { p.md5.Close() }
 
 // take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
-// stores it; where that is done in place it waits for the MD5. On success the caller must release the content; on failure nothing is left pinned.
+// stores it; where that is done in place it waits for the MD5. On success the caller must release the
+// content; on failure nothing is left pinned.
 //
 // A Read that does not return does not hold up the caller once its context has ended; it keeps its
 // goroutine and one buffer until it does return.
