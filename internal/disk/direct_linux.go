@@ -1,0 +1,41 @@
+package disk
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// CreateDirect creates the file at path, which must not exist, to be written in whole blocks of
+// BlockSize, from memory that AlignedMemory returned. Where the file system can, writing goes past the
+// page cache: nothing is copied, no page is made, and a sync that follows has little left to write.
+func CreateDirect(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
+	if err != nil || !canDirect(f) {
+		return f, err
+	}
+	direct, err := os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0)
+	if errors.Is(err, unix.EINVAL) {
+		return f, nil
+	}
+	return direct, errors.Join(err, f.Close())
+}
+
+// canDirect asks the kernel whether blocks of BlockSize can be written past the page cache.
+func canDirect(f *os.File) bool {
+	var st unix.Statx_t
+	if err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_DIOALIGN, &st); err != nil {
+		return false // kernels before 6.1 do not tell
+	}
+	aligned := func(n uint32) bool { return n > 0 && BlockSize%n == 0 }
+	return st.Mask&unix.STATX_DIOALIGN != 0 && aligned(st.Dio_mem_align) && aligned(st.Dio_offset_align)
+}
+
+// AdviseRandom tells the kernel that what is read from f says nothing of what will be read next.
+func AdviseRandom(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
+
+// Extend makes the file longer, up to size, and sets the blocks aside that it gains from its present
+// size on: writing them cannot run out of space then. They read as zeros. Where blocks cannot be set
+// aside it does nothing.
+func Extend(f *os.File, from, size int64) error { return fallocate(f, 0, from, size-from) }
