@@ -13,6 +13,9 @@ const (
 	// md5Slice is how much of each message is hashed before a crew looks whether more have come. It
 	// also bounds the time in a kernel, where the runtime cannot interrupt a goroutine.
 	md5Slice = 16 << 10
+	// md5Yield is how many slices a leader hashes before it lets others have the processor, who may
+	// only want to give the disk more to do.
+	md5Yield = 4
 )
 
 // An md5Verdict tells a message that waits what has become of it.
@@ -54,7 +57,7 @@ func (c *md5Crews) hash(m *md5Member, blocks []byte, more bool) {
 		if more {
 			runtime.Gosched()
 		}
-		leads = !c.lead(m, processors) && <-m.verdict == md5Lead
+		leads = !c.lead(m, processors, more) && <-m.verdict == md5Lead
 	}
 	m.rest = nil // it is the caller's
 }
@@ -86,10 +89,13 @@ func (c *md5Crews) leadersLocked(processors int) int {
 func (c *md5Crews) lanes() int { return c.kernels[len(c.kernels)-1].lanes }
 
 // lead hashes a crew until m is done, or, when others lead and suffice, puts m back in the queue.
-func (c *md5Crews) lead(m *md5Member, processors int) (done bool) {
+func (c *md5Crews) lead(m *md5Member, processors int, more bool) (done bool) {
 	var space [md5MaxLanes]*md5Member
 	crew := append(space[:0], m)
-	for {
+	for slices := 1; ; slices++ {
+		if more && slices%md5Yield == 0 {
+			runtime.Gosched()
+		}
 		var stay bool
 		if crew, stay = c.recruit(crew, processors); !stay {
 			return false
