@@ -39,6 +39,7 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 type Ref struct {
 	ID     ID
 	Volume uint64
+	Offset uint32 // in the volume
 	Size   uint32 // bytes of the frame
 }
 

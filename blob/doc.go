@@ -8,49 +8,50 @@
 //
 // # Volumes on disk
 //
-//	<dir>/LOCK                  held while the store is open
-//	<dir>/0000000000000001/     a volume: one Badger database
-//	    000001.vlog             the frames, in pieces of 64 KiB, with a CRC-32C a record
-//	    00001.mem               log of the keys, while the volume is active
-//	    000001.sst              the keys, once it is sealed
-//	    VOLUME, SUMS            what the volume holds; checksums of the files (see seal.go)
-//	<dir>/dead-...              a volume whose removal has begun
+//	<dir>/LOCK                    held while the store is open
+//	<dir>/0000000000000001.log    a volume: records of frames, and a footer once it is sealed
 //
-// Badger's value log is fast to append to and dangerous to collect, so a volume is only appended
-// to. It is sealed at Options.VolumeSize, or before its keys outgrow one memtable: compaction and
-// the value log's garbage collection never run. When a volume is half full, the next one is made
-// beside it. Sealed volumes are opened read-only on demand, at most Options.OpenVolumes at a time.
+// A log is only appended to, a batch of records at a time, each batch from the next block of 4 KiB on:
+// no block is written twice, so that nothing which happens to a write can hurt what was written
+// before. Several batches are written at once. A volume is sealed at Options.VolumeSize; when it is
+// half full, the next one is made beside it. Sealed volumes are opened on demand, at most
+// Options.OpenVolumes at a time.
+//
+// On Linux frames go past the page cache (O_DIRECT) where the file system can do that in blocks of
+// 4 KiB, by asynchronous I/O where the kernel has it. Nobody reads a part that is being uploaded, and a
+// page made for it costs more than writing it; the first reader of a frame fetches it from the disk.
+//
+// Why not Badger, which keeps the index: a volume was one Badger database until the chunks were measured
+// beside it. Its value log is written through a memory map. Every page is made, zeroed, overwritten
+// and then found again by a sync, which was half of the time of an upload on two processors; every
+// byte is copied twice on its way; and a full disk is a fatal signal. The map from address to place, for
+// which a database is good, is the index's anyway.
 //
 // # Durability
 //
-// Sync flushes the value log, then the log of the keys; their directory was flushed when they were
-// made. That order must hold: whatever a power loss leaves of the keys then has its frames. On Linux
-// the value log starts on its way to the disk while it is written, so that Sync has less to wait for.
-// A volume whose flush failed fails every later Sync and takes no more writes, because the kernel
-// reports a lost page only once.
+// Sync flushes the log; its entry in the directory was flushed when it was made. A volume whose flush
+// failed fails every later Sync and takes no more writes, because the kernel reports a lost page only
+// once.
 //
-// After a crash a volume may hold any frame that was put, synced or not, or a key without its
-// frame. Presence proves nothing; only the caller's Ref, written after Sync, does.
+// After a crash a volume may hold any frame that was put, synced or not, and may lack any that was not
+// synced, also in the middle. Presence proves nothing; only the caller's Ref, written after Sync, does.
+// OpenVolumes counts what an unsealed volume holds, by the headers of its records, and gives it a footer.
 //
 // # Damage
 //
-// Every read checks the record's CRC-32C and the frame's length: Badger answers a value that it
-// cannot read with an empty one and no error. The other files of a sealed volume are checked
-// against SUMS before Badger opens them, since Badger may crash on damaged ones. What fails is a
-// [*CorruptionError]; other volumes stay readable.
+// Every read checks the CRC-32C of the frame, its ID and its size: what fails is a [*CorruptionError]. It
+// reads nothing but the frame and its sum, so damage elsewhere in the log, be it to the header of the
+// frame's own record, costs at most the accounts of a volume that had not been sealed.
 //
 // # Full disks
 //
-// Badger writes through memory maps, where a full disk is a fatal signal. So the blocks of the
-// value log are set aside before they are written, with what closing the volume takes on top, and
-// Put refuses with [ErrNoSpace] when the file system's free space falls to Options.ReserveSpace.
-// Closing a volume first gives back what it had set aside for that.
+// The blocks of a log are set aside before they are written, and Put refuses with [ErrNoSpace] when
+// that fails, or when the file system's free space falls to Options.ReserveSpace. A volume that could
+// not get its footer is read without it.
 //
 // # Platforms
 //
-// All of this holds on Linux. Elsewhere blocks cannot be set aside, so only the reserve guards
-// against a full disk. On macOS and Windows Badger pushes mapped pages to the file before our own
-// flush, keys before frames, so a power loss between the two can leave a key without its frame (which
-// was not yet acknowledged then, and reads as a CorruptionError). On Windows directories cannot be
-// flushed, and sealed volumes are opened for writing because Badger has no read-only mode there.
+// All of this holds on Linux. Elsewhere, and on file systems without fallocate, blocks cannot be set
+// aside: a full disk is met by the write, which is an error, too. On Windows directories cannot be
+// flushed; NTFS journals their entries.
 package blob

@@ -1,4 +1,4 @@
 package blob
 
 // BreakSync closes the handle through which the volume is flushed.
-func BreakSync(s *Volumes, volume uint64) { s.lookup(volume).flush.log.Close() }
+func BreakSync(s *Volumes, volume uint64) { s.lookup(volume).flush.file.Close() }

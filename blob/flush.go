@@ -2,62 +2,52 @@ package blob
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
+// pushSize is how much is written to a log before it starts on its way to the disk.
+const pushSize = 4 << 20
+
 // flushState makes one volume's appends durable for everybody who waits, with one flush at a time.
 type flushState struct {
-	log, wal *os.File // handles of our own to the value log and the memtable's log
+	disk *disk.Async
+	file *os.File // that is appended to; nil once the volume is sealed
 
 	mu       sync.Mutex    // guards everything below; not held during a flush
+	pushed   int64         // up to where writing back has been started
 	appended uint64        // batches written
 	durable  uint64        // batches known to be on disk
 	flushing chan struct{} // closed when the flush under way ends; nil when there is none
 	failed   error         // sticky: after a failed fsync nothing is known about the pages
 }
 
-// open finds the files of a volume just created.
-func (f *flushState) open(dir string) (err error) {
-	if f.log, err = openOnly(dir, "*.vlog"); err != nil {
-		return err
+func (f *flushState) close() error {
+	if f.file == nil {
+		return nil
 	}
-	f.wal, err = openOnly(dir, "*.mem")
+	err := f.file.Close()
+	f.file = nil
 	return err
 }
 
-func openOnly(dir, pattern string) (*os.File, error) {
-	names, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		return nil, err
-	}
-	if len(names) != 1 {
-		return nil, fmt.Errorf("blob: %s holds %d files %s, wanted is one", dir, len(names), pattern)
-	}
-	return os.OpenFile(names[0], os.O_RDWR, 0)
-}
-
-func (f *flushState) close() error {
-	var errs []error
-	for _, file := range []*os.File{f.log, f.wal} {
-		if file != nil {
-			errs = append(errs, file.Close())
-		}
-	}
-	f.log, f.wal = nil, nil
-	return errors.Join(errs...)
-}
-
-// wrote notes that a batch has been written.
-func (f *flushState) wrote() {
+// wrote notes that a batch has been written, the end of which is there.
+func (f *flushState) wrote(end int64) {
 	f.mu.Lock()
 	f.appended++
+	from := f.pushed
+	push := end-from >= pushSize
+	if push {
+		f.pushed = end
+	}
 	f.mu.Unlock()
+	// What lies in the page cache starts on its way to the disk while more is written, so that the
+	// sync which follows finds most of it there. Where writing goes past it, this does nothing.
+	if push {
+		disk.StartWriteback(f.file, from, end-from)
+	}
 }
 
 // fail marks the volume as one that must not be relied upon.
@@ -77,8 +67,8 @@ func (f *flushState) err() error {
 
 // sync returns when every batch noted before the call is durable. The first caller flushes for all
 // who arrived by then; those who arrive during a flush wait for the next, since the one under way
-// may have passed their pages already. prepare runs before each flush.
-func (f *flushState) sync(ctx context.Context, prepare func() error) error {
+// may have passed their pages already.
+func (f *flushState) sync(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	target := f.appended
@@ -95,18 +85,18 @@ func (f *flushState) sync(ctx context.Context, prepare func() error) error {
 			}
 			continue
 		}
-		f.lead(prepare)
+		f.lead()
 	}
 	return f.failed
 }
 
 // lead runs one flush. It is entered and left with f.mu held.
-func (f *flushState) lead(prepare func() error) {
+func (f *flushState) lead() {
 	upTo := f.appended
 	done := make(chan struct{})
 	f.flushing = done
 	f.mu.Unlock()
-	err := errors.Join(prepare(), f.flushFiles())
+	err := f.disk.SyncData(f.file)
 	f.mu.Lock()
 	f.flushing = nil
 	close(done)
@@ -117,13 +107,4 @@ func (f *flushState) lead(prepare func() error) {
 		return
 	}
 	f.durable = upTo
-}
-
-// flushFiles syncs the frames before the keys that point at them: whatever a power loss leaves of
-// the keys then has its frames. The directory was synced when the files were made.
-func (f *flushState) flushFiles() error {
-	if err := disk.SyncData(f.log); err != nil {
-		return err
-	}
-	return disk.SyncData(f.wal)
 }

@@ -20,8 +20,13 @@ type Memory struct {
 }
 
 type memoryVolume struct {
-	frames map[ID][]byte
+	frames map[ID]memoryFrame
 	bytes  int64
+}
+
+type memoryFrame struct {
+	offset uint32
+	bytes  []byte
 }
 
 // NewMemory returns an empty store whose volumes take about volumeSize bytes each; zero means the
@@ -50,16 +55,16 @@ func (m *Memory) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
 	if v == nil || v.bytes+int64(len(frame)) > m.volumeSize {
 		m.latest++
 		m.active = m.latest
-		v = &memoryVolume{frames: make(map[ID][]byte)}
+		v = &memoryVolume{frames: make(map[ID]memoryFrame)}
 		m.volumes[m.active] = v
 	}
 	held, ok := v.frames[id]
 	if !ok {
-		held = slices.Clone(frame)
+		held = memoryFrame{uint32(v.bytes), slices.Clone(frame)}
 		v.frames[id] = held
-		v.bytes += int64(len(held))
+		v.bytes += int64(len(frame))
 	}
-	return Ref{ID: id, Volume: m.active, Size: uint32(len(held))}, nil
+	return Ref{ID: id, Volume: m.active, Offset: held.offset, Size: uint32(len(held.bytes))}, nil
 }
 
 // Get implements Store.
@@ -77,13 +82,13 @@ func (m *Memory) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
 	}
 	frame, ok := v.frames[ref.ID]
-	if !ok {
+	if !ok || frame.offset != ref.Offset {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame is missing"}
 	}
-	if len(frame) != int(ref.Size) {
+	if len(frame.bytes) != int(ref.Size) {
 		return nil, sizeMismatch(ref)
 	}
-	return append(buf[:0], frame...), nil
+	return append(buf[:0], frame.bytes...), nil
 }
 
 // Sync implements Store; there is nothing to flush.

@@ -1,9 +1,7 @@
 package blob
 
-import "errors"
-
-// A nextVolume is being made while its writer still appends to another one: that takes several
-// flushes, which puts would have to wait for.
+// A nextVolume is being made while its writer still appends to another one: that takes a flush, which
+// puts would have to wait for. It takes no space yet.
 type nextVolume struct {
 	made   chan struct{} // closed when the volume is, or cannot be
 	volume *volume
@@ -13,7 +11,7 @@ type nextVolume struct {
 // prepareNext begins to make the next volume when the present one is half full. What hinders it now
 // may be over when the volume is needed, so nobody is told.
 func (w *writer) prepareNext() {
-	if w.next != nil || !w.volume.halfFull(w.store.opts.VolumeSize) || w.checkSpace(createSpace) != nil {
+	if w.next != nil || w.volume.end < w.store.opts.VolumeSize/2 || w.checkSpace(allocateAhead) != nil {
 		return
 	}
 	n := &nextVolume{made: make(chan struct{})}
@@ -36,9 +34,6 @@ func (w *writer) takeNext() (*volume, error) {
 		if v, err = w.store.create(); err != nil {
 			return nil, err
 		}
-	}
-	if err := v.reserveKeys(); err != nil { // not earlier: what is made ahead shall take no space
-		return nil, errors.Join(err, v.discard())
 	}
 	w.store.adopt(v)
 	return v, nil

@@ -10,13 +10,13 @@ import (
 const (
 	DefaultVolumeSize   = 256 << 20
 	DefaultReserveSpace = 64 << 20
-	DefaultOpenVolumes  = 32
+	DefaultOpenVolumes  = 128
 	maxDefaultWriters   = 4
 )
 
 const (
-	minVolumeSize = 1 << 20 // Badger's smallest value log
-	maxVolumeSize = 1 << 30 // Badger maps a value log at twice its size, with 32-bit offsets
+	minVolumeSize = 1 << 20
+	maxVolumeSize = 1 << 30 // larger ones would save nothing; a Ref has 32 bits for the offset
 )
 
 // Options configure OpenVolumes. The zero value of each field means its default.
@@ -33,12 +33,12 @@ type Options struct {
 	// default. It is what reads, removal and the closing of volumes live on when the disk is full.
 	ReserveSpace int64
 
-	// OpenVolumes bounds how many sealed volumes are kept open for reading; 32 by default. Each
-	// takes about 5 file handles.
+	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file
+	// handle; 128 by default.
 	OpenVolumes int
 
-	// Alarm is called for what has no caller to return an error to: a volume that could not be
-	// sealed, or what Badger reports as an error in passing. It must not call the store.
+	// Alarm is called for what has no caller to return an error to, such as a volume that could not
+	// be sealed. It must not call the store.
 	Alarm func(error)
 }
 

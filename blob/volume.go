@@ -4,133 +4,111 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"sync"
-
-	"github.com/dgraph-io/badger/v4"
+	"syscall"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-const (
-	// preallocateAhead is how far the value log's blocks are set aside before they are written.
-	preallocateAhead = 8 << 20
+// allocateAhead is how far the blocks of an active volume are set aside before they are written. A
+// volume gives back what it did not need when it is sealed.
+const allocateAhead = 8 << 20
 
-	// sealSpace is how much of that is always left: what Badger needs when the volume is closed,
-	// above all for the table of its keys. Sealing gives it free first, so that it works, and does
-	// not kill the process, though somebody else has taken the last block of the disk.
-	sealSpace = memTableSize
-)
-
-// A volume is one Badger database in a directory of its own. It begins active: one writer appends
-// to it. Sealing ends that for good: the database is closed, its files are listed with checksums,
-// and from then on it is opened read-only when somebody reads.
+// A volume is one file, a log of records. It begins active: one writer appends to it. Sealing ends
+// that for good, and from then on the file is opened when somebody reads.
 type volume struct {
-	id    uint64
-	dir   string
-	alarm func(error)
+	id   uint64
+	path string
 
-	// Used by the volume's writer only, until it is sealed.
-	ts        uint64        // commit timestamp of the last batch
-	sizes     map[ID]uint32 // the frames appended
-	records   int           // keys in the database
-	offset    int64         // upper bound of the value log's end
-	allocated int64         // end of the value log's preallocated blocks
+	// Used by the volume's writer only, under its lock, until it is sealed.
+	end       int64 // of the log, a multiple of disk.BlockSize
+	allocated int64 // up to where blocks are set aside
 
-	// mu is held for reading while the database is in use and for writing to open or close it.
+	writes sync.WaitGroup // under way, or about to be
+
+	// mu is held for reading while the reader is in use and for writing to open or close it.
 	mu      sync.RWMutex
-	db      *badger.DB // nil while nobody needs it
-	damage  error      // why the volume cannot be opened
+	reader  *os.File // nil while nobody needs it
 	removed bool
 
 	flush  flushState
-	pusher pusher
-	sealed chan struct{} // closed when the volume takes no more writes
+	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
 
 	infoMu sync.Mutex // guards info; taken last
 	info   VolumeInfo
 }
 
-// createVolume makes a new volume in dir, durably. Before anything is appended to it, reserveKeys must
-// be called.
-func createVolume(dir string, id uint64, o *Options) (_ *volume, err error) {
-	v := &volume{
-		id: id, dir: dir, alarm: o.Alarm,
-		sizes: make(map[ID]uint32), sealed: make(chan struct{}),
-		info: VolumeInfo{ID: id, Active: true},
-	}
-	if err := os.Mkdir(dir, 0o777); err != nil {
+// createVolume makes a new volume, durably.
+func createVolume(path string, id uint64, async *disk.Async) (_ *volume, err error) {
+	v := &volume{id: id, path: path, sealed: make(chan struct{}), info: VolumeInfo{ID: id, Active: true}}
+	v.flush.disk = async
+	if v.flush.file, err = disk.CreateDirect(path); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, v.discard())
-		}
-	}()
-	if v.db, err = openBadger(badgerOptions(dir, o.VolumeSize, o.Alarm)); err != nil {
-		return nil, err
+	if v.reader, err = os.Open(path); err != nil {
+		return nil, errors.Join(err, v.discard())
 	}
-	if err := v.flush.open(dir); err != nil {
-		return nil, err
+	// Reading ahead in a log that is being written would find what is not there yet.
+	disk.AdviseRandom(v.reader)
+	// The file's entry must outlive a power loss as well as its content.
+	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(err, v.discard())
 	}
-	v.pusher.mapping = disk.FindMapping(v.flush.log)
-	// The entries of the files just made must outlive a power loss as well as their content.
-	return v, errors.Join(disk.SyncDir(dir), disk.SyncDir(filepath.Dir(dir)))
+	return v, nil
 }
-
-// reserveKeys sets aside the room for the volume's keys.
-func (v *volume) reserveKeys() error { return disk.Preallocate(v.flush.wal, 0, memTableSize) }
 
 // discard closes and deletes a volume that holds nothing.
 func (v *volume) discard() error {
-	err := v.flush.close()
-	if v.db != nil {
-		err = errors.Join(err, v.db.Close())
-		v.db = nil
-	}
-	return errors.Join(err, os.RemoveAll(v.dir))
+	return errors.Join(v.flush.close(), v.release(), os.Remove(v.path))
 }
 
-// fits reports whether a batch can still be appended.
-func (v *volume) fits(l load, volumeSize int64) bool {
-	return v.records+l.records <= maxVolumeKeys && v.offset+l.logBytes() <= volumeSize
-}
+// fits reports whether records of so many bytes can still be appended.
+func (v *volume) fits(size, volumeSize int64) bool { return v.end+size <= volumeSize }
 
-// halfFull reports whether half of what the volume takes has been appended.
-func (v *volume) halfFull(volumeSize int64) bool {
-	return v.records >= maxVolumeKeys/2 || v.offset >= volumeSize/2
-}
-
-// append writes the frames of batch, whose load is l, and none of which the volume holds. After an
-// error other than one that disk.IsNoSpace recognises, it is not known which of them were written.
-func (v *volume) append(batch []*putRequest, l load, volumeSize int64) error {
-	end := v.offset + l.logBytes()
-	if end+sealSpace > v.allocated {
-		// Badger writes through a memory map: a block that cannot be had then kills the process.
-		// Here it is an error, and the frames have not been touched.
-		upTo := min(end+preallocateAhead, max(end, volumeSize)+sealSpace)
-		if err := disk.Preallocate(v.flush.log, v.allocated, upTo-v.allocated); err != nil {
+// reserve gives the frames of a batch, whose records have so many bytes, their places. write must
+// follow. After an error nothing has happened.
+func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
+	end := disk.RoundUp(v.end + size)
+	if need := end + footerSize; need > v.allocated {
+		upTo := max(need, min(end+allocateAhead, disk.RoundUp(volumeSize)+footerSize))
+		if err := disk.Extend(v.flush.file, v.allocated, upTo); err != nil {
 			return err
 		}
 		v.allocated = upTo
 	}
-	v.ts++
-	if err := appendBatch(v.db, v.ts, batch); err != nil {
+	at := v.end
+	for _, r := range batch {
+		r.ref = Ref{ID: r.id, Volume: v.id, Offset: uint32(at), Size: uint32(len(r.frame))}
+		at += recordSize(r.frame)
+	}
+	v.end = end
+	return nil
+}
+
+// write writes the frames of a batch to their places. After an error it is not known which of them are
+// there.
+func (v *volume) write(out *appender, batch []*putRequest) error {
+	out.start(v.flush.file, int64(batch[0].ref.Offset))
+	var bytes int64
+	for _, r := range batch {
+		out.write(r.header[:])
+		out.write(r.frame)
+		out.write(r.trailer[:])
+		bytes += int64(len(r.frame))
+	}
+	if err := out.finish(); err != nil {
 		return err
 	}
-	v.offset = end
-	v.records += l.records
-	for _, r := range batch {
-		v.sizes[r.id] = uint32(len(r.frame))
-	}
+	v.flush.wrote(out.at)
 	v.infoMu.Lock()
-	v.info.Bytes += l.bytes
+	defer v.infoMu.Unlock()
+	v.info.Bytes += bytes
 	v.info.Frames += int64(len(batch))
-	v.infoMu.Unlock()
-	v.flush.wrote()
-	v.push(end, pieceKey(batch[0].id, 0))
 	return nil
 }
 
@@ -141,26 +119,8 @@ func (v *volume) describe() VolumeInfo {
 	return v.info
 }
 
-// sync makes what has been appended durable; see Store.Sync.
-func (v *volume) sync(ctx context.Context) error {
-	return v.flush.sync(ctx, func() error {
-		// On Linux fsync covers pages written through a memory map; elsewhere Badger must push
-		// them to the file first.
-		if runtime.GOOS == "linux" {
-			return nil
-		}
-		v.mu.RLock()
-		defer v.mu.RUnlock()
-		if v.db == nil {
-			return nil
-		}
-		return v.db.Sync()
-	})
-}
-
-// seal ends writing: everything is made durable, the database closed and its files listed. Reads
-// wait meanwhile. A volume that could not be closed cleanly stays without its list and is recovered
-// by the next OpenVolumes.
+// seal ends writing: everything is made durable and the log gets its footer. A volume where that
+// failed is recovered by the next OpenVolumes.
 func (v *volume) seal() error {
 	defer func() {
 		v.infoMu.Lock()
@@ -168,32 +128,16 @@ func (v *volume) seal() error {
 		v.infoMu.Unlock()
 		close(v.sealed)
 	}()
-	v.pusher.running.Wait()
-	syncErr := v.sync(context.Background())
-
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	syncErr = errors.Join(syncErr, v.freeTail())
-	closeErr := v.db.Close()
-	v.db = nil
-	v.sizes = nil
-	if err := errors.Join(syncErr, closeErr, v.flush.close()); err != nil {
-		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
+	v.writes.Wait()
+	err := v.flush.sync(context.Background())
+	if err == nil {
+		err = writeFooter(v.flush.file, v.end, v.describe())
 	}
-	if err := writeSeal(v.dir, v.describe()); err != nil {
+	// The reader goes, too: the next one may read ahead.
+	if err := errors.Join(err, v.flush.close(), v.release()); err != nil {
 		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
 	}
 	return nil
-}
-
-// freeTail gives back what was set aside behind the frames.
-func (v *volume) freeTail() error {
-	const block = 4 << 10
-	from := (v.offset + block - 1) / block * block
-	if from >= v.allocated {
-		return nil
-	}
-	return disk.Deallocate(v.flush.log, from, v.allocated-from)
 }
 
 // awaitSeal returns when the volume, which has been retired or never was active, is sealed.
@@ -214,8 +158,8 @@ func (v *volume) awaitSeal(ctx context.Context) error {
 func (v *volume) read(ref Ref, buf []byte) (frame []byte, opened bool, err error) {
 	for {
 		v.mu.RLock()
-		if v.db != nil {
-			frame, err = frameOf(v.db, ref, buf)
+		if v.reader != nil {
+			frame, err = readFrame(v.reader, ref, buf)
 			v.mu.RUnlock()
 			return frame, opened, err
 		}
@@ -227,32 +171,53 @@ func (v *volume) read(ref Ref, buf []byte) (frame []byte, opened bool, err error
 	}
 }
 
-// open opens a sealed volume for reading, after its files have been checked: Badger may crash on
-// damaged ones.
+// readFrame reads a frame and the sum behind it, and compares that with what ref promises.
+func readFrame(log io.ReaderAt, ref Ref, buf []byte) ([]byte, error) {
+	if ref.Size > MaxFrameSize {
+		return nil, sizeMismatch(ref)
+	}
+	n := int(ref.Size)
+	buf = slices.Grow(buf[:0], n+sumSize)[:n+sumSize]
+	if _, err := log.ReadAt(buf, int64(ref.Offset)+headerSize); err != nil {
+		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame cannot be read", Err: err}
+	}
+	frame := buf[:n]
+	if h := headerOf(ref.ID, ref.Size); h.trailer(frame) != recordTrailer(buf[n:]) {
+		return nil, &CorruptionError{
+			Volume: ref.Volume, ID: ref.ID,
+			Reason: fmt.Sprintf("the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset),
+		}
+	}
+	return frame, nil
+}
+
+// open opens a sealed volume for reading.
 func (v *volume) open() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.db != nil:
+	case v.reader != nil:
 		return nil
 	case v.removed:
 		return &CorruptionError{Volume: v.id, Reason: "the volume has been removed"}
-	case v.damage != nil:
-		return &CorruptionError{Volume: v.id, Reason: "the volume cannot be opened", Err: v.damage}
 	}
-	v.db, v.damage = openSealed(v.dir, v.alarm)
-	if v.damage != nil {
-		if isTransient(v.damage) {
-			err := v.damage
-			v.damage = nil
+	f, err := os.Open(v.path)
+	if err != nil {
+		if isTransient(err) {
 			return fmt.Errorf("blob: opening volume %d: %w", v.id, err)
 		}
-		return &CorruptionError{Volume: v.id, Reason: "the volume cannot be opened", Err: v.damage}
+		return &CorruptionError{Volume: v.id, Reason: "the volume cannot be opened", Err: err}
 	}
+	v.reader = f
 	return nil
 }
 
-// release closes the database of a sealed volume; the next read opens it again.
+// isTransient reports whether an error of opening a file says nothing about it.
+func isTransient(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// release closes the reader; the next read opens it again.
 func (v *volume) release() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -260,11 +225,11 @@ func (v *volume) release() error {
 }
 
 func (v *volume) releaseLocked() error {
-	if v.db == nil {
+	if v.reader == nil {
 		return nil
 	}
-	err := v.db.Close()
-	v.db = nil
+	err := v.reader.Close()
+	v.reader = nil
 	return err
 }
 
@@ -272,15 +237,13 @@ func (v *volume) releaseLocked() error {
 func (v *volume) remove() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	// Under the same lock: a read in between would open the database again, for ever.
+	// Under the same lock: a read in between would open the file again, for ever.
 	if err := v.releaseLocked(); err != nil {
 		return err
 	}
-	// A half-removed volume must not look like a damaged one after a crash: rename first.
-	dead := filepath.Join(filepath.Dir(v.dir), deadPrefix+filepath.Base(v.dir))
-	if err := os.Rename(v.dir, dead); err != nil {
+	if err := os.Remove(v.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	v.removed = true
-	return errors.Join(disk.SyncDir(filepath.Dir(v.dir)), os.RemoveAll(dead))
+	return disk.SyncDir(filepath.Dir(v.path))
 }

@@ -13,20 +13,19 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// deadPrefix starts the name of a volume directory whose removal has begun.
-const deadPrefix = "dead-"
-
-// Volumes is the Store on disk: a directory of volumes, each one a Badger database.
+// Volumes is the Store on disk: a directory of volumes, each one a file.
 type Volumes struct {
 	dir  string
 	opts Options
 	lock *disk.Lock
+	disk disk.Async
 
-	puts    chan *putRequest // unbuffered: a put that a writer has taken is answered
-	stop    chan struct{}    // closed by Close when no call is under way
-	writers []*writer
-	working sync.WaitGroup // the writers
-	sealing sync.WaitGroup
+	puts     chan *putRequest // unbuffered: a put that a writer has taken is answered
+	requests sync.Pool        // of *putRequest
+	stop     chan struct{}    // closed by Close when no call is under way
+	writers  []*writer
+	working  sync.WaitGroup // the goroutines of the writers
+	sealing  sync.WaitGroup
 
 	calls sync.WaitGroup
 
@@ -54,9 +53,10 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 	}
 	s := &Volumes{
 		dir: dir, opts: opts, lock: lock,
-		puts: make(chan *putRequest),
-		stop: make(chan struct{}),
-		byID: make(map[uint64]*volume),
+		puts:     make(chan *putRequest),
+		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
+		stop:     make(chan struct{}),
+		byID:     make(map[uint64]*volume),
 	}
 	s.readers.limit = opts.OpenVolumes
 	if err := s.load(ctx); err != nil {
@@ -65,98 +65,44 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 	for range opts.Writers {
 		w := &writer{store: s}
 		s.writers = append(s.writers, w)
-		s.working.Go(w.run)
+		for range writesAtOnce {
+			s.working.Go(w.run)
+		}
 	}
 	return s, nil
 }
 
-// load finds the volumes and recovers, side by side, those that were not sealed.
+// load finds the volumes, recovers those that were not sealed, and drops those that hold nothing.
 func (s *Volumes) load(ctx context.Context) error {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
 	}
-	var recovering sync.WaitGroup
-	defer recovering.Wait()
-	slots := make(chan struct{}, s.opts.Writers)
 	for _, entry := range entries {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		path := filepath.Join(s.dir, entry.Name())
-		if strings.HasPrefix(entry.Name(), deadPrefix) {
-			if err := os.RemoveAll(path); err != nil {
-				return err
-			}
-			continue
 		}
 		id, ok := parseVolumeName(entry.Name())
 		if !ok {
 			continue
 		}
-		v := &volume{id: id, dir: path, alarm: s.opts.Alarm, info: VolumeInfo{ID: id}}
-		s.byID[id] = v
+		v := &volume{id: id, path: filepath.Join(s.dir, entry.Name())}
 		s.nextID = max(s.nextID, id)
-		slots <- struct{}{}
-		recovering.Go(func() {
-			defer func() { <-slots }()
-			v.load(&s.opts)
-		})
-	}
-	recovering.Wait()
-	return s.dropEmpty()
-}
-
-// load fills in what the volume holds, recovering it first if it was not sealed.
-func (v *volume) load(o *Options) {
-	sealed, err := isSealed(v.dir)
-	switch {
-	case err != nil:
-	case sealed:
-		v.info.Frames, v.info.Bytes, err = readSeal(v.dir)
-	default:
-		v.info, err = recoverVolume(v.dir, v.id, o)
-	}
-	if err != nil {
-		v.damage = err
-		v.info = VolumeInfo{ID: v.id, Damage: err}
-	}
-}
-
-// dropEmpty removes volumes that never held anything: a crash came between their creation and the
-// first batch.
-func (s *Volumes) dropEmpty() error {
-	for id, v := range s.byID {
-		if v.damage == nil && v.info.Frames == 0 && neverWritten(v.dir) {
-			if err := v.remove(); err != nil {
-				return err
-			}
-			delete(s.byID, id)
+		if !v.load(s.opts.Alarm) {
+			s.byID[id] = v
+		} else if err := v.remove(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// neverWritten reports whether the value logs in dir have no records. A volume whose keys were lost
-// is kept: somebody may want to rescue what its log still holds.
-func neverWritten(dir string) bool {
-	const logHeader = 20
-	logs, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
-	if err != nil {
-		return false
-	}
-	for _, log := range logs {
-		if info, err := os.Stat(log); err != nil || info.Size() > logHeader {
-			return false
-		}
-	}
-	return true
-}
+const volumeSuffix = ".log"
 
-func volumeName(id uint64) string { return fmt.Sprintf("%016x", id) }
+func volumeName(id uint64) string { return fmt.Sprintf("%016x%s", id, volumeSuffix) }
 
 func parseVolumeName(name string) (uint64, bool) {
-	id, err := strconv.ParseUint(name, 16, 64)
+	id, err := strconv.ParseUint(strings.TrimSuffix(name, volumeSuffix), 16, 64)
 	return id, err == nil && name == volumeName(id)
 }
 
@@ -176,21 +122,22 @@ func (s *Volumes) enter(ctx context.Context) error {
 
 // Put implements Store. The context is honoured until a writer takes the frame.
 func (s *Volumes) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
-	if len(frame) > MaxFrameSize || (load{}).plus(frame).logBytes() > s.opts.VolumeSize {
+	if len(frame) > MaxFrameSize || recordSize(frame) > s.opts.VolumeSize {
 		return Ref{}, fmt.Errorf("%w: %d bytes, volumes take %d", ErrFrameSize, len(frame), s.opts.VolumeSize)
 	}
 	if err := s.enter(ctx); err != nil {
 		return Ref{}, err
 	}
 	defer s.calls.Done()
-	r := &putRequest{id: id, frame: frame, done: make(chan struct{})}
+	r := s.requests.Get().(*putRequest)
+	defer s.requests.Put(r)
+	r.prepare(id, frame)
 	select {
 	case s.puts <- r:
+		return r.result() // the writer reads the frame until then
 	case <-ctx.Done():
 		return Ref{}, ctx.Err()
 	}
-	<-r.done // the writer reads the frame until then
-	return r.ref, r.err
 }
 
 // Get implements Store.
@@ -227,7 +174,7 @@ func (s *Volumes) Sync(ctx context.Context, volumes ...uint64) error {
 			errs[i] = fmt.Errorf("%w: %d", ErrNoVolume, id)
 			continue
 		}
-		flushes.Go(func() { errs[i] = v.sync(ctx) })
+		flushes.Go(func() { errs[i] = v.flush.sync(ctx) })
 	}
 	flushes.Wait()
 	return mapNoSpace(errors.Join(errs...))
@@ -296,12 +243,15 @@ func (s *Volumes) Close() error {
 	s.calls.Wait()
 	close(s.stop)
 	s.working.Wait()
+	for _, w := range s.writers {
+		w.close()
+	}
 	s.sealing.Wait()
 	var errs []error
 	for _, v := range s.byID {
 		errs = append(errs, v.release(), v.flush.err())
 	}
-	return errors.Join(append(errs, s.lock.Unlock())...)
+	return errors.Join(append(errs, s.disk.Close(), s.lock.Unlock())...)
 }
 
 // shut lets no more calls in. It is true the first time.
@@ -325,7 +275,7 @@ func (s *Volumes) create() (*volume, error) {
 	s.nextID++
 	id := s.nextID
 	s.mu.Unlock()
-	v, err := createVolume(filepath.Join(s.dir, volumeName(id)), id, &s.opts)
+	v, err := createVolume(filepath.Join(s.dir, volumeName(id)), id, &s.disk)
 	if err != nil {
 		return nil, fmt.Errorf("blob: creating volume %d: %w", id, err)
 	}

@@ -7,59 +7,86 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A batch is one Badger transaction. Larger ones save little; smaller ones wait less.
+// What a batch holds at most, but for one frame that is larger. Larger ones save little; smaller ones
+// wait less.
 const (
-	maxBatchBytes  = 8 << 20
+	maxBatchBytes  = 1 << 20
 	maxBatchFrames = 1 << 10
 )
 
-// createSpace is what a new volume takes before its first frame, and reserveInodes what is kept
-// of the file system's inodes: a volume has about eight files.
-const (
-	createSpace   = 4 * memTableSize
-	reserveInodes = 256
-)
+// writesAtOnce is how many batches a writer has under way.
+const writesAtOnce = 4
 
+// reserveInodes is what is kept of the file system's inodes.
+const reserveInodes = 256
+
+// A putRequest is a frame on its way to a volume.
 type putRequest struct {
-	id    ID
-	frame []byte
-	ref   Ref
-	err   error
-	done  chan struct{} // closed when ref or err is set
+	id      ID
+	frame   []byte
+	header  recordHeader
+	trailer recordTrailer
+	ref     Ref
+	err     error
+	done    chan struct{} // gets one token when ref or err is set
 }
 
-func (r *putRequest) answer(ref Ref, err error) {
-	r.ref, r.err = ref, err
-	close(r.done)
+// prepare makes r the request for a frame.
+func (r *putRequest) prepare(id ID, frame []byte) {
+	r.id, r.frame = id, frame
+	r.header = headerOf(id, uint32(len(frame)))
+	r.trailer = r.header.trailer(frame)
 }
 
-// A writer appends to one volume at a time: taking turns in one goroutine is what makes the
-// preallocation sound, since nobody else moves the end of the value log.
+// result waits until the frame is written, or could not be.
+func (r *putRequest) result() (Ref, error) {
+	<-r.done
+	r.frame = nil
+	if r.err != nil {
+		return Ref{}, r.err
+	}
+	return r.ref, nil
+}
+
+func answer(batch []*putRequest, err error) {
+	for _, r := range batch {
+		r.err = err
+		r.done <- struct{}{}
+	}
+}
+
+// A writer appends to one volume at a time. Several goroutines run it: each gives a batch its place and
+// writes it there, beside the others.
 type writer struct {
 	store *Volumes
 
-	mu     sync.Mutex // held while the volume is written to or replaced
+	mu     sync.Mutex // guards the fields below; held while places are given
 	volume *volume    // nil until the first put and after a seal
 	next   *nextVolume
 }
 
 // run serves puts until the store is closed.
 func (w *writer) run() {
-	defer func() {
-		w.retireVolume(w.volume)
-		w.dropNext()
-	}()
+	out := &appender{disk: &w.store.disk}
 	var batch []*putRequest
 	for {
 		select {
 		case r := <-w.store.puts:
 			batch = w.collect(append(batch[:0], r))
-			w.write(batch)
+			w.write(out, batch)
 			clear(batch)
 		case <-w.store.stop:
 			return
 		}
 	}
+}
+
+// close seals the present volume.
+func (w *writer) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.retire()
+	w.dropNext()
 }
 
 // collect adds the puts that wait right now to the batch.
@@ -79,89 +106,61 @@ func (w *writer) collect(batch []*putRequest) []*putRequest {
 }
 
 // write appends the batch, in as many pieces as volumes have room, and answers every put of it.
-func (w *writer) write(batch []*putRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *writer) write(out *appender, batch []*putRequest) {
 	for len(batch) > 0 {
-		if w.volume != nil && w.volume.flush.err() != nil {
-			w.retire() // what a failed volume is given could never be made durable
+		v, n, err := w.reserve(batch)
+		if err == nil {
+			if err = v.write(out, batch[:n]); err != nil && !disk.IsNoSpace(err) {
+				v.flush.fail(err)
+			}
+			v.writes.Done()
 		}
-		n := w.takeable(batch)
-		if n == 0 {
-			w.retire()
-			n = 1 // a new volume has room for any frame that Put let in
-		}
-		w.append(batch[:n])
+		answer(batch[:n], mapNoSpace(err))
 		batch = batch[n:]
 	}
 }
 
-// takeable returns how many puts at the front of batch the present volume has room for.
-func (w *writer) takeable(batch []*putRequest) int {
-	if w.volume == nil {
-		return min(1, len(batch))
+// reserve gives the first n puts of batch, at least one, their places in a volume. The caller must
+// write them and then take one from v.writes. An error is for those n.
+func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.volume != nil && w.volume.flush.err() != nil {
+		w.retire() // what a failed volume is given could never be made durable
 	}
-	var l load
-	for n, r := range batch {
-		if l = l.plus(r.frame); !w.volume.fits(l, w.store.opts.VolumeSize) {
-			return n
-		}
+	n, size := w.fitting(batch)
+	if n == 0 {
+		w.retire()
+		n, size = 1, recordSize(batch[0].frame) // a new volume has room for any frame that Put let in
 	}
-	return len(batch)
-}
-
-// append writes puts that fit into the present volume, making it first if there is none.
-func (w *writer) append(batch []*putRequest) {
-	fresh, l := w.unheld(batch)
-	err := w.appendFresh(fresh, l)
-	for _, r := range batch {
-		if err != nil {
-			r.answer(Ref{}, err)
-			continue
-		}
-		r.answer(Ref{ID: r.id, Volume: w.volume.id, Size: w.volume.sizes[r.id]}, nil)
-	}
-}
-
-// unheld returns the puts whose ID the present volume does not hold, each ID once.
-func (w *writer) unheld(batch []*putRequest) (fresh []*putRequest, l load) {
-	seen := make(map[ID]bool, len(batch))
-	for _, r := range batch {
-		if seen[r.id] {
-			continue
-		}
-		if w.volume != nil {
-			if _, held := w.volume.sizes[r.id]; held {
-				continue
-			}
-		}
-		seen[r.id] = true
-		fresh = append(fresh, r)
-		l = l.plus(r.frame)
-	}
-	return fresh, l
-}
-
-func (w *writer) appendFresh(fresh []*putRequest, l load) error {
-	if len(fresh) == 0 {
-		return nil
-	}
-	if err := w.checkSpace(l.bytes); err != nil {
-		return err
+	if err := w.checkSpace(size); err != nil {
+		return nil, n, err
 	}
 	if w.volume == nil {
-		v, err := w.takeNext()
-		if err != nil {
-			return mapNoSpace(err)
+		if w.volume, err = w.takeNext(); err != nil {
+			return nil, n, err
 		}
-		w.volume = v
 	}
-	err := w.volume.append(fresh, l, w.store.opts.VolumeSize)
-	if err != nil && !disk.IsNoSpace(err) {
-		w.volume.flush.fail(err)
+	v = w.volume
+	if err := v.reserve(batch[:n], size, w.store.opts.VolumeSize); err != nil {
+		return nil, n, err
 	}
+	v.writes.Add(1)
 	w.prepareNext()
-	return mapNoSpace(err)
+	return v, n, nil
+}
+
+// fitting returns how many puts at the front of batch the present volume has room for, and what they
+// take of it.
+func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
+	for ; w.volume != nil && n < len(batch); n++ {
+		more := recordSize(batch[n].frame)
+		if !w.volume.fits(size+more, w.store.opts.VolumeSize) {
+			break
+		}
+		size += more
+	}
+	return n, size
 }
 
 // checkSpace refuses a write that would eat into the reserve.
@@ -171,9 +170,6 @@ func (w *writer) checkSpace(size int64) error {
 		return err
 	}
 	need := size + w.store.opts.ReserveSpace
-	if w.volume == nil {
-		need += createSpace
-	}
 	if space.Bytes < need {
 		return fmt.Errorf("%w: %d bytes are free, wanted are %d with the reserve", ErrNoSpace, space.Bytes, need)
 	}

@@ -141,7 +141,7 @@ func (k *check) reference(c index.PageChunk, open opener) error {
 	rec.counted++
 	if open != nil && !rec.read && rec.err == nil {
 		rec.read = true
-		n, err := open(blob.Ref{ID: blob.ID(c.ID), Volume: rec.Volume, Size: rec.Stored}, nil, c)
+		n, err := open(refOf(c.ID, rec.Chunk), nil, c)
 		rec.err = err
 		k.res.Bytes += int64(n)
 	}

@@ -173,7 +173,7 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) ([]candidate
 			if err != nil {
 				return err
 			}
-			v.live = append(v.live, blob.Ref{ID: blob.ID(id), Volume: v.ID, Size: entry.Record.Stored})
+			v.live = append(v.live, refOf(id, entry.Record))
 			for listed++; listed > planChunks && len(byID) > 1; {
 				last := &volumes[len(byID)-1]
 				listed -= len(last.live)
@@ -305,13 +305,13 @@ func (c *compaction) copyAll(ctx context.Context, refs, copies []blob.Ref) error
 func repoint(tx index.Tx, from, to blob.Ref, delta *accounts) error {
 	key := index.ChunkKey(index.ChunkID(from.ID))
 	rec, err := index.Get(tx, key)
-	if errors.Is(err, index.ErrNotFound) || err == nil && rec.Volume != from.Volume {
+	if errors.Is(err, index.ErrNotFound) || err == nil && refOf(index.ChunkID(from.ID), rec) != from {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	rec.Volume, rec.Stored = to.Volume, to.Size
+	rec.Volume, rec.Offset, rec.Stored = to.Volume, to.Offset, to.Size
 	delta.chunk(from.Volume, -1, -int64(from.Size))
 	delta.chunk(to.Volume, +1, int64(to.Size))
 	return index.Put(tx, key, &rec)

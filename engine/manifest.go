@@ -101,6 +101,11 @@ func dropInline(tx index.Tx, id index.ManifestID) error {
 	return count(tx, index.Totals{InlineBytes: -int64(len(rec.Frame))})
 }
 
+// refOf says where the chunk is that has this record.
+func refOf(id index.ChunkID, rec index.Chunk) blob.Ref {
+	return blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}
+}
+
 func addReference(tx index.Tx, ref blob.Ref, delta *accounts) error {
 	key := index.ChunkKey(index.ChunkID(ref.ID))
 	rec, err := index.Get(tx, key)
@@ -109,7 +114,7 @@ func addReference(tx index.Tx, ref blob.Ref, delta *accounts) error {
 		return &CorruptionError{What: "chunk " + ref.ID.String(), Where: "index", Err: errors.New("its record is missing")}
 	}
 	if errors.Is(err, index.ErrNotFound) {
-		rec = index.Chunk{Volume: ref.Volume, Stored: ref.Size}
+		rec = index.Chunk{Volume: ref.Volume, Offset: ref.Offset, Stored: ref.Size}
 		delta.chunk(ref.Volume, +1, int64(ref.Size))
 		err = nil
 	}

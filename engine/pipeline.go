@@ -373,7 +373,7 @@ func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundCh
 		if errors.Is(err, index.ErrNotFound) {
 			return nil
 		}
-		found = foundChunk{ref: blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Size: rec.Stored}, durable: true}
+		found = foundChunk{ref: refOf(index.ChunkID(id), rec), durable: true}
 		ok = err == nil
 		return err
 	})

@@ -325,18 +325,21 @@ func (c *Completed) decode(d *decoder) {
 // Chunk says where a chunk is, how long it is there, and how many pages refer to it.
 type Chunk struct {
 	Volume uint64
+	Offset uint32 // in the volume
 	Stored uint32
 	Refs   uint64
 }
 
 func (c *Chunk) encode(e *encoder) {
 	e.uint(c.Volume)
+	e.uint(uint64(c.Offset))
 	e.uint(uint64(c.Stored))
 	e.uint(c.Refs)
 }
 
 func (c *Chunk) decode(d *decoder) {
 	c.Volume = d.uint(math.MaxUint64)
+	c.Offset = uint32(d.uint(math.MaxUint32))
 	c.Stored = uint32(d.uint(maxStoredLength))
 	c.Refs = d.uint(math.MaxUint64)
 }

@@ -77,7 +77,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", List: [16]byte{1}, Object: full})
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
-	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Stored: math.MaxUint32, Refs: math.MaxUint64})
+	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: math.MaxUint32, Refs: math.MaxUint64})
 	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
 	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9})
 }
@@ -125,12 +125,12 @@ func TestTimesAreUTC(t *testing.T) {
 
 // TestRecordBytes pins one whole record: it is on disk.
 func TestRecordBytes(t *testing.T) {
-	const want = "01" + "07" + "80808001" + "03" + "c95994ce"
+	const want = "01" + "07" + "8020" + "80808001" + "03" + "23be659b"
 	store := index.NewMemory()
 	defer store.Close()
 	err := store.Update(t.Context(), func(tx index.Tx) error {
 		key := index.ChunkKey(index.ChunkID{1})
-		if err := index.Put(tx, key, &index.Chunk{Volume: 7, Stored: 1 << 21, Refs: 3}); err != nil {
+		if err := index.Put(tx, key, &index.Chunk{Volume: 7, Offset: 4096, Stored: 1 << 21, Refs: 3}); err != nil {
 			return err
 		}
 		raw, err := tx.Get(key)
@@ -268,7 +268,7 @@ func FuzzRecords(f *testing.F) {
 			index.Put(tx, index.PartKey(content, 1), &index.Part{Size: 300, Modified: moment, Chunks: 3}),
 			index.Put(tx, index.PageKey(index.ManifestID(content), 0), &page),
 			index.Put(tx, index.ObjectKey("b", "k"), &index.Object{ETag: "x", Attributes: attributes, Encryption: encryption}),
-			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Stored: 300, Refs: 300}),
+			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Offset: 300, Stored: 300, Refs: 300}),
 			index.Put(tx, index.VolumeKey(1), &index.Volume{LiveBytes: 300, LiveChunks: -1}),
 			index.Put(tx, index.TrashKey(content), &index.Trash{Kind: index.TrashContent}),
 			index.Put(tx, index.InlineKey(index.ManifestID(content)), &index.Inline{PageChunk: page.Chunks[0], Frame: []byte("frame")}),

@@ -139,18 +139,18 @@ func wrongRef(t *testing.T, s blob.Store) {
 		id, frame := Frame(4, n)
 		ref := put(t, s, id, frame)
 		other, _ := Frame(5, n)
-		for name, wrong := range map[string]blob.Ref{
-			"volume":          {ID: id, Volume: ref.Volume + 99, Size: ref.Size},
-			"ID":              {ID: other, Volume: ref.Volume, Size: ref.Size},
-			"size, too small": {ID: id, Volume: ref.Volume, Size: ref.Size - 1},
-			"size, too large": {ID: id, Volume: ref.Volume, Size: ref.Size + 1},
-			"size, 65536":     {ID: id, Volume: ref.Volume, Size: 65536},
-			"size, 131072":    {ID: id, Volume: ref.Volume, Size: 131072},
-			"size, huge":      {ID: id, Volume: ref.Volume, Size: 1<<32 - 1},
+		for name, change := range map[string]func(*blob.Ref){
+			"volume":            func(r *blob.Ref) { r.Volume += 99 },
+			"ID":                func(r *blob.Ref) { r.ID = other },
+			"offset, too small": func(r *blob.Ref) { r.Offset-- },
+			"offset, too large": func(r *blob.Ref) { r.Offset++ },
+			"offset, huge":      func(r *blob.Ref) { r.Offset = 1<<32 - 1 },
+			"size, too small":   func(r *blob.Ref) { r.Size-- },
+			"size, too large":   func(r *blob.Ref) { r.Size++ },
+			"size, huge":        func(r *blob.Ref) { r.Size = 1<<32 - 1 },
 		} {
-			if wrong == ref {
-				continue
-			}
+			wrong := ref
+			change(&wrong)
 			_, err := s.Get(context.Background(), wrong, nil)
 			var corrupt *blob.CorruptionError
 			if !errors.As(err, &corrupt) {

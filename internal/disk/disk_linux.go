@@ -7,15 +7,9 @@ import (
 )
 
 // Preallocate makes the file system set aside the blocks of f from off to off+n, so that writing
-// them later, also through a memory map, cannot run out of space. The file's size stays.
+// them later, also through a memory map, cannot run out of space. The file's size stays; see Extend.
 func Preallocate(f *os.File, off, n int64) error {
 	return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
-}
-
-// Deallocate gives the blocks of f from off to off+n back; they read as zeros then. The file's size
-// stays.
-func Deallocate(f *os.File, off, n int64) error {
-	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
 
 // SyncData makes the content of f durable, with what it takes to find it, but not its times: on a

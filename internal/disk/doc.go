@@ -1,11 +1,14 @@
 // Package disk holds the few things Gabion needs from a file system beyond package os: durable
-// puts, preallocation, free space, directory locks and checksum lists of closed directories.
+// puts, preallocation, writing past the page cache, free space, directory locks and checksum lists of
+// closed directories.
 //
 // Platforms differ in what they can guard:
 //
 //	              Linux              macOS                   Windows
 //	Preallocate   fallocate          no-op                   no-op
-//	Deallocate    fallocate          no-op                   no-op
+//	Extend        fallocate          no-op                   no-op
+//	CreateDirect  O_DIRECT (6.1)     page cache              page cache
+//	Async         io_submit          blocks                  blocks
 //	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	SpaceOf       bytes and inodes   bytes and inodes        bytes
 //	LockDir       flock              flock                   LockFileEx

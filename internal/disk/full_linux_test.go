@@ -37,11 +37,13 @@ func TestFullDisk(t *testing.T) {
 	if err := disk.Preallocate(f, 3<<20, 3<<20); !disk.IsNoSpace(err) {
 		t.Errorf("6 of 4 MiB: %v", err)
 	}
-	if err := disk.Deallocate(f, 1<<20, 2<<20); err != nil {
-		t.Errorf("Deallocate: %v", err)
+	if err := disk.Extend(f, 3<<20, 6<<20); !disk.IsNoSpace(err) {
+		t.Errorf("Extend to 6 of 4 MiB: %v", err)
 	}
-	if err := disk.Preallocate(f, 3<<20, 2<<20); err != nil {
-		t.Errorf("2 MiB after 2 MiB were given back: %v", err)
+	var async disk.Async
+	defer async.Close()
+	if err := async.WriteAt(f, make([]byte, 6<<20), 0); !disk.IsNoSpace(err) {
+		t.Errorf("WriteAt of 6 of 4 MiB: %v", err)
 	}
 	path := filepath.Join(dir, "put")
 	if err := disk.WriteFile(path, make([]byte, 3<<20), 0o666); !disk.IsNoSpace(err) {

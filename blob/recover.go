@@ -1,0 +1,102 @@
+package blob
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// load fills in what a volume found on disk holds, recovering it first if it was not sealed. It
+// reports whether the volume never held anything: a crash came before its first batch.
+func (v *volume) load(alarm func(error)) (empty bool) {
+	found, err := v.inspect(alarm)
+	if err != nil {
+		v.info = VolumeInfo{ID: v.id, Damage: err}
+		return false
+	}
+	v.info = VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes}
+	return found.end == 0
+}
+
+func (v *volume) inspect(alarm func(error)) (found contents, err error) {
+	f, err := os.Open(v.path)
+	if err != nil {
+		return contents{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return contents{}, err
+	}
+	frames, bytes, sealed, err := readFooter(f, info.Size())
+	if err != nil || sealed {
+		return contents{frames: frames, bytes: bytes, end: info.Size()}, err
+	}
+	if found, err = survey(f, info.Size()); err != nil || found.end == 0 {
+		return found, err
+	}
+	if err := v.finish(found); err != nil {
+		alarm(err) // on a full disk, say; the frames can be read all the same
+	}
+	return found, nil
+}
+
+// finish seals a volume that the process or the machine stopped to write.
+func (v *volume) finish(found contents) error {
+	f, err := os.OpenFile(v.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	err = writeFooter(f, disk.RoundUp(found.end), VolumeInfo{Frames: found.frames, Bytes: found.bytes})
+	return errors.Join(err, f.Close())
+}
+
+// contents are what a log holds.
+type contents struct {
+	frames, bytes int64
+	end           int64 // where nothing but zeros follows
+}
+
+// survey finds the records of a log of so many bytes by their headers. A batch begins with a block, and
+// any one may be missing: those after it may have been written, and synced, before it.
+func survey(log io.ReaderAt, size int64) (found contents, err error) {
+	for at := int64(0); at+recordOverhead <= size; {
+		var h recordHeader
+		if _, err := log.ReadAt(h[:], at); err != nil {
+			return contents{}, err
+		}
+		n, ok := h.parse()
+		next := at + recordOverhead + int64(n)
+		if !ok || next > size {
+			at = disk.RoundUp(at + 1)
+			continue
+		}
+		found.frames++
+		found.bytes += int64(n)
+		found.end = next
+		at = next
+	}
+	found.end, err = lastData(log, found.end, size)
+	return found, err
+}
+
+// lastData returns where the last byte between from and size ends that is not zero, or from: behind
+// the last record that was found there may be one whose header is damaged.
+func lastData(log io.ReaderAt, from, size int64) (int64, error) {
+	block := make([]byte, 256<<10)
+	for end := size; end > from; {
+		n := min(end-from, int64(len(block)))
+		if _, err := log.ReadAt(block[:n], end-n); err != nil {
+			return 0, err
+		}
+		for i := n; i > 0; i-- {
+			if block[i-1] != 0 {
+				return end - n + i, nil
+			}
+		}
+		end -= n
+	}
+	return from, nil
+}
