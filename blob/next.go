@@ -4,8 +4,7 @@ package blob
 // puts would have to wait for. It takes no space yet.
 type nextVolume struct {
 	made   chan struct{} // closed when the volume is, or cannot be
-	volume *volume
-	err    error
+	volume *volume       // nil if it cannot be made
 }
 
 // prepareNext begins to make the next volume when the present one is half full. What hinders it now
@@ -18,7 +17,7 @@ func (w *writer) prepareNext() {
 	w.next = n
 	go func() {
 		defer close(n.made)
-		n.volume, n.err = w.store.create()
+		n.volume, _ = w.store.create()
 	}()
 }
 
