@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -92,8 +93,8 @@ func TestWrongArguments(t *testing.T) {
 				args = test.args
 			}
 			status, out, errs := bench(t, strings.Fields(args)...)
-			if status != exitUsage || out != "" || !strings.Contains(errs, test.want) {
-				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", status, out, errs, exitUsage, test.want)
+			if status != cli.ExitUsage || out != "" || !strings.Contains(errs, test.want) {
+				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", status, out, errs, cli.ExitUsage, test.want)
 			}
 		})
 	}
@@ -114,7 +115,7 @@ func TestHelp(t *testing.T) {
 		{"growth -h", "-chunks"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
-		if status != exitOK || errs != "" || !strings.Contains(out, test.want) {
+		if status != cli.ExitOK || errs != "" || !strings.Contains(out, test.want) {
 			t.Errorf("bench %s: exit status %d, stdout %q, stderr %q", test.args, status, out, errs)
 		}
 	}

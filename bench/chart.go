@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/gabion-storage/gabion/bench/internal/chart"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -22,13 +23,13 @@ type chartOptions struct {
 
 func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
 	o := &chartOptions{}
-	flags := flag.NewFlagSet("chart", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench chart", flag.ContinueOnError)
 	flags.StringVar(&o.prefix, "o", "", "write `PREFIX`.svg and PREFIX.png")
 	flags.BoolVar(&o.log, "log", false, "make the scale of lines logarithmic")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
 	// Flags are taken behind files, too: what is made from them is often named last.
 	for {
-		if err := parseFlags(flags, args, chartSynopsis, stdout); err != nil {
+		if err := cli.Parse(flags, args, chartSynopsis, stdout); err != nil {
 			return nil, err
 		}
 		if flags.NArg() == 0 {
@@ -38,9 +39,9 @@ func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
 	}
 	switch {
 	case len(o.files) == 0:
-		return nil, usagef("no FILE.json is given to draw")
+		return nil, cli.Usagef("no FILE.json is given to draw")
 	case o.prefix == "" && !o.markdown:
-		return nil, usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
+		return nil, cli.Usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
 	}
 	return o, nil
 }

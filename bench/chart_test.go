@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -81,7 +82,7 @@ func TestChartFails(t *testing.T) {
 	} {
 		prefix := filepath.Join(t.TempDir(), "prefix")
 		status, _, errs := bench(t, append([]string{"chart", "-o", prefix}, test.files...)...)
-		if status != exitFailed || !strings.Contains(errs, test.want) {
+		if status != cli.ExitFailed || !strings.Contains(errs, test.want) {
 			t.Errorf("%q: exit status %d, stderr %q, want %q", test.files, status, errs, test.want)
 		}
 		if _, err := os.Stat(prefix + ".svg"); err == nil {

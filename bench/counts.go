@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 )
 
 // counts is a flag: numbers of at least 1 and at most most, each at most once.
@@ -43,7 +45,7 @@ const maxRounds = 1000
 
 func checkRounds(rounds int) error {
 	if rounds < 1 || rounds > maxRounds {
-		return usagef("-rounds is %d, must be 1 to %d", rounds, maxRounds)
+		return cli.Usagef("-rounds is %d, must be 1 to %d", rounds, maxRounds)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
@@ -49,7 +50,7 @@ func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 		parallel: counts{most: maxParallel, list: []int{1, 4, 16, 64}},
 		part:     enginePart,
 	}
-	flags := flag.NewFlagSet("engine", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench engine", flag.ContinueOnError)
 	flags.Var(&o.ops, "op", "`operations` to measure")
 	flags.Var(&o.data, "data", "`kinds` of data: random bytes, lines of JSON, or random bytes that are stored already")
 	flags.Var(&o.sse, "sse", "`encryptions` to measure with")
@@ -59,11 +60,11 @@ func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
 	flags.StringVar(&o.dir, "dir", "", "working `directory`, which must not be there and is removed at the end (default a temporary one)")
 	o.output.define(flags)
-	if err := parseFlags(flags, args, engineSynopsis, stdout); err != nil {
+	if err := cli.Parse(flags, args, engineSynopsis, stdout); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return nil, usagef("%q: the engine command takes flags only", flags.Arg(0))
+		return nil, cli.Usagef("%q: the engine command takes flags only", flags.Arg(0))
 	}
 	return o, o.check()
 }
@@ -72,15 +73,15 @@ func (o *engineOptions) check() error {
 	most := slices.Max(o.parallel.list)
 	switch least := bytesize.Size(engine.OSS.MinPartSize); {
 	case o.part < least || o.part > maxBodies:
-		return usagef("-part is %v, must be %v to %v", o.part, least, bytesize.Size(maxBodies))
+		return cli.Usagef("-part is %v, must be %v to %v", o.part, least, bytesize.Size(maxBodies))
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
-		return usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
+		return cli.Usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
 	case o.parts > 0 && o.parts < most && o.ops.has(opUpload):
-		return usagef("-parts is %d: %d can not be in flight", o.parts, most)
+		return cli.Usagef("-parts is %d: %d can not be in flight", o.parts, most)
 	case o.part > maxBodies/bytesize.Size(o.mostParts()):
-		return usagef("-part and -parts: %d parts of %v are more than the %v that are kept in memory", o.mostParts(), o.part, bytesize.Size(maxBodies))
+		return cli.Usagef("-part and -parts: %d parts of %v are more than the %v that are kept in memory", o.mostParts(), o.part, bytesize.Size(maxBodies))
 	case len(o.groups()) == 0:
-		return usagef("nothing is left to measure: %s", storedNote)
+		return cli.Usagef("nothing is left to measure: %s", storedNote)
 	}
 	return checkRounds(o.rounds)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto"
@@ -66,7 +67,7 @@ func TestEngineMeasuresAll(t *testing.T) {
 func TestEngineRefusesWhatIsThere(t *testing.T) {
 	dir := t.TempDir()
 	status, out, errs := bench(t, "engine", "-dir", dir)
-	if status != exitFailed || out != "" || !strings.Contains(errs, "is there already") {
+	if status != cli.ExitFailed || out != "" || !strings.Contains(errs, "is there already") {
 		t.Errorf("exit status %d, stdout %q, stderr %q", status, out, errs)
 	}
 	if _, err := os.Stat(dir); err != nil {
@@ -81,7 +82,7 @@ func TestEngineInterrupted(t *testing.T) {
 		stderr := &cancelOn{text: text, cancel: cancel}
 		var out bytes.Buffer
 		args := []string{"engine", "-part", "200KiB", "-data", "random", "-sse", "AES256", "-parallel", "1,3", "-rounds", "1", "-dir", dir}
-		if status := run(ctx, args, &out, stderr); status != exitInterrupted || out.Len() > 0 {
+		if status := run(ctx, args, &out, stderr); status != cli.ExitInterrupted || out.Len() > 0 {
 			t.Errorf("%s: exit status %d, stdout %q, stderr %q", text, status, &out, &stderr.written)
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

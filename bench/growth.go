@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
@@ -73,23 +74,23 @@ func parseGrowth(args []string, stdout io.Writer) (*growthOptions, error) {
 		marks:     chunkMarks{1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000},
 		chunkSize: 4 << 10, partSize: 1 << 20,
 	}
-	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench growth", flag.ContinueOnError)
 	flags.Var(&o.marks, "chunks", "`numbers` of stored chunks at which to measure, ascending")
 	flags.Var(&o.chunkSize, "chunk-size", "`bytes` of a chunk, or a number with KiB or MiB")
 	flags.Var(&o.partSize, "part-size", "`bytes` of a part that is measured")
 	flags.IntVar(&o.rounds, "rounds", 7, "parts to measure at each number, of which the median counts")
 	flags.StringVar(&o.dir, "dir", "", "`directory` in which the stores are made, and removed at the end; by default that of temporary files")
 	o.output.define(flags)
-	if err := parseFlags(flags, args, growthSynopsis, stdout); err != nil {
+	if err := cli.Parse(flags, args, growthSynopsis, stdout); err != nil {
 		return nil, err
 	}
 	switch {
 	case flags.NArg() > 0:
-		return nil, usagef("%q: the growth command takes flags only", flags.Arg(0))
+		return nil, cli.Usagef("%q: the growth command takes flags only", flags.Arg(0))
 	case o.chunkSize < 1:
-		return nil, usagef("-chunk-size is %v, must be at least 1 byte", o.chunkSize)
+		return nil, cli.Usagef("-chunk-size is %v, must be at least 1 byte", o.chunkSize)
 	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
-		return nil, usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
+		return nil, cli.Usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
 	}
 	return o, checkRounds(o.rounds)
 }
@@ -174,7 +175,7 @@ func openGrowth(ctx context.Context, dir string, o *growthOptions, out *console)
 		Events:    &engine.Events{Alarm: func(err error) { out.notef("the store reports: %v", err) }},
 	})
 	if errors.Is(err, engine.ErrInvalidArgument) {
-		return nil, usageError(err.Error())
+		return nil, cli.Usagef("%v", err)
 	}
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -97,7 +98,7 @@ func TestGrowthInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stderr := &cancelOn{text: "10 chunks", cancel: cancel}
 	status := run(ctx, []string{"growth", "-chunks", "10,1000000000", "-rounds", "1"}, io.Discard, stderr)
-	if status != exitInterrupted {
+	if status != cli.ExitInterrupted {
 		t.Errorf("exit status %d, stderr %q", status, &stderr.written)
 	}
 	wantEmptyDir(t, os.Getenv("TMPDIR"))

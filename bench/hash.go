@@ -16,6 +16,7 @@ import (
 	md5simd "github.com/minio/md5-simd"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -39,20 +40,20 @@ type hashOptions struct {
 
 func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
 	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: counts{most: maxStreams, list: []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}}}
-	flags := flag.NewFlagSet("hash", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench hash", flag.ContinueOnError)
 	flags.Var(&o.size, "size", "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
 	flags.Var(&o.churn, "churn", "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
 	flags.Var(&o.streams, "streams", "`numbers` of concurrent streams to measure")
 	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
 	o.output.define(flags)
-	if err := parseFlags(flags, args, hashSynopsis, stdout); err != nil {
+	if err := cli.Parse(flags, args, hashSynopsis, stdout); err != nil {
 		return nil, err
 	}
 	switch {
 	case flags.NArg() > 0:
-		return nil, usagef("%q: the hash command takes flags only", flags.Arg(0))
+		return nil, cli.Usagef("%q: the hash command takes flags only", flags.Arg(0))
 	case o.size < 1:
-		return nil, usagef("-size is %v, must be at least 1 byte", o.size)
+		return nil, cli.Usagef("-size is %v, must be at least 1 byte", o.size)
 	}
 	return o, checkRounds(o.rounds)
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 )
 
 func TestHashTables(t *testing.T) {
@@ -59,8 +61,8 @@ func TestHashFindsWrongDigest(t *testing.T) {
 	}}
 	var stderr bytes.Buffer
 	_, err := measureHash(t.Context(), o, all, newConsole(io.Discard))
-	if status := conclude(t.Context(), "hash", err, newConsole(&stderr)); status != exitFailed {
-		t.Errorf("exit status %d, want %d", status, exitFailed)
+	if status := cli.Conclude(t.Context(), err, "hash", "-h", &stderr); status != cli.ExitFailed {
+		t.Errorf("exit status %d, want %d", status, cli.ExitFailed)
 	}
 	if !strings.Contains(stderr.String(), "2 streams: forgery, round 1: stream 1, hash 1: the digests differ") {
 		t.Errorf("stderr is %q", &stderr)
@@ -125,7 +127,7 @@ func TestHashInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	if status := run(ctx, []string{"hash", "-size", "1KiB"}, &out, &errs); status != exitInterrupted {
+	if status := run(ctx, []string{"hash", "-size", "1KiB"}, &out, &errs); status != cli.ExitInterrupted {
 		t.Errorf("exit status %d, stderr %q", status, &errs)
 	}
 	if _, err := hashStream(ctx, standard, make([]byte, 1), 1); !errors.Is(err, context.Canceled) {

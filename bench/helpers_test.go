@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -29,7 +30,7 @@ func bench(t *testing.T, args ...string) (status int, stdout, stderr string) {
 func mustBench(t *testing.T, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := bench(t, args...)
-	if status != exitOK {
+	if status != cli.ExitOK {
 		t.Fatalf("bench %q: exit status %d\n%s", args, status, stderr)
 	}
 	return stdout

@@ -110,21 +110,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
-)
 
-// Exit statuses.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 )
 
 const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
@@ -137,13 +129,6 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
 
 bench COMMAND -h tells the flags of a command.
 `
-
-// A usageError says what is wrong with the arguments.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
-
-func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
 // A command parses its arguments and runs.
 type command func(ctx context.Context, args []string, stdout io.Writer, stderr *console) error
@@ -167,53 +152,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := newConsole(stderr)
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
-		return exitUsage
+		return cli.ExitUsage
 	}
 	name := args[0]
 	switch name {
 	case "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
-		return exitOK
+		return cli.ExitOK
 	}
 	cmd, ok := commands[name]
 	if !ok {
 		fmt.Fprintf(out, "bench: there is no command %q\n%s", name, usage)
-		return exitUsage
+		return cli.ExitUsage
 	}
-	return conclude(ctx, name, cmd(ctx, args[1:], stdout, out), out)
-}
-
-// conclude tells the error of a command, if any, and returns the exit status.
-func conclude(ctx context.Context, name string, err error, stderr *console) int {
-	var wrong usageError
-	switch {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case errors.As(err, &wrong):
-		stderr.notef("%s: %v (bench %s -h tells more)", name, err, name)
-		return exitUsage
-	case ctx.Err() != nil:
-		stderr.notef("%s: interrupted: %v", name, err)
-		return exitInterrupted
-	default:
-		stderr.notef("%s: %v", name, err)
-		return exitFailed
-	}
-}
-
-// parseFlags parses args. Asked for help, it prints synopsis and flags and returns flag.ErrHelp.
-func parseFlags(flags *flag.FlagSet, args []string, synopsis string, stdout io.Writer) error {
-	flags.SetOutput(io.Discard) // errors are reported once, by conclude
-	flags.Usage = func() {}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: bench %s %s\n\n", flags.Name(), synopsis)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return err
-	case err != nil:
-		return usageError(err.Error())
-	}
-	return nil
+	return cli.Conclude(ctx, cmd(ctx, args[1:], stdout, out), "bench: "+name, "bench "+name+" -h", out)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -21,7 +22,7 @@ type plan struct {
 // planParts cuts size bytes into parts of wanted bytes, or larger ones if there would be too many.
 func planParts(size, wanted int64) (plan, error) {
 	if least := engine.OSS.MinPartSize; wanted < least && size > wanted {
-		return plan{}, usagef("-part-size: OSS rules refuse parts below %s other than the last, and %d bytes do not fit in one part of %d",
+		return plan{}, cli.Usagef("-part-size: OSS rules refuse parts below %s other than the last, and %d bytes do not fit in one part of %d",
 			bytesize.Human(least), size, wanted)
 	}
 	needed := ceilDiv(size, engine.MaxPartNumber)
@@ -29,7 +30,7 @@ func planParts(size, wanted int64) (plan, error) {
 		wanted = ceilDiv(needed, partSizeStep) * partSizeStep
 	}
 	if wanted > engine.MaxPartSize {
-		return plan{}, usagef("%d bytes do not fit in %d parts of %s", size, engine.MaxPartNumber, bytesize.Human(engine.MaxPartSize))
+		return plan{}, cli.Usagef("%d bytes do not fit in %d parts of %s", size, engine.MaxPartNumber, bytesize.Human(engine.MaxPartSize))
 	}
 	return plan{size: size, partSize: wanted, parts: int(max(1, ceilDiv(size, wanted)))}, nil
 }
@@ -53,7 +54,7 @@ func keysFor(name string, files []string) ([]string, error) {
 	prefix := strings.HasSuffix(name, "/")
 	if name != "" && !prefix {
 		if len(files) > 1 {
-			return nil, usagef("-key %q: with several FILEs it must be a prefix that ends in /", name)
+			return nil, cli.Usagef("-key %q: with several FILEs it must be a prefix that ends in /", name)
 		}
 		return []string{name}, nil
 	}
@@ -62,7 +63,7 @@ func keysFor(name string, files []string) ([]string, error) {
 	for i, file := range files {
 		keys[i] = name + filepath.Base(file)
 		if other, taken := owner[keys[i]]; taken {
-			return nil, usagef("%s and %s would both become the object %q", other, file, keys[i])
+			return nil, cli.Usagef("%s and %s would both become the object %q", other, file, keys[i])
 		}
 		owner[keys[i]] = file
 	}

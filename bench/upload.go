@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -40,7 +41,7 @@ type uploadOptions struct {
 // parseUpload parses the arguments and checks what can be checked without the file system.
 func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 	o := &uploadOptions{partSize: defaultPartSize}
-	flags := flag.NewFlagSet("upload", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench upload", flag.ContinueOnError)
 	flags.BoolVar(&o.sse, "sse", false, "encrypt with a key of a local key ring")
 	flags.Var(&o.partSize, "part-size", "`bytes` of a part, or a number with KiB, MiB or GiB")
 	flags.IntVar(&o.parallel, "parallel", defaultParallel, fmt.Sprintf("parts under way at once, 1 to %d", maxParallel))
@@ -48,7 +49,7 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 	flags.StringVar(&o.key, "key", "", "`name` of the object, or a prefix that ends in / (default the base name of FILE)")
 	flags.StringVar(&o.keyring, "keyring", "", "`file` of the key ring, outside of the store (default DIR + \".keyring\")")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
-	if err := parseFlags(flags, args, uploadSynopsis, stdout); err != nil {
+	if err := cli.Parse(flags, args, uploadSynopsis, stdout); err != nil {
 		return nil, err
 	}
 	o.files = flags.Args()
@@ -58,18 +59,18 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 func (o *uploadOptions) check() error {
 	switch {
 	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
-		return usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
+		return cli.Usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
 	case o.parallel < 1 || o.parallel > maxParallel:
-		return usagef("-parallel is %d, must be 1 to %d", o.parallel, maxParallel)
+		return cli.Usagef("-parallel is %d, must be 1 to %d", o.parallel, maxParallel)
 	case o.keyring != "" && !o.sse:
-		return usagef("-keyring is of use only with -sse")
+		return cli.Usagef("-keyring is of use only with -sse")
 	}
 	for _, file := range o.files {
 		switch {
 		case file == "-":
-			return usagef("FILE - is not supported: parts are read in parallel, which needs a file")
+			return cli.Usagef("FILE - is not supported: parts are read in parallel, which needs a file")
 		case strings.HasPrefix(file, "-"):
-			return usagef("%s comes behind a FILE: flags come first (a FILE of that name is .%c%s)", file, filepath.Separator, file)
+			return cli.Usagef("%s comes behind a FILE: flags come first (a FILE of that name is .%c%s)", file, filepath.Separator, file)
 		}
 	}
 	return nil
@@ -159,7 +160,7 @@ func uploadAll(ctx context.Context, o *uploadOptions, work *workspace, jobs []jo
 	for i, j := range jobs {
 		s, err := u.run(ctx, j)
 		if errors.Is(err, engine.ErrInvalidObjectName) {
-			return usagef("-key %q: %v", j.key, err)
+			return cli.Usagef("-key %q: %v", j.key, err)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", j.path, err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -106,7 +107,7 @@ func TestUploadOfSampleInTemporaryStore(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	status, out, errs := bench(t, "upload")
-	if status != exitOK {
+	if status != cli.ExitOK {
 		t.Fatalf("exit status %d\n%s", status, errs)
 	}
 	wantLine(t, out, "object", "bench/sample")
@@ -130,8 +131,8 @@ func TestUploadFailures(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, out, errs := bench(t, "upload", test.file)
-			if status != exitFailed || out != "" || !strings.Contains(errs, test.want) {
-				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %q", status, out, errs, exitFailed, test.want)
+			if status != cli.ExitFailed || out != "" || !strings.Contains(errs, test.want) {
+				t.Errorf("exit status %d, stdout %q, stderr %q; want %d, nothing, and %q", status, out, errs, cli.ExitFailed, test.want)
 			}
 		})
 	}
@@ -143,7 +144,7 @@ func TestUploadToStoreInUse(t *testing.T) {
 	u := openUploader(t, dir)
 	file, _ := randomFile(t, "file", 1)
 	status, _, errs := bench(t, "upload", "-dir", dir, file)
-	if status != exitFailed || !strings.Contains(errs, "in use") {
+	if status != cli.ExitFailed || !strings.Contains(errs, "in use") {
 		t.Errorf("exit status %d, stderr %q", status, errs)
 	}
 	if err := u.engine.Close(); err != nil {
@@ -160,8 +161,8 @@ func TestDamagedStore(t *testing.T) {
 	mustBench(t, "upload", "-dir", dir, "-part-size", "100KiB", file)
 	flipWhere(t, filepath.Join(dir, "volumes"), content[damaged:damaged+100])
 	status, out, errs := bench(t, "upload", "-dir", dir, "-part-size", "100KiB", file)
-	if status != exitFailed || out != "" {
-		t.Errorf("exit status %d, stdout %q; want %d and nothing", status, out, exitFailed)
+	if status != cli.ExitFailed || out != "" {
+		t.Errorf("exit status %d, stdout %q; want %d and nothing", status, out, cli.ExitFailed)
 	}
 	for _, want := range []string{"not verified", fmt.Sprintf("offset %d", damaged), "corrupt"} {
 		if !strings.Contains(errs, want) {
@@ -186,8 +187,8 @@ func TestInterrupt(t *testing.T) {
 				defer cancel()
 				stderr := &cancelOn{text: at, cancel: cancel}
 				var out bytes.Buffer
-				if status := run(ctx, append(args, file), &out, stderr); status != exitInterrupted {
-					t.Errorf("exit status %d, want %d", status, exitInterrupted)
+				if status := run(ctx, append(args, file), &out, stderr); status != cli.ExitInterrupted {
+					t.Errorf("exit status %d, want %d", status, cli.ExitInterrupted)
 				}
 				if out.Len() > 0 || !strings.Contains(stderr.written.String(), "interrupted") {
 					t.Errorf("stdout %q, stderr %q", &out, &stderr.written)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -106,8 +107,8 @@ func TestVerifyFindsDifference(t *testing.T) {
 		}},
 	} {
 		var stderr bytes.Buffer
-		if status := conclude(t.Context(), "upload", test.err, newConsole(&stderr)); status != exitFailed {
-			t.Errorf("%s: exit status %d, want %d", test.name, status, exitFailed)
+		if status := cli.Conclude(t.Context(), test.err, "upload", "-h", &stderr); status != cli.ExitFailed {
+			t.Errorf("%s: exit status %d, want %d", test.name, status, cli.ExitFailed)
 		}
 		for _, want := range test.want {
 			if !strings.Contains(stderr.String(), want) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -59,7 +60,7 @@ func (w *workspace) checkKeyring() error {
 		return err
 	}
 	if rel, err := filepath.Rel(w.store, path); err == nil && filepath.IsLocal(rel) {
-		return usagef("-keyring %s lies in the store, must lie outside", w.keyring)
+		return cli.Usagef("-keyring %s lies in the store, must lie outside", w.keyring)
 	}
 	return nil
 }

@@ -16,28 +16,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 )
-
-// Exit statuses.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
-// A usageError says what is wrong with the arguments.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
-
-func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -47,21 +32,7 @@ func main() {
 
 // run is main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := compare(ctx, args, stdout, stderr)
-	var wrong usageError
-	switch {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case errors.As(err, &wrong):
-		fmt.Fprintf(stderr, "rivals: %v (-h tells more)\n", err)
-		return exitUsage
-	case ctx.Err() != nil:
-		fmt.Fprintf(stderr, "rivals: interrupted: %v\n", err)
-		return exitInterrupted
-	default:
-		fmt.Fprintf(stderr, "rivals: %v\n", err)
-		return exitFailed
-	}
+	return cli.Conclude(ctx, compare(ctx, args, stdout, stderr), "rivals", "-h", stderr)
 }
 
 // compare measures all, prints the table, and writes the files that were asked for.

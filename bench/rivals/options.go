@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -60,11 +61,11 @@ func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
 	flags.StringVar(&o.dir, "dir", "", "`directory` to make the stores in, in a temporary one that is removed (default the system's)")
 	flags.StringVar(&o.json, "json", "", "also write the value of every round to `file`")
 	flags.StringVar(&o.chart, "chart", "", "also draw `prefix`.svg and prefix.png")
-	if err := parseFlags(flags, args, stdout); err != nil {
+	if err := cli.Parse(flags, args, "[FLAGS]", stdout); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return nil, usagef("%q: there are flags only", flags.Arg(0))
+		return nil, cli.Usagef("%q: there are flags only", flags.Arg(0))
 	}
 	if err := o.choose(all, only); err != nil {
 		return nil, err
@@ -73,40 +74,23 @@ func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
 	return o, errors.Join(o.check(), o.absolute())
 }
 
-// parseFlags parses args. Asked for help, it prints the flags and returns flag.ErrHelp.
-func parseFlags(flags *flag.FlagSet, args []string, stdout io.Writer) error {
-	flags.SetOutput(io.Discard) // errors are reported once, by run
-	flags.Usage = func() {}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, "usage: rivals [FLAGS]\n\n")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return err
-	case err != nil:
-		return usageError(err.Error())
-	}
-	return nil
-}
-
 func (o *options) check() error {
 	if o.part < bytesize.Size(engine.S3.MinPartSize) {
-		return usagef("-part is %v, must be at least %v, S3's minimum", o.part, bytesize.Size(engine.S3.MinPartSize))
+		return cli.Usagef("-part is %v, must be at least %v, S3's minimum", o.part, bytesize.Size(engine.S3.MinPartSize))
 	}
 	switch {
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
-		return usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
+		return cli.Usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
 	case o.readers < 0 || o.readers > maxParallel:
-		return usagef("-readers is %d, must be 0 to %d", o.readers, maxParallel)
+		return cli.Usagef("-readers is %d, must be 0 to %d", o.readers, maxParallel)
 	case o.rounds < 1 || o.rounds > maxRounds:
-		return usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
+		return cli.Usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
 	}
 	if most := o.partsFor(slices.Max(o.parallel)); o.part > maxObject/bytesize.Size(most) {
-		return usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, bytesize.Size(maxObject))
+		return cli.Usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, bytesize.Size(maxObject))
 	}
 	if !slices.ContainsFunc(o.sse, func(m mode) bool { return len(o.in(m)) > 0 }) {
-		return usagef("none of the contenders encrypts")
+		return cli.Usagef("none of the contenders encrypts")
 	}
 	return nil
 }
@@ -139,11 +123,11 @@ func (o *options) choose(all []contender, only string) error {
 		i := slices.IndexFunc(all, func(c contender) bool { return c.name == name })
 		switch {
 		case i < 0:
-			return usagef("-only names %q: there are %s", name, strings.Join(names(all), ", "))
+			return cli.Usagef("-only names %q: there are %s", name, strings.Join(names(all), ", "))
 		case slices.ContainsFunc(o.contenders, func(c contender) bool { return c.name == name }):
-			return usagef("-only names %s twice", name)
+			return cli.Usagef("-only names %s twice", name)
 		case name == minioName && o.minio == "":
-			return usagef("-only names %s: that needs -minio PATH", name)
+			return cli.Usagef("-only names %s: that needs -minio PATH", name)
 		}
 		o.contenders = append(o.contenders, all[i])
 	}

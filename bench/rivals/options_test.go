@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -39,8 +40,8 @@ func TestWrongArguments(t *testing.T) {
 		{"-only files -sse sse", "none of the contenders encrypts"},
 	} {
 		status, out, errs := rivals(t, strings.Fields(test.args)...)
-		if status != exitUsage || out != "" || !strings.Contains(errs, test.want) {
-			t.Errorf("%s: exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", test.args, status, out, errs, exitUsage, test.want)
+		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, test.want) {
+			t.Errorf("%s: exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", test.args, status, out, errs, cli.ExitUsage, test.want)
 		}
 	}
 	left, err := os.ReadDir(os.Getenv("TMPDIR"))
@@ -51,7 +52,7 @@ func TestWrongArguments(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	status, out, errs := rivals(t, "-h")
-	if status != exitOK || errs != "" || !strings.Contains(out, "-minio") {
+	if status != cli.ExitOK || errs != "" || !strings.Contains(out, "-minio") {
 		t.Errorf("exit status %d, stdout %q, stderr %q", status, out, errs)
 	}
 }
@@ -105,7 +106,7 @@ func TestRun(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "report")
 	status, out, errs := rivals(t, "-dir", dir, "-json", prefix+".json", "-chart", prefix, "-only", "files,gofakes3-afero", "-part", "5MiB",
 		"-parts", "2", "-parallel", "1,2", "-data", "json", "-readers", "1", "-rounds", "1")
-	if status != exitOK || !strings.Contains(out, "download, json, plain") {
+	if status != cli.ExitOK || !strings.Contains(out, "download, json, plain") {
 		t.Fatalf("exit status %d, stdout %q, stderr %q", status, out, errs)
 	}
 	f, err := os.Open(prefix + ".json")
