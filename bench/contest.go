@@ -54,7 +54,7 @@ func (c *contest) measure(ctx context.Context, g group) error {
 		return c.downloads(ctx, g)
 	}
 	var allocated allocations
-	for _, parallel := range c.options.parallel.list {
+	for _, parallel := range c.options.parallel.Values {
 		c.out.notef("%v: parts in flight: %d", g, parallel)
 		if err := c.uploads(ctx, g, parallel, &allocated); err != nil {
 			return err

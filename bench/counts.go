@@ -4,41 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 )
 
-// counts is a flag: numbers of at least 1 and at most most, each at most once.
-type counts struct {
-	most int
-	list []int
-}
-
-// Set implements flag.Value.
-func (c *counts) Set(text string) error {
-	var list []int
-	for field := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 || n > c.most {
-			return fmt.Errorf("%q is not a number from 1 to %d", field, c.most)
+// counts is a flag: numbers of at least 1 and at most most, each at most once. list is its default.
+func counts(most int, list ...int) cli.List[int] {
+	return cli.List[int]{Values: list, Parse: func(word string, before []int) (int, error) {
+		n, err := strconv.Atoi(word)
+		switch {
+		case err != nil || n < 1 || n > most:
+			return 0, fmt.Errorf("%q is not a number from 1 to %d", word, most)
+		case slices.Contains(before, n):
+			return 0, fmt.Errorf("%d is there twice", n)
 		}
-		if slices.Contains(list, n) {
-			return fmt.Errorf("%d is there twice", n)
-		}
-		list = append(list, n)
-	}
-	c.list = list
-	return nil
-}
-
-// String implements flag.Value.
-func (c *counts) String() string {
-	texts := make([]string, len(c.list))
-	for i, n := range c.list {
-		texts[i] = strconv.Itoa(n)
-	}
-	return strings.Join(texts, ",")
+		return n, nil
+	}}
 }
 
 const maxRounds = 1000

@@ -54,7 +54,7 @@ type downloads struct {
 // measure measures all numbers of readers.
 func (d *downloads) measure(ctx context.Context) error {
 	var allocated allocations
-	for _, readers := range d.options.parallel.list {
+	for _, readers := range d.options.parallel.Values {
 		d.out.notef("%v: readers: %d", d.group, readers)
 		var runs []report.Run
 		taken := make([][]float64, len(d.sessions))

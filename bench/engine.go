@@ -33,8 +33,8 @@ const (
 
 // engineOptions are the arguments of the engine command.
 type engineOptions struct {
-	ops, data, sse choices
-	parallel       counts
+	ops, data, sse cli.List[string]
+	parallel       cli.List[int]
 	part           bytesize.Size
 	parts          int // 0: see partsFor
 	rounds         int
@@ -44,10 +44,10 @@ type engineOptions struct {
 
 func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 	o := &engineOptions{
-		ops:      choiceOf(opUpload, opDownload),
-		data:     choiceOf(string(data.Random), string(data.JSON), string(data.Stored)),
-		sse:      choiceOf(plain, algorithm),
-		parallel: counts{most: maxParallel, list: []int{1, 4, 16, 64}},
+		ops:      choices(opUpload, opDownload),
+		data:     choices(string(data.Random), string(data.JSON), string(data.Stored)),
+		sse:      choices(plain, algorithm),
+		parallel: counts(maxParallel, 1, 4, 16, 64),
 		part:     enginePart,
 	}
 	flags := flag.NewFlagSet("bench engine", flag.ContinueOnError)
@@ -70,13 +70,13 @@ func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 }
 
 func (o *engineOptions) check() error {
-	most := slices.Max(o.parallel.list)
+	most := slices.Max(o.parallel.Values)
 	switch least := bytesize.Size(engine.OSS.MinPartSize); {
 	case o.part < least || o.part > maxBodies:
 		return cli.Usagef("-part is %v, must be %v to %v", o.part, least, bytesize.Size(maxBodies))
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
 		return cli.Usagef("-parts is %d, must be 1 to %d", o.parts, engine.MaxPartNumber)
-	case o.parts > 0 && o.parts < most && o.ops.has(opUpload):
+	case o.parts > 0 && o.parts < most && slices.Contains(o.ops.Values, opUpload):
 		return cli.Usagef("-parts is %d: %d can not be in flight", o.parts, most)
 	case o.part > maxBodies/bytesize.Size(o.mostParts()):
 		return cli.Usagef("-part and -parts: %d parts of %v are more than the %v that are kept in memory", o.mostParts(), o.part, bytesize.Size(maxBodies))
@@ -94,7 +94,7 @@ func (o *engineOptions) partsFor(parallel int) int {
 	return max(engineParts, parallel)
 }
 
-func (o *engineOptions) mostParts() int { return o.partsFor(slices.Max(o.parallel.list)) }
+func (o *engineOptions) mostParts() int { return o.partsFor(slices.Max(o.parallel.Values)) }
 
 // A group is what is compared with each other.
 type group struct {
@@ -109,9 +109,9 @@ const storedNote = "Stored data is uploaded only, and only plain: encrypted chun
 
 // groups are all combinations that there are.
 func (o *engineOptions) groups() (groups []group) {
-	for _, op := range o.ops.list {
-		for _, kind := range o.data.list {
-			for _, sse := range o.sse.list {
+	for _, op := range o.ops.Values {
+		for _, kind := range o.data.Values {
+			for _, sse := range o.sse.Values {
 				g := group{op, data.Kind(kind), sse}
 				if g.data != data.Stored || op == opUpload && sse == plain {
 					groups = append(groups, g)
@@ -125,7 +125,7 @@ func (o *engineOptions) groups() (groups []group) {
 // command is what measures the same again.
 func (o *engineOptions) command() string {
 	text := fmt.Sprintf("go run ./bench engine -op %v -data %v -sse %v -parallel %v -part %v -rounds %d",
-		&o.ops, &o.data, &o.sse, &o.parallel, o.part, o.rounds)
+		o.ops, o.data, o.sse, o.parallel, o.part, o.rounds)
 	if o.parts > 0 {
 		text += " -parts " + strconv.Itoa(o.parts)
 	}
@@ -177,13 +177,13 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 // notes say what a reader of the report must know.
 func (o *engineOptions) notes() []string {
 	notes := []string{megabyteNote, "Allocated: bytes of heap that were asked for, for a part or a reader, in the order of the cases."}
-	if o.ops.has(opUpload) {
+	if slices.Contains(o.ops.Values, opUpload) {
 		notes = append(notes, "Uploads: from Initiate to Complete, every part durable. floor: the same digests, compression, sealing, volumes and syncs, without engine and index; hashing: MD5, CRC-64 and chunk addresses, nothing stored; crypto/md5: that alone.")
 	}
-	if o.ops.has(opDownload) {
+	if slices.Contains(o.ops.Values, opDownload) {
 		notes = append(notes, "Downloads: each reader reads the whole object, which the page cache holds, every chunk verified.")
 	}
-	if o.data.has(string(data.Stored)) {
+	if slices.Contains(o.data.Values, string(data.Stored)) {
 		notes = append(notes, storedNote)
 	}
 	return notes

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +31,7 @@ const (
 
 // growthOptions are the arguments of the growth command.
 type growthOptions struct {
-	marks     chunkMarks
+	marks     cli.List[int64]
 	chunkSize bytesize.Size
 	partSize  bytesize.Size
 	rounds    int
@@ -40,38 +39,23 @@ type growthOptions struct {
 	output    output
 }
 
-// chunkMarks is a flag: numbers of chunks in a store, ascending.
-type chunkMarks []int64
-
-// Set implements flag.Value.
-func (m *chunkMarks) Set(text string) error {
-	var marks chunkMarks
-	for field := range strings.SplitSeq(text, ",") {
-		n, err := strconv.ParseInt(field, 10, 64)
+// chunkMarks is a flag: numbers of chunks in a store, ascending. marks are its default.
+func chunkMarks(marks ...int64) cli.List[int64] {
+	return cli.List[int64]{Values: marks, Parse: func(word string, before []int64) (int64, error) {
+		n, err := strconv.ParseInt(word, 10, 64)
 		if err != nil || n < 0 || n > maxMark {
-			return fmt.Errorf("%q is not a number of chunks, 0 to %d", field, maxMark)
+			return 0, fmt.Errorf("%q is not a number of chunks, 0 to %d", word, maxMark)
 		}
-		if len(marks) > 0 && n <= marks[len(marks)-1] {
-			return fmt.Errorf("%d does not come after %d, but numbers of chunks must ascend", n, marks[len(marks)-1])
+		if last := len(before) - 1; last >= 0 && n <= before[last] {
+			return 0, fmt.Errorf("%d does not come after %d, but numbers of chunks must ascend", n, before[last])
 		}
-		marks = append(marks, n)
-	}
-	*m = marks
-	return nil
-}
-
-// String implements flag.Value.
-func (m chunkMarks) String() string {
-	texts := make([]string, len(m))
-	for i, n := range m {
-		texts[i] = strconv.FormatInt(n, 10)
-	}
-	return strings.Join(texts, ",")
+		return n, nil
+	}}
 }
 
 func parseGrowth(args []string, stdout io.Writer) (*growthOptions, error) {
 	o := &growthOptions{
-		marks:     chunkMarks{1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000},
+		marks:     chunkMarks(1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
 		chunkSize: 4 << 10, partSize: 1 << 20,
 	}
 	flags := flag.NewFlagSet("bench growth", flag.ContinueOnError)
@@ -116,7 +100,7 @@ func runGrowth(ctx context.Context, args []string, stdout io.Writer, out *consol
 // measureGrowth makes a store for each mark, and then measures parts into all of them in turns: one store
 // that grows would have each number of chunks at another time, when the machine may do other things.
 func measureGrowth(ctx context.Context, o *growthOptions, dir string, out *console) (_ *report.Report, err error) {
-	points := make([]growthPoint, len(o.marks))
+	points := make([]growthPoint, len(o.marks.Values))
 	defer func() {
 		for i := range points {
 			if g := points[i].growth; g != nil {
@@ -125,7 +109,7 @@ func measureGrowth(ctx context.Context, o *growthOptions, dir string, out *conso
 		}
 	}()
 	runs := make([]report.Run, len(points))
-	for i, mark := range o.marks {
+	for i, mark := range o.marks.Values {
 		p := &points[i]
 		p.mark = mark
 		if p.growth, err = openGrowth(ctx, filepath.Join(dir, strconv.FormatInt(mark, 10)), o, out); err != nil {

@@ -33,13 +33,13 @@ const (
 type hashOptions struct {
 	size    bytesize.Size
 	churn   bytesize.Size // 0: none
-	streams counts
+	streams cli.List[int]
 	rounds  int
 	output  output
 }
 
 func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
-	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: counts{most: maxStreams, list: []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64}}}
+	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: counts(maxStreams, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)}
 	flags := flag.NewFlagSet("bench hash", flag.ContinueOnError)
 	flags.Var(&o.size, "size", "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
 	flags.Var(&o.churn, "churn", "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
@@ -127,18 +127,18 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *conso
 func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *console) (*report.Report, error) {
 	r := &report.Report{
 		Title:    "MD5 of " + bytesize.Human(int64(o.size)) + " a stream",
-		Command:  fmt.Sprintf("go run ./bench hash -size %v -churn %v -streams %v -rounds %d", o.size, o.churn, &o.streams, o.rounds),
+		Command:  fmt.Sprintf("go run ./bench hash -size %v -churn %v -streams %v -rounds %d", o.size, o.churn, o.streams, o.rounds),
 		Date:     time.Now().UTC().Truncate(time.Second),
 		Machine:  report.ThisMachine(""),
 		Baseline: hashBaseline,
 		Notes:    []string{megabyteNote},
 	}
-	buffers := makeBuffers(slices.Max(o.streams.list), int(min(o.size, hashBuffer)))
+	buffers := makeBuffers(slices.Max(o.streams.Values), int(min(o.size, hashBuffer)))
 	for _, part := range []bytesize.Size{o.size, o.churn} {
 		if part == 0 {
 			continue
 		}
-		for _, n := range o.streams.list {
+		for _, n := range o.streams.Values {
 			stderr.notef("hashes of %s: streams: %d", bytesize.Human(int64(part)), n)
 			if err := measureStreams(ctx, r, o, int64(part), all, buffers[:n]); err != nil {
 				return nil, err

@@ -54,7 +54,7 @@ func (f forged) Sum() [md5.Size]byte {
 }
 
 func TestHashFindsWrongDigest(t *testing.T) {
-	o := &hashOptions{size: 10, streams: counts{list: []int{2}}, rounds: 1}
+	o := &hashOptions{size: 10, streams: counts(maxStreams, 2), rounds: 1}
 	all := contenders()
 	all[1] = contender{"forgery", func() (func() digester, func()) {
 		return func() digester { return forged{standard().(standardMD5)} }, func() {}

@@ -27,11 +27,11 @@ const (
 
 // options are the arguments, checked.
 type options struct {
-	parallel   counts
+	parallel   cli.List[int]
 	part       bytesize.Size
 	parts      int // 0: as many as -parallel, at least defaultParts
-	data       kinds
-	sse        modes
+	data       cli.List[data.Kind]
+	sse        cli.List[mode]
 	readers    int // 0: no downloads
 	rounds     int
 	dir        string
@@ -45,7 +45,10 @@ type options struct {
 // parse parses the arguments. all are the contenders to choose from.
 func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
 	o := &options{
-		parallel: counts{16}, part: 16 << 20, data: kinds{data.Random, data.JSON}, sse: modes{plain, encrypted},
+		parallel: once(parseCount, 16),
+		part:     16 << 20,
+		data:     once(parseKind, data.Random, data.JSON),
+		sse:      once(parseMode, plain, encrypted),
 	}
 	var only string
 	flags := flag.NewFlagSet("rivals", flag.ContinueOnError)
@@ -86,10 +89,10 @@ func (o *options) check() error {
 	case o.rounds < 1 || o.rounds > maxRounds:
 		return cli.Usagef("-rounds is %d, must be 1 to %d", o.rounds, maxRounds)
 	}
-	if most := o.partsFor(slices.Max(o.parallel)); o.part > maxObject/bytesize.Size(most) {
+	if most := o.partsFor(slices.Max(o.parallel.Values)); o.part > maxObject/bytesize.Size(most) {
 		return cli.Usagef("%d parts of %v are more than %v, the most that all contenders store", most, o.part, bytesize.Size(maxObject))
 	}
-	if !slices.ContainsFunc(o.sse, func(m mode) bool { return len(o.in(m)) > 0 }) {
+	if !slices.ContainsFunc(o.sse.Values, func(m mode) bool { return len(o.in(m)) > 0 }) {
 		return cli.Usagef("none of the contenders encrypts")
 	}
 	return nil
@@ -173,44 +176,33 @@ func names(all []contender) []string {
 	return texts
 }
 
-// counts is a flag: how many at once.
-type counts []int
-
-// Set implements flag.Value.
-func (c *counts) Set(text string) error {
-	*c = nil
-	return eachWord(text, func(word string) error {
-		n, err := strconv.Atoi(word)
-		if err != nil || n < 1 || n > maxParallel {
-			return fmt.Errorf("%q is not a number of 1 to %d", word, maxParallel)
+// once is a flag: what parse makes of words, each at most once. values are its default.
+func once[T comparable](parse func(word string) (T, error), values ...T) cli.List[T] {
+	return cli.List[T]{Values: values, Parse: func(word string, before []T) (T, error) {
+		value, err := parse(word)
+		if err == nil && slices.Contains(before, value) {
+			err = fmt.Errorf("%v is named twice", value)
 		}
-		return once(c, n)
-	})
+		return value, err
+	}}
 }
 
-// String implements flag.Value.
-func (c counts) String() string { return join(c) }
-
-// kinds is a flag: kinds of data.
-type kinds []data.Kind
-
-// Set implements flag.Value.
-func (k *kinds) Set(text string) error {
-	*k = nil
-	return eachWord(text, func(word string) error {
-		kind, err := data.ParseKind(word)
-		if err != nil {
-			return err
-		}
-		if kind == data.Stored {
-			return fmt.Errorf("%q is not measured here: only gabion finds what it has", word)
-		}
-		return once(k, kind)
-	})
+// parseCount reads how many at once.
+func parseCount(word string) (int, error) {
+	n, err := strconv.Atoi(word)
+	if err != nil || n < 1 || n > maxParallel {
+		return 0, fmt.Errorf("%q is not a number of 1 to %d", word, maxParallel)
+	}
+	return n, nil
 }
 
-// String implements flag.Value.
-func (k kinds) String() string { return join(k) }
+// parseKind reads a kind of data that can be measured here.
+func parseKind(word string) (data.Kind, error) {
+	if data.Kind(word) == data.Stored {
+		return "", fmt.Errorf("%q is not measured here: only gabion finds what it has", word)
+	}
+	return data.ParseKind(word)
+}
 
 // A mode says whether the stores encrypt.
 type mode string
@@ -220,46 +212,9 @@ const (
 	encrypted mode = "sse"
 )
 
-// modes is a flag.
-type modes []mode
-
-// Set implements flag.Value.
-func (m *modes) Set(text string) error {
-	*m = nil
-	return eachWord(text, func(word string) error {
-		if mode(word) != plain && mode(word) != encrypted {
-			return fmt.Errorf("%q is no mode: there are %s and %s", word, plain, encrypted)
-		}
-		return once(m, mode(word))
-	})
-}
-
-// String implements flag.Value.
-func (m modes) String() string { return join(m) }
-
-// eachWord calls set with every word of a list.
-func eachWord(text string, set func(word string) error) error {
-	for word := range strings.SplitSeq(text, ",") {
-		if err := set(word); err != nil {
-			return err
-		}
+func parseMode(word string) (mode, error) {
+	if m := mode(word); m == plain || m == encrypted {
+		return m, nil
 	}
-	return nil
-}
-
-// once adds a value to a list that does not have it.
-func once[L ~[]E, E comparable](list *L, value E) error {
-	if slices.Contains(*list, value) {
-		return fmt.Errorf("%v is named twice", value)
-	}
-	*list = append(*list, value)
-	return nil
-}
-
-func join[L ~[]E, E any](list L) string {
-	texts := make([]string, len(list))
-	for i, value := range list {
-		texts[i] = fmt.Sprint(value)
-	}
-	return strings.Join(texts, ",")
+	return "", fmt.Errorf("%q is no mode: there are %s and %s", word, plain, encrypted)
 }

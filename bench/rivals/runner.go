@@ -38,7 +38,7 @@ type rival struct {
 
 // all measures in all modes. In the report, downloads come behind all uploads.
 func (r *runner) all(ctx context.Context) error {
-	for _, m := range r.options.sse {
+	for _, m := range r.options.sse.Values {
 		if len(r.options.in(m)) == 0 {
 			continue
 		}
@@ -76,7 +76,7 @@ func (r *runner) mode(ctx context.Context, m mode) (err error) {
 		}
 		rivals = append(rivals, rival{c, s})
 	}
-	for _, kind := range r.options.data {
+	for _, kind := range r.options.data.Values {
 		if err := r.kind(ctx, m, kind, rivals); err != nil {
 			return err
 		}
@@ -88,9 +88,9 @@ func (r *runner) mode(ctx context.Context, m mode) (err error) {
 func (r *runner) kind(ctx context.Context, m mode, kind data.Kind, rivals []rival) error {
 	o := r.options
 	// Not closed after an error: an upload that was given up may be reading.
-	set := data.NewSet(kind, o.partsFor(slices.Max(o.parallel)), int(o.part))
+	set := data.NewSet(kind, o.partsFor(slices.Max(o.parallel.Values)), int(o.part))
 	about := report.Series{Group: fmt.Sprintf("upload, %s, %s", kind, m), Axis: partsAxis, Unit: unit}
-	for _, parallel := range o.parallel {
+	for _, parallel := range o.parallel.Values {
 		about.Case = strconv.Itoa(parallel)
 		if err := r.uploads(ctx, about, set, parallel, rivals); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (r *runner) downloads(ctx context.Context, about report.Series, set *data.S
 	}
 	runs := make([]report.Run, len(rivals))
 	for i, v := range rivals {
-		if _, err := o.upload(ctx, v.store, r.options.parallel[0]); err != nil {
+		if _, err := o.upload(ctx, v.store, r.options.parallel.Values[0]); err != nil {
 			return fmt.Errorf("%s: %s: %w", about.Group, v.name, err)
 		}
 		defer func() { err = errors.Join(err, v.store.remove(context.WithoutCancel(ctx), o.key)) }()

@@ -13,7 +13,9 @@ import (
 func fakeRunner(t *testing.T, d *diary, change func(*fake)) (*runner, []*fake) {
 	fakes := []*fake{{name: "a", diary: d}, {name: "b", diary: d}, {name: "c", diary: d}}
 	change(fakes[1])
-	o := &options{parallel: counts{2}, part: 1 << 10, parts: 3, data: kinds{data.Random}, sse: modes{plain}, readers: 2, rounds: 2}
+	o := &options{
+		parallel: once(parseCount, 2), part: 1 << 10, parts: 3, data: once(parseKind, data.Random), sse: once(parseMode, plain), readers: 2, rounds: 2,
+	}
 	for _, f := range fakes {
 		o.contenders = append(o.contenders, f.contender())
 	}
@@ -55,7 +57,7 @@ func TestOrderRotates(t *testing.T) {
 // Whoever reads the report compares uploads with uploads.
 func TestDownloadsComeBehindUploads(t *testing.T) {
 	r, _ := fakeRunner(t, &diary{}, func(*fake) {})
-	r.options.data = kinds{data.Random, data.JSON}
+	r.options.data.Values = []data.Kind{data.Random, data.JSON}
 	if err := r.all(t.Context()); err != nil {
 		t.Fatal(err)
 	}
