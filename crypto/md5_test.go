@@ -18,11 +18,10 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 )
 
-// guardPool closes the pool at the end of the test, which then has as many goroutines as at its start.
+// guardPool looks that at the end of the test the pool is at rest and has left no goroutine.
 func guardPool(t *testing.T, pool *crypto.MD5Pool) *crypto.MD5Pool {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		pool.Close()
 		if !pool.AtRest() {
 			t.Error("the pool is not at rest")
 		}
@@ -285,43 +284,6 @@ func TestMD5EndsOnce(t *testing.T) {
 		}
 	}()
 	abandoned.Sum()
-}
-
-func TestMD5OutlivesPool(t *testing.T) {
-	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
-		data := make([]byte, 3<<20)
-		want := md5.Sum(data)
-		hashes := start(pool, 20)
-		half := len(data)/2 + 1
-		var before, after sync.WaitGroup
-		before.Add(len(hashes))
-		for i, h := range hashes {
-			after.Go(func() {
-				_, err := h.Write(data[:half])
-				before.Done()
-				if err != nil {
-					t.Error(err)
-				}
-				if _, err := h.Write(data[half:]); err != nil {
-					t.Error(err)
-				}
-				if got := h.Sum(); got != want {
-					t.Errorf("hash %d: %x, want %x", i, got, want)
-				}
-			})
-		}
-		before.Wait()
-		pool.Close()
-		pool.Close()
-		late := pool.New()
-		if _, err := late.Write(data); err != nil {
-			t.Error(err)
-		}
-		if got := late.Sum(); got != want {
-			t.Errorf("hash of a closed pool: %x, want %x", got, want)
-		}
-		after.Wait()
-	})
 }
 
 // The tracer walks the stack by frame pointers, and would crash if a kernel did not keep them.

@@ -153,7 +153,6 @@ func (e *Engine) Close() (err error) {
 	if e.shut() {
 		e.calls.Wait()
 		e.sweeper.stop()
-		e.pipeline.close()
 	}
 	err = e.closeStores()
 	e.gone = !errors.Is(err, index.ErrNoSpace)

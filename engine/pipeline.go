@@ -106,8 +106,6 @@ func newPipeline(blobs blob.Store, idx index.Store, o *Options, room func() erro
 	return p
 }
 
-func (p *pipeline) close() { p.md5.Close() }
-
 // take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
 // stores it; where that is done in place it waits for the MD5. On success the caller must release the

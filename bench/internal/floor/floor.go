@@ -91,7 +91,6 @@ func newStore(blobs blob.Store, cipher *crypto.Cipher) *Store {
 
 // Close closes the store. The directory stays.
 func (s *Store) Close() error {
-	s.md5.Close()
 	if s.blobs == nil {
 		return nil
 	}
