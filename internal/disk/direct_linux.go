@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,11 +14,11 @@ func CreateDirect(path string) (*os.File, error) {
 	if err != nil || !canDirect(f) {
 		return f, err
 	}
-	direct, err := os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0)
-	if errors.Is(err, unix.EINVAL) {
-		return f, nil
+	// Not by opening it again: where that fails, a file would be left behind.
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err == nil {
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT) // refused where it cannot be done
 	}
-	return direct, errors.Join(err, f.Close())
+	return f, nil
 }
 
 // canDirect asks the kernel whether blocks of BlockSize can be written past the page cache.
