@@ -44,6 +44,10 @@ func (a *Async) WriteAt(f *os.File, p []byte, off int64) error {
 	defer a.give(lane)
 	for len(p) > 0 {
 		n, err := lane.do(f, iocbWrite, p, off)
+		if err == errNotDone {
+			_, err := f.WriteAt(p, off)
+			return err
+		}
 		if err == nil && n == 0 {
 			err = io.ErrShortWrite
 		}
@@ -63,7 +67,7 @@ func (a *Async) SyncData(f *os.File) error {
 	}
 	_, err := lane.do(f, iocbSyncData, nil, 0)
 	a.give(lane)
-	if errors.Is(err, unix.EINVAL) { // kernels before 4.18
+	if err == errNotDone {
 		return SyncData(f)
 	}
 	return os.NewSyscallError("fdatasync", err)
@@ -172,6 +176,11 @@ const (
 	maxAsyncWrite   = 1 << 30 // of one call
 )
 
+// errNotDone says that nothing has happened and that a blocking call may do better. The kernel did not
+// take the operation: it is short of memory, or it (before 4.18), the file system or a sandbox does not
+// know such a one. Or a signal came in between, which the blocking calls see to.
+var errNotDone = errors.New("disk: not done")
+
 // do performs one operation and waits for its end.
 func (l *asyncLane) do(f *os.File, opcode uint16, p []byte, off int64) (n int, err error) {
 	cb := &l.request
@@ -184,16 +193,20 @@ func (l *asyncLane) do(f *os.File, opcode uint16, p []byte, off int64) (n int, e
 	_, _, errno := unix.Syscall(unix.SYS_IO_SUBMIT, l.context, 1, uintptr(unsafe.Pointer(&cb)))
 	runtime.KeepAlive(f)
 	if errno != 0 {
-		return 0, errno
+		return 0, errNotDone
 	}
 	end, err := l.wait()
 	if err != nil {
 		return 0, err
 	}
-	if end.res < 0 {
-		return 0, unix.Errno(-end.res)
+	switch errno := unix.Errno(max(-end.res, 0)); errno {
+	case 0:
+		return int(end.res), nil
+	case unix.EINTR:
+		return 0, errNotDone
+	default:
+		return 0, errno
 	}
-	return int(end.res), nil
 }
 
 // wait returns how the operation under way has ended.

@@ -2,7 +2,9 @@ package disk_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -11,15 +13,7 @@ import (
 
 // TestFullDisk meets a file system that is really full.
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := mount(t)
 	f, err := os.Create(filepath.Join(dir, "file"))
 	if err != nil {
 		t.Fatal(err)
@@ -52,4 +46,56 @@ func TestFullDisk(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// TestLostPages writes to a device that takes more than it can keep: what is in the page cache cannot get
+// to it, which only a sync finds out. It must say so.
+func TestLostPages(t *testing.T) {
+	var async disk.Async
+	defer async.Close()
+	for name, sync := range map[string]func(*os.File) error{"SyncData": disk.SyncData, "Async": async.SyncData} {
+		t.Run(name, func(t *testing.T) {
+			backing := filepath.Join(mount(t), "device")
+			write(t, backing, nil)
+			if err := os.Truncate(backing, 16<<20); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("losetup", "--find", "--show", backing).Output()
+			if err != nil {
+				t.Skipf("a device in a file needs privileges and tools: %v", err)
+			}
+			device := strings.TrimSpace(string(out))
+			defer func() {
+				if err := exec.Command("losetup", "--detach", device).Run(); err != nil {
+					t.Error(err)
+				}
+			}()
+			f, err := os.OpenFile(device, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteAt(randomBlocks(4, 8<<20/disk.BlockSize), 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := sync(f); err == nil {
+				t.Error("8 MiB are durable in 4")
+			}
+		})
+	}
+}
+
+// mount returns a file system of 4 MiB.
+func mount(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mounting a small file system needs privileges: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
