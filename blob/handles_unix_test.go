@@ -5,18 +5,69 @@ package blob_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"syscall"
 	"testing"
 
-	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/blobtest"
 )
 
-// TestNoHandles uses up the file handles of the process. A new volume must be refused with an error, and
-// made later.
+// TestNoHandles uses up the file handles of the process. A new volume must be refused with an error,
+// leave nothing behind, and be made later.
 func TestNoHandles(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	for few := range uint64(3) { // two for the volume, one for its directory
+		var refused error
+		withHandles(t, few, func() { _, refused = s.Put(context.Background(), id, frame) })
+		if !errors.Is(refused, syscall.EMFILE) {
+			t.Errorf("Put with %d handles left: %v, wanted is EMFILE", few, refused)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.log")); err != nil || len(left) > 0 {
+		t.Errorf("volumes that could not be made left %v, %v", left, err)
+	}
+	ref, err := s.Put(context.Background(), id, frame)
+	if err != nil {
+		t.Fatalf("Put with handles again: %v", err)
+	}
+	if _, err := s.Get(context.Background(), ref, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRemoveWithoutHandles has the removal of a volume fail when its file is gone already: that it is gone
+// cannot be made durable. Removing it again must get that done.
+func TestRemoveWithoutHandles(t *testing.T) {
+	ctx := context.Background()
 	s := open(t, t.TempDir(), small)
 	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Seal(ctx, ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	var refused error
+	withHandles(t, 0, func() { refused = s.Remove(ctx, ref.Volume) })
+	if !errors.Is(refused, syscall.EMFILE) {
+		t.Errorf("Remove without handles: %v, wanted is EMFILE", refused)
+	}
+	if err := s.Remove(ctx, ref.Volume); err != nil {
+		t.Errorf("Remove with handles again: %v", err)
+	}
+	if infos, err := s.Volumes(ctx); err != nil || len(infos) > 0 {
+		t.Errorf("volumes: %v, %v", infos, err)
+	}
+}
+
+// withHandles calls fn while the process can open only so many more files.
+func withHandles(t *testing.T, few uint64, fn func()) {
+	t.Helper()
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
@@ -28,26 +79,13 @@ func TestNoHandles(t *testing.T) {
 	if err := syscall.Close(next); err != nil {
 		t.Fatal(err)
 	}
-	id, frame := blobtest.Frame(1, 1000)
-	for few := range uint64(3) { // two for the volume, one for its directory
-		limit := before
-		limit.Cur = uint64(next) + few
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-			t.Fatal(err)
-		}
-		_, refused := s.Put(context.Background(), id, frame)
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-			t.Fatal(err)
-		}
-		if !errors.Is(refused, syscall.EMFILE) {
-			t.Errorf("Put with %d handles left: %v, wanted is EMFILE", few, refused)
-		}
+	limit := before
+	limit.Cur = uint64(next) + few
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
 	}
-	var ref blob.Ref
-	if ref, err = s.Put(context.Background(), id, frame); err != nil {
-		t.Fatalf("Put with handles again: %v", err)
-	}
-	if _, err := s.Get(context.Background(), ref, nil); err != nil {
-		t.Error(err)
+	fn()
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -113,8 +113,11 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	// At once: what Close forgets the garbage collector would close some time.
+	if n := openHandles(t); n > handles {
+		t.Errorf("%d file handles and contexts are left, %d were there", n, handles)
+	}
 	waitFor(t, "goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
-	waitFor(t, "file handles", func() bool { return openHandles(t) <= handles })
 }
 
 func active(t *testing.T, s blob.Store) (n int) {
@@ -144,6 +147,8 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	t.Errorf("%s did not return to the start\n%s", what, stack[:runtime.Stack(stack, true)])
 }
 
+// openHandles counts the open files, and the contexts of asynchronous I/O, each of which the kernel maps
+// into memory.
 func openHandles(t *testing.T) int {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -153,7 +158,11 @@ func openHandles(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(entries)
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) + bytes.Count(maps, []byte("[aio]"))
 }
 
 // TestCrashImage opens a copy of the files as they were right after a Sync, without a Close: what
@@ -213,6 +222,15 @@ func TestTornTail(t *testing.T) {
 		whole := min(keep/testFrameRoom, testFrames)
 		if n := readable(t, torn, refs); int64(n) < whole {
 			t.Errorf("cut at %d: %d frames are readable, wanted at least %d", keep, n, whole)
+		} else {
+			counted := int64(0)
+			infos, err := torn.Volumes(context.Background())
+			for _, v := range infos {
+				counted += v.Frames
+			}
+			if err != nil || counted != int64(n) {
+				t.Errorf("cut at %d: %d frames are counted, %v, readable are %d", keep, counted, err, n)
+			}
 		}
 		if err := torn.Close(); err != nil {
 			t.Errorf("cut at %d: Close: %v", keep, err)
@@ -401,6 +419,205 @@ func TestFailedSync(t *testing.T) {
 	}
 	if err := s.Sync(ctx, second.Volume); err != nil {
 		t.Errorf("Sync of the next volume: %v", err)
+	}
+}
+
+// TestFailedWrite breaks the handle that a volume is written through. The put that hits it must fail, and
+// the volume with it: what it was given before is not known to be safe.
+func TestFailedWrite(t *testing.T) {
+	s := open(t, t.TempDir(), &blob.Options{Writers: 1})
+	ctx := context.Background()
+	put := func(seed uint64) (blob.Ref, error) {
+		id, frame := blobtest.Frame(seed, 1000)
+		return s.Put(ctx, id, frame)
+	}
+	first, err := put(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob.BreakSync(s, first.Volume)
+	if _, err := put(2); err == nil {
+		t.Fatal("Put succeeded through a closed file")
+	}
+	next, err := put(3)
+	if err != nil || next.Volume == first.Volume {
+		t.Errorf("the next put went to volume %d, %v; the one that failed is %d", next.Volume, err, first.Volume)
+	}
+	if err := s.Sync(ctx, first.Volume); err == nil {
+		t.Error("a volume that could not be written was called durable")
+	}
+	if err := s.Sync(ctx, next.Volume); err != nil {
+		t.Errorf("Sync of the next volume: %v", err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("Close called everything durable")
+	}
+}
+
+// TestReserve has less space than the reserve.
+func TestReserve(t *testing.T) {
+	s := open(t, t.TempDir(), &blob.Options{ReserveSpace: 1 << 60})
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrNoSpace) {
+		t.Errorf("Put: %v", err)
+	}
+}
+
+// TestSyncDuringFlush calls Sync while a flush is under way that may have begun before the put: it must not
+// take that one's success for its own.
+func TestSyncDuringFlush(t *testing.T) {
+	s := open(t, t.TempDir(), &blob.Options{Writers: 1})
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := s.Put(context.Background(), id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := blob.HoldFlush(s, ref.Volume)
+	blob.BreakSync(s, ref.Volume) // a flush of its own shows by failing
+	synced := make(chan error)
+	go func() { synced <- s.Sync(context.Background(), ref.Volume) }()
+	select {
+	case err := <-synced:
+		t.Fatalf("Sync did not wait for the flush under way: %v", err)
+	case <-time.After(20 * time.Millisecond): // until it waits
+	}
+	end()
+	if err := <-synced; err == nil {
+		t.Error("Sync returned without a flush that began after the put")
+	}
+}
+
+// TestSealDuringFlush seals a volume that has failed while others flush it: its file is theirs until then.
+func TestSealDuringFlush(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, t.TempDir(), &blob.Options{Writers: 1})
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := blob.HoldFlush(s, ref.Volume)
+	blob.BreakSync(s, ref.Volume)
+	if _, err := s.Put(ctx, id, frame); err == nil {
+		t.Fatal("Put succeeded through a closed file")
+	}
+	soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if err := s.Seal(soon, ref.Volume); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Seal did not wait for the flush under way: %v", err)
+	}
+	end()
+	if err := s.Seal(ctx, ref.Volume); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSealedFile looks at what Close leaves of a volume that was more than half full: no block that it does
+// not need, and nothing of the next volume, which had been prepared. Opening it again changes nothing.
+func TestSealedFile(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{VolumeSize: blobtest.VolumeSize, Writers: 1})
+	id, frame := blobtest.Frame(1, 600_000)
+	if _, err := s.Put(context.Background(), id, frame); err != nil {
+		t.Fatal(err)
+	}
+	want := disk.RoundUp(600_000) + disk.BlockSize // and the footer
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(onlyLog(t, dir))
+		if err != nil || info.Size() != want {
+			t.Errorf("the log has %d bytes, %v, wanted are %d", info.Size(), err, want)
+		}
+		if used, err := disk.Usage(dir); err != nil || used > want+(64<<10) {
+			t.Errorf("%d bytes of the disk are in use, %v, wanted are %d", used, err, want)
+		}
+		s = open(t, dir, small)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPadding looks behind the frames of many batches, each shorter than those before: nothing of another
+// may be there, in memory that is used again.
+func TestPadding(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{Writers: 1})
+	defer s.Close()
+	const overhead = 48 // of a record
+	for i := range 100 {
+		id, frame := blobtest.Frame(uint64(i), 4000-20*i)
+		ref, err := s.Put(context.Background(), id, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := os.ReadFile(onlyLog(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := int64(ref.Offset) + int64(len(frame)) + overhead
+		if behind := log[end:disk.RoundUp(end)]; !bytes.Equal(behind, make([]byte, len(behind))) {
+			t.Fatalf("behind frame %d lie %x", i, behind)
+		}
+	}
+}
+
+// TestSealWhileWriting seals volumes under those who put. Every put must succeed, and every volume
+// account for what it was given, also by what it says itself when it is opened again.
+func TestSealWhileWriting(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{VolumeSize: 32 << 20, Writers: 1})
+	const workers, rounds, size = 8, 30, 300_000
+	var refs [workers][]blob.Ref
+	var putting sync.WaitGroup
+	for w := range uint64(workers) {
+		putting.Go(func() {
+			for i := range uint64(rounds) {
+				id, frame := blobtest.Frame(w*rounds+i, size)
+				ref, err := s.Put(ctx, id, frame)
+				if err != nil {
+					t.Errorf("Put: %v", err)
+					return
+				}
+				refs[w] = append(refs[w], ref)
+				if i%4 == 0 {
+					if err := s.Seal(ctx, ref.Volume); err != nil {
+						t.Errorf("Seal: %v", err)
+					}
+				}
+			}
+		})
+	}
+	putting.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, small)
+	defer s.Close()
+	want := map[uint64]int64{}
+	for w := range refs {
+		for i, ref := range refs[w] {
+			want[ref.Volume]++
+			_, frame := blobtest.Frame(uint64(w*rounds+i), size)
+			if got, err := s.Get(ctx, ref, nil); err != nil || !bytes.Equal(got, frame) {
+				t.Errorf("%d bytes were read, %v", len(got), err)
+			}
+		}
+	}
+	infos, err := s.Volumes(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range infos {
+		if n := want[v.ID]; v.Frames != n || v.Bytes != n*size {
+			t.Errorf("volume %d is said to hold %d frames and %d bytes, it was given %d", v.ID, v.Frames, v.Bytes, n)
+		}
 	}
 }
 

@@ -255,6 +255,10 @@ func sealVolume(t *testing.T, s blob.Store) {
 	ctx := context.Background()
 	id, frame := Frame(8, 1000)
 	first := put(t, s, id, frame)
+	if err := s.Remove(ctx, first.Volume); !errors.Is(err, blob.ErrVolumeActive) {
+		t.Errorf("Remove of a volume that takes writes: %v", err)
+	}
+	check(t, s, first, frame)
 	if err := s.Seal(ctx, first.Volume); err != nil {
 		t.Fatalf("Seal: %v", err)
 	}
