@@ -31,6 +31,10 @@ const (
 	// each time a store is opened and closed may leave some.
 	smallVolumes = 16
 	smallShare   = 0.125
+
+	// frameRoom is what a frame may take of a volume beside its own bytes. A volume full of tiny ones
+	// is full: merging some would make as many.
+	frameRoom = 4<<10 + 64
 )
 
 // A compaction gives the disk space of dead chunks back: it copies the live chunks of a volume to
@@ -104,7 +108,7 @@ func (c *compaction) candidates(ctx context.Context) ([]candidate, error) {
 		case v.Damage != nil || v.Active && !c.seal:
 		case v.Bytes > 0 && float64(dead) >= c.share*float64(v.Bytes):
 			found = append(found, candidate{VolumeInfo: v, dead: dead})
-		case !v.Active && float64(v.Bytes) < smallShare*float64(e.opts.VolumeSize):
+		case !v.Active && float64(v.Bytes+v.Frames*frameRoom) < smallShare*float64(e.opts.VolumeSize):
 			small = append(small, candidate{VolumeInfo: v, dead: dead})
 		}
 	}

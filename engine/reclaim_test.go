@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,27 @@ func checkDisk(t *testing.T, e *engine.Engine, dir string, active int64) {
 	used, err := disk.Usage(dir)
 	if err != nil || used < s.DiskBytes*9/10 || used > s.DiskBytes*11/10 {
 		t.Errorf("Stats says %d bytes on disk, there are %d, %v", s.DiskBytes, used, err)
+	}
+}
+
+// TestReclaimTiny fills volumes with chunks that compress to almost nothing: each volume is full, although it
+// holds few bytes of them. Copying them would end the same, over and over.
+func TestReclaimTiny(t *testing.T) {
+	o := &engine.Options{ChunkSize: 4 << 10, VolumeSize: 1 << 20}
+	e := open(t, t.TempDir(), o)
+	const chunks = 20_000
+	body := make([]byte, chunks*o.ChunkSize)
+	for i := range chunks {
+		binary.BigEndian.PutUint64(body[i*o.ChunkSize:], uint64(i))
+	}
+	mustBucket(t, e, "reclaim")
+	mustObject(t, e, "reclaim", "tiny", "", body)
+	before := stats(t, e)
+	for range 2 {
+		res, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{})
+		if err != nil || res.Volumes > 0 {
+			t.Errorf("nothing is dead in %d volumes, copied were %d, %v", len(before.Volumes), res.Volumes, err)
+		}
 	}
 }
 
