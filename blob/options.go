@@ -25,8 +25,8 @@ type Options struct {
 	// default. No frame can be larger.
 	VolumeSize int64
 
-	// Writers is the number of volumes that take writes at once, each with a goroutine of its own;
-	// by default as many as there are processors, at most 4.
+	// Writers is the number of volumes that take writes at once, each with a few goroutines and
+	// buffers of 1 MiB of its own; by default as many as there are processors, at most 4.
 	Writers int
 
 	// ReserveSpace is the free space in bytes below which Put refuses with ErrNoSpace; 64 MiB by

@@ -56,7 +56,7 @@ func (v *volume) finish(found contents) error {
 // contents are what a log holds.
 type contents struct {
 	frames, bytes int64
-	end           int64 // where nothing but zeros follows
+	end           int64 // behind it lie only zeros that mean nothing
 }
 
 // survey finds the records of a log of so many bytes by their headers. A batch begins with a block, and
@@ -82,8 +82,9 @@ func survey(log io.ReaderAt, size int64) (found contents, err error) {
 	return found, err
 }
 
-// lastData returns where the last byte between from and size ends that is not zero, or from: behind
-// the last record that was found there may be one whose header is damaged.
+// lastData returns where the last data between from and size ends, or from: behind the last record that was
+// found there may be one whose header is damaged. Its checksum may end in zeros, so what it could take
+// behind the last byte that is not zero counts, too.
 func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 	block := make([]byte, 256<<10)
 	for end := size; end > from; {
@@ -93,7 +94,7 @@ func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 		}
 		for i := n; i > 0; i-- {
 			if block[i-1] != 0 {
-				return end - n + i, nil
+				return end - n + i + sumSize, nil
 			}
 		}
 		end -= n

@@ -297,6 +297,50 @@ func TestHoles(t *testing.T) {
 	}
 }
 
+// TestZeroSum damages the header of the last frame of an unsealed volume. Of its checksum, which is all that
+// lies in the last block, the end is zero, as what follows is: the footer must not be written over it.
+func TestZeroSum(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &blob.Options{VolumeSize: 32 << 20, Writers: 1})
+	defer s.Close()
+	const size = disk.BlockSize + 1 - 48 // what a record has beside the frame
+	var frame []byte
+	var ref blob.Ref
+	for seed, zero := uint64(0), false; !zero; seed++ {
+		var id blob.ID
+		id, frame = blobtest.Frame(seed, size)
+		var err error
+		if ref, err = s.Put(context.Background(), id, frame); err != nil {
+			t.Fatal(err)
+		}
+		log, err := os.Open(onlyLog(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := make([]byte, 1)
+		_, err = log.ReadAt(end, int64(ref.Offset)+disk.BlockSize)
+		if err := errors.Join(err, log.Close()); err != nil {
+			t.Fatal(err)
+		}
+		zero = end[0] == 0
+	}
+	image := t.TempDir()
+	copyTree(t, image, dir)
+	f, err := os.OpenFile(onlyLog(t, image), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte{0x55}, int64(ref.Offset)+17)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	damaged := open(t, image, small)
+	defer damaged.Close()
+	if got, err := damaged.Get(context.Background(), ref, nil); err != nil || !bytes.Equal(got, frame) {
+		t.Errorf("the frame was lost with its header: %d bytes, %v", len(got), err)
+	}
+}
+
 // TestEmptyVolume kills a store between the creation of a volume and its first batch.
 func TestEmptyVolume(t *testing.T) {
 	dir := t.TempDir()
