@@ -53,7 +53,7 @@ type candidate struct {
 	blob.VolumeInfo
 	dead    int64
 	live    []blob.Ref
-	removed bool
+	removed bool // or tried to
 }
 
 // run copies and removes what is worth it. It goes on after a volume that fails.
@@ -213,10 +213,11 @@ func (c *compaction) volume(ctx context.Context, v *candidate) error {
 	if live[v.ID] > 0 {
 		return fmt.Errorf("volume %d has %d live bytes although all its chunks were moved", v.ID, live[v.ID])
 	}
+	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any more.
+	v.removed = true
 	if err := e.blobs.Remove(ctx, v.ID); err != nil {
 		return err
 	}
-	v.removed = true
 	freed := v.Bytes - moved
 	c.result.Volumes++
 	c.result.DiskBytes += freed
