@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/blobtest"
 )
 
@@ -62,6 +63,30 @@ func TestRemoveWithoutHandles(t *testing.T) {
 	}
 	if infos, err := s.Volumes(ctx); err != nil || len(infos) > 0 {
 		t.Errorf("volumes: %v, %v", infos, err)
+	}
+}
+
+// TestGetWithoutHandles reads from a volume that cannot be opened just now: that is no damage.
+func TestGetWithoutHandles(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, t.TempDir(), small)
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Seal(ctx, ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	var refused error
+	withHandles(t, 0, func() { _, refused = s.Get(ctx, ref, nil) })
+	var corrupt *blob.CorruptionError
+	if !errors.Is(refused, syscall.EMFILE) || errors.As(refused, &corrupt) {
+		t.Errorf("Get without handles: %v, wanted is EMFILE", refused)
+	}
+	if _, err := s.Get(ctx, ref, nil); err != nil {
+		t.Errorf("Get with handles again: %v", err)
 	}
 }
 

@@ -23,7 +23,8 @@ func (c *readerCache) opened(v *volume) error {
 	}
 	var old *volume
 	if len(c.open) > c.limit {
-		old, c.open = c.open[0], slices.Delete(c.open, 0, 1)
+		old = c.open[0] // in a statement of its own: Delete moves another one there
+		c.open = slices.Delete(c.open, 0, 1)
 	}
 	c.mu.Unlock()
 	if old == nil {

@@ -107,8 +107,12 @@ func TestReopen(t *testing.T) {
 			t.Errorf("volume was %+v, is %+v", before[i], after[i])
 		}
 	}
+	idle := openHandles(t)
 	if n := readable(t, s, refs); n != len(refs) {
 		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+	if n := openHandles(t) - idle; n > small.OpenVolumes {
+		t.Errorf("%d volumes are open after reading, the limit is %d", n, small.OpenVolumes)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
