@@ -3,16 +3,15 @@ package blob
 // BreakSync closes the handle through which the volume is flushed.
 func BreakSync(s *Volumes, volume uint64) { s.lookup(volume).flush.file.Close() }
 
-// HoldFlush has a flush of the volume be under way until end is called. It makes nothing durable.
+// HoldFlush has a flush of the volume be under way until end is called, when it succeeds.
 func HoldFlush(s *Volumes, volume uint64) (end func()) {
 	f := &s.lookup(volume).flush
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.flushing = make(chan struct{})
+	upTo := f.begin()
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		close(f.flushing)
-		f.flushing = nil
+		f.end(upTo, nil)
 	}
 }

@@ -101,14 +101,23 @@ func (f *flushState) sync(ctx context.Context) error {
 
 // lead runs one flush. It is entered and left with f.mu held.
 func (f *flushState) lead() {
-	upTo := f.appended
-	done := make(chan struct{})
-	f.flushing = done
+	upTo := f.begin()
 	f.mu.Unlock()
 	err := f.disk.SyncData(f.file)
 	f.mu.Lock()
+	f.end(upTo, err)
+}
+
+// begin notes that a flush is under way, and returns which batches it will have made durable.
+func (f *flushState) begin() (upTo uint64) {
+	f.flushing = make(chan struct{})
+	return f.appended
+}
+
+// end notes how the flush under way has ended.
+func (f *flushState) end(upTo uint64, err error) {
+	close(f.flushing)
 	f.flushing = nil
-	close(done)
 	if err != nil {
 		// The kernel reports a lost page once and then forgets it: a later fsync that succeeds
 		// proves nothing, so the volume never leaves this state.

@@ -512,8 +512,8 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestSyncDuringFlush calls Sync while a flush is under way that may have begun before the put: it must not
-// take that one's success for its own.
+// TestSyncDuringFlush calls Sync while a flush is under way that began before the last put: it must not take
+// that one's success for its own.
 func TestSyncDuringFlush(t *testing.T) {
 	s := open(t, t.TempDir(), &blob.Options{Writers: 1})
 	defer s.Close()
@@ -523,6 +523,9 @@ func TestSyncDuringFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := blob.HoldFlush(s, ref.Volume)
+	if _, err := s.Put(context.Background(), id, frame); err != nil {
+		t.Fatal(err)
+	}
 	blob.BreakSync(s, ref.Volume) // a flush of its own shows by failing
 	synced := make(chan error)
 	go func() { synced <- s.Sync(context.Background(), ref.Volume) }()
