@@ -17,9 +17,10 @@ const module = "github.com/gabion-storage/gabion/"
 // mayImport says which packages of the module each package may import, tests aside. Imports flow
 // one way: bench, engine, then blob, index and crypto, which do not know each other.
 var mayImport = map[string][]string{
-	"bench": {"engine", "crypto", "bench/internal/bytesize", "bench/internal/chart", "bench/internal/data",
+	"bench": {"engine", "crypto", "bench/internal/bytesize", "bench/internal/chart", "bench/internal/cli", "bench/internal/data",
 		"bench/internal/floor", "bench/internal/fanout", "bench/internal/report", "internal/disk"},
 	"bench/internal/bytesize": {},
+	"bench/internal/cli":      {},
 	"bench/internal/fanout":   {},
 	"bench/internal/chart":    {"bench/internal/report"},
 	"bench/internal/data":     {},
