@@ -14,8 +14,14 @@ const (
 	maxBatchFrames = 1 << 10
 )
 
-// writesAtOnce is how many batches a writer has under way.
-const writesAtOnce = 4
+const (
+	// writesAtOnce is how many batches a writer has under way.
+	writesAtOnce = 4
+
+	// smallBatch is what is not worth a write of its own as long as another such one is under way:
+	// what comes meanwhile goes with it, in fewer blocks.
+	smallBatch = 64 << 10
+)
 
 // reserveInodes is what is kept of the file system's inodes.
 const reserveInodes = 256
@@ -59,6 +65,7 @@ func answer(batch []*putRequest, err error) {
 // writes it there, beside the others.
 type writer struct {
 	store *Volumes
+	small sync.Mutex // held while a small batch is written
 
 	mu     sync.Mutex // guards the fields below; held while places are given
 	volume *volume    // nil until the first put and after a seal
@@ -73,7 +80,11 @@ func (w *writer) run() {
 		select {
 		case r := <-w.store.puts:
 			batch = w.collect(append(batch[:0], r))
-			w.write(out, batch)
+			if sizeOf(batch) < smallBatch {
+				batch = w.writeSmall(out, batch)
+			} else {
+				w.write(out, batch)
+			}
 			clear(batch)
 		case <-w.store.stop:
 			return
@@ -89,9 +100,17 @@ func (w *writer) close() {
 	w.dropNext()
 }
 
+// sizeOf returns how many bytes the frames of a batch have.
+func sizeOf(batch []*putRequest) (size int64) {
+	for _, r := range batch {
+		size += int64(len(r.frame))
+	}
+	return size
+}
+
 // collect adds the puts that wait right now to the batch.
 func (w *writer) collect(batch []*putRequest) []*putRequest {
-	size := int64(len(batch[0].frame))
+	size := sizeOf(batch)
 	limit := min(maxBatchBytes, w.store.opts.VolumeSize/2)
 	for len(batch) < maxBatchFrames && size < limit {
 		select {
@@ -102,6 +121,16 @@ func (w *writer) collect(batch []*putRequest) []*putRequest {
 			return batch
 		}
 	}
+	return batch
+}
+
+// writeSmall waits until no other small batch is under way, and writes this one with what has come
+// meanwhile. It returns the larger batch.
+func (w *writer) writeSmall(out *appender, batch []*putRequest) []*putRequest {
+	w.small.Lock()
+	defer w.small.Unlock()
+	batch = w.collect(batch)
+	w.write(out, batch)
 	return batch
 }
 
