@@ -152,14 +152,14 @@ func (l *asyncLane) close() error {
 
 // iocb and ioEvent are the structures of those names in linux/aio_abi.h.
 type iocb struct {
-	data       uint64
-	keyAndRW   [2]uint32
+	_          uint64    // data
+	_          [2]uint32 // key and flags
 	opcode     uint16
-	priority   int16
+	_          int16 // priority
 	file       uint32
 	buf, bytes uint64
 	offset     int64
-	reserved   uint64
+	_          uint64 // reserved
 	flags      uint32
 	eventfd    uint32
 }
