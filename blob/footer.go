@@ -17,12 +17,17 @@ const footerSize = disk.BlockSize
 // Format 1 of the line; the last field is the CRC-32C of the line up to there.
 const footerLine = "gabion volume 1 frames %d bytes %d"
 
+// footerOf returns the line of a volume that holds so much.
+func footerOf(frames, bytes int64) string {
+	line := fmt.Sprintf(footerLine, frames, bytes)
+	return fmt.Sprintf("%s %08x", line, crc32.Checksum([]byte(line), castagnoli))
+}
+
 // writeFooter writes the footer at a multiple of disk.BlockSize, lets the file end there and makes it
 // durable.
 func writeFooter(f *os.File, at int64, info VolumeInfo) error {
-	line := fmt.Sprintf(footerLine, info.Frames, info.Bytes)
 	block := disk.AlignedMemory(footerSize)
-	copy(block, fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), castagnoli)))
+	copy(block, footerOf(info.Frames, info.Bytes)+"\n")
 	if _, err := f.WriteAt(block, at); err != nil {
 		return err
 	}
@@ -45,6 +50,5 @@ func readFooter(f io.ReaderAt, size int64) (frames, bytes int64, ok bool, err er
 	if _, err := fmt.Sscanf(text, footerLine, &frames, &bytes); err != nil {
 		return 0, 0, false, nil
 	}
-	line := fmt.Sprintf(footerLine, frames, bytes)
-	return frames, bytes, text == fmt.Sprintf("%s %08x", line, crc32.Checksum([]byte(line), castagnoli)), nil
+	return frames, bytes, text == footerOf(frames, bytes), nil
 }

@@ -45,14 +45,7 @@ func TestRemoveWithoutHandles(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, t.TempDir(), small)
 	defer s.Close()
-	id, frame := blobtest.Frame(1, 1000)
-	ref, err := s.Put(ctx, id, frame)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Seal(ctx, ref.Volume); err != nil {
-		t.Fatal(err)
-	}
+	ref := putSealed(t, s)
 	var refused error
 	withHandles(t, 0, func() { refused = s.Remove(ctx, ref.Volume) })
 	if !errors.Is(refused, syscall.EMFILE) {
@@ -71,14 +64,7 @@ func TestGetWithoutHandles(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, t.TempDir(), small)
 	defer s.Close()
-	id, frame := blobtest.Frame(1, 1000)
-	ref, err := s.Put(ctx, id, frame)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Seal(ctx, ref.Volume); err != nil {
-		t.Fatal(err)
-	}
+	ref := putSealed(t, s)
 	var refused error
 	withHandles(t, 0, func() { _, refused = s.Get(ctx, ref, nil) })
 	var corrupt *blob.CorruptionError
@@ -88,6 +74,21 @@ func TestGetWithoutHandles(t *testing.T) {
 	if _, err := s.Get(ctx, ref, nil); err != nil {
 		t.Errorf("Get with handles again: %v", err)
 	}
+}
+
+// putSealed puts a frame into a volume and seals that.
+func putSealed(t *testing.T, s blob.Store) blob.Ref {
+	t.Helper()
+	ctx := context.Background()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := s.Put(ctx, id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Seal(ctx, ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	return ref
 }
 
 // withHandles calls fn while the process can open only so many more files.
