@@ -22,11 +22,15 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 	e.inUse.hold(id)
 	defer e.inUse.release(id)
 	pages := pagesOf(c)
+	var start int64
 	for n := range max(len(pages), 1) {
 		err := e.index.Update(ctx, func(tx index.Tx) error {
 			if n < len(pages) {
-				if err := addPage(tx, id, n, pages[n]); err != nil {
+				if err := addPage(tx, id, n, start, pages[n]); err != nil {
 					return err
+				}
+				for _, ch := range pages[n] {
+					start += int64(ch.size)
 				}
 			}
 			if n < len(pages)-1 {
@@ -61,9 +65,9 @@ func pagesOf(c *content) (pages [][]*chunk) {
 	return pages
 }
 
-// addPage stores one page and counts its references.
-func addPage(tx index.Tx, id index.ManifestID, number int, chunks []*chunk) error {
-	page := index.Page{Chunks: make([]index.PageChunk, len(chunks))}
+// addPage stores one page, whose first chunk begins at start, and counts its references.
+func addPage(tx index.Tx, id index.ManifestID, number int, start int64, chunks []*chunk) error {
+	page := index.Page{Start: start, Chunks: make([]index.PageChunk, len(chunks))}
 	var delta accounts
 	for i, ch := range chunks {
 		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}

@@ -31,6 +31,7 @@
 //	B bucket                                 Bucket
 //	U bucket 00 esc(key) 00 01 content(16)   Upload    sorts by object key, then upload id
 //	P content(16) number(be16)               Part
+//	L content(16) page(be16)                 Directory absent for a content of less than two parts
 //	M manifest(16) page(be32)                Page
 //	I manifest(16)                           Inline    instead of pages
 //	O bucket 00 key                          Object

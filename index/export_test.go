@@ -63,7 +63,7 @@ func recode[R any, P record[R]](key, value []byte) ([]byte, error) {
 
 // Records has one Recode for each type of record.
 var Records = []Recode{
-	recode[Header], recode[Bucket], recode[Upload], recode[Part], recode[Page], recode[Object], recode[Chunk], recode[Volume],
+	recode[Header], recode[Bucket], recode[Upload], recode[Part], recode[Page], recode[Directory], recode[Object], recode[Chunk], recode[Volume],
 	recode[Trash], recode[Totals], recode[Inline], recode[Shared], recode[Completed],
 }
 

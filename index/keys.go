@@ -13,6 +13,7 @@ const (
 	uploadTable  = 'U'
 	partTable    = 'P'
 	pageTable    = 'M'
+	partsTable   = 'L'
 	objectTable  = 'O'
 	chunkTable   = 'C'
 	volumeTable  = 'V'
@@ -112,6 +113,23 @@ func ParsePageKey(k Key[Page]) (manifest ManifestID, page int, err error) {
 		return manifest, 0, badKey(k, "not a page key")
 	}
 	return ManifestID(k[1 : 1+size]), int(binary.BigEndian.Uint32(k[1+size:])), nil
+}
+
+// DirectoryKey is the key of a page of the directory of a content. Pages count from 0.
+func DirectoryKey(content ContentID, page int) Key[Directory] {
+	if page < 0 || page > 0xFFFF {
+		return nil
+	}
+	return binary.BigEndian.AppendUint16(append(Key[Directory]{partsTable}, content[:]...), uint16(page))
+}
+
+// ParseDirectoryKey reverses DirectoryKey.
+func ParseDirectoryKey(k Key[Directory]) (content ContentID, page int, err error) {
+	const size = len(content)
+	if len(k) != 1+size+2 || k[0] != partsTable {
+		return content, 0, badKey(k, "not a directory key")
+	}
+	return ContentID(k[1 : 1+size]), int(binary.BigEndian.Uint16(k[1+size:])), nil
 }
 
 // InlineKey is the key of the content of a part that has no pages.

@@ -29,6 +29,7 @@ func TestKeyForms(t *testing.T) {
 		"Ub\x00k\x00\xFFy\x00\x010123456789abcdef": index.UploadKey("b", "k\x00y", content),
 		"P0123456789abcdef\x27\x10":                index.PartKey(content, 10_000),
 		"M0123456789abcdef\x00\x01\x00\x02":        index.PageKey(index.ManifestID(content), 0x10002),
+		"L0123456789abcdef\x01\x02":                index.DirectoryKey(content, 0x102),
 		"Ob\x00k\x00y":                             index.ObjectKey("b", "k\x00y"),
 		"C0123456789abcdef0123456789abcdef":        index.ChunkKey(chunk),
 		"V\x01\x00\x00\x00\x00\x00\x00\x02":        index.VolumeKey(1<<56 + 2),
@@ -56,6 +57,7 @@ func TestInvalidNames(t *testing.T) {
 		"negative part":         index.PartKey(id(""), -1),
 		"part over 65535":       index.PartKey(id(""), math.MaxUint16+1),
 		"negative page":         index.PageKey(index.ManifestID{}, -1),
+		"directory page":        index.DirectoryKey(id(""), math.MaxUint16+1),
 	} {
 		if len(key) != 0 {
 			t.Errorf("%s: key is %q, want none", name, key)
@@ -128,7 +130,7 @@ func FuzzParseKeys(f *testing.F) {
 	for _, key := range [][]byte{
 		index.BucketKey("bucket"), index.UploadKey("b", "k\x00y", id("1")), index.PartKey(id("1"), 7), index.PageKey(index.ManifestID{}, 7),
 		index.ObjectKey("b", "k\x00y"), index.ChunkKey(index.ChunkID{1}), index.VolumeKey(7), index.TrashKey([16]byte{1}),
-		index.InlineKey(index.ManifestID{1}), index.SharedKey(id("1")), index.CompletedKey(id("1")),
+		index.InlineKey(index.ManifestID{1}), index.SharedKey(id("1")), index.CompletedKey(id("1")), index.DirectoryKey(id("1"), 7),
 		[]byte("Ub\x00k\x00"), []byte("Ub\x00k\x00\x02"), []byte("U"), {},
 	} {
 		f.Add(key)
@@ -150,6 +152,8 @@ func FuzzParseKeys(f *testing.F) {
 		keep(err, index.PartKey(content, number))
 		manifest, page, err := index.ParsePageKey(raw)
 		keep(err, index.PageKey(manifest, page))
+		content, page, err = index.ParseDirectoryKey(raw)
+		keep(err, index.DirectoryKey(content, page))
 		bucket, key, err = index.ParseObjectKey(raw)
 		keep(err, index.ObjectKey(bucket, key))
 		chunk, err := index.ParseChunkKey(raw)

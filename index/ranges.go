@@ -22,6 +22,14 @@ func Volumes() Range[Volume] { return tableRange[Volume](volumeTable) }
 // AllParts is every part of every content, by content and number.
 func AllParts() Range[Part] { return tableRange[Part](partTable) }
 
+// DirectoryOf is the range of the pages of the directory of a content, in order.
+func DirectoryOf(content ContentID) Range[Directory] {
+	return prefixRange[Directory](append([]byte{partsTable}, content[:]...))
+}
+
+// AllDirectories is every page of every directory, by content and page.
+func AllDirectories() Range[Directory] { return tableRange[Directory](partsTable) }
+
 // AllPages is every page of every manifest, by manifest and number.
 func AllPages() Range[Page] { return tableRange[Page](pageTable) }
 

@@ -9,6 +9,7 @@ import (
 // record of any content fits a transaction, and a damaged length never makes a reader allocate much.
 const (
 	MaxPageChunks   = 1024     // chunks on one page of a manifest
+	MaxPageParts    = 1024     // parts on one page of a directory
 	maxWord         = 255      // names, ids and enumerations
 	maxHeaderText   = 4 << 10  // one header of an object
 	maxTextEntries  = 8 << 10  // entries of the metadata, and of the tags
@@ -200,12 +201,14 @@ type PageChunk struct {
 	Size uint32
 }
 
-// Page is a run of the chunks of a part, in order; at most MaxPageChunks.
+// Page is a run of the chunks of a part, in order; at most MaxPageChunks. All pages of a part but the last have that many.
 type Page struct {
+	Start  int64 // where the first chunk begins in the part: who looks for an offset need not read the pages before
 	Chunks []PageChunk
 }
 
 func (p *Page) encode(e *encoder) {
+	e.size(p.Start, math.MaxInt64)
 	e.size(int64(len(p.Chunks)), MaxPageChunks)
 	if e.err != nil {
 		return
@@ -217,6 +220,7 @@ func (p *Page) encode(e *encoder) {
 }
 
 func (p *Page) decode(d *decoder) {
+	p.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageChunks))
 	// The limit bounds the slice, but a short record should not get even that much.
 	if shortest := len(ChunkID{}) + 1; n > len(d.buf)/shortest {
@@ -228,6 +232,46 @@ func (p *Page) decode(d *decoder) {
 	p.Chunks = make([]PageChunk, n)
 	for i := range p.Chunks {
 		p.Chunks[i] = PageChunk{ID: ChunkID(d.fixed(32)), Size: uint32(d.uint(maxStoredLength))}
+	}
+}
+
+// DirectoryPart is one part in a Directory.
+type DirectoryPart struct {
+	Number uint16
+	Size   int64
+}
+
+// Directory is a page of the list of the parts of a content, in order; at most MaxPageParts, and all pages of a content but the
+// last have that many. With it a reader finds the part that holds an offset without reading those before.
+type Directory struct {
+	Start int64 // where the first part begins in the content
+	Parts []DirectoryPart
+}
+
+func (l *Directory) encode(e *encoder) {
+	e.size(l.Start, math.MaxInt64)
+	e.size(int64(len(l.Parts)), MaxPageParts)
+	if e.err != nil {
+		return
+	}
+	for _, p := range l.Parts {
+		e.uint(uint64(p.Number))
+		e.size(p.Size, math.MaxInt64)
+	}
+}
+
+func (l *Directory) decode(d *decoder) {
+	l.Start = d.size(math.MaxInt64)
+	n := int(d.size(MaxPageParts))
+	if shortest := 2; n > len(d.buf)/shortest {
+		d.fail(errShort)
+	}
+	if d.err != nil || n == 0 {
+		return
+	}
+	l.Parts = make([]DirectoryPart, n)
+	for i := range l.Parts {
+		l.Parts[i] = DirectoryPart{Number: uint16(d.uint(math.MaxUint16)), Size: d.size(math.MaxInt64)}
 	}
 }
 
@@ -324,10 +368,11 @@ func (c *Completed) decode(d *decoder) {
 
 // Chunk says where a chunk is, how long it is there, and how many pages refer to it.
 type Chunk struct {
-	Volume uint64
-	Offset uint32 // in the volume
-	Stored uint32
-	Refs   uint64
+	Volume  uint64
+	Offset  uint32 // in the volume
+	Stored  uint32
+	Refs    uint64
+	Damaged bool // reading it there has failed
 }
 
 func (c *Chunk) encode(e *encoder) {
@@ -335,6 +380,7 @@ func (c *Chunk) encode(e *encoder) {
 	e.uint(uint64(c.Offset))
 	e.uint(uint64(c.Stored))
 	e.uint(c.Refs)
+	e.bool(c.Damaged)
 }
 
 func (c *Chunk) decode(d *decoder) {
@@ -342,6 +388,7 @@ func (c *Chunk) decode(d *decoder) {
 	c.Offset = uint32(d.uint(math.MaxUint32))
 	c.Stored = uint32(d.uint(maxStoredLength))
 	c.Refs = d.uint(math.MaxUint64)
+	c.Damaged = d.bool()
 }
 
 // Volume counts what lives in a volume.
@@ -397,6 +444,7 @@ type Totals struct {
 	LogicalBytes, StoredBytes int64
 	InlineBytes               int64
 	Completed                 int64
+	Damaged                   int64 // chunks whose record says so
 }
 
 func (t *Totals) encode(e *encoder) {
@@ -412,9 +460,10 @@ func (t *Totals) decode(d *decoder) {
 }
 
 // fields is the order of the counters on disk.
-func (t *Totals) fields() [9]*int64 {
+func (t *Totals) fields() [10]*int64 {
 	return [...]*int64{
 		&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes, &t.InlineBytes, &t.Completed,
+		&t.Damaged,
 	}
 }
 

@@ -21,7 +21,8 @@ var (
 	}
 	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
-	page       = index.Page{Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: math.MaxUint32}}}
+	page       = index.Page{Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: math.MaxUint32}}}
+	directory  = index.Directory{Start: 300, Parts: []index.DirectoryPart{{Number: 1, Size: 5 << 30}, {Number: 10_000}}}
 )
 
 // roundTrip stores records and reads them back, one by one and by a scan.
@@ -76,10 +77,11 @@ func TestRecordsRoundTrip(t *testing.T) {
 	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
 	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", List: [16]byte{1}, Object: full})
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
+	roundTrip(t, index.DirectoryKey(content, 0), directory, index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts)})
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
-	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: math.MaxUint32, Refs: math.MaxUint64})
+	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: math.MaxUint32, Refs: math.MaxUint64, Damaged: true})
 	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
-	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9})
+	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9, Damaged: 10})
 }
 
 // TestTrashRoundTrip is apart because trash has no zero value that can be stored.
@@ -125,7 +127,7 @@ func TestTimesAreUTC(t *testing.T) {
 
 // TestRecordBytes pins one whole record: it is on disk.
 func TestRecordBytes(t *testing.T) {
-	const want = "01" + "07" + "8020" + "80808001" + "03" + "23be659b"
+	const want = "01" + "07" + "8020" + "80808001" + "03" + "00" + "597fba18"
 	store := index.NewMemory()
 	defer store.Close()
 	err := store.Update(t.Context(), func(tx index.Tx) error {
@@ -188,6 +190,9 @@ func TestOverLimits(t *testing.T) {
 		"chunks":        func(tx index.Tx) error { return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Chunks: -1}) },
 		"page": func(tx index.Tx) error {
 			return index.Put(tx, index.PageKey(index.ManifestID{}, 0), &index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks+1)})
+		},
+		"directory": func(tx index.Tx) error {
+			return index.Put(tx, index.DirectoryKey(id(""), 0), &index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts+1)})
 		},
 		"trash without a kind": func(tx index.Tx) error { return index.Put(tx, index.TrashKey(id("")), &index.Trash{}) },
 		"trash of a new kind":  func(tx index.Tx) error { return index.Put(tx, index.TrashKey(id("")), &index.Trash{Kind: 3}) },
@@ -267,6 +272,7 @@ func FuzzRecords(f *testing.F) {
 			index.Put(tx, index.UploadKey("b", "k", content), &index.Upload{Attributes: attributes, Encryption: encryption}),
 			index.Put(tx, index.PartKey(content, 1), &index.Part{Size: 300, Modified: moment, Chunks: 3}),
 			index.Put(tx, index.PageKey(index.ManifestID(content), 0), &page),
+			index.Put(tx, index.DirectoryKey(content, 0), &directory),
 			index.Put(tx, index.ObjectKey("b", "k"), &index.Object{ETag: "x", Attributes: attributes, Encryption: encryption}),
 			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Offset: 300, Stored: 300, Refs: 300}),
 			index.Put(tx, index.VolumeKey(1), &index.Volume{LiveBytes: 300, LiveChunks: -1}),
