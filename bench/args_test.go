@@ -135,7 +135,7 @@ func TestPlanParts(t *testing.T) {
 		{8 * mib, 8 * mib, 8 * mib, 1, 8 * mib},
 		{8*mib + 1, 8 * mib, 8 * mib, 2, 1},
 		{100, 100, 100, 1, 100},
-		{engine.OSS.MinPartSize + 1, engine.OSS.MinPartSize, engine.OSS.MinPartSize, 2, 1},
+		{engine.OSS.MinPartSize() + 1, engine.OSS.MinPartSize(), engine.OSS.MinPartSize(), 2, 1},
 		{10000 * 8 * mib, 8 * mib, 8 * mib, 10000, 8 * mib},
 		{10000*8*mib + 1, 8 * mib, 9 * mib, 8889, 10000*8*mib + 1 - 8888*9*mib},
 		{10000 * engine.MaxPartSize, mib, engine.MaxPartSize, 10000, engine.MaxPartSize},

@@ -71,7 +71,7 @@ func parseEngine(args []string, stdout io.Writer) (*engineOptions, error) {
 
 func (o *engineOptions) check() error {
 	most := slices.Max(o.parallel.Values)
-	switch least := bytesize.Size(engine.OSS.MinPartSize); {
+	switch least := bytesize.Size(engine.OSS.MinPartSize()); {
 	case o.part < least || o.part > maxBodies:
 		return cli.Usagef("-part is %v, must be %v to %v", o.part, least, bytesize.Size(maxBodies))
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:

@@ -21,7 +21,7 @@ type plan struct {
 
 // planParts cuts size bytes into parts of wanted bytes, or larger ones if there would be too many.
 func planParts(size, wanted int64) (plan, error) {
-	if least := engine.OSS.MinPartSize; wanted < least && size > wanted {
+	if least := engine.OSS.MinPartSize(); wanted < least && size > wanted {
 		return plan{}, cli.Usagef("-part-size: OSS rules refuse parts below %s other than the last, and %d bytes do not fit in one part of %d",
 			bytesize.Human(least), size, wanted)
 	}

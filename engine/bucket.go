@@ -20,6 +20,7 @@ type CreateBucketResult struct{}
 
 // CreateBucket makes a bucket. A name that is taken fails with ErrBucketAlreadyExists.
 func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ *CreateBucketResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CreateBucket", bucket: req.Bucket})
 	defer c.end(&err)
 	if err != nil {
@@ -32,7 +33,7 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 		return nil, err
 	}
 	rules := req.Rules
-	if rules == (Rules{}) {
+	if rules == "" {
 		rules = e.opts.Rules
 	}
 	if err := rules.validate(); err != nil {
@@ -46,7 +47,7 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 		if !errors.Is(err, index.ErrNotFound) {
 			return err
 		}
-		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: rules.Name})
+		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: string(rules)})
 	})
 	if err != nil {
 		return nil, err
@@ -65,6 +66,7 @@ type DeleteBucketResult struct{}
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
 // ErrBucketNotEmpty, as OSS does.
 func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteBucket", bucket: req.Bucket})
 	defer c.end(&err)
 	if err != nil {
@@ -150,6 +152,7 @@ type HeadBucketRequest struct {
 
 // HeadBucket describes a bucket. One that does not exist fails with ErrNoSuchBucket.
 func (e *Engine) HeadBucket(ctx context.Context, req *HeadBucketRequest) (_ *Bucket, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "HeadBucket", bucket: req.Bucket})
 	defer c.end(&err)
 	if err != nil {
@@ -182,8 +185,8 @@ func findBucket(r index.Reader, name string) (Bucket, error) {
 }
 
 func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
-	rules, ok := rulesNamed(rec.Rules)
-	if !ok {
+	rules := Rules(rec.Rules)
+	if rules.validate() != nil {
 		return Bucket{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", name, rec.Rules)
 	}
 	return Bucket{Name: name, Created: rec.Created, Rules: rules}, nil

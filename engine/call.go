@@ -10,6 +10,14 @@ type call struct {
 	engine *Engine // that waits for it at Close; nil if it was not let in
 }
 
+// orEmpty is what every exported method makes of its request first: nil is the empty request.
+func orEmpty[Request any](req *Request) *Request {
+	if req == nil {
+		return new(Request)
+	}
+	return req
+}
+
 // begin lets an operation in, unless its context has ended or the engine is closed. Whatever the
 // outcome, the caller must end it.
 func (e *Engine) begin(ctx context.Context, c call) (*call, error) {

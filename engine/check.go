@@ -69,6 +69,7 @@ func (p Problem) String() string {
 // meanwhile, but reclaiming waits. It checks one snapshot, and takes about 100 bytes of memory a
 // chunk.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})
 	defer c.end(&err)
 	if err != nil {

@@ -73,8 +73,9 @@ type CompleteMultipartUploadResult struct {
 // ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part below
 // the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and ErrInvalidRequest for
 // another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails
-// with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.RepeatComplete.
+// with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
 	if err != nil {
@@ -217,10 +218,10 @@ func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, u
 			return nil, err
 		}
 	}
-	if len(listed) == 0 && !up.rules.EmptyList {
+	if len(listed) == 0 && !up.rules.emptyList {
 		return nil, ErrMalformedXML.saying("An object needs at least one part.")
 	}
-	smallest := up.rules.MinPartSize
+	smallest := up.rules.minPartSize
 	for i, p := range listed {
 		if p.Size < smallest && i < len(listed)-1 {
 			small := ErrEntityTooSmall.saying("Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size, smallest)
@@ -265,7 +266,7 @@ func matchParts(list []CompletedPart, uploaded []numberedPart) ([]numberedPart, 
 
 // is says whether the part is the one that a list means.
 func (p *numberedPart) is(want CompletedPart) bool {
-	return p.number == want.PartNumber && OSS.etag(p.ETag) == normalETag(want.ETag) &&
+	return p.number == want.PartNumber && ruleSets[OSS].etag(p.ETag) == normalETag(want.ETag) &&
 		(want.Checksum == "" || want.Checksum == base64.StdEncoding.EncodeToString(p.Checksum))
 }
 

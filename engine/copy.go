@@ -77,6 +77,7 @@ type CopyObjectResult struct {
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
 // InitiateMultipartUpload, and with a *CorruptionError when the source is damaged.
 func (e *Engine) CopyObject(ctx context.Context, req *CopyObjectRequest) (_ *CopyObjectResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CopyObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {
@@ -112,7 +113,7 @@ type objectCopy struct {
 	want   wantedEncryption
 
 	attributes index.Attributes // as the request gives them
-	rules      Rules            // of the target
+	rules      ruleSet          // of the target
 }
 
 func (p *objectCopy) prepare(ctx context.Context) (err error) {

@@ -15,7 +15,7 @@ func checkSourceNames(bucket, key string) error {
 }
 
 // openSource opens the source of a copy. rules are the target's.
-func (e *Engine) openSource(ctx context.Context, c *call, from objectRef, rules Rules) (*openedObject, error) {
+func (e *Engine) openSource(ctx context.Context, c *call, from objectRef, rules ruleSet) (*openedObject, error) {
 	src, _, err := e.openObject(ctx, c, from)
 	if err != nil {
 		return nil, rules.copyCondition(from.asSource(err))

@@ -43,6 +43,7 @@ type DeleteError struct {
 // and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost does
 // not depend on the objects' sizes; the space comes back in the background.
 func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (_ *DeleteObjectsResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteObjects", bucket: req.Bucket})
 	defer c.end(&err)
 	if err != nil {
@@ -109,7 +110,7 @@ func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string
 }
 
 // checkDeletable fails if key is no name of an object, or the record under it cannot be read.
-func checkDeletable(r index.Reader, rules Rules, bucket, key string) error {
+func checkDeletable(r index.Reader, rules ruleSet, bucket, key string) error {
 	if err := rules.checkKey(key); err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func TestDeleteObjectsInSteps(t *testing.T) {
 	})
 	var keys []string
 	for i := range engine.MaxDeleteKeys {
-		keys = append(keys, fmt.Sprintf("%0*d", engine.OSS.MaxKeyLength, i))
+		keys = append(keys, fmt.Sprintf("%0*d", engine.OSS.MaxKeyLength(), i))
 		mustObject(t, e, "bucket", keys[i], "")
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,17 +14,17 @@
 //	all in one    Upload: an object by parts, in parallel, resumable
 //	maintenance   Expire Reclaim Check Stats RotateKeys
 //
-// Requests and results are plain structs; a field that is zero is absent or has its default. Sizes
-// are in bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without
+// Requests and results are plain structs; a field that is zero is absent or has its default, and a
+// request that is nil is the empty one. Sizes are in bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without
 // quotes, and quotes and case are forgiven on the way in. A listing is a page, or all pages as a
 // sequence: [Engine.Parts], [Engine.Uploads], [Engine.Objects].
 //
 // All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that is
 // being committed by then is waited for, so its outcome is definite.
 //
-// A bucket follows the [Rules] that it was created with: [OSS] or [S3]. They are values, with a field
-// for each difference. What OSS does not have and S3 has, as checksums, conditions of writing and
-// keys of clients, is there under both.
+// A bucket follows the [Rules] that it was created with: [OSS] or [S3], whose comments say where the
+// two differ. What OSS does not have and S3 has, as checksums, conditions of writing and keys of
+// clients, is there under both.
 //
 // # What it promises
 //

@@ -25,6 +25,7 @@ type ExpireResult struct {
 // Options.UploadExpiry the same happens in the background. A part that is under way does not count
 // as activity until it has finished; it then fails with ErrNoSuchUpload.
 func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Expire"})
 	defer c.end(&err)
 	if err != nil {

@@ -69,7 +69,7 @@ func refusals() []refusal {
 		{"CreateBucket", "the name ends with -", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "abc-"}), "InvalidBucketName", 400, ""},
 		{"CreateBucket", "the name has a capital letter", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "Abc"}), "InvalidBucketName", 400, ""},
 		{"CreateBucket", "the name has a dot", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "a.b"}), "InvalidBucketName", 400, ""},
-		{"CreateBucket", "rules that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Rules: engine.Rules{Name: "FTP"}}), "InvalidArgument", 400, ""},
+		{"CreateBucket", "rules that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Rules: "FTP"}), "InvalidArgument", 400, ""},
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "no such bucket", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},

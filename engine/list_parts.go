@@ -28,6 +28,7 @@ type ListPartsResult struct {
 // ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
 // holds.
 func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListPartsResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
 	if err != nil {
@@ -82,6 +83,7 @@ func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListP
 // Parts is ListParts as a sequence over all pages, from req.PartNumberMarker on. Each page is a
 // snapshot of its own. An error comes once and last.
 func (e *Engine) Parts(ctx context.Context, req *ListPartsRequest) iter.Seq2[Part, error] {
+	req = orEmpty(req)
 	return pages(*req, func(next *ListPartsRequest) ([]Part, bool, error) {
 		page, err := e.ListParts(ctx, next)
 		if err != nil {

@@ -57,6 +57,7 @@ type Upload struct {
 // listed when there is a key below it behind KeyMarker, also when KeyMarker lies below it, as in
 // ListObjects. A page costs what it holds, not what the bucket holds.
 func (e *Engine) ListMultipartUploads(ctx context.Context, req *ListMultipartUploadsRequest) (_ *ListMultipartUploadsResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "ListMultipartUploads", bucket: req.Bucket})
 	defer c.end(&err)
 	if err != nil {
@@ -138,6 +139,7 @@ func uploadOf(entry *index.Entry[index.Upload]) (Upload, error) {
 // Uploads is ListMultipartUploads as a sequence over all pages, without the common prefixes. Each
 // page is a snapshot of its own. An error comes once and last.
 func (e *Engine) Uploads(ctx context.Context, req *ListMultipartUploadsRequest) iter.Seq2[Upload, error] {
+	req = orEmpty(req)
 	return pages(*req, func(next *ListMultipartUploadsRequest) ([]Upload, bool, error) {
 		page, err := e.ListMultipartUploads(ctx, next)
 		if err != nil {

@@ -110,6 +110,7 @@ type UploadRequest struct {
 // 10000 parts, and else as InitiateMultipartUpload, UploadPart, ListParts and
 // CompleteMultipartUpload do.
 func (e *Engine) Upload(ctx context.Context, req *UploadRequest) (_ *CompleteMultipartUploadResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Upload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
 	if err != nil {
@@ -209,7 +210,7 @@ type managedUpload struct {
 // open judges the request and finds or begins the upload. The body is not read yet.
 func (u *managedUpload) open(ctx context.Context) error {
 	e, req := u.engine, u.req
-	var rules Rules
+	var rules ruleSet
 	err := e.index.View(ctx, func(r index.Reader) (err error) {
 		if rules, err = bucketRules(r, req.Bucket); err != nil {
 			return err
@@ -226,10 +227,10 @@ func (u *managedUpload) open(ctx context.Context) error {
 		}
 	}
 	wanted := req.PartSize
-	if first := u.there[1].Size; wanted == 0 && first >= rules.MinPartSize {
+	if first := u.there[1].Size; wanted == 0 && first >= rules.minPartSize {
 		wanted = first
 	}
-	if u.plan, err = planParts(req.Size, wanted, rules.MinPartSize, int64(e.opts.ChunkSize)); err != nil {
+	if u.plan, err = planParts(req.Size, wanted, rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
 		return err
 	}
 	if u.id = req.UploadID; u.id == "" {
@@ -380,7 +381,7 @@ func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (eta
 		select {
 		case f := <-filled:
 			if f.buf == nil {
-				return OSS.etag([16]byte(sum.Sum(nil))), n, f.err
+				return ruleSets[OSS].etag([16]byte(sum.Sum(nil))), n, f.err
 			}
 			sum.Write(f.buf.chunk())
 			n += int64(f.buf.n)

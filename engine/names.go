@@ -33,13 +33,13 @@ func checkBucketName(name string) error {
 	return nil
 }
 
-// checkNames checks a bucket's and an object's name as far as all rules agree; see Rules.checkKey.
+// checkNames checks a bucket's and an object's name as far as all rules agree; see ruleSet.checkKey.
 func checkNames(bucket, key string) error {
 	if err := checkBucketName(bucket); err != nil {
 		return err
 	}
 	if key == "" {
-		return OSS.checkKey(key)
+		return ruleSets[OSS].checkKey(key)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func parseMD5(s string) (sum [16]byte, err error) {
 }
 
 // checkAttributes validates what a client says about an object and fills in defaults. Names of
-// metadata come out in lower case. How much metadata there may be is for Rules.checkMetadata.
+// metadata come out in lower case. How much metadata there may be is for ruleSet.checkMetadata.
 func checkAttributes(a index.Attributes) (index.Attributes, error) {
 	if a.ContentType == "" {
 		a.ContentType = defaultContentType

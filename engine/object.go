@@ -103,6 +103,7 @@ type HeadObjectRequest struct {
 // ErrNotModified when a condition does not hold, and with ErrInvalidRequest or ErrAccessDenied when
 // SSECustomerKey is not what the object was stored with.
 func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *ObjectInfo, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "HeadObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {
@@ -156,6 +157,7 @@ type GetObjectRequest struct {
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
 // was deleted from coming back.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {
@@ -192,7 +194,7 @@ type openedObject struct {
 }
 
 // openObject opens an object, if the conditions hold, and returns the bucket's rules, too.
-func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *openedObject, _ Rules, err error) {
+func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *openedObject, _ ruleSet, err error) {
 	rec, rules, err := e.holdObject(ctx, ref.bucket, ref.key)
 	if err != nil {
 		return nil, rules, err
@@ -230,10 +232,10 @@ func (req *GetObjectRequest) checkRange() error {
 }
 
 // span is the run of the object's bytes that the request wants.
-func (req *GetObjectRequest) span(s *source, rules Rules) (span, error) {
+func (req *GetObjectRequest) span(s *source, rules ruleSet) (span, error) {
 	switch n := req.PartNumber; {
 	case n == 0:
-		return parseRange(req.Range, s.size, rules.StandardRanges || req.RangeBehavior == "standard")
+		return parseRange(req.Range, s.size, rules.standardRanges || req.RangeBehavior == "standard")
 	case n > max(len(s.parts), 1):
 		return span{}, ErrInvalidPartNumber.saying("PartNumber is %d, the object has %d parts.", n, len(s.parts))
 	case len(s.parts) == 0:
@@ -246,11 +248,11 @@ func (req *GetObjectRequest) span(s *source, rules Rules) (span, error) {
 
 // holdObject returns an object's record with its content held against the sweeper; the caller
 // must release it. It also returns the bucket's rules.
-func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, Rules, error) {
+func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, ruleSet, error) {
 	for {
 		rec, _, err := e.viewObject(ctx, bucket, key)
 		if err != nil {
-			return nil, Rules{}, err
+			return nil, ruleSet{}, err
 		}
 		e.inUse.hold(rec.Content)
 		// What was deleted between the look and the hold may be swept already. What is still there
@@ -261,12 +263,12 @@ func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Obj
 		}
 		e.inUse.release(rec.Content)
 		if err != nil {
-			return nil, Rules{}, err
+			return nil, ruleSet{}, err
 		}
 	}
 }
 
-func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, rules Rules, err error) {
+func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, rules ruleSet, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		if rec, err = findObject(r, bucket, key); err != nil {
 			return err
@@ -288,6 +290,7 @@ type DeleteObjectResult struct{}
 // DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
 // whatever the object's size; the space comes back in the background.
 func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ *DeleteObjectResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {

@@ -80,7 +80,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
-	if out.Rules == (Rules{}) {
+	if out.Rules == "" {
 		out.Rules = OSS
 	}
 	if out.ChunkSize == 0 {

@@ -86,6 +86,7 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 // ErrNoSpace, and ErrRequestTimeout when ctx ends. To a sequential upload it fails with
 // ErrPartAlreadyExist or ErrPartNotSequential for every number but the next.
 func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *UploadPartResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
 	defer c.end(&err)
 	if err != nil {
@@ -208,7 +209,7 @@ func checkBody(size int64, contentMD5 string, crc64 *uint64, tooLarge *Error) (d
 	return d, nil
 }
 
-func (d *digests) compare(body *content, rules Rules) error {
+func (d *digests) compare(body *content, rules ruleSet) error {
 	if d.md5 != nil && *d.md5 != body.md5 {
 		return rules.digestMismatch(ErrInvalidDigest.ec("0017-00000503"))
 	}

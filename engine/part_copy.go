@@ -52,6 +52,7 @@ type UploadPartCopyResult struct {
 // hashed; chunks of it that the store holds already are not stored again, which are all but those
 // at the ends of the range unless source or upload are encrypted.
 func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest) (_ *UploadPartCopyResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
 	defer c.end(&err)
 	if err != nil {
@@ -98,7 +99,7 @@ type partCopy struct {
 
 // chooseRange decides what is copied.
 func (p *partCopy) chooseRange() (err error) {
-	if p.up.rules.StandardRanges && p.req.SourceRange != "" {
+	if p.up.rules.standardRanges && p.req.SourceRange != "" {
 		first, last, ok := splitRange(p.req.SourceRange)
 		if !ok || first < 0 || last < 0 {
 			return ErrInvalidArgument.saying("SourceRange is %q, must be bytes=first-last.", p.req.SourceRange)

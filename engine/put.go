@@ -85,6 +85,7 @@ func (req *PutObjectRequest) attributes() index.Attributes {
 // Its errors are those of UploadPart and InitiateMultipartUpload; a body over 5 GiB fails with
 // ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
 func (e *Engine) PutObject(ctx context.Context, req *PutObjectRequest) (_ *PutObjectResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "PutObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {
@@ -110,7 +111,7 @@ type putting struct {
 	req    *PutObjectRequest
 	when   overwriting
 
-	rules  Rules
+	rules  ruleSet
 	wanted digests
 	sum    bodyChecksum
 	obj    index.Object

@@ -9,7 +9,7 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Under Rules.RepeatComplete the answer to a Complete is remembered, for the client that did not
+// Under ruleSet.repeatComplete the answer to a Complete is remembered, for the client that did not
 // get it and asks again. How many are remembered is bounded by the deletion of the first few by
 // every new one: of S3's upload ids the first are the oldest.
 const (
@@ -29,7 +29,7 @@ func listDigest(parts []CompletedPart) [16]byte {
 
 // remember keeps the answer to a Complete.
 func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *openUpload, listed []numberedPart, obj *index.Object) error {
-	if !up.rules.RepeatComplete {
+	if !up.rules.repeatComplete {
 		return nil
 	}
 	list := make([]CompletedPart, len(listed))

@@ -10,87 +10,95 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Rules are what differs between the services whose semantics a bucket follows. A bucket gets its
-// rules when it is created and keeps them, also when the store is opened with other Options. The
-// values are OSS and S3; others are refused.
-type Rules struct {
-	// Name is stored with the bucket.
-	Name string
+// Rules name what differs between the services whose semantics a bucket follows. A bucket gets its
+// rules when it is created and keeps them, also when the store is opened with other Options. Rules
+// are OSS or S3; the empty ones stand for the default where a default is said, and others are refused.
+type Rules string
 
-	// MinPartSize is the smallest size in bytes of a listed part other than the last, checked by
-	// CompleteMultipartUpload only.
-	MinPartSize int64
+const (
+	// OSS are the rules of Alibaba Cloud OSS.
+	//
+	// Listed parts other than the last have at least 100 KiB. Keys have at most 1023 bytes, else they
+	// fail with ErrInvalidObjectName, and do not begin with / or \. User metadata has at most 8 KiB,
+	// names and values together. ETags are in upper case, and that of a multipart object is made over
+	// the text of the parts' ETags. CompleteMultipartUpload of an upload without parts makes an empty
+	// object; a second one fails with ErrNoSuchUpload. The order of upload ids says nothing. A
+	// Content-MD5 or CRC-64 that is not the body's is ErrInvalidDigest or ErrInvalidCRC64; a body of
+	// PutObject over 5 GiB is ErrInvalidArgument. A range that does not fit is ignored, and so is a
+	// malformed SourceRange; IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified.
+	OSS Rules = "OSS"
 
-	// MaxKeyLength bounds an object's name in bytes. KeyTooLong gives a longer one the code
-	// KeyTooLongError; otherwise it is InvalidObjectName. LeadingSlash lets a name begin with / or \.
-	MaxKeyLength int
-	KeyTooLong   bool
-	LeadingSlash bool
+	// S3 are the rules of Amazon S3, where they differ.
+	//
+	// Listed parts other than the last have at least 5 MiB. Keys have at most 1024 bytes, else they
+	// fail with ErrKeyTooLong, and begin with anything. User metadata has at most 2 KiB. ETags are in
+	// lower case, and that of a multipart object is made over the parts' MD5s as bytes.
+	// CompleteMultipartUpload needs a part; a second one with the same list succeeds with the result
+	// of the first, for an hour and the latest 65536 uploads. The ids of the uploads of one key sort
+	// in the order of their initiation. A digest that is not the body's is ErrBadDigest; a body of
+	// PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeBehavior "standard",
+	// and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the source. All
+	// conditions of a copy fail with ErrPreconditionFailed.
+	S3 Rules = "S3"
+)
 
-	// MaxMetadata bounds the user metadata in bytes, names and values together.
-	MaxMetadata int
+// MinPartSize is the smallest size in bytes of a listed part other than the last, checked by
+// CompleteMultipartUpload only. It is 0 for rules that are not known, as are the other limits.
+func (r Rules) MinPartSize() int64 { return ruleSets[r].minPartSize }
 
-	// BinaryETags makes the ETag of a multipart object over the parts' digests as bytes, and gives
-	// all ETags out in lower case. Otherwise it is made over the digests as upper-case hex text, and
-	// ETags are in upper case.
-	BinaryETags bool
+// MaxKeyLength bounds an object's name, in bytes.
+func (r Rules) MaxKeyLength() int { return ruleSets[r].maxKeyLength }
 
-	// EmptyList lets CompleteMultipartUpload make an empty object of an upload without parts.
-	EmptyList bool
+// MaxMetadata bounds the user metadata of an object in bytes, names and values together.
+func (r Rules) MaxMetadata() int { return ruleSets[r].maxMetadata }
 
-	// RepeatComplete makes a second CompleteMultipartUpload with the same list succeed with the
-	// result of the first, for an hour and the latest 65536 uploads. Otherwise it fails with
-	// ErrNoSuchUpload.
-	RepeatComplete bool
-
-	// OrderedUploadIDs makes the ids of the uploads of one key sort by their time of initiation.
-	// Otherwise their order says nothing.
-	OrderedUploadIDs bool
-
-	// BadDigest gives a Content-MD5 or CRC-64 that is not the body's the code BadDigest. Otherwise it
-	// is InvalidDigest or InvalidCRC64. A malformed one is InvalidDigest in any case.
-	BadDigest bool
-
-	// EntityTooLarge gives a body of PutObject over 5 GiB that code, which such a part has in any
-	// case. Otherwise it is InvalidArgument.
-	EntityTooLarge bool
-
-	// StandardRanges makes GetObject treat a Range as with RangeBehavior "standard", and
-	// UploadPartCopy refuse a SourceRange that is malformed or reaches beyond the source. Otherwise
-	// the whole object is taken.
-	StandardRanges bool
-
-	// CopyNotModified makes IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified.
-	// Otherwise it is ErrPreconditionFailed.
-	CopyNotModified bool
+// validate accepts the Rules of this package only.
+func (r Rules) validate() error {
+	if _, ok := ruleSets[r]; !ok {
+		return fmt.Errorf("Rules %q are not known; use engine.OSS or engine.S3", string(r))
+	}
+	return nil
 }
 
-// OSS are the rules of Alibaba Cloud OSS: parts of at least 100 KiB, ETags in upper case, the
-// object's ETag made over the text of the part ETags, a repeated Complete fails with NoSuchUpload.
-var OSS = Rules{
-	Name:            "OSS",
-	MinPartSize:     100 << 10,
-	MaxKeyLength:    1023,
-	MaxMetadata:     8 << 10,
-	EmptyList:       true,
-	CopyNotModified: true,
+// A ruleSet is what Rules mean.
+type ruleSet struct {
+	minPartSize  int64
+	maxKeyLength int
+	maxMetadata  int
+
+	keyTooLong       bool // a longer key is ErrKeyTooLong, not ErrInvalidObjectName
+	leadingSlash     bool // a key may begin with / or \
+	binaryETags      bool // in lower case; of a multipart object over the parts' digests as bytes, not as upper-case hex text
+	emptyList        bool // Complete makes an empty object of an upload without parts
+	repeatComplete   bool // a second Complete with the same list succeeds; see replay.go
+	orderedUploadIDs bool // the ids of the uploads of one key sort by their initiation
+	badDigest        bool // a digest that is not the body's is ErrBadDigest, not one of its own
+	entityTooLarge   bool // a body of PutObject over the limit is ErrEntityTooLarge, not ErrInvalidArgument
+	standardRanges   bool // a range that does not fit is an error, not ignored
+	copyNotModified  bool // IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified, not ErrPreconditionFailed
 }
 
-// S3 are the rules of Amazon S3, where they differ: parts of at least 5 MiB, ETags in lower case and
-// made over bytes, a Complete that can be repeated, upload ids in the order of initiation.
-var S3 = Rules{
-	Name:             "S3",
-	MinPartSize:      5 << 20,
-	MaxKeyLength:     1024,
-	KeyTooLong:       true,
-	LeadingSlash:     true,
-	MaxMetadata:      2 << 10,
-	BinaryETags:      true,
-	RepeatComplete:   true,
-	OrderedUploadIDs: true,
-	BadDigest:        true,
-	EntityTooLarge:   true,
-	StandardRanges:   true,
+var ruleSets = map[Rules]ruleSet{
+	OSS: {
+		minPartSize:     100 << 10,
+		maxKeyLength:    1023,
+		maxMetadata:     8 << 10,
+		emptyList:       true,
+		copyNotModified: true,
+	},
+	S3: {
+		minPartSize:      5 << 20,
+		maxKeyLength:     1024,
+		maxMetadata:      2 << 10,
+		keyTooLong:       true,
+		leadingSlash:     true,
+		binaryETags:      true,
+		repeatComplete:   true,
+		orderedUploadIDs: true,
+		badDigest:        true,
+		entityTooLarge:   true,
+		standardRanges:   true,
+	},
 }
 
 // Limits that hold under all rules.
@@ -100,79 +108,61 @@ const (
 	MaxListing    = 1000    // entries of one page of a listing
 )
 
-// validate accepts the values of this package only: a bucket stores no more than the name.
-func (r Rules) validate() error {
-	if known, ok := rulesNamed(r.Name); !ok || r != known {
-		return fmt.Errorf("Rules %q are not known; use engine.OSS or engine.S3", r.Name)
-	}
-	return nil
-}
-
-// rulesNamed returns the rules that a bucket's record names.
-func rulesNamed(name string) (Rules, bool) {
-	for _, r := range []Rules{OSS, S3} {
-		if r.Name == name {
-			return r, true
-		}
-	}
-	return Rules{}, false
-}
-
 // bucketRules returns the rules of a bucket, or ErrNoSuchBucket.
-func bucketRules(r index.Reader, bucket string) (Rules, error) {
+func bucketRules(r index.Reader, bucket string) (ruleSet, error) {
 	b, err := findBucket(r, bucket)
-	return b.Rules, err
+	return ruleSets[b.Rules], err
 }
 
 // keyRules returns the rules of a bucket that allow objects of this name.
-func keyRules(r index.Reader, bucket, key string) (Rules, error) {
+func keyRules(r index.Reader, bucket, key string) (ruleSet, error) {
 	rules, err := bucketRules(r, bucket)
 	if err != nil {
-		return Rules{}, err
+		return ruleSet{}, err
 	}
 	return rules, rules.checkKey(key)
 }
 
 // checkKey checks an object's name.
-func (r Rules) checkKey(key string) error {
+func (r ruleSet) checkKey(key string) error {
 	switch {
 	case key == "":
 		return ErrInvalidObjectName.saying("The object name can not be empty.")
-	case len(key) > r.MaxKeyLength && r.KeyTooLong:
-		return ErrKeyTooLong.saying("Your key is too long: it has %d bytes, the limit is %d.", len(key), r.MaxKeyLength)
-	case len(key) > r.MaxKeyLength:
-		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", r.MaxKeyLength+1)
-	case !r.LeadingSlash && (key[0] == '/' || key[0] == '\\') || !utf8.ValidString(key):
+	case len(key) > r.maxKeyLength && r.keyTooLong:
+		return ErrKeyTooLong.saying("Your key is too long: it has %d bytes, the limit is %d.", len(key), r.maxKeyLength)
+	case len(key) > r.maxKeyLength:
+		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", r.maxKeyLength+1)
+	case !r.leadingSlash && (key[0] == '/' || key[0] == '\\') || !utf8.ValidString(key):
 		return ErrInvalidObjectName.saying("The specified object is not valid.")
 	}
 	return nil
 }
 
 // checkMetadata checks the size of user metadata.
-func (r Rules) checkMetadata(metadata map[string]string) error {
+func (r ruleSet) checkMetadata(metadata map[string]string) error {
 	total := 0
 	for name, value := range metadata {
 		total += len(name) + len(value)
 	}
-	if total > r.MaxMetadata {
-		return ErrInvalidArgument.saying("Metadata has %d bytes, must be at most %d.", total, r.MaxMetadata)
+	if total > r.maxMetadata {
+		return ErrInvalidArgument.saying("Metadata has %d bytes, must be at most %d.", total, r.maxMetadata)
 	}
 	return nil
 }
 
 // etag is the ETag of a body with this MD5.
-func (r Rules) etag(sum [16]byte) string {
-	if r.BinaryETags {
+func (r ruleSet) etag(sum [16]byte) string {
+	if r.binaryETags {
 		return fmt.Sprintf("%x", sum[:])
 	}
 	return fmt.Sprintf("%X", sum[:])
 }
 
 // multipartETag is the ETag of an object of these parts, which covers their number.
-func (r Rules) multipartETag(parts []numberedPart) string {
+func (r ruleSet) multipartETag(parts []numberedPart) string {
 	sum := md5.New()
 	for _, p := range parts {
-		if r.BinaryETags {
+		if r.binaryETags {
 			sum.Write(p.ETag[:])
 		} else {
 			fmt.Fprintf(sum, "%X", p.ETag[:])
@@ -183,24 +173,24 @@ func (r Rules) multipartETag(parts []numberedPart) string {
 
 // digestMismatch is the error for a digest that is not the body's; otherwise says which it is where
 // there is a code of its own for each.
-func (r Rules) digestMismatch(otherwise *Error) error {
-	if r.BadDigest {
+func (r ruleSet) digestMismatch(otherwise *Error) error {
+	if r.badDigest {
 		return ErrBadDigest
 	}
 	return otherwise
 }
 
 // putTooLarge is the error for a body of PutObject over the limit.
-func (r Rules) putTooLarge() *Error {
-	if r.EntityTooLarge {
+func (r ruleSet) putTooLarge() *Error {
+	if r.entityTooLarge {
 		return ErrEntityTooLarge
 	}
 	return ErrInvalidArgument
 }
 
 // copyCondition is the error for a condition of a copy that does not hold.
-func (r Rules) copyCondition(err error) error {
-	if !r.CopyNotModified && errors.Is(err, ErrNotModified) {
+func (r ruleSet) copyCondition(err error) error {
+	if !r.copyNotModified && errors.Is(err, ErrNotModified) {
 		return ErrPreconditionFailed
 	}
 	return err

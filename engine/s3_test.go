@@ -50,14 +50,14 @@ func TestS3Rules(t *testing.T) {
 	}
 	e = open(t, dir, &engine.Options{Rules: engine.S3})
 	mustBucket(t, e, "new-bucket")
-	want := map[string]string{"bucket": "S3", "oss-bucket": "OSS", "new-bucket": "S3"}
+	want := map[string]engine.Rules{"bucket": engine.S3, "oss-bucket": engine.OSS, "new-bucket": engine.S3}
 	res, err := e.ListBuckets(context.Background(), &engine.ListBucketsRequest{})
 	if err != nil || len(res.Buckets) != 3 {
 		t.Fatalf("ListBuckets: %v, %v", res, err)
 	}
 	for _, b := range res.Buckets {
-		if b.Rules.Name != want[b.Name] {
-			t.Errorf("bucket %s has the rules %s, want %s", b.Name, b.Rules.Name, want[b.Name])
+		if b.Rules != want[b.Name] {
+			t.Errorf("bucket %s has the rules %s, want %s", b.Name, b.Rules, want[b.Name])
 		}
 	}
 

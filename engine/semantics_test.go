@@ -97,9 +97,13 @@ func TestBuckets(t *testing.T) {
 	}
 
 	// A bucket's rules are those that are known, nothing alike.
-	odd := engine.Rules{Name: "OSS", MinPartSize: 1}
-	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "odd", Rules: odd}); !errors.Is(err, engine.ErrInvalidArgument) {
-		t.Errorf("CreateBucket with rules %+v: %v", odd, err)
+	for _, odd := range []engine.Rules{"oss", "OSS ", "S4", "\xff"} {
+		if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "odd", Rules: odd}); !errors.Is(err, engine.ErrInvalidArgument) {
+			t.Errorf("CreateBucket with rules %q: %v", odd, err)
+		}
+		if odd.MinPartSize() != 0 || odd.MaxKeyLength() != 0 || odd.MaxMetadata() != 0 {
+			t.Errorf("rules %q have limits", odd)
+		}
 	}
 }
 
@@ -112,7 +116,7 @@ func TestOptions(t *testing.T) {
 	}
 	for _, o := range []engine.Options{
 		{ChunkSize: 4<<10 - 1}, {ChunkSize: 16<<20 + 1}, {ChunkSize: -1}, {MemoryBudget: 4<<20 - 1}, {MemoryBudget: -1},
-		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: engine.Rules{Name: "FTP"}}, {Rules: engine.Rules{Name: "OSS", MinPartSize: 1}},
+		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: "FTP"}, {Rules: "oss"},
 	} {
 		e, err := engine.Open(context.Background(), t.TempDir(), &o)
 		if err == nil {

@@ -74,6 +74,7 @@ type InitiateMultipartUploadResult struct {
 // InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
 // of uploads of one name may be open, as in OSS.
 func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMultipartUploadRequest) (_ *InitiateMultipartUploadResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "InitiateMultipartUpload", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
 	if err != nil {
@@ -130,7 +131,7 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 }
 
 // rulesFor returns the rules of a bucket that allow such an object.
-func (e *Engine) rulesFor(ctx context.Context, bucket, key string, metadata map[string]string) (rules Rules, err error) {
+func (e *Engine) rulesFor(ctx context.Context, bucket, key string, metadata map[string]string) (rules ruleSet, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		rules, err = keyRules(r, bucket, key)
 		return err
@@ -153,6 +154,7 @@ type AbortMultipartUploadResult struct{}
 // background. A part that is under way fails with ErrNoSuchUpload when it finishes. A second Abort
 // fails with ErrNoSuchUpload, as in OSS.
 func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUploadRequest) (_ *AbortMultipartUploadResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
 	if err != nil {
@@ -193,7 +195,7 @@ func (e *Engine) abort(tx index.Tx, bucket, key string, id index.ContentID) erro
 type openUpload struct {
 	index.Upload
 	id    index.ContentID
-	rules Rules
+	rules ruleSet
 }
 
 // findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload.
@@ -233,11 +235,11 @@ func newID() (id [16]byte, err error) {
 	return id, err
 }
 
-// newUploadID makes the id of a new upload, and says when it was initiated. Under OrderedUploadIDs
+// newUploadID makes the id of a new upload, and says when it was initiated. Under orderedUploadIDs
 // the id begins with that time.
-func (e *Engine) newUploadID(rules Rules) (id index.ContentID, initiated time.Time, err error) {
+func (e *Engine) newUploadID(rules ruleSet) (id index.ContentID, initiated time.Time, err error) {
 	random, err := newID()
-	if err != nil || !rules.OrderedUploadIDs {
+	if err != nil || !rules.orderedUploadIDs {
 		return random, e.now(), err
 	}
 	initiated = e.stamps.next(e.now())

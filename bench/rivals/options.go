@@ -78,8 +78,8 @@ func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
 }
 
 func (o *options) check() error {
-	if o.part < bytesize.Size(engine.S3.MinPartSize) {
-		return cli.Usagef("-part is %v, must be at least %v, S3's minimum", o.part, bytesize.Size(engine.S3.MinPartSize))
+	if o.part < bytesize.Size(engine.S3.MinPartSize()) {
+		return cli.Usagef("-part is %v, must be at least %v, S3's minimum", o.part, bytesize.Size(engine.S3.MinPartSize()))
 	}
 	switch {
 	case o.parts < 0 || o.parts > engine.MaxPartNumber:
