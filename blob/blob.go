@@ -21,10 +21,10 @@ var (
 	// ErrFrameSize is returned by Put for a frame that is longer than MaxFrameSize or than a volume.
 	ErrFrameSize = errors.New("blob: frame is too large")
 
-	// ErrVolumeActive is returned by Remove for a volume that still takes writes.
+	// ErrVolumeActive is returned by Remove and Trim for a volume that still takes writes.
 	ErrVolumeActive = errors.New("blob: volume still takes writes")
 
-	// ErrNoVolume is returned by Sync, Seal and Remove for a volume that is not there.
+	// ErrNoVolume is returned by Sync, Seal, Trim and Remove for a volume that is not there.
 	ErrNoVolume = errors.New("blob: no such volume")
 )
 
@@ -45,11 +45,12 @@ type Ref struct {
 
 // VolumeInfo describes one volume. What of its bytes is live is known to the caller's index only.
 type VolumeInfo struct {
-	ID     uint64
-	Bytes  int64 // sum of the frames' sizes
-	Frames int64
-	Active bool  // takes writes now; an active volume cannot be removed
-	Damage error // why its frames cannot be read, or nil; Bytes and Frames are then zero
+	ID        uint64
+	Bytes     int64 // sum of the sizes of the frames put, trimmed ones included
+	Frames    int64 // as many as were put
+	DiskBytes int64 // what the volume occupies, with all that is around the frames and without holes
+	Active    bool  // takes writes now; an active volume cannot be removed
+	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are then zero
 }
 
 // A Store keeps opaque frames, each under a content address, in append-only volumes. All methods
@@ -67,6 +68,12 @@ type Store interface {
 	// is gone or was never written, since the caller's Ref says that it should be there.
 	Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error)
 
+	// Probe is a cheap proof that the frame of ref is there: its volume is, undamaged, a record at
+	// that place says that it is of this ID and size, and the volume is long enough for it. The
+	// frame itself is not read, so its bytes may be damaged all the same. What fails is a
+	// *CorruptionError, as from Get.
+	Probe(ctx context.Context, ref Ref) error
+
 	// Sync makes durable every frame in these volumes whose Put returned before Sync was called.
 	// Calls that wait at the same time share one flush. After an error none of the frames put into
 	// that volume since its last successful Sync may be relied upon, now or later; the volume takes
@@ -79,6 +86,17 @@ type Store interface {
 	// Seal ends the writing to an active volume: when it has returned, the volume can be removed.
 	// Sealing one that is not active does nothing.
 	Seal(ctx context.Context, volume uint64) error
+
+	// Trim gives back the space of every frame in the volume but those of live, and says how many
+	// bytes came back; what shares a block of the disk with a live frame stays. The volume must not
+	// be active: ErrVolumeActive. From then on the other frames may be read or not, until a Remove.
+	// Reads of live frames go on beside it. It needs no free space to speak of and copies nothing,
+	// and it can be repeated; where a store cannot do this, the error matches
+	// errors.ErrUnsupported. A volume in which nothing lives is better removed.
+	//
+	// Who calls it must know, durably, that nothing refers to the other frames nor ever will: a
+	// crash does not bring them back.
+	Trim(ctx context.Context, volume uint64, live []Ref) (freed int64, err error)
 
 	// Remove deletes a volume that is not active, and with it all its frames. It waits for reads of
 	// the volume that are under way.

@@ -2,8 +2,9 @@
 //
 // A [Store] promises little, so that stores of other kinds can promise it too: a frame that was
 // put can be read through its [Ref] exactly as it was, or the error says that it cannot; it is
-// durable after [Store.Sync]; space comes back a whole volume at a time. Which frames are alive,
-// and where they are, the caller's index knows. [Memory] is the reference; [Volumes] keeps volumes
+// durable after [Store.Sync]; space comes back a whole volume at a time with [Store.Remove], or, where
+// the platform can, under each dead frame with [Store.Trim]. Which frames are alive, and where they are,
+// the caller's index knows. [Memory] is the reference; [Volumes] keeps volumes
 // on disk. Package blobtest holds the suite that both pass.
 //
 // # Volumes on disk
@@ -26,6 +27,14 @@
 // and then found again by a sync, which was half of the time of an upload on two processors; every
 // byte is copied twice on its way; and a full disk is a fatal signal. The map from address to place, for
 // which a database is good, is the index's anyway.
+//
+// # Holes
+//
+// Trim punches holes into a sealed log where no live record lies, in whole blocks of 4 KiB: that needs no
+// space and copies nothing, so it works on a full disk, too. A frame of 1 MiB comes back but for the two
+// blocks that it shares with its neighbours; frames much smaller than a block come back only where
+// neighbours are dead together. The footer goes on saying what was put. A log without a footer gets one
+// before its first hole, because only whole logs can be surveyed.
 //
 // # Durability
 //

@@ -21,7 +21,9 @@ type Memory struct {
 
 type memoryVolume struct {
 	frames map[ID]memoryFrame
-	bytes  int64
+	bytes  int64 // of all frames that were put
+	count  int64 // and how many
+	held   int64 // bytes of those in frames
 }
 
 type memoryFrame struct {
@@ -63,6 +65,8 @@ func (m *Memory) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
 		held = memoryFrame{uint32(v.bytes), slices.Clone(frame)}
 		v.frames[id] = held
 		v.bytes += int64(len(frame))
+		v.held += int64(len(frame))
+		v.count++
 	}
 	return Ref{ID: id, Volume: m.active, Offset: held.offset, Size: uint32(len(held.bytes))}, nil
 }
@@ -77,6 +81,28 @@ func (m *Memory) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) {
 	if m.closed {
 		return nil, ErrClosed
 	}
+	frame, err := m.findLocked(ref)
+	if err != nil {
+		return nil, err
+	}
+	return append(buf[:0], frame...), nil
+}
+
+// Probe implements Store.
+func (m *Memory) Probe(ctx context.Context, ref Ref) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return ErrClosed
+	}
+	_, err := m.findLocked(ref)
+	return err
+}
+
+func (m *Memory) findLocked(ref Ref) ([]byte, error) {
 	v := m.volumes[ref.Volume]
 	if v == nil {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
@@ -88,7 +114,7 @@ func (m *Memory) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) {
 	if len(frame.bytes) != int(ref.Size) {
 		return nil, sizeMismatch(ref)
 	}
-	return append(buf[:0], frame.bytes...), nil
+	return frame.bytes, nil
 }
 
 // Sync implements Store; there is nothing to flush.
@@ -121,7 +147,7 @@ func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	}
 	infos := make([]VolumeInfo, 0, len(m.volumes))
 	for id, v := range m.volumes {
-		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: int64(len(v.frames)), Active: id == m.active})
+		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: v.count, DiskBytes: v.held, Active: id == m.active})
 	}
 	sortByID(infos)
 	return infos, nil
@@ -143,6 +169,35 @@ func (m *Memory) Seal(ctx context.Context, volume uint64) error {
 		m.active = 0
 	}
 	return nil
+}
+
+// Trim implements Store.
+func (m *Memory) Trim(ctx context.Context, volume uint64, live []Ref) (freed int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return 0, ErrClosed
+	case m.volumes[volume] == nil:
+		return 0, fmt.Errorf("%w: %d", ErrNoVolume, volume)
+	case volume == m.active:
+		return 0, fmt.Errorf("%w: %d", ErrVolumeActive, volume)
+	}
+	v := m.volumes[volume]
+	before := v.held
+	kept := make(map[ID]memoryFrame, len(live))
+	v.held = 0
+	for _, ref := range live {
+		if frame, ok := v.frames[ref.ID]; ok && frame.offset == ref.Offset {
+			kept[ref.ID] = frame
+			v.held += int64(len(frame.bytes))
+		}
+	}
+	v.frames = kept
+	return before - v.held, nil
 }
 
 // Remove implements Store.

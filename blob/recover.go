@@ -16,7 +16,12 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 		v.info = VolumeInfo{ID: v.id, Damage: err}
 		return false
 	}
-	v.info = VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes}
+	size, err := onDisk(v.path)
+	if err != nil {
+		alarm(err)
+	}
+	v.info = VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes, DiskBytes: size}
+	v.footed = found.footed
 	return found.end == 0
 }
 
@@ -32,14 +37,16 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	}
 	frames, bytes, sealed, err := readFooter(f, info.Size())
 	if err != nil || sealed {
-		return contents{frames: frames, bytes: bytes, end: info.Size()}, err
+		return contents{frames: frames, bytes: bytes, end: info.Size(), footed: true}, err
 	}
 	if found, err = survey(f, info.Size()); err != nil || found.end == 0 {
 		return found, err
 	}
 	if err := v.finish(found); err != nil {
 		alarm(err) // on a full disk, say; the frames can be read all the same
+		return found, nil
 	}
+	found.footed = true
 	return found, nil
 }
 
@@ -57,6 +64,7 @@ func (v *volume) finish(found contents) error {
 type contents struct {
 	frames, bytes int64
 	end           int64 // behind it lie only zeros that mean nothing
+	footed        bool  // there is a footer that says so
 }
 
 // survey finds the records of a log of so many bytes by their headers. A batch begins with a block, and

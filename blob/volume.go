@@ -39,8 +39,9 @@ type volume struct {
 	flush  flushState
 	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
 
-	infoMu sync.Mutex // guards info; taken last
-	info   VolumeInfo
+	infoMu sync.Mutex // guards what follows; taken last
+	info   VolumeInfo // DiskBytes of a sealed volume only
+	footed bool       // the log ends with its footer
 }
 
 // createVolume makes a new volume, durably.
@@ -115,16 +116,38 @@ func (v *volume) write(out *appender, batch []*putRequest) error {
 // describe returns a copy of the volume's info.
 func (v *volume) describe() VolumeInfo {
 	v.infoMu.Lock()
+	info := v.info
+	v.infoMu.Unlock()
+	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
+		info.DiskBytes, _ = onDisk(v.path)
+	}
+	return info
+}
+
+// active reports whether the volume takes writes.
+func (v *volume) active() bool {
+	v.infoMu.Lock()
 	defer v.infoMu.Unlock()
-	return v.info
+	return v.info.Active
+}
+
+// onDisk returns what a file occupies.
+func onDisk(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return disk.Allocated(info), nil
 }
 
 // seal ends writing: everything is made durable and the log gets its footer. A volume where that
 // failed is recovered by the next OpenVolumes.
 func (v *volume) seal() error {
+	footed := false
 	defer func() {
+		size, _ := onDisk(v.path)
 		v.infoMu.Lock()
-		v.info.Active = false
+		v.info.Active, v.info.DiskBytes, v.footed = false, size, footed
 		v.infoMu.Unlock()
 		close(v.sealed)
 	}()
@@ -136,6 +159,7 @@ func (v *volume) seal() error {
 		err = v.flush.file.Truncate(0)
 	default:
 		err = writeFooter(v.flush.file, v.end, v.describe())
+		footed = err == nil
 	}
 	// The reader goes, too: the next one may read ahead.
 	if err := errors.Join(err, v.flush.close(), v.release()); err != nil {
@@ -160,19 +184,59 @@ func (v *volume) awaitSeal(ctx context.Context) error {
 // read returns the frame of ref in the storage of buf. It opens a sealed volume if need be and
 // then says so.
 func (v *volume) read(ref Ref, buf []byte) (frame []byte, opened bool, err error) {
+	opened, err = v.use(func(log *os.File) (err error) {
+		frame, err = readFrame(log, ref, buf)
+		return err
+	})
+	return frame, opened, err
+}
+
+// probe looks for the header of ref's record. Like read, it says whether it opened the volume.
+func (v *volume) probe(ref Ref) (opened bool, err error) {
+	if err := v.describe().Damage; err != nil {
+		return false, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err}
+	}
+	return v.use(func(log *os.File) error { return probeFrame(log, ref) })
+}
+
+// use calls fn with the volume's file, which stays open meanwhile. It opens a sealed volume if need be
+// and then says so.
+func (v *volume) use(fn func(log *os.File) error) (opened bool, err error) {
 	for {
 		v.mu.RLock()
 		if v.reader != nil {
-			frame, err = readFrame(v.reader, ref, buf)
+			err = fn(v.reader)
 			v.mu.RUnlock()
-			return frame, opened, err
+			return opened, err
 		}
 		v.mu.RUnlock()
 		if err := v.open(); err != nil {
-			return nil, opened, err
+			return opened, err
 		}
 		opened = true
 	}
+}
+
+// probeFrame compares the header of a record, and the length of its log, with what ref promises.
+func probeFrame(log *os.File, ref Ref) error {
+	var h recordHeader
+	corrupt := func(reason string, err error) error {
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: reason, Err: err}
+	}
+	if _, err := log.ReadAt(h[:], int64(ref.Offset)); err != nil {
+		return corrupt("the header of its record cannot be read", err)
+	}
+	if h != headerOf(ref.ID, ref.Size) {
+		return corrupt(fmt.Sprintf("no record of its %d bytes begins at %d", ref.Size, ref.Offset), nil)
+	}
+	info, err := log.Stat()
+	if err != nil {
+		return corrupt("its log cannot be looked at", err)
+	}
+	if end := int64(ref.Offset) + recordOverhead + int64(ref.Size); info.Size() < end {
+		return corrupt(fmt.Sprintf("the log has %d bytes and the record ends at %d", info.Size(), end), nil)
+	}
+	return nil
 }
 
 // readFrame reads a frame and the sum behind it, and compares that with what ref promises.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,6 +162,24 @@ func (s *Volumes) Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error) 
 	return frame, nil
 }
 
+// Probe implements Store. It costs one read of the 44 bytes before the frame, and a look at the file's
+// size.
+func (s *Volumes) Probe(ctx context.Context, ref Ref) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	v := s.lookup(ref.Volume)
+	if v == nil {
+		return &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+	}
+	opened, err := v.probe(ref)
+	if opened {
+		err = errors.Join(err, s.readers.opened(v))
+	}
+	return err
+}
+
 // Sync implements Store.
 func (s *Volumes) Sync(ctx context.Context, volumes ...uint64) error {
 	if err := s.enter(ctx); err != nil {
@@ -186,14 +206,19 @@ func (s *Volumes) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 		return nil, err
 	}
 	defer s.calls.Done()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	infos := make([]VolumeInfo, 0, len(s.byID))
-	for _, v := range s.byID {
+	infos := make([]VolumeInfo, 0, 16)
+	for _, v := range s.all() {
 		infos = append(infos, v.describe())
 	}
 	sortByID(infos)
 	return infos, nil
+}
+
+// all returns the volumes of the store.
+func (s *Volumes) all() []*volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.byID))
 }
 
 // Seal implements Store.
@@ -212,18 +237,32 @@ func (s *Volumes) Seal(ctx context.Context, id uint64) error {
 	return v.awaitSeal(ctx)
 }
 
+// Trim implements Store: it punches holes. Where the platform or the file system has none, the error
+// matches errors.ErrUnsupported.
+func (s *Volumes) Trim(ctx context.Context, id uint64, live []Ref) (freed int64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.calls.Done()
+	v, err := s.lookupSealed(id)
+	if err != nil {
+		return 0, err
+	}
+	if freed, err = v.trim(ctx, live); err != nil {
+		err = fmt.Errorf("blob: trimming volume %d: %w", id, err)
+	}
+	return freed, mapNoSpace(err)
+}
+
 // Remove implements Store.
 func (s *Volumes) Remove(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
-	v := s.lookup(id)
-	if v == nil {
-		return fmt.Errorf("%w: %d", ErrNoVolume, id)
-	}
-	if v.describe().Active {
-		return fmt.Errorf("%w: %d", ErrVolumeActive, id)
+	v, err := s.lookupSealed(id)
+	if err != nil {
+		return err
 	}
 	if err := v.remove(); err != nil {
 		return fmt.Errorf("blob: removing volume %d: %w", id, err)
@@ -267,6 +306,18 @@ func (s *Volumes) lookup(id uint64) *volume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.byID[id]
+}
+
+// lookupSealed returns a volume that takes no writes.
+func (s *Volumes) lookupSealed(id uint64) (*volume, error) {
+	v := s.lookup(id)
+	switch {
+	case v == nil:
+		return nil, fmt.Errorf("%w: %d", ErrNoVolume, id)
+	case v.active():
+		return nil, fmt.Errorf("%w: %d", ErrVolumeActive, id)
+	}
+	return v, nil
 }
 
 // create makes a new volume, which is active but not yet one of the store.

@@ -158,6 +158,13 @@ func (s *volatileBlobs) Remove(ctx context.Context, volume uint64) error {
 	return s.Memory.Remove(ctx, volume)
 }
 
+func (s *volatileBlobs) Trim(ctx context.Context, volume uint64, live []blob.Ref) (int64, error) {
+	if err := s.power.use(); err != nil {
+		return 0, err
+	}
+	return s.Memory.Trim(ctx, volume, live)
+}
+
 func (s *durableIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
 	if err := s.power.use(); err != nil {
 		return err

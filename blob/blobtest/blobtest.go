@@ -34,6 +34,9 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"volumes fill up and are accounted for", volumesFill},
 		{"Remove deletes a whole volume once it is sealed", removeVolume},
 		{"Seal ends writing to a volume", sealVolume},
+		{"Probe finds what is there, and nothing else", probe},
+		{"Trim gives back all but what is live", trim},
+		{"Trim beside readers", trimBeside},
 		{"Sync of unknown volumes fails", syncUnknown},
 		{"a context that has ended stops every call", endedContext},
 		{"all calls work side by side", sideBySide},
@@ -152,11 +155,13 @@ func wrongRef(t *testing.T, s blob.Store) {
 			wrong := ref
 			change(&wrong)
 			_, err := s.Get(context.Background(), wrong, nil)
-			var corrupt *blob.CorruptionError
-			if !errors.As(err, &corrupt) {
-				t.Errorf("%d bytes: Get with a wrong %s: %v", n, name, err)
-			} else if corrupt.ID != wrong.ID || corrupt.Volume != wrong.Volume {
-				t.Errorf("%d bytes: Get with a wrong %s: the error names chunk %s in volume %d", n, name, corrupt.ID, corrupt.Volume)
+			for call, err := range map[string]error{"Get": err, "Probe": s.Probe(context.Background(), wrong)} {
+				var corrupt *blob.CorruptionError
+				if !errors.As(err, &corrupt) {
+					t.Errorf("%d bytes: %s with a wrong %s: %v", n, call, name, err)
+				} else if corrupt.ID != wrong.ID || corrupt.Volume != wrong.Volume {
+					t.Errorf("%d bytes: %s with a wrong %s: the error names chunk %s in volume %d", n, call, name, corrupt.ID, corrupt.Volume)
+				}
 			}
 		}
 	}
@@ -319,7 +324,9 @@ func calls(ctx context.Context, s blob.Store) map[string]error {
 	_, put := s.Put(ctx, id, frame)
 	_, get := s.Get(ctx, blob.Ref{ID: id, Volume: 1, Size: 100}, nil)
 	_, volumes := s.Volumes(ctx)
+	_, trimmed := s.Trim(ctx, 1, nil)
 	return map[string]error{
+		"Probe": s.Probe(ctx, blob.Ref{ID: id, Volume: 1, Size: 100}), "Trim": trimmed,
 		"Put": put, "Get": get, "Volumes": volumes, "Sync": s.Sync(ctx, 1), "Seal": s.Seal(ctx, 1), "Remove": s.Remove(ctx, 1),
 	}
 }

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,6 +11,13 @@ import (
 // them later, also through a memory map, cannot run out of space. The file's size stays; see Extend.
 func Preallocate(f *os.File, off, n int64) error {
 	return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
+// PunchHole gives back the blocks of f that lie from off to off+n, and zeros what it takes of others. The
+// bytes read as zeros then; the file's size stays. Where the file system cannot do that, the error
+// matches errors.ErrUnsupported and nothing has changed.
+func PunchHole(f *os.File, off, n int64) error {
+	return fallocateStrictly(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
 
 // SyncData makes the content of f durable, with what it takes to find it, but not its times: on a
@@ -28,17 +36,20 @@ func StartWriteback(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+// fallocate is fallocateStrictly, but content where that is not supported: a file system without it (some
+// network and overlay ones) leaves the reserve as the only guard, as on the platforms that lack the call.
 func fallocate(f *os.File, mode uint32, off, n int64) error {
+	err := fallocateStrictly(f, mode, off, n)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+func fallocateStrictly(f *os.File, mode uint32, off, n int64) error {
 	for {
-		err := unix.Fallocate(int(f.Fd()), mode, off, n)
-		if err == unix.EINTR {
-			continue
+		if err := unix.Fallocate(int(f.Fd()), mode, off, n); err != unix.EINTR {
+			return os.NewSyscallError("fallocate", err)
 		}
-		// A file system without fallocate (some network and overlay ones) leaves the reserve as
-		// the only guard, as on the platforms that lack the call.
-		if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-			return nil
-		}
-		return os.NewSyscallError("fallocate", err)
 	}
 }

@@ -2,7 +2,10 @@
 
 package disk
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // Preallocate does nothing on this platform: see the package comment for what that weakens.
 func Preallocate(*os.File, int64, int64) error { return nil }
@@ -12,3 +15,6 @@ func SyncData(f *os.File) error { return f.Sync() }
 
 // StartWriteback does nothing on this platform.
 func StartWriteback(*os.File, int64, int64) {}
+
+// PunchHole is not supported on this platform.
+func PunchHole(*os.File, int64, int64) error { return errors.ErrUnsupported }

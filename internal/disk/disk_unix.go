@@ -57,7 +57,8 @@ func lockFile(f *os.File) error {
 	return os.NewSyscallError("flock", err)
 }
 
-func allocated(info fs.FileInfo) int64 {
+// Allocated returns the bytes that a file occupies on disk, holes excluded; on Windows its size.
+func Allocated(info fs.FileInfo) int64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int64(st.Blocks) * 512 // st_blocks counts 512-byte units whatever the block size
 	}

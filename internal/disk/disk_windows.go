@@ -41,4 +41,5 @@ func lockFile(f *os.File) error {
 	return os.NewSyscallError("LockFileEx", err)
 }
 
-func allocated(info fs.FileInfo) int64 { return info.Size() }
+// Allocated returns the bytes that a file occupies on disk, holes excluded; on Windows its size.
+func Allocated(info fs.FileInfo) int64 { return info.Size() }

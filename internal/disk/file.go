@@ -102,7 +102,7 @@ func Usage(dir string) (int64, error) {
 		if err != nil {
 			return err
 		}
-		total += allocated(info)
+		total += Allocated(info)
 		return nil
 	})
 	if err != nil {
