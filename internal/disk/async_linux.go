@@ -32,6 +32,8 @@ type Async struct {
 	mu    sync.Mutex
 	lanes int // in use and idle
 	idle  []*asyncLane
+
+	collect func(context uintptr, end *ioEvent) (n int, errno unix.Errno) // in place of getEvents, for tests
 }
 
 // WriteAt is like that of os.File. p must not change meanwhile.
@@ -41,10 +43,18 @@ func (a *Async) WriteAt(f *os.File, p []byte, off int64) error {
 		_, err := f.WriteAt(p, off)
 		return err
 	}
-	defer a.give(lane)
 	for len(p) > 0 {
 		n, err := lane.do(f, iocbWrite, p, off)
+		if lost := (*lostError)(nil); errors.As(err, &lost) {
+			// When the lane could be closed, nothing is under way any more, and writing once more is safe.
+			if err := a.drop(lane); err != nil {
+				return &os.PathError{Op: "write", Path: f.Name(), Err: errors.Join(lost, err)}
+			}
+			_, err := f.WriteAt(p, off)
+			return err
+		}
 		if err == errNotDone {
+			a.give(lane)
 			_, err := f.WriteAt(p, off)
 			return err
 		}
@@ -52,20 +62,26 @@ func (a *Async) WriteAt(f *os.File, p []byte, off int64) error {
 			err = io.ErrShortWrite
 		}
 		if err != nil {
+			a.give(lane)
 			return &os.PathError{Op: "write", Path: f.Name(), Err: err}
 		}
 		p, off = p[n:], off+int64(n)
 	}
+	a.give(lane)
 	return nil
 }
 
-// SyncData is like the function of that name.
+// SyncData is like the function of that name. When the kernel does not tell how it ended, that is an error:
+// a lost page is reported once, so a second sync that succeeds would prove nothing.
 func (a *Async) SyncData(f *os.File) error {
 	lane := a.take()
 	if lane == nil {
 		return SyncData(f)
 	}
 	_, err := lane.do(f, iocbSyncData, nil, 0)
+	if lost := (*lostError)(nil); errors.As(err, &lost) {
+		return errors.Join(lost, a.drop(lane))
+	}
 	a.give(lane)
 	if err == errNotDone {
 		return SyncData(f)
@@ -101,6 +117,10 @@ func (a *Async) take() *asyncLane {
 	if err != nil {
 		return nil // forbidden, or the system has too many; the next call tries again
 	}
+	lane.collect = getEvents
+	if a.collect != nil {
+		lane.collect = a.collect
+	}
 	a.lanes++
 	return lane
 }
@@ -111,8 +131,19 @@ func (a *Async) give(lane *asyncLane) {
 	a.idle = append(a.idle, lane)
 }
 
+// drop closes a lane whose operation may still be under way, and waits for its end: io_destroy(2) does. A
+// lane that went back among the idle ones would take the end of this operation for that of its next.
+func (a *Async) drop(lane *asyncLane) error {
+	a.mu.Lock()
+	a.lanes--
+	a.mu.Unlock()
+	return lane.close()
+}
+
 // An asyncLane does one thing at a time.
 type asyncLane struct {
+	collect func(context uintptr, end *ioEvent) (n int, errno unix.Errno)
+
 	context uintptr  // of io_setup(2)
 	event   *os.File // an eventfd(2) that becomes readable at the end; the runtime's poller watches it
 
@@ -181,7 +212,14 @@ const (
 // know such a one. Or a signal came in between, which the blocking calls see to.
 var errNotDone = errors.New("disk: not done")
 
-// do performs one operation and waits for its end.
+// A lostError says that an operation is under way, or was, and that its end cannot be had.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return "disk: the end of an operation is lost: " + e.err.Error() }
+
+func (e *lostError) Unwrap() error { return e.err }
+
+// do performs one operation and waits for its end. After a lostError the lane must be dropped.
 func (l *asyncLane) do(f *os.File, opcode uint16, p []byte, off int64) (n int, err error) {
 	cb := &l.request
 	*cb = iocb{opcode: opcode, file: uint32(f.Fd()), offset: off, flags: iocbFlagEventfd, eventfd: uint32(l.event.Fd())}
@@ -215,13 +253,18 @@ func (l *asyncLane) wait() (end ioEvent, err error) {
 		// Whatever comes of this is only a hint: the event may be one that has been seen to already.
 		_ = l.event.SetReadDeadline(time.Now().Add(lookEvery))
 		_, _ = l.event.Read(l.count[:])
-		var atOnce unix.Timespec
-		n, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, l.context, 0, 1, uintptr(unsafe.Pointer(&end)), uintptr(unsafe.Pointer(&atOnce)), 0)
-		switch {
+		switch n, errno := l.collect(l.context, &end); {
 		case errno != 0 && errno != unix.EINTR:
-			return end, os.NewSyscallError("io_getevents", errno)
+			return end, &lostError{os.NewSyscallError("io_getevents", errno)}
 		case errno == 0 && n == 1:
 			return end, nil
 		}
 	}
+}
+
+// getEvents looks, without waiting, whether the operation of a context has ended.
+func getEvents(context uintptr, end *ioEvent) (n int, errno unix.Errno) {
+	var atOnce unix.Timespec
+	got, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, context, 0, 1, uintptr(unsafe.Pointer(end)), uintptr(unsafe.Pointer(&atOnce)), 0)
+	return int(got), errno
 }
