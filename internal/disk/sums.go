@@ -9,8 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -40,25 +41,31 @@ func (e *SumsError) Error() string { return fmt.Sprintf("disk: %s: %s", e.File, 
 // WriteSums records name, size and checksum of every regular file below dir for which include is
 // true (nil means all), durably, in dir/SUMS. Names given to include and recorded are relative to
 // dir and slash-separated. It is called when nobody writes to the directory any more.
+//
+// What the list names is durable before the list is, whoever wrote it and however: a list that outlives
+// a power loss which a file's last change did not would condemn a healthy directory.
 func WriteSums(dir string, include func(name string) bool) error {
 	names, err := regularFiles(dir)
 	if err != nil {
 		return err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return name == SumsFile || include != nil && !include(name)
+	})
 	var list bytes.Buffer
 	list.WriteString(sumsHeader)
 	for _, name := range names {
-		if name == SumsFile || include != nil && !include(name) {
-			continue
-		}
-		sum, size, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
+		sum, size, err := settleFile(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&list, "%08x %d %s\n", sum, size, name)
 	}
+	if err := syncDirs(dir, names); err != nil {
+		return err
+	}
 	fmt.Fprintf(&list, "end %08x\n", crc32.Checksum(list.Bytes(), castagnoli))
-	return WriteFile(filepath.Join(dir, SumsFile), list.Bytes(), 0o644)
+	return WriteFile(filepath.Join(dir, SumsFile), list.Bytes(), FileMode)
 }
 
 // VerifySums checks every file that dir/SUMS lists. It returns a *SumsError when one is missing or
@@ -153,14 +160,36 @@ func sumFile(path string) (sum uint32, size int64, err error) {
 		return 0, 0, err
 	}
 	defer f.Close()
+	return sumOf(f)
+}
+
+// settleFile makes a file durable and sums it.
+func settleFile(path string) (sum uint32, size int64, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // for writing, because not every system syncs a handle that is for reading
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Sync(); err != nil {
+		return 0, 0, err
+	}
+	return sumOf(f)
+}
+
+func sumOf(f io.Reader) (sum uint32, size int64, err error) {
 	h := crc32.New(castagnoli)
 	size, err = io.Copy(h, f)
 	return h.Sum32(), size, err
 }
 
+// regularFiles returns the names of the regular files below dir, in order. A directory that this process
+// may not read is somebody else's.
 func regularFiles(dir string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if path != dir && errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -168,6 +197,20 @@ func regularFiles(dir string) ([]string, error) {
 		names = append(names, filepath.ToSlash(rel))
 		return err
 	})
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, err
+}
+
+// syncDirs makes the entries of these files of dir durable, and those of the directories they lie in.
+func syncDirs(dir string, names []string) error {
+	done := map[string]bool{}
+	for _, name := range append(names, SumsFile) {
+		for at := path.Dir(name); !done[at]; at = path.Dir(at) {
+			done[at] = true
+			if err := SyncDir(filepath.Join(dir, filepath.FromSlash(at))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
