@@ -147,4 +147,15 @@ func TestUsage(t *testing.T) {
 	if err != nil || after-before < 1<<20 || after-before > 2<<20 {
 		t.Errorf("a file of 1 MiB changed the usage by %d bytes, %v", after-before, err)
 	}
+	named, err := disk.Usage(dir, "sub", "missing")
+	if err != nil || named != after {
+		t.Errorf("what is named uses %d bytes, %v; everything uses %d", named, err, after)
+	}
+	write(t, filepath.Join(dir, "other"), bytes.Repeat([]byte("x"), 1<<20))
+	if named, err = disk.Usage(dir, "sub", "missing"); err != nil || named > after {
+		t.Errorf("with another file of 1 MiB, what is named uses %d bytes, %v; before it was %d", named, err, after)
+	}
+	if _, err := disk.Usage(filepath.Join(dir, "missing"), "sub"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the directory: %v", err)
+	}
 }

@@ -84,19 +84,43 @@ func CheckHandles(name string, n int) (err error) {
 	return nil
 }
 
-// Usage returns the bytes that the files below dir occupy on disk, as du counts them. Files that
-// vanish while it walks are left out.
-func Usage(dir string) (int64, error) {
+// Usage returns the bytes that dir and what lies below its entries of these names occupy on disk, as du
+// counts them; without names it is everything below dir. What vanishes while it walks, and what this
+// process may not read, which then is not its own, is left out.
+func Usage(dir string, names ...string) (int64, error) {
+	roots := []string{dir}
 	var total int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
+	if len(names) > 0 {
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return 0, fmt.Errorf("disk: usage of %s: %w", dir, err)
+		}
+		total, roots = allocated(info), nil
+		for _, name := range names {
+			roots = append(roots, filepath.Join(dir, name))
+		}
+	}
+	for _, root := range roots {
+		used, err := usageBelow(root)
+		if err != nil {
+			return 0, fmt.Errorf("disk: usage of %s: %w", dir, err)
+		}
+		total += used
+	}
+	return total, nil
+}
+
+func usageBelow(root string) (total int64, err error) {
+	left := func(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) }
+	err = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
+		if left(err) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
+		if left(err) {
 			return nil
 		}
 		if err != nil {
@@ -105,10 +129,7 @@ func Usage(dir string) (int64, error) {
 		total += Allocated(info)
 		return nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("disk: usage of %s: %w", dir, err)
-	}
-	return total, nil
+	return total, err
 }
 
 // IsNoSpace reports whether err says that the file system has no room left: no blocks, no inodes
