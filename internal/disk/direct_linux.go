@@ -10,7 +10,7 @@ import (
 // BlockSize, from memory that AlignedMemory returned. Where the file system can, writing goes past the
 // page cache: nothing is copied, no page is made, and a sync that follows has little left to write.
 func CreateDirect(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
+	f, err := CreateFile(path)
 	if err != nil || !canDirect(f) {
 		return f, err
 	}

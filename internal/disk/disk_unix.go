@@ -5,7 +5,6 @@ package disk
 import (
 	"errors"
 	"io/fs"
-	"math"
 	"os"
 	"syscall"
 
@@ -23,12 +22,6 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Space is what a file system has left for an unprivileged user.
-type Space struct {
-	Bytes  int64
-	Inodes int64 // math.MaxInt64 where the file system does not count them
-}
-
 // SpaceOf returns the free space of the file system that holds dir.
 func SpaceOf(dir string) (Space, error) {
 	var st unix.Statfs_t
@@ -42,20 +35,35 @@ func SpaceOf(dir string) (Space, error) {
 		}
 		break
 	}
-	s := Space{Bytes: int64(st.Bavail) * int64(st.Bsize), Inodes: int64(st.Ffree)}
-	if st.Files == 0 {
-		s.Inodes = math.MaxInt64
-	}
-	return s, nil
+	return spaceFrom(&st), nil
 }
 
 func lockFile(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == unix.EWOULDBLOCK {
-		return ErrLocked
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EWOULDBLOCK {
+			return ErrLocked
+		}
+		return os.NewSyscallError("flock", err)
 	}
-	return os.NewSyscallError("flock", err)
 }
+
+// lockHandle locks the directory itself. NFS makes of it a lock that needs a handle for writing, which no
+// directory has; there, and where else it cannot be had, the lock file stands alone.
+func lockHandle(dir *os.File) error {
+	err := lockFile(dir)
+	for _, cannot := range []error{unix.EBADF, unix.EINVAL, unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP} {
+		if errors.Is(err, cannot) {
+			return nil
+		}
+	}
+	return err
+}
+
+func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }
 
 // Allocated returns the bytes that a file occupies on disk, holes excluded; on Windows its size.
 func Allocated(info fs.FileInfo) int64 {

@@ -1,8 +1,8 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
-	"math"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -12,12 +12,6 @@ var noSpaceErrors = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_F
 
 // SyncDir does nothing: NTFS journals directory entries and offers no call to flush one.
 func SyncDir(string) error { return nil }
-
-// Space is what a file system has left for an unprivileged user.
-type Space struct {
-	Bytes  int64
-	Inodes int64 // math.MaxInt64: not counted here
-}
 
 // SpaceOf returns the free space of the file system that holds dir.
 func SpaceOf(dir string) (Space, error) {
@@ -29,7 +23,7 @@ func SpaceOf(dir string) (Space, error) {
 	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
 		return Space{}, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
 	}
-	return Space{Bytes: int64(min(free, math.MaxInt64)), Inodes: math.MaxInt64}, nil
+	return newSpace(free, 1, 0, 0), nil // inodes are not counted
 }
 
 func lockFile(f *os.File) error {
@@ -40,6 +34,12 @@ func lockFile(f *os.File) error {
 	}
 	return os.NewSyscallError("LockFileEx", err)
 }
+
+// lockHandle does nothing: a directory's handle cannot be locked here, and a file that is open cannot be
+// deleted, so that the lock file is enough.
+func lockHandle(*os.File) error { return nil }
+
+func isReadOnly(err error) bool { return errors.Is(err, windows.ERROR_WRITE_PROTECT) }
 
 // Allocated returns the bytes that a file occupies on disk, holes excluded; on Windows its size.
 func Allocated(info fs.FileInfo) int64 { return info.Size() }

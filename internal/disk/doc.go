@@ -11,8 +11,10 @@
 //	Async         io_submit          blocks                  blocks
 //	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	SpaceOf       bytes and inodes   bytes and inodes        bytes
-//	LockDir       flock              flock                   LockFileEx
+//	LockDir       flock, also of the directory itself        LockFileEx
 //	Usage         allocated blocks   allocated blocks        file sizes
+//
+// The free space is counted in the file system's own unit: f_frsize on Linux, f_bsize elsewhere.
 //
 // Where Preallocate is a no-op, a disk that fills up while a memory-mapped file is being written
 // kills the process; only the free-space reserve stands before that.

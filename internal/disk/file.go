@@ -95,7 +95,7 @@ func Usage(dir string, names ...string) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("disk: usage of %s: %w", dir, err)
 		}
-		total, roots = allocated(info), nil
+		total, roots = Allocated(info), nil
 		for _, name := range names {
 			roots = append(roots, filepath.Join(dir, name))
 		}
