@@ -53,6 +53,7 @@ type candidate struct {
 	blob.VolumeInfo
 	dead    int64
 	live    []blob.Ref
+	damaged int  // live chunks beside those, known to be damaged, which stay
 	removed bool // or tried to
 }
 
@@ -105,7 +106,9 @@ func (c *compaction) candidates(ctx context.Context) ([]candidate, error) {
 	for _, v := range volumes {
 		dead := max(v.Bytes-live[v.ID]-pinned[v.ID], 0)
 		switch {
-		case v.Damage != nil || v.Active && !c.seal:
+		case v.Damage != nil && live[v.ID] == 0 && pinned[v.ID] == 0:
+			found = append(found, candidate{VolumeInfo: v}) // all that it held has been stored anew
+		case v.Damage != nil || v.Active && !c.seal || e.damage.isStuck(v.ID, live[v.ID]):
 		case v.Bytes > 0 && float64(dead) >= c.share*float64(v.Bytes):
 			found = append(found, candidate{VolumeInfo: v, dead: dead})
 		case !v.Active && float64(v.Bytes+v.Frames*frameRoom) < smallShare*float64(e.opts.VolumeSize):
@@ -177,6 +180,10 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) ([]candidate
 			if err != nil {
 				return err
 			}
+			if c.engine.damage.knownIn(id, &entry.Record) != nil {
+				v.damaged++
+				continue
+			}
 			v.live = append(v.live, refOf(id, entry.Record))
 			for listed++; listed > planChunks && len(byID) > 1; {
 				last := &volumes[len(byID)-1]
@@ -209,6 +216,11 @@ func (c *compaction) volume(ctx context.Context, v *candidate) error {
 	live, err := e.liveBytes(ctx)
 	if err != nil {
 		return err
+	}
+	if live[v.ID] > 0 && v.damaged > 0 {
+		// It stays until they are stored anew or deleted, and is no error each time anew.
+		e.damage.setStuck(v.ID, live[v.ID])
+		return nil
 	}
 	if live[v.ID] > 0 {
 		return fmt.Errorf("volume %d has %d live bytes although all its chunks were moved", v.ID, live[v.ID])
@@ -303,6 +315,13 @@ func (c *compaction) copyAll(ctx context.Context, refs, copies []blob.Ref) error
 	}
 	close(next)
 	workers.Wait()
+	failed := make(map[blob.Ref]error)
+	for i, err := range errs {
+		if err != nil {
+			failed[refs[i]] = err
+		}
+	}
+	c.engine.damage.note(ctx, failed)
 	return errors.Join(errs...)
 }
 
@@ -316,9 +335,7 @@ func repoint(tx index.Tx, from, to blob.Ref, delta *accounts) error {
 	if err != nil {
 		return err
 	}
-	rec.Volume, rec.Offset, rec.Stored = to.Volume, to.Offset, to.Size
-	delta.chunk(from.Volume, -1, -int64(from.Size))
-	delta.chunk(to.Volume, +1, int64(to.Size))
+	delta.place(&rec, to)
 	return index.Put(tx, key, &rec)
 }
 

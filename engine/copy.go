@@ -225,6 +225,9 @@ func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) er
 
 // share makes the object another owner of the source's content.
 func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Object) error {
+	if err := p.engine.checkUndamaged(ctx, src.rec.Content); err != nil {
+		return err
+	}
 	return p.engine.index.Update(ctx, func(tx index.Tx) error {
 		now, err := p.checkSource(tx, src)
 		if err != nil {

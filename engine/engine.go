@@ -28,6 +28,7 @@ type Engine struct {
 	index index.Store
 	blobs blob.Store
 
+	damage   *damage
 	pipeline *pipeline
 	ciphers  *ciphers
 	inUse    inUse
@@ -77,7 +78,11 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 
 // start sets the engine going on its open stores.
 func (e *Engine) start() {
-	e.pipeline = newPipeline(e.blobs, e.index, &e.opts, e.room, runtime.GOMAXPROCS(0))
+	e.damage = newDamage(e.blobs, e.index, e.opts.alarm)
+	if err := e.damage.load(context.Background()); err != nil {
+		e.opts.alarm(err) // what is missing is found out by those who want to count on it
+	}
+	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.opts.Keys)
 	e.sweeper = startSweeper(e)
 }

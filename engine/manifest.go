@@ -26,7 +26,7 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 	for n := range max(len(pages), 1) {
 		err := e.index.Update(ctx, func(tx index.Tx) error {
 			if n < len(pages) {
-				if err := addPage(tx, id, n, start, pages[n]); err != nil {
+				if err := addPage(tx, e.damage, id, n, start, pages[n]); err != nil {
 					return err
 				}
 				for _, ch := range pages[n] {
@@ -66,12 +66,12 @@ func pagesOf(c *content) (pages [][]*chunk) {
 }
 
 // addPage stores one page, whose first chunk begins at start, and counts its references.
-func addPage(tx index.Tx, id index.ManifestID, number int, start int64, chunks []*chunk) error {
+func addPage(tx index.Tx, d *damage, id index.ManifestID, number int, start int64, chunks []*chunk) error {
 	page := index.Page{Start: start, Chunks: make([]index.PageChunk, len(chunks))}
 	var delta accounts
 	for i, ch := range chunks {
 		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
-		if err := addReference(tx, ch.found.ref, &delta); err != nil {
+		if err := addReference(tx, d, ch.found.ref, &delta); err != nil {
 			return err
 		}
 	}
@@ -110,20 +110,33 @@ func refOf(id index.ChunkID, rec index.Chunk) blob.Ref {
 	return blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}
 }
 
-func addReference(tx index.Tx, ref blob.Ref, delta *accounts) error {
-	key := index.ChunkKey(index.ChunkID(ref.ID))
+// addReference counts one more reference to a chunk, which lies where ref says; a ref of volume 0 means
+// wherever its record says. A record whose place is known to be bad is pointed at ref instead. When there
+// is no good place, because it has turned out to be bad since the chunk was found, nothing may count on it.
+func addReference(tx index.Tx, d *damage, ref blob.Ref, delta *accounts) error {
+	id := index.ChunkID(ref.ID)
+	key := index.ChunkKey(id)
 	rec, err := index.Get(tx, key)
-	if errors.Is(err, index.ErrNotFound) && ref.Volume == 0 {
+	switch {
+	case errors.Is(err, index.ErrNotFound) && ref.Volume == 0:
 		// A copy by reference counts on the record that its source's reference keeps.
 		return &CorruptionError{What: "chunk " + ref.ID.String(), Where: "index", Err: errors.New("its record is missing")}
-	}
-	if errors.Is(err, index.ErrNotFound) {
+	case errors.Is(err, index.ErrNotFound):
 		rec = index.Chunk{Volume: ref.Volume, Offset: ref.Offset, Stored: ref.Size}
+		if err := d.knownIn(id, &rec); err != nil {
+			return err
+		}
 		delta.chunk(ref.Volume, +1, int64(ref.Size))
-		err = nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	default:
+		bad := d.knownIn(id, &rec)
+		if bad != nil && (ref.Volume == 0 || ref == refOf(id, rec) || d.known(ref) != nil) {
+			return bad
+		}
+		if bad != nil {
+			delta.place(&rec, ref)
+		}
 	}
 	rec.Refs++
 	delta.totals.References++
@@ -159,6 +172,7 @@ func dropReference(tx index.Tx, id index.ChunkID, delta *accounts) error {
 	if rec.Refs--; rec.Refs > 0 {
 		return index.Put(tx, key, &rec)
 	}
+	delta.damaged(&rec, false)
 	delta.chunk(rec.Volume, -1, -int64(rec.Stored))
 	return index.Delete(tx, key)
 }
@@ -180,6 +194,25 @@ func (a *accounts) chunk(volume uint64, n, bytes int64) {
 	a.volumes[volume] = v
 	a.totals.Chunks += n
 	a.totals.StoredBytes += bytes
+}
+
+// place makes a chunk's record name another place, of which nothing bad is known.
+func (a *accounts) place(rec *index.Chunk, to blob.Ref) {
+	a.damaged(rec, false)
+	a.chunk(rec.Volume, -1, -int64(rec.Stored))
+	rec.Volume, rec.Offset, rec.Stored = to.Volume, to.Offset, to.Size
+	a.chunk(to.Volume, +1, int64(to.Size))
+}
+
+// damaged makes a chunk's record say whether it is damaged, and counts that.
+func (a *accounts) damaged(rec *index.Chunk, damaged bool) {
+	switch {
+	case damaged && !rec.Damaged:
+		a.totals.Damaged++
+	case !damaged && rec.Damaged:
+		a.totals.Damaged--
+	}
+	rec.Damaged = damaged
 }
 
 // apply adds the changes to the stored accounts.

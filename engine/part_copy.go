@@ -166,6 +166,11 @@ func (e *Engine) reference(ctx context.Context, part *index.Part) (*content, err
 	}
 	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size}
 	for _, pc := range list.chunks {
+		if list.inline == nil {
+			if err := e.proveChunk(ctx, pc.ID); err != nil {
+				return nil, err
+			}
+		}
 		ref := blob.Ref{ID: blob.ID(pc.ID)}
 		c.chunks = append(c.chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: list.inline, found: foundChunk{ref: ref}})
 	}

@@ -11,7 +11,9 @@ import (
 // A volume with a pinned chunk is not removed. Pins are in memory only; a crash forgets them
 // together with the parts that never got acknowledged.
 type pins struct {
-	mu        sync.Mutex // guards everything below, and every pin's users, settled, done and ready
+	damaged func(blob.Ref) bool // a place is known to be bad
+
+	mu        sync.Mutex // guards everything below, and every pin
 	byID      map[blob.ID]*pin
 	condemned map[uint64]bool // volumes about to be removed, and those that were
 }
@@ -31,21 +33,23 @@ type foundChunk struct {
 	durable bool // the index knew it; otherwise its volume must be synced before it is named
 }
 
-func newPins() *pins {
-	return &pins{byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool)}
+func newPins(damaged func(blob.Ref) bool) *pins {
+	return &pins{damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool)}
 }
 
 // hold pins the chunk with this address and says where it is. Of those who ask at the same time
 // one looks it up or stores it; the others wait and share the result, so a chunk that many parts
 // carry at once is stored once. lookUp returns ok false if the chunk is not known; then store
 // stores it. When hold succeeds the caller owes a release.
+//
+// A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those who
+// had pinned it before are told when they come to name it; see addReference.
 func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error), store func() (blob.Ref, error)) (foundChunk, error) {
 	for {
 		held, ready, first := p.enter(id)
 		if first {
-			p.find(held, lookUp, store)
-			p.finish(id, held)
-			return held.found, held.err
+			found, err := p.find(held, lookUp, store)
+			return found, p.finish(id, held, err)
 		}
 		if ready != nil {
 			select {
@@ -55,28 +59,34 @@ func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundC
 				return foundChunk{}, context.Cause(ctx)
 			}
 		}
-		if held.err == nil {
-			return held.found, nil
+		if found, ok := p.outcome(held); ok {
+			return found, nil
 		}
-		// The other's failure, a cancelled context perhaps, is not ours: try for ourselves. Its
-		// pin has left the map.
+		// The other's failure, a cancelled context perhaps, is not ours: try for ourselves.
+		p.leave(id, held)
 	}
+}
+
+// outcome returns what was found for a pin, unless that has failed or turned out to be bad.
+func (p *pins) outcome(held *pin) (found foundChunk, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return held.found, held.done && held.err == nil && !p.damaged(held.found.ref)
 }
 
 // find settles a pin. What lies in a condemned volume does not count: it may be gone before the
 // part names it.
-func (p *pins) find(held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error)) {
+func (p *pins) find(held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error)) (foundChunk, error) {
 	found, ok, err := lookUp()
 	if err != nil || ok && p.settle(held, found) {
-		held.err = err
-		return
+		return found, err
 	}
 	// The frame is made in place of the chunk, so it must not be made twice; store takes care.
 	for {
 		ref, err := store()
-		if err != nil || p.settle(held, foundChunk{ref: ref}) {
-			held.err = err
-			return
+		found = foundChunk{ref: ref}
+		if err != nil || p.settle(held, found) {
+			return found, err
 		}
 	}
 }
@@ -92,8 +102,8 @@ func (p *pins) settle(held *pin, found foundChunk) bool {
 	return true
 }
 
-// enter returns the pin of id with the caller counted, and whether the caller is its first user. Others
-// have to wait for ready before they look at what was found, unless it is nil.
+// enter returns the pin of id with the caller counted, and whether it is for the caller to look for the
+// chunk. Others have to wait for ready before they look at what was found, unless it is nil.
 func (p *pins) enter(id blob.ID) (held *pin, ready <-chan struct{}, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,6 +113,9 @@ func (p *pins) enter(id blob.ID) (held *pin, ready <-chan struct{}, first bool) 
 		held = &pin{}
 		p.byID[id] = held
 		first = true
+	case held.done && (held.err != nil || p.damaged(held.found.ref)):
+		held.done, held.err, held.ready = false, nil, nil
+		first = true
 	case held.ready == nil && !held.done:
 		held.ready = make(chan struct{})
 	}
@@ -110,23 +123,27 @@ func (p *pins) enter(id blob.ID) (held *pin, ready <-chan struct{}, first bool) 
 	return held, held.ready, first
 }
 
-// finish lets those go on who wait for a pin. One whose chunk could not be found or stored leaves the
-// map.
-func (p *pins) finish(id blob.ID, held *pin) {
+// finish lets those go on who wait for a pin. It returns err; who has one has not got the pin.
+func (p *pins) finish(id blob.ID, held *pin, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if held.err != nil && p.byID[id] == held {
-		delete(p.byID, id)
-	}
-	held.done = true
+	held.err, held.done = err, true
 	if held.ready != nil {
 		close(held.ready)
 	}
+	if err != nil {
+		p.leaveLocked(id, held)
+	}
+	return err
 }
 
 func (p *pins) leave(id blob.ID, held *pin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.leaveLocked(id, held)
+}
+
+func (p *pins) leaveLocked(id blob.ID, held *pin) {
 	if held.users--; held.users == 0 && p.byID[id] == held {
 		delete(p.byID, id)
 	}

@@ -28,7 +28,8 @@ func TestPins(t *testing.T) {
 			return ref, nil
 		}
 	}
-	p := newPins()
+	bad := map[blob.Ref]bool{}
+	p := newPins(func(ref blob.Ref) bool { return bad[ref] })
 	hold := func(lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error), want uint64, durable bool) {
 		t.Helper()
 		found, err := p.hold(ctx, id, lookUp, store)
@@ -66,6 +67,18 @@ func TestPins(t *testing.T) {
 	}
 	hold(unknown, stored(3), 3, false)
 	p.release(id)
+
+	// What turns out to be bad is looked for again, once, by the next who asks.
+	hold(known(1), stored(), 1, true)
+	bad[in(1)] = true
+	if _, err := p.hold(ctx, id, unknown, func() (blob.Ref, error) { return blob.Ref{}, failure }); err != failure {
+		t.Errorf("hold of what is bad and cannot be stored: %v", err)
+	}
+	hold(unknown, stored(4), 4, false)
+	hold(unknown, stored(), 4, false)
+	for range 3 {
+		p.release(id)
+	}
 	if len(p.byID) != 0 {
 		t.Errorf("%d pins are left", len(p.byID))
 	}

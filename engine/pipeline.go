@@ -87,17 +87,19 @@ type pipeline struct {
 	budget  *budget
 	scratch chan []byte // one a processor: who has one may compute
 	pins    *pins
+	damage  *damage
 	room    func() error // refuses what adds data when the disk is full
 }
 
-func newPipeline(blobs blob.Store, idx index.Store, o *Options, room func() error, processors int) *pipeline {
+func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room func() error, processors int) *pipeline {
 	p := &pipeline{
 		blobs:   blobs,
 		index:   idx,
 		md5:     crypto.NewMD5Pool(),
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
 		scratch: make(chan []byte, processors),
-		pins:    newPins(),
+		pins:    newPins(func(ref blob.Ref) bool { return d.known(ref) != nil }),
+		damage:  d,
 		room:    room,
 	}
 	for range processors {
@@ -347,7 +349,11 @@ func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, 
 		if err := encode(); err != nil {
 			return blob.Ref{}, err
 		}
-		return p.blobs.Put(ctx, blob.ID(ch.id), frame)
+		ref, err := p.blobs.Put(ctx, blob.ID(ch.id), frame)
+		if err == nil {
+			p.damage.good(ref)
+		}
+		return ref, err
 	})
 	ch.held = err == nil
 	return err
@@ -364,18 +370,44 @@ func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) e
 	}
 }
 
-// lookUp finds a chunk that the index knows.
+// lookUp finds a chunk that the index knows, and that is there as far as can be told without reading it.
+// One that is known to be damaged, or turns out to be missing, is not found.
 func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, ok bool, err error) {
-	err = p.index.View(ctx, func(r index.Reader) error {
-		rec, err := index.Get(r, index.ChunkKey(index.ChunkID(id)))
+	var failed blob.Ref // where the proof has failed
+	var failure error
+	for {
+		rec, ok, err := chunkRecord(ctx, p.index, index.ChunkID(id))
+		if err != nil || !ok || p.damage.knownIn(index.ChunkID(id), &rec) != nil {
+			return foundChunk{}, false, err
+		}
+		ref := refOf(index.ChunkID(id), rec)
+		if ref == failed {
+			p.damage.noteOne(ctx, ref, failure)
+			return foundChunk{}, false, nil
+		}
+		err = p.damage.prove(ctx, ref)
+		if err == nil {
+			return foundChunk{ref: ref, durable: true}, true, nil
+		}
+		if !isDamage(err) {
+			return foundChunk{}, false, err
+		}
+		// Between the two steps the chunk may have moved and its old volume gone: look again.
+		failed, failure = ref, err
+	}
+}
+
+// chunkRecord returns the record of a chunk, if the index has one.
+func chunkRecord(ctx context.Context, idx index.Store, id index.ChunkID) (rec index.Chunk, ok bool, err error) {
+	err = idx.View(ctx, func(r index.Reader) (err error) {
+		rec, err = index.Get(r, index.ChunkKey(id))
 		if errors.Is(err, index.ErrNotFound) {
 			return nil
 		}
-		found = foundChunk{ref: refOf(index.ChunkID(id), rec), durable: true}
 		ok = err == nil
 		return err
 	})
-	return found, ok, err
+	return rec, ok, err
 }
 
 // sync makes the chunks of c durable.

@@ -387,10 +387,12 @@ func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypt
 			return nil, err
 		}
 		if ref == failed {
+			e.damage.noteOne(ctx, ref, failure)
 			return nil, failure
 		}
 		plain, err := e.readFrame(ctx, ref, int(c.Size), cipher, d)
 		if err == nil {
+			e.damage.good(ref)
 			return plain, nil
 		}
 		// Between the two steps the chunk may have moved and its old volume gone. It is damaged
@@ -401,11 +403,11 @@ func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypt
 
 // locate says where the index has a chunk.
 func (e *Engine) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
-	found, ok, err := e.pipeline.lookUp(ctx, crypto.Address(id))
+	rec, ok, err := chunkRecord(ctx, e.index, id)
 	if err == nil && !ok {
 		err = &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing")}
 	}
-	return found.ref, err
+	return refOf(id, rec), err
 }
 
 func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, cipher *crypto.Cipher, d *chunkData) (plain []byte, err error) {

@@ -28,8 +28,9 @@ type VolumeReclaimed struct {
 // It may be called beside any other calls, and stopped at any point by ctx; what is done stays
 // done. It needs memory for a few chunks and at most the free space of one volume's live bytes,
 // which it may take from Options.ReserveSpace. What an open Object reads, and volumes that running
-// uploads have just written to, are left for later. A damaged chunk stays where it is and is part
-// of the error, as a *CorruptionError; everything else is reclaimed all the same.
+// uploads have just written to, are left for later. A damaged chunk stays where it is. When that
+// is found out it is part of the error, as a *CorruptionError, and later calls leave it alone; everything
+// else is reclaimed all the same. Storing the same bytes anew, or deleting what has them, lets its volume go.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
 	c, err := e.begin(ctx, call{op: "Reclaim"})
 	defer c.end(&err)

@@ -1,0 +1,261 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// A wound is one way to damage what a closed store holds.
+type wound struct {
+	name string
+	do   func(t *testing.T, dir string, data []byte)
+}
+
+// flipIn flips a bit of the volume that holds these bytes, at an offset from their beginning.
+func flipIn(t *testing.T, dir string, data []byte, at int) {
+	t.Helper()
+	path, start := findBytes(t, dir, data)
+	flipBit(t, path, start+int64(at), 3)
+}
+
+// findBytes says in which volume these bytes lie, and where.
+func findBytes(t *testing.T, dir string, data []byte) (path string, start int64) {
+	t.Helper()
+	volumes, err := filepath.Glob(filepath.Join(dir, "volumes", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range volumes {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := bytes.Index(content, data); i >= 0 {
+			return path, int64(i)
+		}
+	}
+	t.Fatal("no volume holds the bytes")
+	return "", 0
+}
+
+const healChunk = 32 << 10
+
+var (
+	inBody   = wound{"bit of a frame", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], 1000) }}
+	inHeader = wound{"bit of a record's header", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], -8-20) }}
+	noVolume = wound{"volume removed", func(t *testing.T, dir string, data []byte) {
+		path, _ := findBytes(t, dir, data[:healChunk])
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}}
+)
+
+// TestDamageIsHealed damages a chunk that two objects share, and stores its bytes once more: the new
+// object and the old ones are whole from then on.
+func TestDamageIsHealed(t *testing.T) {
+	none := func(*testing.T, *engine.Engine) {}
+	read := func(t *testing.T, e *engine.Engine) { wantDamaged(t, e, "put") }
+	check := func(t *testing.T, e *engine.Engine) {
+		res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
+		if err != nil || len(res.Problems) == 0 {
+			t.Fatalf("Check with Data: %+v, %v", res, err)
+		}
+	}
+	reclaim := func(t *testing.T, e *engine.Engine) {
+		mustDelete(t, e, "heal", "garbage")
+		if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); asCorruption(err) == nil {
+			t.Fatalf("Reclaim of a volume with a damaged chunk: %v", err)
+		}
+		mustReclaim(t, e) // it is known now
+	}
+	for _, test := range []struct {
+		wound
+		how    string
+		learn  func(*testing.T, *engine.Engine)
+		reopen bool // between learning and healing
+	}{
+		{inBody, "found by a read", read, false},
+		{inBody, "found by a read in an earlier life", read, true},
+		{inBody, "found by Check", check, false},
+		{inBody, "found by Check in an earlier life", check, true},
+		{inBody, "found by Reclaim", reclaim, false},
+		{inBody, "found by Reclaim in an earlier life", reclaim, true},
+		{inHeader, "found by nobody", none, false},
+		{noVolume, "found by nobody", none, false},
+		{noVolume, "found by a read", read, true},
+	} {
+		for _, way := range []string{"PutObject", "Upload"} {
+			t.Run(test.name+" "+test.how+" "+way, func(t *testing.T) {
+				dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+				e := open(t, dir, o)
+				data := random(seed(t), 5*healChunk+100)
+				mustBucket(t, e, "heal")
+				mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+				mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "garbage", Body: bytes.NewReader(random(1, 40*healChunk))})
+				mustObject(t, e, "heal", "parts", "", data, data[:healChunk])
+				mustClose(t, e)
+				test.do(t, dir, data)
+
+				e = open(t, dir, o)
+				test.learn(t, e)
+				if test.reopen {
+					mustClose(t, e)
+					e = open(t, dir, o)
+				}
+				if way == "Upload" {
+					_, err := e.Upload(context.Background(), &engine.UploadRequest{Bucket: "heal", Key: "new", Body: bytes.NewReader(data)})
+					if err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "new", Body: bytes.NewReader(data)})
+				}
+				if test.name == noVolume.name { // with all of garbage
+					mustDelete(t, e, "heal", "garbage")
+				}
+				for key, want := range map[string][]byte{"new": data, "put": data, "parts": append(bytes.Clone(data), data[:healChunk]...)} {
+					if got := readAll(t, e, "heal", key); !bytes.Equal(got, want) {
+						t.Errorf("%s has other bytes", key)
+					}
+				}
+				mustReclaim(t, e)
+				wantSound(t, e)
+				for _, key := range []string{"new", "put", "parts", "garbage"} {
+					mustDelete(t, e, "heal", key)
+				}
+				if left := tallyOf(t, e); left != (tally{}) {
+					t.Errorf("left is %+v", left)
+				}
+				for _, v := range stats(t, e).Volumes {
+					if v.LiveBytes+v.DeadBytes > 0 && !v.Active {
+						t.Errorf("volume %+v is left", v)
+					}
+				}
+			})
+		}
+	}
+}
+
+func mustClose(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	if err := e.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+}
+
+// wantDamaged reads an object and wants a CorruptionError.
+func wantDamaged(t *testing.T, e *engine.Engine, key string) {
+	t.Helper()
+	obj := mustGet(t, e, "heal", key, "")
+	defer obj.Close()
+	if _, err := io.Copy(io.Discard, obj); asCorruption(err) == nil {
+		t.Fatalf("reading %s: %v, wanted is a CorruptionError", key, err)
+	}
+}
+
+func asCorruption(err error) *engine.CorruptionError {
+	var c *engine.CorruptionError
+	errors.As(err, &c)
+	return c
+}
+
+// wantSound checks every byte of a store.
+func wantSound(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Problems {
+		t.Errorf("Check: %v", p)
+	}
+}
+
+// TestDamageIsNotCopied damages the source of copies by reference.
+func TestDamageIsNotCopied(t *testing.T) {
+	ctx := context.Background()
+	for _, wound := range []wound{inBody, inHeader, noVolume} {
+		t.Run(wound.name, func(t *testing.T) {
+			dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+			e := open(t, dir, o)
+			data := random(seed(t), 5*healChunk)
+			mustBucket(t, e, "heal")
+			mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+			mustClose(t, e)
+			wound.do(t, dir, data)
+			e = open(t, dir, o)
+			id := mustInitiate(t, e, "heal", "copied", "")
+			if wound.name != inHeader.name { // the frame can still be read then
+				wantDamaged(t, e, "put")
+			}
+			_, err := e.UploadPartCopy(ctx, &engine.UploadPartCopyRequest{
+				Bucket: "heal", Key: "copied", UploadID: id, PartNumber: 1, SourceBucket: "heal", SourceKey: "put",
+			})
+			if asCorruption(err) == nil {
+				t.Errorf("UploadPartCopy: %v, wanted is a CorruptionError", err)
+			}
+			_, err = e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "heal", Key: "copy", SourceBucket: "heal", SourceKey: "put"})
+			if asCorruption(err) == nil {
+				t.Errorf("CopyObject: %v, wanted is a CorruptionError", err)
+			}
+			mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+			mustCopy(t, e, engine.CopyObjectRequest{Bucket: "heal", Key: "copy", SourceBucket: "heal", SourceKey: "put"})
+			if !bytes.Equal(readAll(t, e, "heal", "copy"), data) {
+				t.Error("the copy has other bytes")
+			}
+			mustReclaim(t, e)
+			wantSound(t, e)
+		})
+	}
+}
+
+// TestDamageFoundMeanwhile has a part count on a chunk that turns out to be damaged before the part is
+// committed: it is refused, and the next try stores the bytes anew. So does one that comes in between.
+func TestDamageFoundMeanwhile(t *testing.T) {
+	ctx := context.Background()
+	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+	e := open(t, dir, o)
+	data := random(seed(t), 2*healChunk)
+	mustBucket(t, e, "heal")
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+	mustClose(t, e)
+	inBody.do(t, dir, data)
+	e = open(t, dir, o)
+	id := mustInitiate(t, e, "heal", "parts", "")
+
+	body, feed := io.Pipe()
+	failed := make(chan error)
+	go func() {
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "heal", Key: "parts", UploadID: id, PartNumber: 1, Body: body})
+		failed <- err
+	}()
+	if _, err := feed.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if !eventually(func() bool { pins, _ := e.Leftovers(); return pins >= 1 }) {
+		t.Fatal("the part pins nothing")
+	}
+	wantDamaged(t, e, "put")
+	if err := feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; asCorruption(err) == nil {
+		t.Errorf("UploadPart: %v, wanted is a CorruptionError", err)
+	}
+	mustPart(t, e, "heal", "parts", id, 1, data)
+	mustComplete(t, e, "heal", "parts", id)
+	for _, key := range []string{"put", "parts"} {
+		if !bytes.Equal(readAll(t, e, "heal", key), data) {
+			t.Errorf("%s has other bytes", key)
+		}
+	}
+	wantSound(t, e)
+}
