@@ -37,6 +37,10 @@ type Options struct {
 	// handle; 128 by default.
 	OpenVolumes int
 
+	// LastVolume is the greatest number of a volume that the caller knows of. New volumes get greater ones,
+	// so that none takes the number of one that has been lost. The store sees to those that it has by itself.
+	LastVolume uint64
+
 	// Alarm is called for what has no caller to return an error to, such as a volume that could not
 	// be sealed. It must not call the store.
 	Alarm func(error)

@@ -59,6 +59,7 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
 		stop:     make(chan struct{}),
 		byID:     make(map[uint64]*volume),
+		nextID:   opts.LastVolume,
 	}
 	s.readers.limit = opts.OpenVolumes
 	if err := s.load(ctx); err != nil {

@@ -86,12 +86,17 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 		chunks:    map[index.ChunkID]*chunkCheck{},
 		contents:  map[index.ContentID]*contentCheck{},
 		manifests: map[index.ManifestID]bool{},
+		failed:    map[blob.Ref]error{},
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
 		k.r = r
 		return k.run(ctx)
 	})
 	if err != nil {
+		return nil, err
+	}
+	e.damage.note(ctx, k.failed)
+	if err := e.damage.clear(ctx, k.sound); err != nil {
 		return nil, err
 	}
 	return k.res, nil
@@ -110,6 +115,9 @@ type check struct {
 	manifests map[index.ManifestID]bool         // seen in a part or in the queue
 	totals    index.Totals                      // as they should be
 	scratch   chunkData
+
+	failed map[blob.Ref]error // places that turned out to be damaged
+	sound  []blob.Ref         // and those that were known as such, and are not
 }
 
 // chunkCheck is a chunk's record and what is known of it.
@@ -163,6 +171,12 @@ func (k *check) listChunks(context.Context) error {
 			c.err = &CorruptionError{What: "chunk " + id.String(), Where: fmt.Sprintf("volume %d", c.Volume), Err: errors.New("the volume is missing")}
 		} else if v.Damage != nil {
 			c.err = &CorruptionError{What: "chunk " + id.String(), Where: fmt.Sprintf("volume %d", c.Volume), Err: v.Damage}
+		}
+		if c.err == nil && !k.data { // reading it will tell
+			c.err = k.engine.damage.knownIn(id, &entry.Record)
+		}
+		if c.Damaged {
+			k.totals.Damaged++
 		}
 		k.chunks[id] = c
 		k.totals.Chunks++

@@ -143,6 +143,12 @@ func (k *check) reference(c index.PageChunk, open opener) error {
 		rec.read = true
 		n, err := open(refOf(c.ID, rec.Chunk), nil, c)
 		rec.err = err
+		switch place := refOf(c.ID, rec.Chunk); {
+		case err != nil:
+			k.failed[place] = err
+		case rec.Damaged || k.engine.damage.known(place) != nil:
+			k.sound = append(k.sound, place)
+		}
 		k.res.Bytes += int64(n)
 	}
 	return rec.err

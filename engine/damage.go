@@ -218,24 +218,42 @@ func (d *damage) learnVolumes(ctx context.Context, places []blob.Ref) error {
 
 // load finds out which volumes are missing or cannot be read of those in which anything lives.
 func (d *damage) load(ctx context.Context) error {
-	var places []blob.Ref
-	err := d.index.View(ctx, func(r index.Reader) error {
+	volumes, err := liveVolumes(ctx, d.index)
+	if err != nil || len(volumes) == 0 {
+		return err
+	}
+	places := make([]blob.Ref, len(volumes))
+	for i, id := range volumes {
+		places[i].Volume = id
+	}
+	return d.learnVolumes(ctx, places)
+}
+
+// liveVolumes lists the volumes in which the index says that anything lives, in ascending order.
+func liveVolumes(ctx context.Context, idx index.Store) (ids []uint64, err error) {
+	err = idx.View(ctx, func(r index.Reader) error {
 		for entry, err := range index.Scan(r, index.Volumes()) {
-			if err != nil {
-				continue // Check tells of it
+			if err != nil && len(entry.Key) == 0 {
+				return err
 			}
-			id, err := index.ParseVolumeKey(entry.Key)
+			id, err := index.ParseVolumeKey(entry.Key) // the key is all it takes, should the record be damaged
 			if err != nil {
 				return err
 			}
-			places = append(places, blob.Ref{Volume: id})
+			ids = append(ids, id)
 		}
 		return nil
 	})
-	if err != nil || len(places) == 0 {
-		return err
+	return ids, err
+}
+
+// lastVolume returns the greatest number of a volume that the index knows of.
+func (e *Engine) lastVolume(ctx context.Context) (uint64, error) {
+	ids, err := liveVolumes(ctx, e.index)
+	if len(ids) == 0 {
+		return 0, err
 	}
-	return d.learnVolumes(ctx, places)
+	return ids[len(ids)-1], err
 }
 
 // mark stores the knowledge in the records of the chunks, where they still point there. Chunks of a

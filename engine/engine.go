@@ -109,9 +109,14 @@ func (e *Engine) openStores(ctx context.Context) error {
 		return err
 	}
 	e.index = idx
+	last, err := e.lastVolume(ctx)
+	if err != nil {
+		return err
+	}
 	blobs, err := blob.OpenVolumes(ctx, paths[1], &blob.Options{
 		VolumeSize:   e.opts.VolumeSize,
 		ReserveSpace: e.opts.ReserveSpace / 2,
+		LastVolume:   last,
 		Alarm:        e.opts.alarm,
 	})
 	if err != nil {
