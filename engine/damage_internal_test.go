@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// TestWhatDamageIs tells failed reads that say something about what was read from those that do not.
+func TestWhatDamageIs(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want bool
+	}{
+		{&blob.CorruptionError{Reason: "checksum"}, true},
+		{&blob.CorruptionError{Err: syscall.EIO}, true},
+		{&CorruptionError{Err: errors.New("address")}, true},
+		{fmt.Errorf("reading: %w", &blob.CorruptionError{}), true},
+		{&blob.CorruptionError{Err: syscall.ENOMEM}, false},
+		{fmt.Errorf("opening: %w", syscall.EMFILE), false},
+		{&blob.CorruptionError{Err: context.Canceled}, false},
+		{blob.ErrClosed, false},
+		{&index.CorruptionError{}, false}, // of a record, not of a place
+		{errors.New("anything"), false},
+	} {
+		if got := isDamage(test.err); got != test.want {
+			t.Errorf("isDamage(%v) is %t", test.err, got)
+		}
+	}
+}
+
+// TestDamageIsBounded notes more than is kept.
+func TestDamageIsBounded(t *testing.T) {
+	idx, blobs := index.NewMemory(), blob.NewMemory(0)
+	defer idx.Close()
+	defer blobs.Close()
+	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
+	failed := map[blob.Ref]error{}
+	for i := range uint32(badPlaces + 1000) {
+		failed[blob.Ref{Volume: 1, Offset: i}] = &blob.CorruptionError{}
+	}
+	d.note(context.Background(), failed)
+	if len(d.bad) != badPlaces {
+		t.Errorf("%d places are kept, %d is the limit", len(d.bad), badPlaces)
+	}
+	if ref := (blob.Ref{Volume: 1, Offset: 1 << 20}); d.known(ref) == nil {
+		t.Error("that the volume is missing was not noticed")
+	}
+	if len(d.proven) != provenPlaces {
+		t.Errorf("%d places are proven", len(d.proven))
+	}
+}
+
+// A failingProbe is a store whose frames cannot be proved, for a reason that is the process's own.
+type failingProbe struct {
+	*blob.Memory
+	err error
+}
+
+func (s *failingProbe) Probe(context.Context, blob.Ref) error { return s.err }
+
+// TestPassingErrorsAreNoDamage fails the proof for want of file handles, and then no more.
+func TestPassingErrorsAreNoDamage(t *testing.T) {
+	ctx := context.Background()
+	idx := index.NewMemory()
+	defer idx.Close()
+	blobs := &failingProbe{blob.NewMemory(0), fmt.Errorf("opening: %w", syscall.EMFILE)}
+	defer blobs.Close()
+	ref, err := blobs.Put(ctx, blob.ID{1}, []byte("frame"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
+	err = idx.Update(ctx, func(tx index.Tx) error {
+		var delta accounts
+		return errors.Join(addReference(tx, d, ref, &delta), delta.apply(tx))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pipeline{index: idx, damage: d}
+	if _, ok, err := p.lookUp(ctx, [32]byte{1}); ok || !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("lookUp without file handles: %t, %v", ok, err)
+	}
+	blobs.err = nil
+	if found, ok, err := p.lookUp(ctx, [32]byte{1}); !ok || err != nil || found.ref != ref {
+		t.Errorf("lookUp afterwards: %+v, %t, %v", found, ok, err)
+	}
+}
