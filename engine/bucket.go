@@ -39,6 +39,10 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 	if err := rules.validate(); err != nil {
 		return nil, ErrInvalidArgument.saying("%v.", err)
 	}
+	generation, err := newID()
+	if err != nil {
+		return nil, err
+	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		_, err := index.Get(tx, index.BucketKey(req.Bucket))
 		if err == nil {
@@ -47,7 +51,7 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 		if !errors.Is(err, index.ErrNotFound) {
 			return err
 		}
-		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: string(rules)})
+		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: string(rules), Generation: generation})
 	})
 	if err != nil {
 		return nil, err
@@ -75,28 +79,59 @@ func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ 
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
-	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := bucketRules(tx, req.Bucket); err != nil {
+	for more := true; more; {
+		err = e.index.Update(ctx, func(tx index.Tx) (err error) {
+			more, err = e.deleteBucket(tx, req.Bucket)
 			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		for _, err := range index.Scan(tx, index.ObjectsOf(req.Bucket)) {
-			if err != nil {
-				return err
-			}
-			return ErrBucketNotEmpty.saying("The bucket you tried to delete is not empty.")
-		}
-		for _, err := range index.Scan(tx, index.UploadsOf(req.Bucket)) {
-			if err != nil {
-				return err
-			}
-			return ErrBucketNotEmpty.saying("The bucket has Multipart Uploads. Please complete or abort them.")
-		}
-		return index.Delete(tx, index.BucketKey(req.Bucket))
-	})
-	if err != nil {
-		return nil, err
 	}
 	return &DeleteBucketResult{}, nil
+}
+
+// leftoversAtOnce bounds how many uploads of earlier buckets one transaction gives up.
+const leftoversAtOnce = 100
+
+// deleteBucket deletes a bucket that is empty. Uploads of an earlier bucket of the name do not keep
+// it: they are given up, and more says that there may be more of them than one transaction takes.
+func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
+	bucket, err := openBucket(tx, name)
+	if err != nil {
+		return false, err
+	}
+	for _, err := range index.Scan(tx, index.ObjectsOf(name)) {
+		if err != nil {
+			return false, err
+		}
+		return false, ErrBucketNotEmpty.saying("The bucket you tried to delete is not empty.")
+	}
+	var leftovers []index.Key[index.Upload]
+	for entry, err := range index.Scan(tx, index.UploadsOf(name)) {
+		if err != nil {
+			return false, err
+		}
+		if entry.Record.Generation == bucket.generation {
+			return false, ErrBucketNotEmpty.saying("The bucket has Multipart Uploads. Please complete or abort them.")
+		}
+		if leftovers = append(leftovers, entry.Key); len(leftovers) == leftoversAtOnce {
+			break
+		}
+	}
+	for _, upload := range leftovers {
+		_, key, id, err := index.ParseUploadKey(upload)
+		if err != nil {
+			return false, err
+		}
+		if err := e.abort(tx, name, key, id); err != nil {
+			return false, err
+		}
+	}
+	if len(leftovers) == leftoversAtOnce {
+		return true, nil
+	}
+	return false, index.Delete(tx, index.BucketKey(name))
 }
 
 // ListBucketsRequest is empty.
@@ -163,7 +198,11 @@ func (e *Engine) HeadBucket(ctx context.Context, req *HeadBucketRequest) (_ *Buc
 	}
 	var found Bucket
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		found, err = findBucket(r, req.Bucket)
+		rec, err := findBucket(r, req.Bucket)
+		if err != nil {
+			return err
+		}
+		found, err = bucketOf(req.Bucket, rec)
 		return err
 	})
 	if err != nil {
@@ -172,16 +211,50 @@ func (e *Engine) HeadBucket(ctx context.Context, req *HeadBucketRequest) (_ *Buc
 	return &found, nil
 }
 
-// findBucket returns a bucket, or ErrNoSuchBucket.
-func findBucket(r index.Reader, name string) (Bucket, error) {
+// A liveBucket is what an operation must know of a bucket.
+type liveBucket struct {
+	name       string
+	generation index.Generation
+	rules      ruleSet
+}
+
+// openBucket returns a bucket, or ErrNoSuchBucket.
+func openBucket(r index.Reader, name string) (liveBucket, error) {
+	rec, err := findBucket(r, name)
+	if err != nil {
+		return liveBucket{}, err
+	}
+	b, err := bucketOf(name, rec)
+	return liveBucket{name: name, generation: rec.Generation, rules: ruleSets[b.Rules]}, err
+}
+
+// openBucketFor returns a bucket whose rules allow objects of this name.
+func openBucketFor(r index.Reader, name, key string) (liveBucket, error) {
+	b, err := openBucket(r, name)
+	if err != nil {
+		return b, err
+	}
+	return b, b.rules.checkKey(key)
+}
+
+// check fails with ErrNoSuchBucket unless the bucket is there still. Whoever has looked at a bucket
+// in one transaction and commits in another must check it there: one that was deleted and created
+// again is another bucket, perhaps of other rules.
+func (b *liveBucket) check(r index.Reader) error {
+	rec, err := findBucket(r, b.name)
+	if err == nil && rec.Generation != b.generation {
+		err = ErrNoSuchBucket.saying("The bucket was deleted meanwhile. The one of that name is another.")
+	}
+	return err
+}
+
+// findBucket returns a bucket's record, or ErrNoSuchBucket.
+func findBucket(r index.Reader, name string) (*index.Bucket, error) {
 	rec, err := index.Get(r, index.BucketKey(name))
 	if errors.Is(err, index.ErrNotFound) {
-		return Bucket{}, ErrNoSuchBucket
+		return nil, ErrNoSuchBucket
 	}
-	if err != nil {
-		return Bucket{}, err
-	}
-	return bucketOf(name, &rec)
+	return &rec, err
 }
 
 func bucketOf(name string, rec *index.Bucket) (Bucket, error) {

@@ -160,7 +160,7 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 // objectOf makes the record of the object of the listed parts, but for its content.
 func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*index.Object, error) {
 	obj := &index.Object{
-		Type: typeMultipart, ETag: up.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
+		Type: typeMultipart, ETag: up.bucket.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
 		Checksum: checksumOfParts(up.Checksum, listed),
 		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
 	}
@@ -218,10 +218,10 @@ func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, u
 			return nil, err
 		}
 	}
-	if len(listed) == 0 && !up.rules.emptyList {
+	if len(listed) == 0 && !up.bucket.rules.emptyList {
 		return nil, ErrMalformedXML.saying("An object needs at least one part.")
 	}
-	smallest := up.rules.minPartSize
+	smallest := up.bucket.rules.minPartSize
 	for i, p := range listed {
 		if p.Size < smallest && i < len(listed)-1 {
 			small := ErrEntityTooSmall.saying("Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size, smallest)

@@ -113,7 +113,7 @@ type objectCopy struct {
 	want   wantedEncryption
 
 	attributes index.Attributes // as the request gives them
-	rules      ruleSet          // of the target
+	bucket     liveBucket       // of the target
 }
 
 func (p *objectCopy) prepare(ctx context.Context) (err error) {
@@ -140,7 +140,7 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.rules, err = p.engine.rulesFor(ctx, req.Bucket, req.Key, p.attributes.Metadata)
+	p.bucket, err = p.engine.bucketFor(ctx, req.Bucket, req.Key, p.attributes.Metadata)
 	return err
 }
 
@@ -166,7 +166,7 @@ func (p *objectCopy) run(ctx context.Context) (*index.Object, error) {
 }
 
 func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
-	src, err := p.engine.openSource(ctx, p.call, p.from, p.rules)
+	src, err := p.engine.openSource(ctx, p.call, p.from, p.bucket.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -200,17 +200,17 @@ func (p *objectCopy) objectOf(src *openedObject) (*index.Object, error) {
 	}
 	switch {
 	case obj.Type == typeMultipart:
-		obj.ETag = p.rules.multipartETag(parts)
+		obj.ETag = p.bucket.rules.multipartETag(parts)
 	case len(parts) == 1:
-		obj.ETag = p.rules.etag(parts[0].ETag)
+		obj.ETag = p.bucket.rules.etag(parts[0].ETag)
 	}
-	return &obj, p.rules.checkMetadata(attributes.Metadata)
+	return &obj, p.bucket.rules.checkMetadata(attributes.Metadata)
 }
 
 // commit makes obj the object, if everything still is as it must be. own is called before what the
 // copy replaces is given up, which may be the source.
 func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) error {
-	if _, err := keyRules(tx, p.req.Bucket, p.req.Key); err != nil {
+	if err := p.bucket.check(tx); err != nil {
 		return err
 	}
 	if err := p.when.check(tx); err != nil {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/gabion-storage/gabion/index"
@@ -83,12 +82,12 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string) (failed []error, err error) {
 	failed = make([]error, len(keys))
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		rules, err := bucketRules(tx, bucket)
+		b, err := openBucket(tx, bucket)
 		if err != nil {
 			return err
 		}
 		for i, key := range keys {
-			if failed[i] = checkDeletable(tx, rules, bucket, key); failed[i] != nil {
+			if failed[i] = checkDeletable(tx, b.rules, bucket, key); failed[i] != nil {
 				continue
 			}
 			// From here on an error is one of the transaction: a key that is left out must not have
@@ -109,14 +108,12 @@ func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string
 	return failed, nil
 }
 
-// checkDeletable fails if key is no name of an object, or the record under it cannot be read.
+// checkDeletable fails if the record under key cannot be read, or there is none and the rules allow
+// none: what is there is deleted whatever its name.
 func checkDeletable(r index.Reader, rules ruleSet, bucket, key string) error {
-	if err := rules.checkKey(key); err != nil {
-		return err
-	}
 	_, err := index.Get(r, index.ObjectKey(bucket, key))
-	if errors.Is(err, index.ErrNotFound) {
-		return nil
+	if isAbsent(err) {
+		return rules.checkKey(key)
 	}
 	return err
 }

@@ -59,7 +59,7 @@ func (e *Engine) expire(ctx context.Context, before time.Time) (aborted int64, e
 	}
 	for _, s := range stale {
 		err := e.index.Update(ctx, func(tx index.Tx) error {
-			up, err := findUpload(tx, s.bucket, s.key, s.id.String())
+			up, err := findRecord(tx, s.bucket, s.key, s.id.String())
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func (e *Engine) ListObjects(ctx context.Context, req *ListObjectsRequest) (_ *L
 		Bucket: req.Bucket, Prefix: req.Prefix, Delimiter: req.Delimiter, Marker: req.Marker, MaxKeys: limit,
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
-		if _, err := bucketRules(r, req.Bucket); err != nil {
+		if _, err := openBucket(r, req.Bucket); err != nil {
 			return err
 		}
 		return res.fill(r)

@@ -75,7 +75,7 @@ func (e *Engine) ListMultipartUploads(ctx context.Context, req *ListMultipartUpl
 		KeyMarker: req.KeyMarker, UploadIDMarker: req.UploadIDMarker, MaxUploads: limit,
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
-		if _, err := bucketRules(r, req.Bucket); err != nil {
+		if _, err := openBucket(r, req.Bucket); err != nil {
 			return err
 		}
 		return res.fill(r)

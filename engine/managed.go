@@ -210,9 +210,9 @@ type managedUpload struct {
 // open judges the request and finds or begins the upload. The body is not read yet.
 func (u *managedUpload) open(ctx context.Context) error {
 	e, req := u.engine, u.req
-	var rules ruleSet
+	var bucket liveBucket
 	err := e.index.View(ctx, func(r index.Reader) (err error) {
-		if rules, err = bucketRules(r, req.Bucket); err != nil {
+		if bucket, err = openBucket(r, req.Bucket); err != nil {
 			return err
 		}
 		when := overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}
@@ -227,10 +227,10 @@ func (u *managedUpload) open(ctx context.Context) error {
 		}
 	}
 	wanted := req.PartSize
-	if first := u.there[1].Size; wanted == 0 && first >= rules.minPartSize {
+	if first := u.there[1].Size; wanted == 0 && first >= bucket.rules.minPartSize {
 		wanted = first
 	}
-	if u.plan, err = planParts(req.Size, wanted, rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
+	if u.plan, err = planParts(req.Size, wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
 		return err
 	}
 	if u.id = req.UploadID; u.id == "" {
@@ -432,7 +432,7 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 	abortErr := e.giveUpReserve()
 	if abortErr == nil {
 		abortErr = e.index.Update(ctx, func(tx index.Tx) error {
-			up, err := findUpload(tx, u.req.Bucket, u.req.Key, u.id)
+			up, err := findRecord(tx, u.req.Bucket, u.req.Key, u.id)
 			if err != nil {
 				return err
 			}

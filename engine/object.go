@@ -273,7 +273,8 @@ func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index
 		if rec, err = findObject(r, bucket, key); err != nil {
 			return err
 		}
-		rules, err = bucketRules(r, bucket)
+		b, err := openBucket(r, bucket)
+		rules = b.rules
 		return err
 	})
 	return rec, rules, err
@@ -303,7 +304,11 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 		return nil, err
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := keyRules(tx, req.Bucket, req.Key); err != nil {
+		bucket, err := openBucket(tx, req.Bucket)
+		if err != nil {
+			return err
+		}
+		if err := checkDeletable(tx, bucket.rules, req.Bucket, req.Key); err != nil {
 			return err
 		}
 		if err := e.discardObject(tx, req.Bucket, req.Key); err != nil {
@@ -321,8 +326,8 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 // findObject returns an object's record, or ErrNoSuchBucket or ErrNoSuchKey.
 func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
 	rec, err := index.Get(r, index.ObjectKey(bucket, key))
-	if errors.Is(err, index.ErrNotFound) {
-		if _, err := keyRules(r, bucket, key); err != nil {
+	if isAbsent(err) {
+		if _, err := openBucketFor(r, bucket, key); err != nil {
 			return nil, err
 		}
 		return nil, ErrNoSuchKey

@@ -60,14 +60,14 @@ type Part struct {
 
 func partOf(up *openUpload, number int, rec *index.Part) Part {
 	return Part{
-		PartNumber: number, ETag: up.rules.etag(rec.ETag), Size: rec.Size, CRC64: rec.CRC64,
+		PartNumber: number, ETag: up.bucket.rules.etag(rec.ETag), Size: rec.Size, CRC64: rec.CRC64,
 		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
 	}
 }
 
 func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 	return UploadPartResult{
-		ETag: up.rules.etag(rec.ETag), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
+		ETag: up.bucket.rules.etag(rec.ETag), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
 		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
 		Encryption: encryptionOf(&up.Encryption),
 	}
@@ -109,7 +109,7 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 	if in.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey); err != nil {
 		return nil, err
 	}
-	rec, err := e.takePart(ctx, at, up, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.rules) })
+	rec, err := e.takePart(ctx, at, up, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.bucket.rules) })
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
 	}

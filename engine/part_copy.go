@@ -69,7 +69,7 @@ func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest)
 	if p.up, err = e.openForPart(ctx, p.at); err != nil {
 		return nil, ecForUpload(err, ecUploadPartCopy)
 	}
-	if p.source, err = e.openSource(ctx, c, objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.rules); err != nil {
+	if p.source, err = e.openSource(ctx, c, objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.bucket.rules); err != nil {
 		return nil, err
 	}
 	defer p.source.close()
@@ -99,7 +99,7 @@ type partCopy struct {
 
 // chooseRange decides what is copied.
 func (p *partCopy) chooseRange() (err error) {
-	if p.up.rules.standardRanges && p.req.SourceRange != "" {
+	if p.up.bucket.rules.standardRanges && p.req.SourceRange != "" {
 		first, last, ok := splitRange(p.req.SourceRange)
 		if !ok || first < 0 || last < 0 {
 			return ErrInvalidArgument.saying("SourceRange is %q, must be bytes=first-last.", p.req.SourceRange)

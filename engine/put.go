@@ -111,7 +111,7 @@ type putting struct {
 	req    *PutObjectRequest
 	when   overwriting
 
-	rules  ruleSet
+	bucket liveBucket
 	wanted digests
 	sum    bodyChecksum
 	obj    index.Object
@@ -133,10 +133,10 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if p.sum, err = checksumOfBody(req.Checksum, req.Checksum.Algorithm); err != nil {
 		return err
 	}
-	if p.rules, err = e.rulesFor(ctx, req.Bucket, req.Key, p.obj.Attributes.Metadata); err != nil {
+	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key, p.obj.Attributes.Metadata); err != nil {
 		return err
 	}
-	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.rules.putTooLarge()); err != nil {
+	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.bucket.rules.putTooLarge()); err != nil {
 		return err
 	}
 	if err := e.room(); err != nil {
@@ -149,7 +149,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.intake = newIntake(req.Body, req.Size, req.Progress)
-	p.intake.tooLarge, p.intake.inline = p.rules.putTooLarge(), maxInlineFrame
+	p.intake.tooLarge, p.intake.inline = p.bucket.rules.putTooLarge(), maxInlineFrame
 	p.intake.digest(p.sum.hash)
 	want := wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey}
 	p.obj.Encryption, p.intake.cipher, err = e.newEncryption(ctx, p.obj.Content, want)
@@ -164,7 +164,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	defer e.pipeline.release(body)
-	if err := p.wanted.compare(body, p.rules); err != nil {
+	if err := p.wanted.compare(body, p.bucket.rules); err != nil {
 		return nil, err
 	}
 	sum, err := p.sum.sum()
@@ -179,13 +179,13 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	part := body.record(id, sum)
-	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.rules.etag(body.md5), body.md5[:]
+	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
 	if p.sum.kept {
 		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: ChecksumFullObject, Value: sum}
 	}
 	err = e.publish(ctx, id, body, func(tx index.Tx) error {
-		if _, err := bucketRules(tx, p.req.Bucket); err != nil {
+		if err := p.bucket.check(tx); err != nil {
 			return err
 		}
 		if err := p.when.check(tx); err != nil {

@@ -29,17 +29,17 @@ func listDigest(parts []CompletedPart) [16]byte {
 
 // remember keeps the answer to a Complete.
 func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *openUpload, listed []numberedPart, obj *index.Object) error {
-	if !up.rules.repeatComplete {
+	if !up.bucket.rules.repeatComplete {
 		return nil
 	}
 	list := make([]CompletedPart, len(listed))
 	for i, p := range listed {
-		list[i] = CompletedPart{PartNumber: p.number, ETag: up.rules.etag(p.ETag)}
+		list[i] = CompletedPart{PartNumber: p.number, ETag: up.bucket.rules.etag(p.ETag)}
 	}
 	answer := *obj
 	answer.Attributes = index.Attributes{}
 	answer.Encryption.WrappedKey = nil
-	rec := index.Completed{Bucket: req.Bucket, Key: req.Key, List: listDigest(list), Object: answer}
+	rec := index.Completed{Bucket: req.Bucket, Key: req.Key, Generation: up.Generation, List: listDigest(list), Object: answer}
 	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
 		return err
 	}
@@ -83,7 +83,11 @@ func (e *Engine) replay(r index.Reader, req *CompleteMultipartUploadRequest) (*i
 	if err != nil && !errors.Is(err, index.ErrNotFound) {
 		return nil, err
 	}
-	same := rec.Bucket == req.Bucket && rec.Key == req.Key && (req.All || rec.List == listDigest(req.Parts))
+	bucket, err2 := openBucket(r, req.Bucket)
+	if err2 != nil {
+		return nil, err2
+	}
+	same := rec.Generation == bucket.generation && rec.Bucket == req.Bucket && rec.Key == req.Key && (req.All || rec.List == listDigest(req.Parts))
 	if err != nil || !same || e.now().Sub(rec.Object.Modified) > rememberFor {
 		return nil, ErrNoSuchUpload
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gabion-storage/gabion/index"
 )
 
 // Rules name what differs between the services whose semantics a bucket follows. A bucket gets its
@@ -107,21 +105,6 @@ const (
 	MaxPartSize   = 5 << 30 // bytes of a part, and of a body of PutObject
 	MaxListing    = 1000    // entries of one page of a listing
 )
-
-// bucketRules returns the rules of a bucket, or ErrNoSuchBucket.
-func bucketRules(r index.Reader, bucket string) (ruleSet, error) {
-	b, err := findBucket(r, bucket)
-	return ruleSets[b.Rules], err
-}
-
-// keyRules returns the rules of a bucket that allow objects of this name.
-func keyRules(r index.Reader, bucket, key string) (ruleSet, error) {
-	rules, err := bucketRules(r, bucket)
-	if err != nil {
-		return ruleSet{}, err
-	}
-	return rules, rules.checkKey(key)
-}
 
 // checkKey checks an object's name.
 func (r ruleSet) checkKey(key string) error {

@@ -93,21 +93,21 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	if rec.Checksum, err = checksumOfUpload(req.Checksum); err != nil {
 		return nil, err
 	}
-	rules, err := e.rulesFor(ctx, req.Bucket, req.Key, rec.Attributes.Metadata)
+	bucket, err := e.bucketFor(ctx, req.Bucket, req.Key, rec.Attributes.Metadata)
 	if err != nil {
 		return nil, err
 	}
-	id, initiated, err := e.newUploadID(rules)
+	id, initiated, err := e.newUploadID(bucket.rules)
 	if err != nil {
 		return nil, err
 	}
-	rec.Initiated = initiated
+	rec.Generation, rec.Initiated = bucket.generation, initiated
 	rec.Encryption, _, err = e.newEncryption(ctx, id, wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey})
 	if err != nil {
 		return nil, err
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if _, err := keyRules(tx, req.Bucket, req.Key); err != nil {
+		if err := bucket.check(tx); err != nil {
 			return err
 		}
 		if req.ForbidOverwrite {
@@ -130,16 +130,16 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	}, nil
 }
 
-// rulesFor returns the rules of a bucket that allow such an object.
-func (e *Engine) rulesFor(ctx context.Context, bucket, key string, metadata map[string]string) (rules ruleSet, err error) {
+// bucketFor returns a bucket whose rules allow such an object.
+func (e *Engine) bucketFor(ctx context.Context, name, key string, metadata map[string]string) (b liveBucket, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		rules, err = keyRules(r, bucket, key)
+		b, err = openBucketFor(r, name, key)
 		return err
 	})
 	if err != nil {
-		return rules, err
+		return b, err
 	}
-	return rules, rules.checkMetadata(metadata)
+	return b, b.rules.checkMetadata(metadata)
 }
 
 // AbortMultipartUploadRequest names an upload to give up.
@@ -167,7 +167,7 @@ func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUp
 		return nil, err
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
+		up, err := findRecord(tx, req.Bucket, req.Key, req.UploadID)
 		if err != nil {
 			return ecForUpload(err, "0042-00000002")
 		}
@@ -194,28 +194,45 @@ func (e *Engine) abort(tx index.Tx, bucket, key string, id index.ContentID) erro
 // An openUpload is an upload as a transaction sees it.
 type openUpload struct {
 	index.Upload
-	id    index.ContentID
-	rules ruleSet
+	id     index.ContentID
+	bucket liveBucket
 }
 
-// findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload.
+// findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload. One of an earlier bucket
+// of the name is not there.
 func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
-	rules, err := keyRules(r, bucket, key)
+	up, err := findRecord(r, bucket, key, uploadID)
 	if err != nil {
 		return nil, err
 	}
-	id, ok := index.ParseContentID(uploadID)
-	if !ok {
+	if up.Generation != up.bucket.generation {
 		return nil, ErrNoSuchUpload
 	}
-	rec, err := index.Get(r, index.UploadKey(bucket, key, id))
-	if errors.Is(err, index.ErrNotFound) {
-		return nil, ErrNoSuchUpload
-	}
+	return up, up.bucket.rules.checkKey(key)
+}
+
+// findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier bucket
+// has left, or what has a name that the bucket's rules do not allow.
+func findRecord(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
+	b, err := openBucket(r, bucket)
 	if err != nil {
 		return nil, err
 	}
-	return &openUpload{Upload: rec, id: id, rules: rules}, nil
+	if id, ok := index.ParseContentID(uploadID); ok {
+		rec, err := index.Get(r, index.UploadKey(bucket, key, id))
+		if !isAbsent(err) {
+			return &openUpload{Upload: rec, id: id, bucket: b}, err
+		}
+	}
+	if err := b.rules.checkKey(key); err != nil {
+		return nil, err
+	}
+	return nil, ErrNoSuchUpload
+}
+
+// isAbsent says that there is no such record, also since there can be none under such a name.
+func isAbsent(err error) bool {
+	return errors.Is(err, index.ErrNotFound) || errors.Is(err, index.ErrInvalidKey)
 }
 
 // ecForUpload gives an ErrNoSuchUpload the fine-grained code that OSS has for the operation.

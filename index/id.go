@@ -28,6 +28,9 @@ func ParseContentID(s string) (ContentID, bool) {
 
 func isUpperHex(c byte) bool { return '0' <= c && c <= '9' || 'A' <= c && c <= 'F' }
 
+// A Generation tells a bucket from an earlier one of the same name.
+type Generation [16]byte
+
 // ManifestID names the pages that list the chunks of a part.
 type ManifestID [16]byte
 

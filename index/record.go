@@ -42,18 +42,21 @@ func (h *Header) decode(d *decoder) {
 
 // Bucket is a container of objects. Rules names the set of rules it was created with.
 type Bucket struct {
-	Created time.Time
-	Rules   string
+	Created    time.Time
+	Rules      string
+	Generation Generation
 }
 
 func (b *Bucket) encode(e *encoder) {
 	e.time(b.Created)
 	e.string(b.Rules, maxWord)
+	e.fixed(b.Generation[:])
 }
 
 func (b *Bucket) decode(d *decoder) {
 	b.Created = d.time()
 	b.Rules = d.string(maxWord)
+	b.Generation = Generation(d.fixed(16))
 }
 
 // Attributes is what a client says about an object and gets back with it. Empty maps come back as nil.
@@ -135,6 +138,7 @@ func (c *Checksum) decode(d *decoder) {
 
 // Upload is an open upload.
 type Upload struct {
+	Generation Generation // of its bucket
 	Initiated  time.Time
 	Attributes Attributes
 	Encryption Encryption
@@ -144,6 +148,7 @@ type Upload struct {
 }
 
 func (u *Upload) encode(e *encoder) {
+	e.fixed(u.Generation[:])
 	e.time(u.Initiated)
 	u.Attributes.encode(e)
 	u.Encryption.encode(e)
@@ -153,6 +158,7 @@ func (u *Upload) encode(e *encoder) {
 }
 
 func (u *Upload) decode(d *decoder) {
+	u.Generation = Generation(d.fixed(16))
 	u.Initiated = d.time()
 	u.Attributes.decode(d)
 	u.Encryption.decode(d)
@@ -348,13 +354,15 @@ func (s *Shared) decode(d *decoder) { s.Owners = d.uint(math.MaxUint64) }
 // Completed remembers an upload that has become an object, for the client that asks again.
 type Completed struct {
 	Bucket, Key string
-	List        [16]byte // a digest of the list of parts
-	Object      Object   // as it was made, without attributes and keys
+	Generation  Generation // of the bucket
+	List        [16]byte   // a digest of the list of parts
+	Object      Object     // as it was made, without attributes and keys
 }
 
 func (c *Completed) encode(e *encoder) {
 	e.string(c.Bucket, maxBucket)
 	e.string(c.Key, maxObjectKey)
+	e.fixed(c.Generation[:])
 	e.fixed(c.List[:])
 	c.Object.encode(e)
 }
@@ -362,6 +370,7 @@ func (c *Completed) encode(e *encoder) {
 func (c *Completed) decode(d *decoder) {
 	c.Bucket = d.string(maxBucket)
 	c.Key = d.string(maxObjectKey)
+	c.Generation = Generation(d.fixed(16))
 	c.List = [16]byte(d.fixed(16))
 	c.Object.decode(d)
 }

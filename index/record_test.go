@@ -64,10 +64,10 @@ func TestRecordsRoundTrip(t *testing.T) {
 		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16),
 	}
 	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
-	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss"}, index.Bucket{Created: time.Unix(0, 0).UTC()},
+	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss", Generation: index.Generation{1}}, index.Bucket{Created: time.Unix(0, 0).UTC()},
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
 	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
-		Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
+		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
 	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
@@ -75,7 +75,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	})
 	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10)})
 	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
-	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", List: [16]byte{1}, Object: full})
+	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", Generation: index.Generation{2}, List: [16]byte{1}, Object: full})
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
 	roundTrip(t, index.DirectoryKey(content, 0), directory, index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts)})
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
