@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -37,14 +38,16 @@ func (b *buffer) settle() {
 }
 
 // budget hands out chunk buffers, never more than its limit at a time over all parts. That bound
-// is what keeps the memory of any number of concurrent uploads of any size flat.
+// is what keeps the memory of any number of concurrent uploads of any size flat. No buffer waits for
+// a client for long while somebody else wants one: see filling.
 type budget struct {
 	chunkSize int
 	slots     chan struct{} // one token a buffer that may still be made
 	free      chan *buffer
 
-	mu   sync.Mutex // guards the field below
-	slab *slab      // that the next buffers are made of
+	mu       sync.Mutex            // guards the fields below, and those of fillings that say so
+	slab     *slab                 // that the next buffers are made of
+	fillings map[*filling]struct{} // that have a buffer
 }
 
 func newBudget(bytes int64, chunkSize int) *budget {
@@ -53,6 +56,7 @@ func newBudget(bytes int64, chunkSize int) *budget {
 		chunkSize: chunkSize,
 		slots:     make(chan struct{}, n),
 		free:      make(chan *buffer, n),
+		fillings:  make(map[*filling]struct{}),
 	}
 	for range n {
 		b.slots <- struct{}{}
@@ -72,8 +76,38 @@ func (b *budget) get(ctx context.Context) (*buffer, error) {
 		return buf, nil
 	case <-b.slots:
 		return b.make(), nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	default:
+	}
+	look := time.NewTicker(stallPatience)
+	defer look.Stop()
+	for {
+		select {
+		case buf := <-b.free:
+			return buf, nil
+		case <-b.slots:
+			return b.make(), nil
+		case <-look.C:
+			b.cut()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// cut takes the buffer from the body that has waited longest for its client, if that is too long, and
+// passes it on as a chunk: once that is stored, the buffer is free.
+func (b *budget) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var slowest *filling
+	now := time.Now()
+	for f := range b.fillings {
+		if f.waits(now) && (slowest == nil || f.silent.Before(slowest.silent)) {
+			slowest = f
+		}
+	}
+	if slowest != nil {
+		slowest.filled <- filledBuffer{buf: slowest.leaveLocked()} // there is room
 	}
 }
 

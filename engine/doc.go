@@ -51,8 +51,10 @@
 // Deletion goes the other way round. A crash between any two steps leaves garbage that is
 // accounted for and reclaimed, never a hole.
 //
-// The memory bound has a price: a body that trickles in holds one chunk buffer while it does. Who
-// serves slow clients gives their calls a deadline.
+// A buffer is for bytes that are there, not for clients that are waited for. A body that does not lie
+// in memory is read into a block of 4 to 64 KiB of its own, and from there into a buffer. Where buffers
+// are short, one whose body waits for its client is cut off as it is, as a chunk of 64 KiB or more, and
+// goes to who needs it. So a slow client costs one block and one goroutine, until its Read returns.
 //
 // # Small bodies and copies
 //

@@ -142,6 +142,7 @@ func refusals() []refusal {
 		{"UploadPart", "CRC-64 of another body", part(Part{UploadID: "open", PartNumber: 1, Body: body("x"), CRC64: &crc}), "InvalidCRC64", 400, ""},
 		{"UploadPart", "the body is shorter than said", part(Part{UploadID: "open", PartNumber: 1, Body: body("four"), Size: 5}), "IncompleteBody", 400, ""},
 		{"UploadPart", "the body is longer than said", part(Part{UploadID: "open", PartNumber: 1, Body: body("four"), Size: 3}), "InvalidArgument", 400, ""},
+		{"UploadPart", "the body is not empty as said", part(Part{UploadID: "open", PartNumber: 1, Body: body("four"), Size: engine.EmptyBody}), "InvalidArgument", 400, ""},
 		{"UploadPart", "over 5 GiB", part(Part{UploadID: "open", PartNumber: 1, Size: 5<<30 + 1}), "EntityTooLarge", 400, ""},
 		{"UploadPart", "a negative size", part(Part{UploadID: "open", PartNumber: 1, Size: -1}), "InvalidArgument", 400, ""},
 		{"UploadPart", "the body fails at once", part(Part{UploadID: "open", PartNumber: 1, Body: failing("", io.ErrClosedPipe)}), "IncompleteBody", 400, ""},

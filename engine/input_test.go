@@ -218,7 +218,8 @@ func checkPipeline(t testing.TB) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
 	if !eventually(func() bool {
-		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("engine.(*pipeline)"))
+		now := stacks[:runtime.Stack(stacks, true)]
+		return !bytes.Contains(now, []byte("engine.(*pipeline)")) && !bytes.Contains(now, []byte("engine.(*filling)"))
 	}) {
 		t.Errorf("a part is still taken in:\n%s", stacks[:runtime.Stack(stacks, true)])
 	}
@@ -256,8 +257,7 @@ func (r *stalledReader) Read(p []byte) (int, error) {
 	return 0, err
 }
 
-// TestStalledBody cancels a call whose body blocks for ever, with every buffer in such bodies'
-// hands.
+// TestStalledBody cancels calls whose bodies block for ever. What they held is free while they still do.
 func TestStalledBody(t *testing.T) {
 	const chunk = 4 << 10
 	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk})
@@ -279,16 +279,6 @@ func TestStalledBody(t *testing.T) {
 		go upload(ctx, body)
 		<-body.stalled
 	}
-	// All buffers are taken: this one waits for the first, and so does not read at all.
-	waiting, stop := context.WithCancel(context.Background())
-	go upload(waiting, readerFunc(func([]byte) (int, error) {
-		t.Error("a body is read without a buffer")
-		return 0, io.EOF
-	}))
-	stop()
-	if err := <-errs; !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting for a buffer: %v, want context.Canceled", err)
-	}
 	cancel()
 	for range bodies {
 		err := <-errs
@@ -299,11 +289,10 @@ func TestStalledBody(t *testing.T) {
 	if after := tallyOf(t, e); after != before {
 		t.Errorf("the store holds %+v, held %+v before", after, before)
 	}
-	// Every buffer comes back with the read that has it.
+	mustPart(t, e, "bucket", "key", id, 2, random(1, 10*chunk))
 	for _, body := range bodies {
 		body.goOn()
 	}
-	mustPart(t, e, "bucket", "key", id, 2, random(1, 10*chunk))
 	checkPipeline(t)
 }
 

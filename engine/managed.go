@@ -374,18 +374,19 @@ func (u *managedUpload) compare(ctx context.Context, number int, section *io.Sec
 // one byte over limit. It reads as take does, so that a body that panics or blocks does no more harm
 // than there.
 func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (etag string, n int64, err error) {
-	filled := make(chan filledBuffer)
-	go p.read(ctx, newIntake(io.LimitReader(body, limit+1), 0, nil), filled)
+	f := p.newFilling(newIntake(io.LimitReader(body, limit+1), 0, nil))
+	go f.read(ctx)
+	defer f.end()
 	sum := md5.New()
 	for {
 		select {
-		case f := <-filled:
-			if f.buf == nil {
-				return ruleSets[OSS].etag([16]byte(sum.Sum(nil))), n, f.err
+		case b := <-f.filled:
+			if b.buf == nil {
+				return ruleSets[OSS].etag([16]byte(sum.Sum(nil))), n, b.err
 			}
-			sum.Write(f.buf.chunk())
-			n += int64(f.buf.n)
-			p.budget.put(f.buf)
+			sum.Write(b.buf.chunk())
+			n += int64(b.buf.n)
+			p.budget.put(b.buf)
 		case <-ctx.Done():
 			return "", 0, context.Cause(ctx)
 		}

@@ -17,12 +17,12 @@ type UploadPartRequest struct {
 	Bucket, Key, UploadID string
 	PartNumber            int // 1 to 10000
 
-	// Body is read to its end, or to one byte over the limit. A nil Body is an empty one. It is
-	// read from a goroutine of the engine's; when UploadPart has returned with an error, one last
-	// Read may still be under way.
+	// Body is read to its end, or to one byte over Size or the limit. A nil Body is an empty one. It
+	// is read from a goroutine of the engine's; when UploadPart has returned with an error, one last
+	// Read may still be under way. A Body that is slow is cut into smaller chunks when memory is short.
 	Body io.Reader
 
-	Size       int64   // length of Body in bytes, at most 5 GiB; 0 means that it is not known
+	Size       int64   // length of Body in bytes, at most 5 GiB; 0 is not known, EmptyBody is none
 	ContentMD5 string  // base64 of the body's MD5, verified; "" means not given
 	CRC64      *uint64 // the body's CRC-64/XZ, verified; nil means not given
 
@@ -192,7 +192,7 @@ func (req *UploadPartRequest) check() (d digests, err error) {
 
 // checkBody validates what a request says of its body.
 func checkBody(size int64, contentMD5 string, crc64 *uint64, tooLarge *Error) (d digests, err error) {
-	if size < 0 {
+	if size < 0 && size != EmptyBody {
 		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", size)
 	}
 	if size > MaxPartSize {

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -17,40 +14,6 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
-
-// An intake is a body on its way in.
-type intake struct {
-	// next reads what becomes one chunk into space, and says io.EOF with or after the last.
-	next     func(space []byte) (n int, err error)
-	own      bool  // next reads from the store: it returns soon, and must have before the call ends
-	size     int64 // declared length; 0 means that it is not known
-	limit    int64 // bytes that the body may have at most
-	tooLarge *Error
-	inline   int // a body of one chunk is not stored when its frame is at most so long
-	cipher   *crypto.Cipher
-	digests  []hash.Hash // beside the MD5
-	progress func(done int64)
-}
-
-// newIntake is the intake of a body that is read from a reader, which may be nil.
-func newIntake(body io.Reader, size int64, progress func(int64)) *intake {
-	if body == nil {
-		body = strings.NewReader("")
-	}
-	// One byte over the limit is enough to see that there is too much.
-	limited := io.LimitReader(body, MaxPartSize+1)
-	return &intake{
-		next: func(space []byte) (int, error) { return fill(limited, space) },
-		size: size, limit: MaxPartSize, tooLarge: ErrEntityTooLarge, progress: progress,
-	}
-}
-
-// digest computes one more digest of the body; nil is none.
-func (in *intake) digest(h hash.Hash) {
-	if h != nil {
-		in.digests = append(in.digests, h)
-	}
-}
 
 // content is a body that has been taken in: split into chunks that are stored, though perhaps not
 // yet durable, and pinned until release.
@@ -78,13 +41,14 @@ type chunk struct {
 	held  bool // pinned
 }
 
-// pipeline turns bodies into stored chunks. The memory it uses is its buffers and one scratch a
-// processor, however many bodies are under way and however long they are.
+// pipeline turns bodies into stored chunks. The memory it uses is its buffers, one scratch a processor,
+// and one block for each body under way whose client may be slow, however long the bodies are.
 type pipeline struct {
 	blobs   blob.Store
 	index   index.Store
 	md5     *crypto.MD5Pool
 	budget  *budget
+	blocks  *blocks
 	scratch chan []byte // one a processor: who has one may compute
 	pins    *pins
 	damage  *damage
@@ -97,6 +61,7 @@ func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room 
 		index:   idx,
 		md5:     crypto.NewMD5Pool(),
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
+		blocks:  newBlocks(o.ChunkSize),
 		scratch: make(chan []byte, processors),
 		pins:    newPins(func(ref blob.Ref) bool { return d.known(ref) != nil }),
 		damage:  d,
@@ -114,16 +79,16 @@ func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room 
 // content; on failure nothing is left pinned.
 //
 // A Read that does not return does not hold up the caller once its context has ended; it keeps its
-// goroutine and one buffer until it does return.
+// goroutine and one block of memory, but no buffer, until it does return.
 func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	sum := p.md5.New()
 	defer sum.Close()
 
-	filled := make(chan filledBuffer)
+	f := p.newFilling(in)
 	var reading sync.WaitGroup
-	reading.Go(func() { p.read(ctx, in, filled) })
+	reading.Go(func() { f.read(ctx) })
 
 	c := &content{}
 	var stores sync.WaitGroup
@@ -131,6 +96,7 @@ func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
 	defer func() {
 		if !whole { // an error, or a panic of the caller's progress function
 			cancel(errAbandoned)
+			f.end()
 			stores.Wait()
 			if in.own { // Close waits for the call, but not for what the call leaves behind
 				reading.Wait()
@@ -138,7 +104,7 @@ func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
 			p.release(c)
 		}
 	}()
-	err := p.spread(ctx, in, c, filled, sum, func(b *buffer, ch *chunk, inline int) {
+	err := p.spread(ctx, in, c, f.filled, sum, func(b *buffer, ch *chunk, inline int) {
 		stores.Go(func() {
 			if err := p.store(ctx, b, in.cipher, ch, inline); err != nil {
 				cancel(err)
@@ -172,80 +138,6 @@ func ended(ctx context.Context, err error) error {
 // errAbandoned stops the stages of a body that is not taken in.
 var errAbandoned = errors.New("engine: the body was abandoned")
 
-// filledBuffer is what the reading stage passes on: a buffer, or the error that ended the reading,
-// nil at the end of the body.
-type filledBuffer struct {
-	buf  *buffer
-	last bool // the body is known to end with the buffer
-	err  error
-}
-
-// read fills buffers from the body until it ends or ctx does.
-func (p *pipeline) read(ctx context.Context, in *intake, filled chan<- filledBuffer) {
-	send := func(f filledBuffer) bool {
-		select {
-		case filled <- f:
-			return true
-		case <-ctx.Done():
-			if f.buf != nil {
-				p.budget.put(f.buf)
-			}
-			return false
-		}
-	}
-	for {
-		b, err := p.budget.get(ctx)
-		if err != nil {
-			return
-		}
-		b.n, err = in.next(b.space())
-		if b.n == 0 {
-			p.budget.put(b)
-		} else if !send(filledBuffer{buf: b, last: err == io.EOF}) {
-			return
-		}
-		switch {
-		case err == io.EOF:
-			send(filledBuffer{})
-			return
-		case err != nil:
-			send(filledBuffer{err: err})
-			return
-		}
-	}
-}
-
-// maxEmptyReads is how many Reads in a row may return nothing before a body counts as broken.
-const maxEmptyReads = 100
-
-// fill reads until space is full, or the body ends, with io.EOF, or fails. io.ReadFull would not do:
-// it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off. The body is the
-// caller's code, and this is a goroutine of ours, where its panic would end the process.
-func fill(body io.Reader, space []byte) (n int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			n, err = 0, fmt.Errorf("its Read panicked: %v", p)
-		}
-		if err != nil && err != io.EOF {
-			err = ErrIncompleteBody.saying("The body failed.").with(err)
-		}
-	}()
-	for empty := 0; n < len(space) && err == nil; empty++ {
-		var read int
-		read, err = body.Read(space[n:])
-		if read < 0 || read > len(space)-n {
-			return 0, fmt.Errorf("its Read returned %d for a buffer of %d bytes", read, len(space)-n)
-		}
-		if n += read; read > 0 {
-			empty = 0
-		}
-		if empty >= maxEmptyReads && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	return n, err
-}
-
 // spread receives the filled buffers in order, hands each to store and computes the digests meanwhile.
 func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(b *buffer, ch *chunk, inline int)) error {
 	for {
@@ -262,9 +154,9 @@ func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-
 			return checkSize(in, c.size)
 		}
 		c.size += int64(f.buf.n)
-		if c.size > in.limit {
+		if err := in.checkMost(c.size); err != nil {
 			p.budget.put(f.buf)
-			return checkSize(in, c.size)
+			return err
 		}
 		ch, inline := &chunk{size: f.buf.n}, 0
 		if f.last && len(c.chunks) == 0 {
@@ -284,19 +176,6 @@ func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-
 			in.progress(c.size)
 		}
 	}
-}
-
-// checkSize compares the bytes that came with those declared and allowed.
-func checkSize(in *intake, got int64) error {
-	switch {
-	case in.size > 0 && got > in.size:
-		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", in.size)
-	case got > in.limit:
-		return in.tooLarge.saying("The body is longer than %d bytes, the most that is allowed.", in.limit)
-	case in.size > 0 && got < in.size:
-		return ErrIncompleteBody.saying("The body has %d bytes, Size is %d.", got, in.size)
-	}
-	return nil
 }
 
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose

@@ -19,12 +19,12 @@ type PutObjectRequest struct {
 	Bucket string
 	Key    string // as in InitiateMultipartUploadRequest
 
-	// Body is read to its end, or to one byte over 5 GiB. A nil Body is an empty one. It is read from
+	// Body is read to its end, or to one byte over Size or 5 GiB. A nil Body is an empty one. It is read from
 	// a goroutine of the engine's; when PutObject has returned with an error, one last Read may still
 	// be under way.
 	Body io.Reader
 
-	Size       int64   // length of Body in bytes, at most 5 GiB; 0 means that it is not known
+	Size       int64   // length of Body in bytes, at most 5 GiB; 0 is not known, EmptyBody is none
 	ContentMD5 string  // base64 of the body's MD5, verified; "" means not given
 	CRC64      *uint64 // the body's CRC-64/XZ, verified; nil means not given
 
