@@ -132,17 +132,17 @@ func (o *engineOptions) command() string {
 	return text
 }
 
-// makeDir makes the working directory. One that is there is refused, because it is removed at the
+// makeDir makes the working directory, a temporary one for "". One that is there is refused, because it is removed at the
 // end.
-func (o *engineOptions) makeDir() (string, error) {
-	if o.dir == "" {
+func makeDir(dir string) (string, error) {
+	if dir == "" {
 		return os.MkdirTemp("", "gabion-bench-")
 	}
-	err := os.Mkdir(o.dir, 0o777)
+	err := os.Mkdir(dir, 0o777)
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("-dir %s is there already: it is removed at the end, so it must be a new one", o.dir)
+		return "", fmt.Errorf("-dir %s is there already: it is removed at the end, so it must be a new one", dir)
 	}
-	return o.dir, err
+	return dir, err
 }
 
 // runEngine is the engine command.
@@ -151,7 +151,7 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *con
 	if err != nil {
 		return err
 	}
-	dir, err := o.makeDir()
+	dir, err := makeDir(o.dir)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]
 	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
 	go run ./bench growth [-chunks 1000,3000,...,1000000] [-chunk-size 4KiB] [-part-size 1MiB] [-rounds 7] [-dir DIR] [-json FILE]
+	go run ./bench soak [-clients 16] [-duration 60s] [-live 1GiB] [-interval D] [-seed N] [-dir DIR] [-json FILE] [-chart PREFIX]
 	go run ./bench chart [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Upload
@@ -93,6 +94,23 @@ measures -rounds parts of -part-size, one at a time, in each store in turn. The 
 time of a part does not depend on the number of chunks. All stores together, a million chunks of 4 KiB
 and the fewer ones, take 6 GiB of disk; they are removed at the end.
 
+# Soak
+
+Soak uses a store as many clients do: for -duration they put, overwrite, upload by parts, copy, list,
+read and delete objects of very different sizes under a bounded number of keys, some of them far more
+often than others. Some contents are duplicates, some compress, some are encrypted; some bodies trickle
+or stall, some calls are cancelled midway, some uploads are aborted and some left for the engine to
+expire. Reclaiming goes on in the background. Every byte that is read is compared with what was written,
+and every answer with what it may be: see bench/internal/soak.
+
+Each -interval prints a line: calls a second; the bytes that must be on disk (live), those that are,
+and their ratio; what the engine has still to work off; memory, goroutines and file handles; and of each
+kind of call the number, and median and 99th percentile of what they took. At the end everything is read
+once more and the engine checks itself, with all data when less than 4 GiB are live. Soak fails when
+anything was wrong, when there was an error that was not provoked, when the disk held more than 1.5 times
+the live bytes and 256 MiB at any sample, or when a curve does not level off; -h tells that rule. -seed
+repeats what the clients do, though not how their calls fall together.
+
 # Reports and charts
 
 Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
@@ -125,6 +143,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
   engine   measure uploads and downloads beside their floor
   hash     measure MD5 at several numbers of concurrent streams
   growth   measure what a part costs in a store that grows
+  soak     use a store for long, verify everything, judge whether its costs level off
   chart    draw what was measured
 
 bench COMMAND -h tells the flags of a command.
@@ -139,6 +158,7 @@ var commands = map[string]command{
 	"hash":   runHash,
 	"chart":  runChart,
 	"growth": runGrowth,
+	"soak":   runSoak,
 }
 
 func main() {

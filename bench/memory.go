@@ -19,6 +19,7 @@ type memory struct {
 	PeakResident  int64 `json:"peak_resident_bytes"`
 	PeakAnonymous int64 `json:"peak_anonymous_bytes"`
 	Anonymous     int64 `json:"anonymous_bytes"` // now
+	Resident      int64 `json:"resident_bytes"`  // now
 }
 
 func (m *memory) String() string {
@@ -53,10 +54,11 @@ func parseMemory(status string) *memory {
 	}
 	resident, ok := found["VmHWM"]
 	anonymous, ok2 := found["RssAnon"]
-	if !ok || !ok2 {
+	now, ok3 := found["VmRSS"]
+	if !ok || !ok2 || !ok3 {
 		return nil
 	}
-	return &memory{PeakResident: resident, PeakAnonymous: anonymous, Anonymous: anonymous}
+	return &memory{PeakResident: resident, PeakAnonymous: anonymous, Anonymous: anonymous, Resident: now}
 }
 
 // A memoryWatch samples the memory until it is stopped.

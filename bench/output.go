@@ -27,6 +27,11 @@ func (o *output) write(r *report.Report, stdout io.Writer) error {
 	if err := r.Table(stdout); err != nil {
 		return err
 	}
+	return o.files(r)
+}
+
+// files writes the files that were asked for.
+func (o *output) files(r *report.Report) error {
 	if o.json != "" {
 		if err := writeFile(o.json, r.WriteJSON); err != nil {
 			return err

@@ -105,15 +105,15 @@ func TestProgressOnTerminal(t *testing.T) {
 }
 
 func TestParseMemory(t *testing.T) {
-	const status = "Name:\tbench\nVmHWM:\t  120832 kB\nRssAnon:\t   51200 kB\nRssFile:\t 1 kB\nThreads:\t7\n"
+	const status = "Name:\tbench\nVmHWM:\t  120832 kB\nRssAnon:\t   51200 kB\nVmRSS:\t 52224 kB\nRssFile:\t 1 kB\nThreads:\t7\n"
 	m := parseMemory(status)
-	if m == nil || *m != (memory{PeakResident: 118 << 20, PeakAnonymous: 50 << 20, Anonymous: 50 << 20}) {
+	if m == nil || *m != (memory{PeakResident: 118 << 20, PeakAnonymous: 50 << 20, Anonymous: 50 << 20, Resident: 51 << 20}) {
 		t.Fatalf("got %+v", m)
 	}
 	if got, want := m.String(), "peak 118 MiB resident, peak anonymous 50 MiB, anonymous now 50 MiB"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, status := range []string{"", "VmHWM: 1 kB\n", "VmHWM: 1 kB\nRssAnon: x kB\n", "VmHWM: 1 kB\nRssAnon: 1\n"} {
+	for _, status := range []string{"", "VmHWM: 1 kB\n", "VmHWM: 1 kB\nRssAnon: x kB\n", "VmHWM: 1 kB\nRssAnon: 1\n", "VmHWM: 1 kB\nRssAnon: 1 kB\n"} {
 		if m := parseMemory(status); m != nil {
 			t.Errorf("parseMemory(%q) = %+v, want nil", status, m)
 		}

@@ -18,7 +18,7 @@ const module = "github.com/gabion-storage/gabion/"
 // one way: bench, engine, then blob, index and crypto, which do not know each other.
 var mayImport = map[string][]string{
 	"bench": {"engine", "crypto", "bench/internal/bytesize", "bench/internal/chart", "bench/internal/cli", "bench/internal/data",
-		"bench/internal/floor", "bench/internal/fanout", "bench/internal/report", "internal/disk"},
+		"bench/internal/floor", "bench/internal/fanout", "bench/internal/report", "bench/internal/soak", "internal/disk"},
 	"bench/internal/bytesize": {},
 	"bench/internal/cli":      {},
 	"bench/internal/fanout":   {},
@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"bench/internal/data":     {},
 	"bench/internal/floor":    {"blob", "crypto"},
 	"bench/internal/report":   {},
+	"bench/internal/soak":     {"engine", "bench/internal/bytesize", "bench/internal/fanout", "bench/internal/report"},
 	"engine":                  {"blob", "index", "crypto", "internal/disk"},
 	"blob":                    {"internal/disk"},
 	"blob/blobtest":           {"blob"},

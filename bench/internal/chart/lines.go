@@ -3,6 +3,8 @@ package chart
 import (
 	"math"
 	"slices"
+
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 const (
@@ -11,6 +13,7 @@ const (
 	labelIndent = 24.0 // from the plot to a name: the line to it and its marker
 	unitHeight  = textSize + 13
 	inset       = 12.0 // of the first and the last case
+	mostTimes   = 8    // that are named on an axis of time
 )
 
 func (p *panel) linesHeight() float64 {
@@ -52,11 +55,18 @@ func (p *panel) drawLines(d *Drawing, room Box) {
 	at.drawLabels(d)
 }
 
-// x places a case: by its logarithm, because cases tend to double.
+// x places a case: by its logarithm, because cases tend to double, but for time.
 func (p *plot) x(number float64) float64 {
-	first, last := math.Log(p.numbers[0]), math.Log(p.numbers[len(p.numbers)-1])
-	return p.Left + inset + (p.Right-p.Left-2*inset)*(math.Log(number)-first)/(last-first)
+	place := math.Log
+	if p.overTime() {
+		place = func(seconds float64) float64 { return seconds }
+	}
+	first, last := place(p.numbers[0]), place(p.numbers[len(p.numbers)-1])
+	return p.Left + inset + (p.Right-p.Left-2*inset)*(place(number)-first)/(last-first)
 }
+
+// overTime tells whether the cases are times, of which there may be many.
+func (p *panel) overTime() bool { return p.axis == report.Seconds }
 
 func (p *plot) y(value float64) float64 {
 	return p.Bottom - (p.Bottom-p.Top)*p.scale.at(value)
@@ -67,6 +77,9 @@ func (p *plot) drawCases(d *Drawing) {
 	y := p.Bottom + textSize + 6
 	end := math.Inf(-1)
 	for i, n := range p.numbers {
+		if p.overTime() && i%ceilDiv(len(p.numbers), mostTimes) != 0 {
+			continue
+		}
 		t := Text{At: Point{p.x(n), y}, Text: p.cases[i], Size: textSize, Anchor: Middle, Color: faint}
 		d.line(1, axis, Point{t.At.X, p.Bottom}, Point{t.At.X, p.Bottom + 4})
 		if box := d.BoxOf(t); box.Left > end+4 {
@@ -80,6 +93,9 @@ func (p *plot) drawCases(d *Drawing) {
 // shift is how far the points of a contender are from those of their case, so that whiskers do not
 // hide each other.
 func (p *plot) shift(contender int) float64 {
+	if p.overTime() {
+		return 0
+	}
 	others := float64(len(p.contenders) - 1)
 	return (float64(contender) - others/2) * min(3, (2*inset-8)/max(1, others))
 }
@@ -111,10 +127,14 @@ func (p *plot) drawLine(d *Drawing, i int) {
 			d.line(l.width, l.color, piece[0], piece[1])
 		}
 	}
-	for _, at := range medians {
-		d.add(l.mark(at))
+	for j, at := range medians {
+		if !p.overTime() || j == len(medians)-1 {
+			d.add(l.mark(at))
+		}
 	}
 }
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
 // drawLabels names the contenders at the height of their last median, as near as there is room.
 func (p *plot) drawLabels(d *Drawing) {

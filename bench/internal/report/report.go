@@ -24,6 +24,10 @@ type Report struct {
 	Series   []Series  `json:"series"`
 }
 
+// Seconds is the Axis of what is measured over time: its cases are seconds since the start, and charts
+// show them evenly.
+const Seconds = "seconds"
+
 // A Series is what one contender reached in one case: a value a round. Group, Case and Contender
 // together name it.
 type Series struct {

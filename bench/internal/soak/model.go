@@ -1,0 +1,230 @@
+package soak
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// open is a time that has not come yet.
+const open = math.MaxInt64
+
+// A version is what one write gives a key: a content, or absence.
+type version struct {
+	id      uint64 // 0: absence
+	what    held
+	start   int64 // tick before which it did not take effect
+	latest  int64 // tick after which it does not take effect any more, if it has not yet
+	certain bool  // it has taken effect, by latest
+	counted bool  // as live
+}
+
+// A Model knows what every key may hold. It is safe for use by many goroutines.
+type Model struct {
+	ledger *ledger
+	ticks  atomic.Int64
+	ids    atomic.Uint64
+	keys   []modelKey
+
+	mu    sync.Mutex // guards looks
+	looks map[*Look]int64
+}
+
+type modelKey struct {
+	mu       sync.Mutex // guards versions
+	versions []*version // those that a read under way or a later one may see, in the order of their starts
+}
+
+// NewModel makes a model of n keys, all of them absent.
+func NewModel(n int) *Model {
+	m := &Model{ledger: newLedger(), keys: make([]modelKey, n), looks: map[*Look]int64{}}
+	for i := range m.keys {
+		m.keys[i].versions = []*version{{certain: true}}
+	}
+	return m
+}
+
+// NewID returns the id of a further write.
+func (m *Model) NewID() uint64 { return m.ids.Add(1) }
+
+// A Write is one call that changes a key, under way.
+type Write struct {
+	model *Model
+	key   int
+	*version
+}
+
+// Put begins a write, just before the call that may take effect. id is a NewID.
+func (m *Model) Put(key int, id uint64, what held) *Write {
+	return m.write(key, &version{id: id, what: what})
+}
+
+// Delete begins a deletion.
+func (m *Model) Delete(key int) *Write { return m.write(key, &version{}) }
+
+func (m *Model) write(key int, v *version) *Write {
+	k := &m.keys[key]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v.start, v.latest = m.ticks.Add(1), open
+	k.versions = append(k.versions, v)
+	return &Write{model: m, key: key, version: v}
+}
+
+// count makes the version live, from when it is known that it may be there whole: until then its bytes
+// are counted as under way.
+func (v *version) count(l *ledger) {
+	if !v.counted {
+		v.counted = true
+		l.hold(v.what)
+	}
+}
+
+// An Outcome is what is known of a write when its call has returned.
+type Outcome int
+
+const (
+	Done    Outcome = iota // it took effect
+	Unknown                // it took effect, or never will
+	Refused                // it did not take effect, and never will
+)
+
+// End ends a write, after its call has returned. Refused fails when a read has seen it.
+func (w *Write) End(o Outcome) error {
+	k := &w.model.keys[w.key]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w.latest = min(w.latest, w.model.ticks.Add(1))
+	switch {
+	case o == Done:
+		w.certain = true
+		w.count(w.model.ledger)
+	case o == Refused && w.certain && w.id != 0:
+		return wrongf("write %d was refused, but a read has seen it", w.id)
+	case o == Refused:
+		k.drop(w.model, func(v *version) bool { return v == w.version })
+	default:
+		w.count(w.model.ledger)
+	}
+	w.model.prune(k)
+	return nil
+}
+
+// drop forgets versions.
+func (k *modelKey) drop(m *Model, gone func(*version) bool) {
+	kept := k.versions[:0]
+	for _, v := range k.versions {
+		switch {
+		case !gone(v):
+			kept = append(kept, v)
+		case v.counted:
+			m.ledger.release(v.what)
+		}
+	}
+	clear(k.versions[len(kept):])
+	k.versions = kept
+}
+
+// replaced tells whether every read that began at tick or later must not see v.
+func (k *modelKey) replaced(v *version, tick int64) bool {
+	for _, w := range k.versions {
+		if w != v && w.certain && w.latest < tick && w.start > v.latest {
+			return true
+		}
+	}
+	return false
+}
+
+// prune forgets what no read under way or to come may see.
+func (m *Model) prune(k *modelKey) {
+	since := m.oldestLook()
+	var gone []*version
+	for _, v := range k.versions {
+		if k.replaced(v, since) {
+			gone = append(gone, v)
+		}
+	}
+	k.drop(m, func(v *version) bool { return slices.Contains(gone, v) })
+}
+
+// ruleOut forgets what cannot have taken effect, since a look saw what was there before it: writes that ended
+// before the look began, and began after tick.
+func (k *modelKey) ruleOut(l *Look, tick int64) {
+	k.drop(l.model, func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
+}
+
+// oldestLook is the tick at which the oldest read under way began, or now.
+func (m *Model) oldestLook() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	oldest := m.ticks.Add(1)
+	for _, at := range m.looks {
+		oldest = min(oldest, at)
+	}
+	return oldest
+}
+
+// A Look is one call that sees keys, under way: a read, or a listing.
+type Look struct {
+	model *Model
+	start int64
+}
+
+// Look begins a look, just before its call. It must be ended soon: meanwhile nothing is forgotten.
+func (m *Model) Look() *Look {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := &Look{model: m, start: m.ticks.Add(1)}
+	m.looks[l] = l.start
+	return l
+}
+
+// End ends the look. It may be called again.
+func (l *Look) End() {
+	l.model.mu.Lock()
+	defer l.model.mu.Unlock()
+	delete(l.model.looks, l)
+}
+
+// Saw takes over that the call, which has returned, saw the write id under the key. It fails when that
+// cannot be. The content is returned held: release must be called.
+func (l *Look) Saw(key int, id uint64) (_ held, release func(), err error) {
+	m, k := l.model, &l.model.keys[key]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := m.ticks.Add(1)
+	for _, v := range k.versions {
+		if v.id != id || id == 0 {
+			continue
+		}
+		if k.replaced(v, l.start) {
+			return held{}, nil, wrongf("key %d is write %d, which another one replaced before", key, id)
+		}
+		v.certain, v.latest = true, min(v.latest, now)
+		v.count(m.ledger)
+		k.ruleOut(l, v.latest)
+		m.prune(k)
+		m.ledger.hold(v.what)
+		return v.what, sync.OnceFunc(func() { m.ledger.release(v.what) }), nil
+	}
+	return held{}, nil, wrongf("key %d is write %d, which was replaced long before, or never made; it may be%s", key, id, k.names())
+}
+
+// SawNothing takes over that the call saw no object under the key. It fails when that cannot be.
+func (l *Look) SawNothing(key int) error {
+	k := &l.model.keys[key]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	latest := int64(-1)
+	for _, v := range k.versions {
+		if v.id == 0 && !k.replaced(v, l.start) {
+			latest = max(latest, v.latest)
+		}
+	}
+	if latest >= 0 {
+		k.ruleOut(l, latest)
+		return nil
+	}
+	return wrongf("key %d is absent; it must be%s", key, k.names())
+}

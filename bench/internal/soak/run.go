@@ -1,0 +1,105 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// fillers is how many objects are put at once before the clients begin.
+const fillers = 8
+
+// Fill puts most keys once, so that what is live is about what it will stay: else it would grow for
+// as long as rare keys take to be drawn.
+func (w *World) Fill(ctx context.Context) error {
+	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
+		c := &Client{World: w, rng: rand.New(rand.NewPCG(w.options.Seed, 1<<32|uint64(key)))}
+		if c.rng.IntN(5) == 0 { // about what deletions will leave absent
+			return nil
+		}
+		return c.put(ctx, key, steady)
+	})
+	w.latencies.take()
+	return err
+}
+
+// Run has all clients make calls until stop is closed, ctx ends or something fails. sample is called
+// at every tick, and once more at the end.
+func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, sample func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var over atomic.Bool
+	w.mu.Lock()
+	w.onFail = func() { over.Store(true); cancel(errFailed) }
+	w.mu.Unlock()
+	var clients sync.WaitGroup
+	for i := range w.options.Clients {
+		c := w.NewClient(i)
+		clients.Go(func() {
+			for !over.Load() && ctx.Err() == nil {
+				c.Step(ctx)
+			}
+		})
+	}
+	for running := true; running; {
+		select {
+		case <-ticks:
+			if err := sample(ctx); err != nil && ctx.Err() == nil {
+				w.Fail(fmt.Errorf("sampling: %w", err))
+			}
+		case <-stop:
+			running = false
+		case <-ctx.Done():
+			running = false
+		}
+	}
+	over.Store(true)
+	clients.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errFailed) {
+		return cause
+	}
+	return w.Failures()
+}
+
+var errFailed = errors.New("soak: something is wrong")
+
+// Settle reads every object once more, now that nobody writes, compares the listing, and has the space
+// of what is dead given back.
+func (w *World) Settle(ctx context.Context) error {
+	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
+		if err := w.NewClient(0).read(ctx, key, steady); err != nil {
+			return fmt.Errorf("at the end: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for first := 0; first < w.options.Keys; first += 1000 {
+		if err := w.NewClient(0).listPage(ctx, first, 1000); err != nil {
+			return fmt.Errorf("at the end: %w", err)
+		}
+	}
+	_, err = w.engine.Reclaim(ctx, &engine.ReclaimRequest{})
+	return err
+}
+
+// Check has the engine check itself, with Data every byte.
+func (w *World) Check(ctx context.Context, data bool) error {
+	res, err := w.engine.Check(ctx, &engine.CheckRequest{Data: data})
+	if err != nil {
+		return err
+	}
+	errs := make([]error, 0, maxFailures)
+	for _, p := range res.Problems[:min(len(res.Problems), maxFailures)] {
+		errs = append(errs, fmt.Errorf("Check: %v", p))
+	}
+	return errors.Join(errs...)
+}

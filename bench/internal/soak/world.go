@@ -1,0 +1,171 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// The store's bucket, and the name of the metadata that holds the id of the write that made an object.
+const (
+	bucket      = "soak"
+	writeHeader = "write"
+	algorithm   = "AES256"
+)
+
+// Options say what a soak does. All fields must be set.
+type Options struct {
+	Clients int
+	Keys    int    // of the bucket
+	Seed    uint64 // of what the clients do
+	Sizes   Sizes
+	Part    int64         // bytes of a part; whole chunks, so that duplicates are found
+	Expiry  time.Duration // the engine's Options.UploadExpiry; 0: no upload is left open
+
+	Clock func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) // returns early when ctx ends
+}
+
+// Sizes bound the sizes of objects. Their logarithms are evenly distributed.
+type Sizes struct{ Least, Most int64 }
+
+// A World is an engine, and what is known of it.
+type World struct {
+	options   Options
+	engine    *engine.Engine
+	model     *Model
+	latencies latencies
+	idle      idleUploads
+
+	mu       sync.Mutex // guards the fields below
+	failures []error
+	onFail   func()
+}
+
+// maxFailures bounds how many failures are kept.
+const maxFailures = 20
+
+// NewWorld makes the bucket in an engine that is empty.
+func NewWorld(ctx context.Context, e *engine.Engine, o Options) (*World, error) {
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket}); err != nil {
+		return nil, err
+	}
+	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}}, nil
+}
+
+// Fail takes over that something is wrong: an answer, or an error that was not provoked.
+func (w *World) Fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.failures) < maxFailures {
+		w.failures = append(w.failures, err)
+	}
+	w.onFail()
+}
+
+// Failures returns what was wrong so far.
+func (w *World) Failures() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.failures...)
+}
+
+// keyName orders as the numbers do.
+func keyName(key int) string { return fmt.Sprintf("key/%06d", key) }
+
+func keyNumber(name string) (key int, err error) {
+	if _, err := fmt.Sscanf(name, "key/%06d", &key); err != nil || keyName(key) != name {
+		return 0, wrongf("there is a key %q", name)
+	}
+	return key, nil
+}
+
+func writeName(id uint64) map[string]string {
+	return map[string]string{writeHeader: fmt.Sprint(id)}
+}
+
+// identify returns which write made an object.
+func identify(info *engine.ObjectInfo) (id uint64, err error) {
+	if _, err := fmt.Sscan(info.Metadata[writeHeader], &id); err != nil || id == 0 {
+		return 0, wrongf("%s has the metadata %q", info.Key, info.Metadata)
+	}
+	return id, nil
+}
+
+// see takes over that a look saw an object, and compares what is said about it. release gives the
+// content free.
+func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release func(), err error) {
+	id, err := identify(info)
+	if err != nil {
+		return held{}, nil, err
+	}
+	what, release, err := l.Saw(key, id)
+	if err != nil {
+		return held{}, nil, err
+	}
+	if info.Key != keyName(key) || info.Size != what.Size || (info.ServerSideEncryption == algorithm) != what.Encrypted {
+		release()
+		return held{}, nil, wrongf("write %d is %s of %d bytes, encryption %q; must be %s, %d, encrypted %v",
+			id, info.Key, info.Size, info.ServerSideEncryption, keyName(key), what.Size, what.Encrypted)
+	}
+	return what, release, nil
+}
+
+// encryption is the request's word for it.
+func encryption(encrypted bool) string {
+	if encrypted {
+		return algorithm
+	}
+	return ""
+}
+
+// idleUploads are the uploads that were left open, which the engine is to abort.
+type idleUploads struct {
+	mu   sync.Mutex // guards list
+	list []idleUpload
+}
+
+type idleUpload struct {
+	since time.Time
+	bytes int64 // that its parts keep
+}
+
+func (i *idleUploads) add(since time.Time, bytes int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.list = append(i.list, idleUpload{since, bytes})
+}
+
+// expired takes out the uploads that are gone by now, and returns the bytes of their parts.
+func (i *idleUploads) expired(before time.Time) (bytes int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	kept := i.list[:0]
+	for _, u := range i.list {
+		if u.since.Before(before) {
+			bytes += u.bytes
+		} else {
+			kept = append(kept, u)
+		}
+	}
+	i.list = kept
+	return bytes
+}
+
+// expiryGrace is how long after its expiry an upload may still be there, at most: the engine looks at
+// intervals of an eighth of it, at least every second and at most every hour.
+func expiryGrace(expiry time.Duration) time.Duration {
+	return min(max(expiry/8, time.Second), time.Hour) + time.Second
+}
+
+// Live returns the bytes that must be on disk now.
+func (w *World) Live() int64 {
+	if gone := w.options.Expiry + expiryGrace(w.options.Expiry); w.options.Expiry > 0 {
+		w.model.ledger.underWay.Add(-w.idle.expired(w.options.Clock().Add(-gone)))
+	}
+	return w.model.Live()
+}
