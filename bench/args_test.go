@@ -86,6 +86,18 @@ func TestWrongArguments(t *testing.T) {
 		{"growth -part-size 6GiB", "-part-size"},
 		{"growth -rounds 0", "-rounds"},
 		{"growth file", `"file"`},
+		{"soak -clients 0", "-clients"},
+		{"soak -clients 1025", "-clients"},
+		{"soak -duration 0s", "-duration"},
+		{"soak -duration long", "-duration"},
+		{"soak -interval -1s", "-interval"},
+		{"soak -least 2MiB -most 1MiB", "-least"},
+		{"soak -most 6GiB", "-most"},
+		{"soak -live 63MiB", "-live"},
+		{"soak -chunk 0", "-chunk"},
+		{"soak -chunk 1KiB", "ChunkSize"},
+		{"soak -expiry -1s", "UploadExpiry"},
+		{"soak file", `"file"`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := strings.NewReplacer("FILE", file, "OTHER", other, "TWIN", twin, "DIR", dir).Replace(test.args)
@@ -113,6 +125,7 @@ func TestHelp(t *testing.T) {
 		{"engine -h", "-parallel"},
 		{"chart -h", "-o"},
 		{"growth -h", "-chunks"},
+		{"soak -h", "levels off"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
 		if status != cli.ExitOK || errs != "" || !strings.Contains(out, test.want) {

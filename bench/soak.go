@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -85,7 +84,7 @@ func (o *soakOptions) check() error {
 		return cli.Usagef("-duration is %v, must be above 0", o.duration)
 	case o.interval < 0:
 		return cli.Usagef("-interval is %v, must not be negative", o.interval)
-	case o.least < 1 || o.most < o.least || o.most > engine.MaxPartSize:
+	case o.least < 1 || o.most <= o.least || o.most > engine.MaxPartSize:
 		return cli.Usagef("-least is %v and -most %v, must be 1 byte to %v and in this order", o.least, o.most, bytesize.Size(engine.MaxPartSize))
 	case o.live < o.most:
 		return cli.Usagef("-live is %v, must be at least one object of -most, %v", o.live, o.most)
@@ -101,13 +100,14 @@ func (o *soakOptions) check() error {
 	return nil
 }
 
-// keys is how many keys hold about -live bytes, if a fifth of them is absent.
-func (o *soakOptions) keys() int {
-	mean := float64(o.least)
-	if o.most > o.least {
-		mean = float64(o.most-o.least) / math.Log(float64(o.most)/float64(o.least))
+// world is what is to be done in the store.
+func (o *soakOptions) world() soak.Options {
+	w := soak.Options{
+		Clients: o.clients, Seed: o.seed, Sizes: soak.Sizes{Least: int64(o.least), Most: int64(o.most)},
+		Part: o.partSize(), Expiry: o.expiry, Clock: time.Now, Sleep: sleep,
 	}
-	return max(int(float64(o.live)/mean/0.8), 2)
+	w.Keys = w.KeysFor(int64(o.live))
+	return w
 }
 
 // partSize is a few whole chunks, and what the rules allow.
@@ -162,7 +162,7 @@ type soaking struct {
 	engine  *engine.Engine
 	world   *soak.World
 	begin   time.Time
-	samples []soak.Sample
+	samples []soak.Sample // while the clients worked
 }
 
 // run opens the store, has the clients work, and looks at what they leave behind.
@@ -178,7 +178,7 @@ func (s *soaking) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return leftovers(before, processState)
+	return leftovers(before, processState, func() { time.Sleep(20 * time.Millisecond) })
 }
 
 func (s *soaking) open(ctx context.Context) error {
@@ -204,14 +204,12 @@ func (s *soaking) open(ctx context.Context) error {
 
 func (s *soaking) work(ctx context.Context) (err error) {
 	o := s.options
-	s.world, err = soak.NewWorld(ctx, s.engine, soak.Options{
-		Clients: o.clients, Keys: o.keys(), Seed: o.seed, Sizes: soak.Sizes{Least: int64(o.least), Most: int64(o.most)},
-		Part: o.partSize(), Expiry: o.expiry, Clock: time.Now, Sleep: sleep,
-	})
+	world := o.world()
+	s.world, err = soak.NewWorld(ctx, s.engine, world)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", o.command(), o.keys(), s.dir)
+	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", o.command(), world.Keys, s.dir)
 	if err := s.world.Fill(ctx); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
@@ -222,7 +220,11 @@ func (s *soaking) work(ctx context.Context) (err error) {
 	if err := s.world.Settle(ctx); err != nil {
 		return err
 	}
-	if err := s.sample(ctx); err != nil {
+	rest, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	if err := rest.Print(s.stdout); err != nil {
 		return err
 	}
 	s.out.notef("checking")
@@ -243,12 +245,18 @@ func (s *soaking) clients(ctx context.Context) error {
 	return s.world.Run(ctx, stop, ticks.C, s.sample)
 }
 
-func (s *soaking) sample(ctx context.Context) error {
-	at, interval := time.Since(s.begin), time.Duration(0)
-	if interval = at; len(s.samples) > 0 {
-		interval = at - s.samples[len(s.samples)-1].At
+// take takes a sample.
+func (s *soaking) take(ctx context.Context) (soak.Sample, error) {
+	at := time.Since(s.begin)
+	interval := at
+	if n := len(s.samples); n > 0 {
+		interval -= s.samples[n-1].At
 	}
-	sample, err := s.world.Sample(ctx, at, interval, processState())
+	return s.world.Sample(ctx, at, interval, processState())
+}
+
+func (s *soaking) sample(ctx context.Context) error {
+	sample, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -256,9 +264,8 @@ func (s *soaking) sample(ctx context.Context) error {
 	return sample.Print(s.stdout)
 }
 
-// judge judges the curves, without the last sample, which is of a store at rest.
 func (s *soaking) judge() error {
-	unjudged, err := soak.Judge(s.samples[:len(s.samples)-1])
+	unjudged, err := soak.Judge(s.samples)
 	if len(unjudged) > 0 {
 		s.out.notef("too few samples to judge: %s", strings.Join(unjudged, ", "))
 	}
@@ -281,13 +288,13 @@ func (s *soaking) report() error {
 }
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.
-func leftovers(before soak.Process, now func() soak.Process) error {
+func leftovers(before soak.Process, now func() soak.Process, pause func()) error {
 	var after soak.Process
 	for range 100 { // what is ending needs a moment
 		if after = now(); after.Goroutines <= before.Goroutines && after.Handles <= before.Handles {
 			return nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		pause()
 	}
 	if after.Goroutines > before.Goroutines+soakSlack || after.Handles > before.Handles+soakSlack {
 		return fmt.Errorf("after Close there are %d goroutines and %d handles, before Open there were %d and %d",

@@ -71,9 +71,13 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 		n = min(n, max(b.size/int64(b.pace.stops+1), 1))
 	}
-	if b.pace.cancelled() && float64(b.done) >= b.pace.cancel*float64(b.size) {
-		b.cancel(errCancelled)
-		return 0, b.ctx.Err()
+	if b.pace.cancelled() {
+		end := int64(b.pace.cancel * float64(b.size))
+		if b.done >= end {
+			b.cancel(errCancelled)
+			return 0, b.ctx.Err()
+		}
+		n = min(n, end-b.done)
 	}
 	b.content.Fill(p[:n], b.start+b.done)
 	b.done += n

@@ -49,7 +49,7 @@ var (
 	countRule   = Rule{Factor: 1.4, Steady: 1.15, Slack: 48}  // goroutines, handles
 	backlogRule = Rule{Factor: 1.6, Steady: 1.25, Slack: 64}  // MiB
 	queueRule   = Rule{Factor: 1.6, Steady: 1.25, Slack: 512} // entries
-	latencyRule = Rule{Factor: 2, Steady: 1.4, Slack: 100}    // ms
+	latencyRule = Rule{Factor: 2, Steady: 1.4, Slack: 50}     // ms
 )
 
 // What disk use may come to, at every sample.

@@ -72,7 +72,7 @@ func (u *upload) span(i int) (start, size int64) {
 // upload stores an object by parts; or aborts, or leaves the upload to the engine.
 func (c *Client) upload(ctx context.Context, key int) error {
 	id := c.model.NewID()
-	what := c.what(id, c.content(max(c.options.Sizes.Least, c.options.Part/2)))
+	what := c.what(id, c.content(c.options.leastUpload()))
 	u, err := c.initiate(ctx, key, id, what)
 	if err != nil {
 		return err

@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// The store's bucket, and the name of the metadata that holds the id of the write that made an object.
+// Bucket is the store's only bucket.
+const Bucket = bucket
+
 const (
 	bucket      = "soak"
-	writeHeader = "write"
+	writeHeader = "write" // metadata that holds the id of the write that made an object
 	algorithm   = "AES256"
 )
 
@@ -32,6 +35,23 @@ type Options struct {
 
 // Sizes bound the sizes of objects. Their logarithms are evenly distributed.
 type Sizes struct{ Least, Most int64 }
+
+// mean is the mean of sizes from least on.
+func (s Sizes) mean(least int64) float64 {
+	least = min(least, s.Most-1)
+	return float64(s.Most-least) / math.Log(float64(s.Most)/float64(least))
+}
+
+// KeysFor returns how many keys hold about so many live bytes, at least two. Of the writes some are
+// uploads by parts, which are larger, a quarter compress about four times, and some keys are absent.
+func (o *Options) KeysFor(live int64) int {
+	const uploads, repetitive, present = 0.2, 0.25, 0.75
+	mean := (1-uploads)*o.Sizes.mean(o.Sizes.Least) + uploads*o.Sizes.mean(o.leastUpload())
+	return max(int(float64(live)/(mean*(1-repetitive*3/4)*present)), 2)
+}
+
+// leastUpload is the least size of what is uploaded by parts.
+func (o *Options) leastUpload() int64 { return min(max(o.Sizes.Least, o.Part/2), o.Sizes.Most) }
 
 // A World is an engine, and what is known of it.
 type World struct {

@@ -1,0 +1,41 @@
+package soak
+
+import "context"
+
+// A Held is what a write gives a key.
+type Held = held
+
+// Steps that tests choose by themselves.
+
+func (c *Client) Put(ctx context.Context, key int) error    { return c.put(ctx, key, steady) }
+func (c *Client) Delete(ctx context.Context, key int) error { return c.delete(ctx, key) }
+func (c *Client) Read(ctx context.Context, key int) error   { return c.read(ctx, key, steady) }
+func (c *Client) List(ctx context.Context) error            { return c.listPage(ctx, 0, 1000) }
+
+// PutThis stores a content.
+func (c *Client) PutThis(ctx context.Context, key int, content Content) error {
+	return c.putContent(ctx, key, c.model.NewID(), held{Content: content}, steady)
+}
+
+// PutCancelled stores a content, and cancels the call after this share of its bytes.
+func (c *Client) PutCancelled(ctx context.Context, key int, content Content, after float64) error {
+	return c.putContent(ctx, key, c.model.NewID(), held{Content: content}, pace{cancel: after})
+}
+
+// LeaveOpen leaves an upload with all its parts open.
+func (c *Client) LeaveOpen(ctx context.Context, key int, content Content) error {
+	u, err := c.initiate(ctx, key, c.model.NewID(), held{Content: content})
+	if err != nil {
+		return err
+	}
+	for i := range u.parts {
+		if err := u.part(ctx, i, steady); err != nil {
+			return err
+		}
+	}
+	c.idle.add(u.last, u.bytes)
+	return nil
+}
+
+// KeyName is the name of a key.
+func KeyName(key int) string { return keyName(key) }

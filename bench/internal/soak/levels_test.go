@@ -1,0 +1,111 @@
+package soak_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/soak"
+)
+
+// curve makes 60 values.
+func curve(value func(i int) float64) []float64 {
+	values := make([]float64, 60)
+	for i := range values {
+		values[i] = value(i)
+	}
+	return values
+}
+
+func TestRule(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	rule := soak.Rule{Factor: 1.5, Steady: 1.2, Slack: 10}
+	for _, test := range []struct {
+		name   string
+		values []float64
+		grows  bool
+	}{
+		{"level", curve(func(int) float64 { return 100 }), false},
+		{"zero", curve(func(int) float64 { return 0 }), false},
+		{"noise", curve(func(int) float64 { return 100 + 60*rng.Float64() }), false},
+		{"falling", curve(func(i int) float64 { return 200 - float64(i) }), false},
+		{"warming up", curve(func(i int) float64 { return 100 * min(float64(i)/20, 1) }), false},
+		{"approaching a level", curve(func(i int) float64 { return 500 * (1 - math.Exp(-float64(i)/12)) }), false},
+		{"saw tooth", curve(func(i int) float64 { return 50 + 40*float64(i%7) }), false},
+		{"one spike", curve(func(i int) float64 { return 100 + 10_000*float64(i/50%2*(1-min(i%50, 1))) }), false},
+		{"a spike in each third", curve(func(i int) float64 { return 100 + 10_000*float64(1-min(i%19, 1)) }), false},
+		{"growing within the slack", curve(func(i int) float64 { return float64(i) / 4 }), false},
+		{"growing from nothing", curve(func(i int) float64 { return 5 * float64(i) }), true},
+		{"growing slowly", curve(func(i int) float64 { return 100 + 2.5*float64(i) }), true},
+		{"growing slowly with noise", curve(func(i int) float64 { return 100 + 5*float64(i) + 40*rng.Float64() }), true},
+		{"growing saw tooth", curve(func(i int) float64 { return 6*float64(i) + 20*float64(i%7) }), true},
+		{"doubling at the end", curve(func(i int) float64 { return 100 * (1 + float64(i/40)) }), true},
+	} {
+		ok, err := rule.Check(test.values)
+		if !ok || (err != nil) != test.grows {
+			t.Errorf("%s: judged %v, %v; want growth %v", test.name, ok, err, test.grows)
+		}
+	}
+	if ok, err := rule.Check([]float64{1, 10, 100, 1000, 1e4, 1e5, 1e6, 1e7}); ok || err != nil {
+		t.Errorf("eight values are judged: %v, %v", ok, err)
+	}
+}
+
+// samples are of a store that is as it should be.
+func samples() []soak.Sample {
+	all := make([]soak.Sample, 60)
+	for i := range all {
+		all[i] = soak.Sample{
+			At: time.Duration(i+1) * time.Second, Live: 1 << 30, Disk: 1 << 30, Rate: 100,
+			Process: soak.Process{Resident: 200 << 20, Heap: 100 << 20, Goroutines: 100, Handles: 50},
+			Calls:   map[soak.Kind]soak.Latency{},
+		}
+		for _, kind := range soak.Kinds {
+			all[i].Calls[kind] = soak.Latency{Calls: 10, P50: time.Millisecond, P99: 10 * time.Millisecond}
+		}
+	}
+	return all
+}
+
+func TestJudge(t *testing.T) {
+	if unjudged, err := soak.Judge(samples()); err != nil || len(unjudged) > 0 {
+		t.Errorf("level curves: %v, %v", unjudged, err)
+	}
+	if unjudged, err := soak.Judge(samples()[:5]); err != nil || len(unjudged) == 0 {
+		t.Errorf("five samples: %v, %v", unjudged, err)
+	}
+	for _, test := range []struct {
+		want string // "": it is no fault
+		grow func(s *soak.Sample, i int64)
+	}{
+		{"resident", func(s *soak.Sample, i int64) { s.Resident += i * 10 << 20 }},
+		{"Go heap", func(s *soak.Sample, i int64) { s.Heap += i * 10 << 20 }},
+		{"goroutines", func(s *soak.Sample, i int64) { s.Goroutines += int(10 * i) }},
+		{"handles", func(s *soak.Sample, i int64) { s.Handles += int(10 * i) }},
+		{"dead", func(s *soak.Sample, i int64) { s.Dead += i * 20 << 20 }},
+		{"after 31s: ", func(s *soak.Sample, i int64) { // once is enough
+			if i == 30 {
+				s.Disk = s.Live*3/2 + 257<<20
+			}
+		}},
+		{"", func(s *soak.Sample, i int64) { s.Disk = s.Live*3/2 + 255<<20 }},
+		{"", func(s *soak.Sample, i int64) { s.Live, s.Disk = s.Live+i<<20, s.Disk+i<<20 }},
+		{"put, ms", func(s *soak.Sample, i int64) {
+			s.Calls[soak.KindPut] = soak.Latency{Calls: 10, P99: time.Duration(10*i) * time.Millisecond}
+		}},
+		{"", func(s *soak.Sample, i int64) {
+			s.Calls[soak.KindSlow] = soak.Latency{Calls: 10, P99: time.Duration(10*i) * time.Millisecond}
+		}},
+	} {
+		all := samples()
+		for i := range all {
+			test.grow(&all[i], int64(i))
+		}
+		_, err := soak.Judge(all)
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v", test.want, err)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/bench/internal/soak"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// small are arguments of a run that takes little.
+var small = []string{"soak", "-duration", "500ms", "-clients", "4", "-live", "4MiB", "-most", "256KiB", "-interval", "100ms", "-expiry", "1s"}
+
+func TestSoak(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	file, prefix := filepath.Join(t.TempDir(), "soak.json"), filepath.Join(t.TempDir(), "soak")
+	out := mustBench(t, append(small, "-seed", "7", "-json", file)...)
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+	for _, text := range []string{"-seed 7 ", " live ", " disk ", " rss ", " put ", "verified"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("%q is missing in:\n%s", text, out)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := report.ReadJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range []string{"disk", "backlog", "memory", "counts", "calls", "p50", "p99"} {
+		if len(r.Cases(group)) < 2 {
+			t.Errorf("the report has %d samples of %s", len(r.Cases(group)), group)
+		}
+	}
+	mustBench(t, "chart", "-o", prefix, file)
+	if svg := wantCharts(t, prefix); !strings.Contains(svg, ">on disk<") {
+		t.Error("the chart does not show the disk")
+	}
+}
+
+func TestSoakInterrupted(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout := &cancelOn{text: "/s  live", cancel: cancel}
+	status := run(ctx, []string{"soak", "-duration", "1h", "-interval", "50ms", "-clients", "2", "-live", "4MiB", "-most", "256KiB"}, stdout, io.Discard)
+	if status != cli.ExitInterrupted {
+		t.Errorf("exit status %d", status)
+	}
+	wantEmptyDir(t, os.Getenv("TMPDIR"))
+}
+
+// What is wrong is the exit status, and the store stays where it was asked for.
+func TestSoakFails(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	o, err := parseSoak(append(small[1:], "-dir", dir), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// A store in which somebody else has been.
+	s := &soaking{options: o, dir: dir, stdout: io.Discard, out: newConsole(io.Discard)}
+	if err := s.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.engine.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: soak.Bucket}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.run(t.Context()); !errors.Is(err, engine.ErrBucketAlreadyExists) {
+		t.Errorf("the run ended with %v", err)
+	}
+}
+
+func TestLeftovers(t *testing.T) {
+	before := soak.Process{Goroutines: 10, Handles: 10}
+	for _, test := range []struct {
+		after soak.Process
+		want  string // "": none
+	}{
+		{before, ""},
+		{soak.Process{Goroutines: 9, Handles: 9}, ""},
+		{soak.Process{Goroutines: 10, Handles: 100}, "100 handles"},
+		{soak.Process{Goroutines: 100, Handles: 10}, "100 goroutines"},
+	} {
+		err := leftovers(before, func() soak.Process { return test.after }, func() {})
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v", test.after, err)
+		}
+	}
+}
