@@ -38,8 +38,12 @@
 //	R content(16)                            Shared    absent for a content of one object
 //	C chunk(32)                              Chunk
 //	V volume(be64)                           Volume
-//	T id(16)                                 Trash
+//	T number(be64)                           Trash     a queue
+//	W id(16)                                 Trash     garbage once nobody holds it
 //	D content(16)                            Completed
+//	A number(be64)                           Answer    a queue
+//	E time(be64) content(16)                 Idle      unix nanoseconds, the sign inverted
+//	Q table                                  Ends      of a queue, or Head alone: the first time of E
 //	S                                        Totals
 //
 // An object key may contain any byte. In the upload table something follows it, so there its zero bytes are escaped: esc replaces 00

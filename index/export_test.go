@@ -65,6 +65,7 @@ func recode[R any, P record[R]](key, value []byte) ([]byte, error) {
 var Records = []Recode{
 	recode[Header], recode[Bucket], recode[Upload], recode[Part], recode[Page], recode[Directory], recode[Object], recode[Chunk], recode[Volume],
 	recode[Trash], recode[Totals], recode[Inline], recode[Shared], recode[Completed],
+	recode[Answer], recode[Idle], recode[Ends],
 }
 
 // Seal closes the envelope of fields that are already encoded.

@@ -22,6 +22,10 @@ const (
 	inlineTable  = 'I'
 	sharedTable  = 'R'
 	doneTable    = 'D'
+	waitingTable = 'W'
+	answerTable  = 'A'
+	idleTable    = 'E'
+	endsTable    = 'Q'
 	separator    = 0x00 // ends a bucket name, which cannot contain it
 	escapedZero  = 0xFF // follows a zero byte that belongs to an object key of the upload table
 	endOfKey     = 0x01 // follows the zero byte that ends an object key of the upload table
@@ -201,12 +205,12 @@ func ParseVolumeKey(k Key[Volume]) (volume uint64, err error) {
 	return binary.BigEndian.Uint64(k[1:]), nil
 }
 
-// TrashKey is the key of what waits to be reclaimed: the ContentID or ManifestID of it.
-func TrashKey(id [16]byte) Key[Trash] { return append(Key[Trash]{trashTable}, id[:]...) }
+// WaitingKey is the key of what is garbage as soon as nobody holds it any more: the ContentID or ManifestID of it.
+func WaitingKey(id [16]byte) Key[Trash] { return append(Key[Trash]{waitingTable}, id[:]...) }
 
-// ParseTrashKey reverses TrashKey.
-func ParseTrashKey(k Key[Trash]) (id [16]byte, err error) {
-	return parseID(k, trashTable, "not a trash key")
+// ParseWaitingKey reverses WaitingKey.
+func ParseWaitingKey(k Key[Trash]) (id [16]byte, err error) {
+	return parseID(k, waitingTable, "not a waiting key")
 }
 
 // parseID takes apart the key of a table whose keys are an id and nothing else.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -26,17 +27,20 @@ func TestKeyForms(t *testing.T) {
 		"H":       index.HeaderKey(),
 		"S":       index.TotalsKey(),
 		"Bbucket": index.BucketKey("bucket"),
-		"Ub\x00k\x00\xFFy\x00\x010123456789abcdef": index.UploadKey("b", "k\x00y", content),
-		"P0123456789abcdef\x27\x10":                index.PartKey(content, 10_000),
-		"M0123456789abcdef\x00\x01\x00\x02":        index.PageKey(index.ManifestID(content), 0x10002),
-		"L0123456789abcdef\x01\x02":                index.DirectoryKey(content, 0x102),
-		"Ob\x00k\x00y":                             index.ObjectKey("b", "k\x00y"),
-		"C0123456789abcdef0123456789abcdef":        index.ChunkKey(chunk),
-		"V\x01\x00\x00\x00\x00\x00\x00\x02":        index.VolumeKey(1<<56 + 2),
-		"T0123456789abcdef":                        index.TrashKey(content),
-		"I0123456789abcdef":                        index.InlineKey(index.ManifestID(content)),
-		"R0123456789abcdef":                        index.SharedKey(content),
-		"D0123456789abcdef":                        index.CompletedKey(content),
+		"Ub\x00k\x00\xFFy\x00\x010123456789abcdef":          index.UploadKey("b", "k\x00y", content),
+		"P0123456789abcdef\x27\x10":                         index.PartKey(content, 10_000),
+		"M0123456789abcdef\x00\x01\x00\x02":                 index.PageKey(index.ManifestID(content), 0x10002),
+		"Ob\x00k\x00y":                                      index.ObjectKey("b", "k\x00y"),
+		"C0123456789abcdef0123456789abcdef":                 index.ChunkKey(chunk),
+		"V\x01\x00\x00\x00\x00\x00\x00\x02":                 index.VolumeKey(1<<56 + 2),
+		"T\x01\x00\x00\x00\x00\x00\x00\x02":                 index.TrashQueue().Key(1<<56 + 2),
+		"A\x00\x00\x00\x00\x00\x00\x00\x02":                 index.AnswerQueue().Key(2),
+		"E\x80\x00\x00\x00\x00\x00\x00\x020123456789abcdef": index.IdleKey(time.Unix(0, 2), content),
+		"W0123456789abcdef":                                 index.WaitingKey(content),
+		"I0123456789abcdef":                                 index.InlineKey(index.ManifestID(content)),
+		"R0123456789abcdef":                                 index.SharedKey(content),
+		"D0123456789abcdef":                                 index.CompletedKey(content),
+		"L0123456789abcdef\x01\x02":                         index.DirectoryKey(content, 0x102),
 	} {
 		if string(got) != want {
 			t.Errorf("key is %q, want %q", got, want)
@@ -129,7 +133,8 @@ func FuzzUploadKey(f *testing.F) {
 func FuzzParseKeys(f *testing.F) {
 	for _, key := range [][]byte{
 		index.BucketKey("bucket"), index.UploadKey("b", "k\x00y", id("1")), index.PartKey(id("1"), 7), index.PageKey(index.ManifestID{}, 7),
-		index.ObjectKey("b", "k\x00y"), index.ChunkKey(index.ChunkID{1}), index.VolumeKey(7), index.TrashKey([16]byte{1}),
+		index.ObjectKey("b", "k\x00y"), index.ChunkKey(index.ChunkID{1}), index.VolumeKey(7), index.WaitingKey([16]byte{1}), index.TrashQueue().Key(7),
+		index.AnswerQueue().Key(7), index.IdleKey(time.Unix(7, 0), id("1")),
 		index.InlineKey(index.ManifestID{1}), index.SharedKey(id("1")), index.CompletedKey(id("1")), index.DirectoryKey(id("1"), 7),
 		[]byte("Ub\x00k\x00"), []byte("Ub\x00k\x00\x02"), []byte("U"), {},
 	} {
@@ -160,8 +165,14 @@ func FuzzParseKeys(f *testing.F) {
 		keep(err, index.ChunkKey(chunk))
 		volume, err := index.ParseVolumeKey(raw)
 		keep(err, index.VolumeKey(volume))
-		trash, err := index.ParseTrashKey(raw)
-		keep(err, index.TrashKey(trash))
+		trash, err := index.ParseWaitingKey(raw)
+		keep(err, index.WaitingKey(trash))
+		place, err := index.TrashQueue().ParseKey(raw)
+		keep(err, index.TrashQueue().Key(place))
+		place, err = index.AnswerQueue().ParseKey(raw)
+		keep(err, index.AnswerQueue().Key(place))
+		used, content, err := index.ParseIdleKey(raw)
+		keep(err, index.IdleKey(used, content))
 		manifest, err = index.ParseInlineKey(raw)
 		keep(err, index.InlineKey(manifest))
 		content, err = index.ParseSharedKey(raw)

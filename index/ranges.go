@@ -42,8 +42,8 @@ func AllShared() Range[Shared] { return tableRange[Shared](sharedTable) }
 // AllCompleted is what is remembered of completed uploads, by upload id.
 func AllCompleted() Range[Completed] { return tableRange[Completed](doneTable) }
 
-// TrashQueue is the range of everything that waits to be reclaimed.
-func TrashQueue() Range[Trash] { return tableRange[Trash](trashTable) }
+// AllWaiting is everything that is garbage as soon as nobody holds it any more.
+func AllWaiting() Range[Trash] { return tableRange[Trash](waitingTable) }
 
 // PartsOf is the range of the parts of a content, by number.
 func PartsOf(content ContentID) Range[Part] { return PartsAfter(content, -1) }

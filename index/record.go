@@ -143,8 +143,9 @@ type Upload struct {
 	Attributes Attributes
 	Encryption Encryption
 	Checksum   Checksum
-	Sequential bool   // parts come in order
-	Digest     []byte // of a sequential upload: the MD5 under way, as crypto/md5 marshals it
+	Sequential bool      // parts come in order
+	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it
+	Watched    time.Time // under which it stands in the table of idle uploads; zero if it does not
 }
 
 func (u *Upload) encode(e *encoder) {
@@ -155,6 +156,7 @@ func (u *Upload) encode(e *encoder) {
 	u.Checksum.encode(e)
 	e.bool(u.Sequential)
 	e.bytes(u.Digest, maxDigestState)
+	e.time(u.Watched)
 }
 
 func (u *Upload) decode(d *decoder) {
@@ -165,6 +167,7 @@ func (u *Upload) decode(d *decoder) {
 	u.Checksum.decode(d)
 	u.Sequential = d.bool()
 	u.Digest = d.bytes(maxDigestState)
+	u.Watched = d.time()
 }
 
 // Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the plaintext.
@@ -424,10 +427,13 @@ const (
 	TrashManifest                      // the id is a ManifestID: the pages of one part go
 )
 
-// Trash is something that waits to be reclaimed.
+// Trash is something that waits to be reclaimed, or may have to be: see WaitingKey.
 type Trash struct {
 	Kind   TrashKind
+	ID     [16]byte // a ContentID or ManifestID
 	Queued time.Time
+	Parts  int64 // that are still there; a manifest counts as one
+	Bytes  int64 // sizes of these parts, as plaintext
 }
 
 func (t *Trash) encode(e *encoder) {
@@ -435,7 +441,10 @@ func (t *Trash) encode(e *encoder) {
 		e.fail("unknown kind of trash %d", t.Kind)
 	}
 	e.uint(uint64(t.Kind))
+	e.fixed(t.ID[:])
 	e.time(t.Queued)
+	e.size(t.Parts, math.MaxInt32)
+	e.size(t.Bytes, math.MaxInt64)
 }
 
 func (t *Trash) decode(d *decoder) {
@@ -443,7 +452,51 @@ func (t *Trash) decode(d *decoder) {
 	if t.Kind == 0 {
 		d.fail(errNoKind)
 	}
+	t.ID = [16]byte(d.fixed(16))
 	t.Queued = d.time()
+	t.Parts = d.size(math.MaxInt32)
+	t.Bytes = d.size(math.MaxInt64)
+}
+
+// Answer is the answer to a Complete that is remembered, in the queue of what is to be forgotten.
+type Answer struct {
+	Upload ContentID // the key of the Completed record
+	Given  time.Time
+}
+
+func (a *Answer) encode(e *encoder) {
+	e.fixed(a.Upload[:])
+	e.time(a.Given)
+}
+
+func (a *Answer) decode(d *decoder) {
+	a.Upload = ContentID(d.fixed(16))
+	a.Given = d.time()
+}
+
+// Idle names an upload in the table of idle uploads.
+type Idle struct {
+	Bucket, Key string
+}
+
+func (i *Idle) encode(e *encoder) {
+	e.string(i.Bucket, maxBucket)
+	e.string(i.Key, maxObjectKey)
+}
+
+func (i *Idle) decode(d *decoder) {
+	i.Bucket = d.string(maxBucket)
+	i.Key = d.string(maxObjectKey)
+}
+
+func (n *Ends) encode(e *encoder) {
+	e.uint(n.Head)
+	e.uint(n.Tail)
+}
+
+func (n *Ends) decode(d *decoder) {
+	n.Head = d.uint(math.MaxUint64)
+	n.Tail = d.uint(math.MaxUint64)
 }
 
 // Totals counts what the store holds.
@@ -454,6 +507,7 @@ type Totals struct {
 	InlineBytes               int64
 	Completed                 int64
 	Damaged                   int64 // chunks whose record says so
+	TrashParts, TrashBytes    int64 // of all Trash records
 }
 
 func (t *Totals) encode(e *encoder) {
@@ -469,10 +523,10 @@ func (t *Totals) decode(d *decoder) {
 }
 
 // fields is the order of the counters on disk.
-func (t *Totals) fields() [10]*int64 {
+func (t *Totals) fields() [12]*int64 {
 	return [...]*int64{
 		&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes, &t.InlineBytes, &t.Completed,
-		&t.Damaged,
+		&t.Damaged, &t.TrashParts, &t.TrashBytes,
 	}
 }
 

@@ -68,6 +68,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
 	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
+		Watched: moment,
 	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
@@ -81,15 +82,20 @@ func TestRecordsRoundTrip(t *testing.T) {
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
 	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: math.MaxUint32, Refs: math.MaxUint64, Damaged: true})
 	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
-	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9, Damaged: 10})
+	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9, Damaged: 10, TrashParts: 11, TrashBytes: -12})
+	roundTrip(t, index.AnswerQueue().Key(1), index.Answer{Upload: content, Given: moment})
+	roundTrip(t, index.IdleKey(moment, content), index.Idle{Bucket: "b", Key: "k"})
 }
 
 // TestTrashRoundTrip is apart because trash has no zero value that can be stored.
 func TestTrashRoundTrip(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()
-	for _, want := range []index.Trash{{Kind: index.TrashContent, Queued: moment}, {Kind: index.TrashManifest}} {
-		key := index.TrashKey(id("trash"))
+	for _, want := range []index.Trash{
+		{Kind: index.TrashContent, ID: id("trash"), Queued: moment, Parts: 10_000, Bytes: math.MaxInt64},
+		{Kind: index.TrashManifest},
+	} {
+		key := index.WaitingKey(id("trash"))
 		err := store.Update(t.Context(), func(tx index.Tx) error {
 			if err := index.Put(tx, key, &want); err != nil {
 				return err
@@ -194,8 +200,8 @@ func TestOverLimits(t *testing.T) {
 		"directory": func(tx index.Tx) error {
 			return index.Put(tx, index.DirectoryKey(id(""), 0), &index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts+1)})
 		},
-		"trash without a kind": func(tx index.Tx) error { return index.Put(tx, index.TrashKey(id("")), &index.Trash{}) },
-		"trash of a new kind":  func(tx index.Tx) error { return index.Put(tx, index.TrashKey(id("")), &index.Trash{Kind: 3}) },
+		"trash without a kind": func(tx index.Tx) error { return index.Put(tx, index.WaitingKey(id("")), &index.Trash{}) },
+		"trash of a new kind":  func(tx index.Tx) error { return index.Put(tx, index.WaitingKey(id("")), &index.Trash{Kind: 3}) },
 	} {
 		if err := store.Update(t.Context(), put); !errors.Is(err, index.ErrInvalidRecord) {
 			t.Errorf("%s: %v, want ErrInvalidRecord", name, err)
@@ -276,7 +282,7 @@ func FuzzRecords(f *testing.F) {
 			index.Put(tx, index.ObjectKey("b", "k"), &index.Object{ETag: "x", Attributes: attributes, Encryption: encryption}),
 			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Offset: 300, Stored: 300, Refs: 300}),
 			index.Put(tx, index.VolumeKey(1), &index.Volume{LiveBytes: 300, LiveChunks: -1}),
-			index.Put(tx, index.TrashKey(content), &index.Trash{Kind: index.TrashContent}),
+			index.Put(tx, index.WaitingKey(content), &index.Trash{Kind: index.TrashContent}),
 			index.Put(tx, index.InlineKey(index.ManifestID(content)), &index.Inline{PageChunk: page.Chunks[0], Frame: []byte("frame")}),
 			index.Put(tx, index.SharedKey(content), &index.Shared{Owners: 2}),
 			index.Put(tx, index.CompletedKey(content), &index.Completed{Bucket: "b", Key: "k", Object: index.Object{Checksum: checksum}}),
