@@ -107,7 +107,7 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 		}
 		return false, ErrBucketNotEmpty.saying("The bucket you tried to delete is not empty.")
 	}
-	var leftovers []index.Key[index.Upload]
+	var leftovers []index.Entry[index.Upload]
 	for entry, err := range index.Scan(tx, index.UploadsOf(name)) {
 		if err != nil {
 			return false, err
@@ -115,16 +115,16 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 		if entry.Record.Generation == bucket.generation {
 			return false, ErrBucketNotEmpty.saying("The bucket has Multipart Uploads. Please complete or abort them.")
 		}
-		if leftovers = append(leftovers, entry.Key); len(leftovers) == leftoversAtOnce {
+		if leftovers = append(leftovers, entry); len(leftovers) == leftoversAtOnce {
 			break
 		}
 	}
 	for _, upload := range leftovers {
-		_, key, id, err := index.ParseUploadKey(upload)
+		_, key, id, err := index.ParseUploadKey(upload.Key)
 		if err != nil {
 			return false, err
 		}
-		if err := e.abort(tx, name, key, id); err != nil {
+		if err := e.abort(tx, name, key, &openUpload{Upload: upload.Record, id: id}); err != nil {
 			return false, err
 		}
 	}

@@ -130,7 +130,7 @@ type chunkCheck struct {
 
 func (k *check) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		k.listVolumes, k.listChunks, k.buckets, k.trash, k.orphans, k.shared, k.completed, k.counts, k.accounts,
+		k.listVolumes, k.listChunks, k.buckets, k.trash, k.orphans, k.shared, k.completed, k.idle, k.counts, k.accounts,
 	} {
 		if err := errors.Join(step(ctx), ctx.Err()); err != nil {
 			return err

@@ -7,23 +7,31 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// trash counts what the queue still refers to.
+// trash counts what the queue still refers to, and what waits to get there or to be named.
 func (k *check) trash(ctx context.Context) error {
-	for entry, err := range index.Scan(k.r, index.TrashQueue()) {
-		if err != nil {
-			return err
-		}
-		id, err := index.ParseTrashKey(entry.Key)
-		if err != nil {
-			return err
-		}
-		if entry.Record.Kind == index.TrashContent {
-			err = k.trashContent(id)
-		} else {
-			err = k.trashManifest(id)
-		}
-		if err != nil {
-			return err
+	ends, err := index.TrashQueue().Ends(k.r)
+	if err != nil {
+		return err
+	}
+	for _, rg := range []index.Range[index.Trash]{index.TrashQueue().All(), index.AllWaiting()} {
+		for entry, err := range index.Scan(k.r, rg) {
+			if err != nil {
+				return err
+			}
+			if n, err := index.TrashQueue().ParseKey(entry.Key); err == nil && (n < ends.Head || n >= ends.Tail) {
+				k.miscounted("trash %d is not in the queue, which goes from %d to %d", n, ends.Head, ends.Tail)
+			}
+			rec := &entry.Record
+			k.totals.TrashParts += rec.Parts
+			k.totals.TrashBytes += rec.Bytes
+			if rec.Kind == index.TrashContent {
+				err = k.trashContent(rec.ID)
+			} else {
+				err = k.trashManifest(rec.ID)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -136,13 +144,57 @@ func (k *check) shared(context.Context) error {
 	return nil
 }
 
-// completed counts what is remembered of completed uploads.
+// completed counts what is remembered of completed uploads, and compares it with what is to be
+// forgotten.
 func (k *check) completed(context.Context) error {
-	for _, err := range index.Scan(k.r, index.AllCompleted()) {
+	queued := map[index.ContentID]bool{}
+	for entry, err := range index.Scan(k.r, index.AnswerQueue().All()) {
+		if err != nil {
+			return err
+		}
+		queued[entry.Record.Upload] = true
+	}
+	for entry, err := range index.Scan(k.r, index.AllCompleted()) {
 		if err != nil {
 			return err
 		}
 		k.totals.Completed++
+		id, err := index.ParseCompletedKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		if !queued[id] {
+			k.miscounted("the answer to the Complete of %s would never be forgotten", id)
+		}
+		delete(queued, id)
+	}
+	for id := range queued {
+		k.miscounted("the answer to the Complete of %s is to be forgotten, but not there", id)
+	}
+	return nil
+}
+
+// idle looks for uploads that could never expire, and for entries without an upload.
+func (k *check) idle(context.Context) error {
+	entries := int64(0)
+	for entry, err := range index.Scan(k.r, index.AllIdle()) {
+		if err != nil {
+			return err
+		}
+		watched, id, err := index.ParseIdleKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		rec, err := index.Get(k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id))
+		if err != nil && !errors.Is(err, index.ErrNotFound) {
+			return err
+		}
+		if entries++; err != nil || !rec.Watched.Equal(watched) {
+			k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
+		}
+	}
+	if entries != k.totals.Uploads {
+		k.miscounted("%d uploads are in the table of idle uploads, there are %d", entries, k.totals.Uploads)
 	}
 	return nil
 }

@@ -75,7 +75,8 @@ func TestCheck(t *testing.T) {
 		}},
 		{"object in the trash queue", engine.BadAccounting, "", func(tx index.Tx) error {
 			o := first(index.Scan(tx, index.ObjectsOf("check")))
-			return index.Put(tx, index.TrashKey(o.Record.Content), &index.Trash{Kind: index.TrashContent, Queued: time.Now()})
+			_, err := index.Push(tx, index.TrashQueue(), &index.Trash{Kind: index.TrashContent, ID: o.Record.Content, Queued: time.Now()})
+			return err
 		}},
 		{"content with an owner too many", engine.BadAccounting, "", func(tx index.Tx) error {
 			s := first(index.Scan(tx, index.AllShared()))

@@ -145,10 +145,7 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 	if obj.Content, err = e.separate(tx, up.id, uploaded, listed); err != nil {
 		return nil, err
 	}
-	if err := index.Delete(tx, index.UploadKey(req.Bucket, req.Key, up.id)); err != nil {
-		return nil, err
-	}
-	if err := count(tx, index.Totals{Uploads: -1}); err != nil {
+	if err := endUpload(tx, req.Bucket, req.Key, up); err != nil {
 		return nil, err
 	}
 	if err := e.remember(tx, req, up, listed, obj); err != nil {
@@ -283,9 +280,9 @@ func (e *Engine) separate(tx index.Tx, id index.ContentID, uploaded, listed []nu
 	}
 	others := without(uploaded, listed)
 	if len(others) <= len(listed) {
-		return id, errors.Join(moveParts(tx, id, fresh, others), e.discard(tx, fresh, index.TrashContent))
+		return id, errors.Join(moveParts(tx, id, fresh, others), e.discard(tx, trashOf(fresh, others)))
 	}
-	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discard(tx, id, index.TrashContent))
+	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discard(tx, trashOf(id, others)))
 }
 
 // without returns the parts of all that are not in listed; both are in ascending order.

@@ -252,8 +252,8 @@ func (p *objectCopy) checkSource(r index.Reader, src *openedObject) (*index.Obje
 }
 
 // rewrite copies the parts one by one into a content of its own, under a new data key. Until the
-// object names it the content stands in the trash queue, so that a crash or an error leaves nothing
-// unaccounted for, and is held so that the sweeper does not take it.
+// object names it the content is provisional, so that a crash or an error leaves nothing unaccounted
+// for.
 func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.Object) (err error) {
 	e := p.engine
 	if obj.Content, err = newID(); err != nil {
@@ -263,15 +263,9 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, p.want); err != nil {
 		return err
 	}
-	e.inUse.hold(obj.Content)
-	defer func() {
-		e.inUse.release(obj.Content)
-		if err != nil {
-			e.sweeper.wake()
-		}
-	}()
-	err = e.index.Update(ctx, func(tx index.Tx) error { return e.discard(tx, obj.Content, index.TrashContent) })
-	if err != nil {
+	fresh := e.newProvisional(obj.Content, index.TrashContent)
+	defer fresh.end()
+	if err := e.index.Update(ctx, fresh.begin); err != nil {
 		return err
 	}
 	for i := range src.parts {
@@ -279,7 +273,7 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 			return err
 		}
 	}
-	return e.index.Update(ctx, func(tx index.Tx) error {
+	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
 			if _, err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
 				return ErrPreconditionFailed.saying("The object was overwritten while it was copied onto itself.")
@@ -287,8 +281,12 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 				return err
 			}
 		}
-		return p.commit(tx, obj, func() error { return index.Delete(tx, index.TrashKey(obj.Content)) })
+		return p.commit(tx, obj, func() error { return fresh.settle(tx) })
 	})
+	if err == nil {
+		fresh.settled()
+	}
+	return err
 }
 
 // rewritePart copies one part. Its digests must come out the same.

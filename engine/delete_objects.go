@@ -92,10 +92,7 @@ func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string
 			}
 			// From here on an error is one of the transaction: a key that is left out must not have
 			// been written to.
-			if err := e.discardObject(tx, bucket, key); err != nil {
-				return err
-			}
-			if err := index.Delete(tx, index.ObjectKey(bucket, key)); err != nil {
+			if err := e.deleteObject(tx, bucket, key); err != nil {
 				return err
 			}
 		}

@@ -187,14 +187,14 @@ type watchedIndex struct {
 }
 
 func (s *watchedIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
-	var w watchedTx
+	w := watchedTx{written: map[string]bool{}}
 	err := s.Memory.Update(ctx, func(tx index.Tx) error {
 		w.Tx = tx
 		return fn(&w)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.largest = max(s.largest, w.written)
+	s.largest = max(s.largest, len(w.written))
 	if s.updates++; s.updates == 5 && s.fifth != nil {
 		s.fifth()
 	}
@@ -211,16 +211,16 @@ func (s *watchedIndex) watch(fifth func()) (largest int) {
 
 type watchedTx struct {
 	index.Tx
-	written int
+	written map[string]bool
 }
 
 func (tx *watchedTx) Put(key, value []byte) error {
-	tx.written++
+	tx.written[string(key)] = true
 	return tx.Tx.Put(key, value)
 }
 
 func (tx *watchedTx) Delete(key []byte) error {
-	tx.written++
+	tx.written[string(key)] = true
 	return tx.Tx.Delete(key)
 }
 

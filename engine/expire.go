@@ -38,91 +38,117 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 		}
 		before = e.now().Add(-e.opts.UploadExpiry)
 	}
-	n, err := e.expire(ctx, before)
+	n, _, err := e.expire(ctx, before)
 	if err != nil {
 		return nil, err
 	}
 	return &ExpireResult{Uploads: n}, nil
 }
 
-// A staleUpload is one to abort.
-type staleUpload struct {
-	bucket, key string
-	id          index.ContentID
+// Limits of one transaction that aborts uploads.
+const (
+	expireUploads = 256
+	expireParts   = 8 << 10 // looked at; those of one upload are, however many
+)
+
+// watch stores the record of an upload that was last used at a time known now, and puts it into the
+// table of idle uploads. It stands there under that time until somebody looks whether it was used
+// since: so a part costs nothing more, and looking costs what may be stale, not what exists.
+func watch(tx index.Tx, bucket, key string, id index.ContentID, rec *index.Upload, used time.Time) error {
+	rec.Watched = used
+	if err := index.PutIdle(tx, used, id, &index.Idle{Bucket: bucket, Key: key}); err != nil {
+		return err
+	}
+	return index.Put(tx, index.UploadKey(bucket, key, id), rec)
 }
 
-// expire aborts the uploads idle since before, and says how many.
-func (e *Engine) expire(ctx context.Context, before time.Time) (aborted int64, err error) {
-	stale, err := e.staleUploads(ctx, before)
-	if err != nil {
-		return 0, err
-	}
-	for _, s := range stale {
-		err := e.index.Update(ctx, func(tx index.Tx) error {
-			up, err := findRecord(tx, s.bucket, s.key, s.id.String())
-			if err != nil {
-				return err
-			}
-			// Again: a part may have finished since.
-			if idle, err := idleSince(tx, up.id, up.Initiated); err != nil || !idle.Before(before) {
-				return errors.Join(err, errNotStale)
-			}
-			return e.abort(tx, s.bucket, s.key, up.id)
-		})
-		switch {
-		case err == nil:
-			aborted++
-		case errors.Is(err, errNotStale) || errors.Is(err, ErrNoSuchUpload) || errors.Is(err, ErrNoSuchBucket):
-		default:
-			return aborted, err
-		}
-	}
-	if aborted > 0 {
-		e.sweeper.wake()
-	}
-	return aborted, nil
-}
-
-var errNotStale = errors.New("engine: the upload is in use again")
-
-func (e *Engine) staleUploads(ctx context.Context, before time.Time) (stale []staleUpload, err error) {
-	err = e.index.View(ctx, func(r index.Reader) error {
-		for name, err := range bucketNames(r) {
-			if err != nil {
-				return err
-			}
-			for entry, err := range index.Scan(r, index.UploadsOf(name)) {
-				if err != nil {
-					return err
-				}
-				_, key, id, err := index.ParseUploadKey(entry.Key)
-				if err != nil {
-					return err
-				}
-				idle, err := idleSince(r, id, entry.Record.Initiated)
-				if err != nil {
-					return err
-				}
-				if idle.Before(before) {
-					stale = append(stale, staleUpload{name, key, id})
-				}
-			}
-		}
-		return nil
-	})
-	return stale, err
-}
-
-// idleSince returns when an upload was last used.
-func idleSince(r index.Reader, id index.ContentID, initiated time.Time) (time.Time, error) {
-	last := initiated
-	for entry, err := range index.Scan(r, index.PartsOf(id)) {
+// expire aborts the uploads idle since before. It says how many, and whether there are others.
+func (e *Engine) expire(ctx context.Context, before time.Time) (aborted int64, left bool, err error) {
+	for {
+		x := expiring{engine: e, before: before}
+		err := e.index.Update(ctx, x.some)
 		if err != nil {
-			return last, err
+			return aborted, true, err
 		}
-		if entry.Record.Modified.After(last) {
-			last = entry.Record.Modified
+		if aborted += x.aborted; x.aborted > 0 {
+			e.sweeper.wake()
+		}
+		if x.walked {
+			return aborted, x.left, nil
 		}
 	}
-	return last, nil
+}
+
+// expiring is one transaction that walks the table of idle uploads.
+type expiring struct {
+	engine      *Engine
+	before      time.Time
+	aborted     int64
+	seen, parts int
+	walked      bool // to the end
+	left        bool // there are uploads
+}
+
+// some takes the first few uploads that may be stale out of the table, and aborts those that are.
+func (x *expiring) some(tx index.Tx) error {
+	stale, err := index.IdleBefore(tx, x.before)
+	if err != nil {
+		return err
+	}
+	upTo := x.before
+	x.walked = true
+	for entry, err := range index.Scan(tx, stale) {
+		if err != nil {
+			return err
+		}
+		used, id, err := index.ParseIdleKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		if x.seen == expireUploads || x.parts >= expireParts {
+			x.walked, upTo = false, used
+			break
+		}
+		x.seen++
+		if err := x.upload(tx, &entry.Record, used, id); err != nil {
+			return err
+		}
+	}
+	totals, err := totalsOf(tx)
+	if err != nil {
+		return err
+	}
+	x.left = totals.Uploads > 0
+	return index.IdleWalked(tx, upTo)
+}
+
+// upload aborts an upload, or lets it stand in the table under the time at which it was really used.
+func (x *expiring) upload(tx index.Tx, at *index.Idle, watched time.Time, id index.ContentID) error {
+	rec, err := index.Get(tx, index.UploadKey(at.Bucket, at.Key, id))
+	if errors.Is(err, index.ErrNotFound) || err == nil && !rec.Watched.Equal(watched) {
+		return index.Delete(tx, index.IdleKey(watched, id))
+	}
+	if err != nil {
+		return err
+	}
+	parts, err := partsOf(tx, id)
+	if err != nil {
+		return err
+	}
+	x.parts += len(parts)
+	used := rec.Initiated
+	for i := range parts {
+		if parts[i].Modified.After(used) {
+			used = parts[i].Modified
+		}
+	}
+	up := &openUpload{Upload: rec, id: id}
+	if used.Before(x.before) {
+		x.aborted++
+		return x.engine.abort(tx, at.Bucket, at.Key, up)
+	}
+	if err := index.Delete(tx, index.IdleKey(watched, id)); err != nil {
+		return err
+	}
+	return watch(tx, at.Bucket, at.Key, id, &rec, used)
 }

@@ -3,31 +3,64 @@ package engine
 import "sync"
 
 // inUse counts who uses a content or a manifest right now: open Objects, and parts being
-// published. What is in use is not swept, though it may stand in the trash queue.
+// published. What is in use is not swept: it waits until the last user has released it.
 type inUse struct {
-	mu    sync.Mutex
-	users map[[16]byte]int
+	// freed is called, without the lock, with what somebody waited for.
+	freed func(id [16]byte)
+
+	mu    sync.Mutex // guards users
+	users map[[16]byte]use
+}
+
+// A use is who uses one thing.
+type use struct {
+	users  int
+	wanted bool // the sweeper waits for it
 }
 
 func (u *inUse) hold(id [16]byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.users == nil {
-		u.users = make(map[[16]byte]int)
+		u.users = make(map[[16]byte]use)
 	}
-	u.users[id]++
+	now := u.users[id]
+	now.users++
+	u.users[id] = now
 }
 
 func (u *inUse) release(id [16]byte) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.users[id]--; u.users[id] == 0 {
-		delete(u.users, id)
+	if u.leave(id) {
+		u.freed(id)
 	}
 }
 
-func (u *inUse) held(id [16]byte) bool {
+// leave counts one user less, and says whether it was the last one of what the sweeper waits for.
+func (u *inUse) leave(id [16]byte) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.users[id] > 0
+	now := u.users[id]
+	if now.users--; now.users > 0 {
+		u.users[id] = now
+		return false
+	}
+	delete(u.users, id)
+	return now.wanted
+}
+
+// want says whether id is in use. If it is, freed will be called when it is not any more.
+func (u *inUse) want(id [16]byte) bool { return u.mark(id, true) }
+
+// spare takes back a want.
+func (u *inUse) spare(id [16]byte) { u.mark(id, false) }
+
+func (u *inUse) mark(id [16]byte, wanted bool) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now, held := u.users[id]
+	if held {
+		now.wanted = wanted
+		u.users[id] = now
+	}
+	return held
 }

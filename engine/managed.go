@@ -437,7 +437,7 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 			if err != nil {
 				return err
 			}
-			return e.abort(tx, u.req.Bucket, u.req.Key, up.id)
+			return e.abort(tx, u.req.Bucket, u.req.Key, up)
 		})
 	}
 	// Somebody may have aborted or completed it already.

@@ -15,12 +15,11 @@ import (
 
 // publish stores the manifest of c and then runs fn in the same transaction as its last page, so
 // that the manifest is there if and only if what names it is. Earlier pages are committed before,
-// each in a transaction of its own to keep them small; until the last one the manifest stands in
-// the trash queue, so that a crash leaves nothing unaccounted for.
+// each in a transaction of its own to keep them small; until the last one the manifest is
+// provisional, so that a crash leaves nothing unaccounted for.
 func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, fn func(index.Tx) error) error {
-	// Otherwise the sweeper would take the manifest for garbage while it is being written.
-	e.inUse.hold(id)
-	defer e.inUse.release(id)
+	p := e.newProvisional(id, index.TrashManifest)
+	defer p.end()
 	pages := pagesOf(c)
 	var start int64
 	for n := range max(len(pages), 1) {
@@ -34,9 +33,9 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 				}
 			}
 			if n < len(pages)-1 {
-				return index.Put(tx, index.TrashKey(id), &index.Trash{Kind: index.TrashManifest, Queued: e.now()})
+				return p.begin(tx)
 			}
-			if err := index.Delete(tx, index.TrashKey(id)); err != nil {
+			if err := p.settle(tx); err != nil {
 				return err
 			}
 			if ch := c.inline(); ch != nil {
@@ -47,10 +46,10 @@ func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, f
 			return fn(tx)
 		})
 		if err != nil {
-			e.sweeper.wake()
 			return err
 		}
 	}
+	p.settled()
 	return nil
 }
 
@@ -90,19 +89,17 @@ func putInline(tx index.Tx, id index.ManifestID, ch *chunk) error {
 	return count(tx, index.Totals{InlineBytes: int64(len(ch.frame))})
 }
 
-// dropInline deletes what putInline has stored, if there is any.
-func dropInline(tx index.Tx, id index.ManifestID) error {
+// dropInline deletes what putInline has stored, and says whether there was any.
+func dropInline(tx index.Tx, id index.ManifestID, delta *accounts) (bool, error) {
 	rec, err := index.Get(tx, index.InlineKey(id))
 	if errors.Is(err, index.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := index.Delete(tx, index.InlineKey(id)); err != nil {
-		return err
-	}
-	return count(tx, index.Totals{InlineBytes: -int64(len(rec.Frame))})
+	delta.totals.InlineBytes -= int64(len(rec.Frame))
+	return true, index.Delete(tx, index.InlineKey(id))
 }
 
 // refOf says where the chunk is that has this record.
@@ -146,17 +143,13 @@ func addReference(tx index.Tx, d *damage, ref blob.Ref, delta *accounts) error {
 // dropPage deletes one page and the references it holds. A chunk without references loses its
 // record; its bytes are dead from then on. An unfinished part that has it pinned knows where it
 // is, and records it again.
-func dropPage(tx index.Tx, key index.Key[index.Page], page *index.Page) error {
-	var delta accounts
+func dropPage(tx index.Tx, key index.Key[index.Page], page *index.Page, delta *accounts) error {
 	for _, c := range page.Chunks {
-		if err := dropReference(tx, c.ID, &delta); err != nil {
+		if err := dropReference(tx, c.ID, delta); err != nil {
 			return err
 		}
 	}
-	if err := index.Delete(tx, key); err != nil {
-		return err
-	}
-	return delta.apply(tx)
+	return index.Delete(tx, key)
 }
 
 func dropReference(tx index.Tx, id index.ChunkID, delta *accounts) error {
@@ -220,15 +213,19 @@ func (a *accounts) apply(tx index.Tx) error {
 	for id, delta := range a.volumes {
 		key := index.VolumeKey(id)
 		v, err := index.Get(tx, key)
+		there := err == nil
 		if err != nil && !errors.Is(err, index.ErrNotFound) {
 			return err
 		}
 		v.LiveBytes += delta.LiveBytes
 		v.LiveChunks += delta.LiveChunks
-		if v == (index.Volume{}) {
-			err = index.Delete(tx, key)
-		} else {
+		switch {
+		case v != (index.Volume{}):
 			err = index.Put(tx, key, &v)
+		case there:
+			err = index.Delete(tx, key)
+		default:
+			err = nil
 		}
 		if err != nil {
 			return err

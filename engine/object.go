@@ -311,16 +311,22 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 		if err := checkDeletable(tx, bucket.rules, req.Bucket, req.Key); err != nil {
 			return err
 		}
-		if err := e.discardObject(tx, req.Bucket, req.Key); err != nil {
-			return err
-		}
-		return index.Delete(tx, index.ObjectKey(req.Bucket, req.Key))
+		return e.deleteObject(tx, req.Bucket, req.Key)
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.sweeper.wake()
 	return &DeleteObjectResult{}, nil
+}
+
+// deleteObject deletes an object inside a transaction, if it is there.
+func (e *Engine) deleteObject(tx index.Tx, bucket, key string) error {
+	there, err := e.discardObject(tx, bucket, key)
+	if err != nil || !there {
+		return err
+	}
+	return index.Delete(tx, index.ObjectKey(bucket, key))
 }
 
 // findObject returns an object's record, or ErrNoSuchBucket or ErrNoSuchKey.
@@ -337,7 +343,7 @@ func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
 
 // putObject stores an object's record and discards what it replaces.
 func (e *Engine) putObject(tx index.Tx, bucket, key string, obj *index.Object) error {
-	if err := e.discardObject(tx, bucket, key); err != nil {
+	if _, err := e.discardObject(tx, bucket, key); err != nil {
 		return err
 	}
 	if err := count(tx, index.Totals{Objects: 1, LogicalBytes: obj.Size}); err != nil {
@@ -346,24 +352,24 @@ func (e *Engine) putObject(tx index.Tx, bucket, key string, obj *index.Object) e
 	return index.Put(tx, index.ObjectKey(bucket, key), obj)
 }
 
-// discardObject queues the content of an object, if there is one, for the sweeper. The caller
-// deletes or overwrites the record.
-func (e *Engine) discardObject(tx index.Tx, bucket, key string) error {
+// discardObject queues the content of an object, if there is one, for the sweeper, and says whether
+// there is. The caller deletes or overwrites the record.
+func (e *Engine) discardObject(tx index.Tx, bucket, key string) (there bool, err error) {
 	old, err := index.Get(tx, index.ObjectKey(bucket, key))
 	if errors.Is(err, index.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	last, err := disown(tx, old.Content)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if last {
-		if err := e.discard(tx, old.Content, index.TrashContent); err != nil {
-			return err
+		if err := e.discard(tx, index.Trash{Kind: index.TrashContent, ID: old.Content, Parts: int64(old.Parts), Bytes: old.Size}); err != nil {
+			return false, err
 		}
 	}
-	return count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
+	return true, count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
 }

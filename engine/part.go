@@ -286,7 +286,7 @@ func (e *Engine) putPart(tx index.Tx, id index.ContentID, number int, rec *index
 	switch {
 	case err == nil:
 		replaced = true
-		err = e.discard(tx, old.Manifest, index.TrashManifest)
+		err = e.discard(tx, index.Trash{Kind: index.TrashManifest, ID: old.Manifest, Parts: 1, Bytes: old.Size})
 	case errors.Is(err, index.ErrNotFound):
 		err = count(tx, index.Totals{Parts: 1})
 	}

@@ -41,7 +41,8 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 		return nil, err
 	}
 	defer e.sweeper.pass()
-	freed, _, err := e.sweeper.reclaim(ctx, reclaimDeadShare, true)
+	e.sweeper.tryAgain()
+	freed, err := e.sweeper.reclaim(ctx, reclaimDeadShare, true)
 	if err != nil {
 		return nil, err
 	}

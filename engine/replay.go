@@ -10,8 +10,8 @@ import (
 )
 
 // Under ruleSet.repeatComplete the answer to a Complete is remembered, for the client that did not
-// get it and asks again. How many are remembered is bounded by the deletion of the first few by
-// every new one: of S3's upload ids the first are the oldest.
+// get it and asks again. How many are remembered is bounded: with every new one the oldest few go, if
+// they are too old or too many.
 const (
 	rememberFor  = time.Hour
 	rememberMost = 1 << 16
@@ -43,6 +43,9 @@ func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *
 	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
 		return err
 	}
+	if _, err := index.Push(tx, index.AnswerQueue(), &index.Answer{Upload: up.id, Given: e.now()}); err != nil {
+		return err
+	}
 	return e.forget(tx)
 }
 
@@ -52,19 +55,19 @@ func (e *Engine) forget(tx index.Tx) error {
 	if err != nil {
 		return err
 	}
-	kept, seen := totals.Completed+1, 0
-	for entry, err := range index.Scan(tx, index.AllCompleted()) {
-		if err != nil {
+	kept := totals.Completed + 1
+	for range forgetAtOnce {
+		oldest, err := index.Oldest(tx, index.AnswerQueue())
+		if err != nil { // there is at least the new one
 			return err
 		}
-		if seen++; seen > forgetAtOnce {
+		if e.now().Sub(oldest.Given) <= rememberFor && kept <= rememberMost {
 			break
 		}
-		old := e.now().Sub(entry.Record.Object.Modified) > rememberFor
-		if !old && kept <= rememberMost {
-			continue
+		if err := index.Delete(tx, index.CompletedKey(oldest.Upload)); err != nil {
+			return err
 		}
-		if err := index.Delete(tx, entry.Key); err != nil {
+		if err := index.Pop(tx, index.AnswerQueue()); err != nil {
 			return err
 		}
 		kept--

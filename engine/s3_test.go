@@ -206,6 +206,9 @@ func TestRepeatCompleteHasMost(t *testing.T) {
 				if err := index.Put(tx, index.CompletedKey(id), &index.Completed{Object: index.Object{Modified: now}}); err != nil {
 					return err
 				}
+				if _, err := index.Push(tx, index.AnswerQueue(), &index.Answer{Upload: id, Given: now}); err != nil {
+					return err
+				}
 			}
 			return index.Put(tx, index.TotalsKey(), &index.Totals{Completed: int64(n + 4096)})
 		})

@@ -20,6 +20,8 @@ type StatsResult struct {
 	LogicalBytes int64 // sizes of the objects, of every copy
 	StoredBytes  int64 // live bytes of the chunks as stored: compressed, sealed, each once
 	InlineBytes  int64 // bytes of small bodies that the index keeps, as stored
+	TrashParts   int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
+	TrashBytes   int64 // their sizes
 	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
 	DiskBytes    int64 // what the directory occupies on disk
 	Volumes      []VolumeStats
@@ -59,6 +61,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		}
 		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
 		res.Chunks, res.References = t.Chunks, t.References
+		res.TrashParts, res.TrashBytes = t.TrashParts, t.TrashBytes
 		res.LogicalBytes, res.StoredBytes, res.InlineBytes = t.LogicalBytes, t.StoredBytes, t.InlineBytes
 		return nil
 	})

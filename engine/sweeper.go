@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,46 +11,104 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// sweepRecords bounds the records that one transaction of the sweeper changes, so that others do
-// not wait for it long; a page of a manifest is swept whole, though.
-const sweepRecords = 2 * index.MaxPageChunks
+// sweepPinned is how long the sweeper leaves alone, once they are free, the volumes that running uploads counted on.
+const sweepPinned = time.Second
 
-// How long the sweeper waits before it looks again at what is still in use, and at what failed.
-const (
-	sweepInUse  = time.Second
-	sweepFailed = time.Minute
-)
+// sweepBytes is how much is swept before volumes are looked at: what is dead must not pile up until
+// the trash is empty.
+const sweepBytes = 32 << 20
 
-// The sweeper works in the background. It drops what deletions have put into the trash queue: parts,
-// manifests, and references to chunks; then it has volumes compacted. It also aborts stale uploads. Each of its transactions takes a bounded bite off one entry
-// and leaves the rest valid, so it can stop and go on anywhere, also in another process.
+// The sweeper works in the background. It drops what deletions have put into the trash: parts,
+// manifests, and references to chunks; and has volumes compacted. It also aborts stale uploads. Each
+// of its transactions takes a bounded bite and leaves the rest valid, so it can stop and go on
+// anywhere, also in another process. It does nothing unless it is woken.
 type sweeper struct {
 	engine *Engine
 	woken  chan struct{} // holds one token while there may be something to do
+	pinned chan struct{} // holds one token when a volume that was left is free
+	begun  chan struct{} // holds one token while there may be the first open upload
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	turn    chan struct{} // holds a token while nobody sweeps, compacts or checks
-	waiting atomic.Int64  // calls that want the turn: the background stands back for them
+	pushed   atomic.Uint64 // the tail of the trash after the newest push, be that committed or not
+	swept    atomic.Uint64 // up to which number all has been taken
+	watching atomic.Bool   // somebody looks for stale uploads now and then
 
-	mu        sync.Mutex // guards interrupt
+	turn      chan struct{} // holds a token while nobody sweeps, compacts or checks
+	waiting   atomic.Int64  // calls that want the turn: the background stands back for them
+	recovered bool          // what waited from before Open is free; who has the turn may touch it
+
+	mu        sync.Mutex // guards the fields below
 	interrupt context.CancelFunc
+	freed     [][16]byte // what waited until nobody held it
+	aside     [][16]byte // what is damaged
 }
 
 func startSweeper(e *Engine) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &sweeper{engine: e, woken: make(chan struct{}, 1), cancel: cancel, turn: make(chan struct{}, 1)}
+	s := &sweeper{
+		engine: e, cancel: cancel, turn: make(chan struct{}, 1),
+		woken: make(chan struct{}, 1), pinned: make(chan struct{}, 1), begun: make(chan struct{}, 1),
+	}
 	s.turn <- struct{}{}
-	s.wake() // a stop may have left something behind
+	e.inUse.freed = func(id [16]byte) { s.free(id) }
+	signal(s.woken) // a stop may have left something behind
+	s.watch()
 	s.done.Go(func() { s.run(ctx) })
 	return s
 }
 
-// wake tells the sweeper that the queue has grown.
-func (s *sweeper) wake() {
+// signal puts a token into a channel that holds one.
+func signal(c chan<- struct{}) {
 	select {
-	case s.woken <- struct{}{}:
+	case c <- struct{}{}:
 	default:
+	}
+}
+
+// wake tells the sweeper of what a transaction that is committed has put into the trash. It costs
+// nothing if that is nothing.
+func (s *sweeper) wake() {
+	if s.pushed.Load() > s.swept.Load() {
+		signal(s.woken)
+	}
+}
+
+// free tells the sweeper that nobody holds these any more.
+func (s *sweeper) free(ids ...[16]byte) {
+	s.mu.Lock()
+	s.freed = append(s.freed, ids...)
+	s.mu.Unlock()
+	signal(s.woken)
+}
+
+func (s *sweeper) takeFreed() [][16]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := s.freed
+	s.freed = nil
+	return ids
+}
+
+// putAside keeps what is damaged for another try.
+func (s *sweeper) putAside(id [16]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside = append(s.aside, id)
+}
+
+// tryAgain takes what was put aside.
+func (s *sweeper) tryAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.freed = append(s.freed, s.aside...)
+	s.aside = nil
+}
+
+// watch tells the sweeper that there is an open upload.
+func (s *sweeper) watch() {
+	if s.engine.opts.UploadExpiry > 0 && !s.watching.Swap(true) {
+		signal(s.begun)
 	}
 }
 
@@ -60,66 +119,109 @@ func (s *sweeper) stop() {
 }
 
 func (s *sweeper) run(ctx context.Context) {
-	retry := time.NewTimer(sweepFailed)
+	retry, expiry := stoppedTimer(), stoppedTimer()
 	defer retry.Stop()
-	expiry, stopExpiry := s.expiryTicks()
-	defer stopExpiry()
+	defer expiry.Stop()
 	for {
 		select {
 		case <-s.woken:
+		case <-s.pinned:
+			retry.Reset(sweepPinned)
+			continue
 		case <-retry.C:
-		case <-expiry:
-			if _, err := s.engine.expire(ctx, s.engine.now().Add(-s.engine.opts.UploadExpiry)); err != nil && ctx.Err() == nil {
-				s.engine.opts.alarm(err)
-			}
+			s.tryAgain()
+		case <-s.begun:
+			expiry.Reset(s.expiryInterval())
+			continue
+		case <-expiry.C:
+			s.expire(ctx, expiry)
 			continue
 		case <-ctx.Done():
 			return
 		}
-		left, err := s.background(ctx)
-		switch {
-		case ctx.Err() != nil:
-		case err != nil:
+		if err := s.background(ctx); err != nil && ctx.Err() == nil {
 			s.engine.opts.alarm(err)
 			retry.Reset(sweepFailed)
-		case left:
-			retry.Reset(sweepInUse)
 		}
 	}
 }
 
-// expiryTicks ticks when stale uploads should be looked for: a few times in the life of an idle one.
-func (s *sweeper) expiryTicks() (ticks <-chan time.Time, stop func()) {
-	expiry := s.engine.opts.UploadExpiry
-	if expiry == 0 {
-		return nil, func() {}
-	}
-	t := time.NewTicker(min(max(expiry/8, time.Second), time.Hour))
-	return t.C, t.Stop
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
-// background reclaims, and stops when a call wants the turn: held to Options.ReclaimRate it may take
-// very long.
-func (s *sweeper) background(ctx context.Context) (left bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.mu.Lock()
-	s.interrupt = cancel
-	s.mu.Unlock()
-	select {
-	case <-s.turn:
-	case <-ctx.Done():
-		return true, nil
+// recover frees, once, what waits since before the store was opened: nobody can hold it.
+func (s *sweeper) recover(ctx context.Context) error {
+	if s.recovered {
+		return nil
 	}
-	defer s.pass()
-	if s.waiting.Load() > 0 {
-		return true, nil
+	var ids [][16]byte
+	err := s.engine.index.View(ctx, func(r index.Reader) (err error) {
+		ids, err = waitingSince(r)
+		return err
+	})
+	for _, id := range ids {
+		// But for what has begun to wait since.
+		if !s.engine.inUse.want(id) {
+			s.free(id)
+		}
 	}
-	_, left, err = s.reclaim(ctx, backgroundDeadShare, false)
+	s.recovered = err == nil
+	return err
+}
+
+// expiryInterval is how often stale uploads are looked for: a few times in the life of an idle one.
+func (s *sweeper) expiryInterval() time.Duration {
+	return min(max(s.engine.opts.UploadExpiry/8, time.Second), time.Hour)
+}
+
+// expire aborts stale uploads, and goes on looking for them while there are any uploads.
+func (s *sweeper) expire(ctx context.Context, timer *time.Timer) {
+	e := s.engine
+	s.watching.Store(false) // whoever begins an upload from now on starts the timer again
+	_, left, err := e.expire(ctx, e.now().Add(-e.opts.UploadExpiry))
 	if ctx.Err() != nil {
-		return true, nil
+		return
 	}
-	return left, err
+	if err != nil {
+		e.opts.alarm(err)
+	}
+	if left || err != nil {
+		s.watching.Store(true)
+		timer.Reset(s.expiryInterval())
+	}
+}
+
+// background reclaims. It stands back when a call wants the turn, since held to Options.ReclaimRate
+// it may take very long, and then goes on.
+func (s *sweeper) background(ctx context.Context) error {
+	for {
+		working, cancel := context.WithCancel(ctx)
+		s.mu.Lock()
+		s.interrupt = cancel
+		s.mu.Unlock()
+		select {
+		case <-s.turn:
+		case <-ctx.Done():
+			cancel()
+			return nil
+		}
+		if s.waiting.Load() > 0 {
+			cancel()
+			s.pass()
+			runtime.Gosched()
+			continue
+		}
+		_, err := s.reclaim(working, backgroundDeadShare, false)
+		interrupted := working.Err() != nil
+		cancel()
+		s.pass()
+		if ctx.Err() != nil || !interrupted {
+			return err
+		}
+	}
 }
 
 // take waits for the turn on behalf of a call, which must pass it on.
@@ -142,149 +244,29 @@ func (s *sweeper) take(ctx context.Context) error {
 // pass gives the turn to whoever waits for it.
 func (s *sweeper) pass() { s.turn <- struct{}{} }
 
-// reclaim needs the turn. It works off the queue and then copies the volumes of which at least this share is dead. It
-// says what was freed, and whether something had to be left because it is in use.
-func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, bool, error) {
-	if err := s.engine.giveUpReserve(); err != nil {
-		return ReclaimResult{}, false, err
-	}
-	freed, left, err := s.sweep(ctx)
-	c := compaction{engine: s.engine, share: share, seal: seal, result: freed, left: left}
-	err = errors.Join(err, c.run(ctx), s.engine.refillReserve())
-	return c.result, c.left, err
-}
-
-// sweep works off the queue once.
-func (s *sweeper) sweep(ctx context.Context) (freed ReclaimResult, left bool, err error) {
-	queue, err := s.queue(ctx)
-	if err != nil {
-		return freed, false, err
+// reclaim needs the turn. It works off the trash and meanwhile, and at its end, copies the volumes of
+// which at least this share is dead. It says what was freed.
+func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, error) {
+	if err := errors.Join(s.engine.giveUpReserve(), s.recover(ctx)); err != nil {
+		return ReclaimResult{}, err
 	}
 	var errs []error
-	for _, item := range queue {
-		if s.engine.inUse.held(item.id) {
-			left = true
-			continue
+	sweeping := sweep{sweeper: s}
+	var compacted ReclaimResult
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		more, err = sweeping.run(ctx, sweepBytes)
+		errs = append(errs, err)
+		c := compaction{engine: s.engine, share: share, seal: seal}
+		errs = append(errs, c.run(ctx))
+		compacted.Volumes += c.result.Volumes
+		compacted.DiskBytes += c.result.DiskBytes
+		if c.left && !more {
+			signal(s.pinned)
 		}
-		// One damaged entry must not keep the others from being swept.
-		errs = append(errs, s.drop(ctx, item, &freed))
 	}
-	return freed, left, errors.Join(errs...)
-}
-
-type trashItem struct {
-	id   [16]byte
-	kind index.TrashKind
-}
-
-func (s *sweeper) queue(ctx context.Context) (items []trashItem, err error) {
-	err = s.engine.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.TrashQueue()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseTrashKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			items = append(items, trashItem{id, entry.Record.Kind})
-		}
-		return nil
-	})
-	return items, err
-}
-
-// drop sweeps one entry to its end, in as many transactions as it takes.
-func (s *sweeper) drop(ctx context.Context, item trashItem, freed *ReclaimResult) error {
-	for done := false; !done; {
-		b := bite{left: sweepRecords}
-		err := s.engine.index.Update(ctx, func(tx index.Tx) (err error) {
-			before, err := totalsOf(tx)
-			if err != nil {
-				return err
-			}
-			if done, err = b.take(tx, item); err != nil {
-				return err
-			}
-			after, err := totalsOf(tx)
-			b.freed = ReclaimResult{Chunks: before.Chunks - after.Chunks, Bytes: before.StoredBytes - after.StoredBytes}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		freed.Chunks += b.freed.Chunks
-		freed.Bytes += b.freed.Bytes
-	}
-	return nil
-}
-
-// A bite is what one transaction of the sweeper takes.
-type bite struct {
-	left  int // records that it may still change
-	freed ReclaimResult
-}
-
-// take drops as much of the entry as the bite has room for, and the entry itself with the last of
-// it.
-func (b *bite) take(tx index.Tx, item trashItem) (done bool, err error) {
-	key := index.TrashKey(item.id)
-	// A manifest that has been published in the meantime is out of the queue, and not garbage.
-	if _, err := index.Get(tx, key); errors.Is(err, index.ErrNotFound) {
-		return true, nil
-	} else if err != nil {
-		return false, err
-	}
-	if item.kind == index.TrashContent {
-		done, err = b.takeContent(tx, item.id)
-	} else {
-		done, err = b.takeManifest(tx, item.id)
-	}
-	if err != nil || !done {
-		return false, err
-	}
-	return true, index.Delete(tx, key)
-}
-
-func (b *bite) takeContent(tx index.Tx, id index.ContentID) (done bool, err error) {
-	for entry, err := range index.Scan(tx, index.PartsOf(id)) {
-		if err != nil {
-			return false, err
-		}
-		if done, err := b.takeManifest(tx, entry.Record.Manifest); err != nil || !done {
-			return false, err
-		}
-		if err := index.Delete(tx, entry.Key); err != nil {
-			return false, err
-		}
-		if err := count(tx, index.Totals{Parts: -1}); err != nil {
-			return false, err
-		}
-		b.left--
-	}
-	return true, nil
-}
-
-func (b *bite) takeManifest(tx index.Tx, id index.ManifestID) (done bool, err error) {
-	if err := dropInline(tx, id); err != nil {
-		return false, err
-	}
-	for entry, err := range index.Scan(tx, index.PagesOf(id)) {
-		if err != nil {
-			return false, err
-		}
-		if b.left <= 0 {
-			return false, nil
-		}
-		if err := dropPage(tx, entry.Key, &entry.Record); err != nil {
-			return false, err
-		}
-		b.left -= len(entry.Record.Chunks) + 1
-	}
-	return b.left > 0, nil
-}
-
-// discard queues a content or a manifest that nothing refers to any more.
-func (e *Engine) discard(tx index.Tx, id [16]byte, kind index.TrashKind) error {
-	return index.Put(tx, index.TrashKey(id), &index.Trash{Kind: kind, Queued: e.now()})
+	errs = append(errs, s.engine.refillReserve(), ctx.Err())
+	res := sweeping.freed
+	res.Volumes, res.DiskBytes = compacted.Volumes, compacted.DiskBytes
+	return res, errors.Join(append(errs, sweeping.errs...)...)
 }

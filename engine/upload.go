@@ -118,11 +118,12 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 		if err := count(tx, index.Totals{Uploads: 1}); err != nil {
 			return err
 		}
-		return index.Put(tx, index.UploadKey(req.Bucket, req.Key, id), &rec)
+		return watch(tx, req.Bucket, req.Key, id, &rec, rec.Initiated)
 	})
 	if err != nil {
 		return nil, err
 	}
+	e.sweeper.watch()
 	return &InitiateMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id.String(),
 		Checksum:   Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type},
@@ -171,7 +172,7 @@ func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUp
 		if err != nil {
 			return ecForUpload(err, "0042-00000002")
 		}
-		return e.abort(tx, req.Bucket, req.Key, up.id)
+		return e.abort(tx, req.Bucket, req.Key, up)
 	})
 	if err != nil {
 		return nil, err
@@ -180,12 +181,28 @@ func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUp
 	return &AbortMultipartUploadResult{}, nil
 }
 
-// abort ends an upload inside a transaction and queues its parts for the sweeper.
-func (e *Engine) abort(tx index.Tx, bucket, key string, id index.ContentID) error {
-	if err := index.Delete(tx, index.UploadKey(bucket, key, id)); err != nil {
+// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeper.
+func (e *Engine) abort(tx index.Tx, bucket, key string, up *openUpload) error {
+	parts, err := partsOf(tx, up.id)
+	if err != nil {
 		return err
 	}
-	if err := e.discard(tx, id, index.TrashContent); err != nil {
+	if len(parts) > 0 {
+		if err := e.discard(tx, trashOf(up.id, parts)); err != nil {
+			return err
+		}
+	}
+	return endUpload(tx, bucket, key, up)
+}
+
+// endUpload deletes the record of an upload and what names it.
+func endUpload(tx index.Tx, bucket, key string, up *openUpload) error {
+	if !up.Watched.IsZero() {
+		if err := index.Delete(tx, index.IdleKey(up.Watched, up.id)); err != nil {
+			return err
+		}
+	}
+	if err := index.Delete(tx, index.UploadKey(bucket, key, up.id)); err != nil {
 		return err
 	}
 	return count(tx, index.Totals{Uploads: -1})
