@@ -4,70 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"iter"
-	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 )
 
-// snapshots knows the last commit and the commits that open snapshots show. Badger's compaction drops the versions that a newer
-// one hides from everything after the discard timestamp, so that must never pass the oldest open snapshot: a version dropped
-// under a reader would be silently missing or wrong.
-type snapshots struct {
-	setDiscard func(uint64)
-
-	mu      sync.Mutex // guards the fields below, and that setDiscard is called with what they say
-	newest  uint64     // the last durable commit
-	readers map[uint64]int
-}
-
-// start begins with what is on disk, all of which is committed.
-func (s *snapshots) start(newest uint64, setDiscard func(uint64)) {
-	s.newest, s.setDiscard, s.readers = newest, setDiscard, make(map[uint64]int)
-	s.discardLocked()
-}
-
-func (s *snapshots) last() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.newest
-}
-
-// committed makes a durable commit the one that new snapshots show.
-func (s *snapshots) committed(at uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.newest = at
-	s.discardLocked()
-}
-
-func (s *snapshots) open() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.readers[s.newest]++
-	return s.newest
-}
-
-func (s *snapshots) release(at uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.readers[at]--; s.readers[at] == 0 {
-		delete(s.readers, at)
-		s.discardLocked()
-	}
-}
-
-func (s *snapshots) discardLocked() {
-	oldest := s.newest
-	for at := range s.readers {
-		oldest = min(oldest, at)
-	}
-	s.setDiscard(oldest)
-}
-
-// A badgerSnapshot shows the commit at a timestamp. Every Scan is a Badger transaction of its own: for a reader that is only a
-// timestamp, and so a Scan that its caller never ends leaves nothing behind that could keep the snapshot from being released.
+// A badgerSnapshot shows the commit at a timestamp of a generation, which is there until release. Every Scan is a Badger
+// transaction of its own: for a reader that is only a timestamp, and so a Scan that its caller never ends leaves nothing behind
+// that could keep the snapshot from being released.
 type badgerSnapshot struct {
 	db   *database
+	gen  *generation
 	at   uint64
 	gets *badger.Txn // one for all, because an update makes hundreds; nil before the first
 }
@@ -75,7 +21,7 @@ type badgerSnapshot struct {
 func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
 	defer recovered(&err)
 	if s.gets == nil {
-		s.gets = s.db.db.NewTransactionAt(s.at, false)
+		s.gets = s.gen.db.NewTransactionAt(s.at, false)
 	}
 	item, err := s.gets.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
@@ -89,16 +35,21 @@ func (s *badgerSnapshot) get(key []byte) (value []byte, err error) {
 
 func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		it, stop, err := s.iterator(commonPrefix(start, end))
+		it, stop, err := s.iterator(badger.IteratorOptions{Prefix: commonPrefix(start, end)})
 		if err != nil {
 			yield(Item{}, err)
 			return
 		}
 		defer stop()
-		for it.Seek(start); it.Valid(); it.Next() {
+		steps := versionSteps{it: it}
+		defer func() { s.db.steps.Add(steps.taken) }()
+		for it.Seek(start); it.Valid(); steps.next() {
 			item := it.Item()
 			if end != nil && bytes.Compare(item.Key(), end) >= 0 {
 				return
+			}
+			if !steps.newest(item) || item.IsDeletedOrExpired() {
+				continue
 			}
 			value, err := valueOf(item)
 			if err != nil {
@@ -112,14 +63,62 @@ func (s *badgerSnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	}
 }
 
-// iterator returns an iterator over the keys with a prefix, and what ends it. Badger reads two records ahead, and passes every old
-// version of a record to get behind it. Without the prefix a short scan that ends before a record which every commit writes, as the
-// totals are, would cost thousands of steps. After a failed commit Badger may be without a memtable, and panics here; then there is
-// nothing that could be ended.
-func (s *badgerSnapshot) iterator(prefix []byte) (it *badger.Iterator, stop func(), err error) {
+// versionSteps walks an iterator over all versions, of which the newest of a key comes first. Behind a few more of one key it looks
+// for the next key instead: records that every commit writes, as the totals are, have thousands.
+type versionSteps struct {
+	it    *badger.Iterator
+	last  []byte // the key that the iterator came to last
+	older int    // versions of it that were passed
+	taken int64
+}
+
+// manyVersions is about what it costs to look for a key.
+const manyVersions = 16
+
+// newest reports whether the item is the first of its key.
+func (v *versionSteps) newest(item *badger.Item) bool {
+	if v.last != nil && bytes.Equal(item.Key(), v.last) {
+		v.older++
+		return false
+	}
+	v.last, v.older = append(v.last[:0], item.Key()...), 0
+	return true
+}
+
+func (v *versionSteps) next() {
+	v.taken++
+	if v.older < manyVersions {
+		v.it.Next()
+		return
+	}
+	v.older = 0
+	v.it.Seek(append(v.last, 0))
+}
+
+// versions calls fn with every version after since, up to the snapshot's own, in the order of the keys, newest first. Tables that
+// have nothing so new are not looked into.
+func (s *badgerSnapshot) versions(since uint64, fn func(*badger.Item) error) error {
+	it, stop, err := s.iterator(badger.IteratorOptions{SinceTs: since})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for it.Rewind(); it.Valid(); it.Next() {
+		if err := fn(it.Item()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// iterator returns an iterator over all versions, and what ends it. Badger reads two records ahead, so it is given the prefix that
+// the keys have. After a failed commit Badger may be without a memtable, and panics here; then there is nothing that could be
+// ended.
+func (s *badgerSnapshot) iterator(opts badger.IteratorOptions) (it *badger.Iterator, stop func(), err error) {
 	defer recovered(&err)
-	txn := s.db.db.NewTransactionAt(s.at, false)
-	it = txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	opts.AllVersions = true
+	txn := s.gen.db.NewTransactionAt(s.at, false)
+	it = txn.NewIterator(opts)
 	return it, func() { it.Close(); txn.Discard() }, nil
 }
 
@@ -137,10 +136,14 @@ func commonPrefix(start, end []byte) []byte {
 }
 
 func (s *badgerSnapshot) release() {
+	s.discard()
+	s.db.release(s.gen)
+}
+
+func (s *badgerSnapshot) discard() {
 	if s.gets != nil {
 		s.gets.Discard()
 	}
-	s.db.snapshots.release(s.at)
 }
 
 // valueOf copies a value, which lives in a memory map.

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// spareInodes and spareHandles are what Badger's background work may need to create files. When it cannot create the output of
-	// a compaction, it does not notice, and removes the input: the records would be gone. So it must not come to that.
+	// spareInodes and spareHandles are what Badger's background work may need to create files. When it cannot, nothing more can be
+	// committed until the index is opened again.
 	spareInodes  = 64
 	spareHandles = 16
 
@@ -29,14 +29,20 @@ func (d *database) ready() error {
 	if err := d.room(d.reserve); err != nil {
 		return err
 	}
-	if err := disk.CheckHandles(filepath.Join(d.dir, badger.ManifestFilename), spareHandles); err != nil {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	g := d.generation()
+	if err := disk.CheckHandles(filepath.Join(g.dir, badger.ManifestFilename), spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
-	return mapError("preallocate the log", d.wal.allocate())
+	return mapError("preallocate the log", g.wal.allocate())
 }
 
-// closable refuses to close, which writes the memtable into a table.
-func (d *database) closable() error { return d.room(d.spareSpace()) }
+// closable refuses to close, which writes the memtable into a table. It ends what runs in the background.
+func (d *database) closable() error {
+	d.background.stop()
+	return d.room(d.spareSpace())
+}
 
 // spareSpace is what opening and closing need. It is less than the reserve, so that an index which ran into its reserve can still
 // be closed, and opened to delete from it.
@@ -56,8 +62,8 @@ func (d *database) room(least int64) error {
 	return nil
 }
 
-// A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing it cannot meet a full disk. It is
-// the committer's own.
+// A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing it cannot meet a full disk.
+// Who commits owns it.
 type wal struct {
 	dir       string
 	number    int

@@ -72,21 +72,62 @@
 //
 // # The directory of a Badger index
 //
-// It belongs to one process, which holds LOCK. Badger's value log (*.vlog) stays empty, because all values are in its tables
-// (*.sst) and its write-ahead logs (*.mem), which Update syncs. SUMS is there only after a proper Close: the checksums of all other
-// files. OpenBadger verifies it before anything else and removes it before the first change.
+//	LOCK         held by the one process to which the directory belongs
+//	CURRENT      names the database in charge, and the commit it was built from
+//	00000007/    that database; others are unfinished, or on their way out
+//	    MANIFEST KEYREGISTRY *.sst    Badger's tables
+//	    *.mem                         its write-ahead logs, which Update syncs
+//	    *.vlog DISCARD                its value log, which stays empty: all values are in tables and logs
+//	    SUMS                          checksums of the tables and of what lists them; there only after a proper Close
+//
+// OpenBadger verifies SUMS before anything else and removes it when the database is open and before the first commit. Nothing that
+// it lists changes before: tables and MANIFEST change when a memtable is flushed, and after a proper Close there is none. So an
+// opening that fails, or dies, leaves SUMS as it was, and right; files that it does not list hold nothing then, and go.
+//
+// # Compaction
+//
+// Badger's own compaction never runs. It keeps tables of nothing but deletions for ever, and a table that it fails to write it
+// takes for one that is not needed: its records are gone without a word. Instead the database is replaced as a whole:
+//
+//	1  what a snapshot shows is written as sorted tables of a new database, with plain writes that can fail, and synced
+//	2  the new database is opened and read beside the snapshot: every key and every value is compared
+//	3  what was committed meanwhile is copied, by versions, in a few rounds, each shorter than the one before
+//	4  between two commits: the last round; CURRENT names the new database, durably; new snapshots show it
+//	5  the old database is closed and removed when its last snapshot is released
+//
+// A crash before 4 leaves a database that the next opening removes, a crash after it the old one likewise. An error before 4
+// leaves the old one in charge.
+//
+// [Store.Compact] does so now. A Badger store does it in the background when, since the last time, more was written than the
+// geometric mean of 64 MiB and of what the tables held then, or more records were deleted than a quarter of those that lived then
+// (and than 16,384). So a scan steps over at most that many deletions, and those that come while a compaction runs; a record that
+// was overwritten often costs it a few steps, however often that was. With n times 64 MiB in the tables, a read looks into
+// 8 sqrt(n) small tables at most, and what lives is written anew sqrt(n) times while as much again comes in. It costs free space
+// for a second database while that is built; without it, compacting is refused with [ErrNoSpace], and tried again when half as
+// much more has come.
+//
+// # Full disks
 //
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no way to refuse but to kill the
 // process. So updates are refused below a reserve of bytes, inodes and file handles, which is left to Badger's background work, and
 // the write-ahead log is preallocated. What the reserve cannot guard against is somebody else using it up in between.
 //
+// # Failures of the disk
+//
+// What Badger reports beside the errors of calls, such as a memtable that could not be flushed, ends all updates with a
+// [CommitError], and Close returns it, too, and writes no SUMS. Badger itself would try the flush again, under another name, and
+// leave its MANIFEST with a table that is not there. The logs of the memtables are kept from then on, so that nothing depends on
+// what was written after the failure: the next OpenBadger takes tables that are missing out of the list and replays the logs. It
+// then proves that nothing is missing: each commit has its number and has written at least one record, nothing is dropped between
+// two compactions, so every number must turn up. A gap is a [CorruptionError] that names it.
+//
 // # What is weaker after an unclean stop
 //
 // After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an unacknowledged one is there as a whole
 // or not at all. But damage that the disk itself did meanwhile is found less surely: tables are still verified when they are opened,
-// while a flipped bit in the middle of a write-ahead log looks like the end of it, so that the transactions behind it are dropped
-// silently. That concerns what was written since the last table, at most some 16 MiB. Other damage may make Badger panic while it
-// opens, which is returned as an error, or end the process.
+// while a flipped bit in a write-ahead log looks like the end of it. When a later log or table exists, the gap is found; else the
+// transactions behind it are dropped silently. That concerns what was written since the last table, at most some 16 MiB. Other
+// damage may make Badger panic while it opens, which is returned as an error, or end the process.
 //
 // # Other platforms
 //

@@ -1,10 +1,8 @@
 package index
 
 import (
-	"slices"
+	"context"
 	"sync/atomic"
-
-	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -39,10 +37,8 @@ func SetSpace(b *Badger, spaceOf func() disk.Space) {
 	b.serial.db.(*database).spaceOf = func(string) (disk.Space, error) { return spaceOf(), nil }
 }
 
-// Compacted reports whether a table has left level zero.
-func Compacted(b *Badger) bool {
-	return slices.ContainsFunc(b.serial.db.(*database).db.Tables(), func(t badger.TableInfo) bool { return t.Level > 0 })
-}
+// Steps is how many records, versions and deletions the scans of a store have stepped over.
+func Steps(b *Badger) int64 { return b.serial.db.(*database).steps.Load() }
 
 // Codec is what a record has beside being one, for generic tests.
 type Codec interface {
@@ -79,3 +75,9 @@ var IDAfter = idAfter
 
 // CommonPrefix is what the keys of a scan begin with.
 var CommonPrefix = commonPrefix
+
+// WaitCompacted waits for a compaction in the background.
+func WaitCompacted(b *Badger) { b.serial.db.(*database).background.done.Wait() }
+
+// CompactDirectly compacts with a context that the store has not wrapped.
+func CompactDirectly(b *Badger, ctx context.Context) error { return b.serial.db.compact(ctx) }

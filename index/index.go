@@ -91,8 +91,30 @@ type Store interface {
 	// all, is known after the store has been opened again.
 	Update(ctx context.Context, fn func(Tx) error) error
 
-	// Close waits for the running calls and releases everything. Later calls, also of Close, return ErrClosed.
+	// Usage says what the store occupies.
+	Usage(ctx context.Context) (Usage, error)
+
+	// Compact gives back the space of what was deleted and overwritten, and makes scans as short as they were before. It writes
+	// what lives into a new database and replaces the old one by it, while Views and Updates go on; a View that began before
+	// keeps the old one, and its space, until it returns. Stores also do so by themselves when it pays; Compact does it now.
+	//
+	// It needs free space for what lives: without it Compact returns ErrNoSpace. Whenever it fails, and when ctx ends, the old
+	// database stays as it was and nothing is left of the new one. Of several calls at the same time one works and the others
+	// wait for it, as long as their ctx lets them, and then have less to do.
+	Compact(ctx context.Context) error
+
+	// Close waits for the running calls and releases everything; a Compact ends early, with ErrClosed. Later calls, also of
+	// Close, return ErrClosed.
+	//
+	// When work in the background has failed before, Close releases everything as well but returns that *CommitError.
 	Close() error
+}
+
+// Usage is what a Store occupies.
+type Usage struct {
+	// DiskBytes is what its files take on disk, as du counts them: what lives, what was deleted since the last compaction, a
+	// database that is being written or still read, and the logs that are set aside in advance. It is 0 for one in memory.
+	DiskBytes int64
 }
 
 // CorruptionError reports stored bytes that are not what was written.

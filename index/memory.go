@@ -26,6 +26,12 @@ func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 	return m.serial.update(ctx, fn)
 }
 
+// Usage implements Store. A Memory has nothing on disk.
+func (m *Memory) Usage(ctx context.Context) (Usage, error) { return m.serial.usage(ctx) }
+
+// Compact implements Store. A Memory has nothing to compact.
+func (m *Memory) Compact(ctx context.Context) error { return m.serial.compact(ctx) }
+
 // Close implements Store.
 func (m *Memory) Close() error { return m.serial.close() }
 
@@ -37,6 +43,12 @@ type memory struct {
 func (m *memory) ready() error { return nil }
 
 func (m *memory) closable() error { return nil }
+
+func (m *memory) fault() error { return nil }
+
+func (m *memory) usage() (Usage, error) { return Usage{}, nil }
+
+func (m *memory) compact(context.Context) error { return nil }
 
 func (m *memory) snapshot() snapshot { return memorySnapshot{m.root.Load()} }
 

@@ -17,6 +17,11 @@ type backend interface {
 	snapshot() snapshot
 	// commit stores a map of changes as one: all durable, or an error.
 	commit(changes *node) error
+	// fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
+	fault() error
+	// usage and compact are called by any goroutine, also side by side. ctx of compact ends when the store closes.
+	usage() (Usage, error)
+	compact(ctx context.Context) error
 	// closable refuses to close for a reason that goes away.
 	closable() error
 	close() error
@@ -32,7 +37,8 @@ type serial struct {
 
 	mu     sync.Mutex // guards the fields below, and that calls are added only while open
 	closed bool
-	broken error // a *CommitError: what every later update gets
+	ending chan struct{} // closed with closed
+	broken error         // a *CommitError: what every later update gets
 	calls  sync.WaitGroup
 
 	closing sync.Mutex // guards gone, and is held during close
@@ -43,7 +49,7 @@ type serial struct {
 const queueSize = 256
 
 func newSerial(db backend) *serial {
-	s := &serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{})}
+	s := &serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}), ending: make(chan struct{})}
 	go s.work()
 	return s
 }
@@ -81,6 +87,36 @@ func (s *serial) update(ctx context.Context, fn func(Tx) error) error {
 	}
 }
 
+func (s *serial) usage(ctx context.Context) (Usage, error) {
+	if err := s.enter(ctx); err != nil {
+		return Usage{}, err
+	}
+	defer s.calls.Done()
+	return s.db.usage()
+}
+
+func (s *serial) compact(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	if err := s.failure(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-s.ending:
+			cancel(ErrClosed)
+		case <-done:
+		}
+	}()
+	return s.db.compact(ctx)
+}
+
 // enter counts a call, so that close waits for it.
 func (s *serial) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -110,7 +146,13 @@ func (s *serial) close() error {
 		return err
 	}
 	s.gone = true
-	return s.db.close()
+	if err := s.db.close(); err != nil {
+		return err
+	}
+	if err := s.db.fault(); err != nil {
+		return &CommitError{err}
+	}
+	return nil
 }
 
 // shut lets no more calls in. It is true the first time.
@@ -119,6 +161,9 @@ func (s *serial) shut() bool {
 	defer s.mu.Unlock()
 	first := !s.closed
 	s.closed = true
+	if first {
+		close(s.ending)
+	}
 	return first
 }
 
@@ -258,9 +303,14 @@ func (s *serial) commit(g *group) {
 	}
 }
 
+// failure is the *CommitError that every update gets, or nil.
 func (s *serial) failure() error {
+	fault := s.db.fault()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.broken == nil && fault != nil {
+		s.broken = &CommitError{fault}
+	}
 	return s.broken
 }
 

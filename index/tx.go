@@ -49,10 +49,12 @@ func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 			return
 		}
 		for item, err := range merge(v.changes.seek(start, end), v.base.scan(start, end)) {
-			if v.over.Load() { // kept beyond its function by iter.Pull
-				item, err = Item{}, ErrTxDone
-			}
 			if !yield(item, err) || err != nil {
+				return
+			}
+			// Kept beyond its function by iter.Pull: the database may be gone, so it must not even look for the next record.
+			if v.over.Load() {
+				yield(Item{}, ErrTxDone)
 				return
 			}
 		}

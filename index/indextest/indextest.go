@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) index.Store) {
 		{"Snapshot", snapshotClauses},
 		{"Update", updateClauses},
 		{"Limits", limitClauses},
+		{"Compact", compactClauses},
 		{"Life", lifeClauses},
 		{"Model", modelClauses},
 	}

@@ -15,9 +15,10 @@ var lifeClauses = []clause{
 			t.Fatalf("Close: %v", err)
 		}
 		for name, err := range map[string]error{
-			"View":   t.s.View(t.Context(), func(index.Reader) error { t.Error("a view runs"); return nil }),
-			"Update": t.s.Update(t.Context(), func(index.Tx) error { t.Error("an update runs"); return nil }),
-			"Close":  t.s.Close(),
+			"View":    t.s.View(t.Context(), func(index.Reader) error { t.Error("a view runs"); return nil }),
+			"Update":  t.s.Update(t.Context(), func(index.Tx) error { t.Error("an update runs"); return nil }),
+			"Close":   t.s.Close(),
+			"Compact": t.s.Compact(t.Context()),
 		} {
 			if !errors.Is(err, index.ErrClosed) {
 				t.Errorf("%s after Close: %v, want ErrClosed", name, err)

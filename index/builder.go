@@ -1,0 +1,114 @@
+package index
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/badger/v4/y"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// A builder writes the files of a Badger database for records that come in ascending order of their keys: tables of the last
+// level, and a MANIFEST that lists them. Badger has means of its own for that, but they write through memory maps, where a full
+// disk kills the process, and end it by a panic when a table cannot be written; here every error comes back.
+type builder struct {
+	dir    string
+	opts   table.Options
+	level  byte
+	table  *table.Builder // nil when nothing waits
+	listed []manifestChange
+}
+
+const (
+	// baseVersion is what all records get, so that whoever looks for later ones can pass the tables by. Badger finds no version 0.
+	baseVersion = 1
+	// ofTransaction is the mark that Badger gives to what a transaction has written. A record without any mark and without a value
+	// is none to it.
+	ofTransaction = 1 << 6
+)
+
+func newBuilder(dir string) *builder {
+	r := regime(dir, nil)
+	return &builder{dir: dir, level: byte(r.MaxLevels - 1), opts: table.Options{
+		TableSize:          uint64(r.BaseTableSize),
+		BlockSize:          r.BlockSize,
+		BloomFalsePositive: r.BloomFalsePositive,
+		ChkMode:            r.ChecksumVerificationMode,
+		Compression:        r.Compression,
+	}}
+}
+
+// full reports whether the next record begins a table, which is when disk space is needed.
+func (b *builder) full() bool { return b.table == nil || b.table.ReachedCapacity() }
+
+func (b *builder) add(key, value []byte) error {
+	if b.table != nil && b.table.ReachedCapacity() {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	if b.table == nil {
+		b.table = table.NewTableBuilder(b.opts)
+	}
+	b.table.Add(y.KeyWithTs(key, baseVersion), y.ValueStruct{Value: value, Meta: ofTransaction}, 0)
+	return nil
+}
+
+// flush writes the table that waits, durably.
+func (b *builder) flush() error {
+	if b.table == nil {
+		return nil
+	}
+	data := b.table.Finish()
+	b.drop()
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return err
+	}
+	id := uint64(len(b.listed) + 1)
+	b.listed = append(b.listed, manifestChange{table: id, level: b.level})
+	return createFile(table.NewFilename(id, b.dir), data)
+}
+
+// drop frees the memory of the table that waits.
+func (b *builder) drop() {
+	if b.table != nil {
+		b.table.Close()
+		b.table = nil
+	}
+}
+
+// finish makes the database durable, but for the entry of its directory.
+func (b *builder) finish() error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	manifest := bytes.Clone(manifestHeader)
+	if len(b.listed) > 0 {
+		manifest = appendManifest(manifest, b.listed...)
+	}
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return err
+	}
+	if err := createFile(filepath.Join(b.dir, badger.ManifestFilename), manifest); err != nil {
+		return err
+	}
+	return disk.SyncDir(b.dir)
+}
+
+// createFile writes a file that nobody looks at before its directory is synced.
+func createFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

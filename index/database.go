@@ -1,0 +1,262 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// database is the backend of a Badger: the generation in charge, and the one that is being built to follow it.
+type database struct {
+	dir     string
+	reserve int64
+	alarm   func(error)
+	lock    *disk.Lock
+	spaceOf func(dir string) (disk.Space, error)
+	broken  atomic.Pointer[error] // nobody knows which generation is in charge
+
+	committing sync.Mutex // held by what must not meet a change of generations; guards growth
+	growth     growth
+
+	mu       sync.Mutex // guards the fields below, and the generations' holders
+	inCharge *generation
+	newest   uint64         // the last durable commit
+	retiring sync.WaitGroup // generations that are being removed
+
+	steps      atomic.Int64  // that scans took, over records, versions and deletions
+	compacting chan struct{} // full while a compaction runs
+	background background
+}
+
+func openDatabase(dir string, opts BadgerOptions) (_ *database, err error) {
+	d := &database{dir: dir, reserve: opts.Reserve, alarm: opts.Alarm, spaceOf: disk.SpaceOf, compacting: make(chan struct{}, 1)}
+	if d.reserve <= 0 {
+		d.reserve = defaultReserve
+	}
+	if err := makeDir(dir); err != nil {
+		return nil, mapError("create directory", err)
+	}
+	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
+	// counts, from before anything is read until after everything is written.
+	if d.lock, err = disk.LockDir(dir); errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, dir)
+	} else if err != nil {
+		return nil, mapError("lock directory", err)
+	}
+	if err = d.start(); err != nil {
+		return nil, errors.Join(err, d.lock.Unlock())
+	}
+	return d, nil
+}
+
+func (d *database) start() error {
+	if err := d.room(d.spareSpace()); err != nil {
+		return err
+	}
+	c, err := findCurrent(d.dir)
+	if err != nil {
+		return mapError("open", err)
+	}
+	g, err := openGeneration(d.dir, c, d.alarm)
+	if err != nil {
+		return err
+	}
+	g.holders = 1
+	d.inCharge, d.newest = g, g.last()
+	if err = d.survey(); err == nil {
+		err = errors.Join(g.begin(), mapError("remove old databases", removeOthers(d.dir, c)))
+	}
+	if err != nil {
+		return errors.Join(err, mapError("close", g.close()))
+	}
+	return nil
+}
+
+// A badgerSnapshot shows the commit at a timestamp of a generation, which stays for that long.
+func (d *database) snapshot() snapshot { return d.hold() }
+
+func (d *database) hold() *badgerSnapshot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inCharge.holders++
+	return &badgerSnapshot{db: d, gen: d.inCharge, at: d.newest}
+}
+
+// generation is the one in charge. Only who holds committing may rely on it to stay so.
+func (d *database) generation() *generation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inCharge
+}
+
+func (d *database) last() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.newest
+}
+
+func (d *database) commit(changes *node) error {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	g, at := d.generation(), d.last()+1
+	txn := g.db.NewTransactionAt(at-1, true)
+	defer txn.Discard()
+	all := changes.seek(nil, nil)
+	for e := all.next(); e != nil; e = all.next() {
+		// Badger keeps the slices until the commit is done, and so do the nodes, which never change.
+		if err := stage(txn, e); err != nil {
+			return mapError("commit", err)
+		}
+		d.growth.count(e)
+	}
+	if err := g.commit(txn, at); err != nil {
+		return mapError("commit", err)
+	}
+	d.mu.Lock()
+	d.newest = at
+	d.mu.Unlock()
+	d.compactIfDue()
+	return nil
+}
+
+func stage(txn *badger.Txn, e *entry) error {
+	if e.removed {
+		return txn.Delete(e.key)
+	}
+	return txn.Set(e.key, e.value)
+}
+
+// commit makes a transaction durable. When Badger reports trouble meanwhile, the outcome is not waited for: it may never come.
+func (g *generation) commit(txn *badger.Txn, at uint64) error {
+	done := make(chan error, 1)
+	if err := txn.CommitAt(at, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+	case <-g.failed:
+		return g.failure()
+	}
+	return g.wal.follow()
+}
+
+// fault is what nobody was told by an error.
+func (d *database) fault() error {
+	if err := d.broken.Load(); err != nil {
+		return *err
+	}
+	return d.generation().failure()
+}
+
+func (d *database) usage() (Usage, error) {
+	bytes, err := disk.Usage(d.dir)
+	return Usage{DiskBytes: bytes}, mapError("ask for disk usage", err)
+}
+
+func (d *database) close() error {
+	d.retiring.Wait()
+	g := d.generation()
+	err := mapError("close", g.close())
+	if errors.Is(err, errStuck) {
+		return err // the directory stays locked: somebody still writes to it
+	}
+	if err == nil && d.broken.Load() == nil {
+		err = mapError("write checksums", g.seal())
+	}
+	return errors.Join(err, mapError("unlock", d.lock.Unlock()))
+}
+
+// drop lets go of a generation, and is true for the last who held it: then it is to be removed. See retire.
+func (d *database) drop(g *generation) (last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g.holders--
+	if g.holders == 0 {
+		d.retiring.Add(1)
+	}
+	return g.holders == 0
+}
+
+// release lets go of a generation, without waiting for its removal.
+func (d *database) release(g *generation) {
+	if d.drop(g) {
+		go d.retire(g)
+	}
+}
+
+// retire removes a generation that nobody holds.
+func (d *database) retire(g *generation) {
+	defer d.retiring.Done()
+	d.remove(g)
+}
+
+// remove closes a generation that is not in charge any more and removes its files. What fails is tried again by the next opening.
+func (d *database) remove(g *generation) {
+	err := g.close()
+	if err == nil {
+		err = os.RemoveAll(g.dir)
+	}
+	if err != nil && d.alarm != nil {
+		d.alarm(mapError("remove old database", err))
+	}
+}
+
+// makeDir creates dir durably.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(dir))
+}
+
+// background is work that nobody has called for.
+type background struct {
+	mu      sync.Mutex // guards the fields below
+	cancel  context.CancelFunc
+	running bool
+	stopped bool
+	done    sync.WaitGroup
+}
+
+// start runs work, unless the last one still runs.
+func (b *background) start(work func(context.Context)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running || b.stopped {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.running, b.cancel = true, cancel
+	b.done.Go(func() {
+		defer cancel()
+		work(ctx)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.running = false
+	})
+}
+
+// stop ends the work and lets none begin any more.
+func (b *background) stop() {
+	b.mu.Lock()
+	b.stopped = true
+	if b.running {
+		b.cancel()
+	}
+	b.mu.Unlock()
+	b.done.Wait()
+}

@@ -1,0 +1,113 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// growth is what came to a generation since it was built. Reads pass it: every table of it is looked into, and a scan steps over
+// every deletion in its range. So it is bounded, relative to what it is worth to write all that lives anew.
+type growth struct {
+	base      int64 // bytes of the tables it was built with
+	records   int64 // in them
+	written   int64 // bytes since, of records, versions and deletions
+	deletions int64 // since
+	next      float64
+}
+
+const (
+	// leastWritten is how much has to be written for a compaction, in bytes: some eight tables of level zero.
+	leastWritten = 64 << 20
+	// leastDeletions is how many records have to be deleted for a compaction. A scan over so many takes a few milliseconds.
+	leastDeletions = 1 << 14
+)
+
+func (g *growth) count(e *entry) {
+	g.written += int64(e.cost())
+	if e.removed {
+		g.deletions++
+	}
+}
+
+// due reports whether a compaction pays. Of written bytes the limit is the geometric mean of the base and of leastWritten: with a
+// base of b such units, reads then look into 8 sqrt(b) tables at most, and each byte is written sqrt(b) times more.
+func (g *growth) due() bool {
+	written := max(leastWritten, math.Sqrt(leastWritten*float64(g.base)))
+	deletions := max(leastDeletions, float64(g.records)/4)
+	return max(float64(g.written)/written, float64(g.deletions)/deletions) >= max(1, g.next)
+}
+
+// postpone is called when a compaction has failed: the next one is due when there is half as much again.
+func (g *growth) postpone() { g.next = 1.5 * max(1, g.next) }
+
+// survey takes the measures of the generation that was opened, and makes sure that no commit is missing in it: each has written at
+// least one record, and none has been dropped since the generation was built.
+func (d *database) survey() (err error) {
+	defer recovered(&err)
+	g := d.inCharge
+	for _, t := range g.db.Tables() {
+		if t.Level > 0 {
+			d.growth.base += int64(t.OnDiskSize)
+			d.growth.records += int64(t.KeyCount)
+		}
+	}
+	commits := d.newest - g.base
+	if commits > 1<<32 {
+		return &CorruptionError{Where: g.dir, Reason: fmt.Sprintf("its last commit is %d, it was built from %d", d.newest, g.base)}
+	}
+	seen := make([]bool, commits)
+	s := d.hold()
+	defer s.release()
+	err = s.versions(g.base, func(item *badger.Item) error {
+		seen[item.Version()-g.base-1] = true
+		e := entry{key: item.Key(), removed: item.IsDeletedOrExpired()}
+		d.growth.count(&e)
+		d.growth.written += item.ValueSize()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return g.complete(seen)
+}
+
+// complete fails when a commit is missing.
+func (g *generation) complete(seen []bool) error {
+	for i, there := range seen {
+		if !there {
+			return &CorruptionError{
+				Where:  g.dir,
+				Reason: fmt.Sprintf("commit %d of %d is missing: restore the directory from a copy", g.base+uint64(i)+1, g.base+uint64(len(seen))),
+			}
+		}
+	}
+	return nil
+}
+
+// compactIfDue begins a compaction in the background. The caller holds committing.
+func (d *database) compactIfDue() {
+	if !d.growth.due() {
+		return
+	}
+	d.background.start(func(ctx context.Context) {
+		d.committing.Lock()
+		due := d.growth.due()
+		d.committing.Unlock()
+		if !due { // somebody has called Compact
+			return
+		}
+		err := d.compact(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		d.committing.Lock()
+		d.growth.postpone()
+		d.committing.Unlock()
+		if d.alarm != nil {
+			d.alarm(fmt.Errorf("index: compact in the background: %w", err))
+		}
+	})
+}
