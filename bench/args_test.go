@@ -86,6 +86,14 @@ func TestWrongArguments(t *testing.T) {
 		{"growth -part-size 6GiB", "-part-size"},
 		{"growth -rounds 0", "-rounds"},
 		{"growth file", `"file"`},
+		{"wear -op delete", "-op"},
+		{"wear -n 10", "-n"},
+		{"wear -window 0", "-window"},
+		{"wear -keys 0", "-keys"},
+		{"wear -clients 0", "-clients"},
+		{"wear -size 7", "-size"},
+		{"wear -limit 0", "-limit"},
+		{"wear file", `"file"`},
 		{"soak -clients 0", "-clients"},
 		{"soak -clients 1025", "-clients"},
 		{"soak -duration 0s", "-duration"},
@@ -125,6 +133,7 @@ func TestHelp(t *testing.T) {
 		{"engine -h", "-parallel"},
 		{"chart -h", "-o"},
 		{"growth -h", "-chunks"},
+		{"wear -h", "-window"},
 		{"soak -h", "levels off"},
 	} {
 		status, out, errs := bench(t, strings.Fields(test.args)...)

@@ -7,6 +7,7 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
 	go run ./bench growth [-chunks 1000,3000,...,1000000] [-chunk-size 4KiB] [-part-size 1MiB] [-rounds 7] [-dir DIR] [-json FILE]
 	go run ./bench soak [-clients 16] [-duration 60s] [-live 1GiB] [-interval D] [-seed N] [-dir DIR] [-json FILE] [-chart PREFIX]
+	go run ./bench wear [-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-dir DIR] [-json FILE]
 	go run ./bench chart [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Upload
@@ -111,6 +112,19 @@ anything was wrong, when there was an error that was not provoked, when the disk
 the live bytes and 256 MiB at any sample, or when a curve does not level off; -h tells that rule. -seed
 repeats what the clients do, though not how their calls fall together.
 
+# Wear
+
+Wear measures whether calls cost more because of what was deleted before them. In a store of its own for
+each -op it makes -n calls over -keys keys, and compares the last -window of them with the first:
+
+	put        PutObject and DeleteObject
+	complete   CompleteMultipartUpload under S3's rules, which replaces the object before it. Between
+	           windows a day passes for the store.
+	listparts  ListParts of a new upload, which is then aborted
+
+It fails when the last ones took more than -limit times what the first ones did. A million calls take
+from minutes to an hour, by the disk.
+
 # Reports and charts
 
 Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
@@ -144,6 +158,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
   hash     measure MD5 at several numbers of concurrent streams
   growth   measure what a part costs in a store that grows
   soak     use a store for long, verify everything, judge whether its costs level off
+  wear     measure what calls cost after a million whose effect is gone
   chart    draw what was measured
 
 bench COMMAND -h tells the flags of a command.
@@ -159,6 +174,7 @@ var commands = map[string]command{
 	"chart":  runChart,
 	"growth": runGrowth,
 	"soak":   runSoak,
+	"wear":   runWear,
 }
 
 func main() {

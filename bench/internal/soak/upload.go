@@ -88,7 +88,7 @@ func (c *Client) upload(ctx context.Context, key int) error {
 	err = fanout.Each(ctx, 1+c.rng.IntN(partsAtOnce), parts, func(ctx context.Context, i int) error { return u.part(ctx, i, paces[i]) })
 	switch {
 	case err != nil:
-	case end == 0 && c.options.Expiry > 0:
+	case end == 0 && c.mayIdle():
 		c.idle.add(u.last, u.bytes)
 		return nil
 	case end < 3:

@@ -160,6 +160,16 @@ func (i *idleUploads) add(since time.Time, bytes int64) {
 	i.list = append(i.list, idleUpload{since, bytes})
 }
 
+func (i *idleUploads) len() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.list)
+}
+
+// mayIdle tells whether one more upload may be left open: a few, so that they are a small share of what
+// is live, however many calls a second there are.
+func (w *World) mayIdle() bool { return w.options.Expiry > 0 && w.idle.len() < 1+w.options.Keys/8 }
+
 // expired takes out the uploads that are gone by now, and returns the bytes of their parts.
 func (i *idleUploads) expired(before time.Time) (bytes int64) {
 	i.mu.Lock()

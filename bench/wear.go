@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
+	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+const (
+	wearPut       = "put"
+	wearComplete  = "complete"
+	wearListParts = "listparts"
+
+	maxWear      = 1 << 30 // calls, and keys
+	maxWearSize  = 16 << 20
+	wearSynopsis = "[-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-size 4KiB] [-limit 1.2]" +
+		" [-dir DIR] [-json FILE] [-chart PREFIX]"
+)
+
+// wearOptions are the arguments of the wear command.
+type wearOptions struct {
+	ops       cli.List[string]
+	n, window int
+	keys      int
+	clients   int
+	size      bytesize.Size
+	limit     float64
+	dir       string // where the stores are made; "" is the directory of temporary files
+	output    output
+}
+
+func parseWear(args []string, stdout io.Writer) (*wearOptions, error) {
+	o := &wearOptions{ops: choices(wearPut, wearComplete, wearListParts), size: 4 << 10}
+	flags := flag.NewFlagSet("bench wear", flag.ContinueOnError)
+	flags.Var(&o.ops, "op", "`calls` to measure, each in a store of its own")
+	flags.IntVar(&o.n, "n", 1_000_000, "`number` of calls")
+	flags.IntVar(&o.window, "window", 10_000, "calls that are compared: the first so many and the last so many")
+	flags.IntVar(&o.keys, "keys", 1000, "`number` of keys that the calls go to in turn")
+	flags.IntVar(&o.clients, "clients", 16, "calls under way at once")
+	flags.Var(&o.size, "size", "`bytes` of a body")
+	flags.Float64Var(&o.limit, "limit", 1.2, "how many `times` what the first calls took the last ones may take")
+	flags.StringVar(&o.dir, "dir", "", "`directory` in which the stores are made, and removed at the end; by default that of temporary files")
+	o.output.define(flags)
+	if err := cli.Parse(flags, args, wearSynopsis, stdout); err != nil {
+		return nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return nil, cli.Usagef("%q: the wear command takes flags only", flags.Arg(0))
+	case o.window < 1 || o.n < 2*o.window || o.n > maxWear:
+		return nil, cli.Usagef("-n is %d and -window %d, must be at least 1 and -n two windows to %d", o.n, o.window, maxWear)
+	case o.keys < 1 || o.keys > maxWear:
+		return nil, cli.Usagef("-keys is %d, must be 1 to %d", o.keys, maxWear)
+	case o.clients < 1 || o.clients > maxParallel:
+		return nil, cli.Usagef("-clients is %d, must be 1 to %d", o.clients, maxParallel)
+	case o.size < 8 || o.size > maxWearSize:
+		return nil, cli.Usagef("-size is %v, must be 8 bytes to %v", o.size, bytesize.Size(maxWearSize))
+	case !(o.limit > 0):
+		return nil, cli.Usagef("-limit is %v, must be above 0", o.limit)
+	}
+	return o, nil
+}
+
+// runWear is the wear command.
+func runWear(ctx context.Context, args []string, stdout io.Writer, out *console) (err error) {
+	o, err := parseWear(args, stdout)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(o.dir, "gabion-wear-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	r := &report.Report{
+		Title: fmt.Sprintf("Calls after more and more whose effect is gone, over %d keys", o.keys),
+		Command: fmt.Sprintf("go run ./bench wear -op %v -n %d -window %d -keys %d -clients %d -size %v -limit %v",
+			o.ops, o.n, o.window, o.keys, o.clients, o.size, o.limit),
+		Date:    time.Now().UTC().Truncate(time.Second),
+		Machine: report.ThisMachine(dir),
+		Notes: []string{
+			"The mean of the calls of a window. CPU is that of the process, work in the background and the calls around the measured ones included.",
+			"put: PutObject and DeleteObject. complete: CompleteMultipartUpload under S3's rules, of an upload of one part; a day passes for the store between windows. listparts: ListParts of an upload of one part, which is then aborted.",
+		},
+	}
+	var worn []error
+	for _, op := range o.ops.Values {
+		w := &wear{wearOptions: o, op: op, out: out, report: r}
+		if err := w.measure(ctx, filepath.Join(dir, op)); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		worn = append(worn, w.judge())
+	}
+	return errors.Join(append(worn, o.output.write(r, stdout))...)
+}
+
+// A wear is the measurement of one operation.
+type wear struct {
+	*wearOptions
+	op     string
+	out    *console
+	report *report.Report
+
+	engine *engine.Engine
+	later  atomic.Int64 // how much later than the machine's the store's time is, ns
+	times  []float64    // ms a call, of each window
+}
+
+// measure makes a store and all calls.
+func (w *wear) measure(ctx context.Context, dir string) (err error) {
+	w.engine, err = engine.Open(ctx, dir, &engine.Options{
+		Clock:  func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) },
+		Events: &engine.Events{Alarm: func(err error) { w.out.notef("the store reports: %v", err) }},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.engine.Close()) }()
+	rules := engine.OSS
+	if w.op == wearComplete {
+		rules = engine.S3
+	}
+	if _, err := w.engine.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket, Rules: rules}); err != nil {
+		return err
+	}
+	for done := 0; done < w.n; done += w.window {
+		if err := w.measureWindow(ctx, done, min(w.window, w.n-done)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureWindow makes n calls, and takes down what they took. After it a day passes.
+func (w *wear) measureWindow(ctx context.Context, done, n int) error {
+	call := map[string]func(context.Context, int) (time.Duration, error){
+		wearPut: w.put, wearComplete: w.complete, wearListParts: w.listParts,
+	}[w.op]
+	var took atomic.Int64
+	before, known := processTime()
+	err := fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {
+		d, err := call(ctx, done+i)
+		took.Add(int64(d))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	after, _ := processTime()
+	w.later.Add(int64(24 * time.Hour))
+	mean := func(d time.Duration) float64 { return milliseconds(d) / float64(n) }
+	add := func(contender string, ms float64) {
+		w.report.Series = append(w.report.Series, report.Series{
+			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: contender, Unit: "ms", Values: []float64{ms},
+		})
+	}
+	w.times = append(w.times, mean(time.Duration(took.Load())))
+	add("time", w.times[len(w.times)-1])
+	if known {
+		add("CPU", mean(after-before))
+	}
+	w.out.notef("%s: %d calls, %.3g ms each", w.op, done+n, w.times[len(w.times)-1])
+	return nil
+}
+
+// judge fails when the last window took longer than it may.
+func (w *wear) judge() error {
+	first, last := w.times[0], w.times[len(w.times)-1]
+	if last > w.limit*first {
+		return fmt.Errorf("%s: the last %d calls took %.3g ms each, the first %.3g: %.2f times, may be %v", w.op, w.window, last, first, last/first, w.limit)
+	}
+	return nil
+}
+
+func (w *wear) key(i int) string { return fmt.Sprintf("key/%06d", i%w.keys) }
+
+// body is another one for every call.
+func (w *wear) body(i int) io.Reader {
+	b := make([]byte, w.size)
+	binary.BigEndian.PutUint64(b, uint64(i))
+	return bytes.NewReader(b)
+}
+
+// put stores an object and deletes it.
+func (w *wear) put(ctx context.Context, i int) (time.Duration, error) {
+	begin := time.Now()
+	if _, err := w.engine.PutObject(ctx, &engine.PutObjectRequest{Bucket: bucket, Key: w.key(i), Body: w.body(i)}); err != nil {
+		return 0, err
+	}
+	_, err := w.engine.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: bucket, Key: w.key(i)})
+	return time.Since(begin), err
+}
+
+// upload begins an upload and gives it one part.
+func (w *wear) upload(ctx context.Context, i int) (id string, part engine.CompletedPart, err error) {
+	up, err := w.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: w.key(i)})
+	if err != nil {
+		return "", part, err
+	}
+	res, err := w.engine.UploadPart(ctx, &engine.UploadPartRequest{
+		Bucket: bucket, Key: w.key(i), UploadID: up.UploadID, PartNumber: 1, Body: w.body(i),
+	})
+	if err != nil {
+		return "", part, err
+	}
+	return up.UploadID, engine.CompletedPart{PartNumber: 1, ETag: res.ETag}, nil
+}
+
+// complete completes an upload, and replaces the object that an earlier one has made.
+func (w *wear) complete(ctx context.Context, i int) (time.Duration, error) {
+	id, part, err := w.upload(ctx, i)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	_, err = w.engine.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+		Bucket: bucket, Key: w.key(i), UploadID: id, Parts: []engine.CompletedPart{part},
+	})
+	return time.Since(begin), err
+}
+
+// listParts lists the parts of an upload, and aborts it.
+func (w *wear) listParts(ctx context.Context, i int) (time.Duration, error) {
+	id, _, err := w.upload(ctx, i)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	page, err := w.engine.ListParts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: w.key(i), UploadID: id})
+	took := time.Since(begin)
+	if err != nil {
+		return 0, err
+	}
+	if len(page.Parts) != 1 {
+		return 0, fmt.Errorf("an upload of one part lists %d", len(page.Parts))
+	}
+	_, err = w.engine.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: bucket, Key: w.key(i), UploadID: id})
+	return took, err
+}
