@@ -50,6 +50,10 @@ const healChunk = 32 << 10
 var (
 	inBody   = wound{"bit of a frame", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], 1000) }}
 	inHeader = wound{"bit of a record's header", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], -8-20) }}
+	inBoth = wound{"bits of a record's header and frame", func(t *testing.T, dir string, data []byte) {
+		inHeader.do(t, dir, data)
+		inBody.do(t, dir, data)
+	}}
 	noVolume = wound{"volume removed", func(t *testing.T, dir string, data []byte) {
 		path, _ := findBytes(t, dir, data[:healChunk])
 		if err := os.Remove(path); err != nil {
@@ -88,7 +92,8 @@ func TestDamageIsHealed(t *testing.T) {
 		{inBody, "found by Check in an earlier life", check, true},
 		{inBody, "found by Reclaim", reclaim, false},
 		{inBody, "found by Reclaim in an earlier life", reclaim, true},
-		{inHeader, "found by nobody", none, false},
+		{inHeader, "found by nobody", none, false}, // the frame is whole
+		{inBoth, "found by nobody", none, false},
 		{noVolume, "found by nobody", none, false},
 		{noVolume, "found by a read", read, true},
 	} {
@@ -182,7 +187,7 @@ func wantSound(t *testing.T, e *engine.Engine) {
 // TestDamageIsNotCopied damages the source of copies by reference.
 func TestDamageIsNotCopied(t *testing.T) {
 	ctx := context.Background()
-	for _, wound := range []wound{inBody, inHeader, noVolume} {
+	for _, wound := range []wound{inBody, inBoth, noVolume} {
 		t.Run(wound.name, func(t *testing.T) {
 			dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
 			e := open(t, dir, o)
@@ -193,7 +198,7 @@ func TestDamageIsNotCopied(t *testing.T) {
 			wound.do(t, dir, data)
 			e = open(t, dir, o)
 			id := mustInitiate(t, e, "heal", "copied", "")
-			if wound.name != inHeader.name { // the frame can still be read then
+			if wound.name == inBody.name { // nobody else has looked at that
 				wantDamaged(t, e, "put")
 			}
 			_, err := e.UploadPartCopy(ctx, &engine.UploadPartCopyRequest{
