@@ -108,24 +108,28 @@ func (k *check) openSealed(ctx context.Context) opener {
 
 // part checks one part and counts its references. The error is the first thing wrong with it.
 func (k *check) part(ctx context.Context, rec *index.Part, open opener) error {
-	list := &partChunks{}
-	err := list.fill(k.r, rec)
+	var err error
 	if k.manifests[rec.Manifest] {
-		err = errors.Join(err, fmt.Errorf("manifest %s has two owners", rec.Manifest))
+		err = fmt.Errorf("manifest %s has two owners", rec.Manifest)
 	}
 	k.manifests[rec.Manifest] = true
-	if list.inline != nil {
-		k.totals.InlineBytes += int64(len(list.inline))
-		if open != nil {
-			n, openErr := open(blob.Ref{}, list.inline, list.chunks[0])
-			k.res.Bytes += int64(n)
-			err = errors.Join(err, openErr)
-		}
-		return err
-	}
-	for _, c := range list.chunks {
-		if chunkErr := k.reference(c, open); err == nil {
-			err = chunkErr
+	for page, pageErr := range pagesOfPart(k.r, rec) {
+		switch {
+		case pageErr != nil:
+			err = errors.Join(err, pageErr)
+		case page.inline != nil:
+			k.totals.InlineBytes += int64(len(page.inline))
+			if open != nil {
+				n, openErr := open(blob.Ref{}, page.inline, page.chunks[0])
+				k.res.Bytes += int64(n)
+				err = errors.Join(err, openErr)
+			}
+		default:
+			for _, c := range page.chunks {
+				if chunkErr := k.reference(c, open); err == nil {
+					err = chunkErr
+				}
+			}
 		}
 	}
 	return err

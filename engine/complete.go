@@ -145,6 +145,9 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 	if obj.Content, err = e.separate(tx, up.id, uploaded, listed); err != nil {
 		return nil, err
 	}
+	if err := putDirectory(tx, obj.Content, directoryParts(listed)); err != nil {
+		return nil, err
+	}
 	if err := endUpload(tx, req.Bucket, req.Key, up); err != nil {
 		return nil, err
 	}

@@ -171,7 +171,7 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	defer src.close()
-	obj, err := p.objectOf(src)
+	obj, err := p.objectOf(ctx, src)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 }
 
 // objectOf makes the record of the copy.
-func (p *objectCopy) objectOf(src *openedObject) (*index.Object, error) {
+func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Object, error) {
 	obj := *src.rec
 	attributes, tags := p.attributes, p.attributes.Tags
 	if p.req.MetadataDirective != DirectiveReplace {
@@ -194,15 +194,15 @@ func (p *objectCopy) objectOf(src *openedObject) (*index.Object, error) {
 		attributes.Tags = obj.Attributes.Tags
 	}
 	obj.Attributes = attributes
-	parts := make([]numberedPart, len(src.parts))
-	for i := range src.parts {
-		parts[i].Part = src.parts[i].Part
-	}
-	switch {
-	case obj.Type == typeMultipart:
-		obj.ETag = p.bucket.rules.multipartETag(parts)
-	case len(parts) == 1:
-		obj.ETag = p.bucket.rules.etag(parts[0].ETag)
+	if p.bucket.rules != src.rules {
+		err := p.engine.index.View(ctx, func(r index.Reader) error {
+			parts, err := partsOf(r, obj.Content)
+			obj.ETag = p.bucket.rules.objectETag(obj.Type, parts)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return &obj, p.bucket.rules.checkMetadata(attributes.Metadata)
 }
@@ -268,10 +268,16 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	if err := e.index.Update(ctx, fresh.begin); err != nil {
 		return err
 	}
-	for i := range src.parts {
-		if err := p.rewritePart(ctx, src, i, obj.Content, cipher); err != nil {
+	parts := make([]index.DirectoryPart, src.count)
+	for i := range parts {
+		part, err := src.part(ctx, i)
+		if err != nil {
 			return err
 		}
+		if err := p.rewritePart(ctx, src, part, obj.Content, cipher); err != nil {
+			return err
+		}
+		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size}
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
@@ -281,7 +287,7 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 				return err
 			}
 		}
-		return p.commit(tx, obj, func() error { return fresh.settle(tx) })
+		return p.commit(tx, obj, func() error { return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts)) })
 	})
 	if err == nil {
 		fresh.settled()
@@ -290,8 +296,8 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 }
 
 // rewritePart copies one part. Its digests must come out the same.
-func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, i int, to index.ContentID, cipher *crypto.Cipher) error {
-	e, part := p.engine, &src.parts[i]
+func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher) error {
+	e := p.engine
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
 	in.cipher = cipher
 	if part.Inline {
@@ -304,7 +310,7 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, i int, 
 	defer e.pipeline.release(body)
 	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
 		return &CorruptionError{
-			What: fmt.Sprintf("part %d of %s/%s", i+1, p.from.bucket, p.from.key), Where: "index",
+			What: fmt.Sprintf("part %d of %s/%s", part.n+1, p.from.bucket, p.from.key), Where: "index",
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}
@@ -318,7 +324,7 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, i int, 
 	rec := body.record(id, part.Checksum)
 	rec.Modified = part.Modified
 	return e.publish(ctx, id, body, func(tx index.Tx) error {
-		_, err := e.putPart(tx, to, i+1, rec)
+		_, err := e.putPart(tx, to, part.n+1, rec)
 		return err
 	})
 }

@@ -17,3 +17,19 @@ func OpenStores(dir string, o *Options, idx index.Store, blobs blob.Store) (*Eng
 	e.start()
 	return e, nil
 }
+
+// Kept counts the entries of pages that an open Object keeps.
+func (o *Object) Kept() (entries int) {
+	s := o.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.directory != nil {
+		entries += len(s.directory.Parts)
+	}
+	for _, p := range s.pages {
+		if p != nil {
+			entries += len(p.chunks)
+		}
+	}
+	return entries
+}

@@ -50,7 +50,7 @@ const healChunk = 32 << 10
 var (
 	inBody   = wound{"bit of a frame", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], 1000) }}
 	inHeader = wound{"bit of a record's header", func(t *testing.T, dir string, data []byte) { flipIn(t, dir, data[:healChunk], -8-20) }}
-	inBoth = wound{"bits of a record's header and frame", func(t *testing.T, dir string, data []byte) {
+	inBoth   = wound{"bits of a record's header and frame", func(t *testing.T, dir string, data []byte) {
 		inHeader.do(t, dir, data)
 		inBody.do(t, dir, data)
 	}}

@@ -173,7 +173,7 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err != nil {
 		return nil, err
 	}
-	span, err := req.span(src.source, rules)
+	span, err := req.span(ctx, src.source, rules)
 	if err != nil {
 		return nil, errors.Join(err, src.close())
 	}
@@ -190,7 +190,8 @@ type objectRef struct {
 // An openedObject is an object held against the sweeper until its source is closed.
 type openedObject struct {
 	*source
-	rec *index.Object
+	rec   *index.Object
+	rules ruleSet // of its bucket
 }
 
 // openObject opens an object, if the conditions hold, and returns the bucket's rules, too.
@@ -215,7 +216,7 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 	if err != nil {
 		return nil, rules, err
 	}
-	return &openedObject{s, rec}, rules, nil
+	return &openedObject{s, rec, rules}, rules, nil
 }
 
 // checkRange checks what the request says of the part of the object that it wants.
@@ -232,17 +233,18 @@ func (req *GetObjectRequest) checkRange() error {
 }
 
 // span is the run of the object's bytes that the request wants.
-func (req *GetObjectRequest) span(s *source, rules ruleSet) (span, error) {
+func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet) (span, error) {
 	switch n := req.PartNumber; {
 	case n == 0:
 		return parseRange(req.Range, s.size, rules.standardRanges || req.RangeBehavior == "standard")
-	case n > max(len(s.parts), 1):
-		return span{}, ErrInvalidPartNumber.saying("PartNumber is %d, the object has %d parts.", n, len(s.parts))
-	case len(s.parts) == 0:
+	case n > max(s.count, 1):
+		return span{}, ErrInvalidPartNumber.saying("PartNumber is %d, the object has %d parts.", n, s.count)
+	case s.count == 0:
 		return span{}, nil
+	case s.count == 1:
+		return span{length: s.size, partial: true}, nil
 	default:
-		part := &s.parts[n-1]
-		return span{start: part.start, length: part.Size, partial: true}, nil
+		return s.spanOf(ctx, n-1)
 	}
 }
 

@@ -123,7 +123,11 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if part := p.wholePart(cipher); part != nil {
+	part, err := p.wholePart(ctx, cipher)
+	if err != nil {
+		return nil, err
+	}
+	if part != nil {
 		body, err := e.reference(ctx, part)
 		if err != nil {
 			return nil, err
@@ -137,42 +141,52 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests
 // must be known, and its chunks neither sealed nor to be sealed.
-func (p *partCopy) wholePart(cipher *crypto.Cipher) *index.Part {
-	if cipher != nil || p.source.cipher != nil || p.up.Sequential {
-		return nil
+func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index.Part, error) {
+	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
+		return nil, nil
 	}
 	if a := p.up.Checksum.Algorithm; a != "" && a != p.source.rec.Checksum.Algorithm {
-		return nil
+		return nil, nil
 	}
-	for i := range p.source.parts {
-		part := &p.source.parts[i]
-		if part.start == p.span.start && part.Size == p.span.length {
-			rec := part.Part
-			if p.up.Checksum.Algorithm == "" {
-				rec.Checksum = nil
-			}
-			return &rec
+	var part *segment
+	err := p.engine.index.View(ctx, func(r index.Reader) (err error) {
+		if p.source.size == 0 {
+			part, err = p.source.segmentNumber(r, 0)
+		} else {
+			part, err = p.source.segmentAt(r, p.span.start)
 		}
+		return err
+	})
+	if err != nil || part.start != p.span.start || part.Size != p.span.length {
+		return nil, err
 	}
-	return nil
+	rec := part.Part
+	if p.up.Checksum.Algorithm == "" {
+		rec.Checksum = nil
+	}
+	return &rec, nil
 }
 
 // reference makes the content of a part that is there once more. The part must be held against the
 // sweeper until the content is published: only its own references keep the chunks' records.
 func (e *Engine) reference(ctx context.Context, part *index.Part) (*content, error) {
-	list := &partChunks{}
-	if err := e.index.View(ctx, func(r index.Reader) error { return list.fill(r, part) }); err != nil {
-		return nil, err
-	}
 	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size}
-	for _, pc := range list.chunks {
-		if list.inline == nil {
-			if err := e.proveChunk(ctx, pc.ID); err != nil {
-				return nil, err
+	err := e.index.View(ctx, func(r index.Reader) error {
+		for page, err := range pagesOfPart(r, part) {
+			if err != nil {
+				return err
+			}
+			for _, pc := range page.chunks {
+				if page.inline == nil {
+					if err := e.proveChunk(ctx, pc.ID); err != nil {
+						return err
+					}
+				}
+				ref := blob.Ref{ID: blob.ID(pc.ID)}
+				c.chunks = append(c.chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: page.inline, found: foundChunk{ref: ref}})
 			}
 		}
-		ref := blob.Ref{ID: blob.ID(pc.ID)}
-		c.chunks = append(c.chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: list.inline, found: foundChunk{ref: ref}})
-	}
-	return c, nil
+		return nil
+	})
+	return c, err
 }

@@ -1,7 +1,5 @@
 package engine
 
-import "context"
-
 // chunksAhead is how many chunks are decoded beside the one that is being read.
 const chunksAhead = 2
 
@@ -66,16 +64,4 @@ func (r *readAhead) stop() {
 		r.free = append(r.free, f.data)
 	}
 	r.flights = nil
-}
-
-// endOf returns where the chunk ends that holds the byte at, which is below size.
-func (s *source) endOf(at int64) (end int64, err error) {
-	err = s.perform(func(ctx context.Context) error {
-		part, n, err := s.find(ctx, at)
-		if err == nil {
-			end = s.parts[part.segment].start + part.ends[n]
-		}
-		return err
-	})
-	return end, err
 }

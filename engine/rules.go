@@ -154,6 +154,14 @@ func (r ruleSet) multipartETag(parts []numberedPart) string {
 	return fmt.Sprintf("%s-%d", r.etag([16]byte(sum.Sum(nil))), len(parts))
 }
 
+// objectETag is the ETag of an object of this type and these parts.
+func (r ruleSet) objectETag(kind string, parts []numberedPart) string {
+	if kind == typeNormal && len(parts) == 1 {
+		return r.etag(parts[0].ETag)
+	}
+	return r.multipartETag(parts)
+}
+
 // digestMismatch is the error for a digest that is not the body's; otherwise says which it is where
 // there is a code of its own for each.
 func (r ruleSet) digestMismatch(otherwise *Error) error {

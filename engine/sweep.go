@@ -236,6 +236,11 @@ func remove(tx index.Tx, item queued, now index.Trash, done bool) error {
 }
 
 func (b *bite) takeContent(tx index.Tx, t *index.Trash) (done bool, err error) {
+	if t.Parts > 1 { // with the first bite, and in vain with later ones
+		if err := dropDirectory(tx, t.ID); err != nil {
+			return false, err
+		}
+	}
 	for entry, err := range index.Scan(tx, index.PartsOf(t.ID)) {
 		if err != nil {
 			return false, err

@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A source reads the chunks of one content. Of its records it keeps a few pages, whatever its size: one
+// of the directory, one part, and two pages of chunks, which is where a reader and what it decodes ahead
+// are.
+type source struct {
+	engine *Engine
+	call   call // for errors
+	id     index.ContentID
+	cipher *crypto.Cipher
+	count  int // of parts
+	size   int64
+
+	closed atomic.Bool
+
+	mu        sync.Mutex // guards what follows, which is never changed once it is there
+	directory *directoryPage
+	segment   *segment
+	pages     [2]*segmentPage // the one read last is the first
+}
+
+// A segment is a part, and where it is in the object.
+type segment struct {
+	n     int   // in the order of their numbers, from 0
+	start int64 // in the object
+	index.Part
+}
+
+func (s *segment) covers(at int64) bool { return at >= s.start && at < s.start+s.Size }
+
+// A segmentPage is a page of the chunks of a segment.
+type segmentPage struct {
+	*segment
+	*chunkPage
+}
+
+func (p *segmentPage) covers(at int64) bool {
+	inPart := at - p.segment.start
+	return inPart >= p.chunkPage.start && inPart < p.chunkPage.end()
+}
+
+// span returns where a chunk of the page lies in the object.
+func (p *segmentPage) span(n int) (start, end int64) {
+	end = p.segment.start + p.ends[n]
+	return end - int64(p.chunks[n].Size), end
+}
+
+// openContent opens the content of an object, which is held. It is released when the source is closed.
+// Of the parts it reads only what says how many there are and of how many bytes.
+func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher) (*source, error) {
+	s := &source{engine: e, call: c, id: rec.Content, cipher: cipher, count: rec.Parts, size: rec.Size}
+	err := e.index.View(ctx, func(r index.Reader) (err error) {
+		switch {
+		case s.count == 0 && s.size != 0:
+			err = s.inconsistent("it has no parts, but %d bytes", s.size)
+		case s.count == 1:
+			_, err = s.onlySegment(r)
+		case s.count > 1:
+			_, err = s.directoryPage(r, s.directoryPages()-1)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// spanOf returns where the part lies that is the n-th in order, from 0.
+func (s *source) spanOf(ctx context.Context, n int) (sp span, err error) {
+	err = s.engine.index.View(ctx, func(r index.Reader) error {
+		start, p, err := s.partNumber(r, n)
+		sp = span{start: start, length: p.Size, partial: true}
+		return err
+	})
+	return sp, err
+}
+
+// part returns the part that is the n-th in order, from 0.
+func (s *source) part(ctx context.Context, n int) (seg *segment, err error) {
+	err = s.engine.index.View(ctx, func(r index.Reader) (err error) {
+		seg, err = s.segmentNumber(r, n)
+		return err
+	})
+	return seg, err
+}
+
+// eof is what reading at the end returns.
+func (s *source) eof() error {
+	if s.closed.Load() {
+		return fs.ErrClosed
+	}
+	return io.EOF
+}
+
+func (s *source) close() error {
+	if s.closed.Swap(true) {
+		return fs.ErrClosed
+	}
+	s.engine.inUse.release(s.id)
+	return nil
+}
+
+// perform does something as a call of its own, while the source is open.
+func (s *source) perform(fn func(ctx context.Context) error) (err error) {
+	if s.closed.Load() {
+		return fs.ErrClosed
+	}
+	ctx := context.Background() // an Object outlives the call that opened it
+	c, err := s.engine.begin(ctx, s.call)
+	defer c.end(&err)
+	if err != nil {
+		return err
+	}
+	err = fn(ctx)
+	if err != nil && s.closed.Load() {
+		return fs.ErrClosed // what was read may have been reclaimed meanwhile
+	}
+	return err
+}
+
+// load decodes the chunk that holds the byte at, which is below size, as a call of its own.
+func (s *source) load(at int64, d *chunkData) error {
+	return s.perform(func(ctx context.Context) error { return s.decode(ctx, at, d) })
+}
+
+// find returns which chunk of which page holds the byte at, which is below size. Neighbouring reads
+// mostly want a page that is there.
+func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, err error) {
+	page = s.kept(at)
+	if page == nil {
+		err = s.engine.index.View(ctx, func(r index.Reader) error {
+			seg, err := s.segmentAt(r, at)
+			if err != nil {
+				return err
+			}
+			chunks, err := pageAt(r, &seg.Part, at-seg.start)
+			page = &segmentPage{seg, chunks}
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		s.keep(page)
+	}
+	return page, page.chunkAt(at - page.segment.start), nil
+}
+
+// kept returns the page that holds the byte at, if it is there.
+func (s *source) kept(at int64) *segmentPage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, page := range s.pages {
+		if page != nil && page.covers(at) {
+			return page
+		}
+	}
+	return nil
+}
+
+func (s *source) keep(page *segmentPage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[1], s.pages[0] = s.pages[0], page
+}
+
+// decode decodes the chunk that holds the byte at, which is below size.
+func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
+	d.bytes = nil
+	page, n, err := s.find(ctx, at)
+	if err != nil {
+		return err
+	}
+	chunk := page.chunks[n]
+	var plain []byte
+	if page.inline != nil {
+		plain, err = decodeInline(page.inline, chunk, s.cipher, d)
+	} else {
+		plain, err = s.engine.readChunk(ctx, chunk, s.cipher, d)
+	}
+	if err != nil {
+		return err
+	}
+	d.start, _ = page.span(n)
+	d.bytes = plain
+	return nil
+}
+
+// endOf returns where the chunk ends that holds the byte at, which is below size.
+func (s *source) endOf(at int64) (end int64, err error) {
+	err = s.perform(func(ctx context.Context) error {
+		page, n, err := s.find(ctx, at)
+		if err == nil {
+			_, end = page.span(n)
+		}
+		return err
+	})
+	return end, err
+}
