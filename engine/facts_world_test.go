@@ -274,11 +274,14 @@ func getObject(req engine.GetObjectRequest) func(*world) error {
 	}
 }
 
-// getDamaged reads what the disk does not give back as it was.
+// getDamaged reads what the disk does not give back as it was: an object of its own, which is deleted then,
+// since the damage is remembered.
 func getDamaged(w *world) error {
+	mustObject(w.t, w.e, "bucket", "damaged", "", []byte("content that is damaged"))
+	defer mustDelete(w.t, w.e, "bucket", "damaged")
 	w.blobs.damaged.Store(true)
 	defer w.blobs.damaged.Store(false)
-	return getObject(engine.GetObjectRequest{})(w)
+	return getObject(engine.GetObjectRequest{Key: "damaged"})(w)
 }
 
 func putObject(req engine.PutObjectRequest) func(*world) error {
