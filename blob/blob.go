@@ -18,7 +18,7 @@ var (
 	// when the file system finds out only then. Reads and Remove go on working.
 	ErrNoSpace = errors.New("blob: no space left")
 
-	// ErrFrameSize is returned by Put for a frame that is longer than MaxFrameSize or than a volume.
+	// ErrFrameSize is returned by Put for a frame that is longer than MaxFrameSize.
 	ErrFrameSize = errors.New("blob: frame is too large")
 
 	// ErrVolumeActive is returned by Remove and Trim for a volume that still takes writes.
@@ -102,7 +102,8 @@ type Store interface {
 	// the volume that are under way.
 	Remove(ctx context.Context, volume uint64) error
 
-	// Close waits for calls under way, makes everything durable and releases all resources.
+	// Close waits for calls under way, makes everything durable and releases all resources, whatever
+	// error it has to report. A second Close returns ErrClosed.
 	Close() error
 }
 

@@ -45,7 +45,7 @@ func (m *Memory) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
 	if err := ctx.Err(); err != nil {
 		return Ref{}, err
 	}
-	if len(frame) > MaxFrameSize || int64(len(frame)) > m.volumeSize {
+	if len(frame) > MaxFrameSize {
 		return Ref{}, fmt.Errorf("%w: %d bytes", ErrFrameSize, len(frame))
 	}
 	m.mu.Lock()

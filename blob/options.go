@@ -14,23 +14,27 @@ const (
 	maxDefaultWriters   = 4
 )
 
+// Ranges of Options.
 const (
-	minVolumeSize = 1 << 20
-	maxVolumeSize = 1 << 30 // larger ones would save nothing; a Ref has 32 bits for the offset
+	MinVolumeSize   = 1 << 20
+	MaxVolumeSize   = 1 << 30 // larger ones would save nothing; a Ref has 32 bits for the offset
+	MaxWriters      = 256
+	MaxReserveSpace = 1 << 60
 )
 
 // Options configure OpenVolumes. The zero value of each field means its default.
 type Options struct {
-	// VolumeSize is the size in bytes at which a volume is sealed, 1 MiB to 1 GiB; 256 MiB by
-	// default. No frame can be larger.
+	// VolumeSize is the size in bytes at which a volume is sealed, MinVolumeSize to MaxVolumeSize; 256
+	// MiB by default. A frame that is larger gets a volume of its own.
 	VolumeSize int64
 
 	// Writers is the number of volumes that take writes at once, each with a few goroutines and
-	// buffers of 1 MiB of its own; by default as many as there are processors, at most 4.
+	// buffers of 1 MiB of its own, at most MaxWriters; by default as many as there are processors, at
+	// most 4.
 	Writers int
 
 	// ReserveSpace is the free space in bytes below which Put refuses with ErrNoSpace; 64 MiB by
-	// default. It is what reads, removal and the closing of volumes live on when the disk is full.
+	// default, at most MaxReserveSpace. It is what reads, removal and the closing of volumes live on when the disk is full.
 	ReserveSpace int64
 
 	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file
@@ -73,17 +77,17 @@ func (o *Options) withDefaults() Options {
 // validate reports every field that is out of its range.
 func (o *Options) validate() error {
 	var errs []error
-	if o.VolumeSize < minVolumeSize || o.VolumeSize > maxVolumeSize {
-		errs = append(errs, fmt.Errorf("blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, minVolumeSize, maxVolumeSize))
+	if o.VolumeSize < MinVolumeSize || o.VolumeSize > MaxVolumeSize {
+		errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, MinVolumeSize, MaxVolumeSize))
 	}
-	if o.Writers < 0 {
-		errs = append(errs, fmt.Errorf("blob: Writers is %d, must not be negative", o.Writers))
+	if o.Writers < 0 || o.Writers > MaxWriters {
+		errs = append(errs, fmt.Errorf("Writers is %d, must be 0 to %d", o.Writers, MaxWriters))
 	}
-	if o.ReserveSpace < 0 {
-		errs = append(errs, fmt.Errorf("blob: ReserveSpace is %d, must not be negative", o.ReserveSpace))
+	if o.ReserveSpace < 0 || o.ReserveSpace > MaxReserveSpace {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace)))
 	}
 	if o.OpenVolumes < 0 {
-		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must not be negative", o.OpenVolumes))
+		errs = append(errs, fmt.Errorf("OpenVolumes is %d, must not be negative", o.OpenVolumes))
 	}
 	return errors.Join(errs...)
 }

@@ -47,6 +47,10 @@ var _ Store = (*Volumes)(nil)
 func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err error) {
 	opts := o.withDefaults()
 	if err := opts.validate(); err != nil {
+		return nil, fmt.Errorf("blob: options: %w", err)
+	}
+	// The working directory may change, and another store may lie under the same name then.
+	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
 	lock, err := disk.LockDir(dir)
@@ -125,8 +129,8 @@ func (s *Volumes) enter(ctx context.Context) error {
 
 // Put implements Store. The context is honoured until a writer takes the frame.
 func (s *Volumes) Put(ctx context.Context, id ID, frame []byte) (Ref, error) {
-	if len(frame) > MaxFrameSize || recordSize(frame) > s.opts.VolumeSize {
-		return Ref{}, fmt.Errorf("%w: %d bytes, volumes take %d", ErrFrameSize, len(frame), s.opts.VolumeSize)
+	if len(frame) > MaxFrameSize {
+		return Ref{}, fmt.Errorf("%w: %d bytes", ErrFrameSize, len(frame))
 	}
 	if err := s.enter(ctx); err != nil {
 		return Ref{}, err

@@ -160,7 +160,7 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 	n, size := w.fitting(batch)
 	if n == 0 {
 		w.retire()
-		n, size = 1, recordSize(batch[0].frame) // a new volume has room for any frame that Put let in
+		n, size = 1, recordSize(batch[0].frame) // a new volume takes any frame, and if it is longer, then that one alone
 	}
 	if err := w.checkSpace(size); err != nil {
 		return nil, n, err

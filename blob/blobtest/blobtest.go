@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -31,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"Put of a held ID is harmless", putTwice},
 		{"a wrong Ref is a CorruptionError", wrongRef},
 		{"frames over the limit are refused", frameTooLarge},
+		{"frames over a volume get one of their own", frameOverVolume},
 		{"volumes fill up and are accounted for", volumesFill},
 		{"Remove deletes a whole volume once it is sealed", removeVolume},
 		{"Seal ends writing to a volume", sealVolume},
@@ -168,10 +170,32 @@ func wrongRef(t *testing.T, s blob.Store) {
 }
 
 func frameTooLarge(t *testing.T, s blob.Store) {
-	for _, n := range []int{VolumeSize + 1, blob.MaxFrameSize + 1} {
-		id, frame := Frame(6, n)
-		if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrFrameSize) {
-			t.Errorf("Put of %d bytes: %v", n, err)
+	id, frame := Frame(6, blob.MaxFrameSize+1)
+	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrFrameSize) {
+		t.Errorf("Put of %d bytes: %v", len(frame), err)
+	}
+}
+
+// frameOverVolume puts frames that are larger than a volume, as one is that was stored when volumes were
+// larger: each gets a volume of its own.
+func frameOverVolume(t *testing.T, s blob.Store) {
+	var volumes []uint64
+	for i, n := range []int{100, VolumeSize + 1, VolumeSize + 1, 3 * VolumeSize, 100} {
+		id, frame := Frame(uint64(i), n)
+		ref, err := s.Put(context.Background(), id, frame)
+		if err != nil {
+			t.Fatalf("Put of %d bytes: %v", n, err)
+		}
+		if n > VolumeSize && slices.Contains(volumes, ref.Volume) {
+			t.Errorf("a frame of %d bytes went to a volume that holds others", n)
+		}
+		volumes = append(volumes, ref.Volume)
+		if err := s.Sync(context.Background(), ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Get(context.Background(), ref, nil)
+		if err != nil || !bytes.Equal(got, frame) {
+			t.Errorf("a frame of %d bytes reads back wrong: %d bytes, %v", n, len(got), err)
 		}
 	}
 }
