@@ -2,6 +2,9 @@ package index
 
 import (
 	"context"
+	"path/filepath"
+
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // BadgerOptions are the options of OpenBadger. The zero value and nil work.
@@ -23,7 +26,8 @@ type Badger struct {
 	serial *serial
 }
 
-// OpenBadger opens the index in dir, or creates it; the directory is then for this Store alone.
+// OpenBadger opens the index in dir, or creates it, for its owner alone; the directory is then for this Store alone. A change of the
+// working directory does not concern it.
 //
 // An index that was closed properly is checked byte by byte first: one that changed since is refused with a *CorruptionError, and
 // nothing is touched. One that was not closed is brought back to its last durable commit; for what is weaker then see the package
@@ -34,6 +38,14 @@ func OpenBadger(ctx context.Context, dir string, opts *BadgerOptions) (*Badger, 
 	}
 	if opts == nil {
 		opts = &BadgerOptions{}
+	}
+	// The working directory may change, and another index may lie under the same name then.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, mapError("find directory", err)
+	}
+	if err := disk.MakeDir(dir); err != nil {
+		return nil, mapError("create directory", err)
 	}
 	db, err := openDatabase(dir, *opts)
 	if err != nil {
@@ -59,5 +71,5 @@ func (b *Badger) Usage(ctx context.Context) (Usage, error) { return b.serial.usa
 func (b *Badger) Compact(ctx context.Context) error { return b.serial.compact(ctx) }
 
 // Close implements Store. It records checksums of all files for the next OpenBadger. Closing writes: with less than some 20 MiB
-// free it returns ErrNoSpace and may be called again when there is space; what was acknowledged is durable all the same.
+// free it returns ErrStillOpen and ErrNoSpace and may be called again when there is space; what was acknowledged is durable all the same.
 func (b *Badger) Close() error { return b.serial.close() }

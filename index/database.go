@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -40,9 +39,6 @@ func openDatabase(dir string, opts BadgerOptions) (_ *database, err error) {
 	d := &database{dir: dir, reserve: opts.Reserve, alarm: opts.Alarm, spaceOf: disk.SpaceOf, compacting: make(chan struct{}, 1)}
 	if d.reserve <= 0 {
 		d.reserve = defaultReserve
-	}
-	if err := makeDir(dir); err != nil {
-		return nil, mapError("create directory", err)
 	}
 	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
 	// counts, from before anything is read until after everything is written.
@@ -213,17 +209,6 @@ func (d *database) remove(g *generation) {
 	if err != nil && d.alarm != nil {
 		d.alarm(mapError("remove old database", err))
 	}
-}
-
-// makeDir creates dir durably.
-func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	return disk.SyncDir(filepath.Dir(dir))
 }
 
 // background is work that nobody has called for.

@@ -39,6 +39,9 @@ var (
 var (
 	// ErrClosed is returned by calls that come after Close.
 	ErrClosed = errors.New("index: closed")
+	// ErrStillOpen is returned by Close when it has released nothing, for a reason that can go away: too little space on the disk,
+	// which is an ErrNoSpace, too, or a directory that cannot be asked for it.
+	ErrStillOpen = errors.New("index: still open")
 	// ErrInUse is returned when another Store, of this process or another, has the directory open.
 	ErrInUse = errors.New("index: directory is in use")
 	// ErrTxDone is returned when a Reader or Tx is used after its function has returned.
@@ -103,8 +106,9 @@ type Store interface {
 	// wait for it, as long as their ctx lets them, and then have less to do.
 	Compact(ctx context.Context) error
 
-	// Close waits for the running calls and releases everything; a Compact ends early, with ErrClosed. Later calls, also of
-	// Close, return ErrClosed.
+	// Close waits for the running calls and releases everything, whatever else it has to report; a Compact ends early, with
+	// ErrClosed. Later calls, also of Close, return ErrClosed. Only after ErrStillOpen nothing is released, and Close is to be
+	// called again.
 	//
 	// When work in the background has failed before, Close releases everything as well but returns that *CommitError.
 	Close() error

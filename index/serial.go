@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -143,7 +144,7 @@ func (s *serial) close() error {
 		<-s.stopped
 	}
 	if err := s.db.closable(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrStillOpen, err)
 	}
 	s.gone = true
 	err := s.db.close()
