@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	keyringMode = 0o600
-
 	// keyringWrapLabel is the start of the associated data of a wrapped key.
 	keyringWrapLabel = "gabion/v1 data key\x00"
 )
@@ -56,6 +54,11 @@ func OpenKeyring(path string) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Who made the file may have been killed before its entry was durable. No key may be wrapped under
+	// a ring that a power loss could take away.
+	if err := disk.SyncEntry(path); err != nil {
+		return nil, fmt.Errorf("crypto: syncing the key ring's directory: %w", err)
+	}
 	k := &Keyring{path: path}
 	k.ring.Store(&r)
 	return k, nil
@@ -82,7 +85,7 @@ func (k *Keyring) Rotate() (keyID string, err error) {
 	if len(text) > keyringLimit {
 		return "", &KeyringError{Path: k.path, Reason: "it has no room for another generation"}
 	}
-	if err := disk.WriteFile(k.path, text, keyringMode); err != nil {
+	if err := disk.WriteFile(k.path, text, disk.FileMode); err != nil {
 		return "", fmt.Errorf("crypto: writing the key ring: %w", err)
 	}
 	k.ring.Store(&next)
@@ -198,15 +201,14 @@ func createRing(path string) error {
 	// which keys may have been wrapped already. Renaming would replace it; a hard link does not.
 	unique := fmt.Sprintf(".%s.new-%s", filepath.Base(path), g.id)
 	temp := filepath.Join(filepath.Dir(path), unique)
-	if err := disk.WriteFile(temp, encodeRing(ring{g}), keyringMode); err != nil {
+	if err := disk.WriteFile(temp, encodeRing(ring{g}), disk.FileMode); err != nil {
 		return err
 	}
 	err = os.Link(temp, path)
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
-	// Also after another's link: it must be durable before this process wraps a key under it.
-	return errors.Join(err, os.Remove(temp), disk.SyncDir(filepath.Dir(path)))
+	return errors.Join(err, os.Remove(temp))
 }
 
 func newGeneration() (generation, error) {
