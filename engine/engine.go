@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,9 +44,13 @@ type Engine struct {
 	gone    bool       // everything is released
 }
 
-// Open opens the store in dir, and makes both when they are not there. nil options work.
+// Open opens the store in dir, and makes both when they are not there: what it makes is for its owner
+// alone, directories of mode 0700 and files of 0600. nil options work. A change of the working directory
+// does not concern an open store. An empty directory may be the root of a file system: what systems put
+// there by themselves, such as lost+found, is left alone.
 //
-// It fails with ErrInUse when the store is open already, here or in another process; with a
+// It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with ErrInUse
+// when the store is open already, here or in another process; with a
 // *FormatError when a newer version of Gabion wrote it; with a *CorruptionError when its files are
 // damaged so that nothing can be relied on. A damaged volume of chunks does not fail Open: reads
 // of what lies there fail, each with a *CorruptionError. After a crash Open recovers by itself.
@@ -58,19 +63,27 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if dir == "" {
+		return nil, ErrInvalidArgument.saying("The store's directory has no name.")
+	}
+	// The working directory may change, and another store may lie under the same name then.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if err := disk.MakeDir(dir); err != nil {
+		return nil, err
+	}
+	// Once before the lock, so that somebody's directory gets no lock file, and once under it.
+	if _, err := readFormat(dir); err != nil {
 		return nil, err
 	}
 	lock, err := disk.LockDir(dir)
-	if errors.Is(err, disk.ErrLocked) {
-		return nil, ErrInUse.with(err)
-	}
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{dir: dir, opts: opts, lock: lock}
 	if err := e.openStores(ctx); err != nil {
-		return nil, errors.Join(err, e.closeStores())
+		return nil, errors.Join(err, e.abandon())
 	}
 	e.start()
 	return e, nil
@@ -97,7 +110,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 		return err
 	}
 	paths := []string{filepath.Join(e.dir, indexDir), filepath.Join(e.dir, volumeDir)}
-	if err := makeDirs(format, e.dir, paths); err != nil {
+	if err := makeDirs(format, paths); err != nil {
 		return err
 	}
 	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
@@ -126,8 +139,21 @@ func (e *Engine) openStores(ctx context.Context) error {
 	return errors.Join(e.checkHeader(ctx, format), e.refillReserve())
 }
 
-// closeStores closes what is open and unlocks the directory. With ErrNoSpace the index stays open,
-// and the directory locked, for another try.
+// abandon closes what an Open that failed has opened. Nobody can try again, so it takes all the space
+// that there is.
+func (e *Engine) abandon() error {
+	err := e.closeStores()
+	if errors.Is(err, index.ErrStillOpen) {
+		if err := os.Remove(filepath.Join(e.dir, reserveFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		err = e.closeStores()
+	}
+	return err
+}
+
+// closeStores closes what is open and unlocks the directory. With index.ErrStillOpen the index stays
+// open, and the directory locked, for another try; after anything else all is released.
 func (e *Engine) closeStores() error {
 	errs := []error{e.giveUpReserve()}
 	// Chunks first: the index names what must be durable by then, never the other way round.
@@ -138,7 +164,7 @@ func (e *Engine) closeStores() error {
 	if e.index != nil {
 		err := e.index.Close()
 		errs = append(errs, err)
-		if errors.Is(err, index.ErrNoSpace) {
+		if errors.Is(err, index.ErrStillOpen) {
 			return errors.Join(errs...)
 		}
 		e.index = nil
@@ -151,7 +177,8 @@ func (e *Engine) closeStores() error {
 // afterwards; every other call does, too, and so does a second Close.
 //
 // Closing needs some disk space. If there is not even what ReserveSpace kept, it fails with
-// ErrNoSpace and can be called again; everything acknowledged is durable all the same.
+// ErrNoSpace; everything acknowledged is durable all the same. After this error, and any other, Close
+// can be called again: it returns ErrClosed when everything has been released.
 func (e *Engine) Close() (err error) {
 	c := call{op: "Close"}
 	defer c.wrap(&err)
@@ -165,7 +192,7 @@ func (e *Engine) Close() (err error) {
 		e.sweeper.stop()
 	}
 	err = e.closeStores()
-	e.gone = !errors.Is(err, index.ErrNoSpace)
+	e.gone = !errors.Is(err, index.ErrStillOpen)
 	return err
 }
 

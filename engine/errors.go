@@ -232,6 +232,8 @@ var causes = []struct {
 	{context.DeadlineExceeded, ErrRequestTimeout},
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
+	{index.ErrInUse, ErrInUse},
+	{disk.ErrLocked, ErrInUse},
 	{blob.ErrClosed, ErrClosed},
 	{index.ErrClosed, ErrClosed},
 	{crypto.ErrKeyNotFound, ErrKeyNotFound},

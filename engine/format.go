@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,6 +68,38 @@ func (f *storeFormat) line() string {
 	return fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 }
 
+// storeEntries are the names of what a store has in its directory.
+var storeEntries = []string{formatFile, disk.LockFile, reserveFile, indexDir, volumeDir}
+
+// systemEntries are what systems put into the root of a file system, or into any directory that is looked
+// at, without being asked. Beside them a store can be made; it leaves them alone.
+var systemEntries = []string{
+	"lost+found", "aquota.user", "aquota.group", // file systems of Linux
+	".snapshot", ".snapshots", ".zfs", // file servers, Btrfs tools, ZFS
+	".Trash", ".Trash-*", // desktops
+	".DS_Store", "._*", ".Spotlight-V100", ".Trashes", ".fseventsd", ".TemporaryItems", // macOS
+	"System Volume Information", "$RECYCLE.BIN", "desktop.ini", "Thumbs.db", // Windows
+	".nfs*", // files that were deleted while in use
+}
+
+// isSystems tells what is the system's from what is somebody's. A directory that this process may not
+// read is not of its user, and neither can come to harm by the other.
+func isSystems(dir string, entry fs.DirEntry) bool {
+	for _, pattern := range systemEntries {
+		if ok, err := path.Match(pattern, entry.Name()); ok && err == nil {
+			return true
+		}
+	}
+	if !entry.IsDir() {
+		return false
+	}
+	f, err := os.Open(filepath.Join(dir, entry.Name()))
+	if err == nil {
+		err = f.Close()
+	}
+	return errors.Is(err, fs.ErrPermission)
+}
+
 // checkForeign refuses to make a store among somebody's files.
 func checkForeign(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -74,9 +107,8 @@ func checkForeign(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
-		ours := slices.Contains([]string{disk.LockFile, indexDir, volumeDir, reserveFile}, entry.Name()) ||
-			strings.HasPrefix(entry.Name(), "."+formatFile+".tmp-")
-		if !ours {
+		ours := slices.Contains(storeEntries, entry.Name()) || strings.HasPrefix(entry.Name(), "."+formatFile+".tmp-")
+		if !ours && !isSystems(dir, entry) {
 			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir, entry.Name())
 		}
 	}
@@ -84,7 +116,7 @@ func checkForeign(dir string) error {
 }
 
 // makeDirs makes the directories of a new store; those of an old one must be there.
-func makeDirs(format *storeFormat, dir string, paths []string) error {
+func makeDirs(format *storeFormat, paths []string) error {
 	for _, path := range paths {
 		if format != nil {
 			if _, err := os.Stat(path); err != nil {
@@ -92,14 +124,11 @@ func makeDirs(format *storeFormat, dir string, paths []string) error {
 			}
 			continue
 		}
-		if err := os.MkdirAll(path, 0o777); err != nil {
+		if err := disk.MakeDir(path); err != nil {
 			return err
 		}
 	}
-	if format != nil {
-		return nil
-	}
-	return disk.SyncDir(dir)
+	return nil
 }
 
 // checkHeader compares the index's header with the format file, and writes both for a new store.
@@ -141,5 +170,5 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 
 func (e *Engine) writeFormat(id [16]byte) error {
 	f := storeFormat{id: id}
-	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), 0o644)
+	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), disk.FileMode)
 }

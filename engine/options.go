@@ -16,11 +16,14 @@ const (
 	DefaultReserveSpace = 128 << 20
 )
 
+// Ranges of Options. What the chunk store's are is blob's to say.
 const (
-	minChunkSize = 4 << 10
-	maxChunkSize = 16 << 20
-	minReserve   = 64 << 20
-	minBuffers   = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
+	minChunkSize    = 4 << 10
+	maxChunkSize    = 16 << 20
+	maxMemoryBudget = 64 << 30
+	minReserve      = 64 << 20
+	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
+	minVolumeChunks = 2
 )
 
 // Options configure Open. The zero value of each field means its default.
@@ -38,10 +41,12 @@ type Options struct {
 	ChunkSize int
 
 	// MemoryBudget bounds the chunk buffers of all running uploads together, in bytes; 64 MiB by
-	// default, at least four chunks. A part that finds no buffer free waits for one.
+	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for one.
 	MemoryBudget int64
 
-	// VolumeSize is the size in bytes at which a volume of chunks is sealed; see blob.Options.
+	// VolumeSize is the size in bytes at which a volume of chunks is sealed, blob.MinVolumeSize (1 MiB)
+	// and two chunks at least, blob.MaxVolumeSize (1 GiB) at most; 256 MiB by default. It may differ
+	// from one Open to the next.
 	VolumeSize int64
 
 	// ReserveSpace is the free disk space in bytes below which what adds data fails with ErrNoSpace;
@@ -106,14 +111,17 @@ func (o *Options) validate() error {
 	var errs []error
 	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
 		errs = append(errs, fmt.Errorf("ChunkSize is %d, must be %d to %d", o.ChunkSize, minChunkSize, maxChunkSize))
-	} else if o.MemoryBudget < minBuffers*int64(o.ChunkSize) {
-		errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be at least %d chunks of %d bytes", o.MemoryBudget, minBuffers, o.ChunkSize))
+	} else {
+		chunk := int64(o.ChunkSize)
+		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
+			errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least, int64(maxMemoryBudget)))
+		}
+		if least := max(blob.MinVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > blob.MaxVolumeSize {
+			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(blob.MaxVolumeSize)))
+		}
 	}
-	if o.VolumeSize < 2*int64(o.ChunkSize) {
-		errs = append(errs, fmt.Errorf("VolumeSize is %d, must be at least two chunks of %d bytes", o.VolumeSize, o.ChunkSize))
-	}
-	if o.ReserveSpace < minReserve {
-		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be at least %d", o.ReserveSpace, minReserve))
+	if o.ReserveSpace < minReserve || o.ReserveSpace > blob.MaxReserveSpace {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(blob.MaxReserveSpace)))
 	}
 	if o.UploadExpiry < 0 {
 		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must not be negative", o.UploadExpiry))

@@ -60,9 +60,13 @@ func (e *Engine) refillReserve() (err error) {
 	if err != nil || space.Bytes < e.opts.ReserveSpace+reserveFileSize {
 		return err
 	}
-	f, err := os.Create(path)
+	f, err := disk.CreateFile(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Close())
+	// Without a sync a power loss could leave the name, and not the blocks that it stands for.
+	if err := errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return disk.SyncDir(e.dir)
 }

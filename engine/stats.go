@@ -23,7 +23,7 @@ type StatsResult struct {
 	TrashParts   int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
 	TrashBytes   int64 // their sizes
 	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
-	DiskBytes    int64 // what the directory occupies on disk
+	DiskBytes    int64 // what the store occupies on disk; nothing else in its directory is counted
 	Volumes      []VolumeStats
 }
 
@@ -76,7 +76,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 			ID: v.ID, LiveBytes: live[v.ID], DeadBytes: dead, Active: v.Active, Damage: v.Damage,
 		})
 	}
-	if res.DiskBytes, err = disk.Usage(e.dir); err != nil {
+	if res.DiskBytes, err = disk.Usage(e.dir, storeEntries...); err != nil {
 		return nil, err
 	}
 	return res, nil
