@@ -16,6 +16,8 @@ type buffer struct {
 	n    int   // bytes of the chunk
 	slab *slab // that mem is part of; it must not be unmapped before
 
+	bound [boundSize]byte // room for what a seal binds
+
 	// The digests of a body are computed in order, and meanwhile its chunks are stored.
 	digested chan struct{} // gets one token when they have read this chunk
 	settled  bool          // it was taken out

@@ -303,27 +303,25 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *s
 	if part.Inline {
 		in.inline = maxInlineFrame
 	}
-	body, err := e.pipeline.take(ctx, in)
+	d, err := e.newDraft()
 	if err != nil {
 		return err
 	}
-	defer e.pipeline.release(body)
+	defer d.end()
+	body, err := e.pipeline.take(ctx, in, d)
+	if err != nil {
+		return err
+	}
+	defer e.pipeline.release(body.page)
 	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
 		return &CorruptionError{
 			What: fmt.Sprintf("part %d of %s/%s", part.n+1, p.from.bucket, p.from.key), Where: "index",
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}
-	if err := e.pipeline.sync(ctx, body); err != nil {
-		return err
-	}
-	id, err := newID()
-	if err != nil {
-		return err
-	}
-	rec := body.record(id, part.Checksum)
+	rec := body.record(d.id, part.Checksum)
 	rec.Modified = part.Modified
-	return e.publish(ctx, id, body, func(tx index.Tx) error {
+	return d.publish(ctx, body, func(tx index.Tx) error {
 		_, err := e.putPart(tx, to, part.n+1, rec)
 		return err
 	})

@@ -47,6 +47,11 @@
 // digests are compared with what the caller gave. Then the volumes are synced; calls that wait at
 // the same time share one sync. Then one transaction of the index names the part.
 //
+// The list of a part's chunks, its manifest, is written in pages of 1024. A page that is full takes the
+// last two steps at once, while the next one fills: its volumes are synced, and a transaction stores it
+// under a manifest that is provisional until the part is named. So memory does not depend on how many
+// chunks a part has. If the body fails or is refused, what was written of its manifest is garbage.
+//
 // That order is a law: chunks durable, then the index that names them, then the acknowledgement.
 // Deletion goes the other way round. A crash between any two steps leaves garbage that is
 // accounted for and reclaimed, never a hole.

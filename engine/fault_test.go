@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
 			for at := 1; ; at++ {
-				f := newFaultRun(t, at, once)
+				f := newFaultRun(t, at, once, 16<<10)
 				f.history()
 				if t.Failed() {
 					t.Fatalf("operation %d failed", at)
@@ -47,10 +47,12 @@ type faultRun struct {
 	e    *engine.Engine
 	keys *crypto.Keyring
 	now  time.Time
+
+	chunkSize int
 }
 
-func newFaultRun(t *testing.T, at int, once bool) *faultRun {
-	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, keys: keys(t), now: time.Now()}
+func newFaultRun(t *testing.T, at int, once bool, chunkSize int) *faultRun {
+	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, keys: keys(t), now: time.Now(), chunkSize: chunkSize}
 	f.power.cutAt, f.power.once = at, once
 	f.start()
 	return f
@@ -58,7 +60,7 @@ func newFaultRun(t *testing.T, at int, once bool) *faultRun {
 
 func (f *faultRun) start() {
 	f.t.Helper()
-	f.e = f.open(f.t, &engine.Options{ChunkSize: 16 << 10, MemoryBudget: 64 << 10, Keys: f.keys, Clock: func() time.Time { return f.now }})
+	f.e = f.open(f.t, &engine.Options{ChunkSize: f.chunkSize, MemoryBudget: 4 * int64(f.chunkSize), Keys: f.keys, Clock: func() time.Time { return f.now }})
 }
 
 // must makes a call, again if a fault has hit it.

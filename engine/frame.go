@@ -42,7 +42,7 @@ func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch 
 	flags |= flagSealed
 	b.settle()
 	putHeader(b.mem, flags, b.n)
-	sealed, err := cipher.Seal(b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.mem, addr))
+	sealed, err := cipher.Seal(b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.bound[:0], b.mem, addr))
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,12 @@ func putHeader(dst []byte, flags byte, rawSize int) {
 	binary.BigEndian.PutUint32(dst[4:], uint32(rawSize))
 }
 
-func associatedData(header []byte, addr crypto.Address) []byte {
-	return append(append(make([]byte, 0, frameHeaderSize+len(addr)), header[:frameHeaderSize]...), addr[:]...)
+// boundSize is how long the associated data of a seal is, in bytes.
+const boundSize = frameHeaderSize + len(crypto.Address{})
+
+// associatedData appends what a seal binds, header and address, to dst.
+func associatedData(dst, header []byte, addr crypto.Address) []byte {
+	return append(append(dst, header[:frameHeaderSize]...), addr[:]...)
 }
 
 // decodeFrame returns the plaintext of a frame, verified: it is the chunk with this address, of
@@ -80,7 +84,7 @@ func decodeFrame(frame []byte, addr crypto.Address, size int, cipher *crypto.Cip
 	}
 	if cipher != nil {
 		var err error
-		if body, err = cipher.Open(body, associatedData(header, addr)); err != nil {
+		if body, err = cipher.Open(body, associatedData(make([]byte, 0, boundSize), header, addr)); err != nil {
 			return nil, err
 		}
 	}

@@ -227,7 +227,7 @@ func TestUploadFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			joined := 0
 			for at := 1; ; at++ {
-				f := newFaultRun(t, at, once)
+				f := newFaultRun(t, at, once, 16<<10)
 				f.must("CreateBucket", func() error {
 					_, err := f.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: "bucket"})
 					return err

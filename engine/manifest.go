@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -12,73 +11,6 @@ import (
 // is one reference to its chunk: the chunk's record counts them, and a chunk that nobody refers to
 // any more is dead. A small part may have its whole content in the index instead, under the id of
 // the manifest, and no pages.
-
-// publish stores the manifest of c and then runs fn in the same transaction as its last page, so
-// that the manifest is there if and only if what names it is. Earlier pages are committed before,
-// each in a transaction of its own to keep them small; until the last one the manifest is
-// provisional, so that a crash leaves nothing unaccounted for.
-func (e *Engine) publish(ctx context.Context, id index.ManifestID, c *content, fn func(index.Tx) error) error {
-	p := e.newProvisional(id, index.TrashManifest)
-	defer p.end()
-	pages := pagesOf(c)
-	var start int64
-	for n := range max(len(pages), 1) {
-		err := e.index.Update(ctx, func(tx index.Tx) error {
-			if n < len(pages) {
-				if err := addPage(tx, e.damage, id, n, start, pages[n]); err != nil {
-					return err
-				}
-				for _, ch := range pages[n] {
-					start += int64(ch.size)
-				}
-			}
-			if n < len(pages)-1 {
-				return p.begin(tx)
-			}
-			if err := p.settle(tx); err != nil {
-				return err
-			}
-			if ch := c.inline(); ch != nil {
-				if err := putInline(tx, id, ch); err != nil {
-					return err
-				}
-			}
-			return fn(tx)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	p.settled()
-	return nil
-}
-
-func pagesOf(c *content) (pages [][]*chunk) {
-	if c.inline() != nil {
-		return nil
-	}
-	for rest := c.chunks; len(rest) > 0; {
-		n := min(len(rest), index.MaxPageChunks)
-		pages, rest = append(pages, rest[:n]), rest[n:]
-	}
-	return pages
-}
-
-// addPage stores one page, whose first chunk begins at start, and counts its references.
-func addPage(tx index.Tx, d *damage, id index.ManifestID, number int, start int64, chunks []*chunk) error {
-	page := index.Page{Start: start, Chunks: make([]index.PageChunk, len(chunks))}
-	var delta accounts
-	for i, ch := range chunks {
-		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
-		if err := addReference(tx, d, ch.found.ref, &delta); err != nil {
-			return err
-		}
-	}
-	if err := index.Put(tx, index.PageKey(id, number), &page); err != nil {
-		return err
-	}
-	return delta.apply(tx)
-}
 
 // putInline stores a content in the index.
 func putInline(tx index.Tx, id index.ManifestID, ch *chunk) error {

@@ -153,15 +153,20 @@ func (e *Engine) takePart(ctx context.Context, at partPlace, up *openUpload, in 
 		}
 		in.digest(whole)
 	}
-	body, err := e.pipeline.take(ctx, in)
+	d, err := e.newDraft()
 	if err != nil {
 		return nil, err
 	}
-	defer e.pipeline.release(body)
+	defer d.end()
+	body, err := e.pipeline.take(ctx, in, d)
+	if err != nil {
+		return nil, err
+	}
+	defer e.pipeline.release(body.page)
 	if err := check(body); err != nil {
 		return nil, err
 	}
-	p := newPart{place: at, body: body}
+	p := newPart{place: at, body: body, draft: d}
 	if p.checksum, err = sum.sum(); err != nil {
 		return nil, err
 	}
@@ -223,6 +228,7 @@ func (d *digests) compare(body *content, rules ruleSet) error {
 type newPart struct {
 	place    partPlace
 	body     *content
+	draft    *draft
 	checksum []byte
 	digest   []byte // of a sequential upload: the MD5 under way up to and with this part
 }
@@ -231,23 +237,15 @@ type newPart struct {
 func (c *content) record(manifest index.ManifestID, checksum []byte) *index.Part {
 	return &index.Part{
 		ETag: c.md5, Size: c.size, CRC64: c.crc64, Checksum: checksum,
-		Manifest: manifest, Chunks: len(c.chunks), Inline: c.inline() != nil,
+		Manifest: manifest, Chunks: c.chunks, Inline: c.inline() != nil,
 	}
 }
 
-// commitPart makes the chunks durable and then names them in the index. The order is a law: a
-// part that the index knows has all its bytes on disk.
+// commitPart makes what is left of the chunks durable and then names the part in the index.
 func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error) {
-	if err := e.pipeline.sync(ctx, p.body); err != nil {
-		return nil, err
-	}
-	id, err := newID()
-	if err != nil {
-		return nil, err
-	}
-	rec := p.body.record(id, p.checksum)
+	rec := p.body.record(p.draft.id, p.checksum)
 	replaced := false
-	err = e.publish(ctx, id, p.body, func(tx index.Tx) (err error) {
+	err := p.draft.publish(ctx, p.body, func(tx index.Tx) (err error) {
 		// Again, and this time for good: it may have been completed or aborted meanwhile.
 		up, err := findUpload(tx, p.place.bucket, p.place.key, p.place.uploadID)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -128,11 +127,16 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 		return nil, err
 	}
 	if part != nil {
-		body, err := e.reference(ctx, part)
+		d, err := e.newDraft()
 		if err != nil {
 			return nil, err
 		}
-		return e.commitPart(ctx, &newPart{place: p.at, body: body, checksum: part.Checksum})
+		defer d.end()
+		body, err := d.refer(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		return e.commitPart(ctx, &newPart{place: p.at, body: body, draft: d, checksum: part.Checksum})
 	}
 	in := p.source.intake(ctx, p.span)
 	in.cipher, in.progress = cipher, p.req.Progress
@@ -165,28 +169,4 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 		rec.Checksum = nil
 	}
 	return &rec, nil
-}
-
-// reference makes the content of a part that is there once more. The part must be held against the
-// sweeper until the content is published: only its own references keep the chunks' records.
-func (e *Engine) reference(ctx context.Context, part *index.Part) (*content, error) {
-	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size}
-	err := e.index.View(ctx, func(r index.Reader) error {
-		for page, err := range pagesOfPart(r, part) {
-			if err != nil {
-				return err
-			}
-			for _, pc := range page.chunks {
-				if page.inline == nil {
-					if err := e.proveChunk(ctx, pc.ID); err != nil {
-						return err
-					}
-				}
-				ref := blob.Ref{ID: blob.ID(pc.ID)}
-				c.chunks = append(c.chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: page.inline, found: foundChunk{ref: ref}})
-			}
-		}
-		return nil
-	})
-	return c, err
 }

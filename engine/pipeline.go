@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -15,19 +14,21 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// content is a body that has been taken in: split into chunks that are stored, though perhaps not
-// yet durable, and pinned until release.
+// content is a body that has been taken in: split into chunks that are stored. Those of all pages but
+// the last are named by its draft; those of the last are perhaps not yet durable, and pinned until
+// release.
 type content struct {
 	md5    [16]byte
 	crc64  uint64
 	size   int64
-	chunks []*chunk
+	chunks int      // how many
+	page   []*chunk // the last page
 }
 
 // inline is the only chunk, if its frame is to be kept in the index, or nil.
 func (c *content) inline() *chunk {
-	if len(c.chunks) == 1 && c.chunks[0].frame != nil {
-		return c.chunks[0]
+	if c.chunks == 1 && c.page[0].frame != nil {
+		return c.page[0]
 	}
 	return nil
 }
@@ -42,7 +43,8 @@ type chunk struct {
 }
 
 // pipeline turns bodies into stored chunks. The memory it uses is its buffers, one scratch a processor,
-// and one block for each body under way whose client may be slow, however long the bodies are.
+// one block for each body under way whose client may be slow, and two pages of chunks for each, however
+// long the bodies are.
 type pipeline struct {
 	blobs   blob.Store
 	index   index.Store
@@ -73,59 +75,6 @@ func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room 
 	return p
 }
 
-// take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
-// reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
-// stores it; where that is done in place it waits for the MD5. On success the caller must release the
-// content; on failure nothing is left pinned.
-//
-// A Read that does not return does not hold up the caller once its context has ended; it keeps its
-// goroutine and one block of memory, but no buffer, until it does return.
-func (p *pipeline) take(caller context.Context, in *intake) (*content, error) {
-	ctx, cancel := context.WithCancelCause(caller)
-	defer cancel(nil)
-	sum := p.md5.New()
-	defer sum.Close()
-
-	f := p.newFilling(in)
-	var reading sync.WaitGroup
-	reading.Go(func() { f.read(ctx) })
-
-	c := &content{}
-	var stores sync.WaitGroup
-	whole := false
-	defer func() {
-		if !whole { // an error, or a panic of the caller's progress function
-			cancel(errAbandoned)
-			f.end()
-			stores.Wait()
-			if in.own { // Close waits for the call, but not for what the call leaves behind
-				reading.Wait()
-			}
-			p.release(c)
-		}
-	}()
-	err := p.spread(ctx, in, c, f.filled, sum, func(b *buffer, ch *chunk, inline int) {
-		stores.Go(func() {
-			if err := p.store(ctx, b, in.cipher, ch, inline); err != nil {
-				cancel(err)
-			}
-		})
-	})
-	if err != nil {
-		cancel(err)
-	}
-	stores.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return nil, ended(caller, err)
-	}
-	c.md5 = sum.Sum()
-	for _, ch := range c.chunks {
-		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
-	}
-	whole = true
-	return c, nil
-}
-
 // ended makes sure that an error of a context that has ended shows that: the caller may have ended it
 // with a cause of its own.
 func ended(ctx context.Context, err error) error {
@@ -133,49 +82,6 @@ func ended(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", e, err)
 	}
 	return err
-}
-
-// errAbandoned stops the stages of a body that is not taken in.
-var errAbandoned = errors.New("engine: the body was abandoned")
-
-// spread receives the filled buffers in order, hands each to store and computes the digests meanwhile.
-func (p *pipeline) spread(ctx context.Context, in *intake, c *content, filled <-chan filledBuffer, sum *crypto.MD5, store func(b *buffer, ch *chunk, inline int)) error {
-	for {
-		var f filledBuffer
-		select {
-		case f = <-filled:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if f.buf == nil {
-			if f.err != nil {
-				return f.err
-			}
-			return checkSize(in, c.size)
-		}
-		c.size += int64(f.buf.n)
-		if err := in.checkMost(c.size); err != nil {
-			p.budget.put(f.buf)
-			return err
-		}
-		ch, inline := &chunk{size: f.buf.n}, 0
-		if f.last && len(c.chunks) == 0 {
-			inline = in.inline
-		}
-		c.chunks = append(c.chunks, ch)
-		store(f.buf, ch, inline)
-		_, err := sum.Write(f.buf.chunk())
-		for _, d := range in.digests {
-			d.Write(f.buf.chunk()) // a hash never fails
-		}
-		f.buf.digested <- struct{}{} // in any case: store waits for it
-		if err != nil {
-			return err
-		}
-		if in.progress != nil {
-			in.progress(c.size)
-		}
-	}
 }
 
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
@@ -289,10 +195,10 @@ func chunkRecord(ctx context.Context, idx index.Store, id index.ChunkID) (rec in
 	return rec, ok, err
 }
 
-// sync makes the chunks of c durable.
-func (p *pipeline) sync(ctx context.Context, c *content) error {
+// sync makes chunks durable.
+func (p *pipeline) sync(ctx context.Context, chunks []*chunk) error {
 	var volumes []uint64
-	for _, ch := range c.chunks {
+	for _, ch := range chunks {
 		if v := ch.found.ref.Volume; ch.held && !ch.found.durable && !slices.Contains(volumes, v) {
 			volumes = append(volumes, v)
 		}
@@ -306,9 +212,9 @@ func (p *pipeline) sync(ctx context.Context, c *content) error {
 	return nil
 }
 
-// release unpins the chunks of c.
-func (p *pipeline) release(c *content) {
-	for _, ch := range c.chunks {
+// release unpins chunks.
+func (p *pipeline) release(chunks []*chunk) {
+	for _, ch := range chunks {
 		if ch.held {
 			p.pins.release(blob.ID(ch.id))
 			ch.held = false

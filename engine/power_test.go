@@ -79,6 +79,13 @@ func (p *power) reached() bool {
 	return p.restored || p.off || p.cutAt > 0 && p.count >= p.cutAt
 }
 
+// used counts the operations so far.
+func (p *power) used() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
 func (p *power) wasOff() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

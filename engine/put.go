@@ -159,11 +159,16 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 // store takes in the body, makes it durable and then names it as the object, in that order.
 func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	e, obj := p.engine, &p.obj
-	body, err := e.pipeline.take(ctx, p.intake)
+	d, err := e.newDraft()
 	if err != nil {
 		return nil, err
 	}
-	defer e.pipeline.release(body)
+	defer d.end()
+	body, err := e.pipeline.take(ctx, p.intake, d)
+	if err != nil {
+		return nil, err
+	}
+	defer e.pipeline.release(body.page)
 	if err := p.wanted.compare(body, p.bucket.rules); err != nil {
 		return nil, err
 	}
@@ -171,20 +176,13 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.pipeline.sync(ctx, body); err != nil {
-		return nil, err
-	}
-	id, err := newID()
-	if err != nil {
-		return nil, err
-	}
-	part := body.record(id, sum)
+	part := body.record(d.id, sum)
 	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
 	if p.sum.kept {
 		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: ChecksumFullObject, Value: sum}
 	}
-	err = e.publish(ctx, id, body, func(tx index.Tx) error {
+	err = d.publish(ctx, body, func(tx index.Tx) error {
 		if err := p.bucket.check(tx); err != nil {
 			return err
 		}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A draft is a manifest that is being written. Its full pages are committed while the body comes in, each
+// in a transaction of its own, so that neither memory nor a transaction grows with the body. The last page
+// goes with what names the manifest, so that the manifest is there if and only if that is. Until then a
+// manifest with pages is provisional: whatever ends it, its pages are garbage that is accounted for.
+//
+// The methods of a draft are for one goroutine at a time.
+type draft struct {
+	engine      *Engine
+	id          index.ManifestID
+	provisional *provisional
+
+	pages  int   // that are committed
+	chunks int   // on them
+	size   int64 // bytes of these chunks
+}
+
+// newDraft begins a manifest. The caller must end it.
+func (e *Engine) newDraft() (*draft, error) {
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	return &draft{engine: e, id: id, provisional: e.newProvisional(id, index.TrashManifest)}, nil
+}
+
+// end gives up what was not published.
+func (d *draft) end() { d.provisional.end() }
+
+// add commits a full page. There must be more chunks to come.
+func (d *draft) add(ctx context.Context, chunks []*chunk) error {
+	err := d.name(ctx, chunks, func(tx index.Tx) error {
+		if err := d.addPage(tx, chunks); err != nil {
+			return err
+		}
+		return d.provisional.begin(tx)
+	})
+	if err != nil {
+		return err
+	}
+	d.pages++
+	d.chunks += len(chunks)
+	for _, ch := range chunks {
+		d.size += int64(ch.size)
+	}
+	return nil
+}
+
+// publish stores the rest of the manifest of c, and runs fn in the same transaction, which names it.
+func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error) error {
+	err := d.name(ctx, c.page, func(tx index.Tx) (err error) {
+		switch ch := c.inline(); {
+		case ch != nil:
+			err = putInline(tx, d.id, ch)
+		case len(c.page) > 0:
+			err = d.addPage(tx, c.page)
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.provisional.settle(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+	if err == nil {
+		d.provisional.settled()
+	}
+	return err
+}
+
+// name makes chunks durable and then runs fn, which names them, in a transaction. The order is a law, and
+// this is the only place that names chunks of a body: what the index knows has all its bytes on disk.
+func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) error) error {
+	if err := d.engine.pipeline.sync(ctx, chunks); err != nil {
+		return err
+	}
+	return d.engine.index.Update(ctx, fn)
+}
+
+// addPage stores the next page and counts its references.
+func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
+	page := index.Page{Start: d.size, Chunks: make([]index.PageChunk, len(chunks))}
+	var delta accounts
+	for i, ch := range chunks {
+		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
+		if err := addReference(tx, d.engine.damage, ch.found.ref, &delta); err != nil {
+			return err
+		}
+	}
+	if err := index.Put(tx, index.PageKey(d.id, d.pages), &page); err != nil {
+		return err
+	}
+	return delta.apply(tx)
+}
+
+// refer makes the draft one of the content of a part that is there. The part must be held against the
+// sweeper until the content is published: only its own references keep the chunks' records.
+func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
+	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size, chunks: part.Chunks}
+	if part.Inline {
+		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return inlinePage(r, part) })
+		if err != nil {
+			return nil, err
+		}
+		c.page, err = d.referTo(ctx, page)
+		return c, err
+	}
+	var end int64
+	for n := range pagesIn(part) {
+		if n > 0 {
+			if err := d.add(ctx, c.page); err != nil {
+				return nil, err
+			}
+		}
+		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return readPage(r, part, n) })
+		if err != nil {
+			return nil, err
+		}
+		if page.start != end {
+			return nil, manifestError(part, "page %d begins at byte %d, the one before ends at %d", n, page.start, end)
+		}
+		end = page.end()
+		if c.page, err = d.referTo(ctx, page); err != nil {
+			return nil, err
+		}
+	}
+	if end != part.Size {
+		return nil, manifestError(part, "it lists %d bytes, wanted are %d", end, part.Size)
+	}
+	return c, nil
+}
+
+// read reads a page in a snapshot of its own: one that lasted over all pages would keep the index from
+// giving up what is deleted meanwhile.
+func (d *draft) read(ctx context.Context, from func(index.Reader) (*chunkPage, error)) (page *chunkPage, err error) {
+	err = d.engine.index.View(ctx, func(r index.Reader) (err error) {
+		page, err = from(r)
+		return err
+	})
+	return page, err
+}
+
+// referTo returns the chunks of a page, which must be there and sound, as chunks of another manifest.
+func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, err error) {
+	for _, pc := range page.chunks {
+		if page.inline == nil {
+			if err := d.engine.proveChunk(ctx, pc.ID); err != nil {
+				return nil, err
+			}
+		}
+		ref := blob.Ref{ID: blob.ID(pc.ID)}
+		chunks = append(chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: page.inline, found: foundChunk{ref: ref}})
+	}
+	return chunks, nil
+}
