@@ -68,7 +68,7 @@ const compareSize = 128 << 10
 func (c Content) Compare(r io.Reader, offset, n int64, between func(done int64) error) error {
 	got, want := make([]byte, compareSize), make([]byte, compareSize)
 	for at := int64(0); ; {
-		m, err := r.Read(got)
+		m, err := io.ReadFull(r, got)
 		if at+int64(m) > n {
 			return wrongf("more than the %d bytes from %d on", n, offset)
 		}
@@ -79,10 +79,11 @@ func (c Content) Compare(r io.Reader, offset, n int64, between func(done int64) 
 			}
 		}
 		at += int64(m)
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
 		switch {
-		case err == io.EOF && at < n:
+		case ended && at < n:
 			return wrongf("%d bytes from %d on, must be %d", at, offset, n)
-		case err == io.EOF:
+		case ended:
 			return nil
 		case err != nil:
 			return err

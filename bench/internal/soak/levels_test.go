@@ -34,6 +34,7 @@ func TestRule(t *testing.T) {
 		{"warming up", curve(func(i int) float64 { return 100 * min(float64(i)/20, 1) }), false},
 		{"approaching a level", curve(func(i int) float64 { return 500 * (1 - math.Exp(-float64(i)/12)) }), false},
 		{"saw tooth", curve(func(i int) float64 { return 50 + 40*float64(i%7) }), false},
+		{"a tooth or two more at the end", curve(func(i int) float64 { return 100 + 40*float64((i%5+1+i/40)/4) }), false},
 		{"one spike", curve(func(i int) float64 { return 100 + 10_000*float64(i/50%2*(1-min(i%50, 1))) }), false},
 		{"a spike in each third", curve(func(i int) float64 { return 100 + 10_000*float64(1-min(i%19, 1)) }), false},
 		{"growing within the slack", curve(func(i int) float64 { return float64(i) / 4 }), false},
