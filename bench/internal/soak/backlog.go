@@ -8,17 +8,15 @@ import (
 
 // A Backlog is what the engine has still to work off.
 type Backlog struct {
-	Parts int64 // of open uploads and objects, and those that are deleted and not swept yet
+	Trash      int64 // parts that are deleted and not swept yet
+	TrashBytes int64 // their sizes
+	Dead       int64 // bytes in volumes that belong to no chunk, of parts under way too
 }
 
-func backlogOf(stats *engine.StatsResult) Backlog { return Backlog{Parts: stats.Parts} }
-
-var backlogCurves = [...]struct {
-	group, name, unit string
-	rule              Rule
-	of                func(*Backlog) float64
-}{
-	{"queues", "parts", "number", queueRule, func(b *Backlog) float64 { return float64(b.Parts) }},
+func backlogOf(stats *engine.StatsResult) Backlog {
+	return Backlog{Trash: stats.TrashParts, TrashBytes: stats.TrashBytes, Dead: stats.DeadBytes}
 }
 
-func (b Backlog) String() string { return fmt.Sprintf("parts %d", b.Parts) }
+func (b *Backlog) text() string {
+	return fmt.Sprintf("dead %s trash %d %s", human(b.Dead), b.Trash, human(b.TrashBytes))
+}

@@ -85,6 +85,8 @@ func TestJudge(t *testing.T) {
 		{"Go heap", func(s *soak.Sample, i int64) { s.Heap += i * 10 << 20 }},
 		{"goroutines", func(s *soak.Sample, i int64) { s.Goroutines += int(10 * i) }},
 		{"handles", func(s *soak.Sample, i int64) { s.Handles += int(10 * i) }},
+		{"trash, MiB", func(s *soak.Sample, i int64) { s.TrashBytes += i * 20 << 20 }},
+		{"parts", func(s *soak.Sample, i int64) { s.Trash += 100 * i }},
 		{"dead", func(s *soak.Sample, i int64) { s.Dead += i * 20 << 20 }},
 		{"after 31s: ", func(s *soak.Sample, i int64) { // once is enough
 			if i == 30 {

@@ -25,11 +25,10 @@ type Sample struct {
 	Calls map[Kind]Latency
 	Rate  float64 // calls a second, of all kinds
 
-	Live    int64 // bytes that must be on disk: see the package comment
-	Stored  int64 // bytes that the engine calls live, those that are deleted and not swept yet too
-	Dead    int64 // bytes in volumes that belong to no chunk, of parts under way too
-	Disk    int64 // bytes that the directory takes
-	Backlog Backlog
+	Live   int64 // bytes that must be on disk: see the package comment
+	Stored int64 // bytes that the engine calls live, those that are deleted and not swept yet too
+	Disk   int64 // bytes that the directory takes
+	Backlog
 	Process
 }
 
@@ -50,7 +49,7 @@ func (w *World) Sample(ctx context.Context, at, interval time.Duration, p Proces
 	}
 	// The disk was looked at between the two.
 	s.Live = max(before, w.Live())
-	s.Stored, s.Dead, s.Disk = stats.StoredBytes+stats.InlineBytes, stats.DeadBytes, stats.DiskBytes
+	s.Stored, s.Disk = stats.StoredBytes+stats.InlineBytes, stats.DiskBytes
 	s.Backlog = backlogOf(stats)
 	return s, nil
 }
@@ -75,6 +74,8 @@ var curves = [...]struct {
 	{"disk", "on disk", "MiB", Rule{}, func(s *Sample) float64 { return mebibytes(s.Disk) }},
 	{"disk", "may be", "MiB", Rule{}, func(s *Sample) float64 { return mebibytes(int64(diskFactor*float64(s.Live)) + diskSlack) }},
 	{"backlog", "dead", "MiB", backlogRule, func(s *Sample) float64 { return mebibytes(s.Dead) }},
+	{"backlog", "trash", "MiB", backlogRule, func(s *Sample) float64 { return mebibytes(s.TrashBytes) }},
+	{"trash", "parts", "number", queueRule, func(s *Sample) float64 { return float64(s.Trash) }},
 	{"memory", "resident", "MiB", memoryRule, func(s *Sample) float64 { return mebibytes(s.Resident) }},
 	{"memory", "Go heap", "MiB", memoryRule, func(s *Sample) float64 { return mebibytes(s.Heap) }},
 	{"counts", "goroutines", "number", countRule, func(s *Sample) float64 { return float64(s.Goroutines) }},
@@ -86,9 +87,6 @@ var curves = [...]struct {
 func Curves(samples []Sample) (all []Curve) {
 	for _, c := range curves {
 		all = append(all, curve(samples, Curve{Group: c.group, Name: c.name, Unit: c.unit, rule: c.rule}, c.of))
-	}
-	for _, c := range backlogCurves {
-		all = append(all, curve(samples, Curve{Group: c.group, Name: c.name, Unit: c.unit, rule: c.rule}, func(s *Sample) float64 { return c.of(&s.Backlog) }))
 	}
 	for _, kind := range Kinds {
 		rule := latencyRule
@@ -125,8 +123,8 @@ func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 func (s *Sample) Print(w io.Writer) error {
 	var b strings.Builder
 	ratio := float64(s.Disk) / float64(max(s.Live, 1))
-	fmt.Fprintf(&b, "%5.0fs %6.0f/s  live %s disk %s %.2fx stored %s dead %s %s",
-		s.At.Seconds(), s.Rate, human(s.Live), human(s.Disk), ratio, human(s.Stored), human(s.Dead), s.Backlog)
+	fmt.Fprintf(&b, "%5.0fs %6.0f/s  live %s disk %s %.2fx stored %s %s",
+		s.At.Seconds(), s.Rate, human(s.Live), human(s.Disk), ratio, human(s.Stored), s.Backlog.text())
 	fmt.Fprintf(&b, "  rss %s heap %s gor %d fd %d ", human(s.Resident), human(s.Heap), s.Goroutines, s.Handles)
 	for _, kind := range Kinds {
 		if l, ok := s.Calls[kind]; ok {
