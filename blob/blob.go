@@ -48,6 +48,7 @@ type VolumeInfo struct {
 	ID        uint64
 	Bytes     int64 // sum of the sizes of the frames put, trimmed ones included
 	Frames    int64 // as many as were put
+	Size      int64 // Bytes and what is around the frames, holes included; of an active volume what is set aside by now
 	DiskBytes int64 // what the volume occupies, with all that is around the frames and without holes
 	Active    bool  // takes writes now; an active volume cannot be removed
 	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are then zero

@@ -147,7 +147,7 @@ func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	}
 	infos := make([]VolumeInfo, 0, len(m.volumes))
 	for id, v := range m.volumes {
-		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: v.count, DiskBytes: v.held, Active: id == m.active})
+		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: v.count, Size: v.bytes, DiskBytes: v.held, Active: id == m.active})
 	}
 	sortByID(infos)
 	return infos, nil

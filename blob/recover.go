@@ -16,11 +16,11 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 		v.info = VolumeInfo{ID: v.id, Damage: err}
 		return false
 	}
-	size, err := onDisk(v.path)
+	size, occupied, err := onDisk(v.path)
 	if err != nil {
 		alarm(err)
 	}
-	v.info = VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes, DiskBytes: size}
+	v.info = VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied}
 	v.footed = found.footed
 	return found.end == 0
 }

@@ -37,17 +37,17 @@ func (v *volume) trim(ctx context.Context, live []Ref) (freed int64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	before, err := onDisk(v.path)
+	_, before, err := onDisk(v.path)
 	if err != nil {
 		return 0, err
 	}
 	punchErr := punch(ctx, f, holes)
-	after, err := onDisk(v.path)
+	size, after, err := onDisk(v.path)
 	if err != nil {
 		return 0, err
 	}
 	v.infoMu.Lock()
-	v.info.DiskBytes = after
+	v.info.Size, v.info.DiskBytes = size, after
 	v.infoMu.Unlock()
 	return max(before-after, 0), punchErr
 }

@@ -40,7 +40,7 @@ type volume struct {
 	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
 
 	infoMu sync.Mutex // guards what follows; taken last
-	info   VolumeInfo // DiskBytes of a sealed volume only
+	info   VolumeInfo // Size and DiskBytes of a sealed volume only
 	footed bool       // the log ends with its footer
 }
 
@@ -119,7 +119,7 @@ func (v *volume) describe() VolumeInfo {
 	info := v.info
 	v.infoMu.Unlock()
 	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
-		info.DiskBytes, _ = onDisk(v.path)
+		info.Size, info.DiskBytes, _ = onDisk(v.path)
 	}
 	return info
 }
@@ -131,13 +131,13 @@ func (v *volume) active() bool {
 	return v.info.Active
 }
 
-// onDisk returns what a file occupies.
-func onDisk(path string) (int64, error) {
+// onDisk returns how long a file is and what it occupies.
+func onDisk(path string) (size, occupied int64, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return disk.Allocated(info), nil
+	return info.Size(), disk.Allocated(info), nil
 }
 
 // seal ends writing: everything is made durable and the log gets its footer. A volume where that
@@ -145,9 +145,9 @@ func onDisk(path string) (int64, error) {
 func (v *volume) seal() error {
 	footed := false
 	defer func() {
-		size, _ := onDisk(v.path)
+		size, occupied, _ := onDisk(v.path)
 		v.infoMu.Lock()
-		v.info.Active, v.info.DiskBytes, v.footed = false, size, footed
+		v.info.Active, v.info.Size, v.info.DiskBytes, v.footed = false, size, occupied, footed
 		v.infoMu.Unlock()
 		close(v.sealed)
 	}()

@@ -11,10 +11,11 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A volume is worth copying when this share of its bytes is dead: in the background, where the
-// copying should pay, and when Reclaim is called.
+// A volume is worth copying when this share of what it occupies is dead and cannot be given back where it
+// is: in the background, where the copying should pay, and when Reclaim is called.
 const (
 	backgroundDeadShare = 0.5
 	reclaimDeadShare    = 0.15
@@ -25,105 +26,100 @@ const (
 	moveChunks  = 128     // chunks moved in one transaction
 	moveBytes   = 8 << 20 // and about so many bytes
 	moveWorkers = 2
-	planChunks  = 1 << 16 // live chunks listed at a time, some 50 bytes each
-
-	// smallVolumes of less than smallShare of the volume size are merged, however alive they are:
-	// each time a store is opened and closed may leave some.
-	smallVolumes = 16
-	smallShare   = 0.125
-
-	// frameRoom is what a frame may take of a volume beside its own bytes. A volume full of tiny ones
-	// is full: merging some would make as many.
-	frameRoom = 4<<10 + 64
+	planChunks  = 1 << 17 // live chunks listed at a time, some 50 bytes each
 )
 
-// A compaction gives the disk space of dead chunks back: it copies the live chunks of a volume to
-// active ones, points the index at the copies, and removes the volume. Every step leaves the store
-// valid, so it can stop anywhere; copies that nothing points at are dead like any other.
+// A compaction gives the disk space of dead chunks back, what needs least first. Volumes in which nothing
+// lives are removed. In others holes are punched where dead chunks lie; that needs no space and moves
+// nothing, so it also works when the disk is full. Copying is for what holes cannot give back: frames so
+// small that dead ones share blocks with live ones, volumes that are nearly empty, of which there would
+// be ever more, and file systems without holes. It copies the live chunks of a volume to active ones,
+// points the index at the copies, and removes the volume. Every step leaves the store valid, so it can
+// stop anywhere; copies that nothing points at are dead like any other.
+//
+// Who runs one has the sweeper's turn.
 type compaction struct {
 	engine *Engine
 	share  float64
-	seal   bool // also look at active volumes, and seal those worth copying
+	seal   bool // take what there is, also from active volumes, which are sealed
 	result ReclaimResult
 	left   bool // something was left because it is in use
 }
 
-// candidate is a volume that is worth copying.
+// candidate is a volume that is worth touching.
 type candidate struct {
-	blob.VolumeInfo
-	dead    int64
-	live    []blob.Ref
-	damaged int  // live chunks beside those, known to be damaged, which stay
+	volumeState
+	policy  policy
+	merge   bool       // copy it however alive it is
+	chunks  []blob.Ref // that live
+	pins    []blob.Ref // of unfinished parts: it may be trimmed around them only
+	damaged int        // of the chunks: they stay
+	skipped bool       // there was no room in the plan
+
 	removed bool // or tried to
+	trimmed bool // or tried to
+	holes   int64
+	err     error
 }
 
-// run copies and removes what is worth it. It goes on after a volume that fails.
+// run gives back what is worth it. It goes on after a volume that fails.
 func (c *compaction) run(ctx context.Context) error {
-	volumes, err := c.candidates(ctx)
-	if err != nil {
-		return err
-	}
-	volumes, err = c.condemn(ctx, volumes)
-	defer func() {
-		for _, v := range volumes {
-			if !v.removed {
-				c.engine.pipeline.pins.spare(v.ID)
-			}
+	for {
+		more, err := c.pass(ctx)
+		if err != nil || !more {
+			return err
 		}
-	}()
+	}
+}
+
+// pass does as much as can be planned at a time, and says whether there was more.
+func (c *compaction) pass(ctx context.Context) (more bool, err error) {
+	states, err := c.engine.volumeStates(ctx)
+	if err != nil {
+		return false, err
+	}
+	volumes, plan := c.choose(states)
+	volumes, err = c.condemn(ctx, volumes)
+	defer func() { c.spare(volumes) }()
 	if err != nil || len(volumes) == 0 {
-		return err
+		return false, err
 	}
 	// After the condemnation: no part can add to what lives in these volumes any more.
-	planned, err := c.plan(ctx, volumes)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for i := range planned {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(append(errs, err)...)
+	if plan {
+		if more, err = c.plan(ctx, volumes); err != nil {
+			return false, err
 		}
-		errs = append(errs, c.volume(ctx, &planned[i]))
+	}
+	steps := []func(context.Context, *candidate) error{c.removeDead, c.trim, c.copy}
+	for i, step := range steps {
+		if i == len(steps)-1 { // what needs least space first, since each gives some
+			slices.SortFunc(volumes, func(a, b candidate) int { return cmp.Compare(a.room(), b.room()) })
+		}
+		for i := range volumes {
+			if err := ctx.Err(); err != nil {
+				return false, errors.Join(c.errorsOf(volumes), err)
+			}
+			if v := &volumes[i]; v.err == nil && !v.removed && !v.skipped {
+				v.err = step(ctx, v)
+			}
+		}
+	}
+	return more, c.errorsOf(volumes)
+}
+
+func (c *compaction) errorsOf(volumes []candidate) error {
+	var errs []error
+	for i := range volumes {
+		v := &volumes[i]
+		if v.err != nil {
+			errs = append(errs, fmt.Errorf("reclaiming volume %d: %w", v.ID, v.err))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// candidates returns the volumes that are worth copying, those with the most dead bytes first.
-func (c *compaction) candidates(ctx context.Context) ([]candidate, error) {
-	e := c.engine
-	// In this order: what is pinned or live is in a volume already.
-	volumes, err := e.blobs.Volumes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pinned := e.pipeline.pins.bytesIn()
-	live, err := e.liveBytes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var found, small []candidate
-	for _, v := range volumes {
-		dead := max(v.Bytes-live[v.ID]-pinned[v.ID], 0)
-		switch {
-		case v.Damage != nil && live[v.ID] == 0 && pinned[v.ID] == 0:
-			found = append(found, candidate{VolumeInfo: v}) // all that it held has been stored anew
-		case v.Damage != nil || v.Active && !c.seal || e.damage.isStuck(v.ID, live[v.ID]):
-		case v.Bytes > 0 && float64(dead) >= c.share*float64(v.Bytes):
-			found = append(found, candidate{VolumeInfo: v, dead: dead})
-		case !v.Active && float64(v.Bytes+v.Frames*frameRoom) < smallShare*float64(e.opts.VolumeSize):
-			small = append(small, candidate{VolumeInfo: v, dead: dead})
-		}
-	}
-	if len(small) >= smallVolumes {
-		found = append(found, small...)
-	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(b.dead, a.dead) })
-	return found, nil
-}
-
-// condemn reserves the volumes for removal, sealing those that are active, and returns those that
-// no unfinished part counts on.
+// condemn reserves the volumes, sealing those that are active: what unfinished parts count on in them by
+// now is listed, and nothing comes to that.
 func (c *compaction) condemn(ctx context.Context, volumes []candidate) (condemned []candidate, err error) {
 	for _, v := range volumes {
 		if v.Active {
@@ -131,43 +127,37 @@ func (c *compaction) condemn(ctx context.Context, volumes []candidate) (condemne
 				return condemned, err
 			}
 		}
-		if c.engine.pipeline.pins.condemn(v.ID) {
-			condemned = append(condemned, v)
-		} else {
-			c.left = true
-		}
+		v.pins = c.engine.pipeline.pins.condemn(v.ID)
+		c.left = c.left || len(v.pins) > 0
+		condemned = append(condemned, v)
 	}
 	return condemned, nil
 }
 
-// liveBytes returns the live bytes of each volume.
-func (e *Engine) liveBytes(ctx context.Context) (live map[uint64]int64, err error) {
-	live = make(map[uint64]int64)
-	err = e.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Volumes()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseVolumeKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			live[id] = entry.Record.LiveBytes
+// spare ends the condemnation of the volumes that stay.
+func (c *compaction) spare(volumes []candidate) {
+	pins := c.engine.pipeline.pins
+	for i := range volumes {
+		switch v := &volumes[i]; {
+		case v.removed:
+			pins.removed(v.ID)
+		case v.trimmed:
+			pins.spareTrimmed(v.ID)
+		default:
+			pins.spare(v.ID)
 		}
-		return nil
-	})
-	return live, err
+	}
 }
 
-// plan lists the live chunks of the volumes. It drops volumes from the end of the list when there
-// are too many; what a later pass finds is soon enough.
-func (c *compaction) plan(ctx context.Context, volumes []candidate) ([]candidate, error) {
+// plan lists the live chunks of the volumes. It skips volumes from the end of the list when there are too
+// many chunks, and says so.
+func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, err error) {
 	byID := make(map[uint64]*candidate, len(volumes))
 	for i := range volumes {
 		byID[volumes[i].ID] = &volumes[i]
 	}
-	listed := 0
-	err := c.engine.index.View(ctx, func(r index.Reader) error {
+	listed, last := 0, len(volumes)-1
+	err = c.engine.index.View(ctx, func(r index.Reader) error {
 		for entry, err := range index.Scan(r, index.Chunks()) {
 			if err != nil {
 				return err
@@ -182,27 +172,133 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) ([]candidate
 			}
 			if c.engine.damage.knownIn(id, &entry.Record) != nil {
 				v.damaged++
-				continue
 			}
-			v.live = append(v.live, refOf(id, entry.Record))
-			for listed++; listed > planChunks && len(byID) > 1; {
-				last := &volumes[len(byID)-1]
-				listed -= len(last.live)
-				delete(byID, last.ID)
-				c.left = true
+			v.chunks = append(v.chunks, refOf(id, entry.Record))
+			for listed++; listed > planChunks && last > 0; last-- {
+				v := &volumes[last]
+				listed -= len(v.chunks)
+				v.chunks, v.skipped = nil, true
+				delete(byID, v.ID)
 			}
 		}
 		return ctx.Err()
 	})
-	return volumes[:len(byID)], err
+	return last < len(volumes)-1, err
 }
 
-// volume copies the live chunks of one volume and removes it.
-func (c *compaction) volume(ctx context.Context, v *candidate) error {
-	e := c.engine
+// removeDead removes a volume in which nothing lives.
+func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
+	if len(v.pins) > 0 {
+		return nil
+	}
+	// Not by the plan, which there may not be: the volume is condemned since, so this does not grow.
+	live, err := c.engine.liveIn(ctx, v.ID)
+	if err != nil || live.LiveChunks > 0 {
+		return err
+	}
+	return c.remove(ctx, v, 0)
+}
+
+// remove removes a volume whose live chunks, of which so many bytes were copied, are elsewhere.
+func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) error {
+	live, err := c.engine.liveIn(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	if live.LiveBytes > 0 || live.LiveChunks > 0 {
+		return fmt.Errorf("it has %d live bytes although all its chunks were moved", live.LiveBytes)
+	}
+	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any more.
+	v.removed = true
+	delete(c.engine.trims, v.ID)
+	if err := c.engine.blobs.Remove(ctx, v.ID); err != nil {
+		return err
+	}
+	freed := v.DiskBytes - moved
+	c.result.Volumes++
+	c.result.DiskBytes += freed
+	c.engine.opts.reclaimed(VolumeReclaimed{Volume: v.ID, Moved: moved, Freed: freed + v.holes, Removed: true})
+	return nil
+}
+
+// trim punches holes where nothing lives.
+//
+// What is dead here was found so in a snapshot of the index, which has only what is durable, taken after
+// the volume was condemned. Nobody can resurrect it: a chunk's record is made anew only for a place that
+// is pinned, pins of before are spared below, and no place that was looked up or stored before the trim
+// can be pinned after it (see pins.settle). Who reads a chunk that has been moved meanwhile looks it up
+// again when reading fails. A crash before, amid or after the punching leaves live chunks as they are and
+// dead ones readable or not, which is the same to everybody.
+func (c *compaction) trim(ctx context.Context, v *candidate) error {
+	if v.Damage != nil || !v.worth(v.policy.trim) {
+		return nil
+	}
+	v.trimmed = true
+	freed, err := c.engine.blobs.Trim(ctx, v.ID, slices.Concat(v.chunks, v.pins))
+	v.DiskBytes -= freed
+	v.holes = freed
+	c.result.DiskBytes += freed
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil // then by copying
+	}
+	var corrupt *blob.CorruptionError
+	if err != nil && !errors.As(err, &corrupt) {
+		return err
+	}
+	if len(v.pins) == 0 {
+		// What lives in a sealed volume only shrinks: as long as its account stays, so does this. Nor is
+		// a log that is too short for what should live in it reported each time anew.
+		if c.engine.trims == nil {
+			c.engine.trims = make(map[uint64]index.Volume)
+		}
+		c.engine.trims[v.ID] = v.live
+	}
+	if freed > 0 {
+		c.result.Trimmed++
+		if !v.copies() {
+			c.engine.opts.reclaimed(VolumeReclaimed{Volume: v.ID, Freed: freed})
+		}
+	}
+	return err
+}
+
+// worth reports whether enough of the volume is dead to punch holes.
+func (v *volumeState) worth(share float64) bool {
+	return v.dead() >= leastDead && float64(v.dead()) >= share*float64(v.DiskBytes)
+}
+
+// copies reports whether copying what lives in the volume is worth it.
+func (v *candidate) copies() bool {
+	if len(v.pins) > 0 || v.Damage != nil {
+		return false
+	}
+	return v.merge || v.worth(v.policy.copy)
+}
+
+// copy copies the live chunks of one volume and removes it.
+func (c *compaction) copy(ctx context.Context, v *candidate) error {
+	if !v.copies() {
+		return nil
+	}
+	if v.damaged > 0 {
+		// It stays until they are stored anew or deleted, and is no error each time anew.
+		c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
+		return nil
+	}
+	// Begun and not finished, it would take space instead of giving some. What holes gave is there.
+	space, err := disk.SpaceOf(c.engine.dir)
+	if err != nil {
+		return err
+	}
+	if need := v.room() + c.engine.opts.ReserveSpace/2 + moveBytes; space.Bytes < need {
+		if v.holes > 0 || v.merge {
+			return nil
+		}
+		return ErrNoSpace.saying("%d bytes are free on the disk, copying what lives needs %d.", space.Bytes, need)
+	}
 	var moved int64
 	var errs []error
-	for batch := range batches(v.live) {
+	for batch := range batches(v.chunks) {
 		n, err := c.move(ctx, batch)
 		moved += n
 		errs = append(errs, err)
@@ -211,30 +307,9 @@ func (c *compaction) volume(ctx context.Context, v *candidate) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("reclaiming volume %d: %w", v.ID, err)
-	}
-	live, err := e.liveBytes(ctx)
-	if err != nil {
 		return err
 	}
-	if live[v.ID] > 0 && v.damaged > 0 {
-		// It stays until they are stored anew or deleted, and is no error each time anew.
-		e.damage.setStuck(v.ID, live[v.ID])
-		return nil
-	}
-	if live[v.ID] > 0 {
-		return fmt.Errorf("volume %d has %d live bytes although all its chunks were moved", v.ID, live[v.ID])
-	}
-	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any more.
-	v.removed = true
-	if err := e.blobs.Remove(ctx, v.ID); err != nil {
-		return err
-	}
-	freed := v.Bytes - moved
-	c.result.Volumes++
-	c.result.DiskBytes += freed
-	e.opts.reclaimed(VolumeReclaimed{Volume: v.ID, Moved: moved, Freed: freed})
-	return nil
+	return c.remove(ctx, v, moved)
 }
 
 // batches cuts a list of chunks into pieces that one transaction moves.

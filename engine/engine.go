@@ -35,6 +35,7 @@ type Engine struct {
 	inUse    inUse
 	stamps   stamps
 	sweeper  *sweeper
+	trims    map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the sweeper's turn
 
 	mu     sync.Mutex // guards closed, and that calls are added only while open
 	closed bool

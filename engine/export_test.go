@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"context"
+	"errors"
+
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -33,3 +36,20 @@ func (o *Object) Kept() (entries int) {
 	}
 	return entries
 }
+
+// WithoutHoles makes the chunk store one that cannot trim, as on a file system without holes: what is
+// dead comes back by copying.
+func WithoutHoles(e *Engine) {
+	<-e.sweeper.turn
+	defer e.sweeper.pass()
+	e.blobs = noHoles{e.blobs}
+}
+
+type noHoles struct{ blob.Store }
+
+func (noHoles) Trim(context.Context, uint64, []blob.Ref) (int64, error) {
+	return 0, errors.ErrUnsupported
+}
+
+// Garbage returns what Engine.garbage does.
+func Garbage(ctx context.Context, e *Engine) (live, onDisk int64, err error) { return e.garbage(ctx) }

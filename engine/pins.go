@@ -15,7 +15,9 @@ type pins struct {
 
 	mu        sync.Mutex // guards everything below, and every pin
 	byID      map[blob.ID]*pin
-	condemned map[uint64]bool // volumes about to be removed, and those that were
+	condemned map[uint64]bool   // volumes about to be removed or trimmed, and those that were removed
+	trims     uint64            // volumes trimmed so far
+	trimmed   map[uint64]uint64 // the last trim of each volume that is there
 }
 
 type pin struct {
@@ -34,7 +36,7 @@ type foundChunk struct {
 }
 
 func newPins(damaged func(blob.Ref) bool) *pins {
-	return &pins{damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool)}
+	return &pins{damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool), trimmed: make(map[uint64]uint64)}
 }
 
 // hold pins the chunk with this address and says where it is. Of those who ask at the same time
@@ -77,25 +79,35 @@ func (p *pins) outcome(held *pin) (found foundChunk, ok bool) {
 // find settles a pin. What lies in a condemned volume does not count: it may be gone before the
 // part names it.
 func (p *pins) find(held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error)) (foundChunk, error) {
+	since := p.moment()
 	found, ok, err := lookUp()
-	if err != nil || ok && p.settle(held, found) {
+	if err != nil || ok && p.settle(held, found, since) {
 		return found, err
 	}
 	// The frame is made in place of the chunk, so it must not be made twice; store takes care.
 	for {
+		since = p.moment()
 		ref, err := store()
 		found = foundChunk{ref: ref}
-		if err != nil || p.settle(held, found) {
+		if err != nil || p.settle(held, found, since) {
 			return found, err
 		}
 	}
 }
 
-// settle records where a pinned chunk is, unless its volume is condemned.
-func (p *pins) settle(held *pin, found foundChunk) bool {
+// moment is what a chunk's place must be newer than: see settle.
+func (p *pins) moment() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.condemned[found.ref.Volume] {
+	return p.trims
+}
+
+// settle records where a pinned chunk is, unless its volume is condemned, or was trimmed after since,
+// when the chunk was not yet pinned and may have been dead: then its place may be a hole.
+func (p *pins) settle(held *pin, found foundChunk, since uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v := found.ref.Volume; p.condemned[v] || p.trimmed[v] > since {
 		return false
 	}
 	held.found, held.settled = found, true
@@ -159,25 +171,44 @@ func (p *pins) release(id blob.ID) {
 	}
 }
 
-// condemn reserves a volume for removal: from now on no chunk in it can be pinned. It fails if one
-// is. The caller owes a spare if the volume stays. One that is removed stays condemned, since somebody
-// may have found or stored a chunk there before, and come to pin it only now.
-func (p *pins) condemn(volume uint64) bool {
+// condemn reserves a volume for removal or trimming: from now on no chunk in it can be pinned. It returns
+// those that are; a volume with any may be trimmed around them, but must not be removed. The caller owes
+// a spare or a spareTrimmed if the volume stays. One that is removed stays condemned, since somebody may
+// have found or stored a chunk there before, and come to pin it only now.
+func (p *pins) condemn(volume uint64) (pinned []blob.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, held := range p.byID {
 		if held.settled && held.found.ref.Volume == volume {
-			return false
+			pinned = append(pinned, held.found.ref)
 		}
 	}
 	p.condemned[volume] = true
-	return true
+	return pinned
 }
 
+// spare ends the condemnation of a volume to which nothing has happened.
 func (p *pins) spare(volume uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.condemned, volume)
+}
+
+// spareTrimmed ends the condemnation of a volume that has holes where dead chunks lay, but only for those
+// who look from now on.
+func (p *pins) spareTrimmed(volume uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trims++
+	p.trimmed[volume] = p.trims
+	delete(p.condemned, volume)
+}
+
+// removed forgets a volume but for its condemnation.
+func (p *pins) removed(volume uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.trimmed, volume)
 }
 
 // bytesIn returns the stored bytes of the pinned chunks in each volume that the index may not

@@ -10,27 +10,32 @@ type ReclaimResult struct {
 	Chunks    int64 // chunks that nothing refers to any more
 	Bytes     int64 // their stored bytes
 	Volumes   int64 // volumes removed
-	DiskBytes int64 // bytes of the volumes removed, less those of the chunks that were copied
+	Trimmed   int64 // volumes that have holes now where dead chunks lay
+	DiskBytes int64 // bytes that came back on disk: of holes, and of the volumes removed, less those of the chunks that were copied
 }
 
 // VolumeReclaimed is what Events.VolumeReclaimed is called with.
 type VolumeReclaimed struct {
-	Volume uint64
-	Moved  int64 // bytes of live chunks copied to other volumes
-	Freed  int64 // bytes given back
+	Volume  uint64
+	Moved   int64 // bytes of live chunks copied to other volumes
+	Freed   int64 // bytes given back on disk
+	Removed bool  // the volume is gone; else there are holes in it where dead chunks lay
 }
 
 // Reclaim gives the space of what was deleted back and returns when that is done: it drops the
-// references that deletions have queued, copies the live chunks out of every volume of which 15 %
-// or more is dead, and removes those volumes. The same happens in the background by itself, there
-// for volumes of which half is dead.
+// references that deletions have queued, removes the volumes in which nothing lives any more, and
+// punches holes into the others where dead chunks lie. Volumes with little in them are merged by copying,
+// and so are those of which 15 % or more is dead and cannot be given back by holes: chunks of a few KiB
+// share blocks of the disk, and not every file system has holes. The same happens in the background by
+// itself, when more is dead.
 //
 // It may be called beside any other calls, and stopped at any point by ctx; what is done stays
-// done. It needs memory for a few chunks and at most the free space of one volume's live bytes,
-// which it may take from Options.ReserveSpace. What an open Object reads, and volumes that running
-// uploads have just written to, are left for later. A damaged chunk stays where it is. When that
-// is found out it is part of the error, as a *CorruptionError, and later calls leave it alone; everything
-// else is reclaimed all the same. Storing the same bytes anew, or deleting what has them, lets its volume go.
+// done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give it
+// back on a full disk; copying needs the free space of one volume's live bytes, half of
+// Options.ReserveSpace excepted, and is left for later where there is less. What an open Object reads is
+// left for later, and so are volumes that running uploads have just written to, but for holes. A damaged
+// chunk stays where it is and is part of the error, as a *CorruptionError; everything else is reclaimed
+// all the same.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
 	c, err := e.begin(ctx, call{op: "Reclaim"})
 	defer c.end(&err)

@@ -131,6 +131,7 @@ func TestReclaimStopped(t *testing.T) {
 	o := reclaimOptions(t)
 	o.ReclaimRate = 1
 	e := open(t, dir, o)
+	engine.WithoutHoles(e)
 	objects := fillStore(t, e, 30, rand.New(rand.NewPCG(seed(t), 8)))
 	for i, key := range slices.Sorted(maps.Keys(objects)) {
 		if i%3 == 0 {
@@ -153,6 +154,7 @@ func TestReclaimStopped(t *testing.T) {
 	o.ReclaimRate = 0
 	o.Events = &engine.Events{VolumeReclaimed: func(engine.VolumeReclaimed) { told.Add(1) }}
 	e = open(t, dir, o)
+	engine.WithoutHoles(e)
 	res, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{})
 	if err != nil || res.Volumes == 0 || told.Load() < res.Volumes {
 		t.Errorf("Reclaim: %+v, %v; %d volumes were told of", res, err, told.Load())

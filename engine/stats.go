@@ -22,7 +22,7 @@ type StatsResult struct {
 	InlineBytes  int64 // bytes of small bodies that the index keeps, as stored
 	TrashParts   int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
 	TrashBytes   int64 // their sizes
-	DeadBytes    int64 // bytes in volumes that belong to no live chunk, of parts under way too
+	DeadBytes    int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
 	DiskBytes    int64 // what the store occupies on disk; nothing else in its directory is counted
 	Volumes      []VolumeStats
 }
@@ -31,7 +31,8 @@ type StatsResult struct {
 type VolumeStats struct {
 	ID        uint64
 	LiveBytes int64
-	DeadBytes int64 // also those of parts that are not committed yet
+	DeadBytes int64 // that dead chunks still occupy; also those of parts that are not committed yet
+	DiskBytes int64 // what it occupies in all
 	Active    bool  // takes writes now
 	Damage    error // why it cannot be read, or nil
 }
@@ -44,12 +45,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	if err != nil {
 		return nil, err
 	}
-	// Before the index is read: what it then counts as live was in a volume before.
-	volumes, err := e.blobs.Volumes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	live, err := e.liveBytes(ctx)
+	states, err := e.volumeStates(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +64,12 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range volumes {
-		// Puts between the two looks may have made more live than was there.
-		dead := max(v.Bytes-live[v.ID], 0)
+	for _, v := range states {
+		v.pinned = 0 // until they are committed those parts are not counted as live
+		dead := v.deadFrames()
 		res.DeadBytes += dead
 		res.Volumes = append(res.Volumes, VolumeStats{
-			ID: v.ID, LiveBytes: live[v.ID], DeadBytes: dead, Active: v.Active, Damage: v.Damage,
+			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: v.Damage,
 		})
 	}
 	if res.DiskBytes, err = disk.Usage(e.dir, storeEntries...); err != nil {

@@ -257,9 +257,10 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 		var err error
 		more, err = sweeping.run(ctx, sweepBytes)
 		errs = append(errs, err)
-		c := compaction{engine: s.engine, share: share, seal: seal}
+		c := compaction{engine: s.engine, share: share, seal: seal && !more}
 		errs = append(errs, c.run(ctx))
 		compacted.Volumes += c.result.Volumes
+		compacted.Trimmed += c.result.Trimmed
 		compacted.DiskBytes += c.result.DiskBytes
 		if c.left && !more {
 			signal(s.pinned)
@@ -267,6 +268,6 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 	}
 	errs = append(errs, s.engine.refillReserve(), ctx.Err())
 	res := sweeping.freed
-	res.Volumes, res.DiskBytes = compacted.Volumes, compacted.DiskBytes
+	res.Volumes, res.Trimmed, res.DiskBytes = compacted.Volumes, compacted.Trimmed, compacted.DiskBytes
 	return res, errors.Join(append(errs, sweeping.errs...)...)
 }

@@ -147,14 +147,13 @@ func (s *serial) close() error {
 		return fmt.Errorf("%w: %w", ErrStillOpen, err)
 	}
 	s.gone = true
-	err := s.db.close()
-	if fault := s.db.fault(); fault != nil {
-		if err == nil {
-			err = fault
-		}
+	if err := s.db.close(); err != nil {
+		return err
+	}
+	if err := s.db.fault(); err != nil {
 		return &CommitError{err}
 	}
-	return err
+	return nil
 }
 
 // shut lets no more calls in. It is true the first time.

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A volumeState is what is known of one volume.
+type volumeState struct {
+	blob.VolumeInfo
+	live   index.Volume
+	pinned int64 // bytes of unfinished parts, which the index does not count yet
+}
+
+// room is what the live part of a volume takes on disk, with its share of what is around the frames.
+func (v *volumeState) room() int64 {
+	if v.Bytes == 0 {
+		return 0
+	}
+	return int64(float64(v.Size) * min(float64(v.live.LiveBytes+v.pinned)/float64(v.Bytes), 1))
+}
+
+// dead is what the volume occupies beyond that. Of an active one it is what its dead frames have: it
+// gives back what it set aside when it is sealed.
+func (v *volumeState) dead() int64 {
+	if v.Active {
+		return max(v.Bytes-v.live.LiveBytes-v.pinned, 0)
+	}
+	return max(v.DiskBytes-v.room(), 0)
+}
+
+// deadFrames is what frames occupy that belong to no live chunk.
+func (v *volumeState) deadFrames() int64 {
+	return min(v.dead(), max(v.Bytes-v.live.LiveBytes-v.pinned, 0))
+}
+
+// volumeStates looks at all volumes. It costs as much as there are volumes, not chunks.
+func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
+	// In this order: what is pinned or live is in a volume already.
+	infos, err := e.blobs.Volumes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pinned := e.pipeline.pins.bytesIn()
+	live, err := e.volumeAccounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]volumeState, len(infos))
+	for i, info := range infos {
+		states[i] = volumeState{VolumeInfo: info, live: live[info.ID], pinned: pinned[info.ID]}
+	}
+	return states, nil
+}
+
+// volumeAccounts returns the index's account of each volume.
+func (e *Engine) volumeAccounts(ctx context.Context) (live map[uint64]index.Volume, err error) {
+	live = make(map[uint64]index.Volume)
+	err = e.index.View(ctx, func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.Volumes()) {
+			if err != nil {
+				return err
+			}
+			id, err := index.ParseVolumeKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			live[id] = entry.Record
+		}
+		return nil
+	})
+	return live, err
+}
+
+// liveIn returns the index's account of one volume.
+func (e *Engine) liveIn(ctx context.Context, volume uint64) (live index.Volume, err error) {
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		live, err = index.Get(r, index.VolumeKey(volume))
+		if errors.Is(err, index.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return live, err
+}
+
+// garbage returns the live bytes in the volumes, those of unfinished parts included, and what the volumes
+// occupy on disk. The difference is what is dead, and what is around the frames; what deletions have
+// put into the trash and nobody has swept yet counts as live. It costs as much as there are volumes.
+func (e *Engine) garbage(ctx context.Context) (live, onDisk int64, err error) {
+	states, err := e.volumeStates(ctx)
+	for i := range states {
+		live += states[i].live.LiveBytes + states[i].pinned
+		onDisk += states[i].DiskBytes
+	}
+	return live, onDisk, err
+}
+
+// A policy says when giving space back is worth it, in shares of what a volume occupies.
+type policy struct {
+	trim float64 // that is dead, to punch holes, which costs a look at every chunk of the index
+	copy float64 // that is dead after that, to copy what lives
+	seal bool    // active volumes, too
+	pays float64 // dead share of all live bytes, to look at every chunk of the index
+}
+
+// What is dead in all volumes may be deadShare of what lives and deadRoom more. Above that the
+// background takes what there is, also out of active volumes.
+const (
+	deadShare = 0.35
+	deadRoom  = 64 << 20
+	leastDead = 64 << 10 // of a volume
+)
+
+// policyFor returns the policy for volumes in these states.
+func (c *compaction) policyFor(states []volumeState) policy {
+	if c.seal {
+		return policy{trim: 0.05, copy: c.share, seal: true}
+	}
+	var live, dead int64
+	for i := range states {
+		live += states[i].live.LiveBytes
+		dead += states[i].dead()
+	}
+	if float64(dead) > deadShare*float64(live)+deadRoom {
+		return policy{trim: 0.1, copy: c.share / 2, seal: true, pays: 0.05}
+	}
+	return policy{trim: c.share / 2, copy: c.share, pays: 0.05}
+}
+
+// gives reports whether a volume with enough dead in it would give some back: by holes, unless it has
+// them since the last time that something died in it, or by copying.
+func (e *Engine) gives(v *volumeState, p policy) bool {
+	last, trimmed := e.trims[v.ID]
+	return !trimmed || last != v.live || v.worth(p.copy) && !e.damage.isStuck(v.ID, v.live.LiveBytes)
+}
+
+// smallVolumes of less than smallShare of the volume size are merged, however alive they are: each time
+// a store is opened and closed may leave some, and trimming leaves others.
+const (
+	smallVolumes = 16
+	smallShare   = 0.125
+)
+
+// choose returns the volumes that are worth touching, what gives back most first, and whether all chunks
+// of the index must be looked at for that.
+func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool) {
+	e, p := c.engine, c.policyFor(states)
+	var trims, small []candidate
+	var live, dead int64
+	for _, v := range states {
+		live += v.live.LiveBytes
+		worth := v.worth(p.trim)
+		empty := v.live.LiveChunks == 0 && v.pinned == 0
+		switch {
+		case empty && (!v.Active || v.Bytes > 0 && (c.seal || p.seal && worth)):
+			chosen = append(chosen, candidate{volumeState: v, policy: p})
+		case v.Damage != nil || v.Active && !(p.seal && worth):
+		case !v.Active && !e.damage.isStuck(v.ID, v.live.LiveBytes) && float64(v.room()) < smallShare*float64(e.opts.VolumeSize):
+			small = append(small, candidate{volumeState: v, policy: p, merge: true})
+		case worth && e.gives(&v, p):
+			trims = append(trims, candidate{volumeState: v, policy: p})
+			dead += v.dead()
+		}
+	}
+	if len(small) < smallVolumes {
+		for _, v := range small {
+			v.merge = false
+			if v.worth(p.trim) && e.gives(&v.volumeState, p) {
+				trims = append(trims, v)
+				dead += v.dead()
+			}
+		}
+		small = nil
+	}
+	if float64(dead) < p.pays*float64(live) {
+		trims = nil
+	}
+	trims = append(trims, small...)
+	slices.SortFunc(trims, func(a, b candidate) int { return cmp.Compare(b.dead(), a.dead()) })
+	return append(chosen, trims...), len(trims) > 0
+}
