@@ -2,84 +2,18 @@ package engine
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gabion-storage/gabion/index"
 )
 
-// trash counts what the queue still refers to, and what waits to get there or to be named.
-func (k *check) trash(ctx context.Context) error {
-	ends, err := index.TrashQueue().Ends(k.r)
-	if err != nil {
-		return err
-	}
-	for _, rg := range []index.Range[index.Trash]{index.TrashQueue().All(), index.AllWaiting()} {
-		for entry, err := range index.Scan(k.r, rg) {
-			if err != nil {
-				return err
-			}
-			if n, err := index.TrashQueue().ParseKey(entry.Key); err == nil && (n < ends.Head || n >= ends.Tail) {
-				k.miscounted("trash %d is not in the queue, which goes from %d to %d", n, ends.Head, ends.Tail)
-			}
-			rec := &entry.Record
-			k.totals.TrashParts += rec.Parts
-			k.totals.TrashBytes += rec.Bytes
-			if rec.Kind == index.TrashContent {
-				err = k.trashContent(rec.ID)
-			} else {
-				err = k.trashManifest(rec.ID)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (k *check) trashContent(id index.ContentID) error {
-	if k.contents[id] != nil {
-		k.miscounted("content %s is in use and in the trash queue", id)
-	} else {
-		k.contents[id] = &contentCheck{}
-	}
-	parts, err := partsOf(k.r, id)
-	for _, p := range parts {
-		err = errors.Join(err, k.trashManifest(p.Manifest))
-	}
-	return err
-}
-
-// trashManifest counts the references of a manifest of which any number of pages may be gone.
-func (k *check) trashManifest(id index.ManifestID) error {
-	if k.manifests[id] {
-		k.miscounted("manifest %s is in use and in the trash queue", id)
-	}
-	k.manifests[id] = true
-	for entry, err := range index.Scan(k.r, index.PagesOf(id)) {
-		if err != nil {
-			return err
-		}
-		for _, c := range entry.Record.Chunks {
-			k.totals.References++
-			if rec := k.chunks[c.ID]; rec != nil {
-				rec.counted++
-			}
-		}
-	}
-	in, err := index.Get(k.r, index.InlineKey(id))
-	if errors.Is(err, index.ErrNotFound) {
-		return nil
-	}
-	k.totals.InlineBytes += int64(len(in.Frame))
-	return err
-}
-
 // orphans looks for parts and pages that nothing refers to.
 func (k *check) orphans(context.Context) error {
-	for entry, err := range index.Scan(k.r, index.AllParts()) {
+	for entry, err := range index.ScanAll(k.r, index.AllParts()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: DataLost}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		content, number, err := index.ParsePartKey(entry.Key)
 		if err != nil {
@@ -91,27 +25,33 @@ func (k *check) orphans(context.Context) error {
 		}
 	}
 	k.res.Parts = k.totals.Parts
-	for entry, err := range index.Scan(k.r, index.AllPages()) {
+	for entry, err := range index.ScanAll(k.r, index.AllPages()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: DataLost}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		manifest, number, err := index.ParsePageKey(entry.Key)
 		if err != nil {
 			return err
 		}
-		if !k.manifests[manifest] {
+		if m, ok := k.manifests[manifest]; !ok || m.pages >= 0 && number >= m.pages {
 			k.miscounted("page %d of manifest %s has no owner", number, manifest)
 		}
 	}
-	for entry, err := range index.Scan(k.r, index.AllInline()) {
+	for entry, err := range index.ScanAll(k.r, index.AllInline()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: DataLost}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		manifest, err := index.ParseInlineKey(entry.Key)
 		if err != nil {
 			return err
 		}
-		if !k.manifests[manifest] {
+		if !k.manifests[manifest].inline {
 			k.miscounted("the content of manifest %s in the index has no owner", manifest)
 		}
 	}
@@ -121,9 +61,12 @@ func (k *check) orphans(context.Context) error {
 // shared compares the owners counted with those recorded.
 func (k *check) shared(context.Context) error {
 	recorded := map[index.ContentID]uint64{}
-	for entry, err := range index.Scan(k.r, index.AllShared()) {
+	for entry, err := range index.ScanAll(k.r, index.AllShared()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		id, err := index.ParseSharedKey(entry.Key)
 		if err != nil {
@@ -148,15 +91,21 @@ func (k *check) shared(context.Context) error {
 // forgotten.
 func (k *check) completed(context.Context) error {
 	queued := map[index.ContentID]bool{}
-	for entry, err := range index.Scan(k.r, index.AnswerQueue().All()) {
+	for entry, err := range index.ScanAll(k.r, index.AnswerQueue().All()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		queued[entry.Record.Upload] = true
 	}
-	for entry, err := range index.Scan(k.r, index.AllCompleted()) {
+	for entry, err := range index.ScanAll(k.r, index.AllCompleted()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		k.totals.Completed++
 		id, err := index.ParseCompletedKey(entry.Key)
@@ -177,18 +126,18 @@ func (k *check) completed(context.Context) error {
 // idle looks for uploads that could never expire, and for entries without an upload.
 func (k *check) idle(context.Context) error {
 	entries := int64(0)
-	for entry, err := range index.Scan(k.r, index.AllIdle()) {
+	for entry, err := range index.ScanAll(k.r, index.AllIdle()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		watched, id, err := index.ParseIdleKey(entry.Key)
 		if err != nil {
 			return err
 		}
-		rec, err := index.Get(k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id))
-		if err != nil && !errors.Is(err, index.ErrNotFound) {
-			return err
-		}
+		rec, err := index.Get(k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id)) // one that cannot be decoded is told already
 		if entries++; err != nil || !rec.Watched.Equal(watched) {
 			k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
 		}
@@ -202,7 +151,10 @@ func (k *check) idle(context.Context) error {
 // counts compares the references counted with those recorded.
 func (k *check) counts(context.Context) error {
 	for id, c := range k.chunks {
-		if c.Refs != c.counted {
+		switch {
+		case c.Refs == 0:
+			k.miscounted("chunk %s has a record, but no references", id)
+		case c.Refs != c.counted:
 			k.miscounted("chunk %s is referred to %d times, its record says %d", id, c.counted, c.Refs)
 		}
 	}
@@ -218,9 +170,18 @@ func (k *check) accounts(context.Context) error {
 		v.LiveChunks++
 		want[c.Volume] = v
 	}
-	for entry, err := range index.Scan(k.r, index.Volumes()) {
+	for id, v := range want {
+		// Of one that is missing or cannot be read the chunks tell.
+		if has, ok := k.volumes[id]; ok && has.Damage == nil && (v.LiveBytes > has.Bytes || v.LiveChunks > has.Frames) {
+			k.miscounted("volume %d has %+v live, but only %d bytes of %d chunks", id, v, has.Bytes, has.Frames)
+		}
+	}
+	for entry, err := range index.ScanAll(k.r, index.Volumes()) {
 		if err != nil {
-			return err
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
 		id, err := index.ParseVolumeKey(entry.Key)
 		if err != nil {
@@ -235,8 +196,11 @@ func (k *check) accounts(context.Context) error {
 		k.miscounted("volume %d has %+v live, and no record", id, v)
 	}
 	totals, err := totalsOf(k.r)
-	if err == nil && totals != k.totals {
+	if err != nil {
+		return k.undecoded(Problem{Kind: BadAccounting}, index.TotalsKey(), err)
+	}
+	if totals != k.totals {
 		k.miscounted("the totals are %+v, the record says %+v", k.totals, totals)
 	}
-	return err
+	return nil
 }

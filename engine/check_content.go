@@ -2,31 +2,37 @@ package engine
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
+	"hash"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
 // contentCheck is what is known of a content.
 type contentCheck struct {
 	owners uint64
-	upload bool // the owner is an upload, which shares with nobody
-	parts  int
-	size   int64
-	crc64  uint64
+	upload bool      // the owner is an upload, which shares with nobody
 	hits   []Problem // of its parts, to be repeated for each owner
 }
 
+// manifestCheck says what belongs to a manifest that has an owner.
+type manifestCheck struct {
+	pages  int // any number, if it is negative
+	inline bool
+}
+
 // content checks the content of an object or upload, once for all its owners.
-func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, enc *index.Encryption) (*contentCheck, error) {
+func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, enc *index.Encryption, parts []numberedPart, hits []Problem) error {
 	c := k.contents[id]
 	if c == nil {
-		c = &contentCheck{}
+		c = &contentCheck{hits: hits}
 		k.contents[id] = c
-		if err := k.parts(ctx, c, id, enc); err != nil {
-			return nil, err
+		if err := k.parts(ctx, c, id, enc, parts); err != nil {
+			return err
 		}
 	}
 	c.owners++
@@ -34,26 +40,17 @@ func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, en
 		hit.PartNumber, hit.Err = h.PartNumber, h.Err
 		k.problem(hit)
 	}
-	return c, nil
+	return nil
 }
 
 // parts checks the parts of a content.
-func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, enc *index.Encryption) error {
-	parts, err := partsOf(k.r, id)
+func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, enc *index.Encryption, parts []numberedPart) error {
+	open, err := k.opener(ctx, id, enc)
 	if err != nil {
 		return err
 	}
-	c.parts, c.crc64 = len(parts), combinedCRC64(parts)
 	for i := range parts {
-		c.size += parts[i].Size
-	}
-	open, err := k.opener(ctx, id, enc)
-	if err != nil {
-		c.hits = append(c.hits, Problem{Err: err})
-		return nil
-	}
-	for i := range parts {
-		if err := k.part(ctx, &parts[i].Part, open); err != nil {
+		if err := k.part(&parts[i].Part, open); err != nil {
 			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: err})
 		}
 		if err := ctx.Err(); err != nil {
@@ -63,97 +60,238 @@ func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, 
 	return nil
 }
 
-// An opener reads and verifies a chunk, and returns how many bytes it has.
-type opener func(ref blob.Ref, inline []byte, c index.PageChunk) (int, error)
+// An opener reads and verifies the chunks of a content.
+type opener struct {
+	read   func(ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error)
+	sealed bool // what read returns is the frame, since nobody has the key
+}
 
 // opener returns what reads the chunks of a content; nil without Data.
-func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encryption) (opener, error) {
+func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encryption) (*opener, error) {
 	if !k.data {
 		return nil, nil
 	}
 	if enc.Customer {
-		return k.openSealed(ctx), nil
+		return k.sealedOpener(ctx), nil
 	}
 	cipher, err := k.engine.ciphers.of(ctx, id, enc)
-	if err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return func(ref blob.Ref, inline []byte, c index.PageChunk) (int, error) {
-		var plain []byte
-		var err error
-		if inline != nil {
-			plain, err = decodeInline(inline, c, cipher, &k.scratch)
-		} else {
-			k.scratch.reserve(c)
-			plain, err = k.engine.readFrame(ctx, ref, int(c.Size), cipher, &k.scratch)
+	if err != nil {
+		if k.res.UnopenedCause == nil {
+			k.res.UnopenedCause = typed(err)
 		}
-		return len(plain), err
-	}, nil
+		return k.sealedOpener(ctx), nil
+	}
+	return &opener{read: func(ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+		if inline != nil {
+			return decodeInline(inline, c, cipher, &k.scratch)
+		}
+		k.scratch.reserve(c)
+		return k.engine.readFrame(ctx, ref, int(c.Size), cipher, &k.scratch)
+	}}, nil
 }
 
-// openSealed reads what only a client's key could open: that the frame is the one that was stored
-// is all there is to find out.
-func (k *check) openSealed(ctx context.Context) opener {
-	return func(ref blob.Ref, inline []byte, _ index.PageChunk) (int, error) {
+// sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there is
+// to find out.
+func (k *check) sealedOpener(ctx context.Context) *opener {
+	return &opener{sealed: true, read: func(ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
 		if inline != nil {
-			return len(inline), nil // the record's checksum has been verified
+			return inline, nil // the record's checksum has been verified
 		}
 		frame, err := k.engine.blobs.Get(ctx, ref, k.scratch.frame)
 		if err == nil {
 			k.scratch.frame = frame
 		}
-		return len(frame), err
+		return frame, err
+	}}
+}
+
+// A partCheck is one part that is being checked.
+type partCheck struct {
+	*check
+	rec  *index.Part
+	open *opener // nil without Data
+	err  error   // the first thing wrong with it
+	next int64   // where the next chunk begins
+
+	md5   hash.Hash
+	crc64 uint64
+}
+
+func (p *partCheck) wrong(err error) {
+	if p.err == nil {
+		p.err = err
 	}
 }
 
 // part checks one part and counts its references. The error is the first thing wrong with it.
-func (k *check) part(ctx context.Context, rec *index.Part, open opener) error {
-	var err error
-	if k.manifests[rec.Manifest] {
-		err = fmt.Errorf("manifest %s has two owners", rec.Manifest)
+func (k *check) part(rec *index.Part, open *opener) error {
+	p := &partCheck{check: k, rec: rec, open: open, md5: md5.New()}
+	if _, twice := k.manifests[rec.Manifest]; twice {
+		p.wrong(fmt.Errorf("manifest %s has two owners", rec.Manifest))
 	}
-	k.manifests[rec.Manifest] = true
-	for page, pageErr := range pagesOfPart(k.r, rec) {
-		switch {
-		case pageErr != nil:
-			err = errors.Join(err, pageErr)
-		case page.inline != nil:
-			k.totals.InlineBytes += int64(len(page.inline))
-			if open != nil {
-				n, openErr := open(blob.Ref{}, page.inline, page.chunks[0])
-				k.res.Bytes += int64(n)
-				err = errors.Join(err, openErr)
-			}
-		default:
-			for _, c := range page.chunks {
-				if chunkErr := k.reference(c, open); err == nil {
-					err = chunkErr
-				}
-			}
+	if rec.Inline {
+		k.manifests[rec.Manifest] = manifestCheck{inline: true}
+		p.inline()
+	} else {
+		k.manifests[rec.Manifest] = manifestCheck{pages: pagesIn(rec)}
+		p.pages()
+	}
+	switch {
+	case open == nil:
+	case open.sealed:
+		k.res.Unopened++
+	case p.err == nil && (p.crc64 != rec.CRC64 || [16]byte(p.md5.Sum(nil)) != rec.ETag):
+		p.wrong(&CorruptionError{
+			What: "manifest " + rec.Manifest.String(), Where: "index",
+			Err: fmt.Errorf("its chunks have CRC-64 %016x and MD5 %x in their order, the part has %016x and %x", p.crc64, p.md5.Sum(nil), rec.CRC64, rec.ETag),
+		})
+	}
+	return p.err
+}
+
+// inline checks a part that the index has itself.
+func (p *partCheck) inline() {
+	page, err := inlinePage(p.r, p.rec)
+	if err != nil {
+		p.wrong(err)
+		return
+	}
+	p.totals.InlineBytes += int64(len(page.inline))
+	if p.open == nil {
+		return
+	}
+	data, err := p.open.read(blob.Ref{}, page.inline, page.chunks[0])
+	p.res.Bytes += int64(len(data))
+	p.digest(data, err)
+}
+
+// pages checks the pages of a part. It goes on behind one that is wrong, to count what the others refer to.
+func (p *partCheck) pages() {
+	for n := range pagesIn(p.rec) {
+		page, err := readPage(p.r, p.rec, n)
+		if err == nil && page.start != p.next {
+			err = manifestError(p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.start, p.next)
 		}
+		if err != nil {
+			p.wrong(err)
+			p.count(n)
+			continue
+		}
+		p.next = page.end()
+		for _, c := range page.chunks {
+			p.reference(c)
+		}
+	}
+	if p.next != p.rec.Size {
+		p.wrong(manifestError(p.rec, "it lists %d bytes, wanted are %d", p.next, p.rec.Size))
+	}
+}
+
+// count counts the references of a page that is wrong as far as it can be decoded.
+func (p *partCheck) count(n int) {
+	page, err := index.Get(p.r, index.PageKey(p.rec.Manifest, n))
+	if err != nil {
+		return
+	}
+	for _, c := range page.Chunks {
+		p.counted(c.ID)
+	}
+}
+
+// counted counts one use of a chunk.
+func (k *check) counted(id index.ChunkID) *chunkCheck {
+	k.totals.References++
+	rec := k.chunks[id]
+	if rec != nil {
+		rec.counted++
+	}
+	return rec
+}
+
+// reference counts one use of a chunk and, if the data is to be checked, reads it.
+func (p *partCheck) reference(c index.PageChunk) {
+	rec := p.counted(c.ID)
+	switch {
+	case rec == nil:
+		p.wrong(missingRecord(c.ID))
+		return
+	case p.open == nil || rec.err != nil || p.open.sealed && rec.read:
+		if rec.err != nil {
+			p.wrong(rec.err)
+		}
+		return
+	}
+	place := refOf(c.ID, rec.Chunk)
+	data, err := p.open.read(place, nil, c)
+	switch {
+	case err != nil:
+		rec.err = err
+		p.failed[place] = err
+	case !rec.read && !p.open.sealed && (rec.Damaged || p.engine.damage.known(place) != nil):
+		p.sound = append(p.sound, place)
+	}
+	if !rec.read {
+		p.res.Bytes += int64(len(data))
+	}
+	rec.read = true
+	p.digest(data, err)
+}
+
+// digest takes the next chunk into the digests of the part.
+func (p *partCheck) digest(data []byte, err error) {
+	if err != nil {
+		p.wrong(err)
+	}
+	if p.err != nil || p.open.sealed {
+		return
+	}
+	p.md5.Write(data) // a hash never fails
+	p.crc64 = crypto.CRC64(p.crc64, data)
+}
+
+// trashContent counts the references of a content of which any number of parts may be gone.
+func (k *check) trashContent(id index.ContentID) error {
+	if k.contents[id] != nil {
+		k.miscounted("content %s is in use and in the trash queue", id)
+	} else {
+		k.contents[id] = &contentCheck{}
+	}
+	parts, hits, err := k.partsOf(id)
+	for _, h := range hits {
+		k.problem(Problem{Kind: BadAccounting, PartNumber: h.PartNumber, Err: h.Err})
+	}
+	for _, p := range parts {
+		err = errors.Join(err, k.trashManifest(p.Manifest))
 	}
 	return err
 }
 
-// reference counts one use of a chunk and, if the data is to be checked, reads it once.
-func (k *check) reference(c index.PageChunk, open opener) error {
-	k.totals.References++
-	rec := k.chunks[c.ID]
-	if rec == nil {
-		return &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: errors.New("its record is missing")}
+// trashManifest counts the references of a manifest of which any number of pages may be gone.
+func (k *check) trashManifest(id index.ManifestID) error {
+	if _, twice := k.manifests[id]; twice {
+		k.miscounted("manifest %s is in use and in the trash queue", id)
 	}
-	rec.counted++
-	if open != nil && !rec.read && rec.err == nil {
-		rec.read = true
-		n, err := open(refOf(c.ID, rec.Chunk), nil, c)
-		rec.err = err
-		switch place := refOf(c.ID, rec.Chunk); {
-		case err != nil:
-			k.failed[place] = err
-		case rec.Damaged || k.engine.damage.known(place) != nil:
-			k.sound = append(k.sound, place)
+	k.manifests[id] = manifestCheck{pages: -1, inline: true}
+	for entry, err := range index.ScanAll(k.r, index.PagesOf(id)) {
+		if err != nil {
+			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+				return err
+			}
+			continue
 		}
-		k.res.Bytes += int64(n)
+		for _, c := range entry.Record.Chunks {
+			k.counted(c.ID)
+		}
 	}
-	return rec.err
+	in, err := index.Get(k.r, index.InlineKey(id))
+	switch {
+	case err == nil:
+		k.totals.InlineBytes += int64(len(in.Frame))
+	case !errors.Is(err, index.ErrNotFound):
+		return k.undecoded(Problem{Kind: BadAccounting}, index.InlineKey(id), err)
+	}
+	return nil
 }

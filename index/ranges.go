@@ -19,6 +19,12 @@ func Chunks() Range[Chunk] { return tableRange[Chunk](chunkTable) }
 // Volumes is the range of the counters of all volumes, by number.
 func Volumes() Range[Volume] { return tableRange[Volume](volumeTable) }
 
+// AllObjects is every object of every bucket, by bucket and key.
+func AllObjects() Range[Object] { return tableRange[Object](objectTable) }
+
+// AllUploads is every open upload of every bucket, by bucket, object key and upload id.
+func AllUploads() Range[Upload] { return tableRange[Upload](uploadTable) }
+
 // AllParts is every part of every content, by content and number.
 func AllParts() Range[Part] { return tableRange[Part](partTable) }
 

@@ -57,3 +57,20 @@ func Scan[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] 
 		}
 	}
 }
+
+// ScanAll is a Scan that goes on behind a record that cannot be decoded. Such a record comes with its key and the error; an error
+// without a key comes once and last.
+func ScanAll[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] {
+	return func(yield func(Entry[R], error) bool) {
+		for item, err := range r.Scan(rg.Start, rg.End) {
+			if err != nil {
+				yield(Entry[R]{}, err)
+				return
+			}
+			rec, err := open[R, P](item.Key, item.Value)
+			if !yield(Entry[R]{Key: item.Key, Record: rec}, err) {
+				return
+			}
+		}
+	}
+}

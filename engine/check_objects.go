@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// objects checks every object and its content.
+func (k *check) objects(ctx context.Context) error {
+	for entry, err := range index.ScanAll(k.r, index.AllObjects()) {
+		bucket, key, keyErr := index.ParseObjectKey(entry.Key)
+		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key}
+		if err != nil {
+			if err := k.undecoded(hit, entry.Key, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if keyErr != nil {
+			return keyErr
+		}
+		rec := &entry.Record
+		k.totals.Objects++
+		k.totals.LogicalBytes += rec.Size
+		parts, partHits, err := k.partsOf(rec.Content)
+		if err != nil {
+			return err
+		}
+		if err := k.content(ctx, hit, rec.Content, &rec.Encryption, parts, partHits); err != nil {
+			return err
+		}
+		k.object(hit, rec, parts)
+	}
+	k.res.Objects = k.totals.Objects
+	return nil
+}
+
+// object compares an object's record with its parts.
+func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart) {
+	var size int64
+	for i := range parts {
+		size += parts[i].Size
+	}
+	if len(parts) != rec.Parts || size != rec.Size {
+		hit.Err = fmt.Errorf("its parts are %d of %d bytes, its record says %d of %d", len(parts), size, rec.Parts, rec.Size)
+		k.problem(hit)
+		return // nothing else can follow from them
+	}
+	if err := k.directory(rec.Content, parts); err != nil {
+		hit.Err = err
+		k.problem(hit)
+	}
+	hit.Kind = BadMetadata
+	if crc := combinedCRC64(parts); crc != rec.CRC64 {
+		hit.Err = fmt.Errorf("its parts have CRC-64 %016x together, its record says %016x", crc, rec.CRC64)
+		k.problem(hit)
+	}
+	if rec.Type == typeNormal && len(parts) == 1 && !bytes.Equal(rec.MD5, parts[0].ETag[:]) {
+		hit.Err = fmt.Errorf("its part has MD5 %x, its record says %x", parts[0].ETag, rec.MD5)
+		k.problem(hit)
+	}
+	if sum := objectSum(rec, parts); !bytes.Equal(sum, rec.Checksum.Value) {
+		hit.Err = fmt.Errorf("its %s is %x by its parts, its record says %x", rec.Checksum.Algorithm, sum, rec.Checksum.Value)
+		k.problem(hit)
+	}
+	rules, ok := k.named(hit, "object")
+	if !ok {
+		return
+	}
+	if etag := rules.objectETag(rec.Type, parts); etag != rec.ETag {
+		hit.Err = fmt.Errorf("its ETag is %s by its parts, its record says %s", etag, rec.ETag)
+		k.problem(hit)
+	}
+}
+
+// objectSum is the checksum that an object's record should have.
+func objectSum(rec *index.Object, parts []numberedPart) []byte {
+	switch {
+	case rec.Checksum.Algorithm == "":
+		return nil
+	case rec.Type == typeNormal && len(parts) == 1:
+		return parts[0].Checksum
+	}
+	return checksumOfParts(index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}, parts).Value
+}
+
+// named checks the name of an object or upload, and returns the rules of its bucket, if they are known.
+func (k *check) named(hit Problem, what string) (rules ruleSet, ok bool) {
+	bucket, there := k.buckets[hit.Bucket]
+	if !there {
+		k.miscounted("%s %s is in bucket %s, which is not there", what, hit.Key, hit.Bucket)
+	}
+	if bucket == nil {
+		return rules, false
+	}
+	if rules, ok = ruleSets[Rules(bucket.Rules)]; !ok {
+		return rules, false
+	}
+	if err := rules.checkKey(hit.Key); err != nil {
+		hit.Kind, hit.Err = BadMetadata, fmt.Errorf("its name is not allowed: %w", err)
+		k.problem(hit)
+	}
+	return rules, true
+}
+
+// uploads checks every open upload and its parts.
+func (k *check) uploads(ctx context.Context) error {
+	for entry, err := range index.ScanAll(k.r, index.AllUploads()) {
+		bucket, key, id, keyErr := index.ParseUploadKey(entry.Key)
+		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key, UploadID: id.String()}
+		if err != nil {
+			if err := k.undecoded(hit, entry.Key, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if keyErr != nil {
+			return keyErr
+		}
+		k.totals.Uploads++
+		k.named(hit, "upload of")
+		if b := k.buckets[bucket]; b != nil && b.Generation != entry.Record.Generation {
+			k.miscounted("upload %s of %s/%s is of an earlier bucket of that name", id, bucket, key)
+		}
+		parts, partHits, err := k.partsOf(id)
+		if err != nil {
+			return err
+		}
+		if err := k.content(ctx, hit, id, &entry.Record.Encryption, parts, partHits); err != nil {
+			return err
+		}
+		k.contents[id].upload = true
+	}
+	k.res.Uploads = k.totals.Uploads
+	return nil
+}
+
+// partsOf returns the parts of a content that can be decoded, and what hits its owners by the others.
+func (k *check) partsOf(id index.ContentID) (parts []numberedPart, hits []Problem, err error) {
+	for entry, err := range index.ScanAll(k.r, index.PartsOf(id)) {
+		_, number, keyErr := index.ParsePartKey(entry.Key)
+		switch {
+		case err != nil && len(entry.Key) == 0:
+			return nil, nil, err
+		case err != nil:
+			k.undecodable[string(entry.Key)] = true
+			hits = append(hits, Problem{PartNumber: number, Err: err})
+		case keyErr != nil:
+			return nil, nil, keyErr
+		default:
+			parts = append(parts, numberedPart{number, entry.Record})
+		}
+	}
+	return parts, hits, nil
+}
+
+// directory compares the directory of an object's content with the parts.
+func (k *check) directory(id index.ContentID, parts []numberedPart) error {
+	var want []index.Directory
+	if len(parts) > 1 {
+		var start int64
+		for page := range slices.Chunk(directoryParts(parts), index.MaxPageParts) {
+			want = append(want, index.Directory{Start: start, Parts: page})
+			for _, p := range page {
+				start += p.Size
+			}
+		}
+	}
+	n := 0
+	for entry, err := range index.ScanAll(k.r, index.DirectoryOf(id)) {
+		if err != nil && len(entry.Key) > 0 {
+			k.undecodable[string(entry.Key)] = true
+		}
+		if err != nil {
+			return err
+		}
+		_, page, err := index.ParseDirectoryKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		if page != n || n >= len(want) || entry.Record.Start != want[n].Start || !slices.Equal(entry.Record.Parts, want[n].Parts) {
+			return fmt.Errorf("page %d of the directory of its parts is not of its parts", page)
+		}
+		n++
+	}
+	if n != len(want) {
+		return fmt.Errorf("the directory of its parts has %d pages, wanted are %d", n, len(want))
+	}
+	return nil
+}
+
+// directories looks for directories that no object has.
+func (k *check) directories(context.Context) error {
+	for entry, err := range index.ScanAll(k.r, index.AllDirectories()) {
+		id, page, keyErr := index.ParseDirectoryKey(entry.Key)
+		if err != nil {
+			if err := k.undecoded(Problem{Kind: DataLost}, entry.Key, err); err != nil {
+				return err
+			}
+		}
+		if keyErr != nil {
+			return keyErr
+		}
+		if c := k.contents[id]; c == nil || c.upload {
+			k.miscounted("page %d of the directory of content %s is of no object", page, id)
+		}
+	}
+	return nil
+}
+
+// trash counts what the queue still refers to, and what waits to get there or to be named.
+func (k *check) trash(ctx context.Context) error {
+	ends, err := index.TrashQueue().Ends(k.r)
+	if err != nil {
+		k.problem(Problem{Kind: BadAccounting, Err: err})
+	}
+	queued := uint64(0)
+	for _, rg := range []index.Range[index.Trash]{index.TrashQueue().All(), index.AllWaiting()} {
+		for entry, err := range index.ScanAll(k.r, rg) {
+			if err != nil {
+				if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
+					return err
+				}
+				continue
+			}
+			if n, err := index.TrashQueue().ParseKey(entry.Key); err == nil {
+				queued++
+				if n < ends.Head || n >= ends.Tail {
+					k.miscounted("trash %d is not in the queue, which goes from %d to %d", n, ends.Head, ends.Tail)
+				}
+			}
+			if err := errors.Join(k.trashed(&entry.Record), ctx.Err()); err != nil {
+				return err
+			}
+		}
+	}
+	if queued != ends.Tail-ends.Head {
+		k.miscounted("the trash queue has %d entries, its ends are %d and %d", queued, ends.Head, ends.Tail)
+	}
+	return nil
+}
+
+func (k *check) trashed(rec *index.Trash) error {
+	k.totals.TrashParts += rec.Parts
+	k.totals.TrashBytes += rec.Bytes
+	if rec.Kind == index.TrashContent {
+		return k.trashContent(rec.ID)
+	}
+	return k.trashManifest(rec.ID)
+}
