@@ -98,6 +98,7 @@ func (e *Engine) start() {
 	}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.opts.Keys)
+	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)
 }
 

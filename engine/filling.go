@@ -26,6 +26,7 @@ const (
 type filling struct {
 	budget *budget
 	blocks *blocks
+	pacing *throttle
 	in     *intake
 	filled chan filledBuffer // has room for one: the buffer that is taken from a body is passed on at once
 
@@ -46,7 +47,7 @@ type filledBuffer struct {
 }
 
 func (p *pipeline) newFilling(in *intake) *filling {
-	return &filling{budget: p.budget, blocks: p.blocks, in: in, filled: make(chan filledBuffer, 1)}
+	return &filling{budget: p.budget, blocks: p.blocks, pacing: p.throttle, in: in, filled: make(chan filledBuffer, 1)}
 }
 
 // read fills buffers until the body ends or ctx does. When ctx has ended there is at most one more Read
@@ -75,7 +76,7 @@ func (f *filling) read(ctx context.Context) {
 // readThrough reads right into buffers what waits for nobody. It returns what ended the reading.
 func (f *filling) readThrough(ctx context.Context) error {
 	for {
-		b, err := f.next(ctx)
+		b, err := f.next(ctx, f.budget.chunkSize)
 		if err != nil {
 			return err
 		}
@@ -135,7 +136,11 @@ func (f *filling) store(ctx context.Context, b *block, staged *int, ended error)
 	from := b.mem[:*staged]
 	for len(from) > 0 && (f.buf != nil || len(from) >= f.blocks.most || ended != nil) {
 		if f.buf == nil {
-			if err := f.take(ctx); err != nil {
+			expected := f.budget.chunkSize
+			if ended != nil {
+				expected = len(from)
+			}
+			if err := f.take(ctx, expected); err != nil {
 				return err
 			}
 		}
@@ -153,8 +158,11 @@ func (f *filling) store(ctx context.Context, b *block, staged *int, ended error)
 	return nil
 }
 
-// next waits for an empty buffer.
-func (f *filling) next(ctx context.Context) (*buffer, error) {
+// next waits for an empty buffer, and before that until about n more bytes may be taken in.
+func (f *filling) next(ctx context.Context, n int) (*buffer, error) {
+	if err := f.pacing.wait(ctx, n); err != nil {
+		return nil, err
+	}
 	b, err := f.budget.get(ctx)
 	if err != nil {
 		return nil, err
@@ -164,8 +172,8 @@ func (f *filling) next(ctx context.Context) (*buffer, error) {
 }
 
 // take waits for a buffer to fill little by little.
-func (f *filling) take(ctx context.Context) error {
-	b, err := f.next(ctx)
+func (f *filling) take(ctx context.Context, n int) error {
+	b, err := f.next(ctx, n)
 	if err != nil {
 		return err
 	}

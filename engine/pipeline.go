@@ -55,6 +55,8 @@ type pipeline struct {
 	pins    *pins
 	damage  *damage
 	room    func() error // refuses what adds data when the disk is full
+
+	throttle *throttle // slows bodies down; nil does not
 }
 
 func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room func() error, processors int) *pipeline {

@@ -74,6 +74,9 @@ func (s *sweeper) wake() {
 	}
 }
 
+// rouse wakes the sweeper because there is too much garbage.
+func (s *sweeper) rouse() { signal(s.woken) }
+
 // free tells the sweeper that nobody holds these any more.
 func (s *sweeper) free(ids ...[16]byte) {
 	s.mu.Lock()
@@ -250,6 +253,9 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 	if err := errors.Join(s.engine.giveUpReserve(), s.recover(ctx)); err != nil {
 		return ReclaimResult{}, err
 	}
+	throttle := s.engine.pipeline.throttle
+	throttle.began()
+	defer throttle.ended(ctx)
 	var errs []error
 	sweeping := sweep{sweeper: s}
 	var compacted ReclaimResult
@@ -262,6 +268,7 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 		compacted.Volumes += c.result.Volumes
 		compacted.Trimmed += c.result.Trimmed
 		compacted.DiskBytes += c.result.DiskBytes
+		throttle.goesOn(ctx)
 		if c.left && !more {
 			signal(s.pinned)
 		}

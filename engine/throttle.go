@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Garbage is what the store has on disk for nothing: what is in the trash, and what is dead in volumes
+// and in the index. Reclaiming takes time that writers would rather have for themselves, so they are
+// slowed down when there is more of it than a share of what lives and some room: not at all up to the
+// soft limit, then ever more, and at the hard one they wait until reclaiming has got on.
+//
+// With what volumes set aside at their ends, the reserve and the log of the index, which the room leaves
+// place for, the store takes at most 1.5 times what lives and 256 MiB.
+const (
+	softShare = 0.2
+	softRoom  = 64 << 20
+	hardShare = 0.4
+	hardRoom  = 160 << 20
+
+	// stuckRoom is how much more there may be than what reclaiming has just failed to give back, or
+	// has left because it does not pay.
+	stuckRoom = 64 << 20
+
+	// throttleBytes is how much is taken in between two looks at the garbage.
+	throttleBytes = 4 << 20
+
+	// throttleRate is how many bytes a second all writers together may take in halfway between the
+	// limits. It goes to nothing at the hard one, and is unbounded at the soft one.
+	throttleRate = 128 << 20
+
+	// throttlePatience bounds each wait. Reclaiming that does not get on for so long, since an open
+	// Object holds what there is, or a check, a damaged volume or an index that fails is in its way,
+	// stops nobody for longer.
+	throttlePatience = time.Second
+)
+
+// usage is what a store has on disk, in bytes.
+type usage struct {
+	live    int64
+	garbage int64 // that reclaiming could give back
+}
+
+// A throttle slows writers down. Who waits holds no buffer; the chunks that a body has stored before
+// are not in the way of reclaiming others.
+type throttle struct {
+	measure func(ctx context.Context) (usage, error)
+	rouse   func() // sets reclaiming going
+
+	mu       sync.Mutex // guards the fields below
+	known    usage      // as of the last look
+	taken    int64      // bytes since
+	stuck    int64      // garbage that the last pass has left
+	passing  bool       // reclaiming is at work
+	next     time.Time  // when the next byte may be taken in
+	progress chan struct{}
+}
+
+func newThrottle(measure func(context.Context) (usage, error), rouse func()) *throttle {
+	return &throttle{measure: measure, rouse: rouse, progress: make(chan struct{}), taken: throttleBytes}
+}
+
+// wait is called before n bytes of a body are taken in. It fails only when ctx ends.
+func (t *throttle) wait(ctx context.Context, n int) error {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	look := false
+	if t.taken += int64(n); t.taken >= throttleBytes {
+		t.taken, look = 0, true
+	}
+	t.mu.Unlock()
+	if look {
+		if err := t.look(ctx); err != nil {
+			return ctx.Err() // whoever stores the body will see what the matter is
+		}
+	}
+	delay, full := t.delay(n)
+	if full {
+		return t.waitForProgress(ctx)
+	}
+	if delay <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// look finds out how much garbage there is.
+func (t *throttle) look(ctx context.Context) error {
+	u, err := t.measure(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	t.known = u
+	t.stuck = min(t.stuck, u.garbage)
+	return nil
+}
+
+// delay says for how long n bytes are to wait, or that there is as much garbage as there may be.
+func (t *throttle) delay(n int) (delay time.Duration, full bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.known.pressure(t.stuck)
+	switch {
+	case x <= 0:
+		t.next = time.Time{}
+		return 0, false
+	case x >= 1:
+		return 0, true
+	}
+	// All writers share one clock, so that their number does not matter.
+	now := time.Now()
+	if t.next.Before(now) {
+		t.next = now
+	}
+	rate := throttleRate * (1 - x) / x
+	t.next = t.next.Add(time.Duration(float64(n) / rate * float64(time.Second)))
+	if most := now.Add(throttlePatience); t.next.After(most) {
+		t.next = most
+	}
+	return t.next.Sub(now), false
+}
+
+// pressure is where the garbage is between the soft limit, 0, and the hard one, 1.
+func (u usage) pressure(stuck int64) float64 {
+	soft := max(softShare*float64(u.live)+softRoom, float64(stuck))
+	hard := max(hardShare*float64(u.live)+hardRoom, float64(stuck+stuckRoom))
+	return (float64(u.garbage) - soft) / (hard - soft)
+}
+
+// waitForProgress waits until there is less garbage than there may be, or reclaiming cannot help.
+func (t *throttle) waitForProgress(ctx context.Context) error {
+	patience := time.NewTimer(throttlePatience)
+	defer patience.Stop()
+	for {
+		t.mu.Lock()
+		progress, passing := t.progress, t.passing
+		t.mu.Unlock()
+		if !passing {
+			t.rouse()
+		}
+		select {
+		case <-progress:
+		case <-patience.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		t.mu.Lock()
+		full := t.known.pressure(t.stuck) >= 1
+		t.mu.Unlock()
+		if !full {
+			return nil
+		}
+	}
+}
+
+// began says that reclaiming is at work.
+func (t *throttle) began() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.passing = true
+}
+
+// goesOn says that reclaiming has given something back. Who waits looks again.
+func (t *throttle) goesOn(ctx context.Context) { t.update(ctx, false) }
+
+// ended says that reclaiming has given back what it could.
+func (t *throttle) ended(ctx context.Context) { t.update(ctx, true) }
+
+func (t *throttle) update(ctx context.Context, ended bool) {
+	err := t.look(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ended {
+		t.passing = false
+		if err == nil {
+			t.stuck = t.known.garbage
+		}
+	}
+	close(t.progress)
+	t.progress = make(chan struct{})
+}

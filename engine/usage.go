@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// usage finds out what lives and what is garbage. It costs a look at each volume.
+func (e *Engine) usage(ctx context.Context) (u usage, err error) {
+	var onDisk int64
+	volumes, err := e.blobs.Volumes(ctx)
+	if err != nil {
+		return u, err
+	}
+	for _, v := range volumes {
+		// Not what is around the frames, and what active volumes set aside.
+		if v.Active {
+			onDisk += v.Bytes
+		} else {
+			onDisk += min(v.Bytes, v.DiskBytes)
+		}
+	}
+	// After the volumes: what is pinned or live by now and was stored later makes no garbage.
+	var pinned int64
+	for _, bytes := range e.pipeline.pins.bytesIn() {
+		pinned += bytes
+	}
+	var t index.Totals
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		t, err = totalsOf(r)
+		return err
+	})
+	if err != nil {
+		return u, err
+	}
+	// What is in the trash counts as stored, though maybe less than it was before compression.
+	stored := t.StoredBytes + t.InlineBytes
+	trash := max(min(t.TrashBytes, stored), 0)
+	u.live = stored + pinned - trash
+	u.garbage = trash
+	if e.opts.ReclaimRate == 0 {
+		u.garbage += max(onDisk-t.StoredBytes-pinned, 0)
+	}
+	return u, nil
+}
