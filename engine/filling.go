@@ -76,7 +76,11 @@ func (f *filling) read(ctx context.Context) {
 // readThrough reads right into buffers what waits for nobody. It returns what ended the reading.
 func (f *filling) readThrough(ctx context.Context) error {
 	for {
-		b, err := f.next(ctx, f.budget.chunkSize)
+		expected := int64(f.budget.chunkSize)
+		if f.in.left != nil {
+			expected = min(expected, f.in.left())
+		}
+		b, err := f.next(ctx, int(expected))
 		if err != nil {
 			return err
 		}

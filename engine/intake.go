@@ -22,6 +22,7 @@ type intake struct {
 	// for nobody but the store. nil if body is set.
 	next func(space []byte) (n int, err error)
 	body *guardedBody // whose Reads may wait for a client
+	left func() int64 // bytes that next will read at most; nil if that is not known
 
 	own      bool  // next reads from the store: it returns soon, and must have before the call ends
 	size     int64 // declared length; 0 means that it is not known, EmptyBody that there is none
@@ -43,6 +44,7 @@ func newIntake(body io.Reader, size int64, progress func(int64)) *intake {
 	guarded := &guardedBody{body: io.LimitReader(body, in.most()+1)}
 	if inMemory(body) {
 		in.next = guarded.fill
+		in.left = func() int64 { return leftIn(body) }
 	} else {
 		in.body = guarded
 	}
@@ -104,6 +106,19 @@ func inMemory(body io.Reader) bool {
 		return ok && inMemory(inner)
 	}
 	return false
+}
+
+// leftIn is how many bytes a body that lies in memory has yet, at most.
+func leftIn(body io.Reader) int64 {
+	switch b := body.(type) {
+	case interface{ Len() int }:
+		return int64(b.Len())
+	case *io.LimitedReader:
+		return min(b.N, leftIn(b.R))
+	case *io.SectionReader:
+		return b.Size()
+	}
+	return math.MaxInt64
 }
 
 // A guardedBody reads from a body, which is the caller's code, on a goroutine of ours, where a panic
