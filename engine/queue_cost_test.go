@@ -208,7 +208,8 @@ func TestCostAfterDeletions(t *testing.T) {
 		if most := before[op.name].passed*3/2 + 10*some; passed > most {
 			t.Errorf("%s: %d passed, want at most %d", op.name, passed, most)
 		}
-		if most := before[op.name].transactions + 4*some; transactions > most {
+		// The sweeper may come once for each of them, or once for all.
+		if most := before[op.name].transactions + 12*some; transactions > most {
 			t.Errorf("%s: %d transactions, want at most %d", op.name, transactions, most)
 		}
 	}
