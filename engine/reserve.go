@@ -53,11 +53,15 @@ func (e *Engine) giveUpReserve() error {
 // refillReserve makes the reserve file again when there is space for it.
 func (e *Engine) refillReserve() (err error) {
 	path := filepath.Join(e.dir, reserveFile)
-	if _, err := os.Stat(path); err == nil {
+	// Who made it may have been killed before it had its blocks.
+	if info, err := os.Lstat(path); err == nil && disk.Allocated(info) >= reserveFileSize {
 		return nil
 	}
 	space, err := disk.SpaceOf(e.dir)
 	if err != nil || space.Bytes < e.opts.ReserveSpace+reserveFileSize {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := disk.CreateFile(path)

@@ -97,14 +97,11 @@ func VerifySums(dir string) error {
 // RemoveSums durably removes the list, because the directory is about to change. A missing list is
 // no error.
 func RemoveSums(dir string) error {
-	err := os.Remove(filepath.Join(dir, SumsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err := os.Remove(filepath.Join(dir, SumsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// A list that came back after a power loss would condemn a healthy directory.
+	// A list that came back after a power loss would condemn a healthy directory. Also when there is none:
+	// who removed it may have been killed before the removal was durable.
 	return SyncDir(dir)
 }
 

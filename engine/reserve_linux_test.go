@@ -1,0 +1,41 @@
+package engine_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// TestReserveFile has the reserve file be missing, empty, and somebody's link: each time it is there with
+// its blocks when the store is open, and what the link points to is left alone.
+func TestReserveFile(t *testing.T) {
+	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+	reserve := filepath.Join(dir, "RESERVE")
+	if err := os.WriteFile(other, []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, put := range map[string]func() error{
+		"missing": func() error { return nil },
+		"empty":   func() error { return os.WriteFile(reserve, nil, 0o600) },
+		"link":    func() error { return os.Symlink(other, reserve) },
+	} {
+		if err := os.RemoveAll(reserve); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		e := open(t, dir, nil)
+		if used, err := disk.Usage(reserve); err != nil || used < 32<<20 {
+			t.Errorf("%s: %d bytes are set aside, %v", name, used, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := os.ReadFile(other); err != nil || string(data) != "somebody's" {
+		t.Errorf("what the link points to is %q, %v", data, err)
+	}
+}
