@@ -7,7 +7,8 @@ type call struct {
 	op, bucket, key, uploadID string
 	part                      int
 
-	engine *Engine // that waits for it at Close; nil if it was not let in
+	ctx    context.Context // the caller's: an ErrRequestTimeout is one of this context only
+	engine *Engine         // that waits for it at Close; nil if it was not let in
 }
 
 // orEmpty is what every exported method makes of its request first: nil is the empty request.
@@ -22,7 +23,7 @@ func orEmpty[Request any](req *Request) *Request {
 // outcome, the caller must end it.
 func (e *Engine) begin(ctx context.Context, c call) (*call, error) {
 	err := e.enter(ctx)
-	c.engine = nil
+	c.ctx, c.engine = ctx, nil
 	if err == nil {
 		c.engine = e
 	}
@@ -43,7 +44,7 @@ func (c *call) wrap(err *error) {
 	if *err == nil {
 		return
 	}
-	e := *asError(*err)
+	e := *asError(c.ctx, *err)
 	e.Op, e.Bucket, e.Key, e.UploadID = c.op, c.bucket, c.key, c.uploadID
 	if e.PartNumber == 0 {
 		e.PartNumber = c.part

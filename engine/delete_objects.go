@@ -66,9 +66,9 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 		for i, key := range keys {
 			switch {
 			case failed[i] != nil:
-				of := call{op: c.op, bucket: c.bucket, key: key}
+				of := call{op: c.op, bucket: c.bucket, key: key, ctx: ctx}
 				of.wrap(&failed[i])
-				res.Errors = append(res.Errors, DeleteError{key, asError(failed[i])})
+				res.Errors = append(res.Errors, DeleteError{key, asError(ctx, failed[i])})
 			case !req.Quiet:
 				res.Deleted = append(res.Deleted, key)
 			}

@@ -58,7 +58,7 @@ type Engine struct {
 //
 // ctx bounds the opening only. The caller must call Close.
 func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
-	c := call{op: "Open"}
+	c := call{op: "Open", ctx: ctx}
 	defer c.wrap(&err)
 	opts := o.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -182,7 +182,7 @@ func (e *Engine) closeStores() error {
 // ErrNoSpace; everything acknowledged is durable all the same. After this error, and any other, Close
 // can be called again: it returns ErrClosed when everything has been released.
 func (e *Engine) Close() (err error) {
-	c := call{op: "Close"}
+	c := call{op: "Close", ctx: context.Background()}
 	defer c.wrap(&err)
 	e.closing.Lock()
 	defer e.closing.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -35,11 +36,15 @@ func (e *Error) Error() string {
 	if e.Op != "" {
 		b.WriteString(e.Op + ": ")
 	}
-	if e.Bucket != "" {
-		fmt.Fprintf(&b, "%s/%s: ", e.Bucket, e.Key)
+	if e.Bucket != "" || e.Key != "" {
+		b.WriteString(plain(e.Bucket))
+		if e.Key != "" {
+			b.WriteString("/" + plain(e.Key))
+		}
+		b.WriteString(": ")
 	}
 	if e.UploadID != "" {
-		fmt.Fprintf(&b, "upload %s: ", e.UploadID)
+		fmt.Fprintf(&b, "upload %s: ", plain(e.UploadID))
 	}
 	if e.PartNumber != 0 {
 		fmt.Fprintf(&b, "part %d: ", e.PartNumber)
@@ -52,6 +57,21 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Err.Error())
 	}
 	return b.String()
+}
+
+// maxPlain is how much of a name an error's text shows: all of one that is allowed.
+const maxPlain = 1024
+
+// plain returns a name as it is, unless a client has put into it what would garble a line of text.
+func plain(name string) string {
+	cut := ""
+	if len(name) > maxPlain {
+		name, cut = name[:maxPlain], "..."
+	}
+	if quoted := strconv.Quote(name); quoted[1:len(quoted)-1] != name {
+		name = quoted
+	}
+	return name + cut
 }
 
 // Unwrap returns the cause.
@@ -117,7 +137,7 @@ var (
 	// ErrEntityTooLarge is returned for a part over 5 GiB and an object over what 10000 such parts make.
 	ErrEntityTooLarge = &Error{Code: "EntityTooLarge", HTTPStatus: 400}
 	// ErrRequestTimeout is returned when the call's context ends first. The context's error is its
-	// cause.
+	// cause. A key provider that runs into a timeout of its own is ErrInternal.
 	ErrRequestTimeout = &Error{Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done."}
 	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and KMS.
 	ErrInvalidEncryptionAlgorithm = &Error{Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400, Message: "ServerSideEncryption must be AES256 or KMS."}
@@ -228,8 +248,6 @@ var causes = []struct {
 	cause error
 	is    *Error
 }{
-	{context.Canceled, ErrRequestTimeout},
-	{context.DeadlineExceeded, ErrRequestTimeout},
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
 	{index.ErrInUse, ErrInUse},
@@ -243,21 +261,47 @@ var causes = []struct {
 	{crypto.ErrAccessDenied, ErrAccessDenied},
 }
 
-// asError finds the Error in err, or makes one of it.
-func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+// asError finds the Error in err, or makes one of it, for a call with this context. What stands
+// around the Error that is found stays in its cause.
+func asError(ctx context.Context, err error) *Error {
+	var foreign *providerError
+	var e, theirs *Error
+	errors.As(err, &foreign)
+	if errors.As(err, &e) && !(foreign != nil && errors.As(foreign.err, &theirs) && theirs == e) {
+		if error(e) != err {
+			e = e.with(err)
+		}
 		return e
+	}
+	// Contexts end in key providers, too, for reasons of their own.
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return ErrRequestTimeout.with(err)
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.cause) {
 			return c.is.with(err)
 		}
 	}
-	if disk.IsNoSpace(err) {
+	if foreign == nil && disk.IsNoSpace(err) {
 		return ErrNoSpace.with(err)
 	}
 	return ErrInternal.with(typed(err))
+}
+
+// A providerError is an error of the key provider's. What it says of full disks, or of objects, is
+// not about ours.
+type providerError struct{ err error }
+
+func (e *providerError) Error() string { return "the key provider: " + e.err.Error() }
+
+func (e *providerError) Unwrap() error { return e.err }
+
+// ofProvider marks an error of the key provider's. nil stays nil.
+func ofProvider(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &providerError{err}
 }
 
 // typed turns the corruption and version errors of the layers below into those of this package.

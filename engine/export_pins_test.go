@@ -8,3 +8,13 @@ func (e *Engine) Leftovers() (pins, buffers int) {
 	b := e.pipeline.budget
 	return len(e.pipeline.pins.byID), cap(b.slots) - len(b.slots) - len(b.free) + int(e.pipeline.blocks.out.Load())
 }
+
+// WaitForUnwrap is how many calls wait for an answer of the key provider.
+func (e *Engine) WaitForUnwrap() (n int) {
+	e.ciphers.mu.Lock()
+	defer e.ciphers.mu.Unlock()
+	for _, u := range e.ciphers.unwrapping {
+		n += u.waiters
+	}
+	return n
+}

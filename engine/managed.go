@@ -363,7 +363,7 @@ func (u *managedUpload) compare(ctx context.Context, number int, section *io.Sec
 	}
 	etag, n, err := u.engine.pipeline.digest(ctx, section, size)
 	if err != nil {
-		(&call{part: number}).wrap(&err)
+		(&call{part: number, ctx: ctx}).wrap(&err)
 		return old, false, err
 	}
 	_, err = section.Seek(0, io.SeekStart)
@@ -445,7 +445,7 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 		return err
 	}
 	if abortErr != nil {
-		failed := *asError(err)
+		failed := *asError(ctx, err)
 		failed.Err = errors.Join(failed.Err, fmt.Errorf("the upload could not be aborted: %w", abortErr))
 		return &failed
 	}

@@ -64,7 +64,7 @@ func (e *Engine) RotateKeys(ctx context.Context, _ *RotateKeysRequest) (_ *Rotat
 	}
 	current, err := keys.CurrentKeyID(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ofProvider(err)
 	}
 	r := rotation{engine: e, keys: keys, current: current, aliases: make(map[string]string)}
 	if err := r.run(ctx); err != nil {
@@ -273,6 +273,7 @@ func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 		workers.Go(func() {
 			for k := range next {
 				k.fresh, k.err = r.rewrap(ctx, &k.old)
+				k.err = ofProvider(k.err)
 				k.tried = true
 				if k.err == nil || refusesKey(k.err) {
 					r.silent.Store(0)
@@ -303,7 +304,7 @@ func refusesKey(err error) bool {
 func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh crypto.WrappedKey, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the key provider panicked: %v", p)
+			err = fmt.Errorf("it panicked: %v", p)
 		}
 	}()
 	key, err := r.unwrap(ctx, old.Wrapper, old.WrappedKey)

@@ -265,7 +265,7 @@ func mapError(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case disk.IsNoSpace(err):
+	case disk.SaysNoSpace(err): // Badger does not wrap all of them
 		return fmt.Errorf("%w: %s: %w", ErrNoSpace, doing, err)
 	default:
 		return fmt.Errorf("index: %s: %w", doing, err)

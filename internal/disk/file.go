@@ -132,17 +132,16 @@ func usageBelow(root string) (total int64, err error) {
 	return total, err
 }
 
-// IsNoSpace reports whether err says that the file system has no room left: no blocks, no inodes
-// or a quota reached. Libraries that format errors instead of wrapping them are recognised by the
-// system's own words.
+// IsNoSpace reports whether err is the system's for a file system without room: no blocks, no inodes
+// or a quota reached.
 func IsNoSpace(err error) bool {
-	if err == nil {
-		return false
-	}
-	for _, e := range noSpaceErrors {
-		if errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(noSpaceErrors, func(e error) bool { return errors.Is(err, e) })
+}
+
+// SaysNoSpace is IsNoSpace for errors of a library that formats the system's errors instead of
+// wrapping them: it takes the system's own words, too. Who else repeats them would be taken for it.
+func SaysNoSpace(err error) bool {
+	return err != nil && slices.ContainsFunc(noSpaceErrors, func(e error) bool {
+		return errors.Is(err, e) || strings.Contains(err.Error(), e.Error())
+	})
 }
