@@ -34,7 +34,7 @@ type CompleteMultipartUploadRequest struct {
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
 	ForbidOverwrite bool
 
-	// IfMatch, if not empty, is the ETag that the existing object must have; without an object the
+	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must have; without an object the
 	// call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there is none. Both fail with
 	// ErrPreconditionFailed, and both are judged at the moment of commit. They are S3's; OSS has
 	// ForbidOverwrite.

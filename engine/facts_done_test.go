@@ -443,6 +443,7 @@ func facts() []fact {
 		{"GetObject", "bytes=1-3", reads(Get{Range: "bytes=1-3"}, "ont", true)},
 		{"GetObject", "bytes=3-", reads(Get{Range: "bytes=3-"}, "tent", true)},
 		{"GetObject", "bytes=-3", reads(Get{Range: "bytes=-3"}, "ent", true)},
+		{"GetObject", "Bytes=-3", reads(Get{Range: "Bytes=-3"}, "ent", true)},
 		{"GetObject", "bytes=0-6 are all bytes, and a range", reads(Get{Range: "bytes=0-6"}, "content", true)},
 		{"GetObject", "a range that ends beyond the object is ignored", reads(Get{Range: "bytes=3-7"}, "content", false)},
 		{"GetObject", "a range behind the end is ignored", reads(Get{Range: "bytes=7-"}, "content", false)},
@@ -456,6 +457,7 @@ func facts() []fact {
 			return errors.Join(same(w.head("put").Type, "Normal"), same(w.head("put").ContentMD5, base64MD5(content)), same(w.head("put").ETag, md5ETag(content)))
 		}},
 		{"HeadObject", "IfMatch the object's, in quotes and lower case", heads(func(w *world) When { return When{IfMatch: `"` + strings.ToLower(w.object.ETag) + `"`} })},
+		{"HeadObject", "IfMatch a list with the object's", heads(func(w *world) When { return When{IfMatch: `W/"5", "6,7", "` + w.object.ETag + `"`} })},
 		{"HeadObject", "IfNoneMatch another", heads(func(w *world) When { return When{IfNoneMatch: md5ETag(nil)} })},
 		{"HeadObject", "IfUnmodifiedSince the same time", heads(func(w *world) When { return When{IfUnmodifiedSince: w.now} })},
 		{"HeadObject", "IfModifiedSince before", heads(func(w *world) When { return When{IfModifiedSince: w.now.Add(-time.Second)} })},
@@ -614,6 +616,23 @@ func facts() []fact {
 			return errors.Join(err, fails(getObject(Get{Bucket: "s3-bucket", Key: "new"})(w), engine.ErrNoSuchKey))
 		})},
 		{"GetObject", "S3: a range that ends beyond the object is cut", reads(Get{Bucket: "s3-bucket", Range: "bytes=3-7"}, "tent", true)},
+		{"GetObject", "S3: the last bytes of an empty object are none, and no range", func(w *world) error {
+			mustPut(w.t, w.e, Put{Bucket: "s3-bucket", Key: "empty"})
+			return reads(Get{Bucket: "s3-bucket", Key: "empty", Range: "bytes=-5"}, "", false)(w)
+		}},
+		{"GetObject", "S3: the only part of an empty object is no range", func(w *world) error {
+			mustPut(w.t, w.e, Put{Bucket: "s3-bucket", Key: "empty"})
+			return reads(Get{Bucket: "s3-bucket", Key: "empty", PartNumber: 1}, "", false)(w)
+		}},
+		{"InitiateMultipartUpload", "S3: the ids ascend though the clock was ahead, and the dates are the clock's", s3(func(w *world) error {
+			now := w.now
+			w.now = now.AddDate(10, 0, 0)
+			first := w.upload()
+			w.now = now
+			second := w.upload()
+			got, err := w.uploads(Uploads{Prefix: "new"})
+			return errors.Join(err, same(first < second, true), same(got.Uploads[0].Initiated.Equal(now.AddDate(10, 0, 0)), true), same(got.Uploads[1].Initiated.Equal(now), true))
+		})},
 		{"GetObject", "S3: a malformed range is ignored", reads(Get{Bucket: "s3-bucket", Range: "byte=0-1"}, "content", false)},
 		{"CopyObject", "the ETag follows the rules of the target", func(w *world) error {
 			toS3 := mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "copy", SourceKey: "there"})

@@ -236,6 +236,7 @@ func refusals() []refusal {
 		{"GetObject", "parts that are not completed", getObject(Get{Key: "key"}), "NoSuchKey", 404, "0026-00000001"},
 		{"GetObject", "a standard range behind the end", getObject(Get{Range: "bytes=7-", RangeBehavior: "standard"}), "InvalidRange", 416, ""},
 		{"GetObject", "the last 0 bytes by a standard range", getObject(Get{Range: "bytes=-0", RangeBehavior: "standard"}), "InvalidRange", 416, ""},
+		{"GetObject", "the last 0 bytes", getObject(Get{Range: "bytes=-0"}), "InvalidRange", 416, ""},
 		{"GetObject", "another range behavior than standard", getObject(Get{Range: "bytes=0-1", RangeBehavior: "odd"}), "InvalidArgument", 400, ""},
 		{"GetObject", "a part that the object does not have", getObject(Get{PartNumber: 2}), "InvalidPartNumber", 416, ""},
 		{"GetObject", "part 10001", getObject(Get{PartNumber: 10001}), "InvalidArgument", 400, "0017-00000220"},
@@ -252,6 +253,9 @@ func refusals() []refusal {
 		{"HeadObject", "no such object", headObject(Head{Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
 		{"HeadObject", "IfMatch another", headObject(Head{Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
 		{"HeadObject", "IfUnmodifiedSince before", headObject(Head{Conditions: When{IfUnmodifiedSince: before}}), "PreconditionFailed", 412, ""},
+		{"HeadObject", "IfMatch the object's as a weak tag", headObject(Head{Conditions: When{IfMatch: `W/"` + etag + `"`}}), "PreconditionFailed", 412, ""},
+		{"HeadObject", "IfNoneMatch the object's as a weak tag", headObject(Head{Conditions: When{IfNoneMatch: `W/"` + etag + `"`}}), "NotModified", 304, ""},
+		{"HeadObject", "IfNoneMatch a list with the object's", headObject(Head{Conditions: When{IfNoneMatch: `"5", "` + etag + `"`}}), "NotModified", 304, ""},
 		{"HeadObject", "IfNoneMatch *", headObject(Head{Conditions: When{IfNoneMatch: "*"}}), "NotModified", 304, ""},
 		{"HeadObject", "IfModifiedSince the same time", headObject(Head{Conditions: When{IfModifiedSince: made}}), "NotModified", 304, ""},
 

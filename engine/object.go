@@ -57,7 +57,9 @@ func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 }
 
 // Conditions make a read depend on the state of the object. Those that are empty hold. IfMatch and
-// IfNoneMatch take one ETag, or *; quotes and case are forgiven.
+// IfNoneMatch take *, or a list of entity tags as in HTTP's headers: "5", W/"5", "6,7". A weak tag,
+// with W/, is never that of an object for IfMatch, and is as good as another for IfNoneMatch. Missing
+// quotes and the case are forgiven.
 type Conditions struct {
 	IfMatch           string    // else ErrPreconditionFailed
 	IfUnmodifiedSince time.Time // else ErrPreconditionFailed
@@ -66,12 +68,12 @@ type Conditions struct {
 }
 
 // check judges the conditions with the precision of a second, as HTTP's dates have. Where both an
-// ETag and a time are given for the same outcome, the ETag decides (RFC 7232, section 6).
+// ETag and a time are given for the same outcome, the ETag decides (RFC 9110, section 13.2.2).
 func (c *Conditions) check(obj *index.Object) error {
 	modified := obj.Modified.Truncate(time.Second)
 	switch {
 	case c.IfMatch != "":
-		if !matches(c.IfMatch, obj.ETag) {
+		if !strongly.matches(c.IfMatch, obj.ETag) {
 			return ErrPreconditionFailed
 		}
 	case !c.IfUnmodifiedSince.IsZero() && modified.After(c.IfUnmodifiedSince):
@@ -79,17 +81,13 @@ func (c *Conditions) check(obj *index.Object) error {
 	}
 	switch {
 	case c.IfNoneMatch != "":
-		if matches(c.IfNoneMatch, obj.ETag) {
+		if weakly.matches(c.IfNoneMatch, obj.ETag) {
 			return ErrNotModified
 		}
 	case !c.IfModifiedSince.IsZero() && !modified.After(c.IfModifiedSince):
 		return ErrNotModified
 	}
 	return nil
-}
-
-func matches(condition, etag string) bool {
-	return condition == "*" || normalETag(condition) == normalETag(etag)
 }
 
 // HeadObjectRequest asks for an object's description.
@@ -140,7 +138,8 @@ type GetObjectRequest struct {
 	// malformed or reaches beyond the object is ignored and the whole object returned, as OSS does.
 	// With RangeBehavior "standard" one that begins within the object is cut to it, and one that
 	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too. Under S3's
-	// rules every range is "standard".
+	// rules every range is "standard". The last 0 bytes, "bytes=-0", are ErrInvalidRange in any case;
+	// the last bytes of an empty object are all of it. The case of the unit does not matter.
 	Range         string
 	RangeBehavior string
 
@@ -242,7 +241,8 @@ func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet)
 	case s.count == 0:
 		return span{}, nil
 	case s.count == 1:
-		return span{length: s.size, partial: true}, nil
+		// Without bytes there is no range that HTTP could name.
+		return span{length: s.size, partial: s.size > 0}, nil
 	default:
 		return s.spanOf(ctx, n-1)
 	}

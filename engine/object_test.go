@@ -169,7 +169,9 @@ func TestRanges(t *testing.T) {
 		{"bytes=10-", "0123456789", unsatisfiable}, // begins there
 		{"bytes=10-12", "0123456789", unsatisfiable},
 		{"bytes=-11", "0123456789", "0123456789"},
-		{"bytes=-0", "0123456789", unsatisfiable},
+		{"bytes=-0", unsatisfiable, unsatisfiable},
+		{"Bytes=2-4", "234", "234"},
+		{"BYTES=-3", "789", "789"},
 		{"bytes=4-2", "0123456789", "0123456789"}, // malformed, all of these
 		{"byte=0-4", "0123456789", "0123456789"},
 		{"bytes=", "0123456789", "0123456789"},
@@ -210,7 +212,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-var rangeSyntax = regexp.MustCompile(`^bytes=([0-9]*)-([0-9]*)$`)
+var rangeSyntax = regexp.MustCompile(`^(?i:bytes)=([0-9]*)-([0-9]*)$`)
 
 // plainRange works out a range the plain way. ok is false for one that cannot be satisfied.
 func plainRange(text string, size int64, standard bool) (start, length int64, partial, ok bool) {
@@ -227,8 +229,13 @@ func plainRange(text string, size int64, standard bool) (start, length int64, pa
 	fits := true
 	switch {
 	case !fromGiven: // the last bytes
-		fits = to.Cmp(end) <= 0 && to.Sign() > 0
-		ok = size > 0 && to.Sign() > 0
+		if to.Sign() == 0 {
+			return 0, 0, false, false
+		}
+		if size == 0 {
+			return 0, 0, false, true
+		}
+		fits, ok = to.Cmp(end) <= 0, true
 		start = size - min(size, clamp(to))
 		length = size - start
 	case from.Cmp(end) >= 0:

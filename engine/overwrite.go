@@ -37,7 +37,7 @@ func (o *overwriting) check(r index.Reader) error {
 		return nil
 	case err != nil:
 		return err
-	case o.ifNoneMatch != "" || !matches(o.ifMatch, obj.ETag):
+	case o.ifNoneMatch != "" || !strongly.matches(o.ifMatch, obj.ETag):
 		return ErrPreconditionFailed
 	}
 	return nil

@@ -108,7 +108,7 @@ func (p *partCopy) chooseRange() (err error) {
 		}
 	}
 	if p.span, err = parseRange(p.req.SourceRange, p.source.size, false); err != nil {
-		return err
+		p.span = span{length: p.source.size} // a copy ignores what does not fit, the last 0 bytes, too
 	}
 	if p.span.length > MaxPartSize {
 		return ErrEntityTooLarge.saying("%d bytes would be copied, a part has at most %d.", p.span.length, int64(MaxPartSize))

@@ -39,7 +39,7 @@ func newObject(info ObjectInfo, s *source, sp span) *Object {
 }
 
 // Range returns where in the object the reader's bytes lie, and whether they are not all of it: a
-// front end answers 206 with a Content-Range then.
+// front end answers 206 with a Content-Range then. A part without bytes has no range.
 func (o *Object) Range() (start, length int64, partial bool) {
 	return o.span.start, o.span.length, o.span.partial
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -186,6 +185,3 @@ func (r ruleSet) copyCondition(err error) error {
 	}
 	return err
 }
-
-// normalETag forgives what clients do to ETags: quotes and case.
-func normalETag(s string) string { return strings.ToUpper(strings.Trim(s, `"`)) }

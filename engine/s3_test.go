@@ -288,3 +288,23 @@ func countCompleted(t *testing.T, idx *index.Memory) (n int) {
 	}
 	return n
 }
+
+// TestExpireAfterAClockJump lets the clock be ahead for one upload. Those after it are dated by the
+// clock, and expire.
+func TestExpireAfterAClockJump(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e, _ := memoryStore(t, &engine.Options{Rules: engine.S3, Clock: func() time.Time { return now }})
+	now = now.AddDate(10, 0, 0)
+	ids := []string{mustInitiate(t, e, "bucket", "key", "")}
+	now = now.AddDate(-10, 0, 0)
+	for range 3 {
+		ids = append(ids, mustInitiate(t, e, "bucket", "key", ""))
+	}
+	if !slices.IsSorted(ids) {
+		t.Errorf("the ids are not in order: %v", ids)
+	}
+	now = now.Add(time.Hour)
+	if res, err := e.Expire(t.Context(), &engine.ExpireRequest{Before: now}); err != nil || res.Uploads != 3 {
+		t.Errorf("Expire: %+v, %v, want the 3 uploads of an hour ago", res, err)
+	}
+}

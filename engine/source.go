@@ -81,7 +81,7 @@ func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cip
 func (s *source) spanOf(ctx context.Context, n int) (sp span, err error) {
 	err = s.engine.index.View(ctx, func(r index.Reader) error {
 		start, p, err := s.partNumber(r, n)
-		sp = span{start: start, length: p.Size, partial: true}
+		sp = span{start: start, length: p.Size, partial: p.Size > 0}
 		return err
 	})
 	return sp, err

@@ -17,10 +17,10 @@ func parseRange(text string, size int64, standard bool) (span, error) {
 	}
 	switch {
 	case first < 0: // the last bytes
-		if last == 0 && standard {
+		if last == 0 {
 			return whole, ErrInvalidRange
 		}
-		if last == 0 || last > size && !standard {
+		if size == 0 || last > size && !standard {
 			return whole, nil
 		}
 		first, last = max(size-last, 0), size-1
@@ -41,8 +41,8 @@ func parseRange(text string, size int64, standard bool) (span, error) {
 
 // splitRange parses "bytes=first-last". A bound that is left out is -1.
 func splitRange(text string) (first, last int64, ok bool) {
-	bounds, ok := strings.CutPrefix(text, "bytes=")
-	if !ok {
+	unit, bounds, ok := strings.Cut(text, "=")
+	if !ok || !strings.EqualFold(unit, "bytes") {
 		return 0, 0, false
 	}
 	from, to, ok := strings.Cut(bounds, "-")

@@ -269,15 +269,16 @@ func newID() (id [16]byte, err error) {
 	return id, err
 }
 
-// newUploadID makes the id of a new upload, and says when it was initiated. Under orderedUploadIDs
-// the id begins with that time.
+// newUploadID makes the id of a new upload, and says when it is initiated. Under orderedUploadIDs the
+// id begins with a stamp that ascends: it is that time, unless the clock has been ahead before. Then
+// the stamp runs ahead of it, and only the stamp: an upload that was dated by it would not expire.
 func (e *Engine) newUploadID(rules ruleSet) (id index.ContentID, initiated time.Time, err error) {
 	random, err := newID()
 	if err != nil || !rules.orderedUploadIDs {
 		return random, e.now(), err
 	}
-	initiated = e.stamps.next(e.now())
-	binary.BigEndian.PutUint64(random[:8], uint64(initiated.UnixNano()))
+	initiated = e.now()
+	binary.BigEndian.PutUint64(random[:8], uint64(e.stamps.next(initiated).UnixNano()))
 	return random, initiated, nil
 }
 
