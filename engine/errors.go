@@ -268,7 +268,7 @@ func asError(ctx context.Context, err error) *Error {
 	var e, theirs *Error
 	errors.As(err, &foreign)
 	if errors.As(err, &e) && !(foreign != nil && errors.As(foreign.err, &theirs) && theirs == e) {
-		if error(e) != err {
+		if error(e) != err && e.Error() != err.Error() {
 			e = e.with(err)
 		}
 		return e
