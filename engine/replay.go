@@ -43,14 +43,15 @@ func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *
 	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
 		return err
 	}
-	if _, err := index.Push(tx, index.AnswerQueue(), &index.Answer{Upload: up.id, Given: e.now()}); err != nil {
+	now := e.now() // one look at the clock, so that the new answer is not old
+	if _, err := index.Push(tx, index.AnswerQueue(), &index.Answer{Upload: up.id, Given: now}); err != nil {
 		return err
 	}
-	return e.forget(tx)
+	return forget(tx, now)
 }
 
 // forget counts one more answer and deletes old ones.
-func (e *Engine) forget(tx index.Tx) error {
+func forget(tx index.Tx, now time.Time) error {
 	totals, err := totalsOf(tx)
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (e *Engine) forget(tx index.Tx) error {
 		if err != nil { // there is at least the new one
 			return err
 		}
-		if e.now().Sub(oldest.Given) <= rememberFor && kept <= rememberMost {
+		if now.Sub(oldest.Given) <= rememberFor && kept <= rememberMost {
 			break
 		}
 		if err := index.Delete(tx, index.CompletedKey(oldest.Upload)); err != nil {
