@@ -68,7 +68,9 @@ type DeleteBucketRequest struct {
 type DeleteBucketResult struct{}
 
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
-// ErrBucketNotEmpty, as OSS does.
+// ErrBucketNotEmpty, as OSS does. A call under way that has begun in the bucket fails with
+// ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time that
+// it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
 func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteBucket", bucket: req.Bucket})

@@ -85,7 +85,8 @@ func (e *Error) Is(target error) bool {
 
 // Errors that say what is missing or in the way.
 var (
-	// ErrNoSuchBucket is returned when the bucket does not exist.
+	// ErrNoSuchBucket is returned when the bucket does not exist, or is another one than at the
+	// beginning of the call.
 	ErrNoSuchBucket = &Error{Code: "NoSuchBucket", HTTPStatus: 404, EC: "0015-00000101", Message: "The specified bucket does not exist."}
 	// ErrNoSuchKey is returned when there is no object of that name.
 	ErrNoSuchKey = &Error{Code: "NoSuchKey", HTTPStatus: 404, EC: "0026-00000001", Message: "The specified key does not exist."}
@@ -192,7 +193,7 @@ var (
 	// Reads and deletions go on; when there is space again, so do writes.
 	ErrNoSpace = &Error{Code: "InsufficientStorage", HTTPStatus: 507, Message: "There is no space left on the disk."}
 	// ErrInternal is returned for what should not happen; the cause is in Err, often a
-	// *CorruptionError.
+	// *CorruptionError. What a key provider fails with for reasons of its own is among it.
 	ErrInternal = &Error{Code: "InternalError", HTTPStatus: 500}
 )
 

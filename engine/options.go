@@ -28,7 +28,9 @@ const (
 
 // Options configure Open. The zero value of each field means its default.
 type Options struct {
-	// Keys wraps the data keys of encrypted uploads. Without it, asking for encryption fails with
+	// Keys wraps the data keys of encrypted uploads. Calls that need one data key at once share one
+	// Unwrap: it is called on a goroutine of the engine's, with the values of the first call's context,
+	// which is cancelled when none of them waits any more. Without it, asking for encryption fails with
 	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
 	Keys crypto.KeyProvider
 
