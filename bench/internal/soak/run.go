@@ -24,7 +24,12 @@ func (w *World) Fill(ctx context.Context) error {
 		if c.rng.IntN(5) == 0 { // about what deletions will leave absent
 			return nil
 		}
-		return c.put(ctx, key, steady)
+		least := w.options.Sizes.Least
+		if c.rng.IntN(5) == 0 { // as large as uploads by parts are
+			least = w.options.leastUpload()
+		}
+		id := w.model.NewID()
+		return c.putContent(ctx, key, id, c.what(id, c.content(least)), steady)
 	})
 	w.latencies.take()
 	return err
