@@ -39,7 +39,8 @@ type UploadRequest struct {
 	// ReadAt a part under way, may still be going on.
 	Body io.Reader
 
-	// Size is the length of Body in bytes, at most 10000 times 5 GiB; 0 means that it is not known.
+	// Size is the length of Body in bytes, at most 10000 times 5 GiB; 0 means that it is not known,
+	// EmptyBody that there is none.
 	Size int64
 
 	// PartSize is the size in bytes of the parts but the last, at most 5 GiB and at least what the
@@ -133,7 +134,7 @@ func (req *UploadRequest) check() error {
 		return err
 	}
 	switch {
-	case req.Size < 0:
+	case req.Size < 0 && req.Size != EmptyBody:
 		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
 	case req.Parallel < 0 || req.Parallel > MaxParallel:
 		return ErrInvalidArgument.saying("Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel)
@@ -175,9 +176,13 @@ func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
 
 // part is the request that uploads one part.
 func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)) *UploadPartRequest {
+	size := p.size
+	if req.Size == EmptyBody {
+		size = EmptyBody
+	}
 	return &UploadPartRequest{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id,
-		PartNumber: p.number, Body: p.body, Size: p.size, Progress: progress, SSECustomerKey: req.SSECustomerKey,
+		PartNumber: p.number, Body: p.body, Size: size, Progress: progress, SSECustomerKey: req.SSECustomerKey,
 	}
 }
 
@@ -230,7 +235,7 @@ func (u *managedUpload) open(ctx context.Context) error {
 	if first := u.there[1].Size; wanted == 0 && first >= bucket.rules.minPartSize {
 		wanted = first
 	}
-	if u.plan, err = planParts(req.Size, wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
+	if u.plan, err = planParts(max(req.Size, 0), wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
 		return err
 	}
 	if u.id = req.UploadID; u.id == "" {

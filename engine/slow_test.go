@@ -127,12 +127,17 @@ func TestSlowClients(t *testing.T) {
 func TestTeedStreams(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *engine.Engine) {
 		const streams, size = 2 * slowBuffers, 2*slowChunk + slowChunk/2
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // of the bubble's time
+		defer cancel()
 		errs := atOnce(streams, func(i int) error {
 			one, toOne := io.Pipe()
 			two, toTwo := io.Pipe()
 			results := make(chan error, 2)
-			for n, body := range []io.Reader{one, two} {
-				go func() { results <- putSlow(context.Background(), e, string(rune('a'+2*i+n)), body) }()
+			for n, body := range []*io.PipeReader{one, two} {
+				go func() {
+					err := putSlow(ctx, e, string(rune('a'+2*i+n)), body)
+					results <- errors.Join(err, body.CloseWithError(err)) // the stream ends with it
+				}()
 			}
 			_, err := io.Copy(io.MultiWriter(toOne, toTwo), bytes.NewReader(random(uint64(i), size)))
 			return errors.Join(err, toOne.Close(), toTwo.Close(), <-results, <-results)
@@ -236,6 +241,10 @@ func TestSizeWhileReading(t *testing.T) {
 				_, err := e.UploadPart(context.Background(), &engine.UploadPartRequest{
 					Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body, Size: size,
 				})
+				return err
+			},
+			"Upload": func(body io.Reader, size int64) error {
+				_, err := e.Upload(context.Background(), &engine.UploadRequest{Bucket: "bucket", Key: "uploaded", Body: body, Size: size})
 				return err
 			},
 			"PutObject": func(body io.Reader, size int64) error {
