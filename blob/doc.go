@@ -9,7 +9,7 @@
 //
 // # Volumes on disk
 //
-//	<dir>/LOCK                    held while the store is open
+//	<dir>/LOCK                    held while the store is open, and so is the directory's own handle
 //	<dir>/0000000000000001.log    a volume: records of frames, and a footer once it is sealed
 //
 // A log is only appended to, a batch of records at a time, each batch from the next block of 4 KiB on:
