@@ -122,6 +122,33 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
+// TestCancelledStalls ends calls whose bodies have all buffers and wait for their clients. The buffers are
+// free at once, though the Reads are still under way.
+func TestCancelledStalls(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *engine.Engine) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		let, errs := make(chan struct{}), make(chan error)
+		for i := range slowBuffers {
+			body := io.MultiReader(bytes.NewReader(random(uint64(i), slowChunk/2)), readerFunc(func([]byte) (int, error) {
+				<-let
+				return 0, io.EOF
+			}))
+			go func() { errs <- putSlow(ctx, e, "slow", body) }()
+		}
+		synctest.Wait()
+		if _, out := e.Leftovers(); out != 2*slowBuffers {
+			t.Errorf("%d buffers and blocks are out, want one of each for %d bodies: the test has lost its grip", out, slowBuffers)
+		}
+		cancel()
+		for range slowBuffers {
+			<-errs
+		}
+		checkPuts(t, e, 0)
+		close(let)
+	})
+}
+
 // TestTeedStreams uploads each of several streams twice at once. A stream goes on only when both have
 // taken what came last, and there are fewer buffers than bodies.
 func TestTeedStreams(t *testing.T) {
