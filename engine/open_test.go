@@ -191,6 +191,7 @@ func TestSmallerVolumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	e = open(t, dir, &engine.Options{ChunkSize: 64 << 10, VolumeSize: 1 << 20})
+	engine.WithoutHoles(e) // which would move nothing
 	for _, key := range []string{"a", "b", "c"} {
 		mustDelete(t, e, "bucket", key)
 	}
