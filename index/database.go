@@ -163,14 +163,17 @@ func (d *database) usage() (Usage, error) {
 func (d *database) close() error {
 	d.retiring.Wait()
 	g := d.generation()
-	err := mapError("close", g.close())
+	err := g.close()
 	if errors.Is(err, errStuck) {
 		return err // the directory stays locked: somebody still writes to it
 	}
 	if err == nil && d.broken.Load() == nil {
-		err = mapError("write checksums", g.seal())
+		err = g.seal()
 	}
-	return errors.Join(err, mapError("unlock", d.lock.Unlock()))
+	if err = errors.Join(err, d.lock.Unlock()); err != nil {
+		return fmt.Errorf("index: close: %w", err) // not ErrNoSpace, even then: it is closed
+	}
+	return nil
 }
 
 // drop lets go of a generation, and is true for the last who held it: then it is to be removed. See retire.
@@ -200,8 +203,8 @@ func (d *database) retire(g *generation) {
 // remove closes a generation that is not in charge any more and removes its files. What fails is tried again by the next opening.
 func (d *database) remove(g *generation) {
 	err := g.close()
-	if err == nil {
-		err = os.RemoveAll(g.dir)
+	if !errors.Is(err, errStuck) {
+		err = errors.Join(err, os.RemoveAll(g.dir))
 	}
 	if err != nil && d.alarm != nil {
 		d.alarm(mapError("remove old database", err))

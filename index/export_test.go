@@ -2,7 +2,11 @@ package index
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -81,3 +85,11 @@ func WaitCompacted(b *Badger) { b.serial.db.(*database).background.done.Wait() }
 
 // CompactDirectly compacts with a context that the store has not wrapped.
 func CompactDirectly(b *Badger, ctx context.Context) error { return b.serial.db.compact(ctx) }
+
+// WaitFlushed waits until Badger has a table in level zero.
+func WaitFlushed(b *Badger) {
+	db := b.serial.db.(*database).generation().db
+	for !slices.ContainsFunc(db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) {
+		time.Sleep(time.Millisecond)
+	}
+}

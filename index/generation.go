@@ -114,7 +114,10 @@ func (g *generation) prepare(clean bool) error {
 		return err
 	}
 	// What Badger did not get to sync before a crash may be in memory only, and what follows builds on it.
-	return syncFile(filepath.Join(g.dir, badger.ManifestFilename))
+	if err := syncFile(filepath.Join(g.dir, badger.ManifestFilename)); err != nil || clean {
+		return err
+	}
+	return g.repairManifest()
 }
 
 // unlisted are the files that hold nothing after a proper close: logs, whose records are in tables then, the value log, which stays
@@ -257,7 +260,7 @@ func syncFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(disk.SyncData(f), f.Close())
 }
 
 // mapError makes an error of the system or of Badger one of this package. nil stays nil.

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, child(dir))
 		os.Exit(1)
 	}
+	if dir := os.Getenv(faultVariable); dir != "" {
+		faultChild(dir)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

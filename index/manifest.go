@@ -2,7 +2,17 @@ package index
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // Badger's MANIFEST lists the tables of a database. It is a header and records, each of which is a change as a whole:
@@ -36,4 +46,62 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 	manifest = binary.BigEndian.AppendUint32(manifest, uint32(len(set)))
 	manifest = binary.BigEndian.AppendUint32(manifest, crc32.Checksum(set, castagnoli))
 	return append(manifest, set...)
+}
+
+// repairManifest takes tables out of the list that are not there, in a database that was not closed properly.
+//
+// Badger leaves such a line when the sync of MANIFEST fails: it removes the table and flushes the memtable once more, under another
+// name. So what was in the table is in that one or still in the log, which was kept (see holdLogs). If somebody else has removed
+// the table, its commits are missing, and the survey of the opened database finds the gap. A table that the database was built
+// with was there and listed, durably, before the database was in charge; no failure of ours takes it away.
+func (g *generation) repairManifest() error {
+	path := filepath.Join(g.dir, badger.ManifestFilename)
+	listed, size, err := replayManifest(path)
+	if err != nil {
+		return err
+	}
+	var missing []manifestChange
+	for id, t := range listed.Tables {
+		name := table.NewFilename(id, g.dir)
+		_, err := os.Stat(name)
+		switch {
+		case err == nil:
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case t.Level > 0:
+			return &CorruptionError{Where: name, Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
+		default:
+			missing = append(missing, manifestChange{table: id, remove: true})
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return disk.WriteFile(path, appendManifest(data[:size], missing...), 0o600)
+}
+
+// replayManifest returns what MANIFEST lists, and the size of its whole records.
+func replayManifest(path string) (listed badger.Manifest, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return listed, 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	listed, size, err = badger.ReplayManifestFile(f, 0, badger.Options{})
+	if err != nil {
+		var system *fs.PathError
+		if errors.As(err, &system) {
+			return listed, 0, err
+		}
+		err = &CorruptionError{
+			Where:  path,
+			Reason: fmt.Sprintf("the list of tables is damaged: restore %s from a copy", filepath.Dir(path)),
+			Err:    err,
+		}
+	}
+	return listed, size, err
 }

@@ -147,13 +147,14 @@ func (s *serial) close() error {
 		return fmt.Errorf("%w: %w", ErrStillOpen, err)
 	}
 	s.gone = true
-	if err := s.db.close(); err != nil {
-		return err
-	}
-	if err := s.db.fault(); err != nil {
+	err := s.db.close()
+	if fault := s.db.fault(); fault != nil {
+		if err == nil {
+			err = fault
+		}
 		return &CommitError{err}
 	}
-	return nil
+	return err
 }
 
 // shut lets no more calls in. It is true the first time.
