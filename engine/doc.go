@@ -77,8 +77,10 @@
 // DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
 // transaction: the content goes to a queue. A sweeper in the background drops the references that
 // it held, in bounded transactions, and leaves alone what an open Object still reads. A chunk
-// without references is dead. When enough of a volume is dead, its live chunks are copied, the
-// copies synced, the index pointed at them, and the volume removed, in that order. [Engine.Reclaim]
+// without references is dead. A volume in which nothing
+// lives is removed; where enough of another is dead, holes are punched under dead chunks, which needs no
+// space and copies nothing. What holes cannot give back is copied: the live chunks of a volume are copied,
+// the copies synced, the index pointed at them, and the volume removed, in that order. [Engine.Reclaim]
 // does both at once, [Engine.Check] proves that the accounts are right.
 //
 // # Deduplication and encryption
