@@ -54,9 +54,6 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 	if n := len(req.Keys); n == 0 || n > MaxDeleteKeys {
 		return nil, ErrMalformedXML.saying("Keys has %d entries, must have 1 to %d.", n, MaxDeleteKeys).ec("0016-00000608")
 	}
-	if err := e.giveUpReserve(); err != nil {
-		return nil, err
-	}
 	res := &DeleteObjectsResult{}
 	for keys := range slices.Chunk(req.Keys, deleteBatch) {
 		failed, err := e.deleteObjects(ctx, req.Bucket, keys)

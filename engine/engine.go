@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -84,7 +82,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	}
 	e := &Engine{dir: dir, opts: opts, lock: lock}
 	if err := e.openStores(ctx); err != nil {
-		return nil, errors.Join(err, e.abandon())
+		return nil, errors.Join(err, e.closeStores())
 	}
 	e.start()
 	return e, nil
@@ -108,9 +106,6 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.giveUpReserve(); err != nil {
-		return err
-	}
 	paths := []string{filepath.Join(e.dir, indexDir), filepath.Join(e.dir, volumeDir)}
 	if err := makeDirs(format, paths); err != nil {
 		return err
@@ -118,6 +113,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
 	idx, err := index.OpenBadger(ctx, paths[0], &index.BadgerOptions{
 		Reserve: e.opts.ReserveSpace / 4,
+		GiveUp:  e.giveUpReserve,
 		Alarm:   e.opts.alarm,
 	})
 	if err != nil {
@@ -141,23 +137,10 @@ func (e *Engine) openStores(ctx context.Context) error {
 	return errors.Join(e.checkHeader(ctx, format), e.refillReserve())
 }
 
-// abandon closes what an Open that failed has opened. Nobody can try again, so it takes all the space
-// that there is.
-func (e *Engine) abandon() error {
-	err := e.closeStores()
-	if errors.Is(err, index.ErrStillOpen) {
-		if err := os.Remove(filepath.Join(e.dir, reserveFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		err = e.closeStores()
-	}
-	return err
-}
-
 // closeStores closes what is open and unlocks the directory. With index.ErrStillOpen the index stays
 // open, and the directory locked, for another try; after anything else all is released.
 func (e *Engine) closeStores() error {
-	errs := []error{e.giveUpReserve()}
+	var errs []error
 	// Chunks first: the index names what must be durable by then, never the other way round.
 	if e.blobs != nil {
 		errs = append(errs, e.blobs.Close())

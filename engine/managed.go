@@ -435,16 +435,13 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	e := u.engine
-	abortErr := e.giveUpReserve()
-	if abortErr == nil {
-		abortErr = e.index.Update(ctx, func(tx index.Tx) error {
-			up, err := findRecord(tx, u.req.Bucket, u.req.Key, u.id)
-			if err != nil {
-				return err
-			}
-			return e.abort(tx, u.req.Bucket, u.req.Key, up)
-		})
-	}
+	abortErr := e.index.Update(ctx, func(tx index.Tx) error {
+		up, err := findRecord(tx, u.req.Bucket, u.req.Key, u.id)
+		if err != nil {
+			return err
+		}
+		return e.abort(tx, u.req.Bucket, u.req.Key, up)
+	})
 	// Somebody may have aborted or completed it already.
 	if errors.Is(abortErr, ErrNoSuchUpload) || errors.Is(abortErr, ErrNoSuchBucket) {
 		return err

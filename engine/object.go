@@ -302,9 +302,6 @@ func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ 
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if err := e.giveUpReserve(); err != nil {
-		return nil, err
-	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		bucket, err := openBucket(tx, req.Bucket)
 		if err != nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// Free space is guarded in three steps, each refused what the one before still gets:
+// Free space is guarded in steps, each refused what the one before still gets:
 //
 //	below ReserveSpace      nothing that adds data
-//	below a half of it      no copies of chunks either, so that reclaiming ends before the index does
-//	below a quarter of it   no transaction of the index
+//	below a half of it      no copies of chunks either; holes are made, which takes no space
+//	below a quarter of it   no new log of the index; the present one, whose blocks are set aside, takes
+//	                        some thousands of deletions more
 //
-// The last quarter is for what cannot be refused: Badger flushing and compacting, and closing.
-//
-// Others may fill the disk, though. So a file of set-aside blocks lies in the directory, which is
-// deleted when opening, closing or deleting would otherwise find no room.
+// Others may fill the disk, though. So a file of set-aside blocks lies in the directory. It is deleted
+// only when the index needs a new log, or is opened or closed, and finds no room for that: not before,
+// since others would take that space, too. Reclaiming makes it again as soon as there is space for it.
 const (
 	reserveFile     = "RESERVE"
 	reserveFileSize = 32 << 20
@@ -36,14 +36,9 @@ func (e *Engine) room() error {
 	return nil
 }
 
-// giveUpReserve deletes the reserve file when there is less free space than opening, closing and
-// deleting need.
+// giveUpReserve deletes the reserve file. The index calls it, where there is nothing else left.
 func (e *Engine) giveUpReserve() error {
-	space, err := disk.SpaceOf(e.dir)
-	if err != nil || space.Bytes >= e.opts.ReserveSpace/4 {
-		return err
-	}
-	err = os.Remove(filepath.Join(e.dir, reserveFile))
+	err := os.Remove(filepath.Join(e.dir, reserveFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -58,7 +53,7 @@ func (e *Engine) refillReserve() (err error) {
 		return nil
 	}
 	space, err := disk.SpaceOf(e.dir)
-	if err != nil || space.Bytes < e.opts.ReserveSpace+reserveFileSize {
+	if err != nil || space.Bytes < 2*reserveFileSize {
 		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -250,7 +250,7 @@ func (s *sweeper) pass() { s.turn <- struct{}{} }
 // reclaim needs the turn. It works off the trash and meanwhile, and at its end, copies the volumes of
 // which at least this share is dead. It says what was freed.
 func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, error) {
-	if err := errors.Join(s.engine.giveUpReserve(), s.recover(ctx)); err != nil {
+	if err := s.recover(ctx); err != nil {
 		return ReclaimResult{}, err
 	}
 	throttle := s.engine.pipeline.throttle

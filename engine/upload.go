@@ -164,9 +164,6 @@ func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUp
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if err := e.giveUpReserve(); err != nil {
-		return nil, err
-	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		up, err := findRecord(tx, req.Bucket, req.Key, req.UploadID)
 		if err != nil {

@@ -13,10 +13,14 @@ type BadgerOptions struct {
 	// from any goroutine at any time until Close returns. nil ignores alarms.
 	Alarm func(error)
 
-	// Reserve is how many bytes of the file system stay free: with less, Updates are refused with ErrNoSpace. It must leave room
-	// for the background work, which cannot be refused: Badger writes through memory maps, so when the disk is really full, it
-	// kills the process. 0 means 64 MiB, which suits an index of up to some gigabytes.
+	// Reserve is how many bytes of the file system must be free for an Update that may begin a new log; 64 MiB if 0. With less,
+	// Updates go on until the present log is full, which takes no space: some thousands of small ones. Then they need 24 MiB, and
+	// so do opening and closing: Badger writes through memory maps, and when the disk is really full, it kills the process.
 	Reserve int64
+
+	// GiveUp is called when not even those 24 MiB are free, to free what the owner has set aside. Without it, or when that is not
+	// enough, Updates are refused with ErrNoSpace. nil gives up nothing. It must not call the Store.
+	GiveUp func() error
 }
 
 const defaultReserve = 64 << 20

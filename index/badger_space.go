@@ -22,31 +22,63 @@ const (
 	// walSpace is what Badger writes to a log before it begins the next: a memtable's worth and one transaction, with the headers
 	// of its records.
 	walSpace = memTableSize + 2<<20
+
+	// spareSpace is what Badger needs to go on to a new log, to open and to close: the log, the table that is made of a memtable,
+	// and some room for what the file system itself writes.
+	spareSpace = 2*walSpace + 4<<20
+
+	// memTableRecord is the most that a record takes of a memtable and of a log beside its key and value: a node of the highest
+	// tower, versions, headers and checksums.
+	memTableRecord = 160
+
+	// largestCommit is what one commit takes of a memtable at most.
+	largestCommit = MaxTxBytes + MaxTxRecords*(memTableRecord-RecordCost)
 )
 
 // ready refuses updates before anything that Badger cannot survive comes near.
 func (d *database) ready() error {
-	if err := d.room(d.reserve); err != nil {
-		return err
-	}
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	g := d.generation()
+	if err := d.roomToCommit(&g.wal); err != nil {
+		return err
+	}
 	if err := disk.CheckHandles(filepath.Join(g.dir, badger.ManifestFilename), spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
 	return mapError("preallocate the log", g.wal.allocate())
 }
 
+// roomToCommit refuses a commit that might make Badger write where there is no room. A commit for which the log has room takes no
+// block that is not set aside, so it goes on though others have filled the disk to its last block: that is how what frees space gets
+// through. What others left is needed, and then what the owner has set aside, only for the next log.
+func (d *database) roomToCommit(w *wal) error {
+	if w.allocated && w.used+largestCommit <= memTableSize {
+		return nil
+	}
+	if d.room(d.reserve) == nil {
+		return nil
+	}
+	return d.spare()
+}
+
+// spare makes sure that Badger can begin a log, open and close, and has the owner give up what it has set aside if need be.
+func (d *database) spare() error {
+	err := d.room(spareSpace)
+	if err == nil || d.giveUp == nil {
+		return err
+	}
+	if err := d.giveUp(); err != nil {
+		return mapError("give up what was set aside", err)
+	}
+	return d.room(spareSpace)
+}
+
 // closable refuses to close, which writes the memtable into a table. It ends what runs in the background.
 func (d *database) closable() error {
 	d.background.stop()
-	return d.room(d.spareSpace())
+	return d.spare()
 }
-
-// spareSpace is what opening and closing need. It is less than the reserve, so that an index which ran into its reserve can still
-// be closed, and opened to delete from it.
-func (d *database) spareSpace() int64 { return min(d.reserve/2, 2*walSpace) }
 
 // room checks that at least this many bytes are free.
 func (d *database) room(least int64) error {
@@ -54,8 +86,8 @@ func (d *database) room(least int64) error {
 	switch {
 	case err != nil:
 		return mapError("ask for free space", err)
-	case space.Bytes < least:
-		return fmt.Errorf("%w: %d bytes are free, %d must stay so", ErrNoSpace, space.Bytes, least)
+	case space.Bytes+space.Privileged < least:
+		return fmt.Errorf("%w: %d bytes are free, %d must stay so", ErrNoSpace, space.Bytes+space.Privileged, least)
 	case space.Inodes < spareInodes:
 		return fmt.Errorf("%w: %d inodes are free, %d must stay so", ErrNoSpace, space.Inodes, spareInodes)
 	}
@@ -68,6 +100,7 @@ type wal struct {
 	dir       string
 	number    int
 	allocated bool
+	used      int // bytes at the most, of the memtable, too
 }
 
 // find looks for the newest log.
@@ -92,7 +125,7 @@ func (w *wal) follow() error {
 		return nil
 	}
 	w.number++
-	w.allocated = false
+	w.allocated, w.used = false, 0
 	return disk.SyncDir(w.dir)
 }
 

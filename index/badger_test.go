@@ -203,37 +203,78 @@ func TestBadgerFailedCommit(t *testing.T) {
 	}
 }
 
+// TestBadgerNoSpace takes the space away. What the present log has room for goes on; for the next one the owner gives up what it
+// has, once, and then updates are refused until there is space again.
 func TestBadgerNoSpace(t *testing.T) {
 	dir := t.TempDir()
-	b := openBadger(t, dir)
-	const plenty = 1 << 40
-	space := atomic.Pointer[disk.Space]{}
-	space.Store(&disk.Space{Bytes: plenty, Inodes: math.MaxInt64})
-	index.SetSpace(b, func() disk.Space { return *space.Load() })
-	put := func() error {
-		return b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("a"), nil) })
+	var space atomic.Pointer[disk.Space]
+	plenty := disk.Space{Bytes: 1 << 40, Inodes: math.MaxInt64}
+	given, asked := disk.Space{}, 0
+	b, err := index.OpenBadger(t.Context(), dir, &index.BadgerOptions{GiveUp: func() error {
+		asked++
+		space.Store(&given)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, full := range []disk.Space{{Bytes: 64<<20 - 1, Inodes: plenty}, {Bytes: plenty, Inodes: 10}, {}} {
-		if err := put(); err != nil {
-			t.Fatalf("Update with space: %v", err)
+	space.Store(&plenty)
+	index.SetSpace(b, func() disk.Space { return *space.Load() })
+	put := func(size int) error {
+		return b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("a"), make([]byte, size)) })
+	}
+	// fill puts until it is refused.
+	fill := func() (puts int) {
+		t.Helper()
+		for ; ; puts++ {
+			err := put(100 << 10)
+			if errors.Is(err, index.ErrNoSpace) {
+				return puts
+			}
+			if err != nil || puts > 1000 {
+				t.Fatalf("Update %d without space: %v", puts, err)
+			}
 		}
+	}
+	for _, full := range []disk.Space{{Bytes: 24<<20 - 1, Inodes: math.MaxInt64}, {Bytes: 1 << 40, Inodes: 10}, {}} {
+		space.Store(&plenty)
+		for logs := index.Logs(b); index.Logs(b) == logs; { // so that the log is a fresh one
+			if err := put(100 << 10); err != nil {
+				t.Fatalf("Update with space: %v", err)
+			}
+		}
+		if err := put(1); err != nil { // which sets the log's blocks aside
+			t.Fatal(err)
+		}
+		asked, given = 0, disk.Space{}
 		space.Store(&full)
-		if err := put(); !errors.Is(err, index.ErrNoSpace) {
-			t.Errorf("Update with %+v: %v, want ErrNoSpace", full, err)
+		log := index.Logs(b)
+		if puts := fill(); puts < 30 || asked == 0 || index.Logs(b) != log {
+			t.Errorf("with %+v, %d updates of 100 KiB were taken, the owner was asked %d times, logs are %d and were %d", full, puts, asked, index.Logs(b), log)
+		}
+		asked, given = 0, disk.Space{Bytes: 32 << 20, Inodes: 1000}
+		space.Store(&full)
+		for range 3 {
+			if err := put(1); err != nil {
+				t.Errorf("Update with what the owner gave up: %v", err)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("the owner was asked %d times, wanted is once", asked)
 		}
 		if err := b.View(t.Context(), func(r index.Reader) error { _, err := r.Get([]byte("a")); return err }); err != nil {
 			t.Errorf("View with %+v: %v", full, err)
 		}
-		space.Store(&disk.Space{Bytes: plenty, Inodes: plenty})
 	}
-	space.Store(&disk.Space{})
+	given = disk.Space{}
+	space.Store(&given)
 	if err := b.Close(); !errors.Is(err, index.ErrNoSpace) {
 		t.Errorf("Close without space: %v, want ErrNoSpace", err)
 	}
-	if err := put(); !errors.Is(err, index.ErrClosed) {
+	if err := put(1); !errors.Is(err, index.ErrClosed) {
 		t.Errorf("Update after Close: %v, want ErrClosed", err)
 	}
-	space.Store(&disk.Space{Bytes: plenty, Inodes: plenty})
+	space.Store(&plenty)
 	closeStore(t, b)
 	if err := b.Close(); !errors.Is(err, index.ErrClosed) {
 		t.Errorf("Close again: %v, want ErrClosed", err)

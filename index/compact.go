@@ -106,7 +106,7 @@ func (c *compaction) build(ctx context.Context) error {
 		}
 		// What comes besides is the memtable and the log of the new generation.
 		if b.full() {
-			if err := c.room(c.spareSpace() + 2*tableSize + 2*walSpace); err != nil {
+			if err := c.room(spareSpace + 2*tableSize + 2*walSpace); err != nil {
 				return err
 			}
 		}
@@ -231,7 +231,7 @@ func (b *batch) add(item *badger.Item) error {
 
 // ready refuses to go on for the reasons for which updates are refused.
 func (b *batch) ready() error {
-	if err := b.room(b.spareSpace() + walSpace); err != nil {
+	if err := b.room(spareSpace + walSpace); err != nil {
 		return err
 	}
 	return mapError("preallocate the log", b.next.wal.allocate())

@@ -17,6 +17,7 @@ import (
 type database struct {
 	dir     string
 	reserve int64
+	giveUp  func() error // may be nil
 	alarm   func(error)
 	lock    *disk.Lock
 	spaceOf func(dir string) (disk.Space, error)
@@ -36,7 +37,7 @@ type database struct {
 }
 
 func openDatabase(dir string, opts BadgerOptions) (_ *database, err error) {
-	d := &database{dir: dir, reserve: opts.Reserve, alarm: opts.Alarm, spaceOf: disk.SpaceOf, compacting: make(chan struct{}, 1)}
+	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: disk.SpaceOf, compacting: make(chan struct{}, 1)}
 	if d.reserve <= 0 {
 		d.reserve = defaultReserve
 	}
@@ -54,7 +55,7 @@ func openDatabase(dir string, opts BadgerOptions) (_ *database, err error) {
 }
 
 func (d *database) start() error {
-	if err := d.room(d.spareSpace()); err != nil {
+	if err := d.spare(); err != nil {
 		return err
 	}
 	c, err := findCurrent(d.dir)
@@ -112,6 +113,7 @@ func (d *database) commit(changes *node) error {
 			return mapError("commit", err)
 		}
 		d.growth.count(e)
+		g.wal.used += len(e.key) + len(e.value) + memTableRecord
 	}
 	if err := g.commit(txn, at); err != nil {
 		return mapError("commit", err)

@@ -93,3 +93,11 @@ func WaitFlushed(b *Badger) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// Logs returns the number of the log that is written.
+func Logs(b *Badger) int {
+	d := b.serial.db.(*database)
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.generation().wal.number
+}

@@ -35,7 +35,11 @@ func SpaceOf(dir string) (Space, error) {
 		}
 		break
 	}
-	return spaceFrom(&st), nil
+	s := spaceFrom(&st)
+	if os.Geteuid() != 0 {
+		s.Privileged = 0
+	}
+	return s, nil
 }
 
 func lockFile(f *os.File) error {

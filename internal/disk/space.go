@@ -7,8 +7,9 @@ import (
 
 // Space is what a file system has left for an unprivileged user.
 type Space struct {
-	Bytes  int64
-	Inodes int64 // math.MaxInt64 where the file system does not count them
+	Bytes      int64
+	Inodes     int64 // math.MaxInt64 where the file system does not count them
+	Privileged int64 // bytes beyond Bytes that this process may take, since it is the superuser's; 0 where that is not known
 }
 
 // newSpace makes a Space of a file system's own numbers: blocks free, of so many bytes each, and inodes in

@@ -9,5 +9,9 @@ func spaceFrom(st *unix.Statfs_t) Space {
 	if unit <= 0 {
 		unit = int64(st.Bsize) // kernels before 2.6 did not fill it in
 	}
-	return newSpace(st.Bavail, unit, st.Files, st.Ffree)
+	s := newSpace(st.Bavail, unit, st.Files, st.Ffree)
+	if st.Bfree > st.Bavail {
+		s.Privileged = newSpace(st.Bfree-st.Bavail, unit, 0, 0).Bytes
+	}
+	return s
 }
