@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -86,10 +87,15 @@ func WaitCompacted(b *Badger) { b.serial.db.(*database).background.done.Wait() }
 // CompactDirectly compacts with a context that the store has not wrapped.
 func CompactDirectly(b *Badger, ctx context.Context) error { return b.serial.db.compact(ctx) }
 
-// WaitFlushed waits until Badger has a table in level zero.
+// WaitFlushed waits until Badger has a table in level zero, and has removed the logs of what is in tables: whoever copies the
+// directory then finds nothing that vanishes meanwhile.
 func WaitFlushed(b *Badger) {
-	db := b.serial.db.(*database).generation().db
-	for !slices.ContainsFunc(db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) {
+	g := b.serial.db.(*database).generation()
+	logs := func() int {
+		names, _ := filepath.Glob(filepath.Join(g.dir, "*.mem"))
+		return len(names)
+	}
+	for !slices.ContainsFunc(g.db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) || logs() > 1 {
 		time.Sleep(time.Millisecond)
 	}
 }
