@@ -23,11 +23,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type recordHeader [headerSize]byte
 
 func headerOf(id ID, size uint32) (h recordHeader) {
+	h.fill(id, size)
+	return h
+}
+
+// fill makes h the header of a frame.
+func (h *recordHeader) fill(id ID, size uint32) {
 	copy(h[:], recordMagic)
 	binary.BigEndian.PutUint32(h[4:], size)
 	copy(h[8:], id[:])
 	binary.BigEndian.PutUint32(h[headerSize-sumSize:], crc32.Checksum(h[:headerSize-sumSize], castagnoli))
-	return h
 }
 
 // parse returns the size of the frame that the header is of, if it is one.

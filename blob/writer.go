@@ -40,7 +40,7 @@ type putRequest struct {
 // prepare makes r the request for a frame.
 func (r *putRequest) prepare(id ID, frame []byte) {
 	r.id, r.frame = id, frame
-	r.header = headerOf(id, uint32(len(frame)))
+	r.header.fill(id, uint32(len(frame)))
 	r.trailer = r.header.trailer(frame)
 }
 
@@ -194,7 +194,7 @@ func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 
 // checkSpace refuses a write that would eat into the reserve.
 func (w *writer) checkSpace(size int64) error {
-	space, err := disk.SpaceOf(w.store.dir)
+	space, err := w.store.lock.Space()
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,10 @@ const (
 	// has left because it does not pay.
 	stuckRoom = 64 << 20
 
-	// throttleBytes is how much is taken in between two looks at the garbage.
-	throttleBytes = 4 << 20
+	// throttleBytes is how much is taken in between two looks at the garbage, and mostThrottleBytes how
+	// much while it is far below the soft limit: a look goes over all volumes.
+	throttleBytes     = 4 << 20
+	mostThrottleBytes = 32 << 20
 
 	// throttleRate is how many bytes a second all writers together may take in halfway between the
 	// limits. It goes to nothing at the hard one, and is unbounded at the soft one.
@@ -51,6 +53,7 @@ type throttle struct {
 	mu       sync.Mutex // guards the fields below
 	known    usage      // as of the last look
 	taken    int64      // bytes since
+	interval int64      // to the next one
 	stuck    int64      // garbage that the last pass has left
 	passing  bool       // reclaiming is at work
 	next     time.Time  // when the next byte may be taken in
@@ -58,7 +61,7 @@ type throttle struct {
 }
 
 func newThrottle(measure func(context.Context) (usage, error), rouse func()) *throttle {
-	return &throttle{measure: measure, rouse: rouse, progress: make(chan struct{}), taken: throttleBytes}
+	return &throttle{measure: measure, rouse: rouse, progress: make(chan struct{})}
 }
 
 // wait is called before n bytes of a body are taken in. It fails only when ctx ends.
@@ -68,7 +71,7 @@ func (t *throttle) wait(ctx context.Context, n int) error {
 	}
 	t.mu.Lock()
 	look := false
-	if t.taken += int64(n); t.taken >= throttleBytes {
+	if t.taken += int64(n); t.taken >= t.interval {
 		t.taken, look = 0, true
 	}
 	t.mu.Unlock()
@@ -104,6 +107,7 @@ func (t *throttle) look(ctx context.Context) error {
 	}
 	t.known = u
 	t.stuck = min(t.stuck, u.garbage)
+	t.interval = min(max((u.softLimit(t.stuck)-u.garbage)/4, throttleBytes), mostThrottleBytes)
 	return nil
 }
 
@@ -132,9 +136,14 @@ func (t *throttle) delay(n int) (delay time.Duration, full bool) {
 	return t.next.Sub(now), false
 }
 
+// softLimit is how much garbage slows nobody down.
+func (u usage) softLimit(stuck int64) int64 {
+	return max(int64(softShare*float64(u.live))+softRoom, stuck)
+}
+
 // pressure is where the garbage is between the soft limit, 0, and the hard one, 1.
 func (u usage) pressure(stuck int64) float64 {
-	soft := max(softShare*float64(u.live)+softRoom, float64(stuck))
+	soft := float64(u.softLimit(stuck))
 	hard := max(hardShare*float64(u.live)+hardRoom, float64(stuck+stuckRoom))
 	return (float64(u.garbage) - soft) / (hard - soft)
 }

@@ -74,8 +74,13 @@ func RemoveEmpty(dir string, suffixes ...string) error {
 // CheckHandles fails if the process cannot open n more files. It tries with the file or directory
 // of the given name, and spares itself what package os adds: it may run before every commit.
 func CheckHandles(name string, n int) (err error) {
-	for range n {
-		h, openErr := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	first, openErr := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if openErr != nil {
+		return os.NewSyscallError("open", openErr)
+	}
+	defer func() { err = errors.Join(err, syscall.Close(first)) }()
+	for range n - 1 {
+		h, openErr := openAgain(first, name)
 		if openErr != nil {
 			return os.NewSyscallError("open", openErr)
 		}
