@@ -301,7 +301,10 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *s
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
 	in.cipher = cipher
 	if part.Inline {
-		in.inline = maxInlineFrame
+		var err error
+		if in.inline, err = e.inlineLimit(); err != nil {
+			return err
+		}
 	}
 	d, err := e.newDraft()
 	if err != nil {

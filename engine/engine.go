@@ -27,13 +27,14 @@ type Engine struct {
 	index index.Store
 	blobs blob.Store
 
-	damage   *damage
-	pipeline *pipeline
-	ciphers  *ciphers
-	inUse    inUse
-	stamps   stamps
-	sweeper  *sweeper
-	trims    map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the sweeper's turn
+	damage     *damage
+	pipeline   *pipeline
+	ciphers    *ciphers
+	indexSpace *indexSpace
+	inUse      inUse
+	stamps     stamps
+	sweeper    *sweeper
+	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the sweeper's turn
 
 	mu     sync.Mutex // guards closed, and that calls are added only while open
 	closed bool
@@ -94,6 +95,7 @@ func (e *Engine) start() {
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
+	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.opts.Keys)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })

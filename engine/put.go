@@ -149,7 +149,10 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.intake = newIntake(req.Body, req.Size, req.Progress)
-	p.intake.tooLarge, p.intake.inline = p.bucket.rules.putTooLarge(), maxInlineFrame
+	p.intake.tooLarge = p.bucket.rules.putTooLarge()
+	if p.intake.inline, err = e.inlineLimit(); err != nil {
+		return err
+	}
 	p.intake.digest(p.sum.hash)
 	want := wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey}
 	p.obj.Encryption, p.intake.cipher, err = e.newEncryption(ctx, p.obj.Content, want)

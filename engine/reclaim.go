@@ -11,7 +11,7 @@ type ReclaimResult struct {
 	Bytes     int64 // their stored bytes
 	Volumes   int64 // volumes removed
 	Trimmed   int64 // volumes that have holes now where dead chunks lay
-	DiskBytes int64 // bytes that came back on disk: of holes, and of the volumes removed, less those of the chunks that were copied
+	DiskBytes int64 // bytes that came back on disk: of the index, of holes, and of the volumes removed, less those of the chunks that were copied
 }
 
 // VolumeReclaimed is what Events.VolumeReclaimed is called with.
@@ -26,8 +26,9 @@ type VolumeReclaimed struct {
 // references that deletions have queued, removes the volumes in which nothing lives any more, and
 // punches holes into the others where dead chunks lie. Volumes with little in them are merged by copying,
 // and so are those of which 15 % or more is dead and cannot be given back by holes: chunks of a few KiB
-// share blocks of the disk, and not every file system has holes. The same happens in the background by
-// itself, when more is dead.
+// share blocks of the disk, and not every file system has holes. The index, which holds small bodies, is
+// written anew when some MiB of it may be dead; without the free space for what lives in it that is left
+// for later. The same happens in the background by itself, when more is dead.
 //
 // It may be called beside any other calls, and stopped at any point by ctx; what is done stays
 // done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give it
@@ -51,5 +52,10 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	if err != nil {
 		return nil, err
 	}
+	fromIndex, err := e.compactIndex(ctx) // last: it needs the space that volumes have given back
+	if err != nil {
+		return nil, err
+	}
+	freed.DiskBytes += fromIndex
 	return &freed, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Free space is guarded in steps, each refused what the one before still gets:
 //
-//	below ReserveSpace      nothing that adds data
+//	below ReserveSpace      nothing that adds data; a large index adds to it what compacting takes
 //	below a half of it      no copies of chunks either; holes are made, which takes no space
 //	below a quarter of it   no new log of the index; the present one, whose blocks are set aside, takes
 //	                        some thousands of deletions more
@@ -30,8 +30,12 @@ func (e *Engine) room() error {
 	if err != nil {
 		return err
 	}
-	if space.Bytes < e.opts.ReserveSpace {
-		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d.", space.Bytes, e.opts.ReserveSpace)
+	forIndex, err := e.indexSpace.reserve(e.opts.ReserveSpace)
+	if err != nil {
+		return err
+	}
+	if space.Bytes < e.opts.ReserveSpace+forIndex {
+		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d, and the index needs %d.", space.Bytes, e.opts.ReserveSpace, forIndex)
 	}
 	return nil
 }

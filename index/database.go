@@ -159,7 +159,12 @@ func (d *database) fault() error {
 
 func (d *database) usage() (Usage, error) {
 	bytes, err := disk.Usage(d.dir)
-	return Usage{DiskBytes: bytes}, mapError("ask for disk usage", err)
+	if err != nil {
+		return Usage{}, mapError("ask for disk usage", err)
+	}
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return Usage{DiskBytes: bytes, CompactBytes: d.growth.base + d.growth.written, DeadBytes: d.growth.dead()}, nil
 }
 
 func (d *database) close() error {

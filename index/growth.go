@@ -32,6 +32,15 @@ func (g *growth) count(e *entry) {
 	}
 }
 
+// dead is at most how much does not live.
+func (g *growth) dead() int64 {
+	dead := g.written
+	if g.records > 0 {
+		dead += g.base / g.records * g.deletions
+	}
+	return min(dead, g.base+g.written)
+}
+
 // due reports whether a compaction pays. Of written bytes the limit is the geometric mean of the base and of leastWritten: with a
 // base of b such units, reads then look into 8 sqrt(b) tables at most, and each byte is written sqrt(b) times more.
 func (g *growth) due() bool {

@@ -119,6 +119,11 @@ type Usage struct {
 	// DiskBytes is what its files take on disk, as du counts them: what lives, what was deleted since the last compaction, a
 	// database that is being written or still read, and the logs that are set aside in advance. It is 0 for one in memory.
 	DiskBytes int64
+	// CompactBytes is how much free space a Compact takes at most, beside a fixed share of some 50 MiB for logs and tables under way.
+	CompactBytes int64
+	// DeadBytes is how much a Compact gives back at most: what was written since the last one, and for each deletion an average
+	// record of those that lived then.
+	DeadBytes int64
 }
 
 // CorruptionError reports stored bytes that are not what was written.
