@@ -98,7 +98,13 @@ func TestReclaimIndex(t *testing.T) {
 	}
 	full := diskUsage(t, filepath.Join(dir, "index"))
 	deleteInlined(t, e, func(int) bool { return true })
+	if s := stats(t, e); s.IndexBytes < objects*inlinedObject || s.IndexDead < objects*inlinedObject || s.IndexDead > s.IndexBytes {
+		t.Errorf("of the index's %d bytes %d are said to be dead, of %d objects of %d", s.IndexBytes, s.IndexDead, objects, inlinedObject)
+	}
 	mustReclaim(t, e)
+	if s := stats(t, e); s.IndexDead > 4<<20 {
+		t.Errorf("%d bytes of the index are said to be dead still", s.IndexDead)
+	}
 	emptied := diskUsage(t, filepath.Join(dir, "index"))
 	if err := e.Close(); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,8 @@ type StatsResult struct {
 	TrashParts   int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
 	TrashBytes   int64 // their sizes
 	DeadBytes    int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
+	IndexBytes   int64 // what the index occupies on disk, with the logs that it sets aside
+	IndexDead    int64 // how much of that may be dead at most
 	DiskBytes    int64 // what the store occupies on disk; nothing else in its directory is counted
 	Volumes      []VolumeStats
 }
@@ -72,6 +74,11 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: v.Damage,
 		})
 	}
+	used, err := e.index.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res.IndexBytes, res.IndexDead = used.DiskBytes, used.DeadBytes
 	if res.DiskBytes, err = disk.Usage(e.dir, storeEntries...); err != nil {
 		return nil, err
 	}
