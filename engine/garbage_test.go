@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -20,13 +21,19 @@ func TestGarbage(t *testing.T) {
 			for range 8 {
 				next()
 			}
-			const parts = 24
-			before := allocated()
-			for range parts {
-				next()
+			// The collector empties the pools of others now and then, and they are filled anew: so the median.
+			const parts = 12
+			var windows [3]uint64
+			for i := range windows {
+				before := allocated()
+				for range parts {
+					next()
+				}
+				windows[i] = (allocated() - before) / parts
 			}
-			got := (allocated() - before) / parts
-			t.Logf("%d bytes a part", got)
+			slices.Sort(windows[:])
+			got := windows[1]
+			t.Logf("%d bytes a part, of %d", got, windows)
 			if got >= most {
 				t.Errorf("a part leaves %d bytes, must be less than %d", got, most)
 			}

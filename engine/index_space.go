@@ -20,8 +20,8 @@ type indexSpace struct {
 const (
 	// indexShare of what is free may be in the index before bodies go to volumes, where dead chunks come back without copying.
 	indexShare = 8
-	// indexAsks is after how many calls the index is asked again. So many bodies are 2 MiB.
-	indexAsks = 64
+	// indexAsks is after how many calls the index is asked again, which walks its directory. So many bodies are 8 MiB.
+	indexAsks = 256
 	// indexDead is for how many dead bytes Reclaim compacts the index: those of half a table.
 	indexDead = 4 << 20
 )
