@@ -265,3 +265,63 @@ func TestDamageFoundMeanwhile(t *testing.T) {
 	}
 	wantSound(t, e)
 }
+
+// TestVolumeVanishes removes a volume while the engine is open. What is stored anew does not lean on it,
+// and all of it can be given back.
+func TestVolumeVanishes(t *testing.T) {
+	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+	e := open(t, dir, o)
+	data := random(seed(t), 5*healChunk)
+	mustBucket(t, e, "heal")
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+	mustClose(t, e)
+	e = open(t, dir, o)
+	volumes, err := filepath.Glob(filepath.Join(dir, "volumes", "*.log"))
+	if err != nil || len(volumes) == 0 {
+		t.Fatalf("volumes are %v, %v", volumes, err)
+	}
+	for _, path := range volumes {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "again", Body: bytes.NewReader(data)})
+	for _, key := range []string{"put", "again"} {
+		if !bytes.Equal(readAll(t, e, "heal", key), data) {
+			t.Errorf("%s has other bytes", key)
+		}
+	}
+	mustReclaim(t, e)
+	wantSound(t, e)
+	mustDelete(t, e, "heal", "put")
+	mustDelete(t, e, "heal", "again")
+	if left := tallyOf(t, e); left != (tally{}) {
+		t.Errorf("left is %+v", left)
+	}
+}
+
+// TestDamageIsCounted looks at what Stats says, until it is healed.
+func TestDamageIsCounted(t *testing.T) {
+	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+	e := open(t, dir, o)
+	data := random(seed(t), 5*healChunk)
+	mustBucket(t, e, "heal")
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+	mustClose(t, e)
+	inBody.do(t, dir, data)
+	e = open(t, dir, o)
+	want := func(n int64) {
+		t.Helper()
+		if got := stats(t, e).DamagedChunks; got != n {
+			t.Errorf("%d chunks are damaged, wanted are %d", got, n)
+		}
+	}
+	want(0)
+	wantDamaged(t, e, "put")
+	want(1)
+	wantDamaged(t, e, "put")
+	want(1)
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "again", Body: bytes.NewReader(data)})
+	want(0)
+	wantSound(t, e)
+}

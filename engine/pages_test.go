@@ -189,3 +189,24 @@ func repeat[T any](v T, n int) []T {
 	}
 	return all
 }
+
+// TestCopyCostsNothingMore copies an object of 10000 parts while no chunk is known to be damaged, and
+// while one is.
+func TestCopyCostsNothingMore(t *testing.T) {
+	e, idx := metered(t, &engine.Options{ChunkSize: 32 << 10})
+	clonedParts(t, e, idx, random(seed(t), 100<<10))
+	copies := func() {
+		mustCopy(t, e, engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "many"})
+	}
+	if cost := idx.cost(copies); cost > 16 {
+		t.Errorf("a copy reads %d records", cost)
+	}
+	put(t, idx, func(tx index.Tx) error { // some chunk, of another object
+		totals, err := index.Get(tx, index.TotalsKey())
+		totals.Damaged++
+		return errors.Join(err, index.Put(tx, index.TotalsKey(), &totals))
+	})
+	if cost := idx.cost(copies); cost < engine.MaxPartNumber {
+		t.Errorf("a copy that has to look at every part reads %d records", cost)
+	}
+}

@@ -12,21 +12,22 @@ type StatsRequest struct{}
 
 // StatsResult counts what the store holds.
 type StatsResult struct {
-	Objects      int64 // complete objects
-	Uploads      int64 // open uploads
-	Parts        int64 // parts, of open uploads and of objects, those that copies share once; deleted ones until they are reclaimed
-	Chunks       int64 // different chunks stored
-	References   int64 // uses of chunks by parts; the difference to Chunks was deduplicated
-	LogicalBytes int64 // sizes of the objects, of every copy
-	StoredBytes  int64 // live bytes of the chunks as stored: compressed, sealed, each once
-	InlineBytes  int64 // bytes of small bodies that the index keeps, as stored
-	TrashParts   int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
-	TrashBytes   int64 // their sizes
-	DeadBytes    int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
-	IndexBytes   int64 // what the index occupies on disk, with the logs that it sets aside
-	IndexDead    int64 // how much of that may be dead at most
-	DiskBytes    int64 // what the store occupies on disk; nothing else in its directory is counted
-	Volumes      []VolumeStats
+	Objects       int64 // complete objects
+	Uploads       int64 // open uploads
+	Parts         int64 // parts, of open uploads and of objects, those that copies share once; deleted ones until they are reclaimed
+	Chunks        int64 // different chunks stored
+	References    int64 // uses of chunks by parts; the difference to Chunks was deduplicated
+	LogicalBytes  int64 // sizes of the objects, of every copy
+	DamagedChunks int64 // that turned out to be damaged, and were not stored anew since; missing volumes count for nothing here
+	StoredBytes   int64 // live bytes of the chunks as stored: compressed, sealed, each once
+	InlineBytes   int64 // bytes of small bodies that the index keeps, as stored
+	TrashParts    int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
+	TrashBytes    int64 // their sizes
+	DeadBytes     int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
+	IndexBytes    int64 // what the index occupies on disk, with the logs that it sets aside
+	IndexDead     int64 // how much of that may be dead at most
+	DiskBytes     int64 // what the store occupies on disk; nothing else in its directory is counted
+	Volumes       []VolumeStats
 }
 
 // VolumeStats describes one volume of chunks.
@@ -58,7 +59,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 			return err
 		}
 		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
-		res.Chunks, res.References = t.Chunks, t.References
+		res.Chunks, res.References, res.DamagedChunks = t.Chunks, t.References, t.Damaged
 		res.TrashParts, res.TrashBytes = t.TrashParts, t.TrashBytes
 		res.LogicalBytes, res.StoredBytes, res.InlineBytes = t.LogicalBytes, t.StoredBytes, t.InlineBytes
 		return nil
