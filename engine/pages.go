@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"sort"
 
 	"github.com/gabion-storage/gabion/index"
@@ -83,30 +82,6 @@ func readPage(r index.Reader, rec *index.Part, n int) (*chunkPage, error) {
 			n, len(page.chunks), page.end(), want, rec.Chunks, rec.Size)
 	}
 	return page, nil
-}
-
-// pagesOfPart yields all pages of a part, in order, verified.
-func pagesOfPart(r index.Reader, rec *index.Part) iter.Seq2[*chunkPage, error] {
-	return func(yield func(*chunkPage, error) bool) {
-		if rec.Inline {
-			yield(inlinePage(r, rec))
-			return
-		}
-		var end int64
-		for n := range pagesIn(rec) {
-			page, err := readPage(r, rec, n)
-			if err == nil && page.start != end {
-				err = manifestError(rec, "page %d begins at byte %d, the one before ends at %d", n, page.start, end)
-			}
-			if !yield(page, err) || err != nil {
-				return
-			}
-			end = page.end()
-		}
-		if end != rec.Size {
-			yield(nil, manifestError(rec, "it lists %d bytes, wanted are %d", end, rec.Size))
-		}
-	}
 }
 
 // inlinePage reads the content of a part that has it in the index.
