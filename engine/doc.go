@@ -83,6 +83,18 @@
 // the copies synced, the index pointed at them, and the volume removed, in that order. [Engine.Reclaim]
 // does both at once, [Engine.Check] proves that the accounts are right.
 //
+// # Damage
+//
+// Before a part leans on a chunk that this process has neither read nor written nor proved, one read of
+// 44 bytes proves that its record is there; on a disk that has not cached it that is one access. What
+// turned out to be damaged is remembered, also across openings, and never counts as found: the same
+// bytes are stored anew, and every object that shares them is healed by that. CopyObject of what is
+// known to be damaged is refused.
+//
+// Objects are read by pages of their metadata: the directory of the parts, and the list of a part's
+// chunks, of which an Object keeps a page or two. Two chunks exchanged in such a list are not noticed by a
+// read; [Engine.Check] with Data compares CRC-64 and MD5 of every part.
+//
 // # Deduplication and encryption
 //
 // Chunks are found again by content address. Those of an encrypted upload are addressed with a key
