@@ -119,17 +119,17 @@ func TestBadgerCompactCrash(t *testing.T) {
 	b := openBadger(t, dir)
 	load(t, b, records, size, 1)
 	old := databaseOf(t, dir)
-	var before string
-	err := b.View(t.Context(), func(index.Reader) error { // keeps the old one
+	var before, after string
+	err := b.View(t.Context(), func(index.Reader) error { // keeps the old one, which would vanish while it is copied
 		before = crashed(t, dir)
 		compact(t, b)
+		load(t, b, records, size, 2)
+		after = crashed(t, dir)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	load(t, b, records, size, 2)
-	after := crashed(t, dir)
 	closeStore(t, b)
 	for version, image := range map[int]string{1: before, 2: after} {
 		// In the first image the second database is one that was not finished; in the second the first one is not removed yet.
