@@ -226,7 +226,7 @@ func (b *batch) add(item *badger.Item) error {
 		b.txn = b.next.db.NewTransactionAt(b.at-1, true)
 	}
 	b.live.count(&e)
-	return mapError("copy", stage(b.txn, &e))
+	return mapError("copy", b.next.stage(b.txn, &e))
 }
 
 // ready refuses to go on for the reasons for which updates are refused.

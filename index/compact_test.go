@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gabion-storage/gabion/index"
@@ -388,4 +389,24 @@ func (c *endingContext) Err() error {
 		return c.cause
 	}
 	return nil
+}
+
+// TestBadgerCompactFillsTheLog commits while a compaction runs. What it copies of that lies in the log of the new database, and leaves
+// less of it for a disk without free space.
+func TestBadgerCompactFillsTheLog(t *testing.T) {
+	const records, size = 100, 10_000
+	b := openBadger(t, t.TempDir())
+	load(t, b, 10, 10, 1)
+	var begun atomic.Bool
+	index.SetSpace(b, func() disk.Space { // which a compaction asks for before it writes a table
+		if !begun.Swap(true) {
+			load(t, b, records, size, 2)
+		}
+		return disk.Space{Bytes: 1 << 40, Inodes: math.MaxInt64}
+	})
+	compact(t, b)
+	if used := index.LogUsed(b); used < records*size {
+		t.Errorf("%d bytes of the log are used, at least %d were copied to it", used, records*size)
+	}
+	closeStore(t, b)
 }

@@ -109,11 +109,10 @@ func (d *database) commit(changes *node) error {
 	all := changes.seek(nil, nil)
 	for e := all.next(); e != nil; e = all.next() {
 		// Badger keeps the slices until the commit is done, and so do the nodes, which never change.
-		if err := stage(txn, e); err != nil {
+		if err := g.stage(txn, e); err != nil {
 			return mapError("commit", err)
 		}
 		d.growth.count(e)
-		g.wal.used += len(e.key) + len(e.value) + memTableRecord
 	}
 	if err := g.commit(txn, at); err != nil {
 		return mapError("commit", err)
@@ -125,7 +124,9 @@ func (d *database) commit(changes *node) error {
 	return nil
 }
 
-func stage(txn *badger.Txn, e *entry) error {
+// stage makes a record part of a transaction that is about to be committed, and charges the log with it.
+func (g *generation) stage(txn *badger.Txn, e *entry) error {
+	g.wal.used += len(e.key) + len(e.value) + memTableRecord
 	if e.removed {
 		return txn.Delete(e.key)
 	}

@@ -107,3 +107,11 @@ func Logs(b *Badger) int {
 	defer d.committing.Unlock()
 	return d.generation().wal.number
 }
+
+// LogUsed returns how much is held to be used of the log that is written.
+func LogUsed(b *Badger) int {
+	d := b.serial.db.(*database)
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.generation().wal.used
+}
