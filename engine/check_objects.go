@@ -161,16 +161,7 @@ func (k *check) partsOf(id index.ContentID) (parts []numberedPart, hits []Proble
 
 // directory compares the directory of an object's content with the parts.
 func (k *check) directory(id index.ContentID, parts []numberedPart) error {
-	var want []index.Directory
-	if len(parts) > 1 {
-		var start int64
-		for page := range slices.Chunk(directoryParts(parts), index.MaxPageParts) {
-			want = append(want, index.Directory{Start: start, Parts: page})
-			for _, p := range page {
-				start += p.Size
-			}
-		}
-	}
+	want := directoryOf(directoryParts(parts))
 	n := 0
 	for entry, err := range index.ScanAll(k.r, index.DirectoryOf(id)) {
 		if err != nil && len(entry.Key) > 0 {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -13,21 +14,27 @@ import (
 
 // putDirectory stores the directory of a content that has these parts, in the order of their numbers.
 func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart) error {
+	for page, rec := range directoryOf(parts) {
+		if err := index.Put(tx, index.DirectoryKey(id, page), &rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// directoryOf returns the pages of the directory of a content that has these parts; none for less than two.
+func directoryOf(parts []index.DirectoryPart) (pages []index.Directory) {
 	if len(parts) < 2 {
 		return nil
 	}
 	var start int64
-	for page := 0; len(parts) > 0; page++ {
-		rec := index.Directory{Start: start, Parts: parts[:min(len(parts), index.MaxPageParts)]}
-		if err := index.Put(tx, index.DirectoryKey(id, page), &rec); err != nil {
-			return err
-		}
-		for _, p := range rec.Parts {
+	for page := range slices.Chunk(parts, index.MaxPageParts) {
+		pages = append(pages, index.Directory{Start: start, Parts: page})
+		for _, p := range page {
 			start += p.Size
 		}
-		parts = parts[len(rec.Parts):]
 	}
-	return nil
+	return pages
 }
 
 // directoryParts is what a directory says of parts.

@@ -149,18 +149,7 @@ func (f *faultRun) pages() {
 	for key, want := range map[string][]byte{
 		"put": body, "sealed": body, "copied": slices.Concat(body, body[10:110]),
 	} {
-		f.must("GetObject", func() error {
-			obj, err := f.e.GetObject(ctx, &engine.GetObjectRequest{Bucket: faultBucket, Key: key})
-			if err != nil {
-				return err
-			}
-			defer obj.Close()
-			got, err := io.ReadAll(obj)
-			if err == nil && !bytes.Equal(got, want) {
-				t.Errorf("object %s reads back wrong", key)
-			}
-			return err
-		})
+		f.wantObject(key, want)
 		f.delete(key)
 	}
 	f.reclaim()

@@ -50,6 +50,3 @@ type noHoles struct{ blob.Store }
 func (noHoles) Trim(context.Context, uint64, []blob.Ref) (int64, error) {
 	return 0, errors.ErrUnsupported
 }
-
-// Garbage returns what Engine.garbage does.
-func Garbage(ctx context.Context, e *Engine) (live, onDisk int64, err error) { return e.garbage(ctx) }

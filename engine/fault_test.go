@@ -159,6 +159,23 @@ func (f *faultRun) copyParts(from, key string) {
 	f.complete(key, id)
 }
 
+// wantObject reads an object back.
+func (f *faultRun) wantObject(key string, want []byte) {
+	f.t.Helper()
+	f.must("GetObject", func() error {
+		obj, err := f.e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: faultBucket, Key: key})
+		if err != nil {
+			return err
+		}
+		defer obj.Close()
+		got, err := io.ReadAll(obj)
+		if err == nil && !bytes.Equal(got, want) {
+			f.t.Errorf("object %s reads back wrong", key)
+		}
+		return err
+	})
+}
+
 func (f *faultRun) delete(key string) {
 	f.t.Helper()
 	f.must("DeleteObject", func() error {
@@ -217,18 +234,7 @@ func (f *faultRun) history() {
 	for key, want := range map[string][]byte{
 		"stays": stays, "changes": two, "small": small, "shared": large, "sealed": small, "sealed parts": stays, "parts": slices.Concat(large, large[10:110]),
 	} {
-		f.must("GetObject", func() error {
-			obj, err := f.e.GetObject(ctx, &engine.GetObjectRequest{Bucket: faultBucket, Key: key})
-			if err != nil {
-				return err
-			}
-			defer obj.Close()
-			got, err := io.ReadAll(obj)
-			if err == nil && !bytes.Equal(got, want) {
-				t.Errorf("object %s reads back wrong", key)
-			}
-			return err
-		})
+		f.wantObject(key, want)
 		f.delete(key)
 	}
 	f.must("DeleteBucket", func() error {

@@ -89,18 +89,6 @@ func (e *Engine) liveIn(ctx context.Context, volume uint64) (live index.Volume, 
 	return live, err
 }
 
-// garbage returns the live bytes in the volumes, those of unfinished parts included, and what the volumes
-// occupy on disk. The difference is what is dead, and what is around the frames; what deletions have
-// put into the trash and nobody has swept yet counts as live. It costs as much as there are volumes.
-func (e *Engine) garbage(ctx context.Context) (live, onDisk int64, err error) {
-	states, err := e.volumeStates(ctx)
-	for i := range states {
-		live += states[i].live.LiveBytes + states[i].pinned
-		onDisk += states[i].DiskBytes
-	}
-	return live, onDisk, err
-}
-
 // A policy says when giving space back is worth it, in shares of what a volume occupies.
 type policy struct {
 	trim float64 // that is dead, to punch holes, which costs a look at every chunk of the index

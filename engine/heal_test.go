@@ -185,19 +185,25 @@ func wantSound(t *testing.T, e *engine.Engine) {
 	}
 }
 
+// openWounded stores an object of so many chunks, "put", hurts it and opens the store anew.
+func openWounded(t *testing.T, w wound, chunks int) (e *engine.Engine, data []byte) {
+	t.Helper()
+	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
+	e = open(t, dir, o)
+	data = random(seed(t), chunks*healChunk)
+	mustBucket(t, e, "heal")
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
+	mustClose(t, e)
+	w.do(t, dir, data)
+	return open(t, dir, o), data
+}
+
 // TestDamageIsNotCopied damages the source of copies by reference.
 func TestDamageIsNotCopied(t *testing.T) {
 	ctx := context.Background()
 	for _, wound := range []wound{inBody, inBoth, noVolume} {
 		t.Run(wound.name, func(t *testing.T) {
-			dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
-			e := open(t, dir, o)
-			data := random(seed(t), 5*healChunk)
-			mustBucket(t, e, "heal")
-			mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
-			mustClose(t, e)
-			wound.do(t, dir, data)
-			e = open(t, dir, o)
+			e, data := openWounded(t, wound, 5)
 			id := mustInitiate(t, e, "heal", "copied", "")
 			if wound.name == inBody.name { // nobody else has looked at that
 				wantDamaged(t, e, "put")
@@ -227,14 +233,7 @@ func TestDamageIsNotCopied(t *testing.T) {
 // committed: it is refused, and the next try stores the bytes anew. So does one that comes in between.
 func TestDamageFoundMeanwhile(t *testing.T) {
 	ctx := context.Background()
-	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
-	e := open(t, dir, o)
-	data := random(seed(t), 2*healChunk)
-	mustBucket(t, e, "heal")
-	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
-	mustClose(t, e)
-	inBody.do(t, dir, data)
-	e = open(t, dir, o)
+	e, data := openWounded(t, inBody, 2)
 	id := mustInitiate(t, e, "heal", "parts", "")
 
 	body, feed := io.Pipe()
@@ -302,14 +301,7 @@ func TestVolumeVanishes(t *testing.T) {
 
 // TestDamageIsCounted looks at what Stats says, until it is healed.
 func TestDamageIsCounted(t *testing.T) {
-	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
-	e := open(t, dir, o)
-	data := random(seed(t), 5*healChunk)
-	mustBucket(t, e, "heal")
-	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
-	mustClose(t, e)
-	inBody.do(t, dir, data)
-	e = open(t, dir, o)
+	e, data := openWounded(t, inBody, 5)
 	want := func(n int64) {
 		t.Helper()
 		if got := stats(t, e).DamagedChunks; got != n {

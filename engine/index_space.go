@@ -51,8 +51,11 @@ func (e *Engine) inlineLimit() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if needs <= indexShare*indexDead {
+		return maxInlineFrame, nil // whatever is free
+	}
 	space, err := disk.SpaceOf(e.dir)
-	if err != nil || needs > indexShare*indexDead && needs > space.Bytes/indexShare {
+	if err != nil || needs > space.Bytes/indexShare {
 		return 0, err
 	}
 	return maxInlineFrame, nil

@@ -14,6 +14,9 @@ import (
 // sweepPinned is how long the sweeper leaves alone, once they are free, the volumes that running uploads counted on.
 const sweepPinned = time.Second
 
+// sweepFailed is how long the sweeper waits before it tries again what has failed.
+const sweepFailed = time.Minute
+
 // sweepBytes is how much is swept before volumes are looked at: what is dead must not pile up until
 // the trash is empty.
 const sweepBytes = 32 << 20

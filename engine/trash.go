@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"time"
-
-	"github.com/gabion-storage/gabion/index"
-)
+import "github.com/gabion-storage/gabion/index"
 
 // What nothing refers to any more goes to the trash, a queue that the sweeper works off from its
 // head. What may not be swept yet does not stay there: it moves to the table of what waits until
@@ -88,6 +84,3 @@ func waitingSince(r index.Reader) (ids [][16]byte, err error) {
 	}
 	return ids, nil
 }
-
-// sweepFailed is how long the sweeper waits before it tries again what has failed.
-const sweepFailed = time.Minute

@@ -66,7 +66,7 @@ func (b *builder) flush() error {
 	}
 	data := b.table.Finish()
 	b.drop()
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+	if err := os.MkdirAll(b.dir, disk.DirMode); err != nil {
 		return err
 	}
 	id := uint64(len(b.listed) + 1)
@@ -91,7 +91,7 @@ func (b *builder) finish() error {
 	if len(b.listed) > 0 {
 		manifest = appendManifest(manifest, b.listed...)
 	}
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+	if err := os.MkdirAll(b.dir, disk.DirMode); err != nil {
 		return err
 	}
 	if err := createFile(filepath.Join(b.dir, badger.ManifestFilename), manifest); err != nil {
@@ -102,7 +102,7 @@ func (b *builder) finish() error {
 
 // createFile writes a file that nobody looks at before its directory is synced.
 func createFile(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := disk.CreateFile(path)
 	if err != nil {
 		return err
 	}

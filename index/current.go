@@ -41,7 +41,7 @@ func readCurrent(dir string) (c current, err error) {
 }
 
 func (c current) write(dir string) error {
-	return disk.WriteFile(filepath.Join(dir, currentFile), []byte(c.line()), 0o600)
+	return disk.WriteFile(filepath.Join(dir, currentFile), []byte(c.line()), disk.FileMode)
 }
 
 func (c current) line() string {

@@ -81,7 +81,7 @@ func (g *generation) repairManifest() error {
 	if err != nil {
 		return err
 	}
-	return disk.WriteFile(path, appendManifest(data[:size], missing...), 0o600)
+	return disk.WriteFile(path, appendManifest(data[:size], missing...), disk.FileMode)
 }
 
 // replayManifest returns what MANIFEST lists, and the size of its whole records.
