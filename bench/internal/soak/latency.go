@@ -29,8 +29,7 @@ func (l *latencies) take() map[Kind]Latency {
 	l.mu.Unlock()
 	of := map[Kind]Latency{}
 	for kind, took := range calls {
-		slices.Sort(took)
-		of[kind] = Latency{Calls: len(took), P50: quantile(took, 0.50), P99: quantile(took, 0.99)}
+		of[kind] = LatencyOf(took)
 	}
 	return of
 }
@@ -39,10 +38,22 @@ func (l *latencies) take() map[Kind]Latency {
 type Latency struct {
 	Calls    int
 	P50, P99 time.Duration
+
+	took []time.Duration // by each
 }
 
-// quantile is the least value that at least this share of the sorted values do not exceed.
-func quantile(sorted []time.Duration, share float64) time.Duration {
-	n := int(share * float64(len(sorted)))
-	return sorted[min(n, len(sorted)-1)]
+// LatencyOf returns what calls took, of which there is at least one.
+func LatencyOf(took []time.Duration) Latency {
+	sorted := slices.Sorted(slices.Values(took))
+	return Latency{Calls: len(took), P50: quantile(sorted, 50), P99: quantile(sorted, 99), took: took}
+}
+
+// quantile is the least value that at least so many per cent of the sorted values do not exceed.
+func quantile(sorted []time.Duration, percent int) time.Duration {
+	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
+}
+
+// pooledP99 is the p99 of the calls of several intervals together, in milliseconds.
+func pooledP99(intervals [][]time.Duration) float64 {
+	return milliseconds(LatencyOf(slices.Concat(intervals...)).P99)
 }

@@ -61,7 +61,9 @@ type Curve struct {
 	Unit   string
 	At     []time.Duration
 	Values []float64
-	rule   Rule // the zero rule: it need not level off
+
+	rule Rule              // the zero rule: it need not level off
+	took [][]time.Duration // of a p99: what the calls took that a value is of
 }
 
 // curves are all curves but those of latencies.
@@ -98,6 +100,7 @@ func Curves(samples []Sample) (all []Curve) {
 			if l, ok := samples[i].Calls[kind]; ok {
 				p50.add(samples[i].At, milliseconds(l.P50))
 				p99.add(samples[i].At, milliseconds(l.P99))
+				p99.took = append(p99.took, l.took)
 			}
 		}
 		all = append(all, p50, p99)
