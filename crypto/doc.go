@@ -5,6 +5,7 @@
 //	                             and of a whole from its pieces
 //	ChecksumAlgorithm            S3's additional checksums, of a part and of a whole from its parts
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
+//	Scope                        addresses chunks that are found within one scope of a store only
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
 //	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
 //	CustomerKey                  wraps data keys, too: the client gives it with each request (SSE-C)
@@ -29,6 +30,19 @@
 //
 // with the associated data "gabion/v1 data key\x00" followed by the key id. A CustomerKey wraps it in
 // the same form, under the key derived from it, with the associated data "gabion/v1 customer data key".
+//
+// # Scopes of deduplication
+//
+// A chunk without encryption is addressed by BLAKE3, so that whoever stores it again finds it. It is without a
+// key where the scope is the whole store. Where it is a bucket, or one body, it is BLAKE3 in keyed mode under
+//
+//	HKDF-SHA256(store id || scope id, no salt, "gabion/v1 dedup scope")
+//
+// 32 bytes long. Either id has 16 bytes; the scope's is the bucket's generation, random bytes that no other
+// bucket has or had, or the id of the manifest, which no other body has. Equal chunks of two scopes have
+// unrelated addresses, so none is found from the other; addresses of one scope are not given away by anything
+// that a client can ask. No part of this is a secret from who reads the disk.
+//
 // testdata/vectors.json has examples of all of it for other implementations.
 //
 // # Nonces
@@ -60,9 +74,13 @@
 // withstands. Losing the key loses the data: nothing else unwraps it. RotateKeys does not touch these
 // data keys, because the key to unwrap them is not there.
 //
+// Who may upload to a bucket sees by the time that it takes whether a chunk without encryption is there within
+// the bucket's scope: by default in the whole store, whoever has put it there. A narrower scope ends that
+// beyond a bucket, or altogether.
+//
 // Not protected: metadata (bucket and key names, sizes, ETags and checksums, which are digests of the
 // plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without
-// encryption, whose unkeyed addresses let a guess be confirmed too; and keys in the memory of the
+// encryption, which lie there as they are; and keys in the memory of the
 // process, which Go may copy and which are not wiped. Keys never appear in error texts, nor when a
 // value of this package is formatted or encoded. One caution: package fmt cannot call the methods of
 // unexported fields, so a struct that keeps a DataKey or CustomerKey in one must not be formatted

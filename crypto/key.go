@@ -11,10 +11,11 @@ import (
 // DataKeySize is the length of a data key in bytes.
 const DataKeySize = 32
 
-// The labels that tell the keys derived from one data key apart. They are part of the format.
+// The labels that tell derived keys apart. They are part of the format.
 const (
 	addressLabel = "gabion/v1 chunk address"
 	sealLabel    = "gabion/v1 chunk seal"
+	scopeLabel   = "gabion/v1 dedup scope"
 )
 
 // DataKey is the secret of one upload. It formats and encodes as a fixed text, never as its bytes.

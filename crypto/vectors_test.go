@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -73,6 +74,14 @@ type vectors struct {
 			DataKey hexBytes `json:"data_key"`
 		}
 	} `json:"customer_key"`
+	DedupScope struct {
+		Store, Scope hexBytes
+		AddressKey   hexBytes `json:"address_key"`
+		Addresses    []struct {
+			Size    int
+			Address hexBytes
+		}
+	} `json:"dedup_scope"`
 }
 
 type hexBytes []byte
@@ -90,7 +99,7 @@ func readVectors(t *testing.T) *vectors {
 	}
 	// A misspelt field would leave its list empty and test nothing.
 	for _, n := range []int{len(v.CRC64), len(v.Patterns), len(v.Combine), len(v.Seals), len(v.Keyring.Wrapped),
-		len(v.Checksums), len(v.CombineChecksums), len(v.Composites), len(v.CustomerKey.Wrapped)} {
+		len(v.Checksums), len(v.CombineChecksums), len(v.Composites), len(v.CustomerKey.Wrapped), len(v.DedupScope.Addresses)} {
 		if n == 0 {
 			t.Fatal("a list of vectors is missing")
 		}
@@ -203,6 +212,24 @@ func TestVectorsOfCustomerKey(t *testing.T) {
 		got, err := crypto.CustomerKey(v.Key).Unwrap(x.Blob)
 		if want := crypto.DataKey(x.DataKey); err != nil || got != want {
 			t.Errorf("a key for a customer: right %t, %v", got == want, err)
+		}
+	}
+}
+
+func TestVectorsOfScopes(t *testing.T) {
+	v := readVectors(t).DedupScope
+	// As for the keys of a cipher.
+	got, err := hkdf.Key(sha256.New, slices.Concat(v.Store, v.Scope), nil, "gabion/v1 dedup scope", 32)
+	if err != nil || !bytes.Equal(got, v.AddressKey) {
+		t.Errorf("address key: %x, want %x, %v", got, v.AddressKey, err)
+	}
+	scope, err := crypto.NewScope([16]byte(v.Store), [16]byte(v.Scope))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range v.Addresses {
+		if got := scope.AddressOf(pattern(x.Size)); got != crypto.Address(x.Address) {
+			t.Errorf("address of %d bytes: %s, want %x", x.Size, got, x.Address)
 		}
 	}
 }
