@@ -40,22 +40,25 @@ func (h *Header) decode(d *decoder) {
 	h.Created = d.time()
 }
 
-// Bucket is a container of objects. Rules names the set of rules it was created with.
+// Bucket is a container of objects.
 type Bucket struct {
 	Created    time.Time
-	Rules      string
+	Rules      string // names the set of rules it was created with
+	Dedup      string // names within what its chunks are found again
 	Generation Generation
 }
 
 func (b *Bucket) encode(e *encoder) {
 	e.time(b.Created)
 	e.string(b.Rules, maxWord)
+	e.string(b.Dedup, maxWord)
 	e.fixed(b.Generation[:])
 }
 
 func (b *Bucket) decode(d *decoder) {
 	b.Created = d.time()
 	b.Rules = d.string(maxWord)
+	b.Dedup = d.string(maxWord)
 	b.Generation = Generation(d.fixed(16))
 }
 
@@ -180,6 +183,7 @@ type Part struct {
 	Chunks   int    // on all pages of the manifest
 	Inline   bool   // there are no pages: the content is the manifest's Inline record
 	Checksum []byte // by the algorithm of the upload or object, if it has one
+	Scope    Scope
 }
 
 func (p *Part) encode(e *encoder) {
@@ -191,6 +195,7 @@ func (p *Part) encode(e *encoder) {
 	e.size(int64(p.Chunks), math.MaxInt32)
 	e.bool(p.Inline)
 	e.bytes(p.Checksum, maxChecksum)
+	p.Scope.encode(e)
 }
 
 func (p *Part) decode(d *decoder) {
@@ -202,6 +207,7 @@ func (p *Part) decode(d *decoder) {
 	p.Chunks = int(d.size(math.MaxInt32))
 	p.Inline = d.bool()
 	p.Checksum = d.bytes(maxChecksum)
+	p.Scope.decode(d)
 }
 
 // PageChunk is one chunk of a part. Size is its length before compression and sealing.

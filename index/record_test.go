@@ -64,7 +64,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16),
 	}
 	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
-	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss", Generation: index.Generation{1}}, index.Bucket{Created: time.Unix(0, 0).UTC()},
+	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}}, index.Bucket{Created: time.Unix(0, 0).UTC()},
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
 	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
@@ -72,8 +72,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
-		Inline: true, Checksum: []byte{1},
-	})
+		Inline: true, Checksum: []byte{1}, Scope: index.Scope{Kind: index.ScopeBucket, ID: [16]byte{1}},
+	}, index.Part{Scope: index.Scope{Kind: index.ScopePart}})
 	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10)})
 	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
 	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", Generation: index.Generation{2}, List: [16]byte{1}, Object: full})
@@ -193,7 +193,14 @@ func TestOverLimits(t *testing.T) {
 		},
 		"negative size": func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Size: -1}) },
 		"parts":         func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Parts: -1}) },
-		"chunks":        func(tx index.Tx) error { return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Chunks: -1}) },
+		"dedup":         func(tx index.Tx) error { return index.Put(tx, index.BucketKey("b"), &index.Bucket{Dedup: text(256)}) },
+		"scope of a new kind": func(tx index.Tx) error {
+			return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Scope: index.Scope{Kind: index.ScopePart + 1}})
+		},
+		"scope of the store with an id": func(tx index.Tx) error {
+			return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Scope: index.Scope{ID: [16]byte{1}}})
+		},
+		"chunks": func(tx index.Tx) error { return index.Put(tx, index.PartKey(id(""), 1), &index.Part{Chunks: -1}) },
 		"page": func(tx index.Tx) error {
 			return index.Put(tx, index.PageKey(index.ManifestID{}, 0), &index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks+1)})
 		},
@@ -277,6 +284,7 @@ func FuzzRecords(f *testing.F) {
 			index.Put(tx, index.BucketKey("b"), &index.Bucket{Created: moment, Rules: "oss"}),
 			index.Put(tx, index.UploadKey("b", "k", content), &index.Upload{Attributes: attributes, Encryption: encryption}),
 			index.Put(tx, index.PartKey(content, 1), &index.Part{Size: 300, Modified: moment, Chunks: 3}),
+			index.Put(tx, index.PartKey(content, 2), &index.Part{Scope: index.Scope{Kind: index.ScopePart, ID: content}}),
 			index.Put(tx, index.PageKey(index.ManifestID(content), 0), &page),
 			index.Put(tx, index.DirectoryKey(content, 0), &directory),
 			index.Put(tx, index.ObjectKey("b", "k"), &index.Object{ETag: "x", Attributes: attributes, Encryption: encryption}),
