@@ -13,6 +13,10 @@ import (
 type CreateBucketRequest struct {
 	Bucket string // 3 to 63 of a-z, 0-9 and -
 	Rules  Rules  // OSS or S3; Options.Rules if zero
+
+	// DedupScope is DedupStore, DedupBucket or DedupNone; Options.DedupScope if zero. It is the engine's own:
+	// neither OSS nor S3 has it.
+	DedupScope DedupScope
 }
 
 // CreateBucketResult is empty.
@@ -39,6 +43,13 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 	if err := rules.validate(); err != nil {
 		return nil, ErrInvalidArgument.saying("%v.", err)
 	}
+	dedup := req.DedupScope
+	if dedup == "" {
+		dedup = e.opts.DedupScope
+	}
+	if err := dedup.validate(); err != nil {
+		return nil, ErrInvalidArgument.saying("%v.", err)
+	}
 	generation, err := newID()
 	if err != nil {
 		return nil, err
@@ -51,7 +62,9 @@ func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ 
 		if !errors.Is(err, index.ErrNotFound) {
 			return err
 		}
-		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{Created: e.now(), Rules: string(rules), Generation: generation})
+		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{
+			Created: e.now(), Rules: string(rules), Dedup: string(dedup), Generation: generation,
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -146,9 +159,10 @@ type ListBucketsResult struct {
 
 // A Bucket describes a bucket.
 type Bucket struct {
-	Name    string
-	Created time.Time
-	Rules   Rules
+	Name       string
+	Created    time.Time
+	Rules      Rules
+	DedupScope DedupScope
 }
 
 // ListBuckets lists all buckets.
@@ -218,6 +232,7 @@ type liveBucket struct {
 	name       string
 	generation index.Generation
 	rules      ruleSet
+	dedup      DedupScope
 }
 
 // openBucket returns a bucket, or ErrNoSuchBucket.
@@ -227,7 +242,7 @@ func openBucket(r index.Reader, name string) (liveBucket, error) {
 		return liveBucket{}, err
 	}
 	b, err := bucketOf(name, rec)
-	return liveBucket{name: name, generation: rec.Generation, rules: ruleSets[b.Rules]}, err
+	return liveBucket{name: name, generation: rec.Generation, rules: ruleSets[b.Rules], dedup: b.DedupScope}, err
 }
 
 // openBucketFor returns a bucket whose rules allow objects of this name.
@@ -264,7 +279,11 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 	if rules.validate() != nil {
 		return Bucket{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", name, rec.Rules)
 	}
-	return Bucket{Name: name, Created: rec.Created, Rules: rules}, nil
+	dedup := DedupScope(rec.Dedup)
+	if dedup.validate() != nil {
+		return Bucket{}, ErrNotImplemented.saying("Bucket %s has dedup scope %q, which this version does not know.", name, rec.Dedup)
+	}
+	return Bucket{Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup}, nil
 }
 
 // bucketNames yields the names of all buckets in order. An error comes once and last.

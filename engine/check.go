@@ -246,7 +246,7 @@ func (k *check) listBuckets(context.Context) error {
 			continue
 		}
 		k.buckets[name] = &entry.Record
-		if err := Rules(entry.Record.Rules).validate(); err != nil {
+		if err := errors.Join(Rules(entry.Record.Rules).validate(), DedupScope(entry.Record.Dedup).validate()); err != nil {
 			k.problem(Problem{Kind: BadMetadata, Bucket: name, Err: err})
 		}
 	}

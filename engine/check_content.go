@@ -62,7 +62,7 @@ func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, 
 
 // An opener reads and verifies the chunks of a content.
 type opener struct {
-	read   func(ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error)
+	read   func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error)
 	sealed bool // what read returns is the frame, since nobody has the key
 }
 
@@ -84,19 +84,23 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 		}
 		return k.sealedOpener(ctx), nil
 	}
-	return &opener{read: func(ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+	return &opener{read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+		keys, err := k.engine.keysOf(cipher, scope)
+		if err != nil {
+			return nil, err
+		}
 		if inline != nil {
-			return decodeInline(inline, c, cipher, &k.scratch)
+			return decodeInline(inline, c, keys, &k.scratch)
 		}
 		k.scratch.reserve(c)
-		return k.engine.readFrame(ctx, ref, int(c.Size), cipher, &k.scratch)
+		return k.engine.readFrame(ctx, ref, int(c.Size), keys, &k.scratch)
 	}}, nil
 }
 
 // sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there is
 // to find out.
 func (k *check) sealedOpener(ctx context.Context) *opener {
-	return &opener{sealed: true, read: func(ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
+	return &opener{sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
 		if inline != nil {
 			return inline, nil // the record's checksum has been verified
 		}
@@ -163,7 +167,7 @@ func (p *partCheck) inline() {
 	if p.open == nil {
 		return
 	}
-	data, err := p.open.read(blob.Ref{}, page.inline, page.chunks[0])
+	data, err := p.open.read(p.rec.Scope, blob.Ref{}, page.inline, page.chunks[0])
 	p.res.Bytes += int64(len(data))
 	p.digest(data, err)
 }
@@ -225,7 +229,7 @@ func (p *partCheck) reference(c index.PageChunk) {
 		return
 	}
 	place := refOf(c.ID, rec.Chunk)
-	data, err := p.open.read(place, nil, c)
+	data, err := p.open.read(p.rec.Scope, place, nil, c)
 	switch {
 	case err != nil:
 		rec.err = err

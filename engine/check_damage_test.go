@@ -122,6 +122,16 @@ func TestCheckNames(t *testing.T) {
 			b.Rules = "other"
 			return errors.Join(err, index.Put(tx, index.BucketKey("check"), &b))
 		}},
+		{"bucket with an unknown dedup scope", engine.BadMetadata, "", "not known", func(tx index.Tx) error {
+			b, err := index.Get(tx, index.BucketKey("check"))
+			b.Dedup = "other"
+			return errors.Join(err, index.Put(tx, index.BucketKey("check"), &b))
+		}},
+		{"bucket with a narrower dedup scope", engine.BadMetadata, "object", "outside of the scope", func(tx index.Tx) error {
+			b, err := index.Get(tx, index.BucketKey("check"))
+			b.Dedup = "none"
+			return errors.Join(err, index.Put(tx, index.BucketKey("check"), &b))
+		}},
 		{"upload of an earlier bucket", engine.BadAccounting, "", "earlier bucket", func(tx index.Tx) error {
 			u := first(index.Scan(tx, index.AllUploads()))
 			u.Record.Generation[0]++

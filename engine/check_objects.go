@@ -34,6 +34,7 @@ func (k *check) objects(ctx context.Context) error {
 		if err := k.content(ctx, hit, rec.Content, &rec.Encryption, parts, partHits); err != nil {
 			return err
 		}
+		k.scopes(hit, &rec.Encryption, parts)
 		k.object(hit, rec, parts)
 	}
 	k.res.Objects = k.totals.Objects
@@ -108,6 +109,25 @@ func (k *check) named(hit Problem, what string) (rules ruleSet, ok bool) {
 	return rules, true
 }
 
+// scopes checks that the chunks of parts can be found by nobody whom the scope of their bucket keeps from that.
+func (k *check) scopes(hit Problem, enc *index.Encryption, parts []numberedPart) {
+	rec := k.buckets[hit.Bucket]
+	if rec == nil || enc.Algorithm != "" {
+		return
+	}
+	b := liveBucket{generation: rec.Generation, dedup: DedupScope(rec.Dedup)}
+	if b.dedup.validate() != nil {
+		return // it has been told
+	}
+	for i := range parts {
+		if p := &parts[i]; !b.admits(p.Scope) {
+			hit.Kind, hit.PartNumber = BadMetadata, p.number
+			hit.Err = fmt.Errorf("its chunks can be found outside of the scope %q of its bucket", rec.Dedup)
+			k.problem(hit)
+		}
+	}
+}
+
 // uploads checks every open upload and its parts.
 func (k *check) uploads(ctx context.Context) error {
 	for entry, err := range index.ScanAll(k.r, index.AllUploads()) {
@@ -135,6 +155,7 @@ func (k *check) uploads(ctx context.Context) error {
 			return err
 		}
 		k.contents[id].upload = true
+		k.scopes(hit, &entry.Record.Encryption, parts)
 	}
 	k.res.Uploads = k.totals.Uploads
 	return nil

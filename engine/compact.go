@@ -378,7 +378,8 @@ func (c *compaction) copyAll(ctx context.Context, refs, copies []blob.Ref) error
 			var frame []byte
 			for i := range next {
 				// Get has verified the frame's checksum. The content address cannot be checked
-				// here: the chunk may be sealed, and its key is not ours to ask for.
+				// here: the chunk may be sealed, and its key is not ours to ask for, or addressed
+				// within a scope, which only the records of parts tell.
 				if frame, errs[i] = c.engine.blobs.Get(ctx, refs[i], frame); errs[i] == nil {
 					copies[i], errs[i] = c.engine.blobs.Put(ctx, refs[i].ID, frame)
 				}

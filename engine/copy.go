@@ -70,6 +70,11 @@ type CopyObjectResult struct {
 // transaction, whatever its size. Otherwise every byte is read, verified and encrypted anew, part by
 // part, in bounded memory.
 //
+// Without encryption the DedupScope of the target's bucket has a say, too. Shared chunks keep the scope that
+// they were stored in, and it must lie within the bucket's: the same bucket's always does, any within
+// DedupStore, and that of chunks that were stored under DedupNone within all. Otherwise the bytes are
+// copied, into the scope of the target's bucket.
+//
 // A copy by reference is of the source at the moment of commit. A copy byte by byte is of the source
 // at the start of the call; onto itself it fails with ErrPreconditionFailed when the object is
 // changed meanwhile.
@@ -175,10 +180,40 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.want.suits(&src.rec.Encryption) {
+	shares, err := p.shares(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	if shares {
 		return obj, p.share(ctx, src, obj)
 	}
 	return obj, p.rewrite(ctx, src, obj)
+}
+
+// shares says whether the copy may have the source's content: the same keys guard both, and nobody can find
+// its chunks by uploading them whom the scope of the target's bucket keeps from that.
+func (p *objectCopy) shares(ctx context.Context, src *openedObject) (bool, error) {
+	if !p.want.suits(&src.rec.Encryption) {
+		return false, nil
+	}
+	// What is in the bucket has been admitted there. It is the same one: both are looked at again at the
+	// moment of commit, and no object outlives its bucket.
+	if src.cipher != nil || p.bucket.dedup == DedupStore || p.from.bucket == p.req.Bucket {
+		return true, nil
+	}
+	admitted := true
+	err := p.engine.index.View(ctx, func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.PartsOf(src.rec.Content)) {
+			if err != nil {
+				return err
+			}
+			if admitted = p.bucket.admits(entry.Record.Scope); !admitted {
+				break
+			}
+		}
+		return nil
+	})
+	return admitted, err
 }
 
 // objectOf makes the record of the copy.
@@ -299,7 +334,6 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher) error {
 	e := p.engine
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
-	in.cipher = cipher
 	if part.Inline {
 		var err error
 		if in.inline, err = e.inlineLimit(); err != nil {
@@ -311,6 +345,9 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *s
 		return err
 	}
 	defer d.end()
+	if err := d.begin(in, &p.bucket, cipher); err != nil {
+		return err
+	}
 	body, err := e.pipeline.take(ctx, in, d)
 	if err != nil {
 		return err
@@ -322,7 +359,7 @@ func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *s
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}
-	rec := body.record(d.id, part.Checksum)
+	rec := body.record(d, part.Checksum)
 	rec.Modified = part.Modified
 	return d.publish(ctx, body, func(tx index.Tx) error {
 		_, err := e.putPart(tx, to, part.n+1, rec)

@@ -68,9 +68,10 @@
 //
 // CopyObject makes the copy another owner of the source's content, if the same keys guard both; the
 // index counts the owners where there are several. UploadPartCopy refers to the chunks of a part once
-// more, if the copied range is that part and neither side is encrypted. Other copies read and verify
+// more, if the copied range is that part and neither side is encrypted. Either needs the scope of the
+// source's chunks to lie within that of the target's bucket. Other copies read and verify
 // the source and take the usual way, in buffers that end where the source's chunks end, so that
-// those are found to be stored already.
+// those are found to be stored already, if they are in the scope.
 //
 // # Deletion
 //
@@ -88,8 +89,8 @@
 // Before a part leans on a chunk that this process has neither read nor written nor proved, one read of
 // 44 bytes proves that its record is there; on a disk that has not cached it that is one access. What
 // turned out to be damaged is remembered, also across openings, and never counts as found: the same
-// bytes are stored anew, and every object that shares them is healed by that. CopyObject of what is
-// known to be damaged is refused.
+// bytes, uploaded within the same scope, are stored anew, and every object that shares them is healed by
+// that. CopyObject of what is known to be damaged is refused.
 //
 // Objects are read by pages of their metadata: the directory of the parts, and the list of a part's
 // chunks, of which an Object keeps a page or two. Two chunks exchanged in such a list are not noticed by a
@@ -101,6 +102,15 @@
 // of that upload's own, so equal plaintexts of two uploads never show as equal on disk, and are
 // found again only within one upload and its copies under the same keys. Package crypto documents
 // construction and threat model.
+//
+// Chunks that are found cost less time than new ones: a part of 64 KiB takes 0.80 ms if it is stored already
+// and 1.78 if not, one of 1 MiB 2.75 and 7.25. So who may upload can ask whether a chunk without encryption is
+// there. Within what it is found, and so who can ask, is the [DedupScope] of a bucket: the store, which is the
+// default, the bucket, or one body, which means that nothing is ever found. Addresses are made under a key of
+// the scope, and the record of each part says which it is: no look-up can hit a chunk of another. Buckets of
+// tenants that do not trust each other need DedupBucket at least, and DedupNone where the users of one bucket
+// do not; the price is what they have in common, which is stored once for each. The scope of the chunks
+// that a copy shares lies within that of its bucket, so nobody finds by it what the bucket's scope keeps from them.
 //
 // The data key of a content is wrapped by [Options].Keys, and [Engine.RotateKeys] wraps it anew
 // without touching data; or it is wrapped by a key that the client gives with every call and that is

@@ -17,6 +17,7 @@ import (
 type draft struct {
 	engine      *Engine
 	id          index.ManifestID
+	scope       index.Scope // of its chunks
 	provisional *provisional
 
 	pages  int   // that are committed
@@ -31,6 +32,16 @@ func (e *Engine) newDraft() (*draft, error) {
 		return nil, err
 	}
 	return &draft{engine: e, id: id, provisional: e.newProvisional(id, index.TrashManifest)}, nil
+}
+
+// begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's scope, or
+// under its data key. cipher is nil for content without encryption.
+func (d *draft) begin(in *intake, b *liveBucket, cipher *crypto.Cipher) (err error) {
+	if cipher == nil {
+		d.scope = b.scopeOf(d.id)
+	}
+	in.keys, err = d.engine.keysOf(cipher, d.scope)
+	return err
 }
 
 // end gives up what was not published.
@@ -106,6 +117,7 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 // refer makes the draft one of the content of a part that is there. The part must be held against the
 // sweeper until the content is published: only its own references keep the chunks' records.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
+	d.scope = part.Scope
 	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size, chunks: part.Chunks}
 	if part.Inline {
 		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return inlinePage(r, part) })

@@ -21,11 +21,12 @@ const (
 
 // An Engine is an open store. Its methods may be called from many goroutines.
 type Engine struct {
-	dir   string
-	opts  Options
-	lock  *disk.Lock
-	index index.Store
-	blobs blob.Store
+	dir     string
+	storeID [16]byte
+	opts    Options
+	lock    *disk.Lock
+	index   index.Store
+	blobs   blob.Store
 
 	damage     *damage
 	pipeline   *pipeline

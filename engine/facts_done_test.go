@@ -38,6 +38,12 @@ func facts() []fact {
 			s3, err2 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "s3-bucket"})
 			return errors.Join(err1, err2, same(oss.Rules, engine.OSS), same(s3.Rules, engine.S3), same(s3.Created, w.now))
 		}},
+		{"HeadBucket", "a bucket keeps the dedup scope that it was created with, the store by default", func(w *world) error {
+			err := call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "narrow", DedupScope: engine.DedupBucket})(w)
+			narrow, err1 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "narrow"})
+			other, err2 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "bucket"})
+			return errors.Join(err, err1, err2, same(narrow.DedupScope, engine.DedupBucket), same(other.DedupScope, engine.DedupStore))
+		}},
 		{"DeleteBucket", "uploads that are in the way are named", func(w *world) error {
 			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w)
 			return same(strings.HasPrefix(asError(w.t, err).Message, "The bucket has Multipart Uploads."), true)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // The facts about OSS's semantics, and S3's where they differ, one a row: here what is refused, in
@@ -70,6 +71,7 @@ func refusals() []refusal {
 		{"CreateBucket", "the name has a capital letter", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "Abc"}), "InvalidBucketName", 400, ""},
 		{"CreateBucket", "the name has a dot", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "a.b"}), "InvalidBucketName", 400, ""},
 		{"CreateBucket", "rules that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Rules: "FTP"}), "InvalidArgument", 400, ""},
+		{"CreateBucket", "a dedup scope that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", DedupScope: "tenant"}), "InvalidArgument", 400, ""},
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, ""},
 		{"DeleteBucket", "no such bucket", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
@@ -81,7 +83,8 @@ func refusals() []refusal {
 		{"InitiateMultipartUpload", `the key begins with \`, initiate(Initiate{Key: `\key`}), "InvalidObjectName", 400, ""},
 		{"InitiateMultipartUpload", "the key has 1024 bytes", initiate(Initiate{Key: strings.Repeat("k", 1024)}), "InvalidObjectName", 400, ""},
 		{"InitiateMultipartUpload", "the key is not UTF-8", initiate(Initiate{Key: "k\xff"}), "InvalidObjectName", 400, ""},
-		{"InitiateMultipartUpload", "a newer version made the bucket", initiateNewer, "NotImplemented", 501, ""},
+		{"InitiateMultipartUpload", "a newer version made the bucket, with new rules", initiateNewer(index.Bucket{Rules: "newer", Dedup: "store"}), "NotImplemented", 501, ""},
+		{"InitiateMultipartUpload", "a newer version made the bucket, with a new dedup scope", initiateNewer(index.Bucket{Rules: "OSS", Dedup: "newer"}), "NotImplemented", 501, ""},
 
 		// What Initiate is told about the object.
 		{"InitiateMultipartUpload", "an unknown storage class", initiate(Initiate{StorageClass: "GLACIER"}), "InvalidArgument", 400, ""},

@@ -198,15 +198,12 @@ func initiateKeyless(sse string) func(*world) error {
 }
 
 // initiateNewer asks for an upload in a bucket that a newer version made.
-func initiateNewer(w *world) error {
-	e, idx := memoryStore(w.t, nil)
-	err := idx.Update(context.Background(), func(tx index.Tx) error {
-		return index.Put(tx, index.BucketKey("bucket"), &index.Bucket{Rules: "newer"})
-	})
-	if err != nil {
-		w.t.Fatal(err)
+func initiateNewer(b index.Bucket) func(*world) error {
+	return func(w *world) error {
+		e, idx := memoryStore(w.t, nil)
+		put(w.t, idx, func(tx index.Tx) error { return index.Put(tx, index.BucketKey("bucket"), &b) })
+		return initiate(engine.InitiateMultipartUploadRequest{})(&world{e: e})
 	}
-	return initiate(engine.InitiateMultipartUploadRequest{})(&world{e: e})
 }
 
 func part(req engine.UploadPartRequest) func(*world) error {

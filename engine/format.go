@@ -138,6 +138,7 @@ func (e *Engine) checkHeader(ctx context.Context, format *storeFormat) error {
 		header, err = index.Get(r, index.HeaderKey())
 		return err
 	})
+	e.storeID = header.StoreID
 	switch {
 	case err == nil && header.Format > formatVersion:
 		return &FormatError{Where: filepath.Join(e.dir, indexDir), Version: int(header.Format), Supported: formatVersion}
@@ -159,6 +160,7 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 	if _, err := rand.Read(header.StoreID[:]); err != nil {
 		return err
 	}
+	e.storeID = header.StoreID
 	err := e.index.Update(ctx, func(tx index.Tx) error {
 		return index.Put(tx, index.HeaderKey(), &header)
 	})

@@ -66,7 +66,8 @@ func associatedData(dst, header []byte, addr crypto.Address) []byte {
 // decodeFrame returns the plaintext of a frame, verified: it is the chunk with this address, of
 // this size. It works in place, and uses dst for what was compressed; the result lies in one of
 // the two.
-func decodeFrame(frame []byte, addr crypto.Address, size int, cipher *crypto.Cipher, dst []byte) ([]byte, error) {
+func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, dst []byte) ([]byte, error) {
+	cipher := keys.cipher
 	if len(frame) < frameHeaderSize {
 		return nil, fmt.Errorf("the frame has %d bytes, its header %d", len(frame), frameHeaderSize)
 	}
@@ -102,7 +103,7 @@ func decodeFrame(frame []byte, addr crypto.Address, size int, cipher *crypto.Cip
 	}
 	// A seal binds the address already. Without one, only the address tells the chunk from others.
 	if cipher == nil {
-		if got := crypto.AddressOf(body); got != addr {
+		if got := keys.addressOf(body); got != addr {
 			return nil, fmt.Errorf("the content has address %s", got)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"math"
 	"strings"
-
-	"github.com/gabion-storage/gabion/crypto"
 )
 
 // EmptyBody as the Size of a request says that its body is empty, which 0 does not: that means that
@@ -29,7 +27,7 @@ type intake struct {
 	limit    int64 // bytes that the body may have at most
 	tooLarge *Error
 	inline   int // a body of one chunk is not stored when its frame is at most so long
-	cipher   *crypto.Cipher
+	keys     chunkKeys
 	digests  []hash.Hash // beside the MD5
 	progress func(done int64)
 }

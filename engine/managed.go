@@ -101,7 +101,8 @@ type UploadRequest struct {
 // With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part
 // 1 if that is there. Of a Body that is read side by side, each part that is there in its size is
 // read and compared by MD5, and uploaded only if it differs. Any other Body is uploaded all over
-// again; chunks that are there are found by their address and not stored twice, and a sequential
+// again; chunks that are there are found by their address and not stored twice (but in a bucket with
+// DedupNone, where they are until the parts that they replace are reclaimed), and a sequential
 // upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the
 // parts of this Body only; others that were there are given up. A request that is refused before
 // Body is read leaves a resumed upload as it was.

@@ -19,10 +19,10 @@ func (h *history) someEncryption() string {
 	return []string{"", "AES256", "KMS"}[h.rng.IntN(3)]
 }
 
-// newKey stands for a new data key.
-func (h *history) newKey(sse string) string {
+// newKey stands for a new data key, or for the scope of a part of the bucket.
+func (h *history) newKey(bucket, sse string) string {
 	if sse == "" {
-		return ""
+		return h.scopeKey(bucket)
 	}
 	return fmt.Sprint("key of step ", len(h.log))
 }
@@ -51,7 +51,7 @@ func (h *history) putObject() {
 		return
 	}
 	h.want(err, nil)
-	part := &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: h.newKey(sse)}
+	part := &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: h.newKey(p.bucket, sse)}
 	part.inline = len(body) < h.options.ChunkSize && fitsInline(len(body), sse != "")
 	if got.ETag != md5ETag(body) || got.Size != int64(len(body)) || got.CRC64 != crc64Of(body) {
 		h.fail("the object is %+v", got)
@@ -82,11 +82,14 @@ func (h *history) copyObject() {
 		h.fail("the copy is %+v", got)
 	}
 	made := &modelObject{content: src.content, sse: sse, etag: src.etag, body: src.body}
-	if sse != src.sse {
+	shares := sse == src.sse
+	for _, p := range src.content.parts {
+		shares = shares && (sse != "" || h.admits(to.bucket, p))
+	}
+	if !shares {
 		made.content = &modelContent{}
-		key := h.newKey(sse)
 		for _, p := range src.content.parts {
-			copied := &modelPart{body: p.body, chunks: h.recut(p, 0, len(p.body)), key: key}
+			copied := &modelPart{body: p.body, chunks: h.recut(p, 0, len(p.body)), key: h.newKey(to.bucket, sse)}
 			copied.inline = p.inline && len(copied.chunks) == 1 && fitsInline(len(p.body), sse != "")
 			made.content.parts = append(made.content.parts, copied)
 		}
@@ -155,10 +158,10 @@ func (h *history) someRange(obj *modelObject) (begin, end int) {
 
 // copiedPart is what UploadPartCopy makes: a part of the source as it is, or its chunks cut anew.
 func (h *history) copiedPart(up *modelUpload, src *modelObject, begin, end int) *modelPart {
-	made := &modelPart{body: src.body[begin:end], key: up.encryptionKey()}
+	made := &modelPart{body: src.body[begin:end], key: h.uploadKey(up)}
 	at := 0
 	for _, p := range src.content.parts {
-		if at == begin && at+len(p.body) == end && up.sse == "" && src.sse == "" {
+		if at == begin && at+len(p.body) == end && up.sse == "" && src.sse == "" && h.admits(up.bucket, p) {
 			return p
 		}
 		made.chunks = append(made.chunks, h.recut(p, begin-at, end-at)...)

@@ -35,6 +35,7 @@ func TestModel(t *testing.T) {
 		volumeSize int64
 		encrypted  bool
 		blocks     int // bodies are made of so few different blocks; 0 means of fresh bytes
+		scopes     bool
 		crashes    bool
 	}{
 		{name: "small chunks in small volumes", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20},
@@ -42,20 +43,24 @@ func TestModel(t *testing.T) {
 		{name: "encrypted", chunkSizes: []int{16 << 10}, encrypted: true},
 		{name: "duplicates", chunkSizes: []int{4 << 10}, volumeSize: 2 << 20, blocks: 5},
 		{name: "chunk size changes", chunkSizes: []int{4 << 10, 64 << 10, 5000}, encrypted: true, blocks: 20},
+		{name: "scopes of deduplication", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 5, scopes: true},
 		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true},
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			ring := keys(t)
 			h := &history{
 				t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(s, uint64(i))),
-				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks,
-				buckets: map[string]bool{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
+				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks, scopes: []engine.DedupScope{""},
+				buckets: map[string]bool{}, dedup: map[string]string{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
 			}
 			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, Events: &engine.Events{Alarm: func(err error) {
 				if !errors.Is(err, errPower) {
 					t.Errorf("Alarm: %v", err)
 				}
 			}}}
+			if set.scopes {
+				h.scopes = dedupScopes
+			}
 			if set.crashes {
 				h.stores = newFragileStores(set.volumeSize)
 			}
@@ -84,15 +89,18 @@ type history struct {
 	chunkSizes []int
 	encrypted  bool
 	blocks     int
+	scopes     []engine.DedupScope // that buckets may have
 	opens      int
 
 	buckets map[string]bool
+	dedup   map[string]string // what stands for the scope of a bucket: see modelPart
 	uploads []*modelUpload
 	gone    []*modelUpload // completed or aborted
 	objects map[place]*modelObject
 	readers []*modelReader
 	bodies  [][]byte // of earlier parts
 
+	made     int            // keys of scopes
 	outcomes map[string]int // how often what happened
 }
 
@@ -107,7 +115,7 @@ type modelUpload struct {
 type modelPart struct {
 	body   []byte
 	chunks [][]byte // what it is split into
-	key    string   // of its encryption, or empty: equal chunks under one key are one
+	key    string   // of its encryption or scope, or empty: equal chunks under one key are one
 	inline bool     // it is in the index
 }
 
@@ -227,15 +235,33 @@ func (h *history) someBody() []byte {
 }
 
 func (h *history) newPart(up *modelUpload, body []byte) *modelPart {
-	return &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: up.encryptionKey()}
+	return &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: h.uploadKey(up)}
 }
 
-// encryptionKey stands for the upload's data key: chunks are found again within one upload only.
-func (up *modelUpload) encryptionKey() string {
+// uploadKey stands for the upload's data key, since chunks are found again within one upload only, or for the
+// scope of a part of it.
+func (h *history) uploadKey(up *modelUpload) string {
 	if up.sse == "" {
-		return ""
+		return h.scopeKey(up.bucket)
 	}
 	return up.id
+}
+
+// scopeKey stands for the scope of a part without encryption that is uploaded to a bucket.
+func (h *history) scopeKey(bucket string) string {
+	if h.dedup[bucket] == ofPart {
+		h.made++
+		return fmt.Sprint(ofPart, h.made)
+	}
+	return h.dedup[bucket]
+}
+
+// What the keys begin with that stand for scopes; the whole store's is empty.
+const ofBucket, ofPart = "bucket ", "part "
+
+// admits says whether a bucket may share a part without encryption.
+func (h *history) admits(bucket string, p *modelPart) bool {
+	return h.dedup[bucket] == "" || p.key == h.dedup[bucket] || strings.HasPrefix(p.key, ofPart)
 }
 
 // names are the names of the part's chunks: equal names are one chunk.
@@ -249,15 +275,22 @@ func (p *modelPart) names() (names []string) {
 }
 
 func (h *history) createBucket() {
-	b := h.somePlace().bucket
-	h.did("CreateBucket %s", b)
-	_, err := h.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: b})
+	b, scope := h.somePlace().bucket, h.scopes[h.rng.IntN(len(h.scopes))]
+	h.did("CreateBucket %s %q", b, scope)
+	_, err := h.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: b, DedupScope: scope})
 	if h.buckets[b] {
 		h.want(err, engine.ErrBucketAlreadyExists)
 		return
 	}
 	h.want(err, nil)
 	h.buckets[b] = true
+	switch h.dedup[b] = ""; scope {
+	case engine.DedupBucket:
+		h.made++
+		h.dedup[b] = fmt.Sprint(ofBucket, h.made)
+	case engine.DedupNone:
+		h.dedup[b] = ofPart
+	}
 }
 
 func (h *history) deleteBucket() {

@@ -37,6 +37,9 @@ type Options struct {
 	// Rules are the rules of buckets that are created without their own; OSS by default.
 	Rules Rules
 
+	// DedupScope is the scope of buckets that are created without their own; DedupStore by default.
+	DedupScope DedupScope
+
 	// ChunkSize is the size in bytes of the chunks that new parts are split into, 4 KiB to 16 MiB;
 	// 1 MiB by default. It may differ from one Open to the next; only chunks of equal size can be
 	// found to be duplicates.
@@ -90,6 +93,9 @@ func (o *Options) withDefaults() Options {
 	if out.Rules == "" {
 		out.Rules = OSS
 	}
+	if out.DedupScope == "" {
+		out.DedupScope = DedupStore
+	}
 	if out.ChunkSize == 0 {
 		out.ChunkSize = DefaultChunkSize
 	}
@@ -131,11 +137,9 @@ func (o *Options) validate() error {
 	if o.ReclaimRate < 0 {
 		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must not be negative", o.ReclaimRate))
 	}
-	if err := o.Rules.validate(); err != nil {
-		errs = append(errs, err)
-	}
-	if len(errs) > 0 {
-		return ErrInvalidArgument.saying("Options: %v", errors.Join(errs...))
+	errs = append(errs, o.Rules.validate(), o.DedupScope.validate())
+	if err := errors.Join(errs...); err != nil {
+		return ErrInvalidArgument.saying("Options: %v", err)
 	}
 	return nil
 }

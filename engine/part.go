@@ -106,10 +106,11 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 		return nil, ecForUpload(err, ecUploadPart)
 	}
 	in := newIntake(req.Body, req.Size, req.Progress)
-	if in.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey); err != nil {
+	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
+	if err != nil {
 		return nil, err
 	}
-	rec, err := e.takePart(ctx, at, up, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.bucket.rules) })
+	rec, err := e.takePart(ctx, at, up, cipher, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.bucket.rules) })
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
 	}
@@ -140,7 +141,9 @@ func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload,
 }
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.
-func (e *Engine) takePart(ctx context.Context, at partPlace, up *openUpload, in *intake, asked Checksum, check func(*content) error) (*index.Part, error) {
+func (e *Engine) takePart(
+	ctx context.Context, at partPlace, up *openUpload, cipher *crypto.Cipher, in *intake, asked Checksum, check func(*content) error,
+) (*index.Part, error) {
 	sum, err := checksumOfBody(asked, up.Checksum.Algorithm)
 	if err != nil {
 		return nil, err
@@ -158,6 +161,9 @@ func (e *Engine) takePart(ctx context.Context, at partPlace, up *openUpload, in 
 		return nil, err
 	}
 	defer d.end()
+	if err := d.begin(in, &up.bucket, cipher); err != nil {
+		return nil, err
+	}
 	body, err := e.pipeline.take(ctx, in, d)
 	if err != nil {
 		return nil, err
@@ -233,17 +239,17 @@ type newPart struct {
 	digest   []byte // of a sequential upload: the MD5 under way up to and with this part
 }
 
-// record makes the part's record.
-func (c *content) record(manifest index.ManifestID, checksum []byte) *index.Part {
+// record makes the record of the part that has the content, under the draft's manifest.
+func (c *content) record(d *draft, checksum []byte) *index.Part {
 	return &index.Part{
 		ETag: c.md5, Size: c.size, CRC64: c.crc64, Checksum: checksum,
-		Manifest: manifest, Chunks: c.chunks, Inline: c.inline() != nil,
+		Manifest: d.id, Chunks: c.chunks, Inline: c.inline() != nil, Scope: d.scope,
 	}
 }
 
 // commitPart makes what is left of the chunks durable and then names the part in the index.
 func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error) {
-	rec := p.body.record(p.draft.id, p.checksum)
+	rec := p.body.record(p.draft, p.checksum)
 	replaced := false
 	err := p.draft.publish(ctx, p.body, func(tx index.Tx) (err error) {
 		// Again, and this time for good: it may have been completed or aborted meanwhile.

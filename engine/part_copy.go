@@ -47,9 +47,10 @@ type UploadPartCopyResult struct {
 // the source is damaged.
 //
 // A range that is exactly one part of the source, or all of an object that PutObject stored, is
-// copied by reference: nothing is read or written but metadata. Otherwise the range is read and
-// hashed; chunks of it that the store holds already are not stored again, which are all but those
-// at the ends of the range unless source or upload are encrypted.
+// copied by reference: nothing is read or written but metadata. Otherwise, and if source or upload are
+// encrypted or their buckets' scopes of deduplication forbid it as in CopyObject, the range is read and
+// hashed; chunks of it that are found to be stored already are not stored again, which are all but those
+// at the ends of the range where both are plain and in one scope.
 func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest) (_ *UploadPartCopyResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
@@ -139,12 +140,13 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 		return e.commitPart(ctx, &newPart{place: p.at, body: body, draft: d, checksum: part.Checksum})
 	}
 	in := p.source.intake(ctx, p.span)
-	in.cipher, in.progress = cipher, p.req.Progress
-	return e.takePart(ctx, p.at, p.up, in, Checksum{}, func(*content) error { return nil })
+	in.progress = p.req.Progress
+	return e.takePart(ctx, p.at, p.up, cipher, in, Checksum{}, func(*content) error { return nil })
 }
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests
-// must be known, and its chunks neither sealed nor to be sealed.
+// must be known, its chunks neither sealed nor to be sealed, and found by nobody whom the scope of the
+// target's bucket keeps from that.
 func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index.Part, error) {
 	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
 		return nil, nil
@@ -161,7 +163,7 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 		}
 		return err
 	})
-	if err != nil || part.start != p.span.start || part.Size != p.span.length {
+	if err != nil || part.start != p.span.start || part.Size != p.span.length || !p.up.bucket.admits(part.Scope) {
 		return nil, err
 	}
 	rec := part.Part

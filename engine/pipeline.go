@@ -88,18 +88,14 @@ func ended(ctx context.Context, err error) error {
 
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
 // frame is at most inline bytes long is not stored, but kept.
-func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, ch *chunk, inline int) error {
+func (p *pipeline) store(ctx context.Context, b *buffer, keys chunkKeys, ch *chunk, inline int) error {
 	defer func() {
 		b.settle()
 		p.budget.put(b)
 	}()
 	err := p.compute(ctx, func([]byte) error {
 		ch.crc64 = crypto.CRC64(0, b.chunk())
-		if cipher != nil {
-			ch.id = cipher.AddressOf(b.chunk())
-		} else {
-			ch.id = crypto.AddressOf(b.chunk())
-		}
+		ch.id = keys.addressOf(b.chunk())
 		return nil
 	})
 	if err != nil {
@@ -110,11 +106,11 @@ func (p *pipeline) store(ctx context.Context, b *buffer, cipher *crypto.Cipher, 
 		if frame != nil {
 			return nil
 		}
-		if cipher != nil {
+		if keys.cipher != nil {
 			b.settle() // now, rather than while others could compute
 		}
 		return p.compute(ctx, func(scratch []byte) (err error) {
-			frame, err = encodeFrame(b, ch.id, cipher, scratch)
+			frame, err = encodeFrame(b, ch.id, keys.cipher, scratch)
 			return err
 		})
 	}

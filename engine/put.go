@@ -115,6 +115,7 @@ type putting struct {
 	wanted digests
 	sum    bodyChecksum
 	obj    index.Object
+	cipher *crypto.Cipher
 	intake *intake
 }
 
@@ -155,7 +156,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	}
 	p.intake.digest(p.sum.hash)
 	want := wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey}
-	p.obj.Encryption, p.intake.cipher, err = e.newEncryption(ctx, p.obj.Content, want)
+	p.obj.Encryption, p.cipher, err = e.newEncryption(ctx, p.obj.Content, want)
 	return err
 }
 
@@ -167,6 +168,9 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	defer d.end()
+	if err := d.begin(p.intake, &p.bucket, p.cipher); err != nil {
+		return nil, err
+	}
 	body, err := e.pipeline.take(ctx, p.intake, d)
 	if err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	part := body.record(d.id, sum)
+	part := body.record(d, sum)
 	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
 	if p.sum.kept {

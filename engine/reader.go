@@ -178,10 +178,10 @@ func (d *chunkData) reserve(c index.PageChunk) {
 }
 
 // decodeInline verifies a chunk that the index has. The result lies in d's memory.
-func decodeInline(frame []byte, c index.PageChunk, cipher *crypto.Cipher, d *chunkData) ([]byte, error) {
+func decodeInline(frame []byte, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
 	d.reserve(c)
 	d.frame = append(d.frame[:0], frame...) // decoding works in place
-	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), cipher, d.plain)
+	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), keys, d.plain)
 	if err != nil {
 		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
 	}
@@ -189,7 +189,7 @@ func decodeInline(frame []byte, c index.PageChunk, cipher *crypto.Cipher, d *chu
 }
 
 // readChunk reads and verifies one chunk. The result lies in d's memory.
-func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypto.Cipher, d *chunkData) ([]byte, error) {
+func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
 	d.reserve(c)
 	var failed blob.Ref // where reading has failed
 	var failure error
@@ -202,7 +202,7 @@ func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, cipher *crypt
 			e.damage.noteOne(ctx, ref, failure)
 			return nil, failure
 		}
-		plain, err := e.readFrame(ctx, ref, int(c.Size), cipher, d)
+		plain, err := e.readFrame(ctx, ref, int(c.Size), keys, d)
 		if err == nil {
 			e.damage.good(ref)
 			return plain, nil
@@ -222,13 +222,13 @@ func (e *Engine) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error)
 	return refOf(id, rec), err
 }
 
-func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, cipher *crypto.Cipher, d *chunkData) (plain []byte, err error) {
+func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, keys chunkKeys, d *chunkData) (plain []byte, err error) {
 	frame, err := e.blobs.Get(ctx, ref, d.frame)
 	if err != nil {
 		return nil, err
 	}
 	d.frame = frame
-	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, cipher, d.plain)
+	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, keys, d.plain)
 	if err != nil {
 		return nil, &CorruptionError{What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err}
 	}

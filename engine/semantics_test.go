@@ -116,7 +116,7 @@ func TestOptions(t *testing.T) {
 	}
 	for _, o := range []engine.Options{
 		{ChunkSize: 4<<10 - 1}, {ChunkSize: 16<<20 + 1}, {ChunkSize: -1}, {MemoryBudget: 4<<20 - 1}, {MemoryBudget: -1},
-		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: "FTP"}, {Rules: "oss"},
+		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: "FTP"}, {Rules: "oss"}, {DedupScope: "Store"}, {DedupScope: "tenant"},
 	} {
 		e, err := engine.Open(context.Background(), t.TempDir(), &o)
 		if err == nil {
@@ -126,9 +126,11 @@ func TestOptions(t *testing.T) {
 			t.Errorf("Open with %+v: %v", o, err)
 		}
 	}
-	_, err := engine.Open(context.Background(), t.TempDir(), &engine.Options{ChunkSize: -1, ReserveSpace: -1})
-	if err == nil || !strings.Contains(err.Error(), "ChunkSize") || !strings.Contains(err.Error(), "ReserveSpace") {
-		t.Errorf("Open with two wrong options: %v", err)
+	_, err := engine.Open(context.Background(), t.TempDir(), &engine.Options{ChunkSize: -1, ReserveSpace: -1, DedupScope: "-1"})
+	for _, field := range []string{"ChunkSize", "ReserveSpace", "DedupScope"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("Open with three wrong options: %v, does not name %s", err, field)
+		}
 	}
 }
 

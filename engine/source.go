@@ -43,6 +43,7 @@ func (s *segment) covers(at int64) bool { return at >= s.start && at < s.start+s
 type segmentPage struct {
 	*segment
 	*chunkPage
+	keys chunkKeys
 }
 
 func (p *segmentPage) covers(at int64) bool {
@@ -146,7 +147,11 @@ func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, 
 				return err
 			}
 			chunks, err := pageAt(r, &seg.Part, at-seg.start)
-			page = &segmentPage{seg, chunks}
+			if err != nil {
+				return err
+			}
+			keys, err := s.engine.keysOf(s.cipher, seg.Scope)
+			page = &segmentPage{seg, chunks, keys}
 			return err
 		})
 		if err != nil {
@@ -185,9 +190,9 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	chunk := page.chunks[n]
 	var plain []byte
 	if page.inline != nil {
-		plain, err = decodeInline(page.inline, chunk, s.cipher, d)
+		plain, err = decodeInline(page.inline, chunk, page.keys, d)
 	} else {
-		plain, err = s.engine.readChunk(ctx, chunk, s.cipher, d)
+		plain, err = s.engine.readChunk(ctx, chunk, page.keys, d)
 	}
 	if err != nil {
 		return err

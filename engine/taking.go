@@ -123,7 +123,7 @@ func (t *taking) store(ctx context.Context, f filledBuffer) {
 	t.page.chunks = append(t.page.chunks, ch)
 	b := f.buf
 	t.page.stores.Go(func() {
-		if err := t.pipeline.store(ctx, b, t.in.cipher, ch, inline); err != nil {
+		if err := t.pipeline.store(ctx, b, t.in.keys, ch, inline); err != nil {
 			t.cancel(err)
 		}
 	})
