@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"index/indextest":         {"index"},
 	"crypto":                  {"internal/disk"},
 	"internal/disk":           {},
+	"internal/faulttest":      {},
 }
 
 // badgerIn lists the packages that may import Badger: elsewhere its errors and traps are unknown.

@@ -10,12 +10,27 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"testing"
 
 	"github.com/gabion-storage/gabion/index"
 )
 
 // SeedVariable names the environment variable that replays the random tests with the seed that a failure has printed.
 const SeedVariable = "GABION_SEED"
+
+// Seed returns the seed of a random test, and logs it for a replay.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv(SeedVariable); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", SeedVariable, err)
+		}
+	}
+	t.Logf("%s=%d", SeedVariable, seed)
+	return seed
+}
 
 var modelClauses = []clause{
 	{"random calls of many goroutines match a model", testModel},
@@ -32,14 +47,7 @@ type model struct {
 const versionKey = "version"
 
 func testModel(t *tester) {
-	seed := rand.Uint64()
-	if text := os.Getenv(SeedVariable); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", SeedVariable, err)
-		}
-	}
-	t.Logf("%s=%d", SeedVariable, seed)
+	seed := Seed(t)
 	m := &model{tester: t, states: []map[string]string{{}}}
 	var done []<-chan error
 	for worker := range 6 {
