@@ -208,6 +208,9 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 	if live.LiveBytes > 0 || live.LiveChunks > 0 {
 		return fmt.Errorf("it has %d live bytes although all its chunks were moved", live.LiveBytes)
 	}
+	if err := c.engine.index.Failure(); err != nil {
+		return err // see trim
+	}
 	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any more.
 	v.removed = true
 	delete(c.engine.trims, v.ID)
@@ -229,9 +232,16 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 // can be pinned after it (see pins.settle). Who reads a chunk that has been moved meanwhile looks it up
 // again when reading fails. A crash before, amid or after the punching leaves live chunks as they are and
 // dead ones readable or not, which is the same to everybody.
+//
+// A commit that has failed is the one thing that a snapshot does not tell: it may be stored all the same,
+// and name chunks that look dead. Whoever made it lets go of its pins only after the index knows of the
+// failure. So who has seen no pin and then no failure may destroy.
 func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	if v.Damage != nil || !v.worth(v.policy.trim) {
 		return nil
+	}
+	if err := c.engine.index.Failure(); err != nil {
+		return err
 	}
 	v.trimmed = true
 	freed, err := c.engine.blobs.Trim(ctx, v.ID, slices.Concat(v.chunks, v.pins))

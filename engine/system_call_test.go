@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/faulttest"
@@ -144,7 +145,7 @@ func TestSystemCallFaultsChild(t *testing.T) {
 			report("reclaim", err)
 		}
 	}
-	_, err = e.Expire(ctx, &engine.ExpireRequest{})
+	_, err = e.Expire(ctx, &engine.ExpireRequest{Before: time.Unix(1, 0)})
 	report("expire", err)
 	if err := e.Close(); err != nil {
 		fmt.Printf("close: %v\n", err)

@@ -68,6 +68,9 @@ func (b *Badger) Update(ctx context.Context, fn func(Tx) error) error {
 	return b.serial.update(ctx, fn)
 }
 
+// Failure implements Store.
+func (b *Badger) Failure() error { return b.serial.failure() }
+
 // Usage implements Store.
 func (b *Badger) Usage(ctx context.Context) (Usage, error) { return b.serial.usage(ctx) }
 

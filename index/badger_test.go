@@ -193,11 +193,17 @@ func TestBadgerFailedCommit(t *testing.T) {
 	defer closeStore(t, b)
 	load(t, b, 10, 10, 1)
 	cause := errors.New("the test fails the commit")
+	if err := b.Failure(); err != nil {
+		t.Errorf("before any commit has failed: %v", err)
+	}
 	spy.Fail.Store(&cause)
 	put := func(tx index.Tx) error { return tx.Put(loadKey(0), []byte("lost")) }
 	var commit *index.CommitError
 	if err := b.Update(t.Context(), put); !errors.As(err, &commit) || !errors.Is(err, cause) {
 		t.Errorf("the failed commit: %v", err)
+	}
+	if err := b.Failure(); !errors.As(err, &commit) || !errors.Is(err, cause) {
+		t.Errorf("Failure after a failed commit: %v", err)
 	}
 	spy.Fail.Store(nil)
 	err := b.Update(t.Context(), func(index.Tx) error { t.Error("an update runs after a failed commit"); return nil })

@@ -91,8 +91,13 @@ type Store interface {
 	//
 	// A failed commit fails every Update of its group, and all later ones, with a *CommitError; reads go on, unless
 	// the database cannot do even that any more, which is an error of theirs. Whether the failed group is stored, whole or not at
-	// all, is known after the store has been opened again.
+	// all, is known after the store has been opened again. Until then nobody may act on what Views show to be absent: see Failure.
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Failure returns the *CommitError that every Update gets by now, nil as long as no commit has failed. It waits for nobody.
+	// No Update has returned a *CommitError before Failure does. So who finds in a View that nothing names some bytes, and
+	// then no Failure, may destroy them; after a Failure a commit that Views do not show may be stored all the same.
+	Failure() error
 
 	// Usage says what the store occupies.
 	Usage(ctx context.Context) (Usage, error)

@@ -26,6 +26,9 @@ func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 	return m.serial.update(ctx, fn)
 }
 
+// Failure implements Store.
+func (m *Memory) Failure() error { return m.serial.failure() }
+
 // Usage implements Store. A Memory has nothing on disk.
 func (m *Memory) Usage(ctx context.Context) (Usage, error) { return m.serial.usage(ctx) }
 
