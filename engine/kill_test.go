@@ -211,7 +211,11 @@ func (up *killedUpload) check(t *testing.T, e *engine.Engine) (acknowledged int)
 		up.checkPut(t, e)
 		return 0
 	}
-	for _, p := range up.parts {
+	for n, p := range up.parts {
+		if up.ending == "complete" && p.tried != nil { // it would not have been tried; telling has failed
+			p = killedPart{did: p.tried}
+			up.parts[n] = p
+		}
 		if p.did != nil {
 			acknowledged++
 		}
