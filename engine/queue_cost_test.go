@@ -243,3 +243,36 @@ func TestNoWakeUpWithoutWork(t *testing.T) {
 		t.Errorf("%d puts took %d views and %d updates, want 2 and 1 each", puts, views, updates)
 	}
 }
+
+// TestSweepTakesManyAtOnce deletes a thousand objects in one call: each transaction that sweeps them
+// costs a sync, so they must share a few.
+func TestSweepTakesManyAtOnce(t *testing.T) {
+	idx := newBuryingIndex()
+	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		checkStore(t, e)
+		e.Close()
+	})
+	mustBucket(t, e, "bucket")
+	req := &engine.DeleteObjectsRequest{Bucket: "bucket", Quiet: true}
+	for n := range 1000 {
+		key := fmt.Sprint(n)
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: key, Body: strings.NewReader("small")})
+		req.Keys = append(req.Keys, key)
+	}
+	mustReclaim(t, e)
+	idx.did()
+	if _, err := e.DeleteObjects(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	mustReclaim(t, e)
+	if left := tallyOf(t, e); left != (tally{}) {
+		t.Errorf("there is left: %+v", left)
+	}
+	if _, _, updates := idx.did(); updates > 20 {
+		t.Errorf("1000 deletions took %d transactions", updates)
+	}
+}
