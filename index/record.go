@@ -8,17 +8,19 @@ import (
 // Limits of fields. They are generous: rules about what a client may send belong to the layer above. They are finite, so that a
 // record of any content fits a transaction, and a damaged length never makes a reader allocate much.
 const (
-	MaxPageChunks   = 1024     // chunks on one page of a manifest
-	MaxPageParts    = 1024     // parts on one page of a directory
-	maxWord         = 255      // names, ids and enumerations
-	maxHeaderText   = 4 << 10  // one header of an object
-	maxTextEntries  = 8 << 10  // entries of the metadata, and of the tags
-	maxTexts        = 16 << 10 // all names and values of the metadata, and of the tags
-	maxWrappedKey   = 64 << 10
-	maxChecksum     = 64  // bytes of a digest
-	maxDigestState  = 512 // bytes of a digest under way
-	maxInlineFrame  = 64 << 10
-	maxStoredLength = math.MaxUint32
+	MaxChunkSize   = 16 << 20 // bytes of a chunk before compression and sealing: who reads one makes room for as much
+	MaxPageChunks  = 1024     // chunks on one page of a manifest
+	MaxPageParts   = 1024     // parts on one page of a directory
+	MaxParts       = 1 << 16  // parts of an object: their numbers have 16 bits
+	maxWord        = 255      // names, ids and enumerations
+	maxHeaderText  = 4 << 10  // one header of an object
+	maxTextEntries = 8 << 10  // entries of the metadata, and of the tags
+	maxTexts       = 16 << 10 // all names and values of the metadata, and of the tags
+	maxWrappedKey  = 64 << 10
+	maxChecksum    = 64  // bytes of a digest
+	maxDigestState = 512 // bytes of a digest under way
+	maxInlineFrame = 64 << 10
+	maxStored      = MaxChunkSize + 4<<10 // bytes of a chunk where it is: with what a seal and headers add
 )
 
 // Header describes the store. Format is the version of the whole layout on disk; what to do with a newer one is for the layer above.
@@ -210,7 +212,7 @@ func (p *Part) decode(d *decoder) {
 	p.Scope.decode(d)
 }
 
-// PageChunk is one chunk of a part. Size is its length before compression and sealing.
+// PageChunk is one chunk of a part. Size is its length before compression and sealing, at most MaxChunkSize.
 type PageChunk struct {
 	ID   ChunkID
 	Size uint32
@@ -230,7 +232,7 @@ func (p *Page) encode(e *encoder) {
 	}
 	for _, c := range p.Chunks {
 		e.fixed(c.ID[:])
-		e.uint(uint64(c.Size))
+		e.size(int64(c.Size), MaxChunkSize)
 	}
 }
 
@@ -246,7 +248,7 @@ func (p *Page) decode(d *decoder) {
 	}
 	p.Chunks = make([]PageChunk, n)
 	for i := range p.Chunks {
-		p.Chunks[i] = PageChunk{ID: ChunkID(d.fixed(32)), Size: uint32(d.uint(maxStoredLength))}
+		p.Chunks[i] = PageChunk{ID: ChunkID(d.fixed(32)), Size: uint32(d.uint(MaxChunkSize))}
 	}
 }
 
@@ -298,13 +300,13 @@ type Inline struct {
 
 func (i *Inline) encode(e *encoder) {
 	e.fixed(i.ID[:])
-	e.uint(uint64(i.Size))
+	e.size(int64(i.Size), MaxChunkSize)
 	e.bytes(i.Frame, maxInlineFrame)
 }
 
 func (i *Inline) decode(d *decoder) {
 	i.ID = ChunkID(d.fixed(32))
-	i.Size = uint32(d.uint(maxStoredLength))
+	i.Size = uint32(d.uint(MaxChunkSize))
 	i.Frame = d.bytes(maxInlineFrame)
 }
 
@@ -329,7 +331,7 @@ func (o *Object) encode(e *encoder) {
 	e.string(o.ETag, maxWord)
 	e.size(o.Size, math.MaxInt64)
 	e.fixed64(o.CRC64)
-	e.size(int64(o.Parts), math.MaxInt32)
+	e.size(int64(o.Parts), MaxParts)
 	e.time(o.Modified)
 	o.Attributes.encode(e)
 	o.Encryption.encode(e)
@@ -343,7 +345,7 @@ func (o *Object) decode(d *decoder) {
 	o.ETag = d.string(maxWord)
 	o.Size = d.size(math.MaxInt64)
 	o.CRC64 = d.fixed64()
-	o.Parts = int(d.size(math.MaxInt32))
+	o.Parts = int(d.size(MaxParts))
 	o.Modified = d.time()
 	o.Attributes.decode(d)
 	o.Encryption.decode(d)
@@ -396,7 +398,7 @@ type Chunk struct {
 func (c *Chunk) encode(e *encoder) {
 	e.uint(c.Volume)
 	e.uint(uint64(c.Offset))
-	e.uint(uint64(c.Stored))
+	e.size(int64(c.Stored), maxStored)
 	e.uint(c.Refs)
 	e.bool(c.Damaged)
 }
@@ -404,7 +406,7 @@ func (c *Chunk) encode(e *encoder) {
 func (c *Chunk) decode(d *decoder) {
 	c.Volume = d.uint(math.MaxUint64)
 	c.Offset = uint32(d.uint(math.MaxUint32))
-	c.Stored = uint32(d.uint(maxStoredLength))
+	c.Stored = uint32(d.uint(maxStored))
 	c.Refs = d.uint(math.MaxUint64)
 	c.Damaged = d.bool()
 }

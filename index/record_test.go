@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -21,7 +22,7 @@ var (
 	}
 	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
-	page       = index.Page{Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: math.MaxUint32}}}
+	page       = index.Page{Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: index.MaxChunkSize}}}
 	directory  = index.Directory{Start: 300, Parts: []index.DirectoryPart{{Number: 1, Size: 5 << 30}, {Number: 10_000}}}
 )
 
@@ -60,7 +61,7 @@ func roundTrip[R any, P interface {
 func TestRecordsRoundTrip(t *testing.T) {
 	content := id("content")
 	full := index.Object{
-		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: math.MaxInt32,
+		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: index.MaxParts,
 		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16),
 	}
 	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
@@ -80,7 +81,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
 	roundTrip(t, index.DirectoryKey(content, 0), directory, index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts)})
 	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
-	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: math.MaxUint32, Refs: math.MaxUint64, Damaged: true})
+	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: index.MaxChunkSize + 4<<10, Refs: math.MaxUint64, Damaged: true})
 	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
 	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9, Damaged: 10, TrashParts: 11, TrashBytes: -12})
 	roundTrip(t, index.AnswerQueue().Key(1), index.Answer{Upload: content, Given: moment})
@@ -191,7 +192,18 @@ func TestOverLimits(t *testing.T) {
 		"inline": func(tx index.Tx) error {
 			return index.Put(tx, index.InlineKey(index.ManifestID{}), &index.Inline{Frame: make([]byte, 64<<10+1)})
 		},
+		"chunk": func(tx index.Tx) error {
+			chunks := []index.PageChunk{{Size: index.MaxChunkSize + 1}}
+			return index.Put(tx, index.PageKey(index.ManifestID{}, 0), &index.Page{Chunks: chunks})
+		},
+		"chunk in the index": func(tx index.Tx) error {
+			return index.Put(tx, index.InlineKey(index.ManifestID{}), &index.Inline{PageChunk: index.PageChunk{Size: index.MaxChunkSize + 1}})
+		},
+		"stored chunk": func(tx index.Tx) error {
+			return index.Put(tx, index.ChunkKey(index.ChunkID{}), &index.Chunk{Stored: index.MaxChunkSize + 4<<10 + 1})
+		},
 		"negative size": func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Size: -1}) },
+		"many parts":    func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Parts: index.MaxParts + 1}) },
 		"parts":         func(tx index.Tx) error { return index.Put(tx, object, &index.Object{Parts: -1}) },
 		"dedup":         func(tx index.Tx) error { return index.Put(tx, index.BucketKey("b"), &index.Bucket{Dedup: text(256)}) },
 		"scope of a new kind": func(tx index.Tx) error {
@@ -263,6 +275,64 @@ func TestDamagedRecords(t *testing.T) {
 		_, err = index.Get(tx, key)
 		if version, ok := errors.AsType[*index.VersionError](err); !ok || version.Version != 2 || version.Supported != 1 {
 			t.Errorf("a newer version: %v, want a VersionError", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestChunksOverLimits decodes records of chunks that are larger than any is: who believed them would make room for them.
+func TestChunksOverLimits(t *testing.T) {
+	store := index.NewMemory()
+	defer store.Close()
+	chunk := func(size uint64) []byte { return binary.AppendUvarint(make([]byte, 32), size) }
+	pages, inline, stored := index.PageKey(index.ManifestID{}, 0), index.InlineKey(index.ManifestID{}), index.ChunkKey(index.ChunkID{})
+	for _, over := range []uint64{0, 1, 1 << 30, math.MaxUint32} {
+		err := store.Update(t.Context(), func(tx index.Tx) error {
+			put := errors.Join(
+				tx.Put(pages, index.Seal(pages, 1, append([]byte{0, 1}, chunk(index.MaxChunkSize+over)...))),
+				tx.Put(inline, index.Seal(inline, 1, append(chunk(index.MaxChunkSize+over), 0))),
+				tx.Put(stored, index.Seal(stored, 1, append(binary.AppendUvarint([]byte{1, 0}, index.MaxChunkSize+4<<10+over), 1, 0))))
+			_, err := index.Get(tx, pages)
+			_, err2 := index.Get(tx, inline)
+			_, err3 := index.Get(tx, stored)
+			for what, err := range map[string]error{"page": err, "inline": err2, "chunk": err3} {
+				if _, corrupt := errors.AsType[*index.CorruptionError](err); err != nil != (over > 0) || corrupt != (over > 0) {
+					t.Errorf("%s, %d over the limit: %v", what, over, err)
+				}
+			}
+			return put
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPartsOverLimit decodes an object of more parts than there are numbers: who copies one makes a list of them.
+func TestPartsOverLimit(t *testing.T) {
+	store := index.NewMemory()
+	defer store.Close()
+	err := store.Update(t.Context(), func(tx index.Tx) error {
+		key := index.ObjectKey("b", "k")
+		if err := index.Put(tx, key, &index.Object{Parts: index.MaxParts}); err != nil {
+			return err
+		}
+		good, err := tx.Get(key)
+		if err != nil {
+			return err
+		}
+		most := binary.AppendUvarint(nil, index.MaxParts)
+		fields := bytes.Replace(good[1:len(good)-4], most, binary.AppendUvarint(nil, index.MaxParts+1), 1)
+		if err := tx.Put(key, index.Seal(key, 1, fields)); err != nil {
+			return err
+		}
+		if obj, err := index.Get(tx, key); err == nil {
+			t.Errorf("an object of %d parts", obj.Parts)
+		} else if _, corrupt := errors.AsType[*index.CorruptionError](err); !corrupt {
+			t.Error(err)
 		}
 		return nil
 	})
