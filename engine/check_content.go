@@ -92,7 +92,6 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 		if inline != nil {
 			return decodeInline(inline, c, keys, &k.scratch)
 		}
-		k.scratch.reserve(c)
 		return k.engine.readFrame(ctx, ref, int(c.Size), keys, &k.scratch)
 	}}, nil
 }

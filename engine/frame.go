@@ -64,9 +64,9 @@ func associatedData(dst, header []byte, addr crypto.Address) []byte {
 }
 
 // decodeFrame returns the plaintext of a frame, verified: it is the chunk with this address, of
-// this size. It works in place, and uses dst for what was compressed; the result lies in one of
-// the two.
-func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, dst []byte) ([]byte, error) {
+// this size. It works in place, and uses room for what was compressed; the result lies in one of the
+// two. Room that is too small is made anew, but not before the frame itself agrees that it holds so much.
+func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, room *[]byte) ([]byte, error) {
 	cipher := keys.cipher
 	if len(frame) < frameHeaderSize {
 		return nil, fmt.Errorf("the frame has %d bytes, its header %d", len(frame), frameHeaderSize)
@@ -93,8 +93,11 @@ func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, ds
 		if n, err := s2.DecodedLen(body); err != nil || n != size {
 			return nil, fmt.Errorf("the frame unpacks to %d bytes, wanted are %d (%v)", n, size, err)
 		}
+		if cap(*room) < size {
+			*room = make([]byte, size)
+		}
 		var err error
-		if body, err = s2.Decode(dst[:cap(dst)], body); err != nil {
+		if body, err = s2.Decode((*room)[:cap(*room)], body); err != nil {
 			return nil, fmt.Errorf("unpacking the frame: %w", err)
 		}
 	}

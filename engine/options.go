@@ -7,6 +7,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // Defaults of Options, for fields that are zero.
@@ -19,7 +20,7 @@ const (
 // Ranges of Options. What the chunk store's are is blob's to say.
 const (
 	minChunkSize    = 4 << 10
-	maxChunkSize    = 16 << 20
+	maxChunkSize    = index.MaxChunkSize
 	maxMemoryBudget = 64 << 30
 	minReserve      = 64 << 20
 	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns

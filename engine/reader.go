@@ -170,18 +170,10 @@ func (d *chunkData) end() int64 { return d.start + int64(len(d.bytes)) }
 
 func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
 
-// reserve makes room for a chunk.
-func (d *chunkData) reserve(c index.PageChunk) {
-	if cap(d.plain) < int(c.Size) {
-		d.plain = make([]byte, c.Size)
-	}
-}
-
 // decodeInline verifies a chunk that the index has. The result lies in d's memory.
 func decodeInline(frame []byte, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
-	d.reserve(c)
 	d.frame = append(d.frame[:0], frame...) // decoding works in place
-	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), keys, d.plain)
+	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), keys, &d.plain)
 	if err != nil {
 		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
 	}
@@ -190,7 +182,6 @@ func decodeInline(frame []byte, c index.PageChunk, keys chunkKeys, d *chunkData)
 
 // readChunk reads and verifies one chunk. The result lies in d's memory.
 func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
-	d.reserve(c)
 	var failed blob.Ref // where reading has failed
 	var failure error
 	for {
@@ -228,7 +219,7 @@ func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, keys chu
 		return nil, err
 	}
 	d.frame = frame
-	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, keys, d.plain)
+	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, keys, &d.plain)
 	if err != nil {
 		return nil, &CorruptionError{What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err}
 	}
