@@ -2,11 +2,15 @@ package blob
 
 import (
 	"errors"
+	"fmt"
 	"io"
-	"os"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
+
+// largestLog is more than a log ever has: of the largest volume, or of one frame that is larger than its volume, with what is around
+// it.
+const largestLog = MaxVolumeSize + 2*disk.BlockSize + footerSize
 
 // load fills in what a volume found on disk holds, recovering it first if it was not sealed. It
 // reports whether the volume never held anything: a crash came before its first batch.
@@ -16,7 +20,7 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 		v.info = VolumeInfo{ID: v.id, Damage: err}
 		return false
 	}
-	size, occupied, err := onDisk(v.path)
+	size, occupied, err := v.onDisk()
 	if err != nil {
 		alarm(err)
 	}
@@ -26,7 +30,7 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 }
 
 func (v *volume) inspect(alarm func(error)) (found contents, err error) {
-	f, err := os.Open(v.path)
+	f, err := v.dir.Open(v.name)
 	if err != nil {
 		return contents{}, err
 	}
@@ -34,6 +38,10 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return contents{}, err
+	}
+	if info.Size() > largestLog {
+		// Looking through a terabyte of nothing would take hours.
+		return contents{}, fmt.Errorf("the log has %d bytes, a volume has at most %d", info.Size(), int64(largestLog))
 	}
 	frames, bytes, sealed, err := readFooter(f, info.Size())
 	if err != nil || sealed {
@@ -52,7 +60,7 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 
 // finish seals a volume that the process or the machine stopped to write.
 func (v *volume) finish(found contents) error {
-	f, err := os.OpenFile(v.path, os.O_RDWR, 0)
+	f, err := v.dir.OpenWritable(v.name)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package blob
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -20,7 +21,12 @@ func (v *volume) trim(ctx context.Context, live []Ref) (freed int64, err error) 
 	if v.removed {
 		return 0, fmt.Errorf("%w: %d", ErrNoVolume, v.id)
 	}
-	f, err := os.OpenFile(v.path, os.O_RDWR, 0)
+	f, err := v.dir.OpenWritable(v.name)
+	var entry *disk.EntryError
+	if errors.As(err, &entry) {
+		// A hard link, say, to somebody's copy, which would get the holes, too. What lives here can still be copied.
+		return 0, fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -37,12 +43,12 @@ func (v *volume) trim(ctx context.Context, live []Ref) (freed int64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	_, before, err := onDisk(v.path)
+	_, before, err := v.onDisk()
 	if err != nil {
 		return 0, err
 	}
 	punchErr := punch(ctx, f, holes)
-	size, after, err := onDisk(v.path)
+	size, after, err := v.onDisk()
 	if err != nil {
 		return 0, err
 	}

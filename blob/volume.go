@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -23,7 +22,8 @@ const allocateAhead = 8 << 20
 // that for good, and from then on the file is opened when somebody reads.
 type volume struct {
 	id   uint64
-	path string
+	dir  *disk.Dir
+	name string
 
 	// Used by the volume's writer only, under its lock, until it is sealed.
 	end       int64 // of the log, a multiple of disk.BlockSize
@@ -45,19 +45,19 @@ type volume struct {
 }
 
 // createVolume makes a new volume, durably.
-func createVolume(path string, id uint64, async *disk.Async) (_ *volume, err error) {
-	v := &volume{id: id, path: path, sealed: make(chan struct{}), info: VolumeInfo{ID: id, Active: true}}
+func createVolume(dir *disk.Dir, id uint64, async *disk.Async) (_ *volume, err error) {
+	v := &volume{id: id, dir: dir, name: volumeName(id), sealed: make(chan struct{}), info: VolumeInfo{ID: id, Active: true}}
 	v.flush.disk = async
-	if v.flush.file, err = disk.CreateDirect(path); err != nil {
+	if v.flush.file, err = dir.CreateDirect(v.name); err != nil {
 		return nil, err
 	}
-	if v.reader, err = os.Open(path); err != nil {
+	if v.reader, err = dir.Open(v.name); err != nil {
 		return nil, errors.Join(err, v.discard())
 	}
 	// Reading ahead in a log that is being written would find what is not there yet.
 	disk.AdviseRandom(v.reader)
 	// The file's entry must outlive a power loss as well as its content.
-	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+	if err := dir.Sync(); err != nil {
 		return nil, errors.Join(err, v.discard())
 	}
 	return v, nil
@@ -65,7 +65,7 @@ func createVolume(path string, id uint64, async *disk.Async) (_ *volume, err err
 
 // discard closes and deletes a volume that holds nothing.
 func (v *volume) discard() error {
-	return errors.Join(v.flush.close(), v.release(), os.Remove(v.path))
+	return errors.Join(v.flush.close(), v.release(), v.dir.Remove(v.name))
 }
 
 // fits reports whether records of so many bytes can still be appended.
@@ -119,7 +119,7 @@ func (v *volume) describe() VolumeInfo {
 	info := v.info
 	v.infoMu.Unlock()
 	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
-		info.Size, info.DiskBytes, _ = onDisk(v.path)
+		info.Size, info.DiskBytes, _ = v.onDisk()
 	}
 	return info
 }
@@ -131,9 +131,9 @@ func (v *volume) active() bool {
 	return v.info.Active
 }
 
-// onDisk returns how long a file is and what it occupies.
-func onDisk(path string) (size, occupied int64, err error) {
-	info, err := os.Stat(path)
+// onDisk returns how long the file is and what it occupies.
+func (v *volume) onDisk() (size, occupied int64, err error) {
+	info, err := v.dir.Lstat(v.name)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -145,7 +145,7 @@ func onDisk(path string) (size, occupied int64, err error) {
 func (v *volume) seal() error {
 	footed := false
 	defer func() {
-		size, occupied, _ := onDisk(v.path)
+		size, occupied, _ := v.onDisk()
 		v.infoMu.Lock()
 		v.info.Active, v.info.Size, v.info.DiskBytes, v.footed = false, size, occupied, footed
 		v.infoMu.Unlock()
@@ -269,7 +269,7 @@ func (v *volume) open() error {
 	case v.removed:
 		return &CorruptionError{Volume: v.id, Reason: "the volume has been removed"}
 	}
-	f, err := os.Open(v.path)
+	f, err := v.dir.Open(v.name)
 	if err != nil {
 		if isTransient(err) {
 			return fmt.Errorf("blob: opening volume %d: %w", v.id, err)
@@ -309,9 +309,9 @@ func (v *volume) remove() error {
 	if err := v.releaseLocked(); err != nil {
 		return err
 	}
-	if err := os.Remove(v.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := v.dir.Remove(v.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	v.removed = true
-	return disk.SyncDir(filepath.Dir(v.path))
+	return v.dir.Sync()
 }

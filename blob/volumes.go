@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +15,7 @@ import (
 
 // Volumes is the Store on disk: a directory of volumes, each one a file.
 type Volumes struct {
-	dir  string
+	dir  *disk.Dir
 	opts Options
 	lock *disk.Lock
 	disk disk.Async
@@ -43,22 +41,23 @@ var _ Store = (*Volumes)(nil)
 // OpenVolumes opens the store in dir, which must exist, and recovers the volumes that an unclean
 // stop left behind. A volume that cannot be recovered does not fail the open: Volumes reports its
 // damage, and reading from it is a *CorruptionError. A second open of the same directory fails
-// with an error matching disk.ErrLocked. nil options work.
-func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err error) {
+// with an error matching disk.ErrLocked. Symlinks may lead to dir; in it none is followed: a volume that
+// is not a regular file is a damaged one. nil options work.
+func OpenVolumes(ctx context.Context, dir string, o *Options) (*Volumes, error) {
 	opts := o.withDefaults()
 	if err := opts.validate(); err != nil {
 		return nil, fmt.Errorf("blob: options: %w", err)
 	}
-	// The working directory may change, and another store may lie under the same name then.
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
-	lock, err := disk.LockDir(dir)
+	d, err := disk.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	lock, err := d.Lock()
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	s := &Volumes{
-		dir: dir, opts: opts, lock: lock,
+		dir: d, opts: opts, lock: lock,
 		puts:     make(chan *putRequest),
 		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
 		stop:     make(chan struct{}),
@@ -67,7 +66,7 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 	}
 	s.readers.limit = opts.OpenVolumes
 	if err := s.load(ctx); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, lock.Unlock(), d.Close())
 	}
 	for range opts.Writers {
 		w := &writer{store: s}
@@ -81,7 +80,7 @@ func OpenVolumes(ctx context.Context, dir string, o *Options) (_ *Volumes, err e
 
 // load finds the volumes, recovers those that were not sealed, and drops those that hold nothing.
 func (s *Volumes) load(ctx context.Context) error {
-	entries, err := os.ReadDir(s.dir)
+	entries, err := s.dir.Entries()
 	if err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func (s *Volumes) load(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		v := &volume{id: id, path: filepath.Join(s.dir, entry.Name())}
+		v := &volume{id: id, dir: s.dir, name: entry.Name()}
 		s.nextID = max(s.nextID, id)
 		if !v.load(s.opts.Alarm) {
 			s.byID[id] = v
@@ -295,7 +294,7 @@ func (s *Volumes) Close() error {
 	for _, v := range s.byID {
 		errs = append(errs, v.release(), v.flush.err())
 	}
-	return errors.Join(append(errs, s.disk.Close(), s.lock.Unlock())...)
+	return errors.Join(append(errs, s.disk.Close(), s.lock.Unlock(), s.dir.Close())...)
 }
 
 // shut lets no more calls in. It is true the first time.
@@ -331,7 +330,7 @@ func (s *Volumes) create() (*volume, error) {
 	s.nextID++
 	id := s.nextID
 	s.mu.Unlock()
-	v, err := createVolume(filepath.Join(s.dir, volumeName(id)), id, &s.disk)
+	v, err := createVolume(s.dir, id, &s.disk)
 	if err != nil {
 		return nil, fmt.Errorf("blob: creating volume %d: %w", id, err)
 	}

@@ -194,7 +194,7 @@ func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 
 // checkSpace refuses a write that would eat into the reserve.
 func (w *writer) checkSpace(size int64) error {
-	space, err := w.store.lock.Space()
+	space, err := w.store.dir.Space()
 	if err != nil {
 		return err
 	}

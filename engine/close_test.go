@@ -59,6 +59,11 @@ func TestCloseFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			d, err := disk.OpenDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
 			idx := &closingIndex{Memory: index.NewMemory(), errs: c.index}
 			e, err := engine.OpenStores(dir, nil, idx, &closingBlobs{blob.NewMemory(0), c.blobs})
 			if err != nil {
@@ -69,7 +74,7 @@ func TestCloseFails(t *testing.T) {
 					t.Errorf("Close %d: %v, want %v", n+1, err, want)
 				}
 				// The directory is locked for as long as something is open, and no longer.
-				lock, err := disk.LockDir(dir)
+				lock, err := d.Lock()
 				if last := n >= len(c.closes)-2; last != (err == nil) {
 					t.Errorf("after Close %d the directory's lock gives: %v", n+1, err)
 				}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // A volume is worth copying when this share of what it occupies is dead and cannot be given back where it
@@ -296,7 +295,7 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 		return nil
 	}
 	// Begun and not finished, it would take space instead of giving some. What holes gave is there.
-	space, err := disk.SpaceOf(c.engine.dir)
+	space, err := c.engine.dir.Space()
 	if err != nil {
 		return err
 	}

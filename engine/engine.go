@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -21,7 +20,7 @@ const (
 
 // An Engine is an open store. Its methods may be called from many goroutines.
 type Engine struct {
-	dir     string
+	dir     *disk.Dir
 	storeID [16]byte
 	opts    Options
 	lock    *disk.Lock
@@ -47,7 +46,8 @@ type Engine struct {
 
 // Open opens the store in dir, and makes both when they are not there: what it makes is for its owner
 // alone, directories of mode 0700 and files of 0600. nil options work. A change of the working directory
-// does not concern an open store. An empty directory may be the root of a file system: what systems put
+// does not concern an open store. Symlinks may lead to dir, and are resolved once; in it none is followed,
+// and what is not a regular file where one belongs is a *CorruptionError. An empty directory may be the root of a file system: what systems put
 // there by themselves, such as lost+found, is left alone.
 //
 // It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with ErrInUse
@@ -67,22 +67,22 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if dir == "" {
 		return nil, ErrInvalidArgument.saying("The store's directory has no name.")
 	}
-	// The working directory may change, and another store may lie under the same name then.
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
-	// Once before the lock, so that somebody's directory gets no lock file, and once under it.
-	if _, err := readFormat(dir); err != nil {
-		return nil, err
-	}
-	lock, err := disk.LockDir(dir)
+	d, err := disk.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{dir: dir, opts: opts, lock: lock}
+	// Once before the lock, so that somebody's directory gets no lock file, and once under it.
+	if _, err := readFormat(d); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	lock, err := d.Lock()
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	e := &Engine{dir: d, opts: opts, lock: lock}
 	if err := e.openStores(ctx); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
@@ -109,12 +109,11 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := []string{filepath.Join(e.dir, indexDir), filepath.Join(e.dir, volumeDir)}
-	if err := makeDirs(format, paths); err != nil {
+	if err := makeDirs(e.dir, format, indexDir, volumeDir); err != nil {
 		return err
 	}
 	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
-	idx, err := index.OpenBadger(ctx, paths[0], &index.BadgerOptions{
+	idx, err := index.OpenBadger(ctx, e.dir.Join(indexDir), &index.BadgerOptions{
 		Reserve: e.opts.ReserveSpace / 4,
 		GiveUp:  e.giveUpReserve,
 		Alarm:   e.opts.alarm,
@@ -127,7 +126,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	blobs, err := blob.OpenVolumes(ctx, paths[1], &blob.Options{
+	blobs, err := blob.OpenVolumes(ctx, e.dir.Join(volumeDir), &blob.Options{
 		VolumeSize:   e.opts.VolumeSize,
 		ReserveSpace: e.opts.ReserveSpace / 2,
 		LastVolume:   last,
@@ -157,7 +156,7 @@ func (e *Engine) closeStores() error {
 		}
 		e.index = nil
 	}
-	return errors.Join(append(errs, e.lock.Unlock())...)
+	return errors.Join(append(errs, e.lock.Unlock(), e.dir.Close())...)
 }
 
 // Close waits for the calls under way, stops the work in the background and closes the store. A

@@ -312,6 +312,7 @@ func typed(err error) error {
 		frame   *blob.CorruptionError
 		record  *index.CorruptionError
 		version *index.VersionError
+		entry   *disk.EntryError
 	)
 	switch {
 	case errors.As(err, &corrupt):
@@ -328,6 +329,8 @@ func typed(err error) error {
 		return &CorruptionError{What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: cause}
 	case errors.As(err, &record):
 		return &CorruptionError{What: "the index", Where: record.Where, Err: err}
+	case errors.As(err, &entry):
+		return &CorruptionError{What: "a file of the store", Where: entry.Path, Err: err}
 	case errors.As(err, &version):
 		return &FormatError{Where: version.Where, Version: int(version.Version), Supported: int(version.Supported)}
 	}

@@ -12,11 +12,15 @@ import (
 // OpenStores returns an engine on these stores instead of those in a directory. dir is locked and
 // else unused.
 func OpenStores(dir string, o *Options, idx index.Store, blobs blob.Store) (*Engine, error) {
-	lock, err := disk.LockDir(dir)
+	d, err := disk.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{dir: dir, opts: o.withDefaults(), lock: lock, index: idx, blobs: blobs}
+	lock, err := d.Lock()
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	e := &Engine{dir: d, opts: o.withDefaults(), lock: lock, index: idx, blobs: blobs}
 	e.start()
 	return e, nil
 }

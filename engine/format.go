@@ -8,11 +8,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -30,22 +27,24 @@ const formatFile = "FORMAT"
 // formatVersion is the layout of the whole store that this version writes, and the newest it reads.
 const formatVersion = 1
 
+// formatSize is more than the file has, also of a newer version.
+const formatSize = 4 << 10
+
 type storeFormat struct {
 	id [16]byte
 }
 
 // readFormat returns what the directory's format file says, or nil for a directory that has none
 // and holds nothing that is not a store's.
-func readFormat(dir string) (*storeFormat, error) {
-	path := filepath.Join(dir, formatFile)
-	data, err := os.ReadFile(path)
+func readFormat(dir *disk.Dir) (*storeFormat, error) {
+	data, err := dir.ReadFile(formatFile, formatSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, checkForeign(dir)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return parseFormat(path, string(data))
+	return parseFormat(dir.Join(formatFile), string(data))
 }
 
 func parseFormat(path, data string) (*storeFormat, error) {
@@ -84,7 +83,7 @@ var systemEntries = []string{
 
 // isSystems tells what is the system's from what is somebody's. A directory that this process may not
 // read is not of its user, and neither can come to harm by the other.
-func isSystems(dir string, entry fs.DirEntry) bool {
+func isSystems(dir *disk.Dir, entry fs.DirEntry) bool {
 	for _, pattern := range systemEntries {
 		if ok, err := path.Match(pattern, entry.Name()); ok && err == nil {
 			return true
@@ -93,38 +92,43 @@ func isSystems(dir string, entry fs.DirEntry) bool {
 	if !entry.IsDir() {
 		return false
 	}
-	f, err := os.Open(filepath.Join(dir, entry.Name()))
+	d, err := dir.OpenDir(entry.Name())
 	if err == nil {
-		err = f.Close()
+		err = d.Close()
 	}
 	return errors.Is(err, fs.ErrPermission)
 }
 
 // checkForeign refuses to make a store among somebody's files.
-func checkForeign(dir string) error {
-	entries, err := os.ReadDir(dir)
+func checkForeign(dir *disk.Dir) error {
+	entries, err := dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		ours := slices.Contains(storeEntries, entry.Name()) || strings.HasPrefix(entry.Name(), "."+formatFile+".tmp-")
+		ours := slices.Contains(storeEntries, entry.Name()) || disk.IsTemp(entry.Name(), formatFile)
 		if !ours && !isSystems(dir, entry) {
-			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir, entry.Name())
+			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir.Path(), entry.Name())
 		}
 	}
 	return nil
 }
 
 // makeDirs makes the directories of a new store; those of an old one must be there.
-func makeDirs(format *storeFormat, paths []string) error {
-	for _, path := range paths {
+func makeDirs(dir *disk.Dir, format *storeFormat, names ...string) error {
+	for _, name := range names {
+		open := dir.MakeDir
 		if format != nil {
-			if _, err := os.Stat(path); err != nil {
-				return &CorruptionError{What: "a directory of the store", Where: path, Err: err}
-			}
-			continue
+			open = dir.OpenDir
 		}
-		if err := disk.MakeDir(path); err != nil {
+		d, err := open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return &CorruptionError{What: "a directory of the store", Where: dir.Join(name), Err: err}
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.Close(); err != nil {
 			return err
 		}
 	}
@@ -141,14 +145,14 @@ func (e *Engine) checkHeader(ctx context.Context, format *storeFormat) error {
 	e.storeID = header.StoreID
 	switch {
 	case err == nil && header.Format > formatVersion:
-		return &FormatError{Where: filepath.Join(e.dir, indexDir), Version: int(header.Format), Supported: formatVersion}
+		return &FormatError{Where: e.dir.Join(indexDir), Version: int(header.Format), Supported: formatVersion}
 	case err == nil && format == nil:
 		// The crash of the one who made this store came just before its last step.
 		return e.writeFormat(header.StoreID)
 	case err == nil && header.StoreID != format.id:
-		return &CorruptionError{What: "the index", Where: filepath.Join(e.dir, indexDir), Err: errors.New("it belongs to another store")}
+		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it belongs to another store")}
 	case errors.Is(err, index.ErrNotFound) && format != nil:
-		return &CorruptionError{What: "the index", Where: filepath.Join(e.dir, indexDir), Err: errors.New("it has lost its header")}
+		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it has lost its header")}
 	case errors.Is(err, index.ErrNotFound):
 		return e.writeHeader(ctx)
 	}
@@ -172,5 +176,5 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 
 func (e *Engine) writeFormat(id [16]byte) error {
 	f := storeFormat{id: id}
-	return disk.WriteFile(filepath.Join(e.dir, formatFile), []byte(f.line()), disk.FileMode)
+	return e.dir.WriteFile(formatFile, []byte(f.line()))
 }

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/gabion-storage/gabion/index"
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // An indexSpace sees to it that the index can always be compacted, which takes free space for all that lives in it. So small bodies
@@ -54,7 +53,7 @@ func (e *Engine) inlineLimit() (int, error) {
 	if needs <= indexShare*indexDead {
 		return maxInlineFrame, nil // whatever is free
 	}
-	space, err := disk.SpaceOf(e.dir)
+	space, err := e.dir.Space()
 	if err != nil || needs > space.Bytes/indexShare {
 		return 0, err
 	}

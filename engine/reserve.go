@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -26,7 +24,7 @@ const (
 
 // room fails with ErrNoSpace if the free space is down to the reserve.
 func (e *Engine) room() error {
-	space, err := disk.SpaceOf(e.dir)
+	space, err := e.dir.Space()
 	if err != nil {
 		return err
 	}
@@ -42,7 +40,7 @@ func (e *Engine) room() error {
 
 // giveUpReserve deletes the reserve file. The index calls it, where there is nothing else left.
 func (e *Engine) giveUpReserve() error {
-	err := os.Remove(filepath.Join(e.dir, reserveFile))
+	err := e.dir.Remove(reserveFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -51,19 +49,18 @@ func (e *Engine) giveUpReserve() error {
 
 // refillReserve makes the reserve file again when there is space for it.
 func (e *Engine) refillReserve() (err error) {
-	path := filepath.Join(e.dir, reserveFile)
 	// Who made it may have been killed before it had its blocks.
-	if info, err := os.Lstat(path); err == nil && disk.Allocated(info) >= reserveFileSize {
+	if info, err := e.dir.Lstat(reserveFile); err == nil && disk.Allocated(info) >= reserveFileSize {
 		return nil
 	}
-	space, err := disk.SpaceOf(e.dir)
+	space, err := e.dir.Space()
 	if err != nil || space.Bytes < 2*reserveFileSize {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := e.dir.Remove(reserveFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := disk.CreateFile(path)
+	f, err := e.dir.Create(reserveFile)
 	if err != nil {
 		return err
 	}
@@ -71,5 +68,5 @@ func (e *Engine) refillReserve() (err error) {
 	if err := errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return disk.SyncDir(e.dir)
+	return e.dir.Sync()
 }

@@ -80,7 +80,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		return nil, err
 	}
 	res.IndexBytes, res.IndexDead = used.DiskBytes, used.DeadBytes
-	if res.DiskBytes, err = disk.Usage(e.dir, storeEntries...); err != nil {
+	if res.DiskBytes, err = disk.Usage(e.dir.Path(), storeEntries...); err != nil {
 		return nil, err
 	}
 	return res, nil

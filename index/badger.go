@@ -2,7 +2,7 @@ package index
 
 import (
 	"context"
-	"path/filepath"
+	"errors"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -31,7 +31,8 @@ type Badger struct {
 }
 
 // OpenBadger opens the index in dir, or creates it, for its owner alone; the directory is then for this Store alone. A change of the
-// working directory does not concern it.
+// working directory does not concern it. Symlinks may lead to dir; in it none is followed, and what is not a regular file
+// where one belongs is a *CorruptionError.
 //
 // An index that was closed properly is checked byte by byte first: one that changed since is refused with a *CorruptionError, and
 // nothing is touched. One that was not closed is brought back to its last durable commit; for what is weaker then see the package
@@ -43,17 +44,16 @@ func OpenBadger(ctx context.Context, dir string, opts *BadgerOptions) (*Badger, 
 	if opts == nil {
 		opts = &BadgerOptions{}
 	}
-	// The working directory may change, and another index may lie under the same name then.
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, mapError("find directory", err)
-	}
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, mapError("create directory", err)
 	}
-	db, err := openDatabase(dir, *opts)
+	d, err := disk.OpenDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, mapError("open directory", err)
+	}
+	db, err := openDatabase(d, *opts)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	return &Badger{serial: newSerial(db)}, nil
 }

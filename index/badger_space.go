@@ -3,12 +3,8 @@ package index
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -43,7 +39,7 @@ func (d *database) ready() error {
 	if err := d.roomToCommit(&g.wal); err != nil {
 		return err
 	}
-	if err := disk.CheckHandles(filepath.Join(g.dir, badger.ManifestFilename), spareHandles); err != nil {
+	if err := g.dir.CheckHandles(spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
 	return mapError("preallocate the log", g.wal.allocate())
@@ -82,7 +78,7 @@ func (d *database) closable() error {
 
 // room checks that at least this many bytes are free.
 func (d *database) room(least int64) error {
-	space, err := d.spaceOf(d.dir)
+	space, err := d.spaceOf()
 	switch {
 	case err != nil:
 		return mapError("ask for free space", err)
@@ -97,7 +93,7 @@ func (d *database) room(least int64) error {
 // A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing it cannot meet a full disk.
 // Who commits owns it.
 type wal struct {
-	dir       string
+	dir       *disk.Dir
 	number    int
 	allocated bool
 	used      int // bytes at the most, of the memtable, too
@@ -105,7 +101,7 @@ type wal struct {
 
 // find looks for the newest log.
 func (w *wal) find() error {
-	files, err := os.ReadDir(w.dir)
+	files, err := w.dir.Entries()
 	if err != nil {
 		return err
 	}
@@ -121,12 +117,12 @@ func (w *wal) find() error {
 // follow notices, after a commit, that Badger went on to a new log, and makes sure that it will be found there: Badger syncs the
 // file but not its directory.
 func (w *wal) follow() error {
-	if _, err := os.Stat(w.path(w.number + 1)); err != nil {
+	if _, err := w.dir.Lstat(logName(w.number + 1)); err != nil {
 		return nil
 	}
 	w.number++
 	w.allocated, w.used = false, 0
-	return disk.SyncDir(w.dir)
+	return w.dir.Sync()
 }
 
 // allocate sets the space of the newest log aside, once.
@@ -134,7 +130,7 @@ func (w *wal) allocate() error {
 	if w.allocated {
 		return nil
 	}
-	f, err := os.OpenFile(w.path(w.number), os.O_RDWR, 0)
+	f, err := w.dir.OpenWritable(logName(w.number))
 	if err != nil {
 		return err
 	}
@@ -145,6 +141,5 @@ func (w *wal) allocate() error {
 	return nil
 }
 
-func (w *wal) path(number int) string {
-	return filepath.Join(w.dir, fmt.Sprintf("%05d.mem", number))
-}
+// logName is the name that Badger gives to a log.
+func logName(number int) string { return fmt.Sprintf("%05d.mem", number) }

@@ -3,8 +3,6 @@ package index
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
@@ -17,7 +15,7 @@ import (
 // level, and a MANIFEST that lists them. Badger has means of its own for that, but they write through memory maps, where a full
 // disk kills the process, and end it by a panic when a table cannot be written; here every error comes back.
 type builder struct {
-	dir    string
+	dir    *disk.Dir
 	opts   table.Options
 	level  byte
 	table  *table.Builder // nil when nothing waits
@@ -32,15 +30,20 @@ const (
 	ofTransaction = 1 << 6
 )
 
-func newBuilder(dir string) *builder {
-	r := regime(dir, nil)
-	return &builder{dir: dir, level: byte(r.MaxLevels - 1), opts: table.Options{
+// newBuilder makes a directory in dir for the files. The caller must call close.
+func newBuilder(dir *disk.Dir, name string) (*builder, error) {
+	own, err := dir.MakeDir(name)
+	if err != nil {
+		return nil, err
+	}
+	r := regime(own.Path(), nil)
+	return &builder{dir: own, level: byte(r.MaxLevels - 1), opts: table.Options{
 		TableSize:          uint64(r.BaseTableSize),
 		BlockSize:          r.BlockSize,
 		BloomFalsePositive: r.BloomFalsePositive,
 		ChkMode:            r.ChecksumVerificationMode,
 		Compression:        r.Compression,
-	}}
+	}}, nil
 }
 
 // full reports whether the next record begins a table, which is when disk space is needed.
@@ -66,12 +69,9 @@ func (b *builder) flush() error {
 	}
 	data := b.table.Finish()
 	b.drop()
-	if err := os.MkdirAll(b.dir, disk.DirMode); err != nil {
-		return err
-	}
 	id := uint64(len(b.listed) + 1)
 	b.listed = append(b.listed, manifestChange{table: id, level: b.level})
-	return createFile(table.NewFilename(id, b.dir), data)
+	return b.create(table.IDToFilename(id), data)
 }
 
 // drop frees the memory of the table that waits.
@@ -82,7 +82,13 @@ func (b *builder) drop() {
 	}
 }
 
-// finish makes the database durable, but for the entry of its directory.
+// close releases everything.
+func (b *builder) close() {
+	b.drop()
+	_ = b.dir.Close() // nothing was written through this handle
+}
+
+// finish makes the database durable.
 func (b *builder) finish() error {
 	if err := b.flush(); err != nil {
 		return err
@@ -91,18 +97,15 @@ func (b *builder) finish() error {
 	if len(b.listed) > 0 {
 		manifest = appendManifest(manifest, b.listed...)
 	}
-	if err := os.MkdirAll(b.dir, disk.DirMode); err != nil {
+	if err := b.create(badger.ManifestFilename, manifest); err != nil {
 		return err
 	}
-	if err := createFile(filepath.Join(b.dir, badger.ManifestFilename), manifest); err != nil {
-		return err
-	}
-	return disk.SyncDir(b.dir)
+	return b.dir.Sync()
 }
 
-// createFile writes a file that nobody looks at before its directory is synced.
-func createFile(path string, data []byte) error {
-	f, err := disk.CreateFile(path)
+// create writes a file that nobody looks at before its directory is synced.
+func (b *builder) create(name string, data []byte) error {
+	f, err := b.dir.Create(name)
 	if err != nil {
 		return err
 	}

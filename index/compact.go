@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 
 	"github.com/dgraph-io/badger/v4"
-
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 const (
@@ -72,7 +69,7 @@ type compaction struct {
 }
 
 func (c *compaction) run(ctx context.Context) error {
-	if err := os.RemoveAll(c.to.path(c.dir)); err != nil {
+	if err := c.dir.RemoveAll(c.to.name()); err != nil {
 		return mapError("remove what a compaction has left", err)
 	}
 	if err := c.build(ctx); err != nil {
@@ -97,8 +94,11 @@ func (c *compaction) run(ctx context.Context) error {
 
 // build writes the tables.
 func (c *compaction) build(ctx context.Context) error {
-	b := newBuilder(c.to.path(c.dir))
-	defer b.drop()
+	b, err := newBuilder(c.dir, c.to.name())
+	if err != nil {
+		return mapError("make directory", err)
+	}
+	defer b.close()
 	c.to.base = c.from.at
 	for item, err := range c.records(ctx, c.from) {
 		if err != nil {
@@ -116,7 +116,7 @@ func (c *compaction) build(ctx context.Context) error {
 		c.live.records++
 		c.live.base += int64(len(item.Key) + len(item.Value))
 	}
-	return mapError("write tables", errors.Join(b.finish(), disk.SyncDir(c.dir)))
+	return mapError("write tables", b.finish())
 }
 
 // records yields all that a snapshot shows, until ctx ends.
@@ -147,11 +147,11 @@ func (c *compaction) compare(ctx context.Context) error {
 			return err
 		}
 		if !more || !bytes.Equal(got.Key, want.Key) || !bytes.Equal(got.Value, want.Value) {
-			return &CorruptionError{Where: c.next.dir, Reason: fmt.Sprintf("the new database is wrong at key %x", want.Key)}
+			return &CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database is wrong at key %x", want.Key)}
 		}
 	}
 	if got, err, more := next(); more {
-		return errors.Join(err, &CorruptionError{Where: c.next.dir, Reason: fmt.Sprintf("the new database has a key %x", got.Key)})
+		return errors.Join(err, &CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database has a key %x", got.Key)})
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	if err := c.next.failure(); err != nil {
 		return err
 	}
-	if err := errors.Join(c.next.wal.allocate(), disk.SyncDir(c.next.dir)); err != nil {
+	if err := errors.Join(c.next.wal.allocate(), c.next.dir.Sync()); err != nil {
 		return mapError("sync", err)
 	}
 	if err := c.name(); err != nil {
@@ -299,10 +299,10 @@ func (c *compaction) name() error {
 func (c *compaction) undo() error {
 	var err error
 	if c.next != nil {
-		err = c.next.close()
+		err = c.next.abandon()
 	}
 	if c.kept || err != nil {
 		return mapError("close the new database", err)
 	}
-	return mapError("remove the new database", os.RemoveAll(c.to.path(c.dir)))
+	return mapError("remove the new database", c.dir.RemoveAll(c.to.name()))
 }

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -19,6 +17,9 @@ import (
 // Replacing it is what puts a new database in charge. The base is the last commit that the database was built from.
 const currentFile = "CURRENT"
 
+// currentSize is more than such a line has.
+const currentSize = 128
+
 const currentFormat = "gabion index 1 %d %d"
 
 // A current is what currentFile says.
@@ -28,20 +29,23 @@ type current struct {
 }
 
 // readCurrent fails with fs.ErrNotExist when there is no file.
-func readCurrent(dir string) (c current, err error) {
-	path := filepath.Join(dir, currentFile)
-	data, err := os.ReadFile(path)
+func readCurrent(dir *disk.Dir) (c current, err error) {
+	data, err := dir.ReadFile(currentFile, currentSize)
 	if err != nil {
 		return c, err
 	}
-	if _, err := fmt.Sscanf(string(data), currentFormat, &c.number, &c.base); err != nil || string(data) != c.line() {
+	return parseCurrent(dir.Join(currentFile), data)
+}
+
+func parseCurrent(path string, data []byte) (c current, err error) {
+	if _, err := fmt.Sscanf(string(data), currentFormat, &c.number, &c.base); err != nil || string(data) != c.line() || c.number < 1 {
 		return c, &CorruptionError{Where: path, Reason: "the line or its checksum is wrong", Err: err}
 	}
 	return c, nil
 }
 
-func (c current) write(dir string) error {
-	return disk.WriteFile(filepath.Join(dir, currentFile), []byte(c.line()), disk.FileMode)
+func (c current) write(dir *disk.Dir) error {
+	return dir.WriteFile(currentFile, []byte(c.line()))
 }
 
 func (c current) line() string {
@@ -49,7 +53,7 @@ func (c current) line() string {
 	return fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), castagnoli))
 }
 
-func (c current) path(dir string) string { return filepath.Join(dir, databaseName(c.number)) }
+func (c current) name() string { return databaseName(c.number) }
 
 // successor is the database that comes after this one.
 func (c current) successor() current { return current{number: c.number + 1} }
@@ -65,17 +69,17 @@ func isDatabase(entry fs.DirEntry) bool {
 
 // removeOthers removes every database but c, and what a crash while writing currentFile has left. None of it is in charge: it was
 // never finished, or is the one before.
-func removeOthers(dir string, c current) error {
-	entries, err := os.ReadDir(dir)
+func removeOthers(dir *disk.Dir, c current) error {
+	entries, err := dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		stale := isDatabase(entry) && entry.Name() != databaseName(c.number) || strings.HasPrefix(entry.Name(), "."+currentFile+".tmp-")
+		stale := isDatabase(entry) && entry.Name() != c.name() || disk.IsTemp(entry.Name(), currentFile)
 		if !stale {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+		if err := dir.RemoveAll(entry.Name()); err != nil {
 			return err
 		}
 	}
@@ -84,16 +88,24 @@ func removeOthers(dir string, c current) error {
 
 // checkNew refuses to begin anew where records are, although currentFile is not. What a crash of the very first opening leaves is
 // a database without records.
-func checkNew(dir string) error {
-	for _, pattern := range []string{"*.sst", "*.mem", "*/*.sst", "*/*.mem"} {
-		found, err := fs.Glob(os.DirFS(dir), pattern)
-		if err != nil {
-			return err
+func checkNew(dir *disk.Dir) error {
+	entries, err := dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		found := ""
+		if holdsRecords(entry.Name()) {
+			found = entry.Name()
+		} else if isDatabase(entry) {
+			if found, err = recordsIn(dir, entry.Name()); err != nil {
+				return err
+			}
 		}
-		if len(found) > 0 {
+		if found != "" {
 			return &CorruptionError{
-				Where:  filepath.Join(dir, currentFile),
-				Reason: fmt.Sprintf("the file is missing, but %s is there: restore it, or the whole directory, from a copy", found[0]),
+				Where:  dir.Join(currentFile),
+				Reason: fmt.Sprintf("the file is missing, but %s is there: restore it, or the whole directory, from a copy", found),
 				Err:    fs.ErrNotExist,
 			}
 		}
@@ -101,8 +113,26 @@ func checkNew(dir string) error {
 	return nil
 }
 
+// recordsIn returns the name of a file with records in a database, if it has one.
+func recordsIn(dir *disk.Dir, database string) (found string, err error) {
+	d, err := dir.OpenDir(database)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	entries, err := d.Entries()
+	for _, entry := range entries {
+		if holdsRecords(entry.Name()) {
+			return database + "/" + entry.Name(), err
+		}
+	}
+	return "", err
+}
+
+func holdsRecords(name string) bool { return filepath.Ext(name) == tableSuffix || filepath.Ext(name) == logSuffix }
+
 // findCurrent returns the database in charge. For a new index it makes an empty one.
-func findCurrent(dir string) (current, error) {
+func findCurrent(dir *disk.Dir) (current, error) {
 	c, err := readCurrent(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return c, err
@@ -114,8 +144,13 @@ func findCurrent(dir string) (current, error) {
 		return c, err
 	}
 	c = c.successor()
-	if err := newBuilder(c.path(dir)).finish(); err != nil {
+	b, err := newBuilder(dir, c.name())
+	if err != nil {
 		return c, err
 	}
-	return c, errors.Join(disk.SyncDir(dir), c.write(dir))
+	defer b.close()
+	if err := b.finish(); err != nil {
+		return c, err
+	}
+	return c, c.write(dir)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -15,12 +14,12 @@ import (
 
 // database is the backend of a Badger: the generation in charge, and the one that is being built to follow it.
 type database struct {
-	dir     string
+	dir     *disk.Dir
 	reserve int64
 	giveUp  func() error // may be nil
 	alarm   func(error)
 	lock    *disk.Lock
-	spaceOf func(dir string) (disk.Space, error)
+	spaceOf func() (disk.Space, error)
 	broken  atomic.Pointer[error] // nobody knows which generation is in charge
 
 	committing sync.Mutex // held by what must not meet a change of generations; guards growth
@@ -36,15 +35,16 @@ type database struct {
 	background background
 }
 
-func openDatabase(dir string, opts BadgerOptions) (_ *database, err error) {
-	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: disk.SpaceOf, compacting: make(chan struct{}, 1)}
+// openDatabase takes over dir, unless it fails.
+func openDatabase(dir *disk.Dir, opts BadgerOptions) (_ *database, err error) {
+	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, compacting: make(chan struct{}, 1)}
 	if d.reserve <= 0 {
 		d.reserve = defaultReserve
 	}
 	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
 	// counts, from before anything is read until after everything is written.
-	if d.lock, err = disk.LockDir(dir); errors.Is(err, disk.ErrLocked) {
-		return nil, fmt.Errorf("%w: %s", ErrInUse, dir)
+	if d.lock, err = dir.Lock(); errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, dir.Path())
 	} else if err != nil {
 		return nil, mapError("lock directory", err)
 	}
@@ -72,7 +72,7 @@ func (d *database) start() error {
 		err = errors.Join(g.begin(), mapError("remove old databases", removeOthers(d.dir, c)))
 	}
 	if err != nil {
-		return errors.Join(err, mapError("close", g.close()))
+		return errors.Join(err, mapError("close", g.abandon()))
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (d *database) fault() error {
 }
 
 func (d *database) usage() (Usage, error) {
-	bytes, err := disk.Usage(d.dir)
+	bytes, err := disk.Usage(d.dir.Path())
 	if err != nil {
 		return Usage{}, mapError("ask for disk usage", err)
 	}
@@ -178,7 +178,8 @@ func (d *database) close() error {
 	if err == nil && d.broken.Load() == nil {
 		err = g.seal()
 	}
-	if err = errors.Join(err, d.lock.Unlock()); err != nil {
+	err = errors.Join(err, g.dir.Close())
+	if err = errors.Join(err, d.lock.Unlock(), d.dir.Close()); err != nil {
 		return fmt.Errorf("index: close: %w", err) // not ErrNoSpace, even then: it is closed
 	}
 	return nil
@@ -212,7 +213,7 @@ func (d *database) retire(g *generation) {
 func (d *database) remove(g *generation) {
 	err := g.close()
 	if !errors.Is(err, errStuck) {
-		err = errors.Join(err, os.RemoveAll(g.dir))
+		err = errors.Join(err, g.dir.Close(), d.dir.RemoveAll(g.name()))
 	}
 	if err != nil && d.alarm != nil {
 		d.alarm(mapError("remove old database", err))

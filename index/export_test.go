@@ -39,7 +39,7 @@ func Queued(b *Badger) int { return len(b.serial.queue) }
 
 // SetSpace makes the index believe in another free space.
 func SetSpace(b *Badger, spaceOf func() disk.Space) {
-	b.serial.db.(*database).spaceOf = func(string) (disk.Space, error) { return spaceOf(), nil }
+	b.serial.db.(*database).spaceOf = func() (disk.Space, error) { return spaceOf(), nil }
 }
 
 // Steps is how many records, versions and deletions the scans of a store have stepped over.
@@ -92,7 +92,7 @@ func CompactDirectly(b *Badger, ctx context.Context) error { return b.serial.db.
 func WaitFlushed(b *Badger) {
 	g := b.serial.db.(*database).generation()
 	logs := func() int {
-		names, _ := filepath.Glob(filepath.Join(g.dir, "*.mem"))
+		names, _ := filepath.Glob(filepath.Join(g.dir.Path(), "*.mem"))
 		return len(names)
 	}
 	for !slices.ContainsFunc(g.db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) || logs() > 1 {

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +39,7 @@ const (
 // names the commit it wants to see: in its other mode every reader waits for the commits in flight, with their syncs.
 type generation struct {
 	current
-	dir     string
+	dir     *disk.Dir
 	db      *badger.DB
 	wal     wal
 	holders int // snapshots, and the database while it is in charge; guarded by the database's mu
@@ -58,29 +55,44 @@ type generation struct {
 }
 
 // openGeneration opens a database that is there.
-func openGeneration(dir string, c current, alarm func(error)) (*generation, error) {
-	g := &generation{current: c, dir: c.path(dir), alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{})}
+func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, error) {
+	own, err := dir.OpenDir(c.name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &CorruptionError{Where: dir.Join(c.name()), Reason: "the database is missing", Err: err}
+	} else if err != nil {
+		return nil, mapError("open", err)
+	}
+	g := &generation{current: c, dir: own, alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{})}
 	g.wal.dir = g.dir
-	clean, err := g.verify()
-	if err != nil {
-		return nil, err
+	if err := g.open(); err != nil {
+		return nil, errors.Join(mapError("open", err), own.Close())
 	}
-	if err := g.prepare(clean); err != nil {
-		return nil, mapError("open", err)
-	}
-	if g.db, err = openBadger(regime(g.dir, g.report)); err != nil {
-		return nil, mapError("open", err)
-	}
-	if err := errors.Join(g.failure(), g.wal.find(), disk.SyncDir(g.dir)); err != nil {
-		return nil, errors.Join(mapError("open", err), g.close())
+	if err := errors.Join(g.failure(), g.wal.find(), g.dir.Sync()); err != nil {
+		return nil, errors.Join(mapError("open", err), g.abandon())
 	}
 	return g, nil
+}
+
+// open hands the directory over to Badger, when nothing in it can hurt.
+func (g *generation) open() error {
+	if err := g.checkEntries(); err != nil {
+		return err
+	}
+	clean, err := g.verify()
+	if err != nil {
+		return err
+	}
+	if err := g.prepare(clean); err != nil {
+		return err
+	}
+	g.db, err = openBadger(regime(g.dir.Path(), g.report))
+	return err
 }
 
 // verify checks the files of a database that was closed properly, and says whether it was. It comes before Badger sees them,
 // because Badger may end the process, or drop tables, when they are damaged.
 func (g *generation) verify() (clean bool, err error) {
-	err = disk.VerifySums(g.dir)
+	err = g.dir.VerifySums()
 	var changed *disk.SumsError
 	switch {
 	case errors.As(err, &changed):
@@ -91,13 +103,11 @@ func (g *generation) verify() (clean bool, err error) {
 		return false, mapError("verify checksums", err)
 	}
 	// Without a MANIFEST Badger would begin an empty database.
-	path := filepath.Join(g.dir, badger.ManifestFilename)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return false, &CorruptionError{Where: path, Reason: "the file is missing", Err: err}
-	} else if err != nil {
-		return false, mapError("open", err)
+	_, err = g.dir.Lstat(badger.ManifestFilename)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &CorruptionError{Where: g.dir.Join(badger.ManifestFilename), Reason: "the file is missing", Err: err}
 	}
-	return false, nil
+	return false, err
 }
 
 // prepare removes what Badger stumbles over and syncs what it relies on.
@@ -110,31 +120,28 @@ func (g *generation) prepare(clean bool) error {
 	}
 	// A crash between the creation of a log and its first growth, or before its removal, leaves it empty. Badger fails on it once,
 	// and leaks goroutines then.
-	if err := disk.RemoveEmpty(g.dir, ".mem", ".vlog"); err != nil {
+	if err := g.dir.RemoveEmpty(".mem", ".vlog"); err != nil {
+		return err
+	}
+	// Badger appends to it, and another name of it may be somebody's copy of the whole directory.
+	if err := g.dir.Separate(badger.ManifestFilename, manifestSize); err != nil {
 		return err
 	}
 	// What Badger did not get to sync before a crash may be in memory only, and what follows builds on it.
-	if err := syncFile(filepath.Join(g.dir, badger.ManifestFilename)); err != nil || clean {
+	if err := g.syncManifest(); err != nil || clean {
 		return err
 	}
 	return g.repairManifest()
 }
 
-// unlisted are the files that hold nothing after a proper close: logs, whose records are in tables then, the value log, which stays
-// empty, and what Badger knows about it. SUMS does not list them, so that Badger may make and change them while it opens, and an
-// opening that fails leaves SUMS, and what it lists, as they were.
-func unlisted(name string) bool {
-	return slices.Contains([]string{".mem", ".vlog"}, filepath.Ext(name)) || name == "DISCARD" || name == disk.LockFile
-}
-
 func (g *generation) removeUnlisted() error {
-	entries, err := os.ReadDir(g.dir)
+	entries, err := g.dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
 		if unlisted(entry.Name()) {
-			if err := os.Remove(filepath.Join(g.dir, entry.Name())); err != nil {
+			if err := g.dir.Remove(entry.Name()); err != nil {
 				return err
 			}
 		}
@@ -145,7 +152,7 @@ func (g *generation) removeUnlisted() error {
 // begin removes SUMS, durably, before the first commit. Until then nothing that it lists has changed: tables and MANIFEST change
 // when a memtable is flushed, and there is none after a proper close.
 func (g *generation) begin() error {
-	return mapError("remove checksums", disk.RemoveSums(g.dir))
+	return mapError("remove checksums", g.dir.RemoveSums())
 }
 
 // regime is how Badger runs here. Every setting that differs from the default has its reason.
@@ -244,19 +251,28 @@ func (g *generation) close() error {
 // errStuck says that Badger still works on the files.
 var errStuck = errors.New("index: the last table cannot be written")
 
+// abandon closes the database and its directory.
+func (g *generation) abandon() error {
+	err := g.close()
+	if errors.Is(err, errStuck) {
+		return err // Badger still works there
+	}
+	return errors.Join(err, g.dir.Close())
+}
+
 // seal records the checksums of a database that was closed.
 func (g *generation) seal() error {
 	if err := g.removeUnlisted(); err != nil {
 		return err
 	}
-	return disk.WriteSums(g.dir, func(name string) bool { return !unlisted(name) })
+	return g.dir.WriteSums(listed)
 }
 
 // last is the last commit.
 func (g *generation) last() uint64 { return max(g.base, g.db.MaxVersion()) }
 
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) // Windows syncs only what could be written
+func (g *generation) syncManifest() error {
+	f, err := g.dir.OpenWritable(badger.ManifestFilename) // Windows syncs only what could be written
 	if err != nil {
 		return err
 	}
@@ -265,9 +281,12 @@ func syncFile(path string) error {
 
 // mapError makes an error of the system or of Badger one of this package. nil stays nil.
 func mapError(doing string, err error) error {
+	var entry *disk.EntryError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &entry):
+		return &CorruptionError{Where: entry.Path, Reason: entry.Reason, Err: err}
 	case disk.SaysNoSpace(err): // Badger does not wrap all of them
 		return fmt.Errorf("%w: %s: %w", ErrNoSpace, doing, err)
 	default:

@@ -65,7 +65,7 @@ func (d *database) survey() (err error) {
 	}
 	commits := d.newest - g.base
 	if commits > 1<<32 {
-		return &CorruptionError{Where: g.dir, Reason: fmt.Sprintf("its last commit is %d, it was built from %d", d.newest, g.base)}
+		return &CorruptionError{Where: g.dir.Path(), Reason: fmt.Sprintf("its last commit is %d, it was built from %d", d.newest, g.base)}
 	}
 	seen := make([]bool, commits)
 	s := d.hold()
@@ -88,7 +88,7 @@ func (g *generation) complete(seen []bool) error {
 	for i, there := range seen {
 		if !there {
 			return &CorruptionError{
-				Where:  g.dir,
+				Where:  g.dir.Path(),
 				Reason: fmt.Sprintf("commit %d of %d is missing: restore the directory from a copy", g.base+uint64(i)+1, g.base+uint64(len(seen))),
 			}
 		}

@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
-
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // Badger's MANIFEST lists the tables of a database. It is a header and records, each of which is a change as a whole:
@@ -21,6 +17,10 @@ import (
 //	{ length(be32) CRC-32C(be32) ManifestChangeSet }...
 //
 // ManifestChangeSet and ManifestChange are messages of Protocol Buffers: see badgerpb4.proto.
+//
+// A list of manifestSize bytes would be of a million tables, or of as many flushes since the database was built.
+const manifestSize = 32 << 20
+
 var manifestHeader = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
 
 // A manifestChange adds a table, or removes it.
@@ -55,21 +55,20 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 // the table, its commits are missing, and the survey of the opened database finds the gap. A table that the database was built
 // with was there and listed, durably, before the database was in charge; no failure of ours takes it away.
 func (g *generation) repairManifest() error {
-	path := filepath.Join(g.dir, badger.ManifestFilename)
-	listed, size, err := replayManifest(path)
+	listed, size, err := g.replayManifest()
 	if err != nil {
 		return err
 	}
 	var missing []manifestChange
 	for id, t := range listed.Tables {
-		name := table.NewFilename(id, g.dir)
-		_, err := os.Stat(name)
+		name := table.IDToFilename(id)
+		_, err := g.dir.Lstat(name)
 		switch {
 		case err == nil:
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		case t.Level > 0:
-			return &CorruptionError{Where: name, Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
+			return &CorruptionError{Where: g.dir.Join(name), Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
 		default:
 			missing = append(missing, manifestChange{table: id, remove: true})
 		}
@@ -77,16 +76,16 @@ func (g *generation) repairManifest() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := g.dir.ReadFile(badger.ManifestFilename, manifestSize)
 	if err != nil {
 		return err
 	}
-	return disk.WriteFile(path, appendManifest(data[:size], missing...), disk.FileMode)
+	return g.dir.WriteFile(badger.ManifestFilename, appendManifest(data[:size], missing...))
 }
 
 // replayManifest returns what MANIFEST lists, and the size of its whole records.
-func replayManifest(path string) (listed badger.Manifest, size int64, err error) {
-	f, err := os.Open(path)
+func (g *generation) replayManifest() (listed badger.Manifest, size int64, err error) {
+	f, err := g.dir.Open(badger.ManifestFilename)
 	if err != nil {
 		return listed, 0, err
 	}
@@ -98,8 +97,8 @@ func replayManifest(path string) (listed badger.Manifest, size int64, err error)
 			return listed, 0, err
 		}
 		err = &CorruptionError{
-			Where:  path,
-			Reason: fmt.Sprintf("the list of tables is damaged: restore %s from a copy", filepath.Dir(path)),
+			Where:  g.dir.Join(badger.ManifestFilename),
+			Reason: fmt.Sprintf("the list of tables is damaged: restore %s from a copy", g.dir.Path()),
 			Err:    err,
 		}
 	}

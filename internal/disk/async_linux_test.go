@@ -18,7 +18,7 @@ import (
 // TestDirectIsDirect looks whether writing goes past the page cache where the kernel says it can.
 func TestDirectIsDirect(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	f, err := disk.CreateDirect(path)
+	f, err := openDir(t, filepath.Dir(path)).CreateDirect(filepath.Base(path))
 	if err != nil {
 		t.Fatal(err)
 	}

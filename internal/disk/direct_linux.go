@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CreateDirect creates the file at path, which must not exist, to be written in whole blocks of
+// CreateDirect creates a file in d, which must not be there, to be written in whole blocks of
 // BlockSize, from memory that AlignedMemory returned. Where the file system can, writing goes past the
 // page cache: nothing is copied, no page is made, and a sync that follows has little left to write.
-func CreateDirect(path string) (*os.File, error) {
-	f, err := CreateFile(path)
+func (d *Dir) CreateDirect(name string) (*os.File, error) {
+	f, err := d.Create(name)
 	if err != nil || !canDirect(f) {
 		return f, err
 	}

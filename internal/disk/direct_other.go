@@ -4,10 +4,10 @@ package disk
 
 import "os"
 
-// CreateDirect creates the file at path, which must not exist, to be written in whole blocks of
+// CreateDirect creates a file in d, which must not be there, to be written in whole blocks of
 // BlockSize, from memory that AlignedMemory returned.
-func CreateDirect(path string) (*os.File, error) {
-	return CreateFile(path)
+func (d *Dir) CreateDirect(name string) (*os.File, error) {
+	return d.Create(name)
 }
 
 // AdviseRandom does nothing on this platform.

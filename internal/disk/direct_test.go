@@ -35,12 +35,13 @@ func randomBlocks(seed byte, blocks int) []byte {
 // TestCreateDirect writes blocks out of order and past the end, and reads through another handle.
 func TestCreateDirect(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	f, err := disk.CreateDirect(path)
+	d := openDir(t, filepath.Dir(path))
+	f, err := d.CreateDirect("file")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := disk.CreateDirect(path); !errors.Is(err, fs.ErrExist) {
+	if _, err := d.CreateDirect("file"); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("again: %v", err)
 	}
 	want := randomBlocks(1, 40)
@@ -62,10 +63,10 @@ func TestCreateDirect(t *testing.T) {
 // of both kinds.
 func TestAsync(t *testing.T) {
 	const writers, blocks = 150, 33
-	for name, create := range map[string]func(string) (*os.File, error){"direct": disk.CreateDirect, "cached": os.Create} {
+	for name, create := range map[string]func(*disk.Dir, string) (*os.File, error){"direct": (*disk.Dir).CreateDirect, "cached": (*disk.Dir).Create} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file")
-			f, err := create(path)
+			f, err := create(openDir(t, filepath.Dir(path)), "file")
 			if err != nil {
 				t.Fatal(err)
 			}

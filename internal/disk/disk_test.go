@@ -11,6 +11,21 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
+// openDir opens a directory until the test ends.
+func openDir(t *testing.T, path string) *disk.Dir {
+	t.Helper()
+	d, err := disk.OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
 func write(t *testing.T, path string, data []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -50,21 +65,22 @@ func TestWriteFile(t *testing.T) {
 // TestSums changes every byte of a listed file and of the list itself.
 func TestSums(t *testing.T) {
 	dir := t.TempDir()
-	files := map[string][]byte{"a": []byte("content of a"), "sub/b c": []byte("b"), "empty": {}, "skipped": []byte("s")}
+	d := openDir(t, dir)
+	files := map[string][]byte{"a": []byte("content of a"), "b c": []byte("b"), "empty": {}, "skipped": []byte("s")}
 	for name, data := range files {
 		write(t, filepath.Join(dir, name), data)
 	}
-	if err := disk.VerifySums(dir); !errors.Is(err, fs.ErrNotExist) {
+	if err := d.VerifySums(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a list: %v", err)
 	}
-	if err := disk.WriteSums(dir, func(name string) bool { return name != "skipped" }); err != nil {
+	if err := d.WriteSums(func(name string) bool { return name != "skipped" }); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "skipped"), []byte("changed"))
-	if err := disk.VerifySums(dir); err != nil {
+	if err := d.VerifySums(); err != nil {
 		t.Errorf("nothing listed has changed: %v", err)
 	}
-	for _, name := range []string{"a", "sub/b c", disk.SumsFile} {
+	for _, name := range []string{"a", "b c", disk.SumsFile} {
 		path := filepath.Join(dir, name)
 		clean, err := os.ReadFile(path)
 		if err != nil {
@@ -73,46 +89,46 @@ func TestSums(t *testing.T) {
 		for i := range clean {
 			bad := bytes.Clone(clean)
 			bad[i] ^= 1 << (i % 8)
-			expectDamage(t, dir, path, bad)
+			expectDamage(t, d, path, bad)
 		}
-		expectDamage(t, dir, path, clean[:len(clean)-1])
-		expectDamage(t, dir, path, append(bytes.Clone(clean), 'x'))
+		expectDamage(t, d, path, clean[:len(clean)-1])
+		expectDamage(t, d, path, append(bytes.Clone(clean), 'x'))
 		write(t, path, clean)
 	}
 	if err := os.Remove(filepath.Join(dir, "empty")); err != nil {
 		t.Fatal(err)
 	}
 	var damage *disk.SumsError
-	if err := disk.VerifySums(dir); !errors.As(err, &damage) {
+	if err := d.VerifySums(); !errors.As(err, &damage) {
 		t.Errorf("with a listed file missing: %v", err)
 	}
 	for range 2 {
-		if err := disk.RemoveSums(dir); err != nil {
+		if err := d.RemoveSums(); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := disk.VerifySums(dir); !errors.Is(err, fs.ErrNotExist) {
+	if err := d.VerifySums(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after RemoveSums: %v", err)
 	}
 }
 
-func expectDamage(t *testing.T, dir, path string, content []byte) {
+func expectDamage(t *testing.T, d *disk.Dir, path string, content []byte) {
 	t.Helper()
 	write(t, path, content)
 	var damage *disk.SumsError
-	if err := disk.VerifySums(dir); !errors.As(err, &damage) || damage.File != path {
+	if err := d.VerifySums(); !errors.As(err, &damage) || damage.File != path {
 		t.Errorf("%s holds %q: %v", path, content, err)
 	}
 }
 
 func TestLockDir(t *testing.T) {
-	dir := t.TempDir()
+	d := openDir(t, t.TempDir())
 	for range 2 {
-		lock, err := disk.LockDir(dir)
+		lock, err := d.Lock()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := disk.LockDir(dir); !errors.Is(err, disk.ErrLocked) {
+		if _, err := d.Lock(); !errors.Is(err, disk.ErrLocked) {
 			t.Errorf("second lock: %v", err)
 		}
 		if err := lock.Unlock(); err != nil {
@@ -127,7 +143,7 @@ func TestRemoveEmpty(t *testing.T) {
 		write(t, filepath.Join(dir, name), nil)
 	}
 	write(t, filepath.Join(dir, "3.mem"), []byte("x"))
-	if err := disk.RemoveEmpty(dir, ".mem", ".vlog"); err != nil {
+	if err := openDir(t, dir).RemoveEmpty(".mem", ".vlog"); err != nil {
 		t.Fatal(err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"))

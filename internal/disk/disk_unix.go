@@ -32,16 +32,6 @@ func SpaceOf(dir string) (Space, error) {
 	return ownSpace(dir, &st, err)
 }
 
-// Space returns the free space of the file system that holds the directory. It is cheaper than SpaceOf.
-func (l *Lock) Space() (Space, error) {
-	var st unix.Statfs_t
-	var err error = unix.EINTR
-	for err == unix.EINTR {
-		err = unix.Fstatfs(int(l.dir.Fd()), &st)
-	}
-	return ownSpace(l.dir.Name(), &st, err)
-}
-
 // ownSpace is what this process has of the space that was reported, or could not be.
 func ownSpace(dir string, st *unix.Statfs_t, err error) (Space, error) {
 	if err != nil {
@@ -52,11 +42,6 @@ func ownSpace(dir string, st *unix.Statfs_t, err error) (Space, error) {
 		s.Privileged = 0
 	}
 	return s, nil
-}
-
-// openAgain makes another handle of an open file. It is cheaper than opening by name.
-func openAgain(h int, _ string) (int, error) {
-	return unix.FcntlInt(uintptr(h), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 func lockFile(f *os.File) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/windows"
 )
@@ -25,13 +24,6 @@ func SpaceOf(dir string) (Space, error) {
 		return Space{}, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
 	}
 	return newSpace(free, 1, 0, 0), nil // inodes are not counted
-}
-
-// Space returns the free space of the file system that holds the directory.
-func (l *Lock) Space() (Space, error) { return SpaceOf(l.dir.Name()) }
-
-func openAgain(_ syscall.Handle, name string) (syscall.Handle, error) {
-	return syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 }
 
 func lockFile(f *os.File) error {

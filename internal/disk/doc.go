@@ -10,8 +10,8 @@
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
 //	Async         io_submit          blocks                  blocks
 //	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
-//	SpaceOf       bytes and inodes   bytes and inodes        bytes
-//	LockDir       flock, also of the directory itself        LockFileEx
+//	Dir.Space     bytes and inodes   bytes and inodes        bytes
+//	Dir.Lock      flock, also of the directory itself        LockFileEx
 //	Usage         allocated blocks   allocated blocks        file sizes
 //
 // The free space is counted in the file system's own unit: f_frsize on Linux, f_bsize elsewhere.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // WriteFile puts data into the file at path, atomically and durably: a reader, also one after a
@@ -46,47 +45,6 @@ func fill(f *os.File, data []byte, perm os.FileMode) error {
 		return err
 	}
 	return f.Sync()
-}
-
-// RemoveEmpty removes the files in dir that are empty and whose names end in one of the suffixes.
-func RemoveEmpty(dir string, suffixes ...string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if !slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(entry.Name(), s) }) {
-			continue
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if info.Mode().IsRegular() && info.Size() == 0 {
-			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// CheckHandles fails if the process cannot open n more files. It tries with the file or directory
-// of the given name, and spares itself what package os adds: it may run before every commit.
-func CheckHandles(name string, n int) (err error) {
-	first, openErr := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if openErr != nil {
-		return os.NewSyscallError("open", openErr)
-	}
-	defer func() { err = errors.Join(err, syscall.Close(first)) }()
-	for range n - 1 {
-		h, openErr := openAgain(first, name)
-		if openErr != nil {
-			return os.NewSyscallError("open", openErr)
-		}
-		defer func() { err = errors.Join(err, syscall.Close(h)) }()
-	}
-	return nil
 }
 
 // Usage returns the bytes that dir and what lies below its entries of these names occupy on disk, as du

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 // ErrLocked is returned when another holder, in this process or another, has the directory locked.
 var ErrLocked = errors.New("disk: directory is locked")
 
-// LockFile is the name of the file that LockDir locks beside the directory itself. It holds nothing.
+// LockFile is the name of the file that Lock locks beside the directory itself. It holds nothing.
 const LockFile = "LOCK"
 
 // A Lock keeps a directory for one holder until Unlock, or until the process ends however it ends.
@@ -19,33 +18,33 @@ type Lock struct {
 	dir  *os.File
 }
 
-// LockDir locks dir, by a handle of the directory where the platform can and by its file LockFile, which
+// Lock locks the directory, by a handle of it where the platform can and by its file LockFile, which
 // it creates and leaves behind. It does not wait.
 //
 // Either lock would do. But a file can be deleted, by hand or by a tool that tidies up, and a second
 // holder would lock another one of the same name; and not every file system can lock a directory.
-func LockDir(dir string) (*Lock, error) {
-	handle, err := os.Open(dir)
+func (d *Dir) Lock() (*Lock, error) {
+	handle, err := d.root.Open(".") // one of its own: a lock belongs to what was opened
 	if err != nil {
-		return nil, err
+		return nil, d.named("", err)
 	}
 	if err := lockHandle(handle); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s", err, dir), handle.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s", err, d.Path()), handle.Close())
 	}
-	file, err := lockNamed(filepath.Join(dir, LockFile))
+	file, err := d.lockNamed(LockFile)
 	if err != nil {
 		return nil, errors.Join(err, handle.Close())
 	}
 	return &Lock{file: file, dir: handle}, nil
 }
 
-func lockNamed(path string) (*os.File, error) {
-	f, err := openOwn(path, os.O_CREATE|os.O_RDWR)
+func (d *Dir) lockNamed(name string) (*os.File, error) {
+	f, err := d.openOwn(name, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
 	if err := lockFile(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s", err, path), f.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s", err, d.Join(name)), f.Close())
 	}
 	return f, nil
 }

@@ -14,24 +14,6 @@ const (
 	FileMode fs.FileMode = 0o600
 )
 
-// CreateFile creates the file at path, which must not exist, for reading and writing, with FileMode.
-func CreateFile(path string) (*os.File, error) { return openOwn(path, os.O_CREATE|os.O_EXCL|os.O_RDWR) }
-
-// openOwn opens a file; one that it makes gets FileMode, one that was there keeps its own.
-func openOwn(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag|os.O_EXCL, FileMode)
-	if errors.Is(err, fs.ErrExist) && flag&os.O_EXCL == 0 {
-		return os.OpenFile(path, flag&^os.O_CREATE, 0)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Chmod(FileMode); err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path))
-	}
-	return f, nil
-}
-
 // MakeDir makes the directory at path, and those above it that are missing, durably and with DirMode. A
 // directory that is there keeps its mode.
 func MakeDir(path string) error {

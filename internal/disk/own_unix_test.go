@@ -18,11 +18,12 @@ import (
 func TestModes(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o077, 0o277} {
 		dir := t.TempDir()
+		d := openDir(t, dir)
 		old := syscall.Umask(mask)
-		lock, lockErr := disk.LockDir(dir)
-		direct, directErr := disk.CreateDirect(filepath.Join(dir, "direct"))
-		file, fileErr := disk.CreateFile(filepath.Join(dir, "file"))
-		errs := errors.Join(lockErr, directErr, fileErr, disk.MakeDir(filepath.Join(dir, "a", "b")), disk.WriteSums(dir, nil))
+		lock, lockErr := d.Lock()
+		direct, directErr := d.CreateDirect("direct")
+		file, fileErr := d.Create("file")
+		errs := errors.Join(lockErr, directErr, fileErr, disk.MakeDir(filepath.Join(dir, "a", "b")), d.WriteSums(nil))
 		syscall.Umask(old)
 		if errs != nil {
 			t.Fatalf("mask %03o: %v", mask, errs)
@@ -45,20 +46,21 @@ func TestModes(t *testing.T) {
 // and for others.
 func TestLockWithoutFile(t *testing.T) {
 	if dir := os.Getenv("GABION_LOCK_DIR"); dir != "" { // the other process
-		if _, err := disk.LockDir(dir); !errors.Is(err, disk.ErrLocked) {
+		if _, err := openDir(t, dir).Lock(); !errors.Is(err, disk.ErrLocked) {
 			t.Errorf("another process's lock: %v", err)
 		}
 		return
 	}
 	dir := t.TempDir()
-	lock, err := disk.LockDir(dir)
+	d := openDir(t, dir)
+	lock, err := d.Lock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, disk.LockFile)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := disk.LockDir(dir); !errors.Is(err, disk.ErrLocked) {
+	if _, err := d.Lock(); !errors.Is(err, disk.ErrLocked) {
 		t.Errorf("second lock: %v", err)
 	}
 	other := exec.Command(os.Args[0], "-test.run=^TestLockWithoutFile$")
@@ -69,7 +71,7 @@ func TestLockWithoutFile(t *testing.T) {
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if lock, err = disk.LockDir(dir); err != nil {
+	if lock, err = d.Lock(); err != nil {
 		t.Fatal(err)
 	}
 	if err := lock.Unlock(); err != nil {

@@ -9,9 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,7 +20,7 @@ const SumsFile = "SUMS"
 // The list is text, one file a line, so that a person can read it; its last line sums the rest:
 //
 //	gabion sums 1
-//	<crc32c, 8 hex digits> <size in bytes> <slash-separated path>
+//	<crc32c, 8 hex digits> <size in bytes> <name>
 //	end <crc32c of all lines before, 8 hex digits>
 const sumsHeader = "gabion sums 1\n"
 
@@ -38,56 +37,54 @@ type SumsError struct {
 
 func (e *SumsError) Error() string { return fmt.Sprintf("disk: %s: %s", e.File, e.Reason) }
 
-// WriteSums records name, size and checksum of every regular file below dir for which include is
-// true (nil means all), durably, in dir/SUMS. Names given to include and recorded are relative to
-// dir and slash-separated. It is called when nobody writes to the directory any more.
+// WriteSums records name, size and checksum of every regular file of d for which include is true (nil
+// means all), durably, in SUMS. It is called when nobody writes to the directory any more. A name with a
+// line's end in it cannot be recorded.
 //
 // What the list names is durable before the list is, whoever wrote it and however: a list that outlives
 // a power loss which a file's last change did not would condemn a healthy directory.
-func WriteSums(dir string, include func(name string) bool) error {
-	names, err := regularFiles(dir)
+func (d *Dir) WriteSums(include func(name string) bool) error {
+	entries, err := d.Entries()
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool {
-		return name == SumsFile || include != nil && !include(name)
-	})
 	var list bytes.Buffer
 	list.WriteString(sumsHeader)
-	for _, name := range names {
-		sum, size, err := settleFile(filepath.Join(dir, filepath.FromSlash(name)))
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.Type().IsRegular() || name == SumsFile || include != nil && !include(name) {
+			continue
+		}
+		if strings.ContainsAny(name, "\r\n") {
+			return &SumsError{File: d.Join(name), Reason: "its name cannot be recorded"}
+		}
+		sum, size, err := d.settleFile(name)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&list, "%08x %d %s\n", sum, size, name)
 	}
-	if err := syncDirs(dir, names); err != nil {
+	if err := d.Sync(); err != nil {
 		return err
 	}
 	fmt.Fprintf(&list, "end %08x\n", crc32.Checksum(list.Bytes(), castagnoli))
-	return WriteFile(filepath.Join(dir, SumsFile), list.Bytes(), FileMode)
+	return d.WriteFile(SumsFile, list.Bytes())
 }
 
-// VerifySums checks every file that dir/SUMS lists. It returns a *SumsError when one is missing or
+// VerifySums checks every file that SUMS lists. It returns a *SumsError when one is missing or
 // differs or the list itself is damaged, and an error matching fs.ErrNotExist when there is no
 // list. Files that are not listed are not looked at.
-func VerifySums(dir string) error {
-	path := filepath.Join(dir, SumsFile)
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	list, err := io.ReadAll(io.LimitReader(f, maxSumsSize+1))
+func (d *Dir) VerifySums() error {
+	list, err := d.ReadFile(SumsFile, maxSumsSize)
 	if err != nil {
 		return err
 	}
 	lines, ok := checkedLines(list)
 	if !ok {
-		return &SumsError{File: path, Reason: "the list of checksums is damaged"}
+		return &SumsError{File: d.Join(SumsFile), Reason: "the list of checksums is damaged"}
 	}
 	for _, line := range lines {
-		if err := verifyLine(dir, line); err != nil {
+		if err := d.verifyLine(line); err != nil {
 			return err
 		}
 	}
@@ -96,13 +93,13 @@ func VerifySums(dir string) error {
 
 // RemoveSums durably removes the list, because the directory is about to change. A missing list is
 // no error.
-func RemoveSums(dir string) error {
-	if err := os.Remove(filepath.Join(dir, SumsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (d *Dir) RemoveSums() error {
+	if err := d.Remove(SumsFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	// A list that came back after a power loss would condemn a healthy directory. Also when there is none:
 	// who removed it may have been killed before the removal was durable.
-	return SyncDir(dir)
+	return d.Sync()
 }
 
 // checkedLines returns the file lines of a list whose own checksum is right.
@@ -122,47 +119,56 @@ func checkedLines(list []byte) ([]string, bool) {
 	return lines, s.Err() == nil
 }
 
-func verifyLine(dir, line string) error {
-	sumAndSize, name, ok := cutAfterSize(line)
-	if !ok || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return &SumsError{File: filepath.Join(dir, SumsFile), Reason: "the list of checksums is damaged"}
+func (d *Dir) verifyLine(line string) error {
+	want, size, name, ok := parseLine(line)
+	if !ok || !isName(name) {
+		return &SumsError{File: d.Join(SumsFile), Reason: "the list of checksums is damaged"}
 	}
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	sum, size, err := sumFile(path)
+	f, err := d.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &SumsError{File: path, Reason: "the file is missing"}
+		return &SumsError{File: d.Join(name), Reason: "the file is missing"}
 	}
 	if err != nil {
 		return err
 	}
-	if got := fmt.Sprintf("%08x %d", sum, size); got != sumAndSize {
-		return &SumsError{File: path, Reason: fmt.Sprintf("checksum and size are %s, recorded were %s", got, sumAndSize)}
+	defer f.Close()
+	// Its size first: a file that has grown to a terabyte, of nothing, is not read.
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return &SumsError{File: f.Name(), Reason: fmt.Sprintf("it has %d bytes, recorded were %d", info.Size(), size)}
+	}
+	sum, read, err := sumOf(f)
+	if err != nil {
+		return err
+	}
+	if sum != want || read != size {
+		return &SumsError{File: f.Name(), Reason: fmt.Sprintf("the checksum of %d bytes is %08x, recorded was %08x of %d", read, sum, want, size)}
 	}
 	return nil
 }
 
-// cutAfterSize splits a line behind its second field; the rest is the name, spaces and all.
-func cutAfterSize(line string) (sumAndSize, name string, ok bool) {
-	sum, rest, ok := strings.Cut(line, " ")
-	if !ok {
-		return "", "", false
-	}
-	size, name, ok := strings.Cut(rest, " ")
-	return sum + " " + size, name, ok
+// parseLine takes a line apart; the rest behind its second field is the name, spaces and all. Each line has
+// one form only.
+func parseLine(line string) (sum uint32, size int64, name string, ok bool) {
+	sumText, rest, _ := strings.Cut(line, " ")
+	sizeText, name, _ := strings.Cut(rest, " ")
+	sum64, sumErr := strconv.ParseUint(sumText, 16, 32)
+	size, sizeErr := strconv.ParseInt(sizeText, 10, 64)
+	ok = sumErr == nil && sizeErr == nil && size >= 0 && line == fmt.Sprintf("%08x %d %s", sum64, size, name)
+	return uint32(sum64), size, name, ok
 }
 
-func sumFile(path string) (sum uint32, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.Close()
-	return sumOf(f)
+// isName tells the name of an entry from what leads elsewhere.
+func isName(name string) bool {
+	return filepath.IsLocal(name) && filepath.Base(name) == name && name != "."
 }
 
 // settleFile makes a file durable and sums it.
-func settleFile(path string) (sum uint32, size int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) // for writing, because not every system syncs a handle that is for reading
+func (d *Dir) settleFile(name string) (sum uint32, size int64, err error) {
+	f, err := d.open(name, os.O_RDWR) // for writing, because not every system syncs a handle that is for reading
 	if err != nil {
 		return 0, 0, err
 	}
@@ -177,37 +183,4 @@ func sumOf(f io.Reader) (sum uint32, size int64, err error) {
 	h := crc32.New(castagnoli)
 	size, err = io.Copy(h, f)
 	return h.Sum32(), size, err
-}
-
-// regularFiles returns the names of the regular files below dir, in order. A directory that this process
-// may not read is somebody else's.
-func regularFiles(dir string) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if path != dir && errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		names = append(names, filepath.ToSlash(rel))
-		return err
-	})
-	slices.Sort(names)
-	return names, err
-}
-
-// syncDirs makes the entries of these files of dir durable, and those of the directories they lie in.
-func syncDirs(dir string, names []string) error {
-	done := map[string]bool{}
-	for _, name := range append(names, SumsFile) {
-		for at := path.Dir(name); !done[at]; at = path.Dir(at) {
-			done[at] = true
-			if err := SyncDir(filepath.Join(dir, filepath.FromSlash(at))); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
