@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -129,7 +128,7 @@ func recordsIn(dir *disk.Dir, database string) (found string, err error) {
 	return "", err
 }
 
-func holdsRecords(name string) bool { return filepath.Ext(name) == tableSuffix || filepath.Ext(name) == logSuffix }
+func holdsRecords(name string) bool { return isTable(name) || isLog(name) }
 
 // findCurrent returns the database in charge. For a new index it makes an empty one.
 func findCurrent(dir *disk.Dir) (current, error) {

@@ -110,17 +110,19 @@ func (g *generation) verify() (clean bool, err error) {
 	return false, err
 }
 
-// prepare removes what Badger stumbles over and syncs what it relies on.
+// prepare removes what Badger stumbles over, verifies what it believes and syncs what it relies on.
 func (g *generation) prepare(clean bool) error {
-	if clean {
-		// What is not listed was left by an opening that did not succeed. See unlisted.
-		if err := g.removeUnlisted(); err != nil {
-			return err
-		}
+	// After a proper close, what is not listed was left by an opening that did not succeed. See unlisted.
+	superfluous := unlisted
+	if !clean {
+		superfluous = scratch
+	}
+	if err := g.removeAll(superfluous); err != nil {
+		return err
 	}
 	// A crash between the creation of a log and its first growth, or before its removal, leaves it empty. Badger fails on it once,
 	// and leaks goroutines then.
-	if err := g.dir.RemoveEmpty(".mem", ".vlog"); err != nil {
+	if err := g.dir.RemoveEmpty(logSuffix); err != nil {
 		return err
 	}
 	// Badger appends to it, and another name of it may be somebody's copy of the whole directory.
@@ -128,19 +130,28 @@ func (g *generation) prepare(clean bool) error {
 		return err
 	}
 	// What Badger did not get to sync before a crash may be in memory only, and what follows builds on it.
-	if err := g.syncManifest(); err != nil || clean {
+	if err := g.syncManifest(); err != nil {
 		return err
 	}
-	return g.repairManifest()
+	listed, err := g.repairManifest(clean)
+	if err != nil {
+		return err
+	}
+	// SUMS has vouched for the blocks of a table, and Badger reads them once more.
+	if err := g.checkTables(listed, !clean); err != nil || clean {
+		return err
+	}
+	return g.checkLogs()
 }
 
-func (g *generation) removeUnlisted() error {
+// removeAll removes the files of these names.
+func (g *generation) removeAll(which func(name string) bool) error {
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if unlisted(entry.Name()) {
+		if which(entry.Name()) {
 			if err := g.dir.Remove(entry.Name()); err != nil {
 				return err
 			}
@@ -262,7 +273,7 @@ func (g *generation) abandon() error {
 
 // seal records the checksums of a database that was closed.
 func (g *generation) seal() error {
-	if err := g.removeUnlisted(); err != nil {
+	if err := g.removeAll(unlisted); err != nil {
 		return err
 	}
 	return g.dir.WriteSums(listed)

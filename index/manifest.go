@@ -54,10 +54,12 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 // name. So what was in the table is in that one or still in the log, which was kept (see holdLogs). If somebody else has removed
 // the table, its commits are missing, and the survey of the opened database finds the gap. A table that the database was built
 // with was there and listed, durably, before the database was in charge; no failure of ours takes it away.
-func (g *generation) repairManifest() error {
+//
+// It returns what is listed then. After a proper close nothing may be missing.
+func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
 	listed, size, err := g.replayManifest()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var missing []manifestChange
 	for id, t := range listed.Tables {
@@ -66,21 +68,24 @@ func (g *generation) repairManifest() error {
 		switch {
 		case err == nil:
 		case !errors.Is(err, fs.ErrNotExist):
-			return err
-		case t.Level > 0:
-			return &CorruptionError{Where: g.dir.Join(name), Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
+			return nil, err
+		case t.Level > 0 || clean:
+			return nil, &CorruptionError{Where: g.dir.Join(name), Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
 		default:
 			missing = append(missing, manifestChange{table: id, remove: true})
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return &listed, nil
 	}
 	data, err := g.dir.ReadFile(badger.ManifestFilename, manifestSize)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return g.dir.WriteFile(badger.ManifestFilename, appendManifest(data[:size], missing...))
+	for _, m := range missing {
+		delete(listed.Tables, m.table)
+	}
+	return &listed, g.dir.WriteFile(badger.ManifestFilename, appendManifest(data[:size], missing...))
 }
 
 // replayManifest returns what MANIFEST lists, and the size of its whole records.
@@ -90,6 +95,13 @@ func (g *generation) replayManifest() (listed badger.Manifest, size int64, err e
 		return listed, 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return listed, 0, err
+	}
+	if info.Size() > manifestSize { // also of nothing: zeros are empty records
+		return listed, 0, &CorruptionError{Where: f.Name(), Reason: fmt.Sprintf("the list of tables has %d bytes", info.Size())}
+	}
 	listed, size, err = badger.ReplayManifestFile(f, 0, badger.Options{})
 	if err != nil {
 		var system *fs.PathError
