@@ -24,7 +24,8 @@
 //	| nonce 12 | ciphertext, as long as the plaintext | tag 16 |
 //
 // The caller's associated data (the engine passes the frame header and the chunk's address) makes a
-// seal valid in its own place only. The Keyring wraps a data key, under the generation itself, as
+// seal valid in its own place only. In the same way the engine seals what else it keeps that has plaintext
+// in it, the state of a digest under way, for its upload and the last part that it covers. The Keyring wraps a data key, under the generation itself, as
 //
 //	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
 //
@@ -51,7 +52,7 @@
 // address names one plaintext. But what is sealed is the compressed form, and another version of the
 // compressor may compress the same chunk differently: two texts under one key and nonce, which breaks
 // GCM altogether. Random nonces are safe up to about 2^32 seals a key. The largest upload (10000
-// parts of 5 GiB) has fewer than 2^26 chunks of 1 MiB; compaction of volumes moves frames as they are
+// parts of 5 GiB) has fewer than 2^26 chunks of 1 MiB, and a digest a part; compaction of volumes moves frames as they are
 // and seals nothing. A generation of a Keyring seals once an upload and once more a rotation, a
 // CustomerKey once an upload.
 //
@@ -61,7 +62,8 @@
 //
 // Who reads the disk learns the number of chunks, their compressed sizes, which chunks inside one
 // upload are equal, when they were written and, from sizes, how well they compress. Between uploads
-// equality shows only in sizes.
+// equality shows only in sizes. No byte of the plaintext is among it, nor a state derived from it that gives
+// bytes away, such as a digest under way.
 //
 // Who changes the disk can make chunks unreadable, and no more: a chunk that is altered, swapped with
 // another or brought from another upload fails with [ErrAuthentication], which the engine reports as

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"time"
@@ -170,13 +171,11 @@ func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*ind
 	if obj.Size > maxObjectSize {
 		return nil, ErrEntityTooLarge.saying("The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize))
 	}
-	// The MD5 under way covers all parts; of fewer nobody knows it.
+	// The MD5 covers all parts; of fewer nobody knows it.
 	if up.Sequential && len(listed) == len(uploaded) {
-		whole, err := resumeMD5(up.Digest)
-		if err != nil {
-			return nil, err
+		if obj.MD5 = up.MD5; len(uploaded) == 0 {
+			obj.MD5 = md5.New().Sum(nil)
 		}
-		obj.MD5 = whole.Sum(nil)
 	}
 	return obj, nil
 }

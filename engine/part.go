@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"hash"
 	"io"
 	"time"
 
@@ -149,9 +148,9 @@ func (e *Engine) takePart(
 		return nil, err
 	}
 	in.digest(sum.hash)
-	var whole hash.Hash
+	var whole *wholeMD5
 	if up.Sequential {
-		if whole, err = resumeMD5(up.Digest); err != nil {
+		if whole, err = resumeMD5(up, at.number, cipher); err != nil {
 			return nil, err
 		}
 		in.digest(whole)
@@ -177,7 +176,7 @@ func (e *Engine) takePart(
 		return nil, err
 	}
 	if whole != nil {
-		if p.digest, err = suspendMD5(whole); err != nil {
+		if p.digest, p.md5, err = whole.suspend(); err != nil {
 			return nil, err
 		}
 	}
@@ -236,7 +235,9 @@ type newPart struct {
 	body     *content
 	draft    *draft
 	checksum []byte
-	digest   []byte // of a sequential upload: the MD5 under way up to and with this part
+
+	// Of a sequential upload: its MD5 up to and with this part, under way and as a sum.
+	digest, md5 []byte
 }
 
 // record makes the record of the part that has the content, under the draft's manifest.
@@ -279,7 +280,7 @@ func (p *newPart) advance(tx index.Tx, up *openUpload) error {
 	if err := checkSequence(tx, up, p.place.number); err != nil {
 		return err
 	}
-	up.Digest = p.digest
+	up.Digest, up.MD5 = p.digest, p.md5
 	return index.Put(tx, index.UploadKey(p.place.bucket, p.place.key, up.id), &up.Upload)
 }
 

@@ -181,25 +181,12 @@ func TestForgedFrames(t *testing.T) {
 	}
 }
 
-const runLength = 32
-
-// findRun returns a file that holds any run of runLength bytes of plain. Each such run contains a
-// block of half that length that is aligned in plain; those are looked up at every offset.
+// findRun returns a file that holds any run of leakRun bytes of plain.
 func findRun(t *testing.T, dir string, plain []byte) string {
 	t.Helper()
-	const half = runLength / 2
-	blocks := map[[half]byte]int{}
-	for at := 0; at+half <= len(plain); at += half {
-		blocks[[half]byte(plain[at:])] = at
-	}
-	return findFile(t, dir, func(data []byte) bool {
-		for i := 0; i+half <= len(data); i++ {
-			if at, ok := blocks[[half]byte(data[i:])]; ok && agreeing(data, i, plain, at) >= runLength {
-				return true
-			}
-		}
-		return false
-	})
+	var r runs
+	r.add(plain)
+	return findFile(t, dir, func(data []byte) bool { return r.findIn(data) >= 0 })
 }
 
 // agreeing returns the length of the run around data[i] and plain[at] that is the same in both.

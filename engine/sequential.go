@@ -1,18 +1,34 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
 // The parts of a sequential upload come one after another, so that the MD5 of the whole content can
 // be carried from one to the next: the upload's record holds it as far as the last part, in the form
-// in which crypto/md5 marshals it.
+// in which crypto/md5 marshals it. That form contains up to 63 bytes of the content as they are. So
+// that of an encrypted upload is sealed by the upload's cipher:
+//
+//	| nonce 12 | marshalled state | tag 16 |
+//
+// with the associated data
+//
+//	| "gabion/v1 digest under way" | 0 | content id 16 | number of the last part 2, big endian |
+//
+// by which neither that of another upload nor an older one of the same is taken for it. Complete needs
+// no more than the sum, which stands beside it in the clear, as ETags do.
+
+// digestLabel is part of the format.
+const digestLabel = "gabion/v1 digest under way\x00"
 
 // checkSequence says whether a part may be uploaded under this number.
 func checkSequence(r index.Reader, up *openUpload, number int) error {
@@ -44,19 +60,44 @@ func hasPart(r index.Reader, id index.ContentID, number int) (bool, error) {
 	return err == nil, err
 }
 
-// resumeMD5 goes on with the MD5 of the parts so far.
-func resumeMD5(state []byte) (hash.Hash, error) {
-	h := md5.New()
-	if len(state) == 0 {
-		return h, nil
-	}
-	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
-		return nil, fmt.Errorf("engine: the MD5 of the parts before: %w", err)
-	}
-	return h, nil
+// A wholeMD5 is the MD5 of all parts of a sequential upload, up to and with the one that is on its way.
+// cipher is that of the upload.
+type wholeMD5 struct {
+	hash.Hash
+	id     index.ContentID
+	number int // of the part on its way
+	cipher *crypto.Cipher
 }
 
-// suspendMD5 reverses resumeMD5.
-func suspendMD5(h hash.Hash) ([]byte, error) {
-	return h.(encoding.BinaryMarshaler).MarshalBinary()
+// resumeMD5 goes on, for a part, with the MD5 of the parts before it.
+func resumeMD5(up *openUpload, number int, cipher *crypto.Cipher) (*wholeMD5, error) {
+	w := &wholeMD5{Hash: md5.New(), id: up.id, number: number, cipher: cipher}
+	if number == 1 {
+		return w, nil
+	}
+	state, err := bytes.Clone(up.Digest), error(nil) // opening works in place
+	if cipher != nil {
+		state, err = cipher.Open(state, w.place(number-1))
+	}
+	if err == nil {
+		err = w.Hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
+	}
+	if err != nil {
+		return nil, &CorruptionError{What: fmt.Sprintf("the MD5 of the parts before part %d of upload %s", number, up.id), Where: "index", Err: err}
+	}
+	return w, nil
+}
+
+// suspend returns the MD5 as the upload's record keeps it: its state for the next part, and its sum.
+func (w *wholeMD5) suspend() (state, sum []byte, err error) {
+	state, err = w.Hash.(encoding.BinaryMarshaler).MarshalBinary()
+	if err == nil && w.cipher != nil {
+		state, err = w.cipher.Seal(append(make([]byte, crypto.NonceSize), state...), w.place(w.number))
+	}
+	return state, w.Sum(nil), err
+}
+
+// place is what the seal of a state binds: the upload, and the last part that the state covers.
+func (w *wholeMD5) place(last int) []byte {
+	return binary.BigEndian.AppendUint16(append([]byte(digestLabel), w.id[:]...), uint16(last))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 func mustSequential(t *testing.T, e *engine.Engine, key, sse string) string {
@@ -137,5 +138,60 @@ func TestSequentialRaces(t *testing.T) {
 	}
 	if got := tallyOf(t, e); got.Parts != 8 {
 		t.Errorf("the store holds %+v, want 8 parts: %s", got, fmt.Sprint(got))
+	}
+}
+
+// TestSequentialState has the state of the digest of an encrypted upload replaced by an older one, by that of
+// another upload, by one in the clear and by none. The next part notices; the parts before are as they were.
+func TestSequentialState(t *testing.T) {
+	e, idx := memoryStore(t, &engine.Options{Keys: keys(t), ChunkSize: 16 << 10})
+	key := func(id string) index.Key[index.Upload] {
+		content, _ := index.ParseContentID(id)
+		return index.UploadKey("bucket", "key", content)
+	}
+	get := func(id string) (rec index.Upload) {
+		t.Helper()
+		err := idx.View(t.Context(), func(r index.Reader) (err error) {
+			rec, err = index.Get(r, key(id))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec
+	}
+	put := func(id string, digest []byte) {
+		t.Helper()
+		rec := get(id)
+		rec.Digest = digest
+		if err := idx.Update(t.Context(), func(tx index.Tx) error { return index.Put(tx, key(id), &rec) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, other, plain := mustSequential(t, e, "key", "AES256"), mustSequential(t, e, "key", "AES256"), mustSequential(t, e, "key", "")
+	bodies := [][]byte{random(1, minPart+1), random(2, minPart+2), random(3, 100)}
+	var older []byte
+	for n, body := range bodies[:2] {
+		older = get(id).Digest
+		for _, id := range []string{id, other, plain} {
+			mustPart(t, e, "bucket", "key", id, n+1, body)
+		}
+	}
+	good := get(id).Digest
+	for name, digest := range map[string][]byte{
+		"an older one": older, "another upload's": get(other).Digest, "one in the clear": get(plain).Digest, "none": nil,
+		"a flipped bit": append([]byte{good[0] ^ 1}, good[1:]...),
+	} {
+		put(id, digest)
+		_, err := e.UploadPart(t.Context(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 3, Body: bytes.NewReader(bodies[2])})
+		if damage := new(engine.CorruptionError); !errors.As(err, &damage) {
+			t.Errorf("%s: %v, want a *CorruptionError", name, err)
+		}
+	}
+	put(id, good)
+	mustPart(t, e, "bucket", "key", id, 3, bodies[2])
+	mustComplete(t, e, "bucket", "key", id)
+	if got, want := head(t, e, "bucket", "key").ContentMD5, base64MD5(slices.Concat(bodies...)); got != want {
+		t.Errorf("the MD5 is %s, want %s", got, want)
 	}
 }

@@ -149,7 +149,8 @@ type Upload struct {
 	Encryption Encryption
 	Checksum   Checksum
 	Sequential bool      // parts come in order
-	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it
+	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it; sealed if the upload is encrypted
+	MD5        []byte    // of a sequential upload: the MD5 of the parts so far; none without parts
 	Watched    time.Time // under which it stands in the table of idle uploads; zero if it does not
 }
 
@@ -161,6 +162,7 @@ func (u *Upload) encode(e *encoder) {
 	u.Checksum.encode(e)
 	e.bool(u.Sequential)
 	e.bytes(u.Digest, maxDigestState)
+	e.bytes(u.MD5, maxChecksum)
 	e.time(u.Watched)
 }
 
@@ -172,6 +174,7 @@ func (u *Upload) decode(d *decoder) {
 	u.Checksum.decode(d)
 	u.Sequential = d.bool()
 	u.Digest = d.bytes(maxDigestState)
+	u.MD5 = d.bytes(maxChecksum)
 	u.Watched = d.time()
 }
 

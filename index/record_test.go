@@ -69,7 +69,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
 	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
-		Watched: moment,
+		MD5: make([]byte, 16), Watched: moment,
 	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
@@ -189,6 +189,7 @@ func TestOverLimits(t *testing.T) {
 			return index.Put(tx, object, &index.Object{Checksum: index.Checksum{Value: make([]byte, 65)}})
 		},
 		"digest": func(tx index.Tx) error { return index.Put(tx, upload, &index.Upload{Digest: make([]byte, 513)}) },
+		"MD5":    func(tx index.Tx) error { return index.Put(tx, upload, &index.Upload{MD5: make([]byte, 65)}) },
 		"inline": func(tx index.Tx) error {
 			return index.Put(tx, index.InlineKey(index.ManifestID{}), &index.Inline{Frame: make([]byte, 64<<10+1)})
 		},
