@@ -53,7 +53,7 @@ type candidate struct {
 	chunks  []blob.Ref // that live
 	pins    []blob.Ref // of unfinished parts: it may be trimmed around them only
 	damaged int        // of the chunks: they stay
-	skipped bool       // there was no room in the plan
+	planned bool       // chunks are listed: without that nothing but what has no chunks may be touched
 
 	removed bool // or tried to
 	trimmed bool // or tried to
@@ -83,13 +83,14 @@ func (c *compaction) pass(ctx context.Context) (more bool, err error) {
 	if err != nil || len(volumes) == 0 {
 		return false, err
 	}
-	// After the condemnation: no part can add to what lives in these volumes any more.
+	// After the condemnation, since when no part can add to what lives in these volumes. What they were
+	// chosen for was seen before it and may have changed: it decides about nothing that is destroyed.
 	if plan {
 		if more, err = c.plan(ctx, volumes); err != nil {
 			return false, err
 		}
 	}
-	steps := []func(context.Context, *candidate) error{c.removeDead, c.trim, c.copy}
+	steps := []func(context.Context, *candidate) error{c.removeDead, c.trim, c.copy} // the last two by the plan
 	for i, step := range steps {
 		if i == len(steps)-1 { // what needs least space first, since each gives some
 			slices.SortFunc(volumes, func(a, b candidate) int { return cmp.Compare(a.room(), b.room()) })
@@ -98,7 +99,7 @@ func (c *compaction) pass(ctx context.Context) (more bool, err error) {
 			if err := ctx.Err(); err != nil {
 				return false, errors.Join(c.errorsOf(volumes), err)
 			}
-			if v := &volumes[i]; v.err == nil && !v.removed && !v.skipped {
+			if v := &volumes[i]; v.err == nil && !v.removed {
 				v.err = step(ctx, v)
 			}
 		}
@@ -148,7 +149,7 @@ func (c *compaction) spare(volumes []candidate) {
 	}
 }
 
-// plan lists the live chunks of the volumes. It skips volumes from the end of the list when there are too
+// plan lists the live chunks of the volumes. It leaves volumes at the end of the list out when there are too
 // many chunks, and says so.
 func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, err error) {
 	byID := make(map[uint64]*candidate, len(volumes))
@@ -176,13 +177,23 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 			for listed++; listed > planChunks && last > 0; last-- {
 				v := &volumes[last]
 				listed -= len(v.chunks)
-				v.chunks, v.skipped = nil, true
+				v.chunks = nil
 				delete(byID, v.ID)
 			}
 		}
 		return ctx.Err()
 	})
-	return last < len(volumes)-1, err
+	if err != nil {
+		return false, err
+	}
+	for _, v := range byID {
+		v.planned = true
+		v.live = index.Volume{LiveChunks: int64(len(v.chunks))}
+		for _, ref := range v.chunks {
+			v.live.LiveBytes += int64(ref.Size)
+		}
+	}
+	return last < len(volumes)-1, nil
 }
 
 // removeDead removes a volume in which nothing lives.
@@ -190,7 +201,7 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 	if len(v.pins) > 0 {
 		return nil
 	}
-	// Not by the plan, which there may not be: the volume is condemned since, so this does not grow.
+	// Not by the plan, which there may not be. The volume is condemned, so what lives in it does not grow.
 	live, err := c.engine.liveIn(ctx, v.ID)
 	if err != nil || live.LiveChunks > 0 {
 		return err
@@ -236,7 +247,7 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 // and name chunks that look dead. Whoever made it lets go of its pins only after the index knows of the
 // failure. So who has seen no pin and then no failure may destroy.
 func (c *compaction) trim(ctx context.Context, v *candidate) error {
-	if v.Damage != nil || !v.worth(v.policy.trim) {
+	if !v.planned || v.Damage != nil || !v.worth(v.policy.trim) {
 		return nil
 	}
 	if err := c.engine.index.Failure(); err != nil {
@@ -278,7 +289,7 @@ func (v *volumeState) worth(share float64) bool {
 
 // copies reports whether copying what lives in the volume is worth it.
 func (v *candidate) copies() bool {
-	if len(v.pins) > 0 || v.Damage != nil {
+	if !v.planned || len(v.pins) > 0 || v.Damage != nil {
 		return false
 	}
 	return v.merge || v.worth(v.policy.copy)
