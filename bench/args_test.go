@@ -37,6 +37,7 @@ func TestWrongArguments(t *testing.T) {
 		{"upload -parallel many FILE", "-parallel"},
 		{"upload -sse=maybe FILE", "-sse"},
 		{"upload -keyring ring FILE", "-keyring"},
+		{"upload -new-keyring FILE", "-new-keyring"},
 		{"upload -dir DIR -sse -keyring DIR/ring FILE", "-keyring"},
 		{"upload -key name FILE OTHER", "-key"},
 		{"upload -key /name FILE", "-key"},

@@ -1,7 +1,8 @@
 /*
 Bench runs Gabion's main job on real files, and measures the engine and its hashing.
 
-	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-json] [FILE...]
+	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE]
+		[-new-keyring] [-json] [FILE...]
 	go run ./bench engine [-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]
 		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]
 	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]
@@ -17,7 +18,8 @@ the parts in parallel, completes, reads the object back and compares it with FIL
 it computes the digests anew from FILE with crypto/md5 and hash/crc64, and compares ETag, CRC64 and
 size. A summary of aligned lines ends with the word "verified". Otherwise the reason is on stderr.
 
-	-sse        encrypt (AES256); the key ring is the file of -keyring, by default DIR + ".keyring"
+	-sse        encrypt (AES256); the key ring is the file of -keyring, by default DIR + ".keyring". It is
+	            made with the store; beside a store that is there, only with -new-keyring.
 	-part-size  bytes, or a number with KiB, MiB or GiB; grown so that 10000 parts suffice. Below
 	            100 KiB, OSS's minimum, FILE must fit in one part.
 	-parallel   parts under way at once, 1 to 1024

@@ -17,7 +17,6 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -182,12 +181,13 @@ func (s *soaking) run(ctx context.Context) (err error) {
 }
 
 func (s *soaking) open(ctx context.Context) error {
-	keys, err := crypto.OpenKeyring(filepath.Join(s.dir, "keyring"))
+	store := filepath.Join(s.dir, "store")
+	keys, err := openKeyring(filepath.Join(s.dir, "keyring"), !isThere(store))
 	if err != nil {
 		return err
 	}
 	o := s.options
-	s.engine, err = engine.Open(ctx, filepath.Join(s.dir, "store"), &engine.Options{
+	s.engine, err = engine.Open(ctx, store, &engine.Options{
 		Keys: keys, ChunkSize: int(o.chunk), VolumeSize: int64(o.volume), MemoryBudget: int64(o.budget),
 		ReserveSpace: int64(o.reserve), UploadExpiry: o.expiry,
 		Events: &engine.Events{Alarm: func(err error) {

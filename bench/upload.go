@@ -24,13 +24,14 @@ const (
 	maxParallel     = 1024
 )
 
-const uploadSynopsis = "[-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-json] [FILE...]"
+const uploadSynopsis = "[-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-new-keyring] [-json] [FILE...]"
 
 // uploadOptions are the arguments of the upload command.
 type uploadOptions struct {
 	dir      string
 	key      string
 	keyring  string
+	newKeys  bool
 	partSize bytesize.Size
 	parallel int
 	sse      bool
@@ -48,6 +49,7 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 	flags.StringVar(&o.dir, "dir", "", "`directory` of the store; without it the store is temporary")
 	flags.StringVar(&o.key, "key", "", "`name` of the object, or a prefix that ends in / (default the base name of FILE)")
 	flags.StringVar(&o.keyring, "keyring", "", "`file` of the key ring, outside of the store (default DIR + \".keyring\")")
+	flags.BoolVar(&o.newKeys, "new-keyring", false, "make the key ring if it is not there, though the store is")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
 	if err := cli.Parse(flags, args, uploadSynopsis, stdout); err != nil {
 		return nil, err
@@ -64,6 +66,8 @@ func (o *uploadOptions) check() error {
 		return cli.Usagef("-parallel is %d, must be 1 to %d", o.parallel, maxParallel)
 	case o.keyring != "" && !o.sse:
 		return cli.Usagef("-keyring is of use only with -sse")
+	case o.newKeys && !o.sse:
+		return cli.Usagef("-new-keyring is of use only with -sse")
 	}
 	for _, file := range o.files {
 		switch {

@@ -41,7 +41,10 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 	wantLine(t, again, "stored", "0 B")
 	wantEnd(t, again)
 
-	sealed := mustBench(t, "upload", "-sse", "-dir", dir, "-part-size", "1MiB", "-key", "sealed", file)
+	if status, _, stderr := bench(t, "upload", "-sse", "-dir", dir, "-key", "sealed", file); status == 0 || !strings.Contains(stderr, "-new-keyring") {
+		t.Errorf("a key ring is made for an old store without being asked for: %d, %s", status, stderr)
+	}
+	sealed := mustBench(t, "upload", "-sse", "-new-keyring", "-dir", dir, "-part-size", "1MiB", "-key", "sealed", file)
 	wantLine(t, sealed, "object", "bench/sealed")
 	wantLine(t, sealed, "ETag", ossETag(content, 1<<20))
 	wantLine(t, sealed, "chunks", "10 new, 0 deduplicated")
@@ -61,7 +64,8 @@ func TestUploadSmallFiles(t *testing.T) {
 			t.Run(fmt.Sprintf("%d bytes, sse %t", n, sse), func(t *testing.T) {
 				file, content := randomFile(t, "small", n)
 				// A part size below OSS's minimum is all right when there is one part.
-				out := mustBench(t, "upload", "-dir", dir, fmt.Sprintf("-sse=%t", sse), "-part-size", "100", file)
+				out := mustBench(t, "upload", "-dir", dir, fmt.Sprintf("-sse=%t", sse), fmt.Sprintf("-new-keyring=%t", sse),
+					"-part-size", "100", file)
 				wantLine(t, out, "size", fmt.Sprintf("%d B", n))
 				wantLine(t, out, "parts", fmt.Sprintf("1 x %d B", n))
 				wantLine(t, out, "ETag", ossETag(content, 100))

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,13 +19,14 @@ const sampleName = "sample"
 type workspace struct {
 	store   string // directory
 	keyring string // file, outside of the store
+	newKeys bool   // make it even if there is a store already
 	sample  string // file, "" when none is made
 	temp    string // directory that holds those of them that are temporary; "" when none is
 }
 
 // openWorkspace decides where the files are, and makes a temporary directory if one is needed.
 func openWorkspace(o *uploadOptions, out *console) (_ *workspace, err error) {
-	w := &workspace{keyring: o.keyring}
+	w := &workspace{keyring: o.keyring, newKeys: o.newKeys}
 	if o.dir != "" {
 		if w.store, err = filepath.Abs(o.dir); err != nil {
 			return nil, err
@@ -72,7 +75,7 @@ func (w *workspace) openStore(ctx context.Context, sse bool, out *console) (_ *e
 		Alarm: func(err error) { out.notef("the store reports: %v", err) },
 	}}
 	if sse {
-		keys, err := w.openKeyring()
+		keys, err := openKeyring(w.keyring, w.newKeys || !isThere(w.store))
 		if err != nil {
 			return nil, "", err
 		}
@@ -92,11 +95,26 @@ func (w *workspace) openStore(ctx context.Context, sse bool, out *console) (_ *e
 	return e, keyID, nil
 }
 
-func (w *workspace) openKeyring() (*crypto.Keyring, error) {
-	if err := os.MkdirAll(filepath.Dir(w.keyring), 0o777); err != nil {
+// openKeyring opens a key ring. Where mayMake says so, it makes one that is not there: beside a store that
+// is, the one that is missing may only be away.
+func openKeyring(path string, mayMake bool) (*crypto.Keyring, error) {
+	keys, err := crypto.OpenKeyring(path)
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return keys, err
+	case !mayMake:
+		return nil, fmt.Errorf("the store is there, but not its key ring; -new-keyring makes one: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	return crypto.OpenKeyring(w.keyring)
+	return crypto.CreateKeyring(path)
+}
+
+// isThere reports whether a directory holds anything, or cannot be looked into.
+func isThere(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return len(entries) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 // remove removes what is temporary.

@@ -46,6 +46,21 @@
 //
 // testdata/vectors.json has examples of all of it for other implementations.
 //
+// # Key ring
+//
+// The file of a Keyring is made by CreateKeyring alone: where a file is missing, because a mount is, no
+// new ring appears in its place, under which the store would go on without its keys. It has mode 0600,
+// is replaced as a whole, and its next version is never readable by others. Whoever can write it, or
+// exchange it by a directory or symlink on the way to it, knows the keys of all that is encrypted from
+// then on; such a ring is refused, as sshd refuses such a file: the file and each link must belong to
+// this process's user or the superuser, and so must each directory, which neither group nor others may
+// write unless it has the sticky bit. A ring that others can read is used, and Exposed says so. What has
+// no modes, like access lists of Windows, is not looked at.
+//
+// Several processes may use one file. They rotate it in turns, by a lock beside it; each reads it again
+// when it is another file than it has read, or has another time or size, before it wraps a key or says
+// that there is none. Temporary files left by a process that was killed are removed by the next one.
+//
 // # Nonces
 //
 // Every seal draws a random nonce. A nonce derived from the address would look tempting, since an

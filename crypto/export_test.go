@@ -1,6 +1,10 @@
 package crypto
 
-import "lukechampine.com/blake3/guts"
+import (
+	"os"
+
+	"lukechampine.com/blake3/guts"
+)
 
 // KeyedBLAKE3 is the BLAKE3-256 of data under a key of 32 bytes.
 func KeyedBLAKE3(key, data []byte) [32]byte {
@@ -19,3 +23,12 @@ func RecodeRing(text []byte) ([]byte, error) {
 
 // CRC64Kernels holds the ways to compute CRC64 that this CPU has, by name.
 var CRC64Kernels = map[string]func(crc uint64, p []byte) uint64{"CRC64": CRC64}
+
+// NewRingTemp makes a temporary file for the ring at path and does not remove it.
+func NewRingTemp(path string) (*os.File, error) {
+	f, err := newRing(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.newTemp()
+}

@@ -45,6 +45,15 @@ func openRing(t testing.TB, path string) *crypto.Keyring {
 	return ring
 }
 
+func createRing(t testing.TB, path string) *crypto.Keyring {
+	t.Helper()
+	ring, err := crypto.CreateKeyring(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
 func openRingText(t testing.TB, lines string) *crypto.Keyring {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keys")
@@ -93,12 +102,25 @@ func checkUnwraps(t testing.TB, ring *crypto.Keyring, w crypto.WrappedKey, want 
 	}
 }
 
-// checkAlone checks that dir holds the key ring and no leftover of its making.
+// names are the entries of a directory.
+func names(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// checkAlone checks that the directory holds the key ring with its lock and no leftover of its making.
 func checkAlone(t testing.TB, path string) {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("the directory holds %v, %v", entries, err)
+	name := filepath.Base(path)
+	if got := names(t, filepath.Dir(path)); !slices.Equal(got, []string{"." + name + ".lock", name}) {
+		t.Errorf("the directory holds %v", got)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -112,7 +134,7 @@ func checkAlone(t testing.TB, path string) {
 func TestKeyringLife(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "keys")
-	ring := openRing(t, path)
+	ring := createRing(t, path)
 	checkAlone(t, path)
 	key1, w1 := generate(t, ring, "")
 	old := w1.KeyID
@@ -148,9 +170,9 @@ func TestKeyringLife(t *testing.T) {
 
 func TestKeyringUnknownKeys(t *testing.T) {
 	ctx := t.Context()
-	ring := openRing(t, filepath.Join(t.TempDir(), "keys"))
+	ring := createRing(t, filepath.Join(t.TempDir(), "keys"))
 	_, w := generate(t, ring, "")
-	other := openRing(t, filepath.Join(t.TempDir(), "keys"))
+	other := createRing(t, filepath.Join(t.TempDir(), "keys"))
 	_, err1 := other.Unwrap(ctx, w)
 	_, err2 := ring.Unwrap(ctx, crypto.WrappedKey{Blob: w.Blob})
 	_, err3 := ring.Wrap(ctx, "none", crypto.DataKey{})
@@ -164,7 +186,7 @@ func TestKeyringUnknownKeys(t *testing.T) {
 
 func TestUnwrapRefusesEveryChange(t *testing.T) {
 	ctx := t.Context()
-	ring := openRing(t, filepath.Join(t.TempDir(), "keys"))
+	ring := createRing(t, filepath.Join(t.TempDir(), "keys"))
 	_, w := generate(t, ring, "")
 	check := func(what string, changed crypto.WrappedKey) {
 		if _, err := ring.Unwrap(ctx, changed); !errors.Is(err, crypto.ErrAuthentication) {
@@ -210,7 +232,7 @@ func checkRefused(t *testing.T, what, path string, text []byte) *crypto.KeyringE
 
 func TestKeyringRefusesDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
-	rotate(t, openRing(t, path))
+	rotate(t, createRing(t, path))
 	text := readFile(t, path)
 	firstLine := 8 * (bytes.IndexByte(text, '\n') + 1)
 	eachFlip(text, func(bit int, flipped []byte) {
@@ -269,39 +291,84 @@ func TestKeyringRefusesNewerFormat(t *testing.T) {
 	}
 }
 
-func TestOpenKeyringNeedsDirectory(t *testing.T) {
-	_, err := crypto.OpenKeyring(filepath.Join(t.TempDir(), "none", "keys"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
+// TestKeyringMakesNoneByItself opens what is not there.
+func TestKeyringMakesNoneByItself(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys")
+	for _, missing := range []string{path, filepath.Join(dir, "none", "keys")} {
+		if _, err := crypto.OpenKeyring(missing); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("opening %s: %v", missing, err)
+		}
+	}
+	if got := names(t, dir); len(got) > 0 {
+		t.Errorf("the directory holds %v", got)
+	}
+	if _, err := crypto.CreateKeyring(filepath.Join(dir, "none", "keys")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("creating one in no directory: %v", err)
 	}
 }
 
-func TestOpenKeyringAtOnce(t *testing.T) {
+// TestCreateKeyringReplacesNothing makes a ring where something is: a ring, another file, a directory, and
+// a symlink that leads nowhere.
+func TestCreateKeyringReplacesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys")
+	ids := createRing(t, path).KeyIDs()
+	file, sub, link := filepath.Join(dir, "file"), filepath.Join(dir, "sub"), filepath.Join(dir, "link")
+	writeFile(t, file, nil)
+	if err := os.Mkdir(sub, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	taken := []string{path, file, sub}
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err == nil {
+		taken = append(taken, link)
+	} else if runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+	for _, path := range taken {
+		if _, err := crypto.CreateKeyring(path); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("creating %s: %v", path, err)
+		}
+	}
+	if got := openRing(t, path).KeyIDs(); !slices.Equal(got, ids) {
+		t.Errorf("the ring has %v, had %v", got, ids)
+	}
+	for _, name := range names(t, dir) {
+		if strings.Contains(name, ".tmp-") || name == "nowhere" {
+			t.Errorf("%s is left", name)
+		}
+	}
+}
+
+func TestCreateKeyringAtOnce(t *testing.T) {
 	for range 20 {
 		path := filepath.Join(t.TempDir(), "keys")
-		rings := make([]*crypto.Keyring, 8)
+		made := make(chan *crypto.Keyring, 8)
 		begin := make(chan struct{})
 		var wg sync.WaitGroup
-		for i := range rings {
+		for range cap(made) {
 			wg.Go(func() {
 				<-begin
-				var err error
-				if rings[i], err = crypto.OpenKeyring(path); err != nil {
+				ring, err := crypto.CreateKeyring(path)
+				switch {
+				case err == nil:
+					made <- ring
+				case !errors.Is(err, fs.ErrExist):
 					t.Error(err)
+				}
+				if _, err := crypto.OpenKeyring(path); err != nil {
+					t.Errorf("opening after that: %v", err)
 				}
 			})
 		}
 		close(begin)
 		wg.Wait()
-		if t.Failed() {
-			return
-		}
 		checkAlone(t, path)
-		final := openRing(t, path).KeyIDs()
-		for i, ring := range rings {
-			if ids := ring.KeyIDs(); !slices.Equal(ids, final) {
-				t.Fatalf("opener %d has %v, the file %v", i, ids, final)
-			}
+		if len(made) != 1 {
+			t.Fatalf("%d have made the ring", len(made))
+		}
+		if got, want := openRing(t, path).KeyIDs(), (<-made).KeyIDs(); !slices.Equal(got, want) {
+			t.Errorf("the file has %v, made was %v", got, want)
 		}
 	}
 }

@@ -31,15 +31,24 @@ const (
 	sumLineSize      = len("sum \n") + 2*sha256.Size
 )
 
-// ErrKeyringNewer is what a KeyringError wraps when the file is of a format that only a later
-// version of this package knows.
-var ErrKeyringNewer = errors.New("crypto: the key ring has a newer format")
+// What a KeyringError wraps that is not about damage.
+var (
+	// ErrKeyringNewer: the file is of a format that only a later version of this package knows.
+	ErrKeyringNewer = errors.New("crypto: the key ring has a newer format")
 
-// KeyringError says why the file of a Keyring is refused.
+	// ErrKeyringWritable: others can write the file, or put another in its place. It is refused.
+	ErrKeyringWritable = errors.New("crypto: others can change the key ring")
+
+	// ErrKeyringReadable: others can read the file. It is used all the same: see Keyring's Exposed.
+	ErrKeyringReadable = errors.New("crypto: others can read the key ring")
+)
+
+// KeyringError says what is wrong with the file of a Keyring. It is refused, unless Err is
+// ErrKeyringReadable.
 type KeyringError struct {
 	Path   string
 	Reason string // never quotes the file, which holds keys
-	Err    error  // ErrKeyringNewer, or nil for damage
+	Err    error  // one of those above, or nil for damage
 }
 
 func (e *KeyringError) Error() string {

@@ -14,7 +14,7 @@ import (
 
 func TestRotateKeepsGenerations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
-	a, b := openRing(t, path), openRing(t, path)
+	a, b := createRing(t, path), openRing(t, path)
 	want := a.KeyIDs()
 	for range 3 {
 		want = append(want, rotate(t, a))
@@ -39,7 +39,7 @@ func TestRotateKeepsGenerations(t *testing.T) {
 
 func TestRotateConcurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
-	ring := openRing(t, path)
+	ring := createRing(t, path)
 	key, w := generate(t, ring, "")
 	var wg sync.WaitGroup
 	for range 4 {
@@ -60,7 +60,7 @@ func TestRotateConcurrently(t *testing.T) {
 
 func TestFailedRotateChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
-	ring := openRing(t, path)
+	ring := createRing(t, path)
 	before := ring.KeyIDs()
 	text := readFile(t, path)
 	writeFile(t, path, text[:len(text)-1])

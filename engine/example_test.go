@@ -29,7 +29,7 @@ func Example() {
 }
 
 func run(ctx context.Context, dir string) error {
-	keys, err := crypto.OpenKeyring(filepath.Join(dir, "keyring"))
+	keys, err := crypto.CreateKeyring(filepath.Join(dir, "keyring")) // and OpenKeyring from then on
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -132,11 +133,20 @@ func eventually(cond func() bool) bool {
 // keys returns a key ring of its own for the test.
 func keys(t testing.TB) *crypto.Keyring {
 	t.Helper()
-	ring, err := crypto.OpenKeyring(filepath.Join(t.TempDir(), "keyring"))
+	ring, err := crypto.CreateKeyring(filepath.Join(t.TempDir(), "keyring"))
 	if err != nil {
-		t.Fatalf("OpenKeyring: %v", err)
+		t.Fatalf("CreateKeyring: %v", err)
 	}
 	return ring
+}
+
+// keysAt opens the key ring at path, or makes it.
+func keysAt(path string) (*crypto.Keyring, error) {
+	ring, err := crypto.OpenKeyring(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return crypto.CreateKeyring(path)
+	}
+	return ring, err
 }
 
 // mustBucket makes a bucket if there is none.

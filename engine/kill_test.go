@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -33,7 +32,7 @@ type killedStore struct {
 // options are, in every other round, so small that a short life sees volumes sealed and copied, and
 // parts of several chunks.
 func (s *killedStore) options(round int) (*engine.Options, error) {
-	ring, err := crypto.OpenKeyring(s.keyring)
+	ring, err := keysAt(s.keyring)
 	if err != nil || round%2 == 0 {
 		return &engine.Options{Keys: ring}, err
 	}

@@ -31,7 +31,7 @@ func TestRotateKeysKilled(t *testing.T) {
 	objects := rounds(t, "GABION_ROTATE", 1500)
 	dir := t.TempDir()
 	s := &killedStore{dir: filepath.Join(dir, "store"), keyring: filepath.Join(dir, "keyring")}
-	ring, err := crypto.OpenKeyring(s.keyring)
+	ring, err := keysAt(s.keyring)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func openGabion(ctx context.Context, p place) (_ store, err error) {
 	o := &engine.Options{}
 	if p.encrypt {
 		s.encryption = "AES256"
-		if o.Keys, err = crypto.OpenKeyring(filepath.Join(p.dir, "keyring")); err != nil {
+		if o.Keys, err = crypto.CreateKeyring(filepath.Join(p.dir, "keyring")); err != nil {
 			return nil, err
 		}
 	}

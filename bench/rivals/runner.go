@@ -67,7 +67,7 @@ func (r *runner) mode(ctx context.Context, m mode) (err error) {
 	}()
 	for _, c := range r.options.in(m) {
 		p := place{dir: filepath.Join(dir, c.name), encrypt: m == encrypted, minio: r.options.minio}
-		if err := os.MkdirAll(p.dir, 0o777); err != nil {
+		if err := os.MkdirAll(p.dir, 0o700); err != nil {
 			return err
 		}
 		s, err := c.open(ctx, p)

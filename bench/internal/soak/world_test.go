@@ -45,7 +45,7 @@ type lab struct {
 func newLab(t *testing.T, keys int) *lab {
 	t.Helper()
 	dir := t.TempDir()
-	ring, err := crypto.OpenKeyring(filepath.Join(dir, "keyring"))
+	ring, err := crypto.CreateKeyring(filepath.Join(dir, "keyring"))
 	if err != nil {
 		t.Fatal(err)
 	}
