@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
@@ -17,23 +21,47 @@ var errNoAnswer = errors.New("engine: the key provider did not answer")
 const maxCiphers = 1024
 
 // ciphers keeps the ciphers of recently used contents, so that the key provider, perhaps a remote
-// service, is not asked for every part. What several calls want at once it is asked once for all.
+// service, is not asked for every part. What several calls want at once it is asked once for all. An answer
+// holds for Options.KeyLifetime from when the provider was asked, however often it is used: then it is asked
+// again, and may refuse.
 type ciphers struct {
-	keys crypto.KeyProvider // nil if Options.Keys was
+	keys     crypto.KeyProvider // nil if Options.Keys was
+	lifetime time.Duration
 
 	mu         sync.Mutex // guards what follows
-	byID       map[index.ContentID]*crypto.Cipher
+	known      map[wrappedContent]knownCipher
 	unwrapping map[wrappedContent]*unwrapping
+	closed     bool                              // nothing is kept any more
+	forgetting timer                             // while anything is kept
+	clock      func() moment                     // now
+	after      func(time.Duration, func()) timer // as time.AfterFunc
 }
 
-// wrappedContent is what is asked for: a content whose data key is wrapped in this form.
+// timer is what is needed of a time.Timer.
+type timer interface{ Stop() bool }
+
+// wrappedContent is what is asked for: a content whose data key is wrapped in this form. One that is wrapped
+// in another form as well is asked for itself: the provider may think differently of the two.
 type wrappedContent struct {
-	id            index.ContentID
-	keyID, sealed string
+	id   index.ContentID
+	form [sha256.Size]byte
+}
+
+func wrappedContentOf(id index.ContentID, w crypto.WrappedKey) wrappedContent {
+	form := binary.BigEndian.AppendUint32(nil, uint32(len(w.KeyID)))
+	form = append(append(form, w.KeyID...), w.Blob...)
+	return wrappedContent{id, sha256.Sum256(form)}
+}
+
+// knownCipher is a cipher that the provider was asked for at a moment.
+type knownCipher struct {
+	cipher *crypto.Cipher
+	asked  moment
 }
 
 // unwrapping is one question to the provider, and those who wait for the answer.
 type unwrapping struct {
+	asked   moment
 	cancel  context.CancelFunc
 	waiters int // guarded by ciphers.mu
 
@@ -42,8 +70,34 @@ type unwrapping struct {
 	err    error
 }
 
-func newCiphers(keys crypto.KeyProvider) *ciphers {
-	return &ciphers{keys: keys, byID: make(map[index.ContentID]*crypto.Cipher), unwrapping: make(map[wrappedContent]*unwrapping)}
+// A moment is what two clocks show. Neither does alone: a monotonic one may stand still while the machine
+// sleeps, and one that shows the date may be set back, which must not lengthen the life of a key.
+type moment struct {
+	monotonic time.Duration // since some start
+	date      time.Time
+}
+
+// since returns how much time has passed by the clock that went further.
+func (m moment) since(earlier moment) time.Duration {
+	return max(m.monotonic-earlier.monotonic, m.date.Sub(earlier.date))
+}
+
+// systemClock is made of the system's. It does not ask Options.Clock, which is for stamps.
+func systemClock() func() moment {
+	start := time.Now()
+	return func() moment {
+		now := time.Now()
+		return moment{now.Sub(start), now.Round(0)} // without the monotonic reading
+	}
+}
+
+func newCiphers(keys crypto.KeyProvider, lifetime time.Duration) *ciphers {
+	return &ciphers{
+		keys: keys, lifetime: lifetime,
+		known: make(map[wrappedContent]knownCipher), unwrapping: make(map[wrappedContent]*unwrapping),
+		clock: systemClock(),
+		after: func(d time.Duration, fn func()) timer { return time.AfterFunc(d, fn) },
+	}
 }
 
 // generate makes a data key for a new content and returns its wrapped form, for the record.
@@ -51,6 +105,7 @@ func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string
 	if c.keys == nil {
 		return wrapped, nil, ErrKmsServiceNotEnabled
 	}
+	asked := c.now()
 	key, wrapped, err := c.keys.Generate(ctx, keyID)
 	if err != nil {
 		return wrapped, nil, ofProvider(err)
@@ -60,8 +115,14 @@ func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(id, cipher)
+	c.keepLocked(wrappedContentOf(id, wrapped), knownCipher{cipher, asked})
 	return wrapped, cipher, nil
+}
+
+func (c *ciphers) now() moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock()
 }
 
 // of returns the cipher of a content, nil if it is not encrypted. It must not be under a client's key.
@@ -69,8 +130,9 @@ func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encrypt
 	if enc.Algorithm == "" {
 		return nil, nil
 	}
-	what := wrappedContent{id, enc.Wrapper, string(enc.WrappedKey)}
-	cipher, u := c.join(ctx, what)
+	w := crypto.WrappedKey{KeyID: enc.Wrapper, Blob: enc.WrappedKey}
+	what := wrappedContentOf(id, w)
+	cipher, u := c.join(ctx, what, w)
 	switch {
 	case cipher != nil:
 		return cipher, nil
@@ -88,19 +150,25 @@ func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encrypt
 
 // join returns the cipher of a content if it is there. Else the caller waits with others, and must
 // leave; it gets nothing to wait for if there is nobody to ask.
-func (c *ciphers) join(ctx context.Context, what wrappedContent) (*crypto.Cipher, *unwrapping) {
+func (c *ciphers) join(ctx context.Context, what wrappedContent, w crypto.WrappedKey) (*crypto.Cipher, *unwrapping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if cipher := c.byID[what.id]; cipher != nil || c.keys == nil {
-		return cipher, nil
+	now := c.clock()
+	if known, ok := c.known[what]; ok && now.since(known.asked) < c.lifetime {
+		return known.cipher, nil
+	}
+	delete(c.known, what)
+	if c.keys == nil {
+		return nil, nil
 	}
 	u := c.unwrapping[what]
 	if u == nil {
 		// Not under the context of the one who happens to be first: it ends when nobody waits any more.
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		u = &unwrapping{cancel: cancel, done: make(chan struct{}), err: errNoAnswer}
+		u = &unwrapping{asked: now, cancel: cancel, done: make(chan struct{}), err: errNoAnswer}
 		c.unwrapping[what] = u
-		go c.unwrap(shared, what, u)
+		w.Blob = bytes.Clone(w.Blob) // the provider is the caller's code, and the record goes on being used
+		go c.unwrap(shared, what, w, u)
 	}
 	u.waiters++
 	return nil, u
@@ -119,17 +187,17 @@ func (c *ciphers) leave(what wrappedContent, u *unwrapping) {
 }
 
 // unwrap asks the provider.
-func (c *ciphers) unwrap(ctx context.Context, what wrappedContent, u *unwrapping) {
+func (c *ciphers) unwrap(ctx context.Context, what wrappedContent, w crypto.WrappedKey, u *unwrapping) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if u.err == nil {
-			c.keep(what.id, u.cipher)
+			c.keepLocked(what, knownCipher{u.cipher, u.asked})
 		}
 		c.forget(what, u) // who comes after a failure asks again
 		close(u.done)
 	}()
-	key, err := c.ask(ctx, crypto.WrappedKey{KeyID: what.keyID, Blob: []byte(what.sealed)})
+	key, err := c.ask(ctx, w)
 	if u.err = err; err == nil {
 		u.cipher, u.err = crypto.NewCipher(key)
 	}
@@ -154,13 +222,50 @@ func (c *ciphers) forget(what wrappedContent, u *unwrapping) {
 	}
 }
 
-// keep puts a cipher into the cache. The caller holds mu.
-func (c *ciphers) keep(id index.ContentID, cipher *crypto.Cipher) {
-	if len(c.byID) >= maxCiphers {
-		for old := range c.byID { // any one: to be asked again costs one unwrap
-			delete(c.byID, old)
+// keepLocked puts a cipher into the cache.
+func (c *ciphers) keepLocked(what wrappedContent, known knownCipher) {
+	if c.closed {
+		return
+	}
+	if len(c.known) >= maxCiphers {
+		for old := range c.known { // any one: to be asked again costs one unwrap
+			delete(c.known, old)
 			break
 		}
 	}
-	c.byID[id] = cipher
+	c.known[what] = known
+	if c.forgetting == nil {
+		c.forgetting = c.after(c.lifetime, c.forgetOld)
+	}
+}
+
+// forgetOld takes out of memory what has had its lifetime, and comes again when the next one has. It does
+// not come for each of many, and not at all when nothing is left.
+func (c *ciphers) forgetOld() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetting = nil
+	now, rest := c.clock(), time.Duration(0)
+	for what, known := range c.known {
+		if age := now.since(known.asked); age >= c.lifetime {
+			delete(c.known, what)
+		} else if left := c.lifetime - age; rest == 0 || left < rest {
+			rest = left
+		}
+	}
+	if len(c.known) > 0 {
+		c.forgetting = c.after(max(rest, c.lifetime/8), c.forgetOld)
+	}
+}
+
+// close forgets all ciphers and keeps none from now on.
+func (c *ciphers) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	clear(c.known)
+	if c.forgetting != nil {
+		c.forgetting.Stop()
+		c.forgetting = nil
+	}
 }

@@ -116,6 +116,10 @@
 // without touching data; or it is wrapped by a key that the client gives with every call and that is
 // not stored: SSECustomerKey. Either way a wrong key is found out before any data is read.
 //
+// A data key that the provider gave stays in memory for [Options].KeyLifetime, and longer only for calls
+// under way and open Objects. Within that time it serves every caller. So the provider decides what the engine
+// may read; which caller may have it read is decided by the front end, before it calls.
+//
 // # Locks
 //
 // None of the engine's locks is held during I/O, but for the sweeper's turn. Transactions of the

@@ -98,7 +98,7 @@ func (e *Engine) start() {
 	}
 	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
-	e.ciphers = newCiphers(e.opts.Keys)
+	e.ciphers = newCiphers(e.opts.Keys, e.opts.KeyLifetime)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)
 }
@@ -177,6 +177,7 @@ func (e *Engine) Close() (err error) {
 	if e.shut() {
 		e.calls.Wait()
 		e.sweeper.stop()
+		e.ciphers.close()
 	}
 	err = e.closeStores()
 	e.gone = !errors.Is(err, index.ErrStillOpen)

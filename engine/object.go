@@ -154,7 +154,8 @@ type GetObjectRequest struct {
 
 // GetObject opens an object for reading. The Object is a snapshot: it stays whole and the same
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
-// was deleted from coming back. ctx ends the opening only, not later reads of the Object.
+// was deleted from coming back. ctx ends the opening only, not later reads of the Object. Of encrypted
+// content it has the key until it is closed, though Options.Keys may deny it meanwhile.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})

@@ -15,6 +15,7 @@ const (
 	DefaultChunkSize    = 1 << 20
 	DefaultMemoryBudget = 64 << 20
 	DefaultReserveSpace = 128 << 20
+	DefaultKeyLifetime  = 5 * time.Minute
 )
 
 // Ranges of Options. What the chunk store's are is blob's to say.
@@ -25,6 +26,7 @@ const (
 	minReserve      = 64 << 20
 	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
 	minVolumeChunks = 2
+	maxKeyLifetime  = 24 * time.Hour
 )
 
 // Options configure Open. The zero value of each field means its default.
@@ -34,6 +36,13 @@ type Options struct {
 	// which is cancelled when none of them waits any more. Without it, asking for encryption fails with
 	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
 	Keys crypto.KeyProvider
+
+	// KeyLifetime is how long a data key that Keys gave is used without asking for it anew, at most 24
+	// hours; 5 minutes by default. It is counted from the question, by a clock that cannot be set back, and
+	// not from the last use. After it a key that Keys denies meanwhile is not used any more, but by calls
+	// under way and open Objects. Within it the key is used for every call, whoever makes it: whether the
+	// caller may is for the front end to say, which alone knows callers. 1 means that each call asks.
+	KeyLifetime time.Duration
 
 	// Rules are the rules of buckets that are created without their own; OSS by default.
 	Rules Rules
@@ -109,6 +118,9 @@ func (o *Options) withDefaults() Options {
 	if out.ReserveSpace == 0 {
 		out.ReserveSpace = DefaultReserveSpace
 	}
+	if out.KeyLifetime == 0 {
+		out.KeyLifetime = DefaultKeyLifetime
+	}
 	if out.Clock == nil {
 		out.Clock = time.Now
 	}
@@ -131,6 +143,9 @@ func (o *Options) validate() error {
 	}
 	if o.ReserveSpace < minReserve || o.ReserveSpace > blob.MaxReserveSpace {
 		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(blob.MaxReserveSpace)))
+	}
+	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
+		errs = append(errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime))
 	}
 	if o.UploadExpiry < 0 {
 		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must not be negative", o.UploadExpiry))
