@@ -54,3 +54,12 @@ type noHoles struct{ blob.Store }
 func (noHoles) Trim(context.Context, uint64, []blob.Ref) (int64, error) {
 	return 0, errors.ErrUnsupported
 }
+
+// ParseFormat parses the content of a format file, and makes it again.
+func ParseFormat(text string) (again string, err error) {
+	f, err := parseFormat("FORMAT", text)
+	if err != nil {
+		return "", err
+	}
+	return f.line(), nil
+}

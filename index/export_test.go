@@ -1,6 +1,8 @@
 package index
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"path/filepath"
 	"slices"
@@ -114,4 +116,25 @@ func LogUsed(b *Badger) int {
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	return d.generation().wal.used
+}
+
+// ParseCurrent parses the content of CURRENT, and makes it again.
+func ParseCurrent(data []byte) (number int, again string, err error) {
+	c, err := parseCurrent("CURRENT", data)
+	return c.number, c.line(), err
+}
+
+// WalkLog walks a log up to its end.
+func WalkLog(log []byte) (end, memory int64, harmless bool, err error) {
+	w, err := walkLog(bufio.NewReader(bytes.NewReader(log)))
+	return w.end, w.memory, w.harmless, err
+}
+
+// CheckTable verifies a table, of which it returns the number of blocks.
+func CheckTable(data []byte) (blocks int, ok bool, err error) {
+	places, ok, err := readTableIndex(bytes.NewReader(data), int64(len(data)))
+	for _, p := range places {
+		ok = ok && isTableBlock(data[p.at:p.at+int64(p.size)])
+	}
+	return len(places), ok, err
 }

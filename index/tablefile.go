@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"io"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/fb"
@@ -94,9 +94,12 @@ type place struct {
 const minTableBlock = 8
 
 // readTableIndex returns where the blocks of a table are, if its index is what was written.
-func readTableIndex(f *os.File, size int64) (places []place, ok bool, err error) {
+func readTableIndex(f io.ReaderAt, size int64) (places []place, ok bool, err error) {
 	// The sum is short, so this is enough to find the index.
 	const most = 64
+	if size < minTableBlock {
+		return nil, false, nil
+	}
 	tail := make([]byte, min(size, most))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return nil, false, err
