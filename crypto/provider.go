@@ -35,6 +35,9 @@ type WrappedKey struct {
 // ctx ends. Beside errors of transport they return those listed above, and ErrAuthentication from
 // Unwrap for a key that was altered. An error text must hold no key material. A provider keeps no
 // slice that it is given and returns none that it keeps.
+//
+// A provider may also have a method Exposed() error, which says that others than this process can read
+// its keys. The engine asks when it opens a store and reports the error as an alarm.
 type KeyProvider interface {
 	// CurrentKeyID names the key that new data keys are wrapped under when none is asked for.
 	CurrentKeyID(ctx context.Context) (string, error)

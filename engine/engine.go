@@ -56,6 +56,10 @@ type Engine struct {
 // damaged so that nothing can be relied on. A damaged volume of chunks does not fail Open: reads
 // of what lies there fail, each with a *CorruptionError. After a crash Open recovers by itself.
 //
+// What it makes is for this process's user alone, directories of mode 0700 and files of mode 0600 whatever
+// the umask. A directory that is there keeps its mode, and an *ExposedError is reported to Events.Alarm if
+// others can use it.
+//
 // ctx bounds the opening only. The caller must call Close.
 func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	c := call{op: "Open", ctx: ctx}
@@ -96,6 +100,7 @@ func (e *Engine) start() {
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
+	e.alarmExposed()
 	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.opts.Keys, e.opts.KeyLifetime)

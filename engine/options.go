@@ -87,7 +87,9 @@ type Options struct {
 // call the engine. Any of them may be nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
-	// tried again, a volume that could not be sealed, damage that was noticed in passing.
+	// tried again, a volume that could not be sealed, damage that was noticed in passing. Open calls it
+	// with an *ExposedError for each directory of the store that others can use, and with what the method
+	// Exposed of Options.Keys returns, if there is one, as of crypto.Keyring.
 	Alarm func(error)
 
 	// VolumeReclaimed is called after a volume has been removed.

@@ -67,7 +67,7 @@ func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, e
 	if err := g.open(); err != nil {
 		return nil, errors.Join(mapError("open", err), own.Close())
 	}
-	if err := errors.Join(g.failure(), g.wal.find(), g.dir.Sync()); err != nil {
+	if err := errors.Join(g.failure(), g.own(), g.wal.find(), g.dir.Sync()); err != nil {
 		return nil, errors.Join(mapError("open", err), g.abandon())
 	}
 	return g, nil
@@ -75,18 +75,48 @@ func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, e
 
 // open hands the directory over to Badger, when nothing in it can hurt.
 func (g *generation) open() error {
-	if err := g.checkEntries(); err != nil {
+	if err := errors.Join(g.checkEntries(), g.own()); err != nil {
 		return err
 	}
 	clean, err := g.verify()
 	if err != nil {
 		return err
 	}
-	if err := g.prepare(clean); err != nil {
+	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry()); err != nil {
 		return err
 	}
 	g.db, err = openBadger(regime(g.dir.Path(), g.report))
 	return err
+}
+
+// makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask may forbid. It holds no keys.
+func (g *generation) makeKeyRegistry() (err error) {
+	if _, err := g.dir.Lstat(badger.KeyRegistryFileName); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer recovered(&err)
+	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, badger.KeyRegistryOptions{Dir: g.dir.Path()}); err != nil {
+		return err
+	}
+	return g.dir.Own(badger.KeyRegistryFileName)
+}
+
+// own makes the files of Badger's their owner's alone. It makes them as the umask says: for everybody, or so that not even the next
+// opening may write them. What it makes while it is open keeps that for so long, in a directory that is the owner's alone.
+func (g *generation) own() error {
+	entries, err := g.dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); listed(name) || unlisted(name) {
+			// Badger removes logs when it likes.
+			if err := g.dir.Own(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // verify checks the files of a database that was closed properly, and says whether it was. It comes before Badger sees them,
@@ -273,7 +303,7 @@ func (g *generation) abandon() error {
 
 // seal records the checksums of a database that was closed.
 func (g *generation) seal() error {
-	if err := g.removeAll(unlisted); err != nil {
+	if err := errors.Join(g.removeAll(unlisted), g.own()); err != nil {
 		return err
 	}
 	return g.dir.WriteSums(listed)

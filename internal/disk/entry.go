@@ -139,6 +139,19 @@ func tempPrefix(name string) string { return "." + name + ".tmp-" }
 // IsTemp reports whether an entry is what a crash in WriteFile of this name leaves behind.
 func IsTemp(entry, name string) bool { return strings.HasPrefix(entry, tempPrefix(name)) }
 
+// Own gives FileMode to a file that a library has made by its path, as the umask was. A file of another
+// user's keeps its mode.
+func (d *Dir) Own(name string) error {
+	info, err := d.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || !OthersRead(info) && !OthersWrite(info) && info.Mode()&FileMode == FileMode {
+		return err
+	}
+	if err := d.named(name, d.root.Chmod(name, FileMode)); !Forbidden(err) {
+		return err
+	}
+	return nil
+}
+
 // Remove removes an entry: a file, an empty directory, or a symlink itself.
 func (d *Dir) Remove(name string) error { return d.named(name, d.root.Remove(name)) }
 
