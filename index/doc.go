@@ -124,10 +124,19 @@
 // # What is weaker after an unclean stop
 //
 // After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an unacknowledged one is there as a whole
-// or not at all. But damage that the disk itself did meanwhile is found less surely: tables are still verified when they are opened,
-// while a flipped bit in a write-ahead log looks like the end of it. When a later log or table exists, the gap is found; else the
-// transactions behind it are dropped silently. That concerns what was written since the last table, at most some 16 MiB. Other
-// damage may make Badger panic while it opens, which is returned as an error, or end the process.
+// or not at all. But damage that the disk itself did meanwhile is found less surely. Tables are verified as after a proper Close, by
+// the sums in them. A log ends at the first record that is not whole, which is how a crash leaves the last commit; since each commit
+// is synced before the next is written, records of another one behind it prove damage, and so does a later log or table, by the gap.
+// So what may be dropped silently is the last commit, or all behind a record of which the lengths themselves were hit.
+//
+// # Files that cannot be what they are called
+//
+// The directory may have been restored, or be somebody's trap. In it no symlink is followed, no FIFO waited for, no device opened,
+// no file with other names (hard links) written to, and no small file read beyond its limit: such an entry is a [CorruptionError]
+// that names it. Badger goes by paths, believes what its files say of their own sizes, and panics on goroutines of its own, or ends
+// the process, when they lie. So everything that it would open is looked at before, and its tables and logs are verified; files
+// that never hold anything (the value log, DISCARD, the key registry, after a crash) are removed. Who can write the directory while
+// it is in use, or forge checksums, can still destroy it, but reaches nothing outside.
 //
 // # Other platforms
 //

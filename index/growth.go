@@ -63,15 +63,11 @@ func (d *database) survey() (err error) {
 			d.growth.records += int64(t.KeyCount)
 		}
 	}
-	commits := d.newest - g.base
-	if commits > 1<<32 {
-		return &CorruptionError{Where: g.dir.Path(), Reason: fmt.Sprintf("its last commit is %d, it was built from %d", d.newest, g.base)}
-	}
-	seen := make([]bool, commits)
+	seen := commitSet{}
 	s := d.hold()
 	defer s.release()
 	err = s.versions(g.base, func(item *badger.Item) error {
-		seen[item.Version()-g.base-1] = true
+		seen.add(item.Version())
 		e := entry{key: item.Key(), removed: item.IsDeletedOrExpired()}
 		d.growth.count(&e)
 		d.growth.written += item.ValueSize()
@@ -80,20 +76,40 @@ func (d *database) survey() (err error) {
 	if err != nil {
 		return err
 	}
-	return g.complete(seen)
+	return g.complete(seen, d.newest)
 }
 
-// complete fails when a commit is missing.
-func (g *generation) complete(seen []bool) error {
-	for i, there := range seen {
-		if !there {
+// complete fails when a commit is missing up to the last one.
+func (g *generation) complete(seen commitSet, last uint64) error {
+	for commit := g.base; commit < last; {
+		if commit++; !seen.has(commit) {
 			return &CorruptionError{
 				Where:  g.dir.Path(),
-				Reason: fmt.Sprintf("commit %d of %d is missing: restore the directory from a copy", g.base+uint64(i)+1, g.base+uint64(len(seen))),
+				Reason: fmt.Sprintf("commit %d of %d is missing: restore the directory from a copy", commit, last),
 			}
 		}
 	}
 	return nil
+}
+
+// A commitSet holds numbers of commits, by pages of a bit for each. So what it takes depends on how many there are, not on how great
+// the numbers are that damaged files name.
+type commitSet map[uint64]*[commitPage / 64]uint64
+
+const commitPage = 1 << 14
+
+func (s commitSet) add(commit uint64) {
+	page := s[commit/commitPage]
+	if page == nil {
+		page = new([commitPage / 64]uint64)
+		s[commit/commitPage] = page
+	}
+	page[commit%commitPage/64] |= 1 << (commit % 64)
+}
+
+func (s commitSet) has(commit uint64) bool {
+	page := s[commit/commitPage]
+	return page != nil && page[commit%commitPage/64]&(1<<(commit%64)) != 0
 }
 
 // compactIfDue begins a compaction in the background. The caller holds committing.

@@ -95,8 +95,8 @@ func TestTablesOfBuilder(t *testing.T) {
 	}
 }
 
-// logRecord is a record of a log with lengths that may be others than it has.
-func logRecord(keyLength, valueLength uint64, key, value []byte) []byte {
+// logRecordOf is a record of a log with lengths that may be others than it has.
+func logRecordOf(keyLength, valueLength uint64, key, value []byte) []byte {
 	r := []byte{1 << 6, 0}
 	r = binary.AppendUvarint(r, keyLength)
 	r = binary.AppendUvarint(r, valueLength)
@@ -110,11 +110,11 @@ func TestLogEnds(t *testing.T) {
 	log, _ := badgerFiles(t)
 	for name, end := range map[string][]byte{
 		"nothing":       nil,
-		"4 GiB":         logRecord(10, 1<<32-1, make([]byte, 10), nil),
-		"overflow":      logRecord(65_000, 1<<32-65_000, nil, make([]byte, 100)),
-		"beyond 32 bit": logRecord(1<<32+1, 1<<33, []byte("x"), nil),
+		"4 GiB":         logRecordOf(10, 1<<32-1, make([]byte, 10), nil),
+		"overflow":      logRecordOf(65_000, 1<<32-65_000, nil, make([]byte, 100)),
+		"beyond 32 bit": logRecordOf(1<<32+1, 1<<33, []byte("x"), nil),
 		"no number":     append([]byte{0, 0}, bytes.Repeat([]byte{0xff}, 30)...),
-		"half":          logRecord(10, 1000, make([]byte, 10), make([]byte, 1000))[:500],
+		"half":          logRecordOf(10, 1000, make([]byte, 10), make([]byte, 1000))[:500],
 		"garbage":       bytes.Repeat([]byte{0x55}, 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +147,48 @@ func TestLogEnds(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestDamagedLog flips bits of a log of ten commits: what was acknowledged is there, or the damage is named. Of the last commit alone
+// that cannot be told from a crash that came too early for it.
+func TestDamagedLog(t *testing.T) {
+	log, _ := badgerFiles(t)
+	reported := 0
+	const step = 97
+	for at := 20; at < len(log); at += step {
+		dir := unclosed(t, func(path string) {
+			data := bytes.Clone(log)
+			data[at] ^= 1 << (at % 8)
+			if err := errors.Join(os.WriteFile(path, data, 0o600), os.Truncate(path, 16<<20)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		b, err := index.OpenBadger(t.Context(), dir, nil)
+		var corrupt *index.CorruptionError
+		if errors.As(err, &corrupt) {
+			reported++
+			continue
+		}
+		if err != nil {
+			t.Errorf("byte %d: %v", at, err)
+			continue
+		}
+		err = b.View(t.Context(), func(r index.Reader) error {
+			for n := range 9 {
+				if _, err := r.Get([]byte{byte('a' + n)}); err != nil {
+					return fmt.Errorf("commit %d: %w", n+1, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("byte %d of %d: %v", at, len(log), err)
+		}
+		closeStore(t, b)
+	}
+	if reported < len(log)/step*8/10 {
+		t.Errorf("damage was reported %d times of %d", reported, len(log)/step)
 	}
 }
 
@@ -196,7 +238,7 @@ func FuzzLog(f *testing.F) {
 	log, _ := badgerFiles(f)
 	f.Add(log)
 	f.Add(log[:20])
-	f.Add(append(make([]byte, 20), logRecord(10, 1<<32-1, make([]byte, 10), nil)...))
+	f.Add(append(make([]byte, 20), logRecordOf(10, 1<<32-1, make([]byte, 10), nil)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		end, memory, _, err := index.WalkLog(data)
 		if end > int64(len(data)) || memory > 3*int64(len(data)) || err != nil && len(data) >= 20 {
@@ -249,4 +291,35 @@ func FuzzCurrent(f *testing.F) {
 
 func sealedLine(text string) string {
 	return fmt.Sprintf("%s %08x\n", text, crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// TestWildCommit has a log whose last record is of a commit far beyond the others: it is refused for those that are missing, at
+// no cost.
+func TestWildCommit(t *testing.T) {
+	log, _ := badgerFiles(t)
+	for _, commit := range []uint64{12, 1 << 31, 1 << 62} {
+		dir := unclosed(t, func(path string) {
+			key := binary.BigEndian.AppendUint64([]byte("z"), ^uint64(0)-commit)
+			record := logRecordOf(uint64(len(key)), 1, key, []byte("v"))
+			record[0] = 0 // not one of a transaction
+			binary.BigEndian.PutUint32(record[len(record)-4:], crc32.Checksum(record[:len(record)-4], crc32.MakeTable(crc32.Castagnoli)))
+			if err := os.WriteFile(path, append(bytes.Clone(log), record...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b, err := index.OpenBadger(t.Context(), dir, nil)
+		runtime.ReadMemStats(&after)
+		var corrupt *index.CorruptionError
+		if !errors.As(err, &corrupt) {
+			t.Errorf("commit %d: %v, want a CorruptionError", commit, err)
+		}
+		if err == nil {
+			b.Close()
+		}
+		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 128 {
+			t.Errorf("commit %d: %d MiB were allocated", commit, used)
+		}
+	}
 }

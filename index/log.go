@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/dgraph-io/badger/v4/y"
+
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -96,6 +98,8 @@ func (g *generation) checkLog(name string) (err error) {
 		return err
 	case w.sealed:
 		return corrupt("the log is encrypted")
+	case w.beyond != 0:
+		return corrupt("it is damaged at byte %d, and commit %d lies behind: restore the directory from a copy", w.end, w.beyond)
 	case w.memory > largestMemTable:
 		return corrupt("the log holds %d bytes, more than a memtable", w.memory)
 	case w.harmless:
@@ -109,13 +113,29 @@ func (g *generation) checkLog(name string) (err error) {
 
 // A logWalk is what was seen on the way to the end of a log.
 type logWalk struct {
-	end      int64 // behind the last whole record
-	memory   int64 // that its records take
-	harmless bool  // what lies at the end does not claim to be larger than records are
-	sealed   bool  // it names a key, which ours never do
+	end      int64  // behind the last whole record
+	memory   int64  // that its records take
+	harmless bool   // what lies at the end does not claim to be larger than records are
+	sealed   bool   // it names a key, which ours never do
+	under    uint64 // the commit under way at the end; 0 if none is
+	beyond   uint64 // a later one of which a record lies behind the end; 0 if there is none
 }
 
-// walkLog reads a log up to its end. The error is the reader's.
+// A logRecord is a record of a log, or what looks like one.
+type logRecord struct {
+	size      int64
+	key       int // its length
+	value     int
+	whole     bool // its checksum is right
+	mark      bool // it ends a transaction
+	commit    uint64
+	plausible bool // its lengths may be those of a record
+}
+
+// walkLog reads a log up to its end, and beyond as far as the lengths of records lead. The error is the reader's.
+//
+// A commit is synced before the next one is written. So after a crash one commit, the last, may lack any of its blocks. When
+// there are records of another one behind the end, it is the disk that has failed, and what was acknowledged is lost.
 func walkLog(log *bufio.Reader) (w logWalk, err error) {
 	var header [logHeader]byte
 	if _, err := io.ReadFull(log, header[:]); err != nil {
@@ -125,22 +145,43 @@ func walkLog(log *bufio.Reader) (w logWalk, err error) {
 	if w.sealed = binary.BigEndian.Uint64(header[:]) != 0; w.sealed {
 		return w, nil
 	}
-	record := make([]byte, 0, MaxValueSize)
-	for {
-		size, ok, err := w.record(log, &record)
-		if err != nil || !ok {
+	mem := make([]byte, 0, MaxValueSize)
+	for ended := false; ; {
+		r, err := readLogRecord(log, &mem)
+		if err != nil {
 			return w, err
 		}
-		w.end += size
+		if !ended && !r.whole {
+			ended = true
+			w.harmless = r.plausible
+		}
+		switch {
+		case !r.plausible || r.size == 0:
+			return w, nil
+		case !ended:
+			w.end += r.size
+			w.memory += int64(r.key+r.value) + memTableNode
+			w.under = r.commit
+			if r.mark {
+				w.under = 0
+			}
+		case r.whole && w.under == 0:
+			w.under = r.commit // the one that was under way has left nothing before
+		case r.whole && r.commit > w.under:
+			w.beyond = r.commit
+			return w, nil
+		}
 	}
 }
 
-// record reads one record into memory that it may grow, and reports whether it is whole.
-func (w *logWalk) record(log *bufio.Reader, mem *[]byte) (size int64, ok bool, err error) {
-	w.harmless = true
+// finishMark is Badger's mark of a record that ends a transaction.
+const finishMark = 1 << 7
+
+// readLogRecord reads a record into memory that it may grow. One of size 0 is the end of the log.
+func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	head, err := log.Peek(2 + 3*binary.MaxVarintLen64)
 	if err != nil && err != io.EOF {
-		return 0, false, err
+		return r, err
 	}
 	n := 2
 	var lengths [3]uint64
@@ -150,33 +191,32 @@ func (w *logWalk) record(log *bufio.Reader, mem *[]byte) (size int64, ok bool, e
 			lengths[i], used = binary.Uvarint(head[n:])
 		}
 		if used <= 0 {
-			w.harmless = used == 0 // the file ends here
-			return 0, false, nil
+			return logRecord{plausible: used == 0}, nil // 0: the file ends here
 		}
 		n += used
 	}
-	key, value := lengths[0], lengths[1]
-	if key > largestLogKey || value > MaxValueSize {
-		w.harmless = false
-		return 0, false, nil
+	if lengths[0] > largestLogKey || lengths[1] > MaxValueSize {
+		return r, nil
 	}
-	if key == 0 {
-		return 0, false, nil
+	r.plausible = true
+	if lengths[0] == 0 {
+		return r, nil
 	}
-	total := n + int(key+value) + crc32.Size
+	r.key, r.value = int(lengths[0]), int(lengths[1])
+	total := n + r.key + r.value + crc32.Size
 	if cap(*mem) < total {
 		*mem = make([]byte, 0, total)
 	}
 	record := (*mem)[:total]
 	if _, err := io.ReadFull(log, record); err == io.EOF || err == io.ErrUnexpectedEOF {
-		return 0, false, nil
+		return r, nil
 	} else if err != nil {
-		return 0, false, err
+		return r, err
 	}
+	r.size = int64(total)
 	body, sum := record[:total-crc32.Size], record[total-crc32.Size:]
-	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(sum) {
-		return 0, false, nil
-	}
-	w.memory += int64(key+value) + memTableNode
-	return int64(total), true, nil
+	r.whole = crc32.Checksum(body, castagnoli) == binary.BigEndian.Uint32(sum)
+	r.mark = body[0]&finishMark != 0
+	r.commit = y.ParseTs(body[n : n+r.key])
+	return r, nil
 }
