@@ -52,6 +52,10 @@
 // reads nothing but the frame and its sum, so damage elsewhere in the log, be it to the header of the
 // frame's own record, costs at most the accounts of a volume that had not been sealed.
 //
+// A volume that is not a regular file (a symlink, a FIFO, a directory) or longer than one can be is a
+// damaged one, and is not opened. To one that has another name elsewhere, a hard link, nothing is written: it
+// is not trimmed, and what lives in it can be copied; one that was not sealed is read without a footer.
+//
 // # Full disks
 //
 // The blocks of a log are set aside before they are written, and Put refuses with [ErrNoSpace] when

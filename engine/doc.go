@@ -36,6 +36,9 @@
 //     part that finishes after Complete or Abort gets ErrNoSuchUpload.
 //   - Every byte read is verified. Damage on disk is a [*CorruptionError], never a wrong byte.
 //   - Memory is bounded by Options, whatever the size and the number of parts.
+//   - A directory that was restored badly, or is somebody's trap, is an error, or a sound store: in it
+//     no symlink is followed and no FIFO waited for, and no file makes Open take memory or time for what
+//     it claims to hold.
 //   - Bad input is an error that names the field and the limit. It never panics and stores nothing.
 //
 // # The life of a part

@@ -2,6 +2,10 @@
 // puts, preallocation, writing past the page cache, free space, directory locks and checksum lists of
 // closed directories.
 //
+// A [Dir] is a directory in which nothing is trusted to be what it is called. All that a store does below
+// its own directory goes through one; functions that take a path are for the way there, and for files that
+// their user chooses, which may lie behind symlinks.
+//
 // Platforms differ in what they can guard:
 //
 //	              Linux              macOS                   Windows
@@ -9,7 +13,7 @@
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
 //	Async         io_submit          blocks                  blocks
-//	SyncDir       fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
+//	Dir.Sync      fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	Dir.Space     bytes and inodes   bytes and inodes        bytes
 //	Dir.Lock      flock, also of the directory itself        LockFileEx
 //	Usage         allocated blocks   allocated blocks        file sizes
