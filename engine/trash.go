@@ -54,7 +54,7 @@ func (p *provisional) begin(tx index.Tx) error {
 		return nil
 	}
 	p.written = true
-	p.engine.inUse.want(p.id)
+	p.engine.inUse.provide(p.id)
 	rec := index.Trash{Kind: p.kind, ID: p.id, Queued: p.engine.now()}
 	return index.Put(tx, index.WaitingKey(p.id), &rec)
 }
