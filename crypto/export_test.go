@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"errors"
 	"os"
 
 	"lukechampine.com/blake3/guts"
@@ -30,5 +31,6 @@ func NewRingTemp(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.newTemp()
+	temp, _, err := f.newTemp()
+	return temp, errors.Join(err, f.close())
 }

@@ -54,8 +54,9 @@ type refusal struct {
 }
 
 // OpenKeyring opens the key ring in the file at path, which CreateKeyring has made. Symlinks on the way
-// are followed. When there is no file the error matches fs.ErrNotExist, and none is made: an empty ring
-// in the place of one that is away for a while would part the store from its keys.
+// are followed, and its directory must be readable. When there is no file the error matches
+// fs.ErrNotExist, and none is made: an empty ring in the place of one that is away for a while would part
+// the store from its keys.
 //
 // A file that is damaged or of a newer format is refused with a *KeyringError, and left as it is. So is
 // one that others than this process's user and the superuser can write or, because they can change a
@@ -74,10 +75,10 @@ func OpenKeyring(path string) (*Keyring, error) {
 		return nil, keyringFailed("opening", err)
 	}
 	r, err := f.read()
-	if err != nil {
-		return nil, keyringFailed("opening", err)
+	if err == nil {
+		err = f.tidy()
 	}
-	if err := f.tidy(); err != nil {
+	if err := errors.Join(err, f.close()); err != nil {
 		return nil, keyringFailed("opening", err)
 	}
 	return newKeyring(path, r), nil
@@ -98,16 +99,8 @@ func CreateKeyring(path string) (*Keyring, error) {
 	if err != nil {
 		return nil, keyringFailed("creating", err)
 	}
-	g, err := newGeneration()
-	if err != nil {
-		return nil, err
-	}
-	unlock, err := f.lock()
-	if err != nil {
-		return nil, keyringFailed("creating", err)
-	}
-	r, err := f.create(ring{g})
-	if err := errors.Join(err, unlock()); err != nil {
+	r, err := f.begin()
+	if err := errors.Join(err, f.close()); err != nil {
 		return nil, keyringFailed("creating", err)
 	}
 	return newKeyring(path, r), nil
@@ -121,7 +114,8 @@ func newKeyring(path string, r ringInFile) *Keyring {
 
 // keyringFailed says what failed, unless the error says itself what is wrong with the file.
 func keyringFailed(doing string, err error) error {
-	if refused, ok := err.(*KeyringError); ok {
+	var refused *KeyringError
+	if errors.As(err, &refused) {
 		return refused
 	}
 	return fmt.Errorf("crypto: %s the key ring: %w", doing, err)
@@ -140,6 +134,7 @@ func (k *Keyring) Rotate() (keyID string, err error) {
 	if err != nil {
 		return "", keyringFailed("rotating", err)
 	}
+	defer func() { err = errors.Join(err, f.close()) }()
 	unlock, err := f.lock()
 	if err != nil {
 		return "", keyringFailed("rotating", err)
@@ -325,6 +320,7 @@ func (k *Keyring) readAgain() (ringInFile, error) {
 		return ringInFile{}, err
 	}
 	r, err := f.read()
+	err = errors.Join(err, f.close())
 	if err != nil && r.info != nil {
 		var damage *KeyringError
 		if errors.As(err, &damage) {

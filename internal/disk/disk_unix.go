@@ -57,6 +57,15 @@ func lockFile(f *os.File) error {
 	}
 }
 
+// waitLock is lockFile, but waits.
+func waitLock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			return os.NewSyscallError("flock", err)
+		}
+	}
+}
+
 // lockHandle locks the directory itself. NFS makes of it a lock that needs a handle for writing, which no
 // directory has; there, and where else it cannot be had, the lock file stands alone.
 func lockHandle(dir *os.File) error {

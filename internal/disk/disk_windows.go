@@ -35,6 +35,12 @@ func lockFile(f *os.File) error {
 	return os.NewSyscallError("LockFileEx", err)
 }
 
+// waitLock is lockFile, but waits.
+func waitLock(f *os.File) error {
+	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &windows.Overlapped{})
+	return os.NewSyscallError("LockFileEx", err)
+}
+
 // lockHandle does nothing: a directory's handle cannot be locked here, and a file that is open cannot be
 // deleted, so that the lock file is enough.
 func lockHandle(*os.File) error { return nil }

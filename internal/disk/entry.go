@@ -139,6 +139,13 @@ func tempPrefix(name string) string { return "." + name + ".tmp-" }
 // IsTemp reports whether an entry is what a crash in WriteFile of this name leaves behind.
 func IsTemp(entry, name string) bool { return strings.HasPrefix(entry, tempPrefix(name)) }
 
+// Rename gives an entry another name in d, and removes what has that name. It is durable after Sync.
+func (d *Dir) Rename(name, next string) error { return d.named(next, d.root.Rename(name, next)) }
+
+// Link gives a file a second name in d, under which nothing may be: else the error matches fs.ErrExist. It
+// is durable after Sync.
+func (d *Dir) Link(name, second string) error { return d.named(second, d.root.Link(name, second)) }
+
 // Own gives FileMode to a file that a library has made by its path, as the umask was. A file of another
 // user's keeps its mode.
 func (d *Dir) Own(name string) error {

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -45,6 +46,30 @@ func (d *Dir) lockNamed(name string) (*os.File, error) {
 	}
 	if err := lockFile(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", err, d.Join(name)), f.Close())
+	}
+	return f, nil
+}
+
+// errOthers is what WaitLock says of a lock that others can take.
+var errOthers = errors.New("others than this process's user can write it")
+
+// WaitLock locks a file of d, which it makes if it is not there and leaves behind, as soon as nobody else
+// in this process or another has it locked. It holds nothing. Closing the file unlocks it, and so does the
+// end of the process. One that others can write could be locked by them for ever, and is refused.
+func (d *Dir) WaitLock(name string) (*os.File, error) {
+	f, err := d.openOwn(name, os.O_CREATE|os.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && OthersWrite(info) {
+		err = errOthers
+	}
+	if err == nil {
+		err = waitLock(f)
+	}
+	if err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: d.Join(name), Err: err}, f.Close())
 	}
 	return f, nil
 }

@@ -41,12 +41,16 @@ func MakeDir(path string) error {
 	return errors.Join(os.Chmod(path, DirMode), SyncDir(parent))
 }
 
+// Forbidden reports whether err says that this process may not change what it wanted to, because it is
+// another's or because nobody can.
+func Forbidden(err error) bool { return errors.Is(err, fs.ErrPermission) || isReadOnly(err) }
+
 // SyncEntry makes durable that there is something at path, which was found there. Where this process
 // could not have made it, since the directory is not its own to read or cannot be written, there is
 // nothing to do.
 func SyncEntry(path string) error {
 	err := SyncDir(filepath.Dir(path))
-	if errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
+	if Forbidden(err) {
 		return nil
 	}
 	return err
