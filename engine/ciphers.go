@@ -1,21 +1,15 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
-
-// errNoAnswer stands for the answer of a provider that ends its goroutine instead.
-var errNoAnswer = errors.New("engine: the key provider did not answer")
 
 // maxCiphers bounds the data keys kept in memory.
 const maxCiphers = 1024
@@ -25,7 +19,7 @@ const maxCiphers = 1024
 // holds for Options.KeyLifetime from when the provider was asked, however often it is used: then it is asked
 // again, and may refuse.
 type ciphers struct {
-	keys     crypto.KeyProvider // nil if Options.Keys was
+	keys     *provider // nil if Options.Keys was
 	lifetime time.Duration
 
 	mu         sync.Mutex // guards what follows
@@ -91,7 +85,7 @@ func systemClock() func() moment {
 	}
 }
 
-func newCiphers(keys crypto.KeyProvider, lifetime time.Duration) *ciphers {
+func newCiphers(keys *provider, lifetime time.Duration) *ciphers {
 	return &ciphers{
 		keys: keys, lifetime: lifetime,
 		known: make(map[wrappedContent]knownCipher), unwrapping: make(map[wrappedContent]*unwrapping),
@@ -106,9 +100,9 @@ func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string
 		return wrapped, nil, ErrKmsServiceNotEnabled
 	}
 	asked := c.now()
-	key, wrapped, err := c.keys.Generate(ctx, keyID)
+	key, wrapped, err := c.keys.generate(ctx, keyID)
 	if err != nil {
-		return wrapped, nil, ofProvider(err)
+		return wrapped, nil, err
 	}
 	if cipher, err = crypto.NewCipher(key); err != nil {
 		return wrapped, nil, err
@@ -165,9 +159,8 @@ func (c *ciphers) join(ctx context.Context, what wrappedContent, w crypto.Wrappe
 	if u == nil {
 		// Not under the context of the one who happens to be first: it ends when nobody waits any more.
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		u = &unwrapping{asked: now, cancel: cancel, done: make(chan struct{}), err: errNoAnswer}
+		u = &unwrapping{asked: now, cancel: cancel, done: make(chan struct{})}
 		c.unwrapping[what] = u
-		w.Blob = bytes.Clone(w.Blob) // the provider is the caller's code, and the record goes on being used
 		go c.unwrap(shared, what, w, u)
 	}
 	u.waiters++
@@ -188,31 +181,18 @@ func (c *ciphers) leave(what wrappedContent, u *unwrapping) {
 
 // unwrap asks the provider.
 func (c *ciphers) unwrap(ctx context.Context, what wrappedContent, w crypto.WrappedKey, u *unwrapping) {
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if u.err == nil {
-			c.keepLocked(what, knownCipher{u.cipher, u.asked})
-		}
-		c.forget(what, u) // who comes after a failure asks again
-		close(u.done)
-	}()
-	key, err := c.ask(ctx, w)
-	if u.err = err; err == nil {
-		u.cipher, u.err = crypto.NewCipher(key)
+	key, err := c.keys.unwrap(ctx, w)
+	if err == nil {
+		u.cipher, err = crypto.NewCipher(key)
 	}
-}
-
-// ask calls the provider, which is the caller's code, on a goroutine of ours, where its panic would
-// end the process.
-func (c *ciphers) ask(ctx context.Context, w crypto.WrappedKey) (_ crypto.DataKey, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it panicked: %v", p)
-		}
-		err = ofProvider(err)
-	}()
-	return c.keys.Unwrap(ctx, w)
+	u.err = err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.keepLocked(what, knownCipher{u.cipher, u.asked})
+	}
+	c.forget(what, u) // who comes after a failure asks again
+	close(u.done)
 }
 
 // forget lets nobody join any more. The caller holds mu.

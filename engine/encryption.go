@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
@@ -47,6 +48,8 @@ func (w *wantedEncryption) check() error {
 		return nil
 	case w.algorithm != algorithmKMS && w.keyID != "":
 		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.")
+	case len(w.keyID) > index.MaxKeyID || strings.ContainsAny(w.keyID, "\r\n\x00"):
+		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID)
 	case w.algorithm != algorithmKMS && w.algorithm != algorithmAES256:
 		return ErrInvalidEncryptionAlgorithm
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type Engine struct {
 
 	damage     *damage
 	pipeline   *pipeline
+	keys       *provider // nil if Options.Keys is
 	ciphers    *ciphers
 	indexSpace *indexSpace
 	inUse      inUse
@@ -103,7 +105,10 @@ func (e *Engine) start() {
 	e.alarmExposed()
 	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
-	e.ciphers = newCiphers(e.opts.Keys, e.opts.KeyLifetime)
+	if e.opts.Keys != nil {
+		e.keys = &provider{e.opts.Keys}
+	}
+	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)
 }
@@ -190,4 +195,18 @@ func (e *Engine) Close() (err error) {
 }
 
 // now is the time that records are stamped with.
-func (e *Engine) now() time.Time { return e.opts.Clock().UTC() }
+func (e *Engine) now() time.Time {
+	if e.opts.Clock == nil {
+		return time.Now().UTC()
+	}
+	var now time.Time
+	err := outside(func() error {
+		now = e.opts.Clock()
+		return nil
+	})
+	if err != nil { // a call that is being committed cannot do without
+		e.opts.alarm(fmt.Errorf("the system's time is used instead of Options.Clock: %w", err))
+		now = time.Now()
+	}
+	return now.UTC()
+}

@@ -18,3 +18,10 @@ func (e *Engine) WaitForUnwrap() (n int) {
 	}
 	return n
 }
+
+// Held counts the contents and manifests that somebody uses.
+func (e *Engine) Held() int {
+	e.inUse.mu.Lock()
+	defer e.inUse.mu.Unlock()
+	return len(e.inUse.users)
+}

@@ -61,16 +61,11 @@ func exposedDirs(dir *disk.Dir) (errs []error) {
 	return errs
 }
 
-// exposedKeys asks the key provider, which is the caller's code: its panic must not leave the store locked.
-func exposedKeys(keys any) (err error) {
+// exposedKeys asks the key provider, which is the caller's code: how it ends must not leave the store locked.
+func exposedKeys(keys any) error {
 	watcher, ok := keys.(keyWatcher)
 	if !ok {
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = errors.New("engine: the key provider panicked when it was asked whether its keys are exposed")
-		}
-	}()
-	return watcher.Exposed()
+	return ofProvider(outside(watcher.Exposed))
 }

@@ -104,6 +104,8 @@ func refusals() []refusal {
 		{"InitiateMultipartUpload", "an unknown algorithm", initiate(Initiate{ServerSideEncryption: "ROT13"}), "InvalidEncryptionAlgorithmError", 400, ""},
 		{"InitiateMultipartUpload", "SM4, which is not built in", initiate(Initiate{ServerSideEncryption: "SM4"}), "InvalidEncryptionAlgorithmError", 400, ""},
 		{"InitiateMultipartUpload", "a key id with AES256", initiate(Initiate{ServerSideEncryption: "AES256", ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a key id of 4097 bytes", initiate(kms(strings.Repeat("k", 4097))), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a key id of two lines", initiate(kms("two\nlines")), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "a key id without encryption", initiate(Initiate{ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "an unknown key", initiate(kms("unknown")), "KeyNotFound", 404, ""},
 		{"InitiateMultipartUpload", "a disabled key", initiate(kms("disabled")), "KeyDisabled", 409, ""},

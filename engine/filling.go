@@ -53,12 +53,15 @@ func (p *pipeline) newFilling(in *intake) *filling {
 // read fills buffers until the body ends or ctx does. When ctx has ended there is at most one more Read
 // under way.
 func (f *filling) read(ctx context.Context) {
+	err := errNoReturn
 	defer func() {
+		if err == errNoReturn {
+			f.send(ctx, filledBuffer{err: ErrIncompleteBody.saying("The body failed.").with(err)})
+		}
 		if ctx.Err() != nil {
 			f.drain() // end may have done so before the last one was sent
 		}
 	}()
-	var err error
 	if f.in.body != nil {
 		err = f.readStaged(ctx)
 	} else {

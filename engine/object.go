@@ -200,8 +200,9 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 	if err != nil {
 		return nil, rules, err
 	}
+	opened := false
 	defer func() {
-		if err != nil {
+		if !opened { // an error, or whatever else leaves the call
 			e.inUse.release(rec.Content)
 		}
 	}()
@@ -216,6 +217,7 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 	if err != nil {
 		return nil, rules, err
 	}
+	opened = true
 	return &openedObject{s, rec, rules}, rules, nil
 }
 

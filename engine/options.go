@@ -31,10 +31,12 @@ const (
 
 // Options configure Open. The zero value of each field means its default.
 type Options struct {
-	// Keys wraps the data keys of encrypted uploads. Calls that need one data key at once share one
-	// Unwrap: it is called on a goroutine of the engine's, with the values of the first call's context,
-	// which is cancelled when none of them waits any more. Without it, asking for encryption fails with
-	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
+	// Keys wraps the data keys of encrypted uploads. A data key that it makes is used only when it has
+	// unwrapped it once; what it returns that cannot be used, see crypto.ErrUnusableKey, and a panic are
+	// errors of the call, ErrInternal, and an id or wrapped form that is too long is ErrInvalidArgument.
+	// Calls that need one data key at once share one Unwrap, with the values of the first call's context,
+	// which is cancelled when none of them waits any more. It is called from goroutines of its own. Without
+	// it, asking for encryption fails with ErrKmsServiceNotEnabled, and so does reading what is encrypted.
 	Keys crypto.KeyProvider
 
 	// KeyLifetime is how long a data key that Keys gave is used without asking for it anew, at most 24
@@ -79,12 +81,13 @@ type Options struct {
 	// Events are called when something happens that no call reports.
 	Events *Events
 
-	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default.
+	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default, and when
+	// Clock panics, which Events.Alarm is told. It is called from goroutines of its own.
 	Clock func() time.Time
 }
 
-// Events are hooks, called from the engine's own goroutines. They must return soon and must not
-// call the engine. Any of them may be nil.
+// Events are hooks, called from goroutines of their own, for which the engine waits. They must return soon
+// and must not call the engine. What a hook panics with is lost. Any of them may be nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
 	// tried again, a volume that could not be sealed, damage that was noticed in passing. Open calls it
@@ -122,9 +125,6 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.KeyLifetime == 0 {
 		out.KeyLifetime = DefaultKeyLifetime
-	}
-	if out.Clock == nil {
-		out.Clock = time.Now
 	}
 	return out
 }
@@ -165,12 +165,20 @@ func (o *Options) validate() error {
 // alarm reports an error that has no caller.
 func (o *Options) alarm(err error) {
 	if o.Events != nil && o.Events.Alarm != nil {
-		o.Events.Alarm(err)
+		hook(func() { o.Events.Alarm(err) })
 	}
 }
 
 func (o *Options) reclaimed(v VolumeReclaimed) {
 	if o.Events != nil && o.Events.VolumeReclaimed != nil {
-		o.Events.VolumeReclaimed(v)
+		hook(func() { o.Events.VolumeReclaimed(v) })
 	}
+}
+
+// hook calls a hook. There is nobody to tell when it fails.
+func hook(call func()) {
+	_ = outside(func() error {
+		call()
+		return nil
+	})
 }

@@ -58,15 +58,14 @@ func (e *Engine) RotateKeys(ctx context.Context, _ *RotateKeysRequest) (_ *Rotat
 	if err != nil {
 		return nil, err
 	}
-	keys := e.opts.Keys
-	if keys == nil {
+	if e.keys == nil {
 		return nil, ErrKmsServiceNotEnabled
 	}
-	current, err := keys.CurrentKeyID(ctx)
+	current, err := e.keys.current(ctx)
 	if err != nil {
-		return nil, ofProvider(err)
+		return nil, err
 	}
-	r := rotation{engine: e, keys: keys, current: current, aliases: make(map[string]string)}
+	r := rotation{engine: e, keys: e.keys, current: current, aliases: make(map[string]string)}
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func (e *Engine) RotateKeys(ctx context.Context, _ *RotateKeysRequest) (_ *Rotat
 // A rotation is one RotateKeys. All that it must not forget is in the records themselves.
 type rotation struct {
 	engine *Engine
-	keys   crypto.KeyProvider
+	keys   *provider
 
 	current string            // what new data keys are wrapped under
 	aliases map[string]string // the provider's own ids of keys that clients know by others
@@ -273,7 +272,6 @@ func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 		workers.Go(func() {
 			for k := range next {
 				k.fresh, k.err = r.rewrap(ctx, &k.old)
-				k.err = ofProvider(k.err)
 				k.tried = true
 				if k.err == nil || refusesKey(k.err) {
 					r.silent.Store(0)
@@ -299,32 +297,14 @@ func refusesKey(err error) bool {
 		errors.Is(err, crypto.ErrAccessDenied) || errors.Is(err, crypto.ErrAuthentication)
 }
 
-// rewrap returns the new form of a data key. The provider is the caller's code, and this is a
-// goroutine of ours, where its panic would end the process.
+// rewrap returns the new form of a data key. The old one is the only way to the data: it is not given up
+// for one that may not work, and the provider has unwrapped.
 func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh crypto.WrappedKey, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("it panicked: %v", p)
-		}
-	}()
-	key, err := r.unwrap(ctx, old.Wrapper, old.WrappedKey)
+	key, err := r.keys.unwrap(ctx, crypto.WrappedKey{KeyID: old.Wrapper, Blob: old.WrappedKey})
 	if err != nil {
 		return fresh, err
 	}
-	if fresh, err = r.keys.Wrap(ctx, old.KeyID, key); err != nil {
-		return fresh, err
-	}
-	// The old form is the only way to the data: it is not given up for one that may not work.
-	again, err := r.unwrap(ctx, fresh.KeyID, fresh.Blob)
-	if err == nil && again != key {
-		err = fmt.Errorf("%w: the new form of a data key is of another one", crypto.ErrAuthentication)
-	}
-	return fresh, err
-}
-
-// unwrap hands the provider a copy, since the form it is given is compared with later, or stored.
-func (r *rotation) unwrap(ctx context.Context, keyID string, blob []byte) (crypto.DataKey, error) {
-	return r.keys.Unwrap(ctx, crypto.WrappedKey{KeyID: keyID, Blob: bytes.Clone(blob)})
+	return r.keys.wrap(ctx, old.KeyID, key)
 }
 
 // sortKeys returns what of a batch is to be replaced, and takes in what failed.

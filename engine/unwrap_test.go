@@ -35,13 +35,15 @@ func (g *gatedKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.Dat
 func restarted(t *testing.T, unwrap func(ctx context.Context) error) (e *engine.Engine, id string, provider *gatedKeys) {
 	t.Helper()
 	dir := t.TempDir()
-	provider = &gatedKeys{KeyProvider: keys(t), unwrap: unwrap}
+	provider = &gatedKeys{KeyProvider: keys(t), unwrap: func(context.Context) error { return nil }}
 	e = open(t, dir, &engine.Options{Keys: provider})
 	id = mustInitiate(t, e, "bucket", "key", "AES256")
 	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: strings.NewReader("content"), ServerSideEncryption: "AES256"})
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
+	provider.unwrap = unwrap
+	provider.calls.Store(0)
 	return open(t, dir, &engine.Options{Keys: provider}), id, provider
 }
 

@@ -12,13 +12,14 @@ const (
 	MaxPageChunks  = 1024     // chunks on one page of a manifest
 	MaxPageParts   = 1024     // parts on one page of a directory
 	MaxParts       = 1 << 16  // parts of an object: their numbers have 16 bits
+	MaxKeyID       = 4 << 10  // bytes of the id of a wrapping key
+	MaxWrappedKey  = 64 << 10 // bytes of a wrapped data key
 	maxWord        = 255      // names, ids and enumerations
 	maxHeaderText  = 4 << 10  // one header of an object
 	maxTextEntries = 8 << 10  // entries of the metadata, and of the tags
 	maxTexts       = 16 << 10 // all names and values of the metadata, and of the tags
-	maxWrappedKey  = 64 << 10
-	maxChecksum    = 64  // bytes of a digest
-	maxDigestState = 512 // bytes of a digest under way
+	maxChecksum    = 64       // bytes of a digest
+	maxDigestState = 512      // bytes of a digest under way
 	maxInlineFrame = 64 << 10
 	maxStored      = MaxChunkSize + 4<<10 // bytes of a chunk where it is: with what a seal and headers add
 )
@@ -108,17 +109,17 @@ type Encryption struct {
 
 func (c *Encryption) encode(e *encoder) {
 	e.string(c.Algorithm, maxWord)
-	e.string(c.KeyID, maxHeaderText)
-	e.bytes(c.WrappedKey, maxWrappedKey)
-	e.string(c.Wrapper, maxHeaderText)
+	e.string(c.KeyID, MaxKeyID)
+	e.bytes(c.WrappedKey, MaxWrappedKey)
+	e.string(c.Wrapper, MaxKeyID)
 	e.bool(c.Customer)
 }
 
 func (c *Encryption) decode(d *decoder) {
 	c.Algorithm = d.string(maxWord)
-	c.KeyID = d.string(maxHeaderText)
-	c.WrappedKey = d.bytes(maxWrappedKey)
-	c.Wrapper = d.string(maxHeaderText)
+	c.KeyID = d.string(MaxKeyID)
+	c.WrappedKey = d.bytes(MaxWrappedKey)
+	c.Wrapper = d.string(MaxKeyID)
 	c.Customer = d.bool()
 }
 
