@@ -93,6 +93,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 		return nil, errors.Join(err, e.closeStores())
 	}
 	e.start()
+	e.alarmExposed()
 	return e, nil
 }
 
@@ -102,7 +103,6 @@ func (e *Engine) start() {
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
-	e.alarmExposed()
 	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	if e.opts.Keys != nil {

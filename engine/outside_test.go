@@ -295,8 +295,8 @@ func TestHooksEnd(t *testing.T) {
 			checkNothingHeld(t, e)
 			mu.Lock()
 			defer mu.Unlock()
-			if len(alarms) == 0 || !strings.Contains(alarms[0], "Options.Clock") {
-				t.Errorf("the alarms are %q", alarms)
+			if !strings.Contains(strings.Join(alarms, "\n"), "Options.Clock") {
+				t.Errorf("of %d alarms none is about the clock", len(alarms))
 			}
 		})
 	}
