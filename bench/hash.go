@@ -18,7 +18,7 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
-	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
 
 const (
@@ -78,7 +78,7 @@ type contender struct {
 func contenders() []contender {
 	return []contender{
 		{"ours", func() (func() digester, func()) {
-			pool := crypto.NewMD5Pool()
+			pool := md5lanes.NewPool()
 			return func() digester { return pool.New() }, func() {}
 		}},
 		{"crypto/md5", func() (func() digester, func()) { return standard, func() {} }},

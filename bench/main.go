@@ -83,11 +83,11 @@ one object again and again: from the page cache, if it fits there.
 
 # Hash
 
-Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto.MD5Pool), crypto/md5 and
-md5-simd, in turns, the median of the rounds each. Every stream hashes -size bytes in writes of 1 MiB,
-from a buffer of its own of at most 4 MiB that it goes through again and again: as one hash, and, in a
-second table, in hashes of -churn bytes one after the other. The rates are those of all streams
-together. It fails when the digests differ.
+Hash measures MD5 at several numbers of concurrent streams: Gabion's (crypto/md5lanes), crypto/md5
+and md5-simd, in turns, the median of the rounds each. Every stream hashes -size bytes in writes of
+1 MiB, from a buffer of its own of at most 4 MiB that it goes through again and again: as one hash,
+and, in a second table, in hashes of -churn bytes one after the other. The rates are those of all
+streams together. It fails when the digests differ.
 
 # Growth
 

@@ -1,8 +1,8 @@
-// Package crypto holds Gabion's digests and its encryption at rest.
+// Package crypto holds Gabion's keys, seals, addresses and checksums. MD5, the ETag of a part, is in
+// package md5lanes below it.
 //
-//	MD5, MD5Pool                 ETag of a part: computed in SIMD lanes when many run at once
-//	CRC64, CombineCRC64          CRC-64/XZ of a part, by carry-less multiplication where the CPU has it,
-//	                             and of a whole from its pieces
+//	CRC64, CombineCRC64          CRC-64/XZ of a part, by carry-less multiplication where the CPU has
+//	                             it, and of a whole from its pieces
 //	ChecksumAlgorithm            S3's additional checksums, of a part and of a whole from its parts
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	Scope                        addresses chunks that are found within one scope of a store only
@@ -30,19 +30,21 @@
 //	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
 //
 // with the associated data "gabion/v1 data key\x00" followed by the key id. A CustomerKey wraps it in
-// the same form, under the key derived from it, with the associated data "gabion/v1 customer data key".
+// the same form, under the key derived from it, with the associated data
+// "gabion/v1 customer data key".
 //
 // # Scopes of deduplication
 //
-// A chunk without encryption is addressed by BLAKE3, so that whoever stores it again finds it. It is without a
-// key where the scope is the whole store. Where it is a bucket, or one body, it is BLAKE3 in keyed mode under
+// A chunk without encryption is addressed by BLAKE3, so that whoever stores it again finds it. It is
+// without a key where the scope is the whole store. Where it is a bucket, or one body, it is BLAKE3 in
+// keyed mode under
 //
 //	HKDF-SHA256(store id || scope id, no salt, "gabion/v1 dedup scope")
 //
-// 32 bytes long. Either id has 16 bytes; the scope's is the bucket's generation, random bytes that no other
-// bucket has or had, or the id of the manifest, which no other body has. Equal chunks of two scopes have
-// unrelated addresses, so none is found from the other; addresses of one scope are not given away by anything
-// that a client can ask. No part of this is a secret from who reads the disk.
+// 32 bytes long. Either id has 16 bytes; the scope's is the bucket's generation, random bytes that no
+// other bucket has or had, or the id of the manifest, which no other body has. Equal chunks of two
+// scopes have unrelated addresses, so none is found from the other; addresses of one scope are not
+// given away by anything that a client can ask. No part of this is a secret from who reads the disk.
 //
 // testdata/vectors.json has examples of all of it for other implementations.
 //
@@ -91,9 +93,9 @@
 // withstands. Losing the key loses the data: nothing else unwraps it. RotateKeys does not touch these
 // data keys, because the key to unwrap them is not there.
 //
-// Who may upload to a bucket sees by the time that it takes whether a chunk without encryption is there within
-// the bucket's scope: by default in the whole store, whoever has put it there. A narrower scope ends that
-// beyond a bucket, or altogether.
+// Who may upload to a bucket sees by the time that it takes whether a chunk without encryption is
+// there within the bucket's scope: by default in the whole store, whoever has put it there. A narrower
+// scope ends that beyond a bucket, or altogether.
 //
 // Not protected: metadata (bucket and key names, sizes, ETags and checksums, which are digests of the
 // plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without

@@ -57,7 +57,7 @@ func (w *wantedEncryption) check() error {
 }
 
 // suits says whether content that is encrypted in this way need not be encrypted anew: the same
-// keys guard it. What is under a client's key always is.
+// keys guard it. Content under a client's key always is encrypted anew.
 func (w *wantedEncryption) suits(enc *index.Encryption) bool {
 	return !enc.Customer && w.customer == nil && w.algorithm == enc.Algorithm && w.keyID == enc.KeyID
 }

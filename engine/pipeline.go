@@ -11,6 +11,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,7 +49,7 @@ type chunk struct {
 type pipeline struct {
 	blobs   blob.Store
 	index   index.Store
-	md5     *crypto.MD5Pool
+	md5     *md5lanes.Pool
 	budget  *budget
 	blocks  *blocks
 	scratch chan []byte // one a processor: who has one may compute
@@ -63,7 +64,7 @@ func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room 
 	p := &pipeline{
 		blobs:   blobs,
 		index:   idx,
-		md5:     crypto.NewMD5Pool(),
+		md5:     md5lanes.NewPool(),
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
 		blocks:  newBlocks(o.ChunkSize),
 		scratch: make(chan []byte, processors),

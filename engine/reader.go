@@ -16,8 +16,8 @@ import (
 //
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError
 // (in an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and
-// WriteTo share a position and may not. Who reads on from chunk to chunk finds the next two decoded
-// already, by goroutines that end with Close. It takes up to eight chunks of memory.
+// WriteTo share a position and may not. After sequential reads, goroutines decode the next two chunks
+// ahead; they end with Close. An object takes up to eight chunks of memory.
 type Object struct {
 	ObjectInfo
 	source *source

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -75,7 +76,7 @@ func (p *pipeline) take(caller context.Context, in *intake, d *draft) (*content,
 }
 
 // spread receives the filled buffers in order, has each stored and computes the digests meanwhile.
-func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *crypto.MD5) error {
+func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *md5lanes.Hash) error {
 	in, c := t.in, &t.content
 	for {
 		var f filledBuffer

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 type Store struct {
 	blobs   blob.Store     // nil: only hash
 	cipher  *crypto.Cipher // nil: do not seal
-	md5     *crypto.MD5Pool
+	md5     *md5lanes.Pool
 	compute chan struct{} // one token a processor
 	slots   chan struct{} // one token a buffer that may still be made
 	free    chan []byte
@@ -74,7 +75,7 @@ func newStore(blobs blob.Store, cipher *crypto.Cipher) *Store {
 	s := &Store{
 		blobs:   blobs,
 		cipher:  cipher,
-		md5:     crypto.NewMD5Pool(),
+		md5:     md5lanes.NewPool(),
 		compute: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		slots:   make(chan struct{}, maxBuffers),
 		free:    make(chan []byte, maxBuffers),

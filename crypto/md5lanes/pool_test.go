@@ -1,4 +1,4 @@
-package crypto_test
+package md5lanes_test
 
 import (
 	"crypto/md5"
@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
 
 // guardPool looks that at the end of the test the pool is at rest and has left no goroutine.
-func guardPool(t *testing.T, pool *crypto.MD5Pool) *crypto.MD5Pool {
+func guardPool(t *testing.T, pool *md5lanes.Pool) *md5lanes.Pool {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		if !pool.AtRest() {
@@ -37,12 +37,12 @@ func guardPool(t *testing.T, pool *crypto.MD5Pool) *crypto.MD5Pool {
 }
 
 // eachPool runs a test with the pool as it is, with pools of one kernel each, and with one of none.
-func eachPool(t *testing.T, test func(t *testing.T, pool *crypto.MD5Pool)) {
-	t.Run("default", func(t *testing.T) { test(t, guardPool(t, crypto.NewMD5Pool())) })
-	t.Run("none", func(t *testing.T) { test(t, guardPool(t, crypto.NewMD5PoolWith())) })
-	for _, name := range slices.Sorted(maps.Keys(crypto.MD5Kernels)) {
+func eachPool(t *testing.T, test func(t *testing.T, pool *md5lanes.Pool)) {
+	t.Run("default", func(t *testing.T) { test(t, guardPool(t, md5lanes.NewPool())) })
+	t.Run("none", func(t *testing.T) { test(t, guardPool(t, md5lanes.NewPoolWith())) })
+	for _, name := range slices.Sorted(maps.Keys(md5lanes.Kernels)) {
 		t.Run(name, func(t *testing.T) {
-			test(t, guardPool(t, crypto.NewMD5PoolWith(crypto.MD5Kernels[name])))
+			test(t, guardPool(t, md5lanes.NewPoolWith(md5lanes.Kernels[name])))
 		})
 	}
 }
@@ -54,8 +54,8 @@ func setProcessors(t testing.TB, n int) {
 }
 
 // start makes n hashes, so that all are in flight at once.
-func start(pool *crypto.MD5Pool, n int) []*crypto.MD5 {
-	hashes := make([]*crypto.MD5, n)
+func start(pool *md5lanes.Pool, n int) []*md5lanes.Hash {
+	hashes := make([]*md5lanes.Hash, n)
 	for i := range hashes {
 		hashes[i] = pool.New()
 	}
@@ -63,7 +63,7 @@ func start(pool *crypto.MD5Pool, n int) []*crypto.MD5 {
 }
 
 // feed writes data to h in random pieces, each through the same buffer, which it spoils afterwards.
-func feed(h *crypto.MD5, data []byte, rng *rand.Rand) error {
+func feed(h *md5lanes.Hash, data []byte, rng *rand.Rand) error {
 	limit := 1 << (5 + rng.IntN(14))
 	buf := make([]byte, limit)
 	for len(data) > 0 {
@@ -73,7 +73,7 @@ func feed(h *crypto.MD5, data []byte, rng *rand.Rand) error {
 		}
 		data = data[len(piece):]
 		clear(piece)
-		if limit >= crypto.MD5Short && rng.IntN(20) == 0 {
+		if limit >= md5lanes.Short && rng.IntN(20) == 0 {
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Microsecond)
 		}
 	}
@@ -94,20 +94,20 @@ func stateOf(t *testing.T, blocks []byte) (words [4]uint32) {
 	return words
 }
 
-func TestMD5StateOfStandardLibrary(t *testing.T) {
-	if !crypto.MD5StateKnown() {
+func TestStateOfStandardLibrary(t *testing.T) {
+	if !md5lanes.StateKnown() {
 		t.Error("crypto/md5 does not export its state as expected: there are no lanes")
 	}
 }
 
-func TestMD5Kernels(t *testing.T) {
+func TestKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seedOf(t), 0))
-	for name, kernel := range crypto.MD5Kernels {
+	for name, kernel := range md5lanes.Kernels {
 		t.Run(name, func(t *testing.T) {
 			for _, blocks := range []int{1, 2, 3, 17} {
-				states, messages := make([][4]uint32, kernel.Lanes()), make([][]byte, kernel.Lanes())
+				states, messages := make([][4]uint32, kernel.Width()), make([][]byte, kernel.Width())
 				begin := md5.BlockSize * rng.IntN(3)
-				whole := make([][]byte, kernel.Lanes())
+				whole := make([][]byte, kernel.Width())
 				for i := range messages {
 					shift := rng.IntN(65)
 					whole[i] = randomBytes(rng, shift+begin+blocks*md5.BlockSize)[shift:]
@@ -117,7 +117,8 @@ func TestMD5Kernels(t *testing.T) {
 				kernel.Run(states, messages)
 				for i := range states {
 					if want := stateOf(t, whole[i]); states[i] != want {
-						t.Errorf("%d blocks after %d bytes, lane %d: %08x, want %08x", blocks, begin, i, states[i], want)
+						t.Errorf("%d blocks after %d bytes, lane %d: %08x, want %08x",
+							blocks, begin, i, states[i], want)
 					}
 				}
 			}
@@ -125,13 +126,13 @@ func TestMD5Kernels(t *testing.T) {
 	}
 }
 
-func TestMD5MatchesStandardLibrary(t *testing.T) {
+func TestMatchesStandardLibrary(t *testing.T) {
 	seed := seedOf(t)
 	for _, processors := range []int{1, 2, 5} {
 		for _, streams := range []int{1, 2, 3, 7, 8, 9, 17, 40} {
 			t.Run(fmt.Sprintf("processors=%d,streams=%d", processors, streams), func(t *testing.T) {
 				setProcessors(t, processors)
-				eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) { matchStandard(t, pool, streams, seed) })
+				eachPool(t, func(t *testing.T, pool *md5lanes.Pool) { matchStandard(t, pool, streams, seed) })
 			})
 		}
 	}
@@ -139,7 +140,7 @@ func TestMD5MatchesStandardLibrary(t *testing.T) {
 
 // matchStandard hashes as many messages at once as there are streams, some of them without Sum, and
 // then others.
-func matchStandard(t *testing.T, pool *crypto.MD5Pool, streams int, seed uint64) {
+func matchStandard(t *testing.T, pool *md5lanes.Pool, streams int, seed uint64) {
 	for round := range uint64(2) {
 		var wg sync.WaitGroup
 		for i, h := range start(pool, streams) {
@@ -167,20 +168,21 @@ func boundarySizes() (sizes []int) {
 	for size := range 261 {
 		sizes = append(sizes, size)
 	}
-	for _, size := range []int{crypto.MD5Short, crypto.MD5Slice, 2 * crypto.MD5Slice, 1 << 17, crypto.MD5Turn} {
+	const short, slice, turn = md5lanes.Short, md5lanes.Slice, md5lanes.Turn
+	for _, size := range []int{short, slice, 2 * slice, 1 << 17, turn} {
 		sizes = append(sizes, size-64, size-1, size, size+1, size+63, size+64)
 	}
 	return sizes
 }
 
-func TestMD5OfBoundarySizes(t *testing.T) {
-	data := randomBytes(rand.New(rand.NewPCG(1, 2)), crypto.MD5Turn+64)
+func TestOfBoundarySizes(t *testing.T) {
+	data := randomBytes(rand.New(rand.NewPCG(1, 2)), md5lanes.Turn+64)
 	sizes := boundarySizes()
 	want := make([][16]byte, len(sizes))
 	for i, size := range sizes {
 		want[i] = md5.Sum(data[:size])
 	}
-	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+	eachPool(t, func(t *testing.T, pool *md5lanes.Pool) {
 		for _, split := range []int{0, 1, 63, 64, 65} {
 			var wg sync.WaitGroup
 			for i, size := range sizes {
@@ -204,10 +206,10 @@ func TestMD5OfBoundarySizes(t *testing.T) {
 }
 
 // A Write ends though no other stream goes on, on one processor, too.
-func TestMD5WaitsForNobody(t *testing.T) {
+func TestWaitsForNobody(t *testing.T) {
 	setProcessors(t, 1)
-	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
-		data := make([]byte, 3*crypto.MD5Turn)
+	eachPool(t, func(t *testing.T, pool *md5lanes.Pool) {
+		data := make([]byte, 3*md5lanes.Turn)
 		idle := start(pool, 20)
 		for _, h := range idle {
 			if _, err := h.Write(data[:100_000]); err != nil {
@@ -228,9 +230,9 @@ func TestMD5WaitsForNobody(t *testing.T) {
 }
 
 // Very many writers, all in the middle of a block, must not wait for each other.
-func TestMD5ManyWritersDoNotBlock(t *testing.T) {
-	pool := guardPool(t, crypto.NewMD5Pool())
-	const step = crypto.MD5Short + 64
+func TestManyWritersDoNotBlock(t *testing.T) {
+	pool := guardPool(t, md5lanes.NewPool())
+	const step = md5lanes.Short + 64
 	data := make([]byte, 1+step*100)
 	want := md5.Sum(data)
 	begin := make(chan struct{})
@@ -260,8 +262,8 @@ func TestMD5ManyWritersDoNotBlock(t *testing.T) {
 	}
 }
 
-func TestMD5EndsOnce(t *testing.T) {
-	pool := guardPool(t, crypto.NewMD5Pool())
+func TestEndsOnce(t *testing.T) {
+	pool := guardPool(t, md5lanes.NewPool())
 	for i, h := range start(pool, 12) {
 		if _, err := h.Write([]byte("abc")); err != nil {
 			t.Fatal(err)
@@ -287,11 +289,11 @@ func TestMD5EndsOnce(t *testing.T) {
 }
 
 // The tracer walks the stack by frame pointers, and would crash if a kernel did not keep them.
-func TestMD5UnderTrace(t *testing.T) {
+func TestUnderTrace(t *testing.T) {
 	if trace.IsEnabled() {
 		t.Skip("the test itself is traced")
 	}
-	eachPool(t, func(t *testing.T, pool *crypto.MD5Pool) {
+	eachPool(t, func(t *testing.T, pool *md5lanes.Pool) {
 		if err := trace.Start(io.Discard); err != nil {
 			t.Fatal(err)
 		}
@@ -300,15 +302,15 @@ func TestMD5UnderTrace(t *testing.T) {
 	})
 }
 
-// FuzzMD5 lets as many streams as there are bytes in plan hash prefixes of data, in Writes of sizes
-// that the bytes tell.
-func FuzzMD5(f *testing.F) {
+// FuzzHash lets as many streams as there are bytes in plan hash prefixes of data, in Writes of
+// sizes that the bytes tell.
+func FuzzHash(f *testing.F) {
 	f.Add([]byte("abc"), uint16(1), []byte{1})
 	f.Add([]byte("a longer text"), uint16(5000), []byte{0, 1, 63, 64, 65, 127, 128, 200, 255})
 	f.Fuzz(func(t *testing.T, text []byte, repeats uint16, plan []byte) {
 		data := slices.Repeat(text, int(repeats)%(1+(1<<18)/(1+len(text))))
-		for name, kernel := range crypto.MD5Kernels {
-			pool := crypto.NewMD5PoolWith(kernel)
+		for name, kernel := range md5lanes.Kernels {
+			pool := md5lanes.NewPoolWith(kernel)
 			var wg sync.WaitGroup
 			for i, step := range plan[:min(len(plan), 40)] {
 				wg.Go(func() {

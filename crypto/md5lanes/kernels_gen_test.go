@@ -1,4 +1,4 @@
-package crypto_test
+package md5lanes_test
 
 import (
 	"bytes"
@@ -9,25 +9,26 @@ import (
 	"testing"
 )
 
-func TestMD5AssemblyIsCurrent(t *testing.T) {
+func TestAssemblyIsCurrent(t *testing.T) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip(err)
 	}
-	fresh := filepath.Join(t.TempDir(), "md5_amd64.s")
-	if out, err := exec.Command(tool, "run", "md5_gen.go", "-out", fresh).CombinedOutput(); err != nil {
+	fresh := filepath.Join(t.TempDir(), "kernels_amd64.s")
+	generate := exec.Command(tool, "run", "kernels_gen.go", "-out", fresh)
+	if out, err := generate.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	want, err := os.ReadFile(fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("md5_amd64.s")
+	got, err := os.ReadFile("kernels_amd64.s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("md5_amd64.s is not what md5_gen.go writes: run go generate ./crypto")
+		t.Error("kernels_amd64.s is not what kernels_gen.go writes: run go generate ./crypto/md5lanes")
 	}
 	if found := regexp.MustCompile(`\b(BP|SP)\b`).Find(got); found != nil {
 		t.Errorf("a kernel uses %s, which is the runtime's", found)

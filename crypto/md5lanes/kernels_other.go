@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package md5lanes
+
+// kernels are none.
+var kernels []kernel
