@@ -20,6 +20,8 @@ const (
 	MaxVolumeSize   = 1 << 30 // larger ones would save nothing; a Ref has 32 bits for the offset
 	MaxWriters      = 256
 	MaxReserveSpace = 1 << 60
+	MaxOpenVolumes  = 1 << 20
+	MaxLastVolume   = 1 << 62 // there must be numbers behind it
 )
 
 // Options configure OpenVolumes. The zero value of each field means its default.
@@ -38,10 +40,10 @@ type Options struct {
 	ReserveSpace int64
 
 	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file
-	// handle; 128 by default.
+	// handle; 128 by default, at most MaxOpenVolumes.
 	OpenVolumes int
 
-	// LastVolume is the greatest number of a volume that the caller knows of. New volumes get greater ones,
+	// LastVolume is the greatest number of a volume that the caller knows of, at most MaxLastVolume. New volumes get greater ones,
 	// so that none takes the number of one that has been lost. The store sees to those that it has by itself.
 	LastVolume uint64
 
@@ -86,8 +88,11 @@ func (o *Options) validate() error {
 	if o.ReserveSpace < 0 || o.ReserveSpace > MaxReserveSpace {
 		errs = append(errs, fmt.Errorf("blob: ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace)))
 	}
-	if o.OpenVolumes < 0 {
-		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must not be negative", o.OpenVolumes))
+	if o.OpenVolumes < 0 || o.OpenVolumes > MaxOpenVolumes {
+		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes))
+	}
+	if o.LastVolume > MaxLastVolume {
+		errs = append(errs, fmt.Errorf("blob: LastVolume is %d, must be at most %d", o.LastVolume, uint64(MaxLastVolume)))
 	}
 	return errors.Join(errs...)
 }

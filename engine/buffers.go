@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -44,10 +45,10 @@ func (b *buffer) settle() {
 // a client for long while somebody else wants one: see filling.
 type budget struct {
 	chunkSize int
-	slots     chan struct{} // one token a buffer that may still be made
-	free      chan *buffer
+	slots     chan struct{} // one token a buffer that may be given out
 
 	mu       sync.Mutex            // guards the fields below, and those of fillings that say so
+	free     []*buffer             // grows with use: a list for all that there may be would cost memory at once
 	slab     *slab                 // that the next buffers are made of
 	fillings map[*filling]struct{} // that have a buffer
 }
@@ -57,7 +58,6 @@ func newBudget(bytes int64, chunkSize int) *budget {
 	b := &budget{
 		chunkSize: chunkSize,
 		slots:     make(chan struct{}, n),
-		free:      make(chan *buffer, n),
 		fillings:  make(map[*filling]struct{}),
 	}
 	for range n {
@@ -66,28 +66,19 @@ func newBudget(bytes int64, chunkSize int) *budget {
 	return b
 }
 
-// get waits for a buffer, as long as the context lasts.
+// get waits for a buffer, as long as the context lasts. It fails, too, when the system has no memory for it.
 func (b *budget) get(ctx context.Context) (*buffer, error) {
 	select {
-	case buf := <-b.free: // used before, so paged in already
-		return buf, nil
-	default:
-	}
-	select {
-	case buf := <-b.free:
-		return buf, nil
 	case <-b.slots:
-		return b.make(), nil
+		return b.take()
 	default:
 	}
 	look := time.NewTicker(stallPatience)
 	defer look.Stop()
 	for {
 		select {
-		case buf := <-b.free:
-			return buf, nil
 		case <-b.slots:
-			return b.make(), nil
+			return b.take()
 		case <-look.C:
 			b.cut()
 		case <-ctx.Done():
@@ -113,19 +104,33 @@ func (b *budget) cut() {
 	}
 }
 
-// make makes a buffer, whose slot the caller has.
-func (b *budget) make() *buffer {
+// take returns the buffer that was given back last, which is paged in and perhaps in a cache, or makes one.
+// The caller has a slot, which it loses when that fails.
+func (b *budget) take() (*buffer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if last := len(b.free) - 1; last >= 0 {
+		buf := b.free[last]
+		b.free = b.free[:last]
+		return buf, nil
+	}
 	size := headroom + b.chunkSize + crypto.TagSize
 	if b.slab == nil || !b.slab.has(size) {
-		b.slab = newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
+		slab, err := newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
+		if err != nil {
+			b.slots <- struct{}{}
+			return nil, fmt.Errorf("engine: no memory for a chunk buffer, within Options.MemoryBudget: %w", err)
+		}
+		b.slab = slab
 	}
-	return &buffer{mem: b.slab.cut(size), slab: b.slab, digested: make(chan struct{}, 1)}
+	return &buffer{mem: b.slab.cut(size), slab: b.slab, digested: make(chan struct{}, 1)}, nil
 }
 
 // put gives a buffer back.
 func (b *budget) put(buf *buffer) {
 	buf.settled = false
-	b.free <- buf
+	b.mu.Lock()
+	b.free = append(b.free, buf)
+	b.mu.Unlock()
+	b.slots <- struct{}{}
 }

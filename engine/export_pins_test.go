@@ -6,7 +6,7 @@ func (e *Engine) Leftovers() (pins, buffers int) {
 	e.pipeline.pins.mu.Lock()
 	defer e.pipeline.pins.mu.Unlock()
 	b := e.pipeline.budget
-	return len(e.pipeline.pins.byID), cap(b.slots) - len(b.slots) - len(b.free) + int(e.pipeline.blocks.out.Load())
+	return len(e.pipeline.pins.byID), cap(b.slots) - len(b.slots) + int(e.pipeline.blocks.out.Load())
 }
 
 // WaitForUnwrap is how many calls wait for an answer of the key provider.

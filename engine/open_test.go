@@ -150,7 +150,7 @@ func TestOptionsRanges(t *testing.T) {
 		"VolumeSize, small chunks": {func(o *engine.Options, n int64) { o.ChunkSize, o.VolumeSize = 4<<10, n },
 			[]int64{16 << 10, blob.MinVolumeSize - 1}, []int64{blob.MinVolumeSize}},
 		"ReserveSpace": {func(o *engine.Options, n int64) { o.ReserveSpace = n }, []int64{-1, 1, 64<<20 - 1, blob.MaxReserveSpace + 1, math.MaxInt64}, []int64{64 << 20}},
-		"ReclaimRate":  {func(o *engine.Options, n int64) { o.ReclaimRate = n }, []int64{-1, math.MinInt64}, []int64{1, math.MaxInt64}},
+		"ReclaimRate":  {func(o *engine.Options, n int64) { o.ReclaimRate = n }, []int64{-1, math.MinInt64, 1<<40 + 1}, []int64{1, 1 << 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range c.bad {

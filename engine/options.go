@@ -27,6 +27,8 @@ const (
 	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
 	minVolumeChunks = 2
 	maxKeyLifetime  = 24 * time.Hour
+	maxReclaimRate  = 1 << 40
+	maxUploadExpiry = 100 * 365 * 24 * time.Hour
 )
 
 // Options configure Open. The zero value of each field means its default.
@@ -71,7 +73,7 @@ type Options struct {
 	// it, down to a quarter.
 	ReserveSpace int64
 
-	// ReclaimRate bounds how many bytes a second reclaiming copies; 0 means that it does not.
+	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means that it does not.
 	ReclaimRate int64
 
 	// UploadExpiry is how long an upload may be idle before it is aborted in the background; 0
@@ -149,11 +151,11 @@ func (o *Options) validate() error {
 	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
 		errs = append(errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime))
 	}
-	if o.UploadExpiry < 0 {
-		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must not be negative", o.UploadExpiry))
+	if o.UploadExpiry < 0 || o.UploadExpiry > maxUploadExpiry {
+		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must be 0 to %v", o.UploadExpiry, maxUploadExpiry))
 	}
-	if o.ReclaimRate < 0 {
-		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must not be negative", o.ReclaimRate))
+	if o.ReclaimRate < 0 || o.ReclaimRate > maxReclaimRate {
+		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must be 0 to %d", o.ReclaimRate, int64(maxReclaimRate)))
 	}
 	errs = append(errs, o.Rules.validate(), o.DedupScope.validate())
 	if err := errors.Join(errs...); err != nil {

@@ -1,6 +1,9 @@
 package engine
 
-import "runtime"
+import (
+	"errors"
+	"runtime"
+)
 
 // slabSize is about how much memory is asked of the system at a time: chunks can be as small as a page.
 const slabSize = 4 << 20
@@ -13,14 +16,18 @@ type slab struct {
 	used int
 }
 
-func newSlab(size int) *slab {
+// newSlab fails when the system has no memory to give: where the collector finds that out, it ends the process.
+func newSlab(size int) (*slab, error) {
 	mem, err := mapMemory(size)
-	if err != nil { // there may be limits to mappings that there are not to memory
-		return &slab{mem: make([]byte, size)}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return &slab{mem: make([]byte, size)}, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	s := &slab{mem: mem}
 	runtime.AddCleanup(s, unmapMemory, mem)
-	return s
+	return s, nil
 }
 
 // has says whether n bytes are left.

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -13,7 +14,8 @@ type BadgerOptions struct {
 	// from any goroutine at any time until Close returns. nil ignores alarms.
 	Alarm func(error)
 
-	// Reserve is how many bytes of the file system must be free for an Update that may begin a new log; 64 MiB if 0. With less,
+	// Reserve is how many bytes of the file system must be free for an Update that may begin a new log, at most 1 EiB; 64 MiB if 0.
+	// With less,
 	// Updates go on until the present log is full, which takes no space: some thousands of small ones. Then they need 24 MiB, and
 	// so do opening and closing: Badger writes through memory maps, and when the disk is really full, it kills the process.
 	Reserve int64
@@ -23,7 +25,10 @@ type BadgerOptions struct {
 	GiveUp func() error
 }
 
-const defaultReserve = 64 << 20
+const (
+	defaultReserve = 64 << 20
+	maxReserve     = 1 << 60
+)
 
 // Badger is a Store in a directory.
 type Badger struct {
@@ -43,6 +48,9 @@ func OpenBadger(ctx context.Context, dir string, opts *BadgerOptions) (*Badger, 
 	}
 	if opts == nil {
 		opts = &BadgerOptions{}
+	}
+	if opts.Reserve < 0 || opts.Reserve > maxReserve {
+		return nil, fmt.Errorf("index: Reserve is %d, must be 0 to %d", opts.Reserve, int64(maxReserve))
 	}
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, mapError("create directory", err)

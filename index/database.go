@@ -38,7 +38,7 @@ type database struct {
 // openDatabase takes over dir, unless it fails.
 func openDatabase(dir *disk.Dir, opts BadgerOptions) (_ *database, err error) {
 	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, compacting: make(chan struct{}, 1)}
-	if d.reserve <= 0 {
+	if d.reserve == 0 {
 		d.reserve = defaultReserve
 	}
 	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
