@@ -94,7 +94,7 @@ func (m *mutation) apply(program []byte) error {
 	return nil
 }
 
-// entry returns the path of a file, or directory, chosen by a number.
+// entry returns the path of a file, or directory, chosen by a number. Volumes come last.
 func (m *mutation) entry(n byte) string {
 	names := slices.Clone(m.img.dirs)
 	for _, f := range m.img.files {
