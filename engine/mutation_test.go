@@ -141,6 +141,12 @@ const (
 
 func (m *mutation) step(s []byte) error {
 	path, other := m.entry(s[1]), m.entry(s[2])
+	for _, p := range []string{path, other} {
+		// An earlier step may have put a FIFO there, for which this process would wait.
+		if info, err := os.Lstat(filepath.Dir(p)); err != nil || !info.IsDir() {
+			return err
+		}
+	}
 	where, amount := binary.BigEndian.Uint16(s[3:]), binary.BigEndian.Uint16(s[5:])
 	switch s[0] % stepKinds {
 	case stepSwap:
