@@ -22,10 +22,11 @@ const (
 // associated data, or was changed since.
 var ErrAuthentication = errors.New("crypto: authentication failed")
 
-// Cipher addresses and seals the chunks of one upload. It is safe for concurrent use.
+// Cipher addresses and seals the chunks of one upload, and authenticates its records. It is safe for concurrent use.
 type Cipher struct {
 	addressKey [8]uint32
 	aead       cipher.AEAD
+	auth       *Authenticator
 }
 
 // NewCipher derives the keys of an upload from its data key.
@@ -38,12 +39,19 @@ func NewCipher(key DataKey) (*Cipher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crypto: deriving a key: %w", err)
 	}
+	macKey, err := derive(key[:], macLabel)
+	if err != nil {
+		return nil, fmt.Errorf("crypto: deriving a key: %w", err)
+	}
 	aead, err := newAEAD(sealKey)
 	if err != nil {
 		return nil, err
 	}
-	return &Cipher{addressKey: blake3Key(addressKey), aead: aead}, nil
+	return &Cipher{addressKey: blake3Key(addressKey), aead: aead, auth: newAuthenticator(macKey)}, nil
 }
+
+// Authenticator makes and verifies the MACs of this upload's records.
+func (c *Cipher) Authenticator() *Authenticator { return c.auth }
 
 // AddressOf returns the address of a chunk of this upload: its BLAKE3-256 under the upload's key.
 func (c *Cipher) AddressOf(data []byte) Address {

@@ -7,6 +7,7 @@
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	Scope                        addresses chunks that are found within one scope of a store only
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
+//	Authenticator                of the same key: makes and verifies the MACs of the upload's records
 //	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
 //	CustomerKey                  wraps data keys, too: the client gives it with each request (SSE-C)
 //
@@ -16,7 +17,8 @@
 //	  │               HKDF-SHA256(customer key, no salt, "gabion/v1 customer key")
 //	  └─ data key     32 random bytes an upload; stored only wrapped
 //	       ├─ address key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk address")
-//	       └─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
+//	       ├─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
+//	       └─ MAC key     = HKDF-SHA256(data key, no salt, "gabion/v1 record mac")
 //
 // Each derived key is 32 bytes long. A chunk's address is BLAKE3 in keyed mode under the address key,
 // so equal plaintexts of two uploads have unrelated addresses. A chunk is sealed by AES-256-GCM:
@@ -25,7 +27,13 @@
 //
 // The caller's associated data (the engine passes the frame header and the chunk's address) makes a
 // seal valid in its own place only. In the same way the engine seals what else it keeps that has plaintext
-// in it, the state of a digest under way, for its upload and the last part that it covers. The Keyring wraps a data key, under the generation itself, as
+// in it, the state of a digest under way, for its upload and the last part that it covers.
+//
+// A seal says what a chunk is, not where it belongs. That say the MACs of records: HMAC-SHA256 under the MAC
+// key, cut to its first 16 bytes. Of what messages is written in the engine's file seals.go, with vectors in its
+// testdata.
+//
+// The Keyring wraps a data key, under the generation itself, as
 //
 //	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
 //
@@ -82,10 +90,24 @@
 // equality shows only in sizes. No byte of the plaintext is among it, nor a state derived from it that gives
 // bytes away, such as a digest under way.
 //
-// Who changes the disk can make chunks unreadable, and no more: a chunk that is altered, swapped with
-// another or brought from another upload fails with [ErrAuthentication], which the engine reports as
-// corruption. A wrapped key that was altered, or is presented under another key id, fails likewise.
-// Putting back an older state of the whole directory is not noticed.
+// Who changes the disk can make encrypted content unreadable. A chunk that is altered, swapped with another, doubled,
+// dropped or brought from another upload, a part or an object in the place of another, and attributes, digests or an
+// upload's choices that are altered, fail with [ErrAuthentication], which the engine reports as corruption. A wrapped
+// key that was altered, or is presented under another key id, fails likewise.
+//
+// What such a one can do all the same:
+//
+//   - Turn an object or an open upload plain, by exchanging its records for those of content without encryption, and
+//     give out what he likes under its name. What clients upload to such an upload from then on lies there in clear. No data
+//     key is left to say that there should be one. The same goes for objects and uploads that are plain anyway: their
+//     records have no MACs.
+//   - Put an older state back: of the whole directory, or of single records that fit each other, as an object that was
+//     overwritten or deleted since, while its chunks are there. The record of one part of an object is not among these.
+//   - Delete.
+//   - Make another selection of the parts of an upload under a client's key that was completed without that key, as clients
+//     of OSS and S3 do: the object then has the MAC of its upload, which covers name and attributes, and its parts have
+//     theirs, but nobody who had the key said which of them were chosen, nor what ETag, size and digests follow. The engine
+//     takes the key with Complete and closes that.
 //
 // A CustomerKey is never stored, and neither is a digest of it. What there is to check it by is the
 // wrapped data key: another key is refused with ErrAuthentication when that is unwrapped, before any

@@ -15,6 +15,7 @@ const DataKeySize = 32
 const (
 	addressLabel = "gabion/v1 chunk address"
 	sealLabel    = "gabion/v1 chunk seal"
+	macLabel     = "gabion/v1 record mac"
 	scopeLabel   = "gabion/v1 dedup scope"
 )
 

@@ -44,8 +44,10 @@ func TestKeysAreNotFormatted(t *testing.T) {
 		"of a customer": struct{ Key crypto.CustomerKey }{customer},
 		"a long one":    append(customer[:32:32], customer...),
 		"Cipher":        c,
+		"Authenticator": c.Authenticator(),
 		"Keyring":       ring,
 		"in structs":    struct{ A, B, C any }{c, ring, customer},
+		"and there":     struct{ A any }{c.Authenticator()},
 	}
 	for name, v := range values {
 		for _, verb := range []string{"v", "+v", "#v", "s", "q", "x", "X", "# x", "d", "b", "c", "U"} {

@@ -15,6 +15,7 @@ type CheckRequest struct {
 	// with its record. Otherwise the metadata is checked, and that every chunk's volume is there. What
 	// cannot be opened, because it is under a client's key or the key provider does not give the key, is
 	// no problem: then the checksums of what is stored are all that is verified, and Unopened counts it.
+	// The key provider is asked with and without Data: the MACs of metadata need the keys, too.
 	Data bool
 }
 
@@ -26,8 +27,8 @@ type CheckResult struct {
 	Objects, Uploads, Parts, Chunks, Volumes int64
 	Bytes                                    int64 // read and verified, of what copies share once; 0 without Data
 
-	// Unopened counts the parts of which, with Data, only the checksums of what is stored were verified:
-	// not that their chunks are those that were sent, in that order. UnopenedCause says why, of the first
+	// Unopened counts the parts of which only the checksums of what is stored were verified: not that their
+	// chunks are those that were sent, in that order, nor that they and their object belong together. UnopenedCause says why, of the first
 	// that is not under a client's key; nil if all are.
 	Unopened      int64
 	UnopenedCause error

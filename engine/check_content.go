@@ -26,12 +26,12 @@ type manifestCheck struct {
 }
 
 // content checks the content of an object or upload, once for all its owners.
-func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, enc *index.Encryption, parts []numberedPart, hits []Problem) error {
+func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, open *opener, parts []numberedPart, hits []Problem) error {
 	c := k.contents[id]
 	if c == nil {
 		c = &contentCheck{hits: hits}
 		k.contents[id] = c
-		if err := k.parts(ctx, c, id, enc, parts); err != nil {
+		if err := k.parts(ctx, c, open, parts); err != nil {
 			return err
 		}
 	}
@@ -44,13 +44,9 @@ func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, en
 }
 
 // parts checks the parts of a content.
-func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, enc *index.Encryption, parts []numberedPart) error {
-	open, err := k.opener(ctx, id, enc)
-	if err != nil {
-		return err
-	}
+func (k *check) parts(ctx context.Context, c *contentCheck, open *opener, parts []numberedPart) error {
 	for i := range parts {
-		if err := k.part(&parts[i].Part, open); err != nil {
+		if err := k.part(parts[i].number, &parts[i].Part, open); err != nil {
 			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: err})
 		}
 		if err := ctx.Err(); err != nil {
@@ -60,17 +56,16 @@ func (k *check) parts(ctx context.Context, c *contentCheck, id index.ContentID, 
 	return nil
 }
 
-// An opener reads and verifies the chunks of a content.
+// An opener verifies the records of a content, and reads and verifies its chunks.
 type opener struct {
-	read   func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error)
+	seals seals
+	read  func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) // nil without Data
+
 	sealed bool // what read returns is the frame, since nobody has the key
 }
 
-// opener returns what reads the chunks of a content; nil without Data.
+// opener returns what verifies a content.
 func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encryption) (*opener, error) {
-	if !k.data {
-		return nil, nil
-	}
 	if enc.Customer {
 		return k.sealedOpener(ctx), nil
 	}
@@ -84,7 +79,10 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 		}
 		return k.sealedOpener(ctx), nil
 	}
-	return &opener{read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+	if !k.data {
+		return &opener{seals: sealsOf(cipher)}, nil
+	}
+	return &opener{seals: sealsOf(cipher), read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
 		keys, err := k.engine.keysOf(cipher, scope)
 		if err != nil {
 			return nil, err
@@ -99,7 +97,10 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 // sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there is
 // to find out.
 func (k *check) sealedOpener(ctx context.Context) *opener {
-	return &opener{sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
+	if !k.data {
+		return &opener{seals: seals{unknown: true}, sealed: true}
+	}
+	return &opener{seals: seals{unknown: true}, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
 		if inline != nil {
 			return inline, nil // the record's checksum has been verified
 		}
@@ -115,9 +116,9 @@ func (k *check) sealedOpener(ctx context.Context) *opener {
 type partCheck struct {
 	*check
 	rec  *index.Part
-	open *opener // nil without Data
-	err  error   // the first thing wrong with it
-	next int64   // where the next chunk begins
+	open *opener
+	err  error // the first thing wrong with it
+	next int64 // where the next chunk begins
 
 	md5   hash.Hash
 	crc64 uint64
@@ -130,8 +131,11 @@ func (p *partCheck) wrong(err error) {
 }
 
 // part checks one part and counts its references. The error is the first thing wrong with it.
-func (k *check) part(rec *index.Part, open *opener) error {
+func (k *check) part(number int, rec *index.Part, open *opener) error {
 	p := &partCheck{check: k, rec: rec, open: open, md5: md5.New()}
+	if err := open.seals.part(number, rec); err != nil {
+		p.wrong(err)
+	}
 	if _, twice := k.manifests[rec.Manifest]; twice {
 		p.wrong(fmt.Errorf("manifest %s has two owners", rec.Manifest))
 	}
@@ -143,9 +147,9 @@ func (k *check) part(rec *index.Part, open *opener) error {
 		p.pages()
 	}
 	switch {
-	case open == nil:
 	case open.sealed:
 		k.res.Unopened++
+	case open.read == nil:
 	case p.err == nil && (p.crc64 != rec.CRC64 || [16]byte(p.md5.Sum(nil)) != rec.ETag):
 		p.wrong(&CorruptionError{
 			What: "manifest " + rec.Manifest.String(), Where: "index",
@@ -157,13 +161,13 @@ func (k *check) part(rec *index.Part, open *opener) error {
 
 // inline checks a part that the index has itself.
 func (p *partCheck) inline() {
-	page, err := inlinePage(p.r, p.rec)
+	page, err := inlinePage(p.r, p.rec, p.open.seals)
 	if err != nil {
 		p.wrong(err)
 		return
 	}
 	p.totals.InlineBytes += int64(len(page.inline))
-	if p.open == nil {
+	if p.open.read == nil {
 		return
 	}
 	data, err := p.open.read(p.rec.Scope, blob.Ref{}, page.inline, page.chunks[0])
@@ -174,7 +178,7 @@ func (p *partCheck) inline() {
 // pages checks the pages of a part. It goes on behind one that is wrong, to count what the others refer to.
 func (p *partCheck) pages() {
 	for n := range pagesIn(p.rec) {
-		page, err := readPage(p.r, p.rec, n)
+		page, err := readPage(p.r, p.rec, n, p.open.seals)
 		if err == nil && page.start != p.next {
 			err = manifestError(p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.start, p.next)
 		}
@@ -221,7 +225,7 @@ func (p *partCheck) reference(c index.PageChunk) {
 	case rec == nil:
 		p.wrong(missingRecord(c.ID))
 		return
-	case p.open == nil || rec.err != nil || p.open.sealed && rec.read:
+	case p.open.read == nil || rec.err != nil || p.open.sealed && rec.read:
 		if rec.err != nil {
 			p.wrong(rec.err)
 		}

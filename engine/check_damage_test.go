@@ -84,7 +84,7 @@ func TestCheckNames(t *testing.T) {
 	}{
 		{"chunks in the wrong order", engine.DataLost, "object", "in their order", swapped("object")},
 		{"chunks of a copy in the wrong order", engine.DataLost, "shared", "in their order", swapped("object")},
-		{"sealed chunks in the wrong order", engine.DataLost, "sealed", "in their order", swapped("sealed")},
+		{"sealed chunks in the wrong order", engine.DataLost, "sealed", "authentication failed", swapped("sealed")},
 		{"chunk without references", engine.BadAccounting, "", "no references", func(tx index.Tx) error {
 			return index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 1})
 		}},

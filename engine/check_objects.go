@@ -31,18 +31,26 @@ func (k *check) objects(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := k.content(ctx, hit, rec.Content, &rec.Encryption, parts, partHits); err != nil {
+		open, err := k.opener(ctx, rec.Content, &rec.Encryption)
+		if err != nil {
+			return err
+		}
+		if err := k.content(ctx, hit, rec.Content, open, parts, partHits); err != nil {
 			return err
 		}
 		k.scopes(hit, &rec.Encryption, parts)
-		k.object(hit, rec, parts)
+		k.object(hit, rec, parts, open.seals)
 	}
 	k.res.Objects = k.totals.Objects
 	return nil
 }
 
 // object compares an object's record with its parts.
-func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart) {
+func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s seals) {
+	if err := s.object(hit.Bucket, hit.Key, rec); err != nil {
+		hit.Err = err
+		k.problem(hit)
+	}
 	var size int64
 	for i := range parts {
 		size += parts[i].Size
@@ -52,7 +60,7 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart) {
 		k.problem(hit)
 		return // nothing else can follow from them
 	}
-	if err := k.directory(rec.Content, parts); err != nil {
+	if err := k.directory(rec.Content, parts, s.ofDirectory(rec)); err != nil {
 		hit.Err = err
 		k.problem(hit)
 	}
@@ -151,7 +159,16 @@ func (k *check) uploads(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := k.content(ctx, hit, id, &entry.Record.Encryption, parts, partHits); err != nil {
+		open, err := k.opener(ctx, id, &entry.Record.Encryption)
+		if err != nil {
+			return err
+		}
+		if err := open.seals.upload(bucket, key, &entry.Record); err != nil {
+			hit := hit
+			hit.Err = err
+			k.problem(hit)
+		}
+		if err := k.content(ctx, hit, id, open, parts, partHits); err != nil {
 			return err
 		}
 		k.contents[id].upload = true
@@ -181,7 +198,7 @@ func (k *check) partsOf(id index.ContentID) (parts []numberedPart, hits []Proble
 }
 
 // directory compares the directory of an object's content with the parts.
-func (k *check) directory(id index.ContentID, parts []numberedPart) error {
+func (k *check) directory(id index.ContentID, parts []numberedPart, s seals) error {
 	want := directoryOf(directoryParts(parts))
 	n := 0
 	for entry, err := range index.ScanAll(k.r, index.DirectoryOf(id)) {
@@ -197,6 +214,9 @@ func (k *check) directory(id index.ContentID, parts []numberedPart) error {
 		}
 		if page != n || n >= len(want) || entry.Record.Start != want[n].Start || !slices.Equal(entry.Record.Parts, want[n].Parts) {
 			return fmt.Errorf("page %d of the directory of its parts is not of its parts", page)
+		}
+		if err := s.directory(id, page, &entry.Record); err != nil {
+			return err
 		}
 		n++
 	}

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -41,6 +43,11 @@ type CompleteMultipartUploadRequest struct {
 	// ForbidOverwrite.
 	IfMatch     string
 	IfNoneMatch string
+
+	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be left out, as clients of
+	// OSS and S3 do. With it the object is protected as others are against who writes the disk; without it such a one
+	// can make another selection of the upload's parts of it: see package crypto.
+	SSECustomerKey crypto.CustomerKey
 }
 
 // A CompletedPart is one entry of the list of parts.
@@ -73,7 +80,8 @@ type CompleteMultipartUploadResult struct {
 // The checks come in this order: ErrNoSuchUpload; ErrInvalidArgument for both a list and All;
 // ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part below
 // the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and ErrInvalidRequest for
-// another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed. A second Complete fails
+// another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed. Of an encrypted upload Options.Keys must
+// give the data key, as S3 demands kms:Decrypt; that comes before what the list says. A second Complete fails
 // with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
 	req = orEmpty(req)
@@ -88,11 +96,7 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
 		return nil, err
 	}
-	var obj *index.Object
-	err = e.index.Update(ctx, func(tx index.Tx) (err error) {
-		obj, err = e.complete(tx, req)
-		return err
-	})
+	obj, err := e.completeWithKey(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +108,89 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	}, nil
 }
 
+// completionKey is what makes the MACs of the object of an upload.
+type completionKey struct {
+	of     index.Encryption // of the upload, when the key was asked for
+	cipher *crypto.Cipher   // nil without encryption, or where the client's key is not given
+	seals  seals
+}
+
+// errOtherKey says that the upload's data key is wrapped in another form than when it was asked for.
+var errOtherKey = errors.New("engine: the upload's key was wrapped anew meanwhile")
+
+// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction.
+func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUploadRequest) (obj *index.Object, err error) {
+	for {
+		key, err := e.completionKey(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		err = e.index.Update(ctx, func(tx index.Tx) (err error) {
+			obj, err = e.complete(tx, req, key)
+			return err
+		})
+		if !errors.Is(err, errOtherKey) {
+			return obj, err
+		}
+	}
+}
+
+// completionKey looks at the upload and gets its key. Where there is no upload, it is for the transaction to say so.
+func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUploadRequest) (key completionKey, err error) {
+	var up *openUpload
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		up, err = findUpload(r, req.Bucket, req.Key, req.UploadID)
+		return err
+	})
+	if err != nil {
+		return key, ctx.Err()
+	}
+	key.of = up.Encryption
+	if up.Encryption.Customer && req.SSECustomerKey == nil {
+		key.seals.unknown = true
+		return key, nil
+	}
+	if key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey); err != nil {
+		return key, err
+	}
+	key.seals = sealsOf(key.cipher)
+	return key, nil
+}
+
+// fits says whether the key is that of the upload as it is now.
+func (k *completionKey) fits(up *openUpload) bool {
+	now := &up.Encryption
+	return now.Algorithm == k.of.Algorithm && now.Customer == k.of.Customer && now.Wrapper == k.of.Wrapper && bytes.Equal(now.WrappedKey, k.of.WrappedKey)
+}
+
+// verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state that it is sealed in.
+func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUpload, uploaded, listed []numberedPart) error {
+	for i := range listed {
+		if err := k.seals.part(listed[i].number, &listed[i].Part); err != nil {
+			return err
+		}
+	}
+	if !up.Sequential || k.cipher == nil || len(uploaded) == 0 {
+		return nil
+	}
+	whole, err := resumeMD5(up, uploaded[len(uploaded)-1].number+1, k.cipher)
+	if err == nil && !bytes.Equal(whole.Sum(nil), up.MD5) {
+		err = &CorruptionError{What: "the MD5 of upload " + req.UploadID, Where: "index", Err: errors.New("it is not that of its sealed state")}
+	}
+	return err
+}
+
+// sign gives the object its MAC or, where the key is not there, that of the upload, which the readers have the key for.
+func (k *completionKey) sign(req *CompleteMultipartUploadRequest, up *openUpload, obj *index.Object) {
+	if k.seals.unknown {
+		obj.UploadMAC = up.MAC
+		return
+	}
+	k.seals.signObject(req.Bucket, req.Key, obj)
+}
+
 // complete does it inside a transaction.
-func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*index.Object, error) {
+func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key completionKey) (*index.Object, error) {
 	up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
 	contradiction := req.All && len(req.Parts) > 0
 	if errors.Is(err, ErrNoSuchUpload) && !contradiction {
@@ -118,12 +203,21 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 	if contradiction {
 		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
 	}
+	if !key.fits(up) {
+		return nil, errOtherKey
+	}
+	if err := key.seals.upload(req.Bucket, req.Key, &up.Upload); err != nil {
+		return nil, err
+	}
 	uploaded, err := partsOf(tx, up.id)
 	if err != nil {
 		return nil, err
 	}
 	listed, err := selectParts(req, uploaded, up)
 	if err != nil {
+		return nil, err
+	}
+	if err := key.verify(req, up, uploaded, listed); err != nil {
 		return nil, err
 	}
 	obj, err := e.objectOf(up, uploaded, listed)
@@ -146,12 +240,13 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest) (*in
 	if obj.Content, err = e.separate(tx, up.id, uploaded, listed); err != nil {
 		return nil, err
 	}
-	if err := putDirectory(tx, obj.Content, directoryParts(listed)); err != nil {
+	if err := putDirectory(tx, obj.Content, directoryParts(listed), key.seals); err != nil {
 		return nil, err
 	}
 	if err := endUpload(tx, req.Bucket, req.Key, up); err != nil {
 		return nil, err
 	}
+	key.sign(req, up, obj)
 	if err := e.remember(tx, req, up, listed, obj); err != nil {
 		return nil, err
 	}

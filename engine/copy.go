@@ -243,8 +243,8 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 }
 
 // commit makes obj the object, if everything still is as it must be. own is called before what the
-// copy replaces is given up, which may be the source.
-func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) error {
+// copy replaces is given up, which may be the source. s are the seals of the content of obj.
+func (p *objectCopy) commit(tx index.Tx, obj *index.Object, s seals, own func() error) error {
 	if err := p.bucket.check(tx); err != nil {
 		return err
 	}
@@ -255,6 +255,7 @@ func (p *objectCopy) commit(tx index.Tx, obj *index.Object, own func() error) er
 		return err
 	}
 	obj.Modified = p.engine.now()
+	s.signObject(p.req.Bucket, p.req.Key, obj)
 	return p.engine.putObject(tx, p.req.Bucket, p.req.Key, obj)
 }
 
@@ -268,8 +269,9 @@ func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Ob
 		if err != nil {
 			return err
 		}
-		obj.Encryption = now.Encryption // its key may have been wrapped anew meanwhile
-		return p.commit(tx, obj, func() error { return own(tx, obj.Content) })
+		// Its key may have been wrapped anew meanwhile. The rest is what was verified.
+		obj.Encryption.WrappedKey, obj.Encryption.Wrapper = now.Encryption.WrappedKey, now.Encryption.Wrapper
+		return p.commit(tx, obj, src.seals, func() error { return own(tx, obj.Content) })
 	})
 }
 
@@ -309,10 +311,11 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 		if err != nil {
 			return err
 		}
-		if err := p.rewritePart(ctx, src, part, obj.Content, cipher); err != nil {
+		manifest, err := p.rewritePart(ctx, src, part, obj.Content, cipher)
+		if err != nil {
 			return err
 		}
-		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size}
+		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size, Manifest: manifest}
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
@@ -322,7 +325,9 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 				return err
 			}
 		}
-		return p.commit(tx, obj, func() error { return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts)) })
+		return p.commit(tx, obj, sealsOf(cipher), func() error {
+			return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts, sealsOf(cipher)))
+		})
 	})
 	if err == nil {
 		fresh.settled()
@@ -330,38 +335,40 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	return err
 }
 
-// rewritePart copies one part. Its digests must come out the same.
-func (p *objectCopy) rewritePart(ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher) error {
+// rewritePart copies one part, and returns the manifest of the copy. Its digests must come out the same.
+func (p *objectCopy) rewritePart(
+	ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher,
+) (id index.ManifestID, err error) {
 	e := p.engine
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
 	if part.Inline {
-		var err error
 		if in.inline, err = e.inlineLimit(); err != nil {
-			return err
+			return id, err
 		}
 	}
 	d, err := e.newDraft()
 	if err != nil {
-		return err
+		return id, err
 	}
 	defer d.end()
 	if err := d.begin(in, &p.bucket, cipher); err != nil {
-		return err
+		return id, err
 	}
 	body, err := e.pipeline.take(ctx, in, d)
 	if err != nil {
-		return err
+		return id, err
 	}
 	defer e.pipeline.release(body.page)
 	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
-		return &CorruptionError{
+		return id, &CorruptionError{
 			What: fmt.Sprintf("part %d of %s/%s", part.n+1, p.from.bucket, p.from.key), Where: "index",
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}
 	rec := body.record(d, part.Checksum)
 	rec.Modified = part.Modified
-	return d.publish(ctx, body, func(tx index.Tx) error {
+	d.seals.signPart(part.n+1, rec)
+	return d.id, d.publish(ctx, body, func(tx index.Tx) error {
 		_, err := e.putPart(tx, to, part.n+1, rec)
 		return err
 	})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,9 @@ import (
 // when an object is made of it; one of less than two parts needs none.
 
 // putDirectory stores the directory of a content that has these parts, in the order of their numbers.
-func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart) error {
+func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart, s seals) error {
 	for page, rec := range directoryOf(parts) {
+		rec.MAC = s.of(func() []byte { return directoryMessage(page, &rec) })
 		if err := index.Put(tx, index.DirectoryKey(id, page), &rec); err != nil {
 			return err
 		}
@@ -41,7 +43,7 @@ func directoryOf(parts []index.DirectoryPart) (pages []index.Directory) {
 func directoryParts(parts []numberedPart) []index.DirectoryPart {
 	list := make([]index.DirectoryPart, len(parts))
 	for i, p := range parts {
-		list[i] = index.DirectoryPart{Number: uint16(p.number), Size: p.Size}
+		list[i] = index.DirectoryPart{Number: uint16(p.number), Size: p.Size, Manifest: p.Manifest}
 	}
 	return list
 }
@@ -78,6 +80,9 @@ func (s *source) directoryPage(r index.Reader, n int) (*directoryPage, error) {
 	rec, err := index.Get(r, index.DirectoryKey(s.id, n))
 	if errors.Is(err, index.ErrNotFound) {
 		err = s.inconsistent("page %d of its directory is missing", n)
+	}
+	if err == nil {
+		err = s.directorySeals.directory(s.id, n, &rec)
 	}
 	if err != nil {
 		return nil, err
@@ -196,22 +201,41 @@ func (s *source) readSegment(r index.Reader, n int, start int64, p index.Directo
 		return nil, s.inconsistent("part %d is missing", p.Number)
 	case err != nil:
 		return nil, err
+	case rec.Manifest != p.Manifest:
+		return nil, s.inconsistent("part %d has manifest %s, its directory says %s", p.Number, rec.Manifest, p.Manifest)
 	case rec.Size != p.Size:
 		return nil, s.inconsistent("part %d has %d bytes, its directory says %d", p.Number, rec.Size, p.Size)
+	}
+	if err := s.seals.part(int(p.Number), &rec); err != nil {
+		return nil, err
 	}
 	return s.keepSegment(&segment{n: n, start: start, Part: rec}), nil
 }
 
-// onlySegment reads the part of a content that has just one.
+// onlySegment reads the part of a content that has just one. There is no directory to tell it from an earlier one
+// of the same number; what the object says of its bytes does.
 func (s *source) onlySegment(r index.Reader) (*segment, error) {
 	for entry, err := range index.Scan(r, index.PartsOf(s.id)) {
 		if err != nil {
 			return nil, err
 		}
-		if entry.Record.Size != s.size {
-			return nil, s.inconsistent("its part has %d bytes, wanted are %d", entry.Record.Size, s.size)
+		_, number, err := index.ParsePartKey(entry.Key)
+		if err != nil {
+			return nil, err
 		}
-		return s.keepSegment(&segment{Part: entry.Record}), nil
+		rec := &entry.Record
+		switch {
+		case rec.Size != s.size:
+			return nil, s.inconsistent("its part has %d bytes, wanted are %d", rec.Size, s.size)
+		case rec.CRC64 != s.crc64:
+			return nil, s.inconsistent("its part has CRC-64 %016x, wanted is %016x", rec.CRC64, s.crc64)
+		case len(s.md5) > 0 && !bytes.Equal(rec.ETag[:], s.md5):
+			return nil, s.inconsistent("its part has MD5 %x, wanted is %x", rec.ETag, s.md5)
+		}
+		if err := s.seals.part(number, rec); err != nil {
+			return nil, err
+		}
+		return s.keepSegment(&segment{Part: *rec}), nil
 	}
 	return nil, s.inconsistent("its part is missing")
 }

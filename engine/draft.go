@@ -18,6 +18,7 @@ type draft struct {
 	engine      *Engine
 	id          index.ManifestID
 	scope       index.Scope // of its chunks
+	seals       seals       // of the content that it becomes part of
 	provisional *provisional
 
 	pages  int   // that are committed
@@ -37,6 +38,7 @@ func (e *Engine) newDraft() (*draft, error) {
 // begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's scope, or
 // under its data key. cipher is nil for content without encryption.
 func (d *draft) begin(in *intake, b *liveBucket, cipher *crypto.Cipher) (err error) {
+	d.seals = sealsOf(cipher)
 	if cipher == nil {
 		d.scope = b.scopeOf(d.id)
 	}
@@ -71,7 +73,7 @@ func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error
 	err := d.name(ctx, c.page, func(tx index.Tx) (err error) {
 		switch ch := c.inline(); {
 		case ch != nil:
-			err = putInline(tx, d.id, ch)
+			err = putInline(tx, d.id, ch, d.seals)
 		case len(c.page) > 0:
 			err = d.addPage(tx, c.page)
 		}
@@ -108,19 +110,20 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 			return err
 		}
 	}
+	page.MAC = d.seals.of(func() []byte { return pageMessage(d.id, d.pages, &page) })
 	if err := index.Put(tx, index.PageKey(d.id, d.pages), &page); err != nil {
 		return err
 	}
 	return delta.apply(tx)
 }
 
-// refer makes the draft one of the content of a part that is there. The part must be held against the
+// refer makes the draft one of the content of a part that is there, without encryption. The part must be held against the
 // sweeper until the content is published: only its own references keep the chunks' records.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 	d.scope = part.Scope
 	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size, chunks: part.Chunks}
 	if part.Inline {
-		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return inlinePage(r, part) })
+		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return inlinePage(r, part, d.seals) })
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +137,7 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 				return nil, err
 			}
 		}
-		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return readPage(r, part, n) })
+		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return readPage(r, part, n, d.seals) })
 		if err != nil {
 			return nil, err
 		}

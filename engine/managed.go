@@ -190,7 +190,7 @@ func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)
 // completion is the request that makes the object.
 func (req *UploadRequest) completion(id string, parts []CompletedPart) *CompleteMultipartUploadRequest {
 	return &CompleteMultipartUploadRequest{
-		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum,
+		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum, SSECustomerKey: req.SSECustomerKey,
 		ForbidOverwrite: req.ForbidOverwrite, IfMatch: req.IfMatch, IfNoneMatch: req.IfNoneMatch,
 	}
 }

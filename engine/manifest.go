@@ -13,8 +13,9 @@ import (
 // the manifest, and no pages.
 
 // putInline stores a content in the index.
-func putInline(tx index.Tx, id index.ManifestID, ch *chunk) error {
+func putInline(tx index.Tx, id index.ManifestID, ch *chunk, s seals) error {
 	rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}, Frame: ch.frame}
+	rec.MAC = s.of(func() []byte { return inlineMessage(id, &rec) })
 	if err := index.Put(tx, index.InlineKey(id), &rec); err != nil {
 		return err
 	}

@@ -118,7 +118,11 @@ func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *Obj
 		}
 		info = infoOf(req.Bucket, req.Key, obj)
 		if obj.Encryption.Customer || req.SSECustomerKey != nil {
-			if _, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey); err != nil {
+			cipher, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey)
+			if err == nil {
+				err = sealsOf(cipher).object(req.Bucket, req.Key, obj)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -208,6 +212,9 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 	}()
 	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, ref.customer)
 	if err != nil {
+		return nil, rules, err
+	}
+	if err := sealsOf(cipher).object(ref.bucket, ref.key, rec); err != nil {
 		return nil, rules, err
 	}
 	if err := ref.conditions.check(rec); err != nil {

@@ -44,17 +44,17 @@ func pagesIn(rec *index.Part) int {
 	return (rec.Chunks + index.MaxPageChunks - 1) / index.MaxPageChunks
 }
 
-// pageAt reads the page of a part that holds an offset below its size.
-func pageAt(r index.Reader, rec *index.Part, inPart int64) (page *chunkPage, err error) {
+// pageAt reads the page of a part that holds an offset below its size. s are the seals of its content.
+func pageAt(r index.Reader, rec *index.Part, inPart int64, s seals) (page *chunkPage, err error) {
 	if rec.Inline {
-		return inlinePage(r, rec)
+		return inlinePage(r, rec, s)
 	}
 	if rec.Chunks == 0 {
 		return nil, manifestError(rec, "it has no chunks, but the part %d bytes", rec.Size)
 	}
 	guess := int(inPart / max(rec.Size/int64(rec.Chunks), 1) / index.MaxPageChunks) // right, unless the chunks differ in size
 	found, err := searchPages(pagesIn(rec), guess, inPart, func(n int) (start, end int64, err error) {
-		if page, err = readPage(r, rec, n); err != nil {
+		if page, err = readPage(r, rec, n, s); err != nil {
 			return 0, 0, err
 		}
 		return page.start, page.end(), nil
@@ -66,10 +66,13 @@ func pageAt(r index.Reader, rec *index.Part, inPart int64) (page *chunkPage, err
 }
 
 // readPage reads one page of a manifest and verifies what can be seen on it alone.
-func readPage(r index.Reader, rec *index.Part, n int) (*chunkPage, error) {
+func readPage(r index.Reader, rec *index.Part, n int, s seals) (*chunkPage, error) {
 	stored, err := index.Get(r, index.PageKey(rec.Manifest, n))
 	if errors.Is(err, index.ErrNotFound) {
 		err = manifestError(rec, "page %d is missing", n)
+	}
+	if err == nil {
+		err = s.page(rec.Manifest, n, &stored)
 	}
 	if err != nil {
 		return nil, err
@@ -85,10 +88,13 @@ func readPage(r index.Reader, rec *index.Part, n int) (*chunkPage, error) {
 }
 
 // inlinePage reads the content of a part that has it in the index.
-func inlinePage(r index.Reader, rec *index.Part) (*chunkPage, error) {
+func inlinePage(r index.Reader, rec *index.Part, s seals) (*chunkPage, error) {
 	in, err := index.Get(r, index.InlineKey(rec.Manifest))
 	if err == nil && int64(in.Size) != rec.Size {
 		err = fmt.Errorf("it holds %d bytes, wanted are %d", in.Size, rec.Size)
+	}
+	if err == nil {
+		err = s.inline(rec.Manifest, &in)
 	}
 	if err != nil {
 		return nil, &CorruptionError{What: "the content of manifest " + rec.Manifest.String(), Where: "index", Err: err}

@@ -105,7 +105,7 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 		return nil, ecForUpload(err, ecUploadPart)
 	}
 	in := newIntake(req.Body, req.Size, req.Progress)
-	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
+	cipher, err := e.cipherOfUpload(ctx, at, up, req.SSECustomerKey)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +137,16 @@ func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload,
 		return checkSequence(r, up, at.number)
 	})
 	return up, err
+}
+
+// cipherOfUpload returns the cipher of an upload, nil if it is not encrypted, when what the upload's record says is
+// what was said at its start.
+func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUpload, customer crypto.CustomerKey) (*crypto.Cipher, error) {
+	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, customer)
+	if err != nil {
+		return nil, err
+	}
+	return cipher, sealsOf(cipher).upload(at.bucket, at.key, &up.Upload)
 }
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.
@@ -262,6 +272,7 @@ func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error
 			return err
 		}
 		rec.Modified = e.now()
+		p.draft.seals.signPart(p.place.number, rec)
 		replaced, err = e.putPart(tx, up.id, p.place.number, rec)
 		return err
 	})

@@ -119,7 +119,7 @@ func (p *partCopy) chooseRange() (err error) {
 
 func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 	e := p.engine
-	cipher, err := e.cipherOf(ctx, p.up.id, &p.up.Encryption, p.req.SSECustomerKey)
+	cipher, err := e.cipherOfUpload(ctx, p.at, p.up, p.req.SSECustomerKey)
 	if err != nil {
 		return nil, err
 	}

@@ -198,6 +198,8 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		}
 		obj.Modified = e.now()
 		part.Modified = obj.Modified
+		d.seals.signPart(1, part)
+		d.seals.signObject(p.req.Bucket, p.req.Key, obj)
 		if _, err := e.putPart(tx, obj.Content, 1, part); err != nil {
 			return err
 		}

@@ -39,6 +39,7 @@ func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *
 	answer := *obj
 	answer.Attributes = index.Attributes{}
 	answer.Encryption.WrappedKey = nil
+	answer.MAC, answer.UploadMAC = nil, nil
 	rec := index.Completed{Bucket: req.Bucket, Key: req.Key, Generation: up.Generation, List: listDigest(list), Object: answer}
 	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
 		return err

@@ -19,8 +19,13 @@ type source struct {
 	call   call // for errors
 	id     index.ContentID
 	cipher *crypto.Cipher
+	seals  seals
 	count  int // of parts
 	size   int64
+	crc64  uint64
+	md5    []byte // none where it is not known
+
+	directorySeals seals // of its directory, which may have none
 
 	closed atomic.Bool
 
@@ -60,7 +65,11 @@ func (p *segmentPage) span(n int) (start, end int64) {
 // openContent opens the content of an object, which is held. It is released when the source is closed.
 // Of the parts it reads only what says how many there are and of how many bytes.
 func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher) (*source, error) {
-	s := &source{engine: e, call: c, id: rec.Content, cipher: cipher, count: rec.Parts, size: rec.Size}
+	s := &source{
+		engine: e, call: c, id: rec.Content, cipher: cipher, seals: sealsOf(cipher),
+		count: rec.Parts, size: rec.Size, crc64: rec.CRC64, md5: rec.MD5,
+	}
+	s.directorySeals = s.seals.ofDirectory(rec)
 	err := e.index.View(ctx, func(r index.Reader) (err error) {
 		switch {
 		case s.count == 0 && s.size != 0:
@@ -146,7 +155,7 @@ func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, 
 			if err != nil {
 				return err
 			}
-			chunks, err := pageAt(r, &seg.Part, at-seg.start)
+			chunks, err := pageAt(r, &seg.Part, at-seg.start, s.seals)
 			if err != nil {
 				return err
 			}

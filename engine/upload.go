@@ -102,10 +102,12 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 		return nil, err
 	}
 	rec.Generation, rec.Initiated = bucket.generation, initiated
-	rec.Encryption, _, err = e.newEncryption(ctx, id, wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey})
+	var cipher *crypto.Cipher
+	rec.Encryption, cipher, err = e.newEncryption(ctx, id, wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey})
 	if err != nil {
 		return nil, err
 	}
+	rec.MAC = sealsOf(cipher).of(func() []byte { return uploadMessage(req.Bucket, req.Key, &rec) })
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if err := bucket.check(tx); err != nil {
 			return err

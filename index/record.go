@@ -20,6 +20,7 @@ const (
 	maxTexts       = 16 << 10 // all names and values of the metadata, and of the tags
 	maxChecksum    = 64       // bytes of a digest
 	maxDigestState = 512      // bytes of a digest under way
+	maxMAC         = 16       // bytes of a record's MAC
 	maxInlineFrame = 64 << 10
 	maxStored      = MaxChunkSize + 4<<10 // bytes of a chunk where it is: with what a seal and headers add
 )
@@ -153,6 +154,7 @@ type Upload struct {
 	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it; sealed if the upload is encrypted
 	MD5        []byte    // of a sequential upload: the MD5 of the parts so far; none without parts
 	Watched    time.Time // under which it stands in the table of idle uploads; zero if it does not
+	MAC        []byte    // of what was said at its start, if the upload is encrypted
 }
 
 func (u *Upload) encode(e *encoder) {
@@ -165,6 +167,7 @@ func (u *Upload) encode(e *encoder) {
 	e.bytes(u.Digest, maxDigestState)
 	e.bytes(u.MD5, maxChecksum)
 	e.time(u.Watched)
+	e.bytes(u.MAC, maxMAC)
 }
 
 func (u *Upload) decode(d *decoder) {
@@ -177,6 +180,7 @@ func (u *Upload) decode(d *decoder) {
 	u.Digest = d.bytes(maxDigestState)
 	u.MD5 = d.bytes(maxChecksum)
 	u.Watched = d.time()
+	u.MAC = d.bytes(maxMAC)
 }
 
 // Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the plaintext.
@@ -190,6 +194,7 @@ type Part struct {
 	Inline   bool   // there are no pages: the content is the manifest's Inline record
 	Checksum []byte // by the algorithm of the upload or object, if it has one
 	Scope    Scope
+	MAC      []byte // if the content is encrypted
 }
 
 func (p *Part) encode(e *encoder) {
@@ -202,6 +207,7 @@ func (p *Part) encode(e *encoder) {
 	e.bool(p.Inline)
 	e.bytes(p.Checksum, maxChecksum)
 	p.Scope.encode(e)
+	e.bytes(p.MAC, maxMAC)
 }
 
 func (p *Part) decode(d *decoder) {
@@ -214,6 +220,7 @@ func (p *Part) decode(d *decoder) {
 	p.Inline = d.bool()
 	p.Checksum = d.bytes(maxChecksum)
 	p.Scope.decode(d)
+	p.MAC = d.bytes(maxMAC)
 }
 
 // PageChunk is one chunk of a part. Size is its length before compression and sealing, at most MaxChunkSize.
@@ -226,9 +233,11 @@ type PageChunk struct {
 type Page struct {
 	Start  int64 // where the first chunk begins in the part: who looks for an offset need not read the pages before
 	Chunks []PageChunk
+	MAC    []byte // if the content is encrypted
 }
 
 func (p *Page) encode(e *encoder) {
+	e.bytes(p.MAC, maxMAC)
 	e.size(p.Start, math.MaxInt64)
 	e.size(int64(len(p.Chunks)), MaxPageChunks)
 	if e.err != nil {
@@ -241,6 +250,7 @@ func (p *Page) encode(e *encoder) {
 }
 
 func (p *Page) decode(d *decoder) {
+	p.MAC = d.bytes(maxMAC)
 	p.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageChunks))
 	// The limit bounds the slice, but a short record should not get even that much.
@@ -256,10 +266,11 @@ func (p *Page) decode(d *decoder) {
 	}
 }
 
-// DirectoryPart is one part in a Directory.
+// DirectoryPart is one part in a Directory. Manifest tells it from another part that had the same number.
 type DirectoryPart struct {
-	Number uint16
-	Size   int64
+	Number   uint16
+	Size     int64
+	Manifest ManifestID
 }
 
 // Directory is a page of the list of the parts of a content, in order; at most MaxPageParts, and all pages of a content but the
@@ -267,9 +278,11 @@ type DirectoryPart struct {
 type Directory struct {
 	Start int64 // where the first part begins in the content
 	Parts []DirectoryPart
+	MAC   []byte // if the content is encrypted
 }
 
 func (l *Directory) encode(e *encoder) {
+	e.bytes(l.MAC, maxMAC)
 	e.size(l.Start, math.MaxInt64)
 	e.size(int64(len(l.Parts)), MaxPageParts)
 	if e.err != nil {
@@ -278,13 +291,15 @@ func (l *Directory) encode(e *encoder) {
 	for _, p := range l.Parts {
 		e.uint(uint64(p.Number))
 		e.size(p.Size, math.MaxInt64)
+		e.fixed(p.Manifest[:])
 	}
 }
 
 func (l *Directory) decode(d *decoder) {
+	l.MAC = d.bytes(maxMAC)
 	l.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageParts))
-	if shortest := 2; n > len(d.buf)/shortest {
+	if shortest := len(ManifestID{}) + 2; n > len(d.buf)/shortest {
 		d.fail(errShort)
 	}
 	if d.err != nil || n == 0 {
@@ -292,7 +307,7 @@ func (l *Directory) decode(d *decoder) {
 	}
 	l.Parts = make([]DirectoryPart, n)
 	for i := range l.Parts {
-		l.Parts[i] = DirectoryPart{Number: uint16(d.uint(math.MaxUint16)), Size: d.size(math.MaxInt64)}
+		l.Parts[i] = DirectoryPart{Number: uint16(d.uint(math.MaxUint16)), Size: d.size(math.MaxInt64), Manifest: ManifestID(d.fixed(16))}
 	}
 }
 
@@ -300,18 +315,21 @@ func (l *Directory) decode(d *decoder) {
 type Inline struct {
 	PageChunk
 	Frame []byte
+	MAC   []byte // if the content is encrypted
 }
 
 func (i *Inline) encode(e *encoder) {
 	e.fixed(i.ID[:])
 	e.size(int64(i.Size), MaxChunkSize)
 	e.bytes(i.Frame, maxInlineFrame)
+	e.bytes(i.MAC, maxMAC)
 }
 
 func (i *Inline) decode(d *decoder) {
 	i.ID = ChunkID(d.fixed(32))
 	i.Size = uint32(d.uint(MaxChunkSize))
 	i.Frame = d.bytes(maxInlineFrame)
+	i.MAC = d.bytes(maxMAC)
 }
 
 // Object is a complete object. Its parts are those under Content, which it may share with other objects.
@@ -327,6 +345,8 @@ type Object struct {
 	Encryption Encryption
 	Checksum   Checksum
 	MD5        []byte // of the whole content, where it is known
+	MAC        []byte // if it is encrypted; none where UploadMAC stands for it
+	UploadMAC  []byte // the MAC of the upload that it was, if that was completed without the client's key
 }
 
 func (o *Object) encode(e *encoder) {
@@ -341,6 +361,8 @@ func (o *Object) encode(e *encoder) {
 	o.Encryption.encode(e)
 	o.Checksum.encode(e)
 	e.bytes(o.MD5, maxChecksum)
+	e.bytes(o.MAC, maxMAC)
+	e.bytes(o.UploadMAC, maxMAC)
 }
 
 func (o *Object) decode(d *decoder) {
@@ -355,6 +377,8 @@ func (o *Object) decode(d *decoder) {
 	o.Encryption.decode(d)
 	o.Checksum.decode(d)
 	o.MD5 = d.bytes(maxChecksum)
+	o.MAC = d.bytes(maxMAC)
+	o.UploadMAC = d.bytes(maxMAC)
 }
 
 // Shared counts the objects that have a content, where that is more than one.

@@ -22,8 +22,9 @@ var (
 	}
 	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
-	page       = index.Page{Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: index.MaxChunkSize}}}
-	directory  = index.Directory{Start: 300, Parts: []index.DirectoryPart{{Number: 1, Size: 5 << 30}, {Number: 10_000}}}
+	mac        = bytes.Repeat([]byte{9}, 16)
+	page       = index.Page{MAC: mac, Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: index.MaxChunkSize}}}
+	directory  = index.Directory{MAC: mac, Start: 300, Parts: []index.DirectoryPart{{Number: 1, Size: 5 << 30, Manifest: index.ManifestID{1}}, {Number: 10_000}}}
 )
 
 // roundTrip stores records and reads them back, one by one and by a scan.
@@ -62,20 +63,20 @@ func TestRecordsRoundTrip(t *testing.T) {
 	content := id("content")
 	full := index.Object{
 		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: index.MaxParts,
-		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16),
+		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16), MAC: mac, UploadMAC: mac,
 	}
 	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
 	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}}, index.Bucket{Created: time.Unix(0, 0).UTC()},
 		index.Bucket{Created: time.Unix(0, -1).UTC()})
 	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
-		MD5: make([]byte, 16), Watched: moment,
+		MD5: make([]byte, 16), Watched: moment, MAC: mac,
 	})
 	roundTrip(t, index.PartKey(content, 1), index.Part{
 		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
-		Inline: true, Checksum: []byte{1}, Scope: index.Scope{Kind: index.ScopeBucket, ID: [16]byte{1}},
+		Inline: true, Checksum: []byte{1}, Scope: index.Scope{Kind: index.ScopeBucket, ID: [16]byte{1}}, MAC: mac,
 	}, index.Part{Scope: index.Scope{Kind: index.ScopePart}})
-	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10)})
+	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10), MAC: mac})
 	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
 	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", Generation: index.Generation{2}, List: [16]byte{1}, Object: full})
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
@@ -293,8 +294,8 @@ func TestChunksOverLimits(t *testing.T) {
 	for _, over := range []uint64{0, 1, 1 << 30, math.MaxUint32} {
 		err := store.Update(t.Context(), func(tx index.Tx) error {
 			put := errors.Join(
-				tx.Put(pages, index.Seal(pages, 1, append([]byte{0, 1}, chunk(index.MaxChunkSize+over)...))),
-				tx.Put(inline, index.Seal(inline, 1, append(chunk(index.MaxChunkSize+over), 0))),
+				tx.Put(pages, index.Seal(pages, 1, append([]byte{0, 0, 1}, chunk(index.MaxChunkSize+over)...))),
+				tx.Put(inline, index.Seal(inline, 1, append(chunk(index.MaxChunkSize+over), 0, 0))),
 				tx.Put(stored, index.Seal(stored, 1, append(binary.AppendUvarint([]byte{1, 0}, index.MaxChunkSize+4<<10+over), 1, 0))))
 			_, err := index.Get(tx, pages)
 			_, err2 := index.Get(tx, inline)

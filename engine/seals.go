@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A seal of a chunk says what the chunk is; the MACs of records say where it belongs. The records of encrypted content
+// carry one each, under the data key of the content: a page says which chunks follow each other, a part which
+// manifest it has, a directory which parts, an object which content, and an upload what was said when it began.
+// So who writes the disk without the key can destroy, but not exchange, reorder or drop.
+//
+// What is authenticated is a message of its own, not the record as the index encodes it, so that another program can
+// make it and the encoding may change. A message begins with its label. Numbers are big endian of 1, 2, 4 or 8
+// bytes (be8 to be64); a text is its length (be32) and its bytes; a time is its unix nanoseconds (be64), of which the smallest
+// number stands for no time; a map is the count of its entries (be32), then their names and values as texts in
+// ascending order of names; a yes is 1, a no is 0 (be8).
+//
+//	"gabion/v1 page\x00"       manifest 16, page be32, start be64, count be32, of each chunk: id 32, size be32
+//	"gabion/v1 inline\x00"     manifest 16, id 32, size be32
+//	"gabion/v1 part\x00"       number be16, MD5 16, size be64, CRC-64 be64, modified (time), manifest 16, chunks be32,
+//	                           inline be8, checksum (text), kind of scope be8, id of scope 16
+//	"gabion/v1 directory\x00"  page be32, start be64, count be32, of each part: number be16, size be64, manifest 16
+//	"gabion/v1 object\x00"     bucket, key (texts), content 16, type, ETag (texts), size be64, CRC-64 be64, parts be32,
+//	                           modified (time), attributes, encryption, checksum, its value, MD5 (texts)
+//	"gabion/v1 upload\x00"     bucket, key (texts), attributes, encryption, checksum
+//
+//	attributes                 Content-Type, Cache-Control, Content-Disposition, Content-Encoding, Expires,
+//	                           storage class (texts), metadata, tags (maps)
+//	encryption                 algorithm, key id (texts), under a client's key (be8)
+//	checksum                   algorithm, type (texts)
+//
+// The data key is of one content alone, so the id of the content is not in what belongs to it: Complete may move parts
+// to another. Neither is what RotateKeys changes, the wrapped data key and the id of what it is wrapped under.
+
+// seals makes and verifies the MACs of the records of one content. The zero value is for content without
+// encryption, whose records have none.
+type seals struct {
+	auth    *crypto.Authenticator
+	unknown bool // nobody has the key: nothing can be verified
+}
+
+// sealsOf returns the seals of a content. cipher is nil without encryption.
+func sealsOf(cipher *crypto.Cipher) seals {
+	if cipher == nil {
+		return seals{}
+	}
+	return seals{auth: cipher.Authenticator()}
+}
+
+// of returns the MAC of a message, none without encryption. The message is only made when it is needed.
+func (s seals) of(message func() []byte) []byte {
+	if s.auth == nil {
+		return nil
+	}
+	return s.auth.MAC(message())
+}
+
+// verify compares a record's MAC. A MAC where there is to be none has lost its key, which is no better than a wrong one.
+func (s seals) verify(mac []byte, message func() []byte, what string, args ...any) error {
+	var err error
+	switch {
+	case s.unknown:
+	case s.auth != nil:
+		err = s.auth.Verify(message(), mac)
+	case len(mac) > 0:
+		err = crypto.ErrAuthentication
+	}
+	if err != nil {
+		err = &CorruptionError{What: "the record of " + fmt.Sprintf(what, args...), Where: "index", Err: err}
+	}
+	return err
+}
+
+// page verifies a page of a manifest.
+func (s seals) page(id index.ManifestID, n int, rec *index.Page) error {
+	return s.verify(rec.MAC, func() []byte { return pageMessage(id, n, rec) }, "page %d of manifest %s", n, id)
+}
+
+// inline verifies a content that the index has itself.
+func (s seals) inline(id index.ManifestID, rec *index.Inline) error {
+	return s.verify(rec.MAC, func() []byte { return inlineMessage(id, rec) }, "the content of manifest %s", id)
+}
+
+// part verifies a part.
+func (s seals) part(number int, rec *index.Part) error {
+	return s.verify(rec.MAC, func() []byte { return partMessage(number, rec) }, "part %d, manifest %s", number, rec.Manifest)
+}
+
+// directory verifies a page of a directory.
+func (s seals) directory(id index.ContentID, n int, rec *index.Directory) error {
+	return s.verify(rec.MAC, func() []byte { return directoryMessage(n, rec) }, "page %d of the directory of content %s", n, id)
+}
+
+// upload verifies what an open upload says.
+func (s seals) upload(bucket, key string, rec *index.Upload) error {
+	return s.verify(rec.MAC, func() []byte { return uploadMessage(bucket, key, rec) }, "the upload of %s/%s", bucket, key)
+}
+
+// object verifies an object. One that was completed without the client's key has the MAC of its upload: of what the
+// client said, and not of which parts were chosen.
+func (s seals) object(bucket, key string, rec *index.Object) error {
+	if rec.Encryption.Customer && len(rec.MAC) == 0 && len(rec.UploadMAC) > 0 {
+		up := index.Upload{Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum}
+		return s.verify(rec.UploadMAC, func() []byte { return uploadMessage(bucket, key, &up) }, "object %s/%s", bucket, key)
+	}
+	return s.verify(rec.MAC, func() []byte { return objectMessage(bucket, key, rec) }, "object %s/%s", bucket, key)
+}
+
+// ofDirectory returns the seals of the directory of an object: none if nobody had the key when it was made.
+func (s seals) ofDirectory(rec *index.Object) seals {
+	if rec.Encryption.Customer && len(rec.MAC) == 0 {
+		return seals{unknown: true}
+	}
+	return s
+}
+
+// signPart gives a part its MAC, when everything else in it is final.
+func (s seals) signPart(number int, rec *index.Part) {
+	rec.MAC = s.of(func() []byte { return partMessage(number, rec) })
+}
+
+// signObject gives an object its MAC, when everything else in it is final.
+func (s seals) signObject(bucket, key string, rec *index.Object) {
+	rec.UploadMAC = nil
+	rec.MAC = s.of(func() []byte { return objectMessage(bucket, key, rec) })
+}
+
+func pageMessage(id index.ManifestID, n int, rec *index.Page) []byte {
+	m := make(message, 0, 64+len(rec.Chunks)*(len(index.ChunkID{})+4))
+	m.label("page")
+	m.bytes(id[:])
+	m.be32(n)
+	m.be64(rec.Start)
+	m.be32(len(rec.Chunks))
+	for i := range rec.Chunks {
+		m.bytes(rec.Chunks[i].ID[:])
+		m.be32(int(rec.Chunks[i].Size))
+	}
+	return m
+}
+
+func inlineMessage(id index.ManifestID, rec *index.Inline) []byte {
+	var m message
+	m.label("inline")
+	m.bytes(id[:])
+	m.bytes(rec.ID[:])
+	m.be32(int(rec.Size))
+	return m
+}
+
+func partMessage(number int, rec *index.Part) []byte {
+	m := make(message, 0, 192)
+	m.label("part")
+	m.be16(number)
+	m.bytes(rec.ETag[:])
+	m.be64(rec.Size)
+	m.be64(int64(rec.CRC64))
+	m.time(rec.Modified)
+	m.bytes(rec.Manifest[:])
+	m.be32(rec.Chunks)
+	m.bool(rec.Inline)
+	m.text(string(rec.Checksum))
+	m.bytes([]byte{byte(rec.Scope.Kind)})
+	m.bytes(rec.Scope.ID[:])
+	return m
+}
+
+func directoryMessage(n int, rec *index.Directory) []byte {
+	m := make(message, 0, 64+len(rec.Parts)*(2+8+len(index.ManifestID{})))
+	m.label("directory")
+	m.be32(n)
+	m.be64(rec.Start)
+	m.be32(len(rec.Parts))
+	for i := range rec.Parts {
+		p := &rec.Parts[i]
+		m.be16(int(p.Number))
+		m.be64(p.Size)
+		m.bytes(p.Manifest[:])
+	}
+	return m
+}
+
+func objectMessage(bucket, key string, rec *index.Object) []byte {
+	var m message
+	m.label("object")
+	m.text(bucket)
+	m.text(key)
+	m.bytes(rec.Content[:])
+	m.text(rec.Type)
+	m.text(rec.ETag)
+	m.be64(rec.Size)
+	m.be64(int64(rec.CRC64))
+	m.be32(rec.Parts)
+	m.time(rec.Modified)
+	m.attributes(&rec.Attributes)
+	m.encryption(&rec.Encryption)
+	m.checksum(&rec.Checksum)
+	m.text(string(rec.Checksum.Value))
+	m.text(string(rec.MD5))
+	return m
+}
+
+func uploadMessage(bucket, key string, rec *index.Upload) []byte {
+	var m message
+	m.label("upload")
+	m.text(bucket)
+	m.text(key)
+	m.attributes(&rec.Attributes)
+	m.encryption(&rec.Encryption)
+	m.checksum(&rec.Checksum)
+	return m
+}
+
+// A message is what a MAC is made of.
+type message []byte
+
+func (m *message) label(kind string) { *m = append(*m, "gabion/v1 "+kind+"\x00"...) }
+func (m *message) bytes(b []byte)    { *m = append(*m, b...) }
+func (m *message) be16(n int)        { *m = binary.BigEndian.AppendUint16(*m, uint16(n)) }
+func (m *message) be32(n int)        { *m = binary.BigEndian.AppendUint32(*m, uint32(n)) }
+func (m *message) be64(n int64)      { *m = binary.BigEndian.AppendUint64(*m, uint64(n)) }
+
+func (m *message) bool(b bool) {
+	if b {
+		*m = append(*m, 1)
+	} else {
+		*m = append(*m, 0)
+	}
+}
+
+func (m *message) text(s string) {
+	m.be32(len(s))
+	*m = append(*m, s...)
+}
+
+func (m *message) time(t time.Time) {
+	if t.IsZero() {
+		m.be64(math.MinInt64)
+		return
+	}
+	m.be64(t.UnixNano())
+}
+
+func (m *message) texts(entries map[string]string) {
+	m.be32(len(entries))
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		m.text(name)
+		m.text(entries[name])
+	}
+}
+
+func (m *message) attributes(a *index.Attributes) {
+	for _, s := range []string{a.ContentType, a.CacheControl, a.ContentDisposition, a.ContentEncoding, a.Expires, a.StorageClass} {
+		m.text(s)
+	}
+	m.texts(a.Metadata)
+	m.texts(a.Tags)
+}
+
+func (m *message) encryption(enc *index.Encryption) {
+	m.text(enc.Algorithm)
+	m.text(enc.KeyID)
+	m.bool(enc.Customer)
+}
+
+func (m *message) checksum(c *index.Checksum) {
+	m.text(c.Algorithm)
+	m.text(c.Type)
+}
