@@ -317,6 +317,8 @@ func refusals() []refusal {
 		{"UploadPart", "without the client's key", part(Part{UploadID: "of a client", PartNumber: 1}), "InvalidRequest", 400, ""},
 		{"UploadPart", "with another client's key", part(Part{UploadID: "of a client", PartNumber: 1, SSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
 		{"UploadPart", "with a client's key, and there is none", part(Part{UploadID: "open", PartNumber: 1, SSECustomerKey: clientKey}), "InvalidRequest", 400, ""},
+		{"CompleteMultipartUpload", "with another client's key", complete(Complete{UploadID: "of a client", SSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
+		{"CompleteMultipartUpload", "with a client's key, and there is none", complete(Complete{UploadID: "open", SSECustomerKey: clientKey}, 1), "InvalidRequest", 400, ""},
 		{"UploadPartCopy", "without the client's key of the source", partCopy(PartCopy{SourceBucket: "bucket", SourceKey: "of a client"}), "InvalidRequest", 400, ""},
 		{"CopyObject", "with another client's key for the source", copyObject(Copy{SourceBucket: "bucket", SourceKey: "of a client", SourceSSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
 		{"GetObject", "without the client's key", getObject(Get{Key: "of a client"}), "InvalidRequest", 400, ""},
