@@ -28,7 +28,7 @@ const (
 	maxBodies   = 4 << 30 // bytes of all parts of one measurement: they are kept in memory
 
 	engineSynopsis = "[-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]" +
-		" [-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE] [-chart PREFIX]"
+		" [-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE]"
 )
 
 // engineOptions are the arguments of the engine command.

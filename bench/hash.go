@@ -25,7 +25,7 @@ const (
 	hashWrite    = 1 << 20
 	hashBuffer   = 4 << 20 // at most, of one stream: more than the caches keep when there are many
 	maxStreams   = 256
-	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE] [-chart PREFIX]"
+	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE]"
 	hashBaseline = "crypto/md5"
 )
 

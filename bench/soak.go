@@ -27,7 +27,7 @@ const (
 	soakSlack       = 16      // goroutines and handles that may be more at the end than before
 
 	soakSynopsis = "[-clients 16] [-duration 60s] [-live 1GiB] [-least 1KiB] [-most 64MiB] [-interval D] [-seed N]" +
-		" [-chunk 1MiB] [-volume N] [-budget N] [-reserve N] [-expiry 20s] [-check-data] [-dir DIR] [-json FILE] [-chart PREFIX]"
+		" [-chunk 1MiB] [-volume N] [-budget N] [-reserve N] [-expiry 20s] [-check-data] [-dir DIR] [-json FILE]"
 )
 
 // soakOptions are the arguments of the soak command.
@@ -284,7 +284,7 @@ func (s *soaking) report() error {
 		Notes:   []string{"Live is what must be there, duplicates once. May be: 1.5 times live and 256 MiB. p50 and p99 are of the calls in an interval."},
 		Series:  soak.Series(s.samples),
 	}
-	return s.options.output.files(r)
+	return s.options.output.save(r)
 }
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.

@@ -29,7 +29,7 @@ const (
 	maxWear      = 1 << 30 // calls, and keys
 	maxWearSize  = 16 << 20
 	wearSynopsis = "[-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-size 4KiB] [-limit 1.2]" +
-		" [-dir DIR] [-json FILE] [-chart PREFIX]"
+		" [-dir DIR] [-json FILE]"
 )
 
 // wearOptions are the arguments of the wear command.

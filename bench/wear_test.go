@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestWear(t *testing.T) {
@@ -20,7 +21,7 @@ func TestWear(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", text, out)
 		}
 	}
-	r, err := readReport(file)
+	r, err := report.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}

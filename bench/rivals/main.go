@@ -3,7 +3,7 @@ Rivals runs the same uploads and downloads through Gabion and through others, in
 
 	cd bench/rivals
 	go run . [-parallel 16] [-parts N] [-part 16MiB] [-data random,json] [-sse plain,sse] [-readers 4]
-		[-rounds 5] [-only NAMES] [-minio PATH] [-dir DIR] [-json FILE] [-chart PREFIX]
+		[-rounds 5] [-only NAMES] [-minio PATH] [-dir DIR] [-json FILE]
 
 It is a module of its own, so that Gabion depends on none of its rivals. README.md says what the
 numbers mean, who syncs what, and who verifies.
@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.Conclude(ctx, compare(ctx, args, stdout, stderr), "rivals", "-h", stderr)
 }
 
-// compare measures all, prints the table, and writes the files that were asked for.
+// compare measures all, prints the table, and saves the report if asked to.
 func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, err := parse(args, contenders(), stdout)
 	if err != nil {

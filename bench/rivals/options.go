@@ -36,7 +36,6 @@ type options struct {
 	rounds     int
 	dir        string
 	json       string
-	chart      string // prefix of files
 	minio      string
 	contenders []contender
 	command    string // that measures the same again
@@ -62,8 +61,7 @@ func parse(args []string, all []contender, stdout io.Writer) (*options, error) {
 	flags.StringVar(&only, "only", "", "`names` of the contenders (default all): "+strings.Join(names(all), ","))
 	flags.StringVar(&o.minio, "minio", "", "`path` of a MinIO server's binary; without it there is no MinIO")
 	flags.StringVar(&o.dir, "dir", "", "`directory` to make the stores in, in a temporary one that is removed (default the system's)")
-	flags.StringVar(&o.json, "json", "", "also write the value of every round to `file`")
-	flags.StringVar(&o.chart, "chart", "", "also draw `prefix`.svg and prefix.png")
+	flags.StringVar(&o.json, "json", "", "also write the value of every round to `file`, which bench/charts draws")
 	if err := cli.Parse(flags, args, "[FLAGS]", stdout); err != nil {
 		return nil, err
 	}
@@ -100,7 +98,7 @@ func (o *options) check() error {
 
 // absolute resolves the paths now, because a contender changes the working directory.
 func (o *options) absolute() error {
-	for _, path := range []*string{&o.dir, &o.json, &o.chart, &o.minio} {
+	for _, path := range []*string{&o.dir, &o.json, &o.minio} {
 		if *path == "" {
 			continue
 		}
@@ -158,7 +156,7 @@ func command(flags *flag.FlagSet) string {
 	words := []string{"go run ."}
 	flags.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "dir", "json", "chart":
+		case "dir", "json":
 		case "minio":
 			words = append(words, "-minio minio")
 		default:

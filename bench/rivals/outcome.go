@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/gabion-storage/gabion/bench/internal/chart"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
@@ -32,32 +29,13 @@ func newReport(o *options, dir string) *report.Report {
 	return r
 }
 
-// write prints the table and writes the files that the options name.
+// write prints the table and saves the report if the options name a file.
 func write(o *options, r *report.Report, stdout io.Writer) error {
 	if err := r.Table(stdout); err != nil {
 		return err
 	}
-	if o.json != "" {
-		if err := writeTo(o.json, r.WriteJSON); err != nil {
-			return err
-		}
-	}
-	if o.chart == "" {
+	if o.json == "" {
 		return nil
 	}
-	d, err := chart.Draw(r, nil)
-	if err != nil {
-		return err
-	}
-	return errors.Join(writeTo(o.chart+".svg", d.SVG), writeTo(o.chart+".png", d.PNG))
-}
-
-// writeTo makes or replaces a file.
-func writeTo(path string, write func(io.Writer) error) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return write(f)
+	return r.Save(o.json)
 }

@@ -1,7 +1,7 @@
 /*
 Package report holds what a benchmark has measured: values of contenders, by case and group. It
 takes the measurements in turns (Interleave), and shows them as text, as Markdown and as JSON, from
-which package chart draws.
+which the module bench/charts draws.
 */
 package report
 

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/gabion-storage/gabion/bench/internal/chart"
+	"github.com/gabion-storage/gabion/bench/charts/internal/chart"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 

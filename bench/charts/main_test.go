@@ -11,6 +11,23 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
+// charts runs the program in this process.
+func charts(args ...string) (status int, stdout, stderr string) {
+	var out, errs strings.Builder
+	status = run(args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// mustDraw runs the program, which must succeed, and returns its output.
+func mustDraw(t *testing.T, args ...string) string {
+	t.Helper()
+	status, stdout, stderr := charts(args...)
+	if status != cli.ExitOK {
+		t.Fatalf("charts %q: exit status %d\n%s", args, status, stderr)
+	}
+	return stdout
+}
+
 // saveReport writes a report of one contender on a machine with so many CPUs.
 func saveReport(t *testing.T, contender string, cpus int) (path string) {
 	t.Helper()
@@ -19,7 +36,7 @@ func saveReport(t *testing.T, contender string, cpus int) (path string) {
 		r.Series = append(r.Series, report.Series{Group: "g", Axis: "parts", Case: c, Contender: contender, Unit: "MB/s", Values: []float64{1, 2}})
 	}
 	path = filepath.Join(t.TempDir(), contender+".json")
-	if err := writeFile(path, r.WriteJSON); err != nil {
+	if err := r.Save(path); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -45,7 +62,7 @@ func wantCharts(t *testing.T, prefix string) string {
 
 func TestChartOfSeveralReports(t *testing.T) {
 	ours, theirs, prefix := saveReport(t, "ours", 2), saveReport(t, "theirs", 2), filepath.Join(t.TempDir(), "both")
-	if out := mustBench(t, "chart", ours, "-o", prefix, theirs); out != "" {
+	if out := mustDraw(t, ours, "-o", prefix, theirs); out != "" {
 		t.Errorf("stdout is %q", out)
 	}
 	svg := wantCharts(t, prefix)
@@ -54,14 +71,14 @@ func TestChartOfSeveralReports(t *testing.T) {
 			t.Errorf("%s is not in the SVG", want)
 		}
 	}
-	mustBench(t, "chart", "-log", "-o", prefix, ours)
+	mustDraw(t, "-log", "-o", prefix, ours)
 	if svg := wantCharts(t, prefix); !strings.Contains(svg, "logarithmic") || strings.Contains(svg, ">theirs<") {
 		t.Errorf("-log draws\n%s", svg)
 	}
 }
 
 func TestChartAsMarkdown(t *testing.T) {
-	out := mustBench(t, "chart", "-markdown", saveReport(t, "ours", 2), saveReport(t, "theirs", 2))
+	out := mustDraw(t, "-markdown", saveReport(t, "ours", 2), saveReport(t, "theirs", 2))
 	if want := "| parts | ours | theirs |\n"; !strings.Contains(out, want) {
 		t.Errorf("%q is missing in\n%s", want, out)
 	}
@@ -81,12 +98,55 @@ func TestChartFails(t *testing.T) {
 		{[]string{saveReport(t, "ours", 2), saveReport(t, "theirs", 64)}, "different machines"},
 	} {
 		prefix := filepath.Join(t.TempDir(), "prefix")
-		status, _, errs := bench(t, append([]string{"chart", "-o", prefix}, test.files...)...)
+		status, _, errs := charts(append([]string{"-o", prefix}, test.files...)...)
 		if status != cli.ExitFailed || !strings.Contains(errs, test.want) {
 			t.Errorf("%q: exit status %d, stderr %q, want %q", test.files, status, errs, test.want)
 		}
 		if _, err := os.Stat(prefix + ".svg"); err == nil {
 			t.Errorf("%q: a chart was drawn", test.files)
+		}
+	}
+}
+
+func TestArguments(t *testing.T) {
+	file := saveReport(t, "ours", 2)
+	for _, test := range []struct{ args, want string }{
+		{"", "FILE.json"},
+		{"-o PREFIX", "FILE.json"},
+		{"FILE", "-o"},
+		{"FILE -nonsense", "-nonsense"},
+	} {
+		status, out, errs := charts(strings.Fields(strings.ReplaceAll(test.args, "FILE", file))...)
+		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, test.want) {
+			t.Errorf("%q: exit status %d, stdout %q, stderr %q; want %d, nothing, and %s named", test.args, status, out, errs, cli.ExitUsage, test.want)
+		}
+	}
+	if status, out, errs := charts("-h"); status != cli.ExitOK || errs != "" || !strings.Contains(out, "-markdown") {
+		t.Errorf("-h: exit status %d, stdout %q, stderr %q", status, out, errs)
+	}
+}
+
+// The charts beside the results show what the results say: all are drawn anew when the drawing changes.
+func TestResultsAreDrawn(t *testing.T) {
+	for name, args := range map[string][]string{
+		"rivals": {"rivals.json"},
+		"engine": {"engine-upload.json"},
+		"hash":   {"-log", "hash.json"},
+		"soak":   {"soak.json"},
+	} {
+		prefix := filepath.Join(t.TempDir(), name)
+		for i, arg := range args {
+			if strings.HasSuffix(arg, ".json") {
+				args[i] = filepath.Join("..", "results", arg)
+			}
+		}
+		mustDraw(t, append(args, "-o", prefix)...)
+		want, err := os.ReadFile(filepath.Join("..", "results", name+".svg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wantCharts(t, prefix) != string(want) {
+			t.Errorf("%s.svg is not what %q draws", name, args)
 		}
 	}
 }

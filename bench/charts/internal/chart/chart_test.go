@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gabion-storage/gabion/bench/internal/chart"
+	"github.com/gabion-storage/gabion/bench/charts/internal/chart"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 

@@ -1,35 +1,47 @@
+/*
+Charts draws what the flag -json of the benchmarks has written, as PREFIX.svg and PREFIX.png, and prints
+the tables of it for a document. Several reports of one machine are drawn as one.
+
+	cd bench/charts
+	go run . [-o PREFIX] [-log] [-markdown] FILE.json...
+
+It is a module of its own, so that Gabion does not depend on what draws.
+
+Exit status: 0 when all went well, 1 when something failed, 2 for wrong arguments.
+*/
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"os"
 
-	"github.com/gabion-storage/gabion/bench/internal/chart"
+	"github.com/gabion-storage/gabion/bench/charts/internal/chart"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
-const chartSynopsis = "[-o PREFIX] [-log] [-markdown] FILE.json..."
+const synopsis = "[-o PREFIX] [-log] [-markdown] FILE.json..."
 
-// chartOptions are the arguments of the chart command.
-type chartOptions struct {
+// options are the arguments.
+type options struct {
 	prefix   string
 	log      bool
 	markdown bool
 	files    []string
 }
 
-func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
-	o := &chartOptions{}
-	flags := flag.NewFlagSet("bench chart", flag.ContinueOnError)
+func parse(args []string, stdout io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("charts", flag.ContinueOnError)
 	flags.StringVar(&o.prefix, "o", "", "write `PREFIX`.svg and PREFIX.png")
 	flags.BoolVar(&o.log, "log", false, "make the scale of lines logarithmic")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
 	// Flags are taken behind files, too: what is made from them is often named last.
 	for {
-		if err := cli.Parse(flags, args, chartSynopsis, stdout); err != nil {
+		if err := cli.Parse(flags, args, synopsis, stdout); err != nil {
 			return nil, err
 		}
 		if flags.NArg() == 0 {
@@ -46,15 +58,22 @@ func parseChart(args []string, stdout io.Writer) (*chartOptions, error) {
 	return o, nil
 }
 
-// runChart is the chart command.
-func runChart(_ context.Context, args []string, stdout io.Writer, _ *console) error {
-	o, err := parseChart(args, stdout)
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process around it. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	return cli.Conclude(context.Background(), draw(args, stdout), "charts", "-h", stderr)
+}
+
+// draw reads the reports, prints the tables and writes the charts, as the arguments ask.
+func draw(args []string, stdout io.Writer) error {
+	o, err := parse(args, stdout)
 	if err != nil {
 		return err
 	}
 	var reports []*report.Report
 	for _, file := range o.files {
-		r, err := readReport(file)
+		r, err := report.Load(file)
 		if err != nil {
 			return err
 		}
@@ -75,20 +94,6 @@ func runChart(_ context.Context, args []string, stdout io.Writer, _ *console) er
 	return writeCharts(r, o.prefix, &chart.Options{Log: o.log})
 }
 
-// readReport reads what the flag -json has written.
-func readReport(path string) (*report.Report, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read
-	r, err := report.ReadJSON(f)
-	if err != nil {
-		return nil, &os.PathError{Op: "reading", Path: path, Err: err}
-	}
-	return r, nil
-}
-
 // writeCharts writes prefix.svg and prefix.png.
 func writeCharts(r *report.Report, prefix string, o *chart.Options) error {
 	d, err := chart.Draw(r, o)
@@ -99,4 +104,14 @@ func writeCharts(r *report.Report, prefix string, o *chart.Options) error {
 		return err
 	}
 	return writeFile(prefix+".png", d.PNG)
+}
+
+// writeFile makes or replaces a file.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return write(f)
 }
