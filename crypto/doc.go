@@ -76,54 +76,73 @@
 // Every seal draws a random nonce. A nonce derived from the address would look tempting, since an
 // address names one plaintext. But what is sealed is the compressed form, and another version of the
 // compressor may compress the same chunk differently: two texts under one key and nonce, which breaks
-// GCM altogether. Random nonces are safe up to about 2^32 seals a key. The largest upload (10000
-// parts of 5 GiB) has fewer than 2^26 chunks of 1 MiB, and a digest a part; compaction of volumes moves frames as they are
-// and seals nothing. A generation of a Keyring seals once an upload and once more a rotation, a
-// CustomerKey once an upload.
+// GCM altogether. Among q random nonces of 96 bits two are equal with a probability of q*q/2^97. The
+// largest upload (10000 parts of 5 GiB) in chunks of 1 MiB is 2^26 seals, with one more a part for a
+// digest: 2^-45. In chunks of 4 KiB it is 2^33.6 seals: 2^-30. Parts uploaded again count, too, and
+// nothing bounds them: each upload of 48 TiB, ten times over, in chunks of 4 KiB comes to 2^-23. Who
+// finds that too much takes larger chunks. Compaction of volumes moves frames as they are and seals
+// nothing. A generation of a Keyring seals once an upload and once more a rotation, a CustomerKey once
+// an upload.
 //
 // # Threat model
 //
-// The disk is in the attacker's hands; the process, and the key file or KMS, are not.
+// Who, and what he learns or can do. The test that shows it is in brackets; those without a package are
+// in package engine. The process and its memory are not in the attacker's hands unless that is said.
 //
-// Who reads the disk learns the number of chunks, their compressed sizes, which chunks inside one
-// upload are equal, when they were written and, from sizes, how well they compress. Between uploads
-// equality shows only in sizes. No byte of the plaintext is among it, nor a state derived from it that gives
-// bytes away, such as a digest under way.
+//	A client of the API, or another tenant
+//	  content of others                no; who may read what is the front end's to say, which gives a key
+//	                                   of a client's own with each call [TestSecrecy, TestKeyLifetime]
+//	  whether plain content is there   yes, by the time that an upload takes, within the bucket's scope of
+//	                                   deduplication: by default the whole store, whoever put it there;
+//	                                   DedupBucket and DedupNone end that [TestDedupScope, TestDedupCopies]
+//	  the same of encrypted content    no: it is found again within its own upload only [TestSecrecy]
+//	  MD5, CRC-64 and size of objects  yes, by HeadObject and listings, also of what is encrypted under a
+//	  in listings                      client's key: to list is a right that the front end gives
+//	  errors, events                   no key and no content [TestSecrecyHunt, crypto.TestKeysAreNotFormatted]
 //
-// Who changes the disk can make encrypted content unreadable. A chunk that is altered, swapped with another, doubled,
-// dropped or brought from another upload, a part or an object in the place of another, and attributes, digests or an
-// upload's choices that are altered, fail with [ErrAuthentication], which the engine reports as corruption. A wrapped
-// key that was altered, or is presented under another key id, fails likewise.
+//	Who reads the disk
+//	  encrypted content                no byte of it, and no state that gives bytes away, such as a digest
+//	                                   under way [TestSecrecyOfStates, TestSecrecyHunt]
+//	  equality                         of chunks within one upload; between uploads no [crypto.TestAddressesAreKeyed]
+//	  length and compressibility       sizes of objects and parts, and of each chunk when packed
+//	  digests of encrypted content     ETags, MD5, CRC-64 and checksums are kept in the clear: a guess of the
+//	                                   whole content can be confirmed, also under a client's key
+//	  names, metadata, tags, times     yes
+//	  plain content                    all of it
+//	  keys                             only wrapped [TestSecrecy]. A ring that others can read is told by
+//	                                   Exposed [crypto.TestExposedRing]; a guess of a client's key can be
+//	                                   tried on the wrapped data key, which a random key withstands
 //
-// What such a one can do all the same:
+//	Who writes the disk, without a key
+//	  changing encrypted content       every change is an error [crypto.TestOpenRefusesEveryFlippedBit, TestForgedFrames]
+//	  exchange, order, doubling        of chunks, parts and objects, by the MACs below: an error when it is
+//	                                   read, and told by Check [TestExchange, TestExchangedUpload]
+//	  an older part put back           in an object: an error [TestOlderPart]. In an open upload: taken for the part
+//	  dropping parts of an object      an error; but who completes an upload under a client's key without
+//	                                   giving it signs no list: then another selection of the upload's own
+//	                                   parts is not noticed. Give SSECustomerKey with Complete
+//	  an encrypted object replaced     nothing says that there should be a key: plain content of the
+//	  by a plain one, an upload        attacker's is served, and later parts of such an upload lie there in
+//	  turned plain                     the clear. Nothing prevents that here
+//	  changing plain content           reads notice accidents, by CRC-32C and the content address; who
+//	                                   changes the index as well is not noticed
+//	  deletion, truncation             an error, or as if it had never been there
+//	  rollback                         of a whole object's records, or of the whole directory: not noticed
+//	  harm to the process              an error, in bounded memory, whatever lies there [TestHostileDirectory,
+//	                                   FuzzOpen, TestBomb]; nothing outside of the directory is written
 //
-//   - Turn an object or an open upload plain, by exchanging its records for those of content without encryption, and
-//     give out what he likes under its name. What clients upload to such an upload from then on lies there in clear. No data
-//     key is left to say that there should be one. The same goes for objects and uploads that are plain anyway: their
-//     records have no MACs.
-//   - Put an older state back: of the whole directory, or of single records that fit each other, as an object that was
-//     overwritten or deleted since, while its chunks are there. The record of one part of an object is not among these.
-//   - Delete.
-//   - Make another selection of the parts of an upload under a client's key that was completed without that key, as clients
-//     of OSS and S3 do: the object then has the MAC of its upload, which covers name and attributes, and its parts have
-//     theirs, but nobody who had the key said which of them were chosen, nor what ETag, size and digests follow. The engine
-//     takes the key with Complete and closes that.
+//	Who reads memory or swap
+//	  everything under way             keys and content: Go copies both, and neither is wiped. Data keys of
+//	                                   a provider leave memory after Options.KeyLifetime [TestKeysAreForgotten]
 //
-// A CustomerKey is never stored, and neither is a digest of it. What there is to check it by is the
-// wrapped data key: another key is refused with ErrAuthentication when that is unwrapped, before any
-// chunk is read. Who reads the disk can try guesses on it in the same way, which a random key
-// withstands. Losing the key loses the data: nothing else unwraps it. RotateKeys does not touch these
-// data keys, because the key to unwrap them is not there.
+//	The key provider
+//	  content                          it could read what it wraps keys for, if it had the disk, too
+//	  denial                           a key that it denies is not used after Options.KeyLifetime, but by calls
+//	                                   under way and open Objects [TestKeyLifetime, TestOpenObjectKeepsKey]
+//	  bad answers                      are refused, and a panic leaves nothing held [TestProviderOutput, TestNewKeyIsUnwrapped]
 //
-// Who may upload to a bucket sees by the time that it takes whether a chunk without encryption is
-// there within the bucket's scope: by default in the whole store, whoever has put it there. A narrower
-// scope ends that beyond a bucket, or altogether.
-//
-// Not protected: metadata (bucket and key names, sizes, ETags and checksums, which are digests of the
-// plaintext and let a guess be confirmed, user metadata and tags); chunks of uploads without
-// encryption, which lie there as they are; and keys in the memory of the
-// process, which Go may copy and which are not wiped. Keys never appear in error texts, nor when a
-// value of this package is formatted or encoded. One caution: package fmt cannot call the methods of
-// unexported fields, so a struct that keeps a DataKey or CustomerKey in one must not be formatted
-// itself.
+// Keys never appear when a value of this package is formatted or encoded. One caution: package fmt
+// cannot call the methods of unexported fields, so a struct that keeps a DataKey or CustomerKey in one
+// must not be formatted itself. Losing a CustomerKey loses the data: it is never stored, and neither is
+// a digest of it, so nothing else unwraps its data keys, and RotateKeys does not touch them.
 package crypto
