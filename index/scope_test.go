@@ -31,7 +31,7 @@ func TestScopeBytes(t *testing.T) {
 			t.Errorf("a part of scope kind %d takes %d bytes, wanted are 16 more than %d", kind, got, whole)
 		}
 	}
-	const fields = 16 + 1 + 8 + 8 + 16 + 1 + 1 + 1 // of a part without a checksum, and no scope
+	const fields = 16 + 1 + 8 + 8 + 16 + 1 + 1 + 1 + 1 // of a part without a checksum and a MAC, and no scope
 	if want := 1 + fields + 1 + 4; whole != want {
 		t.Errorf("a part of the store's scope takes %d bytes, want %d: one for the scope", whole, want)
 	}
