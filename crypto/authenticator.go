@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -14,30 +15,44 @@ const MACSize = 16
 // Authenticator makes and verifies the MACs of the records of one upload: HMAC-SHA256 under a key of its own,
 // cut to MACSize bytes. It is safe for concurrent use.
 type Authenticator struct {
-	hashes sync.Pool // of hash.Hash, keyed: to key one costs as much as a short message
+	states sync.Pool // of *macState: to key a hash costs as much as a short message
+}
+
+// A macState is what it takes to make one MAC.
+type macState struct {
+	hash    hash.Hash
+	message []byte
+	sum     [sha256.Size]byte
 }
 
 func newAuthenticator(key []byte) *Authenticator {
 	a := new(Authenticator)
-	a.hashes.New = func() any { return hmac.New(sha256.New, key) }
+	a.states.New = func() any { return &macState{hash: hmac.New(sha256.New, key)} }
 	return a
 }
 
-// MAC returns the MAC of a message.
-func (a *Authenticator) MAC(message []byte) []byte {
-	h := a.hashes.Get().(hash.Hash)
-	defer a.hashes.Put(h)
-	h.Reset()
-	h.Write(message) // a hash never fails
-	return h.Sum(make([]byte, 0, sha256.Size))[:MACSize:MACSize]
+// MAC returns the MAC of the message that is appended to an empty buffer, which must not be kept.
+func (a *Authenticator) MAC(message func(buf []byte) []byte) []byte {
+	s := a.states.Get().(*macState)
+	defer a.states.Put(s)
+	return bytes.Clone(s.mac(message))
 }
 
 // Verify returns ErrAuthentication if mac is not that of the message. How long it takes says nothing about where they differ.
-func (a *Authenticator) Verify(message, mac []byte) error {
-	if !hmac.Equal(a.MAC(message), mac) {
+func (a *Authenticator) Verify(message func(buf []byte) []byte, mac []byte) error {
+	s := a.states.Get().(*macState)
+	defer a.states.Put(s)
+	if !hmac.Equal(s.mac(message), mac) {
 		return ErrAuthentication
 	}
 	return nil
+}
+
+func (s *macState) mac(message func(buf []byte) []byte) []byte {
+	s.message = message(s.message[:0])
+	s.hash.Reset()
+	s.hash.Write(s.message) // a hash never fails
+	return s.hash.Sum(s.sum[:0])[:MACSize]
 }
 
 const redactedAuthenticator = "crypto.Authenticator(redacted)"

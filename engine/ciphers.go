@@ -42,7 +42,8 @@ type wrappedContent struct {
 }
 
 func wrappedContentOf(id index.ContentID, w crypto.WrappedKey) wrappedContent {
-	form := binary.BigEndian.AppendUint32(nil, uint32(len(w.KeyID)))
+	form := make([]byte, 0, 256) // mostly enough, and then not on the heap
+	form = binary.BigEndian.AppendUint32(form, uint32(len(w.KeyID)))
 	form = append(append(form, w.KeyID...), w.Blob...)
 	return wrappedContent{id, sha256.Sum256(form)}
 }

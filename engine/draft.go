@@ -110,7 +110,7 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 			return err
 		}
 	}
-	page.MAC = d.seals.of(func() []byte { return pageMessage(d.id, d.pages, &page) })
+	page.MAC = d.seals.of(func(buf []byte) []byte { return pageMessage(buf, d.id, d.pages, &page) })
 	if err := index.Put(tx, index.PageKey(d.id, d.pages), &page); err != nil {
 		return err
 	}

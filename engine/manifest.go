@@ -15,7 +15,7 @@ import (
 // putInline stores a content in the index.
 func putInline(tx index.Tx, id index.ManifestID, ch *chunk, s seals) error {
 	rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}, Frame: ch.frame}
-	rec.MAC = s.of(func() []byte { return inlineMessage(id, &rec) })
+	rec.MAC = s.of(func(buf []byte) []byte { return inlineMessage(buf, id, &rec) })
 	if err := index.Put(tx, index.InlineKey(id), &rec); err != nil {
 		return err
 	}

@@ -55,21 +55,22 @@ func sealsOf(cipher *crypto.Cipher) seals {
 	return seals{auth: cipher.Authenticator()}
 }
 
-// of returns the MAC of a message, none without encryption. The message is only made when it is needed.
-func (s seals) of(message func() []byte) []byte {
+// of returns the MAC of a message, none without encryption. The message is only made when it is needed, in a buffer that
+// is used again.
+func (s seals) of(message func(buf []byte) []byte) []byte {
 	if s.auth == nil {
 		return nil
 	}
-	return s.auth.MAC(message())
+	return s.auth.MAC(message)
 }
 
 // verify compares a record's MAC. A MAC where there is to be none has lost its key, which is no better than a wrong one.
-func (s seals) verify(mac []byte, message func() []byte, what string, args ...any) error {
+func (s seals) verify(mac []byte, message func(buf []byte) []byte, what string, args ...any) error {
 	var err error
 	switch {
 	case s.unknown:
 	case s.auth != nil:
-		err = s.auth.Verify(message(), mac)
+		err = s.auth.Verify(message, mac)
 	case len(mac) > 0:
 		err = crypto.ErrAuthentication
 	}
@@ -81,27 +82,27 @@ func (s seals) verify(mac []byte, message func() []byte, what string, args ...an
 
 // page verifies a page of a manifest.
 func (s seals) page(id index.ManifestID, n int, rec *index.Page) error {
-	return s.verify(rec.MAC, func() []byte { return pageMessage(id, n, rec) }, "page %d of manifest %s", n, id)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return pageMessage(buf, id, n, rec) }, "page %d of manifest %s", n, id)
 }
 
 // inline verifies a content that the index has itself.
 func (s seals) inline(id index.ManifestID, rec *index.Inline) error {
-	return s.verify(rec.MAC, func() []byte { return inlineMessage(id, rec) }, "the content of manifest %s", id)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return inlineMessage(buf, id, rec) }, "the content of manifest %s", id)
 }
 
 // part verifies a part.
 func (s seals) part(number int, rec *index.Part) error {
-	return s.verify(rec.MAC, func() []byte { return partMessage(number, rec) }, "part %d, manifest %s", number, rec.Manifest)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return partMessage(buf, number, rec) }, "part %d, manifest %s", number, rec.Manifest)
 }
 
 // directory verifies a page of a directory.
 func (s seals) directory(id index.ContentID, n int, rec *index.Directory) error {
-	return s.verify(rec.MAC, func() []byte { return directoryMessage(n, rec) }, "page %d of the directory of content %s", n, id)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return directoryMessage(buf, n, rec) }, "page %d of the directory of content %s", n, id)
 }
 
 // upload verifies what an open upload says.
 func (s seals) upload(bucket, key string, rec *index.Upload) error {
-	return s.verify(rec.MAC, func() []byte { return uploadMessage(bucket, key, rec) }, "the upload of %s/%s", bucket, key)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, rec) }, "the upload of %s/%s", bucket, key)
 }
 
 // object verifies an object. One that was completed without the client's key has the MAC of its upload: of what the
@@ -109,9 +110,9 @@ func (s seals) upload(bucket, key string, rec *index.Upload) error {
 func (s seals) object(bucket, key string, rec *index.Object) error {
 	if rec.Encryption.Customer && len(rec.MAC) == 0 && len(rec.UploadMAC) > 0 {
 		up := index.Upload{Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum}
-		return s.verify(rec.UploadMAC, func() []byte { return uploadMessage(bucket, key, &up) }, "object %s/%s", bucket, key)
+		return s.verify(rec.UploadMAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }, "object %s/%s", bucket, key)
 	}
-	return s.verify(rec.MAC, func() []byte { return objectMessage(bucket, key, rec) }, "object %s/%s", bucket, key)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) }, "object %s/%s", bucket, key)
 }
 
 // ofDirectory returns the seals of the directory of an object: none if nobody had the key when it was made.
@@ -124,17 +125,17 @@ func (s seals) ofDirectory(rec *index.Object) seals {
 
 // signPart gives a part its MAC, when everything else in it is final.
 func (s seals) signPart(number int, rec *index.Part) {
-	rec.MAC = s.of(func() []byte { return partMessage(number, rec) })
+	rec.MAC = s.of(func(buf []byte) []byte { return partMessage(buf, number, rec) })
 }
 
 // signObject gives an object its MAC, when everything else in it is final.
 func (s seals) signObject(bucket, key string, rec *index.Object) {
 	rec.UploadMAC = nil
-	rec.MAC = s.of(func() []byte { return objectMessage(bucket, key, rec) })
+	rec.MAC = s.of(func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) })
 }
 
-func pageMessage(id index.ManifestID, n int, rec *index.Page) []byte {
-	m := make(message, 0, 64+len(rec.Chunks)*(len(index.ChunkID{})+4))
+func pageMessage(buf []byte, id index.ManifestID, n int, rec *index.Page) []byte {
+	m := message(buf)
 	m.label("page")
 	m.bytes(id[:])
 	m.be32(n)
@@ -147,8 +148,8 @@ func pageMessage(id index.ManifestID, n int, rec *index.Page) []byte {
 	return m
 }
 
-func inlineMessage(id index.ManifestID, rec *index.Inline) []byte {
-	var m message
+func inlineMessage(buf []byte, id index.ManifestID, rec *index.Inline) []byte {
+	m := message(buf)
 	m.label("inline")
 	m.bytes(id[:])
 	m.bytes(rec.ID[:])
@@ -156,8 +157,8 @@ func inlineMessage(id index.ManifestID, rec *index.Inline) []byte {
 	return m
 }
 
-func partMessage(number int, rec *index.Part) []byte {
-	m := make(message, 0, 192)
+func partMessage(buf []byte, number int, rec *index.Part) []byte {
+	m := message(buf)
 	m.label("part")
 	m.be16(number)
 	m.bytes(rec.ETag[:])
@@ -173,8 +174,8 @@ func partMessage(number int, rec *index.Part) []byte {
 	return m
 }
 
-func directoryMessage(n int, rec *index.Directory) []byte {
-	m := make(message, 0, 64+len(rec.Parts)*(2+8+len(index.ManifestID{})))
+func directoryMessage(buf []byte, n int, rec *index.Directory) []byte {
+	m := message(buf)
 	m.label("directory")
 	m.be32(n)
 	m.be64(rec.Start)
@@ -188,8 +189,8 @@ func directoryMessage(n int, rec *index.Directory) []byte {
 	return m
 }
 
-func objectMessage(bucket, key string, rec *index.Object) []byte {
-	var m message
+func objectMessage(buf []byte, bucket, key string, rec *index.Object) []byte {
+	m := message(buf)
 	m.label("object")
 	m.text(bucket)
 	m.text(key)
@@ -208,8 +209,8 @@ func objectMessage(bucket, key string, rec *index.Object) []byte {
 	return m
 }
 
-func uploadMessage(bucket, key string, rec *index.Upload) []byte {
-	var m message
+func uploadMessage(buf []byte, bucket, key string, rec *index.Upload) []byte {
+	m := message(buf)
 	m.label("upload")
 	m.text(bucket)
 	m.text(key)
