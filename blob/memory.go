@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,11 +32,13 @@ type memoryFrame struct {
 	bytes  []byte
 }
 
-// NewMemory returns an empty store whose volumes take about volumeSize bytes each; zero means the
-// default of Options.VolumeSize.
+// defaultVolumeSize is of how many bytes the volumes of a Memory are, unless NewMemory is told otherwise.
+const defaultVolumeSize = 256 << 20
+
+// NewMemory returns an empty store whose volumes take about volumeSize bytes each, 256 MiB if it is 0.
 func NewMemory(volumeSize int64) *Memory {
 	if volumeSize <= 0 {
-		volumeSize = DefaultVolumeSize
+		volumeSize = defaultVolumeSize
 	}
 	return &Memory{volumeSize: volumeSize, volumes: make(map[uint64]*memoryVolume)}
 }
@@ -112,7 +115,10 @@ func (m *Memory) findLocked(ref Ref) ([]byte, error) {
 		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame is missing"}
 	}
 	if len(frame.bytes) != int(ref.Size) {
-		return nil, sizeMismatch(ref)
+		return nil, &CorruptionError{
+			Volume: ref.Volume, ID: ref.ID,
+			Reason: fmt.Sprintf("the frame does not have the %d bytes that are wanted", ref.Size),
+		}
 	}
 	return frame.bytes, nil
 }
@@ -149,7 +155,7 @@ func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	for id, v := range m.volumes {
 		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: v.count, Size: v.bytes, DiskBytes: v.held, Active: id == m.active})
 	}
-	sortByID(infos)
+	slices.SortFunc(infos, func(a, b VolumeInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return infos, nil
 }
 
@@ -228,20 +234,4 @@ func (m *Memory) Close() error {
 	}
 	m.closed, m.volumes = true, nil
 	return nil
-}
-
-func sizeMismatch(ref Ref) error {
-	return &CorruptionError{
-		Volume: ref.Volume, ID: ref.ID,
-		Reason: fmt.Sprintf("the frame does not have the %d bytes that are wanted", ref.Size),
-	}
-}
-
-func sortByID(infos []VolumeInfo) {
-	slices.SortFunc(infos, func(a, b VolumeInfo) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
 }

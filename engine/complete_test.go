@@ -13,6 +13,7 @@ import (
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
 )
 
 // updateCounter counts the transactions of an index in a directory.
@@ -47,7 +48,7 @@ func (k *keptBlobs) Close() error { return nil }
 // openCounted opens an engine on an index in dir.
 func openCounted(t testing.TB, dir string, blobs blob.Store) (*engine.Engine, *updateCounter) {
 	t.Helper()
-	idx, err := index.OpenBadger(context.Background(), dir, nil)
+	idx, err := badger.Open(context.Background(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

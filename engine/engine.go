@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -123,7 +125,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 		return err
 	}
 	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
-	idx, err := index.OpenBadger(ctx, e.dir.Join(indexDir), &index.BadgerOptions{
+	idx, err := badger.Open(ctx, e.dir.Join(indexDir), &badger.Options{
 		Reserve: e.opts.ReserveSpace / 4,
 		GiveUp:  e.giveUpReserve,
 		Alarm:   e.opts.alarm,
@@ -136,7 +138,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	blobs, err := blob.OpenVolumes(ctx, e.dir.Join(volumeDir), &blob.Options{
+	blobs, err := volumes.Open(ctx, e.dir.Join(volumeDir), &volumes.Options{
 		VolumeSize:   e.opts.VolumeSize,
 		ReserveSpace: e.opts.ReserveSpace / 2,
 		LastVolume:   last,

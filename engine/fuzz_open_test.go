@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
-	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
 )
 
 // mutationOptions are such that little memory and small files are enough.
@@ -114,7 +114,7 @@ func buildMutated(t testing.TB) *mutatedStores {
 		must(e.Close())
 		keep()
 		if round == 0 {
-			idx, err := index.OpenBadger(ctx, filepath.Join(dir, "index"), nil)
+			idx, err := badger.Open(ctx, filepath.Join(dir, "index"), nil)
 			must(err)
 			must(idx.Compact(ctx), idx.Close())
 		}

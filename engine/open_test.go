@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -69,9 +70,9 @@ func TestInUse(t *testing.T) {
 	for _, what := range []string{"with lock files", "without lock files"} {
 		_, err := engine.Open(ctx, dir, nil)
 		expect(what, err, engine.ErrInUse)
-		_, err = index.OpenBadger(ctx, filepath.Join(dir, "index"), nil)
+		_, err = badger.Open(ctx, filepath.Join(dir, "index"), nil)
 		expect(what, err, index.ErrInUse)
-		_, err = blob.OpenVolumes(ctx, filepath.Join(dir, "volumes"), nil)
+		_, err = volumes.Open(ctx, filepath.Join(dir, "volumes"), nil)
 		expect(what, err, disk.ErrLocked)
 		for _, in := range []string{"", "index", "volumes"} {
 			if err := os.Remove(filepath.Join(dir, in, disk.LockFile)); err != nil && what == "with lock files" {
@@ -82,7 +83,7 @@ func TestInUse(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	idx, err := index.OpenBadger(ctx, filepath.Join(dir, "index"), nil)
+	idx, err := badger.Open(ctx, filepath.Join(dir, "index"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestInUse(t *testing.T) {
 	if err := idx.Close(); err != nil {
 		t.Fatal(err)
 	}
-	blobs, err := blob.OpenVolumes(ctx, filepath.Join(dir, "volumes"), nil)
+	blobs, err := volumes.Open(ctx, filepath.Join(dir, "volumes"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +147,10 @@ func TestOptionsRanges(t *testing.T) {
 		"ChunkSize":    {func(o *engine.Options, n int64) { o.ChunkSize = int(n) }, []int64{-1, 1, 4095, 16<<20 + 1, math.MaxInt64}, []int64{4096, 16 << 20}},
 		"MemoryBudget": {func(o *engine.Options, n int64) { o.MemoryBudget = n }, []int64{-1, 1, 4*chunk - 1, 64<<30 + 1, math.MaxInt64}, []int64{4 * chunk, 64 << 30}},
 		"VolumeSize": {func(o *engine.Options, n int64) { o.VolumeSize = n },
-			[]int64{-1, 1, 64 << 10, 2*chunk - 1, blob.MaxVolumeSize + 1, 2 << 30, math.MaxInt64}, []int64{2 * chunk, blob.MaxVolumeSize}},
+			[]int64{-1, 1, 64 << 10, 2*chunk - 1, volumes.MaxVolumeSize + 1, 2 << 30, math.MaxInt64}, []int64{2 * chunk, volumes.MaxVolumeSize}},
 		"VolumeSize, small chunks": {func(o *engine.Options, n int64) { o.ChunkSize, o.VolumeSize = 4<<10, n },
-			[]int64{16 << 10, blob.MinVolumeSize - 1}, []int64{blob.MinVolumeSize}},
-		"ReserveSpace": {func(o *engine.Options, n int64) { o.ReserveSpace = n }, []int64{-1, 1, 64<<20 - 1, blob.MaxReserveSpace + 1, math.MaxInt64}, []int64{64 << 20}},
+			[]int64{16 << 10, volumes.MinVolumeSize - 1}, []int64{volumes.MinVolumeSize}},
+		"ReserveSpace": {func(o *engine.Options, n int64) { o.ReserveSpace = n }, []int64{-1, 1, 64<<20 - 1, volumes.MaxReserveSpace + 1, math.MaxInt64}, []int64{64 << 20}},
 		"ReclaimRate":  {func(o *engine.Options, n int64) { o.ReclaimRate = n }, []int64{-1, math.MinInt64, 1<<40 + 1}, []int64{1, 1 << 40}},
 	} {
 		t.Run(name, func(t *testing.T) {

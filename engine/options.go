@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -63,8 +63,8 @@ type Options struct {
 	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for one.
 	MemoryBudget int64
 
-	// VolumeSize is the size in bytes at which a volume of chunks is sealed, blob.MinVolumeSize (1 MiB)
-	// and two chunks at least, blob.MaxVolumeSize (1 GiB) at most; 256 MiB by default. It may differ
+	// VolumeSize is the size in bytes at which a volume of chunks is sealed, volumes.MinVolumeSize (1 MiB)
+	// and two chunks at least, volumes.MaxVolumeSize (1 GiB) at most; 256 MiB by default. It may differ
 	// from one Open to the next.
 	VolumeSize int64
 
@@ -120,7 +120,7 @@ func (o *Options) withDefaults() Options {
 		out.MemoryBudget = max(DefaultMemoryBudget, minBuffers*int64(out.ChunkSize))
 	}
 	if out.VolumeSize == 0 {
-		out.VolumeSize = blob.DefaultVolumeSize
+		out.VolumeSize = volumes.DefaultVolumeSize
 	}
 	if out.ReserveSpace == 0 {
 		out.ReserveSpace = DefaultReserveSpace
@@ -141,12 +141,12 @@ func (o *Options) validate() error {
 		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
 			errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least, int64(maxMemoryBudget)))
 		}
-		if least := max(blob.MinVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > blob.MaxVolumeSize {
-			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(blob.MaxVolumeSize)))
+		if least := max(volumes.MinVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > volumes.MaxVolumeSize {
+			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(volumes.MaxVolumeSize)))
 		}
 	}
-	if o.ReserveSpace < minReserve || o.ReserveSpace > blob.MaxReserveSpace {
-		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(blob.MaxReserveSpace)))
+	if o.ReserveSpace < minReserve || o.ReserveSpace > volumes.MaxReserveSpace {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(volumes.MaxReserveSpace)))
 	}
 	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
 		errs = append(errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime))

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
 )
 
 // A numberRange is what a field takes beside 0, which means its default.
@@ -25,7 +26,7 @@ func TestEveryNumberOfOptions(t *testing.T) {
 	const chunk = engine.DefaultChunkSize
 	tryNumbers(t, map[string]numberRange{
 		"KeyLifetime": {1, int64(24 * time.Hour)}, "ChunkSize": {4 << 10, 16 << 20}, "MemoryBudget": {4 * chunk, 64 << 30},
-		"VolumeSize": {2 * chunk, blob.MaxVolumeSize}, "ReserveSpace": {64 << 20, blob.MaxReserveSpace},
+		"VolumeSize": {2 * chunk, volumes.MaxVolumeSize}, "ReserveSpace": {64 << 20, volumes.MaxReserveSpace},
 		"ReclaimRate": {1, 1 << 40}, "UploadExpiry": {1, int64(100 * 365 * 24 * time.Hour)},
 	}, func(dir string, o *engine.Options) error {
 		e, err := engine.Open(t.Context(), dir, o)
@@ -38,20 +39,20 @@ func TestEveryNumberOfOptions(t *testing.T) {
 		return err
 	})
 	tryNumbers(t, map[string]numberRange{
-		"VolumeSize": {blob.MinVolumeSize, blob.MaxVolumeSize}, "Writers": {1, blob.MaxWriters}, "ReserveSpace": {1, blob.MaxReserveSpace},
-		"OpenVolumes": {1, blob.MaxOpenVolumes}, "LastVolume": {1, blob.MaxLastVolume},
-	}, func(dir string, o *blob.Options) error {
+		"VolumeSize": {volumes.MinVolumeSize, volumes.MaxVolumeSize}, "Writers": {1, volumes.MaxWriters}, "ReserveSpace": {1, volumes.MaxReserveSpace},
+		"OpenVolumes": {1, volumes.MaxOpenVolumes}, "LastVolume": {1, volumes.MaxLastVolume},
+	}, func(dir string, o *volumes.Options) error {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		s, err := blob.OpenVolumes(t.Context(), dir, o)
+		s, err := volumes.Open(t.Context(), dir, o)
 		if err == nil {
 			return s.Close()
 		}
 		return errors.Join(err, os.Remove(dir)) // which fails if there is anything in it
 	})
-	tryNumbers(t, map[string]numberRange{"Reserve": {1, 1 << 60}}, func(dir string, o *index.BadgerOptions) error {
-		s, err := index.OpenBadger(t.Context(), dir, o)
+	tryNumbers(t, map[string]numberRange{"Reserve": {1, 1 << 60}}, func(dir string, o *badger.Options) error {
+		s, err := badger.Open(t.Context(), dir, o)
 		if err == nil || errors.Is(err, index.ErrNoSpace) {
 			if s != nil {
 				return s.Close()

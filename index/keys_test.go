@@ -294,34 +294,3 @@ func TestRanges(t *testing.T) {
 		t.Error("PagesOf goes on into the next manifest")
 	}
 }
-
-// TestCommonPrefix compares it with all short keys over a small alphabet, which has the largest byte.
-func TestCommonPrefix(t *testing.T) {
-	keys := [][]byte{{}}
-	for from := 0; len(keys[from]) < 3; from++ {
-		for _, c := range []byte{0, 1, 2, 0xFE, 0xFF} {
-			keys = append(keys, append(bytes.Clone(keys[from]), c))
-		}
-	}
-	longest := 0
-	for _, start := range keys {
-		for _, end := range append(keys, nil) {
-			prefix := index.CommonPrefix(start, end)
-			longest = max(longest, len(prefix))
-			for _, key := range keys {
-				in := bytes.Compare(start, key) <= 0 && (end == nil || bytes.Compare(key, end) < 0)
-				if in && !bytes.HasPrefix(key, prefix) {
-					t.Fatalf("%x is in %x to %x, but does not begin with %x", key, start, end, prefix)
-				}
-			}
-		}
-	}
-	if longest != 3 {
-		t.Errorf("the longest prefix has %d bytes, want 3", longest)
-	}
-	for _, rg := range []index.Range[index.Part]{index.PartsOf(id("a")), index.AllParts()} {
-		if p := index.CommonPrefix(rg.Start, rg.End); !bytes.Equal(p, rg.Start) {
-			t.Errorf("the prefix of %q is %q", rg.Start, p)
-		}
-	}
-}

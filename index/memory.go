@@ -6,70 +6,67 @@ import (
 	"sync/atomic"
 )
 
-// Memory is a Store that forgets everything when closed: the reference for tests, with the same semantics and limits as Badger.
+// Memory is a Store that forgets everything when closed: the reference for tests, with the same semantics and limits as any other.
 type Memory struct {
-	serial *serial
+	serial *Serial
 }
 
 // NewMemory returns an empty Store.
 func NewMemory() *Memory {
-	return &Memory{serial: newSerial(&memory{})}
+	return &Memory{serial: NewSerial(&memory{})}
 }
 
 // View implements Store.
 func (m *Memory) View(ctx context.Context, fn func(Reader) error) error {
-	return m.serial.view(ctx, fn)
+	return m.serial.View(ctx, fn)
 }
 
 // Update implements Store.
 func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
-	return m.serial.update(ctx, fn)
+	return m.serial.Update(ctx, fn)
 }
 
 // Failure implements Store.
-func (m *Memory) Failure() error { return m.serial.failure() }
+func (m *Memory) Failure() error { return m.serial.Failure() }
 
 // Usage implements Store. A Memory has nothing on disk.
-func (m *Memory) Usage(ctx context.Context) (Usage, error) { return m.serial.usage(ctx) }
+func (m *Memory) Usage(ctx context.Context) (Usage, error) { return m.serial.Usage(ctx) }
 
 // Compact implements Store. A Memory has nothing to compact.
-func (m *Memory) Compact(ctx context.Context) error { return m.serial.compact(ctx) }
+func (m *Memory) Compact(ctx context.Context) error { return m.serial.Compact(ctx) }
 
 // Close implements Store.
-func (m *Memory) Close() error { return m.serial.close() }
+func (m *Memory) Close() error { return m.serial.Close() }
 
-// memory is the database of a Memory. A snapshot is simply the root at that time.
+// memory is the Backend of a Memory. A snapshot is simply the root at that time.
 type memory struct {
 	root atomic.Pointer[node]
 }
 
-func (m *memory) ready() error { return nil }
+func (m *memory) Ready() error { return nil }
 
-func (m *memory) closable() error { return nil }
+func (m *memory) Fault() error { return nil }
 
-func (m *memory) fault() error { return nil }
+func (m *memory) Usage() (Usage, error) { return Usage{}, nil }
 
-func (m *memory) usage() (Usage, error) { return Usage{}, nil }
+func (m *memory) Compact(context.Context) error { return nil }
 
-func (m *memory) compact(context.Context) error { return nil }
+func (m *memory) Snapshot() Snapshot { return memorySnapshot{m.root.Load()} }
 
-func (m *memory) snapshot() snapshot { return memorySnapshot{m.root.Load()} }
-
-func (m *memory) commit(changes *node) error {
+func (m *memory) Commit(changes iter.Seq[Change]) error {
 	root := m.root.Load()
-	all := changes.seek(nil, nil)
-	for e := all.next(); e != nil; e = all.next() {
-		if e.removed {
-			root = root.without(e.key)
+	for c := range changes {
+		if c.Removed {
+			root = root.without(c.Key)
 		} else {
-			root = root.with(*e)
+			root = root.with(entry{key: c.Key, value: c.Value})
 		}
 	}
 	m.root.Store(root)
 	return nil
 }
 
-func (m *memory) close() error {
+func (m *memory) Close() error {
 	m.root.Store(nil)
 	return nil
 }
@@ -78,7 +75,7 @@ type memorySnapshot struct {
 	root *node
 }
 
-func (s memorySnapshot) get(key []byte) ([]byte, error) {
+func (s memorySnapshot) Get(key []byte) ([]byte, error) {
 	e := s.root.find(key)
 	if e == nil {
 		return nil, ErrNotFound
@@ -86,7 +83,7 @@ func (s memorySnapshot) get(key []byte) ([]byte, error) {
 	return cloned(e.value), nil
 }
 
-func (s memorySnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
+func (s memorySnapshot) Scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		c := s.root.seek(start, end)
 		for e := c.next(); e != nil; e = c.next() {
@@ -97,4 +94,4 @@ func (s memorySnapshot) scan(start, end []byte) iter.Seq2[Item, error] {
 	}
 }
 
-func (s memorySnapshot) release() {}
+func (s memorySnapshot) Release() {}

@@ -2,36 +2,56 @@ package index
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"iter"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
 
-// A backend is what a Store adds to serial: where the records are. snapshot is called by any goroutine, the rest by one at a
-// time.
-type backend interface {
-	// ready refuses an update for a reason that goes away, such as a full disk.
-	ready() error
-	// snapshot returns the state after the last commit that succeeded. It does not wait for one in flight.
-	snapshot() snapshot
-	// commit stores a map of changes as one: all durable, or an error.
-	commit(changes *node) error
-	// fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
-	fault() error
-	// usage and compact are called by any goroutine, also side by side. ctx of compact ends when the store closes.
-	usage() (Usage, error)
-	compact(ctx context.Context) error
-	// closable refuses to close for a reason that goes away.
-	closable() error
-	close() error
+// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot, Usage, Compact and Fault are called
+// by any goroutine, also side by side, the rest by one at a time.
+type Backend interface {
+	// Ready refuses an update for a reason that goes away, such as a full disk.
+	Ready() error
+
+	// Snapshot returns the state after the last commit that succeeded. It does not wait for one in flight.
+	Snapshot() Snapshot
+
+	// Commit stores changes as one: all durable, or an error, after which it is not called any more. They come in ascending order of
+	// keys, each key once.
+	Commit(changes iter.Seq[Change]) error
+
+	// Fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
+	Fault() error
+
+	// Usage is as that of Store. ctx of Compact ends when the store closes.
+	Usage() (Usage, error)
+	Compact(ctx context.Context) error
+
+	// Close releases everything, whatever it returns; but with ErrStillOpen it has released nothing, and is called again. No call
+	// is under way, and no snapshot is held.
+	Close() error
 }
 
-// A serial is the part of a Store that does not depend on where the records are: it queues updates, runs them one after another on
-// a goroutine of its own, and commits in groups.
-type serial struct {
-	db      backend
+// A Snapshot is one committed state of a Backend. It may be read after later commits, until it is released.
+type Snapshot interface {
+	Reader
+	Release()
+}
+
+// A Change is a record of a commit: it is put, or removed. Its slices never change, so a Backend may keep them.
+type Change struct {
+	Key, Value []byte
+	Removed    bool
+}
+
+// Serial makes a Store of a Backend. It has all that does not depend on where the records are: it queues updates, runs them one after
+// another on a goroutine of its own, in transactions that see what those before have written, holds them to the limits, and commits
+// them in groups.
+type Serial struct {
+	db      Backend
 	queue   chan *update
 	stopped chan struct{} // closed when the goroutine has ended
 	writers uint64        // updates that ran; the goroutine's own
@@ -42,31 +62,36 @@ type serial struct {
 	broken error         // a *CommitError: what every later update gets
 	calls  sync.WaitGroup
 
-	closing sync.Mutex // guards gone, and is held during close
-	gone    bool       // the database is closed
+	closing sync.Mutex // guards gone, and is held during Close
+	gone    bool       // the backend is closed
 }
+
+var _ Store = (*Serial)(nil)
 
 // queueSize is how many updates wait without their callers having to be woken up to hand them over.
 const queueSize = 256
 
-func newSerial(db backend) *serial {
-	s := &serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}), ending: make(chan struct{})}
+// NewSerial returns the Store of a Backend, which is its own from now on.
+func NewSerial(db Backend) *Serial {
+	s := &Serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}), ending: make(chan struct{})}
 	go s.work()
 	return s
 }
 
-func (s *serial) view(ctx context.Context, fn func(Reader) error) error {
+// View implements Store.
+func (s *Serial) View(ctx context.Context, fn func(Reader) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
-	v := &view{base: s.db.snapshot()}
-	defer v.base.release()
+	v := &view{base: s.db.Snapshot()}
+	defer v.base.Release()
 	defer v.over.Store(true)
 	return fn(v)
 }
 
-func (s *serial) update(ctx context.Context, fn func(Tx) error) error {
+// Update implements Store.
+func (s *Serial) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -88,20 +113,22 @@ func (s *serial) update(ctx context.Context, fn func(Tx) error) error {
 	}
 }
 
-func (s *serial) usage(ctx context.Context) (Usage, error) {
+// Usage implements Store.
+func (s *Serial) Usage(ctx context.Context) (Usage, error) {
 	if err := s.enter(ctx); err != nil {
 		return Usage{}, err
 	}
 	defer s.calls.Done()
-	return s.db.usage()
+	return s.db.Usage()
 }
 
-func (s *serial) compact(ctx context.Context) error {
+// Compact implements Store.
+func (s *Serial) Compact(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
-	if err := s.failure(); err != nil {
+	if err := s.Failure(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -115,11 +142,11 @@ func (s *serial) compact(ctx context.Context) error {
 		case <-done:
 		}
 	}()
-	return s.db.compact(ctx)
+	return s.db.Compact(ctx)
 }
 
 // enter counts a call, so that close waits for it.
-func (s *serial) enter(ctx context.Context) error {
+func (s *Serial) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -132,7 +159,8 @@ func (s *serial) enter(ctx context.Context) error {
 	return nil
 }
 
-func (s *serial) close() error {
+// Close implements Store.
+func (s *Serial) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
 	if s.gone {
@@ -143,12 +171,12 @@ func (s *serial) close() error {
 		close(s.queue)
 		<-s.stopped
 	}
-	if err := s.db.closable(); err != nil {
-		return fmt.Errorf("%w: %w", ErrStillOpen, err)
+	err := s.db.Close()
+	if errors.Is(err, ErrStillOpen) {
+		return err
 	}
 	s.gone = true
-	err := s.db.close()
-	if fault := s.db.fault(); fault != nil {
+	if fault := s.db.Fault(); fault != nil {
 		if err == nil {
 			err = fault
 		}
@@ -158,7 +186,7 @@ func (s *serial) close() error {
 }
 
 // shut lets no more calls in. It is true the first time.
-func (s *serial) shut() bool {
+func (s *Serial) shut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := !s.closed
@@ -171,7 +199,7 @@ func (s *serial) shut() bool {
 
 // work takes whatever waits into one group and commits it, until the queue is closed. A group cannot go on for ever: the callers
 // of its members wait for it.
-func (s *serial) work() {
+func (s *Serial) work() {
 	defer close(s.stopped)
 	for u := range s.queue {
 		var g *group
@@ -186,7 +214,7 @@ func (s *serial) work() {
 
 // poll returns an update that waits, or nil. Callers whose last update was just committed get a chance to queue their next one
 // first: one commit for all of them is worth far more than the moment it takes.
-func (s *serial) poll() *update {
+func (s *Serial) poll() *update {
 	if len(s.queue) == 0 {
 		runtime.Gosched()
 	}
@@ -212,24 +240,24 @@ func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
 // A group is what is committed together. Its members learn their outcome after the commit, the failed ones too: fn may have failed
 // because of what an earlier member wrote.
 type group struct {
-	base    snapshot
+	base    Snapshot
 	changes *node
 	size    size
 	members []*update
 }
 
-func (s *serial) begin() (*group, error) {
-	if err := s.failure(); err != nil {
+func (s *Serial) begin() (*group, error) {
+	if err := s.Failure(); err != nil {
 		return nil, err
 	}
-	if err := s.db.ready(); err != nil {
+	if err := s.db.Ready(); err != nil {
 		return nil, err
 	}
-	return &group{base: s.db.snapshot()}, nil
+	return &group{base: s.db.Snapshot()}, nil
 }
 
 // run runs one update in a group, nil for a new one, and returns the group that is open afterwards, if any.
-func (s *serial) run(g *group, u *update) *group {
+func (s *Serial) run(g *group, u *update) *group {
 	if g == nil {
 		var err error
 		if g, err = s.begin(); err != nil {
@@ -284,18 +312,18 @@ func call(fn func(Tx) error, t *tx) error {
 }
 
 // commit makes a group durable, nil being none, and tells its members.
-func (s *serial) commit(g *group) {
+func (s *Serial) commit(g *group) {
 	if g == nil {
 		return
 	}
 	var failed error
 	if g.changes != nil {
-		if err := s.db.commit(g.changes); err != nil {
+		if err := s.db.Commit(g.changes.all); err != nil {
 			failed = &CommitError{err}
 			s.fail(failed)
 		}
 	}
-	g.base.release()
+	g.base.Release()
 	for _, u := range g.members {
 		if failed != nil {
 			u.done <- failed
@@ -305,9 +333,9 @@ func (s *serial) commit(g *group) {
 	}
 }
 
-// failure is the *CommitError that every update gets, or nil.
-func (s *serial) failure() error {
-	fault := s.db.fault()
+// Failure implements Store.
+func (s *Serial) Failure() error {
+	fault := s.db.Fault()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil && fault != nil {
@@ -316,7 +344,7 @@ func (s *serial) failure() error {
 	return s.broken
 }
 
-func (s *serial) fail(err error) {
+func (s *Serial) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = err

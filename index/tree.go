@@ -130,3 +130,13 @@ func (c *cursor) next() *entry {
 	}
 	return &n.entry
 }
+
+// all yields the entries of a map of changes.
+func (n *node) all(yield func(Change) bool) {
+	c := n.seek(nil, nil)
+	for e := c.next(); e != nil; e = c.next() {
+		if !yield(Change{Key: e.key, Value: e.value, Removed: e.removed}) {
+			return
+		}
+	}
+}

@@ -6,16 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// A snapshot is one committed state of a database.
-type snapshot interface {
-	get(key []byte) ([]byte, error)                // ErrNotFound; the slice is the caller's
-	scan(start, end []byte) iter.Seq2[Item, error] // as Reader.Scan
-	release()
-}
-
 // A view is a Reader of a snapshot with changes laid over it.
 type view struct {
-	base    snapshot
+	base    Snapshot
 	changes *node // nil in a View
 	over    atomic.Bool
 }
@@ -30,7 +23,7 @@ func (v *view) Get(key []byte) ([]byte, error) {
 	}
 	switch e := v.changes.find(key); {
 	case e == nil:
-		return v.base.get(key)
+		return v.base.Get(key)
 	case e.removed:
 		return nil, ErrNotFound
 	default:
@@ -48,7 +41,7 @@ func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 		if end != nil && bytes.Compare(start, end) >= 0 {
 			return
 		}
-		for item, err := range merge(v.changes.seek(start, end), v.base.scan(start, end)) {
+		for item, err := range merge(v.changes.seek(start, end), v.base.Scan(start, end)) {
 			if !yield(item, err) || err != nil {
 				return
 			}

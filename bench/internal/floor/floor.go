@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
@@ -60,7 +61,7 @@ type Part struct {
 
 // Open makes a store in dir, which must be empty. With a cipher it seals.
 func Open(ctx context.Context, dir string, cipher *crypto.Cipher) (*Store, error) {
-	blobs, err := blob.OpenVolumes(ctx, dir, nil)
+	blobs, err := volumes.Open(ctx, dir, nil)
 	if err != nil {
 		return nil, err
 	}

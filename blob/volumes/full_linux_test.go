@@ -1,0 +1,84 @@
+package volumes_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/blob/volumes"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// TestFullDisk fills a small file system to its last byte, first with frames and then, as others might,
+// with something else. Refusals must be ErrNoSpace, what was put before must be made durable and read
+// back, and the blocks that sealing needs must have been set aside: no alarm may be raised.
+func TestFullDisk(t *testing.T) {
+	dir := mount(t, "size=24m")
+	ctx := context.Background()
+	o := &volumes.Options{VolumeSize: 16 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
+	s := open(t, dir, o)
+	var refs []blob.Ref
+	for full := false; !full; {
+		id, frame := blobtest.Frame(uint64(len(refs)), testFrameSize)
+		ref, err := s.Put(ctx, id, frame)
+		switch full = err != nil; {
+		case !full:
+			refs = append(refs, ref)
+		case !errors.Is(err, blob.ErrNoSpace):
+			t.Errorf("a put was refused with %v", err)
+		}
+		if len(refs) > 1000 {
+			t.Fatal("the disk does not fill up")
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 24<<20), 0o666); !disk.IsNoSpace(err) {
+		t.Fatalf("filling the rest: %v", err)
+	}
+	for _, ref := range refs {
+		if err := s.Sync(ctx, ref.Volume); err != nil {
+			t.Errorf("Sync: %v", err)
+		}
+	}
+	for range 2 {
+		if n := readable(t, s, refs); n != len(refs) {
+			t.Errorf("%d of %d frames are readable", n, len(refs))
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		s = open(t, dir, o)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFewInodes has bytes left, but hardly an inode.
+func TestFewInodes(t *testing.T) {
+	s := open(t, mount(t, "size=24m,nr_inodes=100"), &volumes.Options{ReserveSpace: 1})
+	defer s.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrNoSpace) {
+		t.Errorf("Put: %v", err)
+	}
+}
+
+// mount returns a small file system of its own.
+func mount(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		t.Skipf("mounting a small file system needs privileges: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}

@@ -1,0 +1,98 @@
+package volumes
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// Defaults of Options, for fields that are zero.
+const (
+	DefaultVolumeSize   = 256 << 20
+	DefaultReserveSpace = 64 << 20
+	DefaultOpenVolumes  = 128
+	maxDefaultWriters   = 4
+)
+
+// Ranges of Options.
+const (
+	MinVolumeSize   = 1 << 20
+	MaxVolumeSize   = 1 << 30 // larger ones would save nothing; a Ref has 32 bits for the offset
+	MaxWriters      = 256
+	MaxReserveSpace = 1 << 60
+	MaxOpenVolumes  = 1 << 20
+	MaxLastVolume   = 1 << 62 // there must be numbers behind it
+)
+
+// Options configure Open. The zero value of each field means its default.
+type Options struct {
+	// VolumeSize is the size in bytes at which a volume is sealed, MinVolumeSize to MaxVolumeSize; 256
+	// MiB by default. A frame that is larger gets a volume of its own.
+	VolumeSize int64
+
+	// Writers is the number of volumes that take writes at once, each with a few goroutines and
+	// buffers of 1 MiB of its own, at most MaxWriters; by default as many as there are processors, at
+	// most 4.
+	Writers int
+
+	// ReserveSpace is the free space in bytes below which Put refuses with ErrNoSpace; 64 MiB by
+	// default, at most MaxReserveSpace. It is what reads, removal and the closing of volumes live on when the disk is full.
+	ReserveSpace int64
+
+	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file
+	// handle; 128 by default, at most MaxOpenVolumes.
+	OpenVolumes int
+
+	// LastVolume is the greatest number of a volume that the caller knows of, at most MaxLastVolume. New volumes get greater ones,
+	// so that none takes the number of one that has been lost. The store sees to those that it has by itself.
+	LastVolume uint64
+
+	// Alarm is called for what has no caller to return an error to, such as a volume that could not
+	// be sealed. It must not call the store.
+	Alarm func(error)
+}
+
+// withDefaults returns a copy of o, which may be nil, without zero fields.
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.VolumeSize == 0 {
+		out.VolumeSize = DefaultVolumeSize
+	}
+	if out.Writers == 0 {
+		out.Writers = min(runtime.GOMAXPROCS(0), maxDefaultWriters)
+	}
+	if out.ReserveSpace == 0 {
+		out.ReserveSpace = DefaultReserveSpace
+	}
+	if out.OpenVolumes == 0 {
+		out.OpenVolumes = DefaultOpenVolumes
+	}
+	if out.Alarm == nil {
+		out.Alarm = func(error) {}
+	}
+	return out
+}
+
+// validate reports every field that is out of its range.
+func (o *Options) validate() error {
+	var errs []error
+	if o.VolumeSize < MinVolumeSize || o.VolumeSize > MaxVolumeSize {
+		errs = append(errs, fmt.Errorf("blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, MinVolumeSize, MaxVolumeSize))
+	}
+	if o.Writers < 0 || o.Writers > MaxWriters {
+		errs = append(errs, fmt.Errorf("blob: Writers is %d, must be 0 to %d", o.Writers, MaxWriters))
+	}
+	if o.ReserveSpace < 0 || o.ReserveSpace > MaxReserveSpace {
+		errs = append(errs, fmt.Errorf("blob: ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace)))
+	}
+	if o.OpenVolumes < 0 || o.OpenVolumes > MaxOpenVolumes {
+		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes))
+	}
+	if o.LastVolume > MaxLastVolume {
+		errs = append(errs, fmt.Errorf("blob: LastVolume is %d, must be at most %d", o.LastVolume, uint64(MaxLastVolume)))
+	}
+	return errors.Join(errs...)
+}

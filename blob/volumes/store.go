@@ -1,0 +1,355 @@
+package volumes
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// Store is the blob.Store on disk: a directory of volumes, each one a file.
+type Store struct {
+	dir  *disk.Dir
+	opts Options
+	lock *disk.Lock
+	disk disk.Async
+
+	puts     chan *putRequest // unbuffered: a put that a writer has taken is answered
+	requests sync.Pool        // of *putRequest
+	stop     chan struct{}    // closed by Close when no call is under way
+	writers  []*writer
+	working  sync.WaitGroup // the goroutines of the writers
+	sealing  sync.WaitGroup
+
+	calls sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows, and that calls are added only while open; never held during I/O
+	closed  bool
+	byID    map[uint64]*volume
+	nextID  uint64
+	readers readerCache
+}
+
+var _ blob.Store = (*Store)(nil)
+
+// Open opens the store in dir, which must exist, and recovers the volumes that an unclean
+// stop left behind. A volume that cannot be recovered does not fail the open: Volumes reports its
+// damage, and reading from it is a *CorruptionError. A second open of the same directory fails
+// with an error matching disk.ErrLocked. Symlinks may lead to dir; in it none is followed: a volume that
+// is not a regular file is a damaged one. nil options work.
+func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
+	opts := o.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, fmt.Errorf("blob: options: %w", err)
+	}
+	d, err := disk.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := d.Lock()
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	s := &Store{
+		dir: d, opts: opts, lock: lock,
+		puts:     make(chan *putRequest),
+		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
+		stop:     make(chan struct{}),
+		byID:     make(map[uint64]*volume),
+		nextID:   opts.LastVolume,
+	}
+	s.readers.limit = opts.OpenVolumes
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(err, lock.Unlock(), d.Close())
+	}
+	for range opts.Writers {
+		w := &writer{store: s}
+		s.writers = append(s.writers, w)
+		for range writesAtOnce {
+			s.working.Go(w.run)
+		}
+	}
+	return s, nil
+}
+
+// load finds the volumes, recovers those that were not sealed, and drops those that hold nothing.
+func (s *Store) load(ctx context.Context) error {
+	entries, err := s.dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		id, ok := parseVolumeName(entry.Name())
+		if !ok {
+			continue
+		}
+		v := &volume{id: id, dir: s.dir, name: entry.Name()}
+		s.nextID = max(s.nextID, id)
+		if !v.load(s.opts.Alarm) {
+			s.byID[id] = v
+		} else if err := v.remove(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const volumeSuffix = ".log"
+
+func volumeName(id uint64) string { return fmt.Sprintf("%016x%s", id, volumeSuffix) }
+
+func parseVolumeName(name string) (uint64, bool) {
+	id, err := strconv.ParseUint(strings.TrimSuffix(name, volumeSuffix), 16, 64)
+	return id, err == nil && name == volumeName(id)
+}
+
+// enter begins a call; the caller must call s.calls.Done when it is done.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return blob.ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// Put implements Store. The context is honoured until a writer takes the frame.
+func (s *Store) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {
+	if len(frame) > blob.MaxFrameSize {
+		return blob.Ref{}, fmt.Errorf("%w: %d bytes", blob.ErrFrameSize, len(frame))
+	}
+	if err := s.enter(ctx); err != nil {
+		return blob.Ref{}, err
+	}
+	defer s.calls.Done()
+	r := s.requests.Get().(*putRequest)
+	defer s.requests.Put(r)
+	r.prepare(id, frame)
+	select {
+	case s.puts <- r:
+		return r.result() // the writer reads the frame until then
+	case <-ctx.Done():
+		return blob.Ref{}, ctx.Err()
+	}
+}
+
+// Get implements Store.
+func (s *Store) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	v := s.lookup(ref.Volume)
+	if v == nil {
+		return nil, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+	}
+	frame, opened, err := v.read(ref, buf)
+	if opened {
+		err = errors.Join(err, s.readers.opened(v))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return frame, nil
+}
+
+// Probe implements Store. It costs one read of the 44 bytes before the frame, and a look at the file's
+// size.
+func (s *Store) Probe(ctx context.Context, ref blob.Ref) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	v := s.lookup(ref.Volume)
+	if v == nil {
+		return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+	}
+	opened, err := v.probe(ref)
+	if opened {
+		err = errors.Join(err, s.readers.opened(v))
+	}
+	return err
+}
+
+// Sync implements Store.
+func (s *Store) Sync(ctx context.Context, volumes ...uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	errs := make([]error, len(volumes))
+	var flushes sync.WaitGroup
+	for i, id := range volumes {
+		v := s.lookup(id)
+		if v == nil {
+			errs[i] = fmt.Errorf("%w: %d", blob.ErrNoVolume, id)
+			continue
+		}
+		flushes.Go(func() { errs[i] = v.flush.sync(ctx) })
+	}
+	flushes.Wait()
+	return mapNoSpace(errors.Join(errs...))
+}
+
+// Volumes implements Store.
+func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	infos := make([]blob.VolumeInfo, 0, 16)
+	for _, v := range s.all() {
+		infos = append(infos, v.describe())
+	}
+	slices.SortFunc(infos, func(a, b blob.VolumeInfo) int { return cmp.Compare(a.ID, b.ID) })
+	return infos, nil
+}
+
+// all returns the volumes of the store.
+func (s *Store) all() []*volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.byID))
+}
+
+// Seal implements Store.
+func (s *Store) Seal(ctx context.Context, id uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	v := s.lookup(id)
+	if v == nil {
+		return fmt.Errorf("%w: %d", blob.ErrNoVolume, id)
+	}
+	for _, w := range s.writers {
+		w.retireVolume(v)
+	}
+	return v.awaitSeal(ctx)
+}
+
+// Trim implements Store: it punches holes. Where the platform or the file system has none, the error
+// matches errors.ErrUnsupported.
+func (s *Store) Trim(ctx context.Context, id uint64, live []blob.Ref) (freed int64, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.calls.Done()
+	v, err := s.lookupSealed(id)
+	if err != nil {
+		return 0, err
+	}
+	if freed, err = v.trim(ctx, live); err != nil {
+		err = fmt.Errorf("blob: trimming volume %d: %w", id, err)
+	}
+	return freed, mapNoSpace(err)
+}
+
+// Remove implements Store.
+func (s *Store) Remove(ctx context.Context, id uint64) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	v, err := s.lookupSealed(id)
+	if err != nil {
+		return err
+	}
+	if err := v.remove(); err != nil {
+		return fmt.Errorf("blob: removing volume %d: %w", id, err)
+	}
+	s.readers.forget(v)
+	s.mu.Lock()
+	delete(s.byID, id)
+	s.mu.Unlock()
+	return nil
+}
+
+// Close implements Store. Every active volume is sealed.
+func (s *Store) Close() error {
+	if !s.shut() {
+		return blob.ErrClosed
+	}
+	s.calls.Wait()
+	close(s.stop)
+	s.working.Wait()
+	for _, w := range s.writers {
+		w.close()
+	}
+	s.sealing.Wait()
+	var errs []error
+	for _, v := range s.byID {
+		errs = append(errs, v.release(), v.flush.err())
+	}
+	return errors.Join(append(errs, s.disk.Close(), s.lock.Unlock(), s.dir.Close())...)
+}
+
+// shut lets no more calls in. It is true the first time.
+func (s *Store) shut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.closed
+	s.closed = true
+	return first
+}
+
+func (s *Store) lookup(id uint64) *volume {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
+}
+
+// lookupSealed returns a volume that takes no writes.
+func (s *Store) lookupSealed(id uint64) (*volume, error) {
+	v := s.lookup(id)
+	switch {
+	case v == nil:
+		return nil, fmt.Errorf("%w: %d", blob.ErrNoVolume, id)
+	case v.active():
+		return nil, fmt.Errorf("%w: %d", blob.ErrVolumeActive, id)
+	}
+	return v, nil
+}
+
+// create makes a new volume, which is active but not yet one of the store.
+func (s *Store) create() (*volume, error) {
+	s.mu.Lock()
+	s.nextID++
+	id := s.nextID
+	s.mu.Unlock()
+	v, err := createVolume(s.dir, id, &s.disk)
+	if err != nil {
+		return nil, fmt.Errorf("blob: creating volume %d: %w", id, err)
+	}
+	return v, nil
+}
+
+// adopt makes a volume one of the store.
+func (s *Store) adopt(v *volume) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[v.id] = v
+}
+
+// mapNoSpace makes errors of a full disk match ErrNoSpace.
+func mapNoSpace(err error) error {
+	if err == nil || errors.Is(err, blob.ErrNoSpace) || !disk.IsNoSpace(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
+}

@@ -1,0 +1,320 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// allocateAhead is how far the blocks of an active volume are set aside before they are written. A
+// volume gives back what it did not need when it is sealed.
+const allocateAhead = 8 << 20
+
+// A volume is one file, a log of records. It begins active: one writer appends to it. Sealing ends
+// that for good, and from then on the file is opened when somebody reads.
+type volume struct {
+	id   uint64
+	dir  *disk.Dir
+	name string
+
+	// Used by the volume's writer only, under its lock, until it is sealed.
+	end       int64 // of the log, a multiple of disk.BlockSize
+	allocated int64 // up to where blocks are set aside
+
+	writes sync.WaitGroup // under way, or about to be
+
+	// mu is held for reading while the reader is in use and for writing to open or close it.
+	mu      sync.RWMutex
+	reader  *os.File // nil while nobody needs it
+	removed bool
+
+	flush  flushState
+	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
+
+	infoMu sync.Mutex      // guards what follows; taken last
+	info   blob.VolumeInfo // Size and DiskBytes of a sealed volume only
+	footed bool            // the log ends with its footer
+}
+
+// createVolume makes a new volume, durably.
+func createVolume(dir *disk.Dir, id uint64, async *disk.Async) (_ *volume, err error) {
+	v := &volume{id: id, dir: dir, name: volumeName(id), sealed: make(chan struct{}), info: blob.VolumeInfo{ID: id, Active: true}}
+	v.flush.disk = async
+	if v.flush.file, err = dir.CreateDirect(v.name); err != nil {
+		return nil, err
+	}
+	if v.reader, err = dir.Open(v.name); err != nil {
+		return nil, errors.Join(err, v.discard())
+	}
+	// Reading ahead in a log that is being written would find what is not there yet.
+	disk.AdviseRandom(v.reader)
+	// The file's entry must outlive a power loss as well as its content.
+	if err := dir.Sync(); err != nil {
+		return nil, errors.Join(err, v.discard())
+	}
+	return v, nil
+}
+
+// discard closes and deletes a volume that holds nothing.
+func (v *volume) discard() error {
+	return errors.Join(v.flush.close(), v.release(), v.dir.Remove(v.name))
+}
+
+// fits reports whether records of so many bytes can still be appended.
+func (v *volume) fits(size, volumeSize int64) bool { return v.end+size <= volumeSize }
+
+// reserve gives the frames of a batch, whose records have so many bytes, their places. write must
+// follow. After an error nothing has happened.
+func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
+	end := disk.RoundUp(v.end + size)
+	if need := end + footerSize; need > v.allocated {
+		upTo := max(need, min(end+allocateAhead, disk.RoundUp(volumeSize)+footerSize))
+		if err := disk.Extend(v.flush.file, v.allocated, upTo); err != nil {
+			return err
+		}
+		v.allocated = upTo
+	}
+	at := v.end
+	for _, r := range batch {
+		r.ref = blob.Ref{ID: r.id, Volume: v.id, Offset: uint32(at), Size: uint32(len(r.frame))}
+		at += recordSize(r.frame)
+	}
+	v.end = end
+	return nil
+}
+
+// write writes the frames of a batch to their places. After an error it is not known which of them are
+// there.
+func (v *volume) write(out *appender, batch []*putRequest) error {
+	out.start(v.flush.file, int64(batch[0].ref.Offset))
+	var bytes int64
+	for _, r := range batch {
+		out.write(r.header[:])
+		out.write(r.frame)
+		out.write(r.trailer[:])
+		bytes += int64(len(r.frame))
+	}
+	if err := out.finish(); err != nil {
+		return err
+	}
+	v.flush.wrote(out.at)
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	v.info.Bytes += bytes
+	v.info.Frames += int64(len(batch))
+	return nil
+}
+
+// describe returns a copy of the volume's info.
+func (v *volume) describe() blob.VolumeInfo {
+	v.infoMu.Lock()
+	info := v.info
+	v.infoMu.Unlock()
+	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
+		info.Size, info.DiskBytes, _ = v.onDisk()
+	}
+	return info
+}
+
+// active reports whether the volume takes writes.
+func (v *volume) active() bool {
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	return v.info.Active
+}
+
+// onDisk returns how long the file is and what it occupies.
+func (v *volume) onDisk() (size, occupied int64, err error) {
+	info, err := v.dir.Lstat(v.name)
+	if err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), disk.Allocated(info), nil
+}
+
+// seal ends writing: everything is made durable and the log gets its footer. A volume where that
+// failed is recovered by the next Open.
+func (v *volume) seal() error {
+	footed := false
+	defer func() {
+		size, occupied, _ := v.onDisk()
+		v.infoMu.Lock()
+		v.info.Active, v.info.Size, v.info.DiskBytes, v.footed = false, size, occupied, footed
+		v.infoMu.Unlock()
+		close(v.sealed)
+	}()
+	v.writes.Wait()
+	err := v.flush.sync(context.Background())
+	switch {
+	case err != nil:
+	case v.end == 0: // no room for its first batch, nor for a footer: the next Open drops it
+		err = v.flush.file.Truncate(0)
+	default:
+		err = writeFooter(v.flush.file, v.end, v.describe())
+		footed = err == nil
+	}
+	// The reader goes, too: the next one may read ahead.
+	if err := errors.Join(err, v.flush.close(), v.release()); err != nil {
+		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
+	}
+	return nil
+}
+
+// awaitSeal returns when the volume, which has been retired or never was active, is sealed.
+func (v *volume) awaitSeal(ctx context.Context) error {
+	if v.sealed == nil { // it was found so
+		return nil
+	}
+	select {
+	case <-v.sealed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// read returns the frame of ref in the storage of buf. It opens a sealed volume if need be and
+// then says so.
+func (v *volume) read(ref blob.Ref, buf []byte) (frame []byte, opened bool, err error) {
+	opened, err = v.use(func(log *os.File) (err error) {
+		frame, err = readFrame(log, ref, buf)
+		return err
+	})
+	return frame, opened, err
+}
+
+// probe looks for the header of ref's record. Like read, it says whether it opened the volume.
+func (v *volume) probe(ref blob.Ref) (opened bool, err error) {
+	if err := v.describe().Damage; err != nil {
+		return false, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err}
+	}
+	return v.use(func(log *os.File) error { return probeFrame(log, ref) })
+}
+
+// use calls fn with the volume's file, which stays open meanwhile. It opens a sealed volume if need be
+// and then says so.
+func (v *volume) use(fn func(log *os.File) error) (opened bool, err error) {
+	for {
+		v.mu.RLock()
+		if v.reader != nil {
+			err = fn(v.reader)
+			v.mu.RUnlock()
+			return opened, err
+		}
+		v.mu.RUnlock()
+		if err := v.open(); err != nil {
+			return opened, err
+		}
+		opened = true
+	}
+}
+
+// probeFrame compares the header of a record, and the length of its log, with what ref promises.
+func probeFrame(log *os.File, ref blob.Ref) error {
+	var h recordHeader
+	corrupt := func(reason string, err error) error {
+		return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: reason, Err: err}
+	}
+	if _, err := log.ReadAt(h[:], int64(ref.Offset)); err != nil {
+		return corrupt("the header of its record cannot be read", err)
+	}
+	if h != headerOf(ref.ID, ref.Size) {
+		return corrupt(fmt.Sprintf("no record of its %d bytes begins at %d", ref.Size, ref.Offset), nil)
+	}
+	info, err := log.Stat()
+	if err != nil {
+		return corrupt("its log cannot be looked at", err)
+	}
+	if end := int64(ref.Offset) + recordOverhead + int64(ref.Size); info.Size() < end {
+		return corrupt(fmt.Sprintf("the log has %d bytes and the record ends at %d", info.Size(), end), nil)
+	}
+	return nil
+}
+
+// readFrame reads a frame and the sum behind it, and compares that with what ref promises.
+func readFrame(log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
+	if ref.Size > blob.MaxFrameSize {
+		return nil, &blob.CorruptionError{
+			Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf("no frame has the %d bytes that are wanted", ref.Size),
+		}
+	}
+	n := int(ref.Size)
+	buf = slices.Grow(buf[:0], n+sumSize)[:n+sumSize]
+	if _, err := log.ReadAt(buf, int64(ref.Offset)+headerSize); err != nil {
+		return nil, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame cannot be read", Err: err}
+	}
+	frame := buf[:n]
+	if h := headerOf(ref.ID, ref.Size); h.trailer(frame) != recordTrailer(buf[n:]) {
+		return nil, &blob.CorruptionError{
+			Volume: ref.Volume, ID: ref.ID,
+			Reason: fmt.Sprintf("the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset),
+		}
+	}
+	return frame, nil
+}
+
+// open opens a sealed volume for reading.
+func (v *volume) open() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.reader != nil:
+		return nil
+	case v.removed:
+		return &blob.CorruptionError{Volume: v.id, Reason: "the volume has been removed"}
+	}
+	f, err := v.dir.Open(v.name)
+	if err != nil {
+		if isTransient(err) {
+			return fmt.Errorf("blob: opening volume %d: %w", v.id, err)
+		}
+		return &blob.CorruptionError{Volume: v.id, Reason: "the volume cannot be opened", Err: err}
+	}
+	v.reader = f
+	return nil
+}
+
+// isTransient reports whether an error of opening a file says nothing about it.
+func isTransient(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// release closes the reader; the next read opens it again.
+func (v *volume) release() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.releaseLocked()
+}
+
+func (v *volume) releaseLocked() error {
+	if v.reader == nil {
+		return nil
+	}
+	err := v.reader.Close()
+	v.reader = nil
+	return err
+}
+
+// remove deletes a sealed volume once its readers are done.
+func (v *volume) remove() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	// Under the same lock: a read in between would open the file again, for ever.
+	if err := v.releaseLocked(); err != nil {
+		return err
+	}
+	if err := v.dir.Remove(v.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	v.removed = true
+	return v.dir.Sync()
+}

@@ -1,0 +1,233 @@
+package volumes
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// What a batch holds at most, but for one frame that is larger. Larger ones save little; smaller ones
+// wait less.
+const (
+	maxBatchBytes  = 1 << 20
+	maxBatchFrames = 1 << 10
+)
+
+const (
+	// writesAtOnce is how many batches a writer has under way.
+	writesAtOnce = 4
+
+	// smallBatch is what is not worth a write of its own as long as another such one is under way:
+	// what comes meanwhile goes with it, in fewer blocks.
+	smallBatch = 64 << 10
+)
+
+// reserveInodes is what is kept of the file system's inodes.
+const reserveInodes = 256
+
+// A putRequest is a frame on its way to a volume.
+type putRequest struct {
+	id      blob.ID
+	frame   []byte
+	header  recordHeader
+	trailer recordTrailer
+	ref     blob.Ref
+	err     error
+	done    chan struct{} // gets one token when ref or err is set
+}
+
+// prepare makes r the request for a frame.
+func (r *putRequest) prepare(id blob.ID, frame []byte) {
+	r.id, r.frame = id, frame
+	r.header.fill(id, uint32(len(frame)))
+	r.trailer = r.header.trailer(frame)
+}
+
+// result waits until the frame is written, or could not be.
+func (r *putRequest) result() (blob.Ref, error) {
+	<-r.done
+	r.frame = nil
+	if r.err != nil {
+		return blob.Ref{}, r.err
+	}
+	return r.ref, nil
+}
+
+func answer(batch []*putRequest, err error) {
+	for _, r := range batch {
+		r.err = err
+		r.done <- struct{}{}
+	}
+}
+
+// A writer appends to one volume at a time. Several goroutines run it: each gives a batch its place and
+// writes it there, beside the others.
+type writer struct {
+	store *Store
+	small sync.Mutex // held while a small batch is written
+
+	mu     sync.Mutex // guards the fields below; held while places are given
+	volume *volume    // nil until the first put and after a seal
+	next   *nextVolume
+}
+
+// run serves puts until the store is closed.
+func (w *writer) run() {
+	out := &appender{disk: &w.store.disk}
+	var batch []*putRequest
+	for {
+		select {
+		case r := <-w.store.puts:
+			batch = w.collect(append(batch[:0], r))
+			if sizeOf(batch) < smallBatch {
+				batch = w.writeSmall(out, batch)
+			} else {
+				w.write(out, batch)
+			}
+			clear(batch)
+		case <-w.store.stop:
+			return
+		}
+	}
+}
+
+// close seals the present volume.
+func (w *writer) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.retire()
+	w.dropNext()
+}
+
+// sizeOf returns how many bytes the frames of a batch have.
+func sizeOf(batch []*putRequest) (size int64) {
+	for _, r := range batch {
+		size += int64(len(r.frame))
+	}
+	return size
+}
+
+// collect adds the puts that wait right now to the batch.
+func (w *writer) collect(batch []*putRequest) []*putRequest {
+	size := sizeOf(batch)
+	limit := min(maxBatchBytes, w.store.opts.VolumeSize/2)
+	for len(batch) < maxBatchFrames && size < limit {
+		select {
+		case r := <-w.store.puts:
+			batch = append(batch, r)
+			size += int64(len(r.frame))
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// writeSmall waits until no other small batch is under way, and writes this one with what has come
+// meanwhile. It returns the larger batch.
+func (w *writer) writeSmall(out *appender, batch []*putRequest) []*putRequest {
+	w.small.Lock()
+	defer w.small.Unlock()
+	batch = w.collect(batch)
+	w.write(out, batch)
+	return batch
+}
+
+// write appends the batch, in as many pieces as volumes have room, and answers every put of it.
+func (w *writer) write(out *appender, batch []*putRequest) {
+	for len(batch) > 0 {
+		v, n, err := w.reserve(batch)
+		if err == nil {
+			if err = v.write(out, batch[:n]); err != nil && !disk.IsNoSpace(err) {
+				v.flush.fail(err)
+			}
+			v.writes.Done()
+		}
+		answer(batch[:n], mapNoSpace(err))
+		batch = batch[n:]
+	}
+}
+
+// reserve gives the first n puts of batch, at least one, their places in a volume. The caller must
+// write them and then take one from v.writes. An error is for those n.
+func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.volume != nil && w.volume.flush.err() != nil {
+		w.retire() // what a failed volume is given could never be made durable
+	}
+	n, size := w.fitting(batch)
+	if n == 0 {
+		w.retire()
+		n, size = 1, recordSize(batch[0].frame) // a new volume takes any frame, and if it is longer, then that one alone
+	}
+	if err := w.checkSpace(size); err != nil {
+		return nil, n, err
+	}
+	if w.volume == nil {
+		if w.volume, err = w.takeNext(); err != nil {
+			return nil, n, err
+		}
+	}
+	v = w.volume
+	if err := v.reserve(batch[:n], size, w.store.opts.VolumeSize); err != nil {
+		return nil, n, err
+	}
+	v.writes.Add(1)
+	w.prepareNext()
+	return v, n, nil
+}
+
+// fitting returns how many puts at the front of batch the present volume has room for, and what they
+// take of it.
+func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
+	for ; w.volume != nil && n < len(batch); n++ {
+		more := recordSize(batch[n].frame)
+		if !w.volume.fits(size+more, w.store.opts.VolumeSize) {
+			break
+		}
+		size += more
+	}
+	return n, size
+}
+
+// checkSpace refuses a write that would eat into the reserve.
+func (w *writer) checkSpace(size int64) error {
+	space, err := w.store.dir.Space()
+	if err != nil {
+		return err
+	}
+	need := size + w.store.opts.ReserveSpace
+	if space.Bytes < need {
+		return fmt.Errorf("%w: %d bytes are free, wanted are %d with the reserve", blob.ErrNoSpace, space.Bytes, need)
+	}
+	if space.Inodes < reserveInodes {
+		return fmt.Errorf("%w: %d inodes are free, the reserve is %d", blob.ErrNoSpace, space.Inodes, reserveInodes)
+	}
+	return nil
+}
+
+// retireVolume retires v if it is the writer's present volume.
+func (w *writer) retireVolume(v *volume) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.volume == v {
+		w.retire()
+	}
+}
+
+// retire seals the present volume in the background; the next put makes a new one.
+func (w *writer) retire() {
+	v := w.volume
+	if v == nil {
+		return
+	}
+	w.volume = nil
+	w.store.sealing.Go(func() {
+		if err := v.seal(); err != nil {
+			w.store.opts.Alarm(err)
+		}
+	})
+}

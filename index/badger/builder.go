@@ -1,0 +1,117 @@
+package badger
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/badger/v4/y"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// A builder writes the files of a Badger database for records that come in ascending order of their keys: tables of the last
+// level, and a MANIFEST that lists them. Badger has means of its own for that, but they write through memory maps, where a full
+// disk kills the process, and end it by a panic when a table cannot be written; here every error comes back.
+type builder struct {
+	dir    *disk.Dir
+	opts   table.Options
+	level  byte
+	table  *table.Builder // nil when nothing waits
+	listed []manifestChange
+}
+
+const (
+	// baseVersion is what all records get, so that whoever looks for later ones can pass the tables by. Badger finds no version 0.
+	baseVersion = 1
+	// ofTransaction is the mark that Badger gives to what a transaction has written. A record without any mark and without a value
+	// is none to it.
+	ofTransaction = 1 << 6
+)
+
+// newBuilder makes a directory in dir for the files. The caller must call close.
+func newBuilder(dir *disk.Dir, name string) (*builder, error) {
+	own, err := dir.MakeDir(name)
+	if err != nil {
+		return nil, err
+	}
+	r := regime(own.Path(), nil)
+	return &builder{dir: own, level: byte(r.MaxLevels - 1), opts: table.Options{
+		TableSize:          uint64(r.BaseTableSize),
+		BlockSize:          r.BlockSize,
+		BloomFalsePositive: r.BloomFalsePositive,
+		ChkMode:            r.ChecksumVerificationMode,
+		Compression:        r.Compression,
+	}}, nil
+}
+
+// full reports whether the next record begins a table, which is when disk space is needed.
+func (b *builder) full() bool { return b.table == nil || b.table.ReachedCapacity() }
+
+func (b *builder) add(key, value []byte) error {
+	if b.table != nil && b.table.ReachedCapacity() {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	if b.table == nil {
+		b.table = table.NewTableBuilder(b.opts)
+	}
+	b.table.Add(y.KeyWithTs(key, baseVersion), y.ValueStruct{Value: value, Meta: ofTransaction}, 0)
+	return nil
+}
+
+// flush writes the table that waits, durably.
+func (b *builder) flush() error {
+	if b.table == nil {
+		return nil
+	}
+	data := b.table.Finish()
+	b.drop()
+	id := uint64(len(b.listed) + 1)
+	b.listed = append(b.listed, manifestChange{table: id, level: b.level})
+	return b.create(table.IDToFilename(id), data)
+}
+
+// drop frees the memory of the table that waits.
+func (b *builder) drop() {
+	if b.table != nil {
+		b.table.Close()
+		b.table = nil
+	}
+}
+
+// close releases everything.
+func (b *builder) close() {
+	b.drop()
+	_ = b.dir.Close() // nothing was written through this handle
+}
+
+// finish makes the database durable.
+func (b *builder) finish() error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	manifest := bytes.Clone(manifestHeader)
+	if len(b.listed) > 0 {
+		manifest = appendManifest(manifest, b.listed...)
+	}
+	if err := b.create(badger.ManifestFilename, manifest); err != nil {
+		return err
+	}
+	return b.dir.Sync()
+}
+
+// create writes a file that nobody looks at before its directory is synced.
+func (b *builder) create(name string, data []byte) error {
+	f, err := b.dir.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,308 @@
+package badger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+const (
+	// catchUps is how often a compaction copies what was committed meanwhile before it makes commits wait for the rest.
+	catchUps = 5
+	// fewCommits is a rest for which it does so earlier.
+	fewCommits = 64
+	// contextSteps is after how many records ctx is looked at.
+	contextSteps = 256
+)
+
+// Compact puts a new generation in charge, of what lives in the old one.
+func (d *database) Compact(ctx context.Context) error {
+	select {
+	case d.compacting <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-d.compacting }()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !d.grown() {
+		return nil
+	}
+	if err := d.Fault(); err != nil {
+		return &index.CommitError{Err: err}
+	}
+	c := &compaction{database: d, from: d.hold()}
+	old := c.from.gen
+	c.to = old.successor()
+	if err := c.run(ctx); err != nil {
+		c.from.Release()
+		return errors.Join(err, c.undo())
+	}
+	d.drop(old) // which was held because it was in charge
+	c.from.discard()
+	if d.drop(old) {
+		d.retire(old)
+	}
+	return nil
+}
+
+// grown reports whether there is anything that a compaction could give back.
+func (d *database) grown() bool {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.growth.written > 0
+}
+
+// A compaction builds a generation.
+type compaction struct {
+	*database
+	from *snapshot // what it is built from
+	to   current
+	next *generation // once it is open
+	kept bool        // the new generation is in charge, or may be
+	live growth
+}
+
+func (c *compaction) run(ctx context.Context) error {
+	if err := c.dir.RemoveAll(c.to.name()); err != nil {
+		return mapError("remove what a compaction has left", err)
+	}
+	if err := c.build(ctx); err != nil {
+		return err
+	}
+	var err error
+	if c.next, err = openGeneration(c.dir, c.to, c.alarm); err != nil {
+		return err
+	}
+	if err := c.compare(ctx); err != nil {
+		return err
+	}
+	for range catchUps {
+		if last := c.last(); c.to.base+fewCommits < last {
+			if err := c.catchUp(ctx, last); err != nil {
+				return err
+			}
+		}
+	}
+	return c.takeOver(ctx)
+}
+
+// build writes the tables.
+func (c *compaction) build(ctx context.Context) error {
+	b, err := newBuilder(c.dir, c.to.name())
+	if err != nil {
+		return mapError("make directory", err)
+	}
+	defer b.close()
+	c.to.base = c.from.at
+	for item, err := range c.records(ctx, c.from) {
+		if err != nil {
+			return err
+		}
+		// What comes besides is the memtable and the log of the new generation.
+		if b.full() {
+			if err := c.room(spareSpace + 2*tableSize + 2*walSpace); err != nil {
+				return err
+			}
+		}
+		if err := b.add(item.Key, item.Value); err != nil {
+			return mapError("write table", err)
+		}
+		c.live.records++
+		c.live.base += int64(len(item.Key) + len(item.Value))
+	}
+	return mapError("write tables", b.finish())
+}
+
+// records yields all that a snapshot shows, until ctx ends.
+func (c *compaction) records(ctx context.Context, s *snapshot) iter.Seq2[index.Item, error] {
+	return func(yield func(index.Item, error) bool) {
+		n := 0
+		for item, err := range s.Scan(nil, nil) {
+			if n++; n%contextSteps == 0 && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			if !yield(item, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// compare reads both generations, and fails unless they show the same.
+func (c *compaction) compare(ctx context.Context) error {
+	next, stop := iter.Pull2(c.records(ctx, &snapshot{db: c.database, gen: c.next, at: c.from.at}))
+	defer stop()
+	for want, err := range c.records(ctx, c.from) {
+		if err != nil {
+			return err
+		}
+		got, err, more := next()
+		if err != nil {
+			return err
+		}
+		if !more || !bytes.Equal(got.Key, want.Key) || !bytes.Equal(got.Value, want.Value) {
+			return &index.CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database is wrong at key %x", want.Key)}
+		}
+	}
+	if got, err, more := next(); more {
+		return errors.Join(err, &index.CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database has a key %x", got.Key)})
+	}
+	return nil
+}
+
+// catchUp copies what was committed after what the new generation shows, up to a commit. Both are at that commit then.
+func (c *compaction) catchUp(ctx context.Context, to uint64) error {
+	batch := &batch{compaction: c, at: to}
+	var last []byte
+	steps := 0
+	source := &snapshot{gen: c.from.gen, at: to}
+	err := source.versions(c.to.base, func(item *badger.Item) error {
+		if steps++; steps%contextSteps == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if last != nil && bytes.Equal(item.Key(), last) {
+			return nil // an older version
+		}
+		last = item.KeyCopy(last[:0])
+		return batch.add(item)
+	})
+	if err == nil {
+		err = batch.flush()
+	}
+	if err == nil {
+		c.to.base = to
+		c.next.current = c.to
+	}
+	return err
+}
+
+// A batch writes to the new generation, in transactions of the size that updates may have.
+type batch struct {
+	*compaction
+	at  uint64
+	txn *badger.Txn
+
+	bytes, records int // that wait
+}
+
+func (b *batch) add(item *badger.Item) error {
+	c := index.Change{Key: item.KeyCopy(nil), Removed: item.IsDeletedOrExpired()}
+	if c.Removed {
+		// Deleting what never came there would be a deletion to step over for nothing.
+		s := snapshot{gen: b.next, at: b.at}
+		_, err := s.Get(c.Key)
+		s.discard()
+		if errors.Is(err, index.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if c.Value, err = valueOf(item); err != nil {
+			return err
+		}
+	}
+	if b.bytes+cost(c) > index.MaxTxBytes || b.records == index.MaxTxRecords {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	b.bytes += cost(c)
+	b.records++
+	if b.txn == nil {
+		if err := b.ready(); err != nil {
+			return err
+		}
+		b.txn = b.next.db.NewTransactionAt(b.at-1, true)
+	}
+	b.live.count(c)
+	return mapError("copy", b.next.stage(b.txn, c))
+}
+
+// ready refuses to go on for the reasons for which updates are refused.
+func (b *batch) ready() error {
+	if err := b.room(spareSpace + walSpace); err != nil {
+		return err
+	}
+	return mapError("preallocate the log", b.next.wal.allocate())
+}
+
+func (b *batch) flush() error {
+	if b.txn == nil {
+		return nil
+	}
+	defer func() { b.txn, b.bytes, b.records = nil, 0, 0 }()
+	defer b.txn.Discard()
+	return mapError("copy", b.next.commit(b.txn, b.at))
+}
+
+// takeOver puts the new generation in charge, between two commits.
+func (c *compaction) takeOver(ctx context.Context) error {
+	c.committing.Lock()
+	defer c.committing.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := c.from.gen.failure(); err != nil {
+		return &index.CommitError{Err: err}
+	}
+	at := c.last()
+	if err := c.catchUp(ctx, at); err != nil {
+		return err
+	}
+	if err := c.next.failure(); err != nil {
+		return err
+	}
+	if err := errors.Join(c.next.wal.allocate(), c.next.dir.Sync()); err != nil {
+		return mapError("sync", err)
+	}
+	if err := c.name(); err != nil {
+		return err
+	}
+	c.kept = true
+	c.next.holders = 1
+	c.mu.Lock()
+	c.inCharge = c.next
+	c.mu.Unlock()
+	c.growth = c.live
+	return nil
+}
+
+// name makes CURRENT name the new generation. When that fails halfway, CURRENT is made to name the old one again; if that fails,
+// too, nobody knows which of them the next opening finds: then both stay, and since they are the same, nothing more may be
+// committed.
+func (c *compaction) name() error {
+	err := c.to.write(c.dir)
+	if err == nil {
+		return nil
+	}
+	if again := c.from.gen.current.write(c.dir); again != nil {
+		c.kept = true
+		err = errors.Join(err, again)
+		c.broken.Store(&err)
+		return &index.CommitError{Err: err}
+	}
+	return mapError("name the new database", err)
+}
+
+// undo removes what a compaction that failed has written.
+func (c *compaction) undo() error {
+	var err error
+	if c.next != nil {
+		err = c.next.abandon()
+	}
+	if c.kept || err != nil {
+		return mapError("close the new database", err)
+	}
+	return mapError("remove the new database", c.dir.RemoveAll(c.to.name()))
+}

@@ -1,0 +1,268 @@
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// database is the Backend of a Store: the generation in charge, and the one that is being built to follow it.
+type database struct {
+	dir     *disk.Dir
+	reserve int64
+	giveUp  func() error // may be nil
+	alarm   func(error)
+	lock    *disk.Lock
+	spaceOf func() (disk.Space, error)
+	broken  atomic.Pointer[error] // nobody knows which generation is in charge
+
+	committing sync.Mutex // held by what must not meet a change of generations; guards growth
+	growth     growth
+
+	mu       sync.Mutex // guards the fields below, and the generations' holders
+	inCharge *generation
+	newest   uint64         // the last durable commit
+	retiring sync.WaitGroup // generations that are being removed
+
+	steps      atomic.Int64  // that scans took, over records, versions and deletions
+	compacting chan struct{} // full while a compaction runs
+	background background
+}
+
+// openDatabase takes over dir, unless it fails.
+func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
+	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, compacting: make(chan struct{}, 1)}
+	if d.reserve == 0 {
+		d.reserve = defaultReserve
+	}
+	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
+	// counts, from before anything is read until after everything is written.
+	if d.lock, err = dir.Lock(); errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", index.ErrInUse, dir.Path())
+	} else if err != nil {
+		return nil, mapError("lock directory", err)
+	}
+	if err = d.start(); err != nil {
+		return nil, errors.Join(err, d.lock.Unlock())
+	}
+	return d, nil
+}
+
+func (d *database) start() error {
+	if err := d.spare(); err != nil {
+		return err
+	}
+	c, err := findCurrent(d.dir)
+	if err != nil {
+		return mapError("open", err)
+	}
+	g, err := openGeneration(d.dir, c, d.alarm)
+	if err != nil {
+		return err
+	}
+	g.holders = 1
+	d.inCharge, d.newest = g, g.last()
+	if err = d.survey(); err == nil {
+		err = errors.Join(g.begin(), mapError("remove old databases", removeOthers(d.dir, c)))
+	}
+	if err != nil {
+		return errors.Join(err, mapError("close", g.abandon()))
+	}
+	return nil
+}
+
+// Snapshot implements index.Backend. It shows the commit at a timestamp of a generation, which stays for that long.
+func (d *database) Snapshot() index.Snapshot { return d.hold() }
+
+func (d *database) hold() *snapshot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inCharge.holders++
+	return &snapshot{db: d, gen: d.inCharge, at: d.newest}
+}
+
+// generation is the one in charge. Only who holds committing may rely on it to stay so.
+func (d *database) generation() *generation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inCharge
+}
+
+func (d *database) last() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.newest
+}
+
+// Commit implements index.Backend.
+func (d *database) Commit(changes iter.Seq[index.Change]) error {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	g, at := d.generation(), d.last()+1
+	txn := g.db.NewTransactionAt(at-1, true)
+	defer txn.Discard()
+	for c := range changes {
+		// Badger keeps the slices until the commit is done, and they never change.
+		if err := g.stage(txn, c); err != nil {
+			return mapError("commit", err)
+		}
+		d.growth.count(c)
+	}
+	if err := g.commit(txn, at); err != nil {
+		return mapError("commit", err)
+	}
+	d.mu.Lock()
+	d.newest = at
+	d.mu.Unlock()
+	d.compactIfDue()
+	return nil
+}
+
+// stage makes a record part of a transaction that is about to be committed, and charges the log with it.
+func (g *generation) stage(txn *badger.Txn, c index.Change) error {
+	g.wal.used += len(c.Key) + len(c.Value) + memTableRecord
+	if c.Removed {
+		return txn.Delete(c.Key)
+	}
+	return txn.Set(c.Key, c.Value)
+}
+
+// commit makes a transaction durable. When Badger reports trouble meanwhile, the outcome is not waited for: it may never come.
+func (g *generation) commit(txn *badger.Txn, at uint64) error {
+	done := make(chan error, 1)
+	if err := txn.CommitAt(at, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+	case <-g.failed:
+		return g.failure()
+	}
+	return g.wal.follow()
+}
+
+// Fault implements index.Backend. It is what nobody was told by an error.
+func (d *database) Fault() error {
+	if err := d.broken.Load(); err != nil {
+		return *err
+	}
+	return d.generation().failure()
+}
+
+// Usage implements index.Backend.
+func (d *database) Usage() (index.Usage, error) {
+	bytes, err := disk.Usage(d.dir.Path())
+	if err != nil {
+		return index.Usage{}, mapError("ask for disk usage", err)
+	}
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return index.Usage{DiskBytes: bytes, CompactBytes: d.growth.base + d.growth.written, DeadBytes: d.growth.dead()}, nil
+}
+
+// Close implements index.Backend. It ends what runs in the background, and refuses for want of space, because closing writes the
+// memtable into a table.
+func (d *database) Close() error {
+	d.background.stop()
+	if err := d.spare(); err != nil {
+		return fmt.Errorf("%w: %w", index.ErrStillOpen, err)
+	}
+	d.retiring.Wait()
+	g := d.generation()
+	err := g.close()
+	if errors.Is(err, errStuck) {
+		return err // the directory stays locked: somebody still writes to it
+	}
+	if err == nil && d.broken.Load() == nil {
+		err = g.seal()
+	}
+	err = errors.Join(err, g.dir.Close())
+	if err = errors.Join(err, d.lock.Unlock(), d.dir.Close()); err != nil {
+		return fmt.Errorf("index: close: %w", err) // not ErrNoSpace, even then: it is closed
+	}
+	return nil
+}
+
+// drop lets go of a generation, and is true for the last who held it: then it is to be removed. See retire.
+func (d *database) drop(g *generation) (last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g.holders--
+	if g.holders == 0 {
+		d.retiring.Add(1)
+	}
+	return g.holders == 0
+}
+
+// release lets go of a generation, without waiting for its removal.
+func (d *database) release(g *generation) {
+	if d.drop(g) {
+		go d.retire(g)
+	}
+}
+
+// retire removes a generation that nobody holds.
+func (d *database) retire(g *generation) {
+	defer d.retiring.Done()
+	d.remove(g)
+}
+
+// remove closes a generation that is not in charge any more and removes its files. What fails is tried again by the next opening.
+func (d *database) remove(g *generation) {
+	err := g.close()
+	if !errors.Is(err, errStuck) {
+		err = errors.Join(err, g.dir.Close(), d.dir.RemoveAll(g.name()))
+	}
+	if err != nil && d.alarm != nil {
+		d.alarm(mapError("remove old database", err))
+	}
+}
+
+// background is work that nobody has called for.
+type background struct {
+	mu      sync.Mutex // guards the fields below
+	cancel  context.CancelFunc
+	running bool
+	stopped bool
+	done    sync.WaitGroup
+}
+
+// start runs work, unless the last one still runs.
+func (b *background) start(work func(context.Context)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running || b.stopped {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.running, b.cancel = true, cancel
+	b.done.Go(func() {
+		defer cancel()
+		work(ctx)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.running = false
+	})
+}
+
+// stop ends the work and lets none begin any more.
+func (b *background) stop() {
+	b.mu.Lock()
+	b.stopped = true
+	if b.running {
+		b.cancel()
+	}
+	b.mu.Unlock()
+	b.done.Wait()
+}

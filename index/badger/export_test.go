@@ -1,0 +1,81 @@
+package badger
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// SetSpace makes the index believe in another free space.
+func SetSpace(s *Store, spaceOf func() disk.Space) {
+	s.db.spaceOf = func() (disk.Space, error) { return spaceOf(), nil }
+}
+
+// Steps is how many records, versions and deletions the scans of a store have stepped over.
+func Steps(s *Store) int64 { return s.db.steps.Load() }
+
+// CommonPrefix is what the keys of a scan begin with.
+var CommonPrefix = commonPrefix
+
+// WaitCompacted waits for a compaction in the background.
+func WaitCompacted(s *Store) { s.db.background.done.Wait() }
+
+// CompactDirectly compacts with a context that the store has not wrapped.
+func CompactDirectly(s *Store, ctx context.Context) error { return s.db.Compact(ctx) }
+
+// WaitFlushed waits until Badger has a table in level zero, and has removed the logs of what is in tables: whoever copies the
+// directory then finds nothing that vanishes meanwhile.
+func WaitFlushed(s *Store) {
+	g := s.db.generation()
+	logs := func() int {
+		names, _ := filepath.Glob(filepath.Join(g.dir.Path(), "*.mem"))
+		return len(names)
+	}
+	for !slices.ContainsFunc(g.db.Tables(), func(t badger.TableInfo) bool { return t.Level == 0 }) || logs() > 1 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Logs returns the number of the log that is written.
+func Logs(s *Store) int {
+	d := s.db
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.generation().wal.number
+}
+
+// LogUsed returns how much is held to be used of the log that is written.
+func LogUsed(s *Store) int {
+	d := s.db
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.generation().wal.used
+}
+
+// ParseCurrent parses the content of CURRENT, and makes it again.
+func ParseCurrent(data []byte) (number int, again string, err error) {
+	c, err := parseCurrent("CURRENT", data)
+	return c.number, c.line(), err
+}
+
+// WalkLog walks a log up to its end.
+func WalkLog(log []byte) (end, memory int64, harmless bool, err error) {
+	w, err := walkLog(bufio.NewReader(bytes.NewReader(log)))
+	return w.end, w.memory, w.harmless, err
+}
+
+// CheckTable verifies a table, of which it returns the number of blocks.
+func CheckTable(data []byte) (blocks int, ok bool, err error) {
+	places, ok, err := readTableIndex(bytes.NewReader(data), int64(len(data)))
+	for _, p := range places {
+		ok = ok && isTableBlock(data[p.at:p.at+int64(p.size)])
+	}
+	return len(places), ok, err
+}

@@ -1,0 +1,359 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+const (
+	// memTableSize decides most of the memory, and the limits of a transaction: Badger takes 15 % of it, 1,258,291 bytes, and one
+	// record for each 96 of those, 13,107, in one transaction. It must never shrink: the log of an index that was not closed
+	// would not fit.
+	memTableSize = 8 << 20
+
+	// tableSize is that of the tables that a builder writes. Twice of it is taken in memory.
+	tableSize = 8 << 20
+
+	// valueThreshold keeps every value in the LSM: the value log stays empty, so that nothing has to be reclaimed from it.
+	valueThreshold = 1 << 20
+
+	// outOfReach is a number of tables at which Badger would begin to compact or to hold up writers.
+	outOfReach = 1 << 30
+)
+
+// A generation is one Badger database in a directory of its own. One after another is in charge of the index.
+//
+// Badger never compacts it: its compaction takes a table that it could not write for one that is not needed, and drops its records
+// without a word; it keeps tables that hold nothing but deletions; and it would drop versions under a reader unless it is told of
+// each. So a generation has the tables it was built with, sorted, in the last level, and in level zero what was committed since, a
+// memtable's worth each. When there is too much of that, the next generation is built. Badger runs in managed mode, where a reader
+// names the commit it wants to see: in its other mode every reader waits for the commits in flight, with their syncs.
+type generation struct {
+	current
+	dir     *disk.Dir
+	db      *badger.DB
+	wal     wal
+	holders int // snapshots, and the database while it is in charge; guarded by the database's mu
+
+	alarm  func(error)
+	fault  atomic.Pointer[error] // the first error that Badger has reported
+	failed chan struct{}         // closed with it
+	once   sync.Once
+
+	closing atomic.Bool
+	retries atomic.Int32  // failed flushes since
+	stuck   chan struct{} // closed when closing leads nowhere
+}
+
+// openGeneration opens a database that is there.
+func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, error) {
+	own, err := dir.OpenDir(c.name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &index.CorruptionError{Where: dir.Join(c.name()), Reason: "the database is missing", Err: err}
+	} else if err != nil {
+		return nil, mapError("open", err)
+	}
+	g := &generation{current: c, dir: own, alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{})}
+	g.wal.dir = g.dir
+	if err := g.open(); err != nil {
+		return nil, errors.Join(mapError("open", err), own.Close())
+	}
+	if err := errors.Join(g.failure(), g.own(), g.wal.find(), g.dir.Sync()); err != nil {
+		return nil, errors.Join(mapError("open", err), g.abandon())
+	}
+	return g, nil
+}
+
+// open hands the directory over to Badger, when nothing in it can hurt.
+func (g *generation) open() error {
+	if err := errors.Join(g.checkEntries(), g.own()); err != nil {
+		return err
+	}
+	clean, err := g.verify()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry()); err != nil {
+		return err
+	}
+	g.db, err = openBadger(regime(g.dir.Path(), g.report))
+	return err
+}
+
+// makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask may forbid. It holds no keys.
+func (g *generation) makeKeyRegistry() (err error) {
+	if _, err := g.dir.Lstat(badger.KeyRegistryFileName); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer recovered(&err)
+	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, badger.KeyRegistryOptions{Dir: g.dir.Path()}); err != nil {
+		return err
+	}
+	return g.dir.Own(badger.KeyRegistryFileName)
+}
+
+// own makes the files of Badger's their owner's alone. It makes them as the umask says: for everybody, or so that not even the next
+// opening may write them. What it makes while it is open keeps that for so long, in a directory that is the owner's alone.
+func (g *generation) own() error {
+	entries, err := g.dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); listed(name) || unlisted(name) {
+			// Badger removes logs when it likes.
+			if err := g.dir.Own(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// verify checks the files of a database that was closed properly, and says whether it was. It comes before Badger sees them,
+// because Badger may end the process, or drop tables, when they are damaged.
+func (g *generation) verify() (clean bool, err error) {
+	err = g.dir.VerifySums()
+	var changed *disk.SumsError
+	switch {
+	case errors.As(err, &changed):
+		return false, &index.CorruptionError{Where: changed.File, Reason: changed.Reason, Err: err}
+	case err == nil:
+		return true, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, mapError("verify checksums", err)
+	}
+	// Without a MANIFEST Badger would begin an empty database.
+	_, err = g.dir.Lstat(badger.ManifestFilename)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &index.CorruptionError{Where: g.dir.Join(badger.ManifestFilename), Reason: "the file is missing", Err: err}
+	}
+	return false, err
+}
+
+// prepare removes what Badger stumbles over, verifies what it believes and syncs what it relies on.
+func (g *generation) prepare(clean bool) error {
+	// After a proper close, what is not listed was left by an opening that did not succeed. See unlisted.
+	superfluous := unlisted
+	if !clean {
+		superfluous = scratch
+	}
+	if err := g.removeAll(superfluous); err != nil {
+		return err
+	}
+	// A crash between the creation of a log and its first growth, or before its removal, leaves it empty. Badger fails on it once,
+	// and leaks goroutines then.
+	if err := g.dir.RemoveEmpty(logSuffix); err != nil {
+		return err
+	}
+	// Badger appends to it, and another name of it may be somebody's copy of the whole directory.
+	if err := g.dir.Separate(badger.ManifestFilename, manifestSize); err != nil {
+		return err
+	}
+	// What Badger did not get to sync before a crash may be in memory only, and what follows builds on it.
+	if err := g.syncManifest(); err != nil {
+		return err
+	}
+	listed, err := g.repairManifest(clean)
+	if err != nil {
+		return err
+	}
+	// SUMS has vouched for the blocks of a table, and Badger reads them once more.
+	if err := g.checkTables(listed, !clean); err != nil || clean {
+		return err
+	}
+	return g.checkLogs()
+}
+
+// removeAll removes the files of these names.
+func (g *generation) removeAll(which func(name string) bool) error {
+	entries, err := g.dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if which(entry.Name()) {
+			if err := g.dir.Remove(entry.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begin removes SUMS, durably, before the first commit. Until then nothing that it lists has changed: tables and MANIFEST change
+// when a memtable is flushed, and there is none after a proper close.
+func (g *generation) begin() error {
+	return mapError("remove checksums", g.dir.RemoveSums())
+}
+
+// regime is how Badger runs here. Every setting that differs from the default has its reason.
+func regime(dir string, report func(format string, err error)) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(&alarmLogger{report}).
+		WithBypassLockGuard(true). // see openDatabase
+		WithSyncWrites(true).
+		WithDetectConflicts(false). // updates are serial
+		WithMetricsEnabled(false).
+		WithValueThreshold(valueThreshold).
+		WithValueLogFileSize(1 << 20). // it stays empty, and two of its size are mapped
+		WithMemTableSize(memTableSize).
+		WithBaseTableSize(tableSize).
+		WithNumMemtables(2).
+		WithNumCompactors(0). // see generation
+		WithNumLevelZeroTables(outOfReach).
+		WithNumLevelZeroTablesStall(outOfReach + 1).
+		WithCompactL0OnClose(false).
+		WithCompression(options.None).
+		WithBlockCacheSize(0). // without compression the page cache does it
+		// Checking a block when it is read would turn a bad one into records that silently do not exist. Checking when the table
+		// is opened refuses to open.
+		WithChecksumVerificationMode(options.OnTableRead)
+}
+
+// openBadger turns a panic, which damaged files can cause, into an error.
+func openBadger(opts badger.Options) (db *badger.DB, err error) {
+	defer recovered(&err)
+	return badger.OpenManaged(opts)
+}
+
+// report takes in what Badger reports as an error. It has no caller to return it to: it is work in the background that failed, and
+// some of it Badger tries again in ways that leave its files inconsistent. So nothing more is committed.
+func (g *generation) report(format string, err error) {
+	flushing := strings.HasPrefix(format, "error flushing memtable")
+	if flushing && g.db != nil && !g.closing.Load() {
+		_, _ = g.holdLogs() // for ever
+	}
+	g.once.Do(func() {
+		g.fault.Store(&err)
+		close(g.failed)
+	})
+	if flushing && g.closing.Load() && g.retries.Add(1) == 3 {
+		close(g.stuck)
+	}
+	if g.alarm != nil {
+		g.alarm(err)
+	}
+}
+
+// holdLogs keeps the logs of all memtables. Badger removes a log when its memtable is in a table and nobody holds it any more, and
+// an iterator does. After a failure it must stay for the next opening: whether a table that Badger wrote after that is found again
+// depends on a MANIFEST whose sync has failed. Badger reports a failed flush where it has no lock, and tries again only later.
+func (g *generation) holdLogs() (release func(), err error) {
+	defer recovered(&err)
+	txn := g.db.NewTransactionAt(0, false)
+	it := txn.NewIterator(badger.IteratorOptions{})
+	return func() { it.Close(); txn.Discard() }, nil
+}
+
+// failure is what Badger has reported, or nil.
+func (g *generation) failure() error {
+	if err := g.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// close closes the database. Badger tries for ever to write the last table; after three failures it is left to that. The logs stay
+// until it is known that all went well.
+func (g *generation) close() error {
+	release, err := g.holdLogs()
+	if err != nil {
+		return err // Badger is without a memtable, after a failed commit, and would crash
+	}
+	g.closing.Store(true)
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { done <- err }()
+		defer recovered(&err)
+		err = g.db.Close()
+	}()
+	select {
+	case err := <-done:
+		if err = errors.Join(err, g.failure()); err == nil {
+			release()
+		}
+		return err
+	case <-g.stuck:
+		return fmt.Errorf("%w: %w", errStuck, g.failure())
+	}
+}
+
+// errStuck says that Badger still works on the files.
+var errStuck = errors.New("index: the last table cannot be written")
+
+// abandon closes the database and its directory.
+func (g *generation) abandon() error {
+	err := g.close()
+	if errors.Is(err, errStuck) {
+		return err // Badger still works there
+	}
+	return errors.Join(err, g.dir.Close())
+}
+
+// seal records the checksums of a database that was closed.
+func (g *generation) seal() error {
+	if err := errors.Join(g.removeAll(unlisted), g.own()); err != nil {
+		return err
+	}
+	return g.dir.WriteSums(listed)
+}
+
+// last is the last commit.
+func (g *generation) last() uint64 { return max(g.base, g.db.MaxVersion()) }
+
+func (g *generation) syncManifest() error {
+	f, err := g.dir.OpenWritable(badger.ManifestFilename) // Windows syncs only what could be written
+	if err != nil {
+		return err
+	}
+	return errors.Join(disk.SyncData(f), f.Close())
+}
+
+// mapError makes an error of the system or of Badger one of this package. nil stays nil.
+func mapError(doing string, err error) error {
+	var entry *disk.EntryError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &entry):
+		return &index.CorruptionError{Where: entry.Path, Reason: entry.Reason, Err: err}
+	case disk.SaysNoSpace(err): // Badger does not wrap all of them
+		return fmt.Errorf("%w: %s: %w", index.ErrNoSpace, doing, err)
+	default:
+		return fmt.Errorf("index: %s: %w", doing, err)
+	}
+}
+
+// recovered turns a panic of Badger's into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("index: badger panicked: %v", p)
+	}
+}
+
+// alarmLogger passes on what Badger reports as an error, and drops the rest of its talk.
+type alarmLogger struct {
+	report func(format string, err error)
+}
+
+func (l *alarmLogger) Errorf(format string, args ...any) {
+	if l.report != nil {
+		l.report(format, fmt.Errorf("index: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))))
+	}
+}
+
+func (l *alarmLogger) Warningf(string, ...any) {}
+func (l *alarmLogger) Infof(string, ...any)    {}
+func (l *alarmLogger) Debugf(string, ...any)   {}

@@ -1,0 +1,140 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+const (
+	// spareInodes and spareHandles are what Badger's background work may need to create files. When it cannot, nothing more can be
+	// committed until the index is opened again.
+	spareInodes  = 64
+	spareHandles = 16
+
+	// walSpace is what Badger writes to a log before it begins the next: a memtable's worth and one transaction, with the headers
+	// of its records.
+	walSpace = memTableSize + 2<<20
+
+	// spareSpace is what Badger needs to go on to a new log, to open and to close: the log, the table that is made of a memtable,
+	// and some room for what the file system itself writes.
+	spareSpace = 2*walSpace + 4<<20
+
+	// memTableRecord is the most that a record takes of a memtable and of a log beside its key and value: a node of the highest
+	// tower, versions, headers and checksums.
+	memTableRecord = 160
+
+	// largestCommit is what one commit takes of a memtable at most.
+	largestCommit = index.MaxTxBytes + index.MaxTxRecords*(memTableRecord-index.RecordCost)
+)
+
+// Ready implements index.Backend. It refuses updates before anything that Badger cannot survive comes near.
+func (d *database) Ready() error {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	g := d.generation()
+	if err := d.roomToCommit(&g.wal); err != nil {
+		return err
+	}
+	if err := g.dir.CheckHandles(spareHandles); err != nil {
+		return mapError("open spare files", err)
+	}
+	return mapError("preallocate the log", g.wal.allocate())
+}
+
+// roomToCommit refuses a commit that might make Badger write where there is no room. A commit for which the log has room takes no
+// block that is not set aside, so it goes on though others have filled the disk to its last block: that is how what frees space gets
+// through. What others left is needed, and then what the owner has set aside, only for the next log.
+func (d *database) roomToCommit(w *wal) error {
+	if w.allocated && w.used+largestCommit <= memTableSize {
+		return nil
+	}
+	if d.room(d.reserve) == nil {
+		return nil
+	}
+	return d.spare()
+}
+
+// spare makes sure that Badger can begin a log, open and close, and has the owner give up what it has set aside if need be.
+func (d *database) spare() error {
+	err := d.room(spareSpace)
+	if err == nil || d.giveUp == nil {
+		return err
+	}
+	if err := d.giveUp(); err != nil {
+		return mapError("give up what was set aside", err)
+	}
+	return d.room(spareSpace)
+}
+
+// room checks that at least this many bytes are free.
+func (d *database) room(least int64) error {
+	space, err := d.spaceOf()
+	switch {
+	case err != nil:
+		return mapError("ask for free space", err)
+	case space.Bytes+space.Privileged < least:
+		return fmt.Errorf("%w: %d bytes are free, %d must stay so", index.ErrNoSpace, space.Bytes+space.Privileged, least)
+	case space.Inodes < spareInodes:
+		return fmt.Errorf("%w: %d inodes are free, %d must stay so", index.ErrNoSpace, space.Inodes, spareInodes)
+	}
+	return nil
+}
+
+// A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing it cannot meet a full disk.
+// Who commits owns it.
+type wal struct {
+	dir       *disk.Dir
+	number    int
+	allocated bool
+	used      int // bytes at the most, of the memtable, too
+}
+
+// find looks for the newest log.
+func (w *wal) find() error {
+	files, err := w.dir.Entries()
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		name, isLog := strings.CutSuffix(file.Name(), ".mem")
+		if number, err := strconv.Atoi(name); isLog && err == nil {
+			w.number = max(w.number, number)
+		}
+	}
+	return nil
+}
+
+// follow notices, after a commit, that Badger went on to a new log, and makes sure that it will be found there: Badger syncs the
+// file but not its directory.
+func (w *wal) follow() error {
+	if _, err := w.dir.Lstat(logName(w.number + 1)); err != nil {
+		return nil
+	}
+	w.number++
+	w.allocated, w.used = false, 0
+	return w.dir.Sync()
+}
+
+// allocate sets the space of the newest log aside, once.
+func (w *wal) allocate() error {
+	if w.allocated {
+		return nil
+	}
+	f, err := w.dir.OpenWritable(logName(w.number))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(disk.Preallocate(f, 0, walSpace), f.Close()); err != nil {
+		return err
+	}
+	w.allocated = true
+	return nil
+}
+
+// logName is the name that Badger gives to a log.
+func logName(number int) string { return fmt.Sprintf("%05d.mem", number) }
