@@ -8,27 +8,32 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
-
-// recordVersion is the version byte of every record this package writes, and the newest it reads.
-const recordVersion = 1
 
 const checksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// A versioned is a run of fields with a version of its own: a record, or fields that several kinds of record have. What follows
+// from a version is in the package comment.
+type versioned interface {
+	version() byte // the one that encode writes, and the newest that decode reads
+	encode(e *encoder)
+	decode(d *decoder, version byte)
+}
+
 // record is what *R must be for R to be stored under a Key[R].
 type record[R any] interface {
 	*R
-	encode(e *encoder)
-	decode(d *decoder)
+	versioned
 }
 
 // seal encodes a record and closes its envelope.
 func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
-	e := encoder{buf: []byte{recordVersion}}
-	rec.encode(&e)
+	var e encoder
+	e.versioned(rec)
 	if e.err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidRecord, describe(key), e.err)
 	}
@@ -46,22 +51,19 @@ func open[R any, P record[R]](key, value []byte) (rec R, err error) {
 	if got != want {
 		return rec, corrupt(key, fmt.Sprintf("checksum is %08x, want %08x", got, want))
 	}
-	switch version := value[0]; {
-	case version == 0:
-		return rec, corrupt(key, "record version 0")
-	case version > recordVersion:
-		return rec, &VersionError{Where: describe(key), Version: version, Supported: recordVersion}
-	}
-	d := decoder{buf: value[1:body]}
-	P(&rec).decode(&d)
+	d := decoder{key: key, buf: value[:body]}
+	d.versioned(P(&rec))
 	if d.err == nil && len(d.buf) > 0 {
 		d.err = fmt.Errorf("%d bytes behind the last field", len(d.buf))
 	}
-	if d.err != nil {
-		var none R
-		return none, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
+	if d.err == nil {
+		return rec, nil
 	}
-	return rec, nil
+	var none R
+	if _, newer := errors.AsType[*VersionError](d.err); newer {
+		return none, d.err
+	}
+	return none, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
 }
 
 // checksum covers the key too, so that a record which turns up under another key is refused.
@@ -80,6 +82,12 @@ func describe(key []byte) string { return fmt.Sprintf("record %q", key) }
 type encoder struct {
 	buf []byte
 	err error
+}
+
+// versioned appends fields behind their version.
+func (e *encoder) versioned(f versioned) {
+	e.buf = append(e.buf, f.version())
+	f.encode(e)
 }
 
 // checksummed returns the record with the checksum behind it.
@@ -165,8 +173,10 @@ func (e *encoder) texts(m map[string]string, entries, limit int) {
 // A decoder takes fields off the front. After the first error, which stays, every field is zero. It takes only what an encoder
 // writes, so that decoding and encoding gives the same bytes.
 type decoder struct {
-	buf []byte
-	err error
+	key   []byte // for errors
+	buf   []byte
+	err   error
+	older bool // a version was met that is not written any more: encoding will give other bytes
 }
 
 var (
@@ -174,6 +184,7 @@ var (
 	errOverlong  = errors.New("number is not in its shortest form")
 	errUnordered = errors.New("entries are not in order")
 	errNoKind    = errors.New("kind of trash is zero")
+	errNoVersion = errors.New("version is zero")
 )
 
 func (d *decoder) fail(err error) {
@@ -181,6 +192,22 @@ func (d *decoder) fail(err error) {
 		d.err = err
 	}
 	d.buf = nil
+}
+
+// versioned takes fields off that have their version in front.
+func (d *decoder) versioned(f versioned) {
+	version, newest := d.fixed(1)[0], f.version()
+	switch {
+	case d.err != nil:
+	case version == 0:
+		d.fail(errNoVersion)
+	case version > newest:
+		kind := strings.TrimPrefix(fmt.Sprintf("%T", f), "*index.")
+		d.fail(&VersionError{Where: "the " + kind + " in " + describe(d.key), Version: version, Supported: newest})
+	default:
+		d.older = d.older || version < newest
+		f.decode(d, version)
+	}
 }
 
 // fixed returns the next n bytes, which stay part of the record.

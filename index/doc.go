@@ -62,7 +62,7 @@
 //	+---------+-----------------------+-----------------+
 //
 // The checksum covers the key, so a record that turns up under another key is refused like a damaged one, with a [CorruptionError].
-// A newer version is a [VersionError]. Fields are
+// Fields are
 //
 //	numbers    uvarint in its shortest form, below a limit each; checksums and hashes are fixed and big endian
 //	counters   zigzag varint: they may be negative, which is for a check to find
@@ -70,5 +70,25 @@
 //	maps       uvarint count, then names and values as texts, in ascending order of names
 //	times      unix nanoseconds, be64; the smallest number stands for the zero time
 //
-// Each record has one encoding only. Encoding refuses what is over a limit, and decoding does so before it allocates.
+// Each record has one encoding only, in each version. Encoding refuses what is over a limit, and decoding does so before it allocates.
+//
+// # Versions
+//
+// Each kind of record has a version of its own, which its decoder is told. So have [Attributes], [Encryption] and [Checksum], which
+// several kinds have, and the [Object] within a [Completed]: their version stands before their fields, so that a record does not
+// change with what is in it. A kind changes by these rules:
+//
+//   - A new field comes last in encode, and the version goes up by one. decode takes the field if the version that it is told has
+//     it. In older records it is zero; so zero must mean what was true before there was the field.
+//   - Whoever writes a record writes the newest version. Nothing is written only to be of a newer one.
+//   - Every version that a release has written is read, as long as FORMAT keeps its number. testdata/records has a record of each,
+//     with what is to be read from it; a file in there is added and never changed.
+//   - Who meets a newer version than it knows gets a [VersionError], which package engine makes its FormatError: that is no damage.
+//     The record is not decoded in part, since a field that is not known may change what the others mean, and would be lost with
+//     the next write. It is not changed, and nobody may conclude from it that something is unused. Everything else goes on.
+//   - FORMAT moves when an older program would go wrong without meeting a newer version: with a table that it would overlook, another
+//     form of keys, another meaning of a field that stays, another envelope (the checksum stays where it is), other frames or files.
+//     And it moves when old versions are not read any more. Then Open refuses the whole store, and changes nothing.
+//   - What package engine's MACs cover is a message of its own, not the record. A field that they have to cover makes it another
+//     message, with another label; which one a MAC is of follows from the version of the record.
 package index

@@ -149,15 +149,16 @@ func (e *CorruptionError) Error() string {
 // Unwrap returns the cause.
 func (e *CorruptionError) Unwrap() error { return e.Err }
 
-// VersionError reports a record written by a newer version of this package.
+// VersionError reports a record, or fields in it, of a newer version than this package reads. It says nothing about what else is
+// stored.
 type VersionError struct {
-	Where     string // the key
-	Version   byte   // what the record says
+	Where     string // which fields under which key
+	Version   byte   // what they say
 	Supported byte   // the newest that this package reads
 }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("index: %s has record version %d, newer than %d", e.Where, e.Version, e.Supported)
+	return fmt.Sprintf("index: %s has version %d, newer than %d", e.Where, e.Version, e.Supported)
 }
 
 // CommitError reports that a group of Updates could not be made durable. The store takes no further Updates until opened again.

@@ -32,13 +32,15 @@ type Header struct {
 	Created time.Time
 }
 
+func (*Header) version() byte { return 1 }
+
 func (h *Header) encode(e *encoder) {
 	e.uint(uint64(h.Format))
 	e.fixed(h.StoreID[:])
 	e.time(h.Created)
 }
 
-func (h *Header) decode(d *decoder) {
+func (h *Header) decode(d *decoder, _ byte) {
 	h.Format = uint32(d.uint(math.MaxUint32))
 	h.StoreID = [16]byte(d.fixed(16))
 	h.Created = d.time()
@@ -52,6 +54,8 @@ type Bucket struct {
 	Generation Generation
 }
 
+func (*Bucket) version() byte { return 1 }
+
 func (b *Bucket) encode(e *encoder) {
 	e.time(b.Created)
 	e.string(b.Rules, maxWord)
@@ -59,7 +63,7 @@ func (b *Bucket) encode(e *encoder) {
 	e.fixed(b.Generation[:])
 }
 
-func (b *Bucket) decode(d *decoder) {
+func (b *Bucket) decode(d *decoder, _ byte) {
 	b.Created = d.time()
 	b.Rules = d.string(maxWord)
 	b.Dedup = d.string(maxWord)
@@ -77,6 +81,8 @@ type Attributes struct {
 	Metadata, Tags     map[string]string
 }
 
+func (*Attributes) version() byte { return 1 }
+
 func (a *Attributes) encode(e *encoder) {
 	e.string(a.ContentType, maxHeaderText)
 	e.string(a.CacheControl, maxHeaderText)
@@ -88,7 +94,7 @@ func (a *Attributes) encode(e *encoder) {
 	e.texts(a.Tags, maxTextEntries, maxTexts)
 }
 
-func (a *Attributes) decode(d *decoder) {
+func (a *Attributes) decode(d *decoder, _ byte) {
 	a.ContentType = d.string(maxHeaderText)
 	a.CacheControl = d.string(maxHeaderText)
 	a.ContentDisposition = d.string(maxHeaderText)
@@ -108,6 +114,8 @@ type Encryption struct {
 	Customer   bool   // the client's own key sealed it, which is not stored
 }
 
+func (*Encryption) version() byte { return 1 }
+
 func (c *Encryption) encode(e *encoder) {
 	e.string(c.Algorithm, maxWord)
 	e.string(c.KeyID, MaxKeyID)
@@ -116,7 +124,7 @@ func (c *Encryption) encode(e *encoder) {
 	e.bool(c.Customer)
 }
 
-func (c *Encryption) decode(d *decoder) {
+func (c *Encryption) decode(d *decoder, _ byte) {
 	c.Algorithm = d.string(maxWord)
 	c.KeyID = d.string(MaxKeyID)
 	c.WrappedKey = d.bytes(MaxWrappedKey)
@@ -131,13 +139,15 @@ type Checksum struct {
 	Value     []byte // none on an upload
 }
 
+func (*Checksum) version() byte { return 1 }
+
 func (c *Checksum) encode(e *encoder) {
 	e.string(c.Algorithm, maxWord)
 	e.string(c.Type, maxWord)
 	e.bytes(c.Value, maxChecksum)
 }
 
-func (c *Checksum) decode(d *decoder) {
+func (c *Checksum) decode(d *decoder, _ byte) {
 	c.Algorithm = d.string(maxWord)
 	c.Type = d.string(maxWord)
 	c.Value = d.bytes(maxChecksum)
@@ -157,12 +167,14 @@ type Upload struct {
 	MAC        []byte    // of what was said at its start, if the upload is encrypted
 }
 
+func (*Upload) version() byte { return 1 }
+
 func (u *Upload) encode(e *encoder) {
 	e.fixed(u.Generation[:])
 	e.time(u.Initiated)
-	u.Attributes.encode(e)
-	u.Encryption.encode(e)
-	u.Checksum.encode(e)
+	e.versioned(&u.Attributes)
+	e.versioned(&u.Encryption)
+	e.versioned(&u.Checksum)
 	e.bool(u.Sequential)
 	e.bytes(u.Digest, maxDigestState)
 	e.bytes(u.MD5, maxChecksum)
@@ -170,12 +182,12 @@ func (u *Upload) encode(e *encoder) {
 	e.bytes(u.MAC, maxMAC)
 }
 
-func (u *Upload) decode(d *decoder) {
+func (u *Upload) decode(d *decoder, _ byte) {
 	u.Generation = Generation(d.fixed(16))
 	u.Initiated = d.time()
-	u.Attributes.decode(d)
-	u.Encryption.decode(d)
-	u.Checksum.decode(d)
+	d.versioned(&u.Attributes)
+	d.versioned(&u.Encryption)
+	d.versioned(&u.Checksum)
 	u.Sequential = d.bool()
 	u.Digest = d.bytes(maxDigestState)
 	u.MD5 = d.bytes(maxChecksum)
@@ -197,6 +209,8 @@ type Part struct {
 	MAC      []byte // if the content is encrypted
 }
 
+func (*Part) version() byte { return 1 }
+
 func (p *Part) encode(e *encoder) {
 	e.fixed(p.ETag[:])
 	e.size(p.Size, math.MaxInt64)
@@ -210,7 +224,7 @@ func (p *Part) encode(e *encoder) {
 	e.bytes(p.MAC, maxMAC)
 }
 
-func (p *Part) decode(d *decoder) {
+func (p *Part) decode(d *decoder, _ byte) {
 	p.ETag = [16]byte(d.fixed(16))
 	p.Size = d.size(math.MaxInt64)
 	p.CRC64 = d.fixed64()
@@ -236,6 +250,8 @@ type Page struct {
 	MAC    []byte // if the content is encrypted
 }
 
+func (*Page) version() byte { return 1 }
+
 func (p *Page) encode(e *encoder) {
 	e.bytes(p.MAC, maxMAC)
 	e.size(p.Start, math.MaxInt64)
@@ -249,7 +265,7 @@ func (p *Page) encode(e *encoder) {
 	}
 }
 
-func (p *Page) decode(d *decoder) {
+func (p *Page) decode(d *decoder, _ byte) {
 	p.MAC = d.bytes(maxMAC)
 	p.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageChunks))
@@ -281,6 +297,8 @@ type Directory struct {
 	MAC   []byte // if the content is encrypted
 }
 
+func (*Directory) version() byte { return 1 }
+
 func (l *Directory) encode(e *encoder) {
 	e.bytes(l.MAC, maxMAC)
 	e.size(l.Start, math.MaxInt64)
@@ -295,7 +313,7 @@ func (l *Directory) encode(e *encoder) {
 	}
 }
 
-func (l *Directory) decode(d *decoder) {
+func (l *Directory) decode(d *decoder, _ byte) {
 	l.MAC = d.bytes(maxMAC)
 	l.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageParts))
@@ -318,6 +336,8 @@ type Inline struct {
 	MAC   []byte // if the content is encrypted
 }
 
+func (*Inline) version() byte { return 1 }
+
 func (i *Inline) encode(e *encoder) {
 	e.fixed(i.ID[:])
 	e.size(int64(i.Size), MaxChunkSize)
@@ -325,7 +345,7 @@ func (i *Inline) encode(e *encoder) {
 	e.bytes(i.MAC, maxMAC)
 }
 
-func (i *Inline) decode(d *decoder) {
+func (i *Inline) decode(d *decoder, _ byte) {
 	i.ID = ChunkID(d.fixed(32))
 	i.Size = uint32(d.uint(MaxChunkSize))
 	i.Frame = d.bytes(maxInlineFrame)
@@ -349,6 +369,8 @@ type Object struct {
 	UploadMAC  []byte // the MAC of the upload that it was, if that was completed without the client's key
 }
 
+func (*Object) version() byte { return 1 }
+
 func (o *Object) encode(e *encoder) {
 	e.fixed(o.Content[:])
 	e.string(o.Type, maxWord)
@@ -357,15 +379,15 @@ func (o *Object) encode(e *encoder) {
 	e.fixed64(o.CRC64)
 	e.size(int64(o.Parts), MaxParts)
 	e.time(o.Modified)
-	o.Attributes.encode(e)
-	o.Encryption.encode(e)
-	o.Checksum.encode(e)
+	e.versioned(&o.Attributes)
+	e.versioned(&o.Encryption)
+	e.versioned(&o.Checksum)
 	e.bytes(o.MD5, maxChecksum)
 	e.bytes(o.MAC, maxMAC)
 	e.bytes(o.UploadMAC, maxMAC)
 }
 
-func (o *Object) decode(d *decoder) {
+func (o *Object) decode(d *decoder, _ byte) {
 	o.Content = ContentID(d.fixed(16))
 	o.Type = d.string(maxWord)
 	o.ETag = d.string(maxWord)
@@ -373,9 +395,9 @@ func (o *Object) decode(d *decoder) {
 	o.CRC64 = d.fixed64()
 	o.Parts = int(d.size(MaxParts))
 	o.Modified = d.time()
-	o.Attributes.decode(d)
-	o.Encryption.decode(d)
-	o.Checksum.decode(d)
+	d.versioned(&o.Attributes)
+	d.versioned(&o.Encryption)
+	d.versioned(&o.Checksum)
 	o.MD5 = d.bytes(maxChecksum)
 	o.MAC = d.bytes(maxMAC)
 	o.UploadMAC = d.bytes(maxMAC)
@@ -386,9 +408,11 @@ type Shared struct {
 	Owners uint64
 }
 
+func (*Shared) version() byte { return 1 }
+
 func (s *Shared) encode(e *encoder) { e.uint(s.Owners) }
 
-func (s *Shared) decode(d *decoder) { s.Owners = d.uint(math.MaxUint64) }
+func (s *Shared) decode(d *decoder, _ byte) { s.Owners = d.uint(math.MaxUint64) }
 
 // Completed remembers an upload that has become an object, for the client that asks again.
 type Completed struct {
@@ -398,20 +422,22 @@ type Completed struct {
 	Object      Object     // as it was made, without attributes and keys
 }
 
+func (*Completed) version() byte { return 1 }
+
 func (c *Completed) encode(e *encoder) {
 	e.string(c.Bucket, maxBucket)
 	e.string(c.Key, maxObjectKey)
 	e.fixed(c.Generation[:])
 	e.fixed(c.List[:])
-	c.Object.encode(e)
+	e.versioned(&c.Object)
 }
 
-func (c *Completed) decode(d *decoder) {
+func (c *Completed) decode(d *decoder, _ byte) {
 	c.Bucket = d.string(maxBucket)
 	c.Key = d.string(maxObjectKey)
 	c.Generation = Generation(d.fixed(16))
 	c.List = [16]byte(d.fixed(16))
-	c.Object.decode(d)
+	d.versioned(&c.Object)
 }
 
 // Chunk says where a chunk is, how long it is there, and how many pages refer to it.
@@ -423,6 +449,8 @@ type Chunk struct {
 	Damaged bool // reading it there has failed
 }
 
+func (*Chunk) version() byte { return 1 }
+
 func (c *Chunk) encode(e *encoder) {
 	e.uint(c.Volume)
 	e.uint(uint64(c.Offset))
@@ -431,7 +459,7 @@ func (c *Chunk) encode(e *encoder) {
 	e.bool(c.Damaged)
 }
 
-func (c *Chunk) decode(d *decoder) {
+func (c *Chunk) decode(d *decoder, _ byte) {
 	c.Volume = d.uint(math.MaxUint64)
 	c.Offset = uint32(d.uint(math.MaxUint32))
 	c.Stored = uint32(d.uint(maxStored))
@@ -444,12 +472,14 @@ type Volume struct {
 	LiveBytes, LiveChunks int64
 }
 
+func (*Volume) version() byte { return 1 }
+
 func (v *Volume) encode(e *encoder) {
 	e.count(v.LiveBytes)
 	e.count(v.LiveChunks)
 }
 
-func (v *Volume) decode(d *decoder) {
+func (v *Volume) decode(d *decoder, _ byte) {
 	v.LiveBytes = d.count()
 	v.LiveChunks = d.count()
 }
@@ -472,6 +502,8 @@ type Trash struct {
 	Bytes  int64 // sizes of these parts, as plaintext
 }
 
+func (*Trash) version() byte { return 1 }
+
 func (t *Trash) encode(e *encoder) {
 	if t.Kind != TrashContent && t.Kind != TrashManifest {
 		e.fail("unknown kind of trash %d", t.Kind)
@@ -483,7 +515,7 @@ func (t *Trash) encode(e *encoder) {
 	e.size(t.Bytes, math.MaxInt64)
 }
 
-func (t *Trash) decode(d *decoder) {
+func (t *Trash) decode(d *decoder, _ byte) {
 	t.Kind = TrashKind(d.uint(uint64(TrashManifest)))
 	if t.Kind == 0 {
 		d.fail(errNoKind)
@@ -500,12 +532,14 @@ type Answer struct {
 	Given  time.Time
 }
 
+func (*Answer) version() byte { return 1 }
+
 func (a *Answer) encode(e *encoder) {
 	e.fixed(a.Upload[:])
 	e.time(a.Given)
 }
 
-func (a *Answer) decode(d *decoder) {
+func (a *Answer) decode(d *decoder, _ byte) {
 	a.Upload = ContentID(d.fixed(16))
 	a.Given = d.time()
 }
@@ -515,22 +549,26 @@ type Idle struct {
 	Bucket, Key string
 }
 
+func (*Idle) version() byte { return 1 }
+
 func (i *Idle) encode(e *encoder) {
 	e.string(i.Bucket, maxBucket)
 	e.string(i.Key, maxObjectKey)
 }
 
-func (i *Idle) decode(d *decoder) {
+func (i *Idle) decode(d *decoder, _ byte) {
 	i.Bucket = d.string(maxBucket)
 	i.Key = d.string(maxObjectKey)
 }
+
+func (*Ends) version() byte { return 1 }
 
 func (n *Ends) encode(e *encoder) {
 	e.uint(n.Head)
 	e.uint(n.Tail)
 }
 
-func (n *Ends) decode(d *decoder) {
+func (n *Ends) decode(d *decoder, _ byte) {
 	n.Head = d.uint(math.MaxUint64)
 	n.Tail = d.uint(math.MaxUint64)
 }
@@ -546,13 +584,15 @@ type Totals struct {
 	TrashParts, TrashBytes    int64 // of all Trash records
 }
 
+func (*Totals) version() byte { return 1 }
+
 func (t *Totals) encode(e *encoder) {
 	for _, v := range t.fields() {
 		e.count(*v)
 	}
 }
 
-func (t *Totals) decode(d *decoder) {
+func (t *Totals) decode(d *decoder, _ byte) {
 	for _, v := range t.fields() {
 		*v = d.count()
 	}

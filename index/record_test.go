@@ -14,19 +14,6 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-var (
-	moment     = time.Date(2024, 2, 29, 23, 59, 59, 123456789, time.UTC)
-	attributes = index.Attributes{
-		ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never",
-		StorageClass: "IA", Metadata: map[string]string{"b": "2", "a": "1", "empty": ""}, Tags: map[string]string{"": "x"},
-	}
-	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
-	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
-	mac        = bytes.Repeat([]byte{9}, 16)
-	page       = index.Page{MAC: mac, Start: math.MaxInt64, Chunks: []index.PageChunk{{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: index.MaxChunkSize}}}
-	directory  = index.Directory{MAC: mac, Start: 300, Parts: []index.DirectoryPart{{Number: 1, Size: 5 << 30, Manifest: index.ManifestID{1}}, {Number: 10_000}}}
-)
-
 // roundTrip stores records and reads them back, one by one and by a scan.
 func roundTrip[R any, P interface {
 	*R
@@ -60,33 +47,21 @@ func roundTrip[R any, P interface {
 }
 
 func TestRecordsRoundTrip(t *testing.T) {
-	content := id("content")
-	full := index.Object{
-		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: index.MaxParts,
-		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: make([]byte, 16), MAC: mac, UploadMAC: mac,
-	}
-	roundTrip(t, index.HeaderKey(), index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment})
-	roundTrip(t, index.BucketKey("b"), index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}}, index.Bucket{Created: time.Unix(0, 0).UTC()},
-		index.Bucket{Created: time.Unix(0, -1).UTC()})
-	roundTrip(t, index.UploadKey("b", "k", content), index.Upload{
-		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, Sequential: true, Digest: []byte("state"),
-		MD5: make([]byte, 16), Watched: moment, MAC: mac,
-	})
-	roundTrip(t, index.PartKey(content, 1), index.Part{
-		ETag: [16]byte{1}, Size: 5 << 30, CRC64: 1, Modified: moment, Manifest: index.ManifestID(content), Chunks: 5120,
-		Inline: true, Checksum: []byte{1}, Scope: index.Scope{Kind: index.ScopeBucket, ID: [16]byte{1}}, MAC: mac,
-	}, index.Part{Scope: index.Scope{Kind: index.ScopePart}})
-	roundTrip(t, index.InlineKey(index.ManifestID(content)), index.Inline{PageChunk: page.Chunks[0], Frame: make([]byte, 64<<10), MAC: mac})
-	roundTrip(t, index.SharedKey(content), index.Shared{Owners: math.MaxUint64})
-	roundTrip(t, index.CompletedKey(content), index.Completed{Bucket: "b", Key: "k", Generation: index.Generation{2}, List: [16]byte{1}, Object: full})
+	roundTrip(t, index.HeaderKey(), header)
+	roundTrip(t, index.BucketKey("b"), bucket, index.Bucket{Created: time.Unix(0, 0).UTC()}, index.Bucket{Created: time.Unix(0, -1).UTC()})
+	roundTrip(t, index.UploadKey("b", "k", content), upload)
+	roundTrip(t, index.PartKey(content, 1), part, index.Part{Scope: index.Scope{Kind: index.ScopePart}})
+	roundTrip(t, index.InlineKey(index.ManifestID(content)), inline, index.Inline{Frame: make([]byte, 64<<10)})
+	roundTrip(t, index.SharedKey(content), shared)
+	roundTrip(t, index.CompletedKey(content), completed)
 	roundTrip(t, index.PageKey(index.ManifestID(content), 0), page, index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)})
 	roundTrip(t, index.DirectoryKey(content, 0), directory, index.Directory{Parts: make([]index.DirectoryPart, index.MaxPageParts)})
-	roundTrip(t, index.ObjectKey("b", "k"), full, index.Object{ETag: "x"})
-	roundTrip(t, index.ChunkKey(index.ChunkID{1}), index.Chunk{Volume: math.MaxUint64, Offset: math.MaxUint32, Stored: index.MaxChunkSize + 4<<10, Refs: math.MaxUint64, Damaged: true})
-	roundTrip(t, index.VolumeKey(1), index.Volume{LiveBytes: math.MaxInt64, LiveChunks: math.MinInt64})
-	roundTrip(t, index.TotalsKey(), index.Totals{Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9, Damaged: 10, TrashParts: 11, TrashBytes: -12})
-	roundTrip(t, index.AnswerQueue().Key(1), index.Answer{Upload: content, Given: moment})
-	roundTrip(t, index.IdleKey(moment, content), index.Idle{Bucket: "b", Key: "k"})
+	roundTrip(t, index.ObjectKey("b", "k"), object)
+	roundTrip(t, index.ChunkKey(index.ChunkID{1}), chunk)
+	roundTrip(t, index.VolumeKey(1), volume)
+	roundTrip(t, index.TotalsKey(), totals)
+	roundTrip(t, index.AnswerQueue().Key(1), answer)
+	roundTrip(t, index.IdleKey(moment, content), idle)
 }
 
 // TestTrashRoundTrip is apart because trash has no zero value that can be stored.
@@ -94,8 +69,7 @@ func TestTrashRoundTrip(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()
 	for _, want := range []index.Trash{
-		{Kind: index.TrashContent, ID: id("trash"), Queued: moment, Parts: 10_000, Bytes: math.MaxInt64},
-		{Kind: index.TrashManifest},
+		trash, {Kind: index.TrashManifest},
 	} {
 		key := index.WaitingKey(id("trash"))
 		err := store.Update(t.Context(), func(tx index.Tx) error {
@@ -269,15 +243,7 @@ func TestDamagedRecords(t *testing.T) {
 		fields := good[1 : len(good)-4]
 		wantCorrupt("a byte too many", key, index.Seal(key, 1, append(bytes.Clone(fields), 0)))
 		wantCorrupt("a field too few", key, index.Seal(key, 1, fields[:len(fields)-1]))
-		wantCorrupt("version 0", key, index.Seal(key, 0, fields))
 		wantCorrupt("under another key", other, good)
-		if err := tx.Put(key, index.Seal(key, 2, fields)); err != nil {
-			return err
-		}
-		_, err = index.Get(tx, key)
-		if version, ok := errors.AsType[*index.VersionError](err); !ok || version.Version != 2 || version.Supported != 1 {
-			t.Errorf("a newer version: %v, want a VersionError", err)
-		}
 		return nil
 	})
 	if err != nil {
@@ -343,58 +309,44 @@ func TestPartsOverLimit(t *testing.T) {
 	}
 }
 
-// FuzzRecords decodes fields of any bytes, under a right checksum, as every type of record. What is accepted is encoded to the same
-// bytes, so there is one encoding of each record only.
+// FuzzRecords decodes fields of any bytes, of any version, under a right checksum, as every kind of record. What is accepted is encoded
+// to the same bytes, so there is one encoding of each record only. Of an older version that is true of what it is written as.
 func FuzzRecords(f *testing.F) {
-	store := index.NewMemory()
-	defer store.Close()
 	key := []byte("key")
-	err := store.Update(f.Context(), func(tx index.Tx) error {
-		content := id("content")
-		put := errors.Join(
-			index.Put(tx, index.HeaderKey(), &index.Header{Format: 300, Created: moment}),
-			index.Put(tx, index.BucketKey("b"), &index.Bucket{Created: moment, Rules: "oss"}),
-			index.Put(tx, index.UploadKey("b", "k", content), &index.Upload{Attributes: attributes, Encryption: encryption}),
-			index.Put(tx, index.PartKey(content, 1), &index.Part{Size: 300, Modified: moment, Chunks: 3}),
-			index.Put(tx, index.PartKey(content, 2), &index.Part{Scope: index.Scope{Kind: index.ScopePart, ID: content}}),
-			index.Put(tx, index.PageKey(index.ManifestID(content), 0), &page),
-			index.Put(tx, index.DirectoryKey(content, 0), &directory),
-			index.Put(tx, index.ObjectKey("b", "k"), &index.Object{ETag: "x", Attributes: attributes, Encryption: encryption}),
-			index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 300, Offset: 300, Stored: 300, Refs: 300}),
-			index.Put(tx, index.VolumeKey(1), &index.Volume{LiveBytes: 300, LiveChunks: -1}),
-			index.Put(tx, index.WaitingKey(content), &index.Trash{Kind: index.TrashContent}),
-			index.Put(tx, index.InlineKey(index.ManifestID(content)), &index.Inline{PageChunk: page.Chunks[0], Frame: []byte("frame")}),
-			index.Put(tx, index.SharedKey(content), &index.Shared{Owners: 2}),
-			index.Put(tx, index.CompletedKey(content), &index.Completed{Bucket: "b", Key: "k", Object: index.Object{Checksum: checksum}}),
-			index.Put(tx, index.TotalsKey(), &index.Totals{Objects: 300}))
-		for item, err := range tx.Scan(nil, nil) {
-			if err != nil {
-				return err
-			}
-			f.Add(item.Value[1 : len(item.Value)-4])
+	for _, kind := range index.Kinds {
+		record, err := kind.Encode(key, samples[kind.Name].record)
+		if err != nil {
+			f.Fatal(err)
 		}
-		return put
-	})
-	if err != nil {
-		f.Fatal(err)
+		for version := byte(0); version <= kind.Version+1; version++ {
+			f.Add(version, record[1:len(record)-4])
+		}
 	}
-	f.Add(make([]byte, 9))                                                           // trash without a kind
-	f.Add(append(make([]byte, 14), "\x02\x01b\x00\x01a\x00\x00\x00\x00\x00\x00"...)) // an upload with metadata out of order
-	f.Add(append(make([]byte, 14), "\x02\x01a\x00\x01a\x00\x00\x00\x00\x00\x00"...)) // and with the same name twice
-	f.Add([]byte("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"))
-	f.Add([]byte("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x80\x00"))
-	f.Fuzz(func(t *testing.T, fields []byte) {
-		sealed := index.Seal(key, 1, fields)
-		for i, recode := range index.Records {
-			again, err := recode(key, sealed)
+	f.Add(byte(1), make([]byte, 9))                                          // trash without a kind
+	f.Add(byte(1), append(make([]byte, 6), "\x02\x01b\x00\x01a\x00\x00"...)) // metadata out of order
+	f.Add(byte(1), append(make([]byte, 6), "\x02\x01a\x00\x01a\x00\x00"...)) // and with the same name twice
+	f.Add(byte(1), []byte("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"))
+	f.Add(byte(1), []byte("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x80\x00"))
+	f.Fuzz(func(t *testing.T, version byte, fields []byte) {
+		sealed := index.Seal(key, version, fields)
+		for _, kind := range index.Kinds {
+			again, older, err := kind.Recode(key, sealed)
 			if err != nil {
-				if _, ok := errors.AsType[*index.CorruptionError](err); !ok {
-					t.Errorf("record type %d: %v, want a CorruptionError", i, err)
+				_, corrupt := errors.AsType[*index.CorruptionError](err)
+				_, newer := errors.AsType[*index.VersionError](err)
+				if corrupt == newer || version > kind.Version && !newer {
+					t.Errorf("%s: %v, want a CorruptionError or, of a newer version, a VersionError", kind.Name, err)
 				}
 				continue
 			}
+			if older {
+				sealed = again
+				if again, older, err = kind.Recode(key, sealed); older || err != nil {
+					t.Errorf("%s: %x, which was written again, is still old, or %v", kind.Name, sealed, err)
+				}
+			}
 			if !bytes.Equal(again, sealed) {
-				t.Errorf("record type %d: %x is encoded again as %x", i, sealed, again)
+				t.Errorf("%s: %x is encoded again as %x", kind.Name, sealed, again)
 			}
 		}
 	})
