@@ -205,6 +205,9 @@ func (k *check) listChunks(context.Context) error {
 			if err := k.undecoded(Problem{Kind: DataLost}, entry.Key, err); err != nil {
 				return err
 			}
+			if id, keyErr := index.ParseChunkKey(entry.Key); keyErr == nil {
+				k.chunks[id] = &chunkCheck{err: err} // what refers to it is hit by that, and not by its absence
+			}
 			continue
 		}
 		id, err := index.ParseChunkKey(entry.Key)

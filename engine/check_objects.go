@@ -39,7 +39,14 @@ func (k *check) objects(ctx context.Context) error {
 			return err
 		}
 		k.scopes(hit, &rec.Encryption, parts)
-		k.object(hit, rec, parts, open.seals)
+		if err := open.seals.object(bucket, key, rec); err != nil {
+			hit := hit
+			hit.Err = err
+			k.problem(hit)
+		}
+		if len(partHits) == 0 { // else nothing can follow from the parts
+			k.object(hit, rec, parts, open.seals)
+		}
 	}
 	k.res.Objects = k.totals.Objects
 	return nil
@@ -47,10 +54,6 @@ func (k *check) objects(ctx context.Context) error {
 
 // object compares an object's record with its parts.
 func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s seals) {
-	if err := s.object(hit.Bucket, hit.Key, rec); err != nil {
-		hit.Err = err
-		k.problem(hit)
-	}
 	var size int64
 	for i := range parts {
 		size += parts[i].Size

@@ -90,14 +90,16 @@ func readPage(r index.Reader, rec *index.Part, n int, s seals) (*chunkPage, erro
 // inlinePage reads the content of a part that has it in the index.
 func inlinePage(r index.Reader, rec *index.Part, s seals) (*chunkPage, error) {
 	in, err := index.Get(r, index.InlineKey(rec.Manifest))
-	if err == nil && int64(in.Size) != rec.Size {
-		err = fmt.Errorf("it holds %d bytes, wanted are %d", in.Size, rec.Size)
-	}
-	if err == nil {
+	switch {
+	case errors.Is(err, index.ErrNotFound):
+		err = manifestError(rec, "its content is missing")
+	case err == nil && int64(in.Size) != rec.Size:
+		err = manifestError(rec, "its content has %d bytes, wanted are %d", in.Size, rec.Size)
+	case err == nil:
 		err = s.inline(rec.Manifest, &in)
 	}
 	if err != nil {
-		return nil, &CorruptionError{What: "the content of manifest " + rec.Manifest.String(), Where: "index", Err: err}
+		return nil, err
 	}
 	page := newChunkPage(0, in.PageChunk)
 	page.inline = in.Frame
