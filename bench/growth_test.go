@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -29,14 +28,7 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("the table does not name %q:\n%s", text, out)
 		}
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := report.ReadJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := loadReport(t, file)
 	if got, want := r.Cases("a part"), []string{"0", "10", "50"}; !slices.Equal(got, want) {
 		t.Errorf("measured at %v chunks, want %v", got, want)
 	}
@@ -62,7 +54,7 @@ func TestGrowth(t *testing.T) {
 func TestGrowthReachesMark(t *testing.T) {
 	g := openTestGrowth(t)
 	for _, mark := range []int64{1, 25, 26, 77} {
-		if _, err := g.growTo(t.Context(), mark, 10*g.chunkSize); err != nil {
+		if err := g.fill(t.Context(), mark, 10*g.chunkSize); err != nil {
 			t.Fatal(err)
 		}
 		stats, err := g.engine.Stats(t.Context(), &engine.StatsRequest{})
@@ -106,7 +98,7 @@ func TestGrowthInterrupted(t *testing.T) {
 
 func openTestGrowth(t *testing.T) *growth {
 	t.Helper()
-	g, err := openGrowth(t.Context(), filepath.Join(t.TempDir(), "store"), &growthOptions{chunkSize: 4 << 10}, newConsole(io.Discard))
+	g, err := openGrowth(t.Context(), filepath.Join(t.TempDir(), "store"), 4<<10, log.New(io.Discard, "", 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,26 +7,27 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	md5simd "github.com/minio/md5-simd"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
 
 const (
-	hashWrite    = 1 << 20
-	hashBuffer   = 4 << 20 // at most, of one stream: more than the caches keep when there are many
-	maxStreams   = 256
-	hashSynopsis = "[-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE]"
-	hashBaseline = "crypto/md5"
+	hashWrite  = 1 << 20
+	hashBuffer = 4 << 20 // at most, of one stream: more than the caches keep when there are many
+	maxStreams = 256
 )
 
 // hashOptions are the arguments of the hash command.
@@ -35,27 +36,24 @@ type hashOptions struct {
 	churn   bytesize.Size // 0: none
 	streams cli.List[int]
 	rounds  int
-	output  output
+	json    string
+	command string
 }
 
 func parseHash(args []string, stdout io.Writer) (*hashOptions, error) {
-	o := &hashOptions{size: 64 << 20, churn: 100 << 10, streams: counts(maxStreams, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)}
+	o := &hashOptions{size: 64 << 20, churn: 100 << 10, rounds: 5}
+	o.streams = cli.Counts(1, maxStreams, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 	flags := flag.NewFlagSet("bench hash", flag.ContinueOnError)
-	flags.Var(&o.size, "size", "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
-	flags.Var(&o.churn, "churn", "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
+	cli.Size(flags, &o.size, "size", 1, math.MaxInt64, "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
+	cli.Size(flags, &o.churn, "churn", 0, math.MaxInt64, "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
 	flags.Var(&o.streams, "streams", "`numbers` of concurrent streams to measure")
-	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each, of which the median counts")
-	o.output.define(flags)
-	if err := cli.Parse(flags, args, hashSynopsis, stdout); err != nil {
+	cli.Rounds(flags, &o.rounds)
+	flags.StringVar(&o.json, "json", "", cli.JSONUsage)
+	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		return nil, err
 	}
-	switch {
-	case flags.NArg() > 0:
-		return nil, cli.Usagef("%q: the hash command takes flags only", flags.Arg(0))
-	case o.size < 1:
-		return nil, cli.Usagef("-size is %v, must be at least 1 byte", o.size)
-	}
-	return o, checkRounds(o.rounds)
+	o.command = cli.Command("go run ./bench hash", flags, "json")
+	return o, nil
 }
 
 type md5Sum = [md5.Size]byte
@@ -110,7 +108,7 @@ func (s simdMD5) Sum() (sum md5Sum) {
 }
 
 // runHash is the hash command.
-func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *console) error {
+func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
 	o, err := parseHash(args, stdout)
 	if err != nil {
 		return err
@@ -119,27 +117,21 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *conso
 	if err != nil {
 		return err
 	}
-	return o.output.write(r, stdout)
+	return r.Write(stdout, o.json)
 }
 
 // measureHash measures how fast the implementations are: first when each stream is one hash, then
 // when hashes come and go.
-func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *console) (*report.Report, error) {
-	r := &report.Report{
-		Title:    "MD5 of " + bytesize.Human(int64(o.size)) + " a stream",
-		Command:  fmt.Sprintf("go run ./bench hash -size %v -churn %v -streams %v -rounds %d", o.size, o.churn, o.streams, o.rounds),
-		Date:     time.Now().UTC().Truncate(time.Second),
-		Machine:  report.ThisMachine(""),
-		Baseline: hashBaseline,
-		Notes:    []string{megabyteNote},
-	}
+func measureHash(ctx context.Context, o *hashOptions, all []contender, stderr *log.Logger) (*report.Report, error) {
+	r := report.New("MD5 of "+bytesize.Human(int64(o.size))+" a stream", o.command, "", megabyteNote)
+	r.Baseline = "crypto/md5"
 	buffers := makeBuffers(slices.Max(o.streams.Values), int(min(o.size, hashBuffer)))
 	for _, part := range []bytesize.Size{o.size, o.churn} {
 		if part == 0 {
 			continue
 		}
 		for _, n := range o.streams.Values {
-			stderr.notef("hashes of %s: streams: %d", bytesize.Human(int64(part)), n)
+			stderr.Printf("hashes of %s: streams: %d", bytesize.Human(int64(part)), n)
 			if err := measureStreams(ctx, r, o, int64(part), all, buffers[:n]); err != nil {
 				return nil, err
 			}
@@ -173,7 +165,7 @@ func measureStreams(ctx context.Context, r *report.Report, o *hashOptions, part 
 			if want == nil {
 				want = got
 			}
-			return megabytes(total, took), compareSums(got, want)
+			return contest.Rate(total, took), compareSums(got, want)
 		}}
 	}
 	about := report.Series{Group: "hashes of " + bytesize.Human(part), Axis: "streams", Case: strconv.Itoa(len(buffers)), Unit: "MB/s"}
@@ -197,25 +189,13 @@ func compareSums(got, want [][]md5Sum) error {
 func hashAll(ctx context.Context, c contender, buffers [][]byte, size, part int64) ([][]md5Sum, time.Duration, error) {
 	begin, stop := c.start()
 	defer stop()
-	sums, errs := make([][]md5Sum, len(buffers)), make([]error, len(buffers))
-	var streams sync.WaitGroup
-	start := make(chan struct{})
-	for i, buffer := range buffers {
-		streams.Go(func() {
-			<-start
-			sums[i], errs[i] = hashParts(ctx, begin, buffer, size, part)
-		})
-	}
+	sums := make([][]md5Sum, len(buffers))
 	clock := time.Now()
-	close(start)
-	streams.Wait()
-	took := time.Since(clock)
-	for _, err := range errs {
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-	return sums, took, nil
+	err := fanout.Each(ctx, len(buffers), len(buffers), func(ctx context.Context, i int) (err error) {
+		sums[i], err = hashParts(ctx, begin, buffers[i], size, part)
+		return err
+	})
+	return sums, time.Since(clock), err
 }
 
 // hashParts hashes size bytes in hashes of part bytes, one after the other, the last one shorter.

@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"errors"
 	"io"
+	"log"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 func TestHashTables(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hash.json")
 	out := mustBench(t, "hash", "-size", "70000", "-churn", "3000", "-streams", "1,3,12", "-rounds", "2", "-json", file)
-	for _, want := range []string{"CPUs", "go1", "median of 2 rounds", "-size 70000 -churn 3000 -streams 1,3,12 -rounds 2"} {
+	for _, want := range []string{"CPUs", "go1", "median of 2 rounds", "-churn 3000 -rounds 2 -size 70000 -streams 1,3,12"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
@@ -54,13 +55,13 @@ func (f forged) Sum() [md5.Size]byte {
 }
 
 func TestHashFindsWrongDigest(t *testing.T) {
-	o := &hashOptions{size: 10, streams: counts(maxStreams, 2), rounds: 1}
+	o := &hashOptions{size: 10, streams: cli.Counts(1, maxStreams, 2), rounds: 1}
 	all := contenders()
 	all[1] = contender{"forgery", func() (func() digester, func()) {
 		return func() digester { return forged{standard().(standardMD5)} }, func() {}
 	}}
 	var stderr bytes.Buffer
-	_, err := measureHash(t.Context(), o, all, newConsole(io.Discard))
+	_, err := measureHash(t.Context(), o, all, log.New(io.Discard, "", 0))
 	if status := cli.Conclude(t.Context(), err, "hash", "-h", &stderr); status != cli.ExitFailed {
 		t.Errorf("exit status %d, want %d", status, cli.ExitFailed)
 	}

@@ -8,6 +8,7 @@ import (
 	"hash/crc64"
 	"io"
 	"io/fs"
+	"log"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -130,12 +133,11 @@ func flipWhere(t *testing.T, dir string, pattern []byte) {
 // openUploader opens a store for tests below the command line. The caller closes it.
 func openUploader(t *testing.T, dir string) *uploader {
 	t.Helper()
-	work := &workspace{store: dir}
-	e, _, err := work.openStore(t.Context(), false, newConsole(io.Discard))
+	e, err := contest.OpenEngine(t.Context(), dir, engine.Options{}, engine.OSS, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &uploader{engine: e, parallel: 4, out: newConsole(io.Discard)}
+	return &uploader{options: &uploadOptions{partSize: 100 << 10, parallel: 4}, engine: e, log: log.New(io.Discard, "", 0)}
 }
 
 // cancelOn cancels when what is written to it contains a text.
@@ -169,16 +171,11 @@ func wantNoUploads(t *testing.T, dir string) {
 	}
 }
 
-// failingAt is a file that fails at and beyond an offset.
-type failingAt struct {
-	io.ReaderAt
-	offset int64
-	err    error
-}
-
-func (f failingAt) ReadAt(p []byte, off int64) (int, error) {
-	if off+int64(len(p)) > f.offset {
-		return 0, f.err
+func loadReport(t *testing.T, path string) *report.Report {
+	t.Helper()
+	r, err := report.Load(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return f.ReaderAt.ReadAt(p, off)
+	return r
 }

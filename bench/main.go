@@ -10,27 +10,20 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 	go run ./bench soak [-clients 16] [-duration 60s] [-live 1GiB] [-interval D] [-seed N] [-dir DIR] [-json FILE]
 	go run ./bench wear [-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-dir DIR] [-json FILE]
 
+Flags are explained by -h. But for upload, -dir is where a directory is made that is removed at the end.
+
 # Upload
 
-Upload stores each FILE as an object of the bucket "bench": it initiates a multipart upload, uploads
-the parts in parallel, completes, reads the object back and compares it with FILE byte by byte. Then
-it computes the digests anew from FILE with crypto/md5 and hash/crc64, and compares ETag, CRC64 and
-size. A summary of aligned lines ends with the word "verified". Otherwise the reason is on stderr.
+Upload stores each FILE as an object of the bucket "bench" by engine.Upload: several parts at once.
+Then it reads the object back and compares it with FILE byte by byte, computes the digests anew from
+FILE with crypto/md5 and hash/crc64, and compares ETag, CRC64 and size. A summary of aligned lines, or
+with -json an object a line, ends with the word "verified". Otherwise the reason is on stderr.
 
-	-sse        encrypt (AES256); the key ring is the file of -keyring, by default DIR + ".keyring". It is
-	            made with the store; beside a store that is there, only with -new-keyring.
-	-part-size  bytes, or a number with KiB, MiB or GiB; grown so that 10000 parts suffice. Below
-	            100 KiB, OSS's minimum, FILE must fit in one part.
-	-parallel   parts under way at once, 1 to 1024
-	-dir        the store, made when it is not there. Without it the store is temporary.
-	-key        the object's name, by default the base name of FILE. One that ends in / is a prefix
-	            to the base name, and with several FILEs it must be one.
-	-json       one JSON object a FILE and line instead of the summary
-
-Without FILE it makes a sample of 64 MiB: random bytes and some text, the same every time.
-
-Temporary directories are removed at the end, also after an error and an interrupt. In the store of
--dir an object stays, also one that was not verified. An upload that failed is aborted.
+Parts grow where 10000 would not suffice; those below 100 KiB, OSS's minimum, are refused. With -sse the
+key ring is the file of -keyring, by default DIR + ".keyring"; it is made with the store, and beside a
+store that is there only with -new-keyring. Without FILE there is a sample of 64 MiB: random bytes and
+some text, the same every time. Without -dir the store is temporary. In that of -dir an object stays, also
+one that was not verified. An upload that failed is aborted.
 
 The lines of the summary:
 
@@ -52,7 +45,7 @@ MB is 10^6 bytes here, MiB is 2^20.
 
 # Engine
 
-Engine measures uploads and downloads through package engine beside contestants that do less, in
+Engine measures uploads and downloads through package engine beside contenders that do less, in
 turns, the median of the rounds each:
 
 	gabion      the whole cycle from Initiate to Complete, every part durable; or GetObject and
@@ -63,22 +56,12 @@ turns, the median of the rounds each:
 	crypto/md5  MD5 of the parts by the standard library, as many goroutines as parts in flight
 
 What gabion lacks to floor is the engine's own; what floor lacks to hashing is compression, sealing
-and the disk. All find the same digests, or it fails.
+and the disk. All find the same ETag, or it fails.
 
-	-op        upload, download; several with commas between, as everywhere here
-	-data      random: random bytes. json: lines of JSON, which S2 compresses about four times.
-	           stored: random bytes that the store has already, under another object.
-	-sse       plain, AES256. Under AES256 stored data is not measured: chunks are found again within
-	           one upload only.
-	-parallel  parts in flight, or readers at once, of which each reads the whole object
-	-part      size of a part
-	-parts     parts of an object; by default 16, or as many as are in flight
-	-dir       working directory, on the file system to measure. It must not be there before, and is
-	           removed at the end; by default a temporary one.
-
-An upload goes to a new store that was warmed up by 80 MiB, and its bytes are new in every round. They
-lie in memory, at most 4 GiB. Before the clock starts, all file systems are synced. A download reads
-one object again and again: from the page cache, if it fits there.
+An upload goes to a new store that was warmed up by 80 MiB, and its bytes are new in every round; those of
+the kind "stored" are there already, under another object. They lie in memory, at most 4 GiB. Before the
+clock starts, all file systems are synced. Of downloads each reader reads the whole of one object again
+and again: from the page cache, if it fits there. See bench/internal/contest, which bench/rivals runs, too.
 
 # Hash
 
@@ -94,7 +77,7 @@ Growth measures what a part costs in a store that holds more and more. For each 
 makes a store of small chunks and stores parts of random bytes until there are so many. Then it
 measures -rounds parts of -part-size, one at a time, in each store in turn. The cost is flat when the
 time of a part does not depend on the number of chunks. All stores together, a million chunks of 4 KiB
-and the fewer ones, take 6 GiB of disk; they are removed at the end.
+and the fewer ones, take 6 GiB of disk.
 
 # Soak
 
@@ -128,9 +111,9 @@ from minutes to an hour, by the disk.
 
 # Reports and charts
 
-Engine and hash print their tables at the end, each value as median (least-most) ratio. -json also
-writes what every round measured. The module bench/charts draws that, for several reports of one
-machine at once, and prints the tables for a document:
+All but upload and soak print their tables, which are Markdown, too: each value as median (least-most)
+ratio. -json also writes what every round measured. The module bench/charts draws that, for several
+reports of one machine at once:
 
 	cd bench/charts
 	go run . [-o PREFIX] [-log] [-markdown] FILE.json...
@@ -147,6 +130,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -166,10 +150,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
 bench COMMAND -h tells the flags of a command. The module bench/charts draws what -json has written.
 `
 
-// A command parses its arguments and runs.
-type command func(ctx context.Context, args []string, stdout io.Writer, stderr *console) error
-
-var commands = map[string]command{
+var commands = map[string]func(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error{
 	"upload": runUpload,
 	"engine": runEngine,
 	"hash":   runHash,
@@ -186,25 +167,16 @@ func main() {
 
 // run is main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out := newConsole(stderr)
-	if len(args) == 0 {
-		fmt.Fprint(out, usage)
-		return cli.ExitUsage
-	}
-	name := args[0]
-	switch name {
-	case "-h", "-help", "--help":
+	name := append(args, "")[0]
+	cmd, ok := commands[name]
+	switch {
+	case name == "-h" || name == "-help" || name == "--help":
 		fmt.Fprint(stdout, usage)
 		return cli.ExitOK
-	}
-	if name == "chart" { // a module of its own, so that this one has no dependencies that draw
-		fmt.Fprintln(out, "bench: charts are drawn by a module of their own: cd bench/charts && go run . -o PREFIX FILE.json...")
+	case !ok:
+		fmt.Fprintf(stderr, "bench: there is no command %q\n%s", name, usage)
 		return cli.ExitUsage
 	}
-	cmd, ok := commands[name]
-	if !ok {
-		fmt.Fprintf(out, "bench: there is no command %q\n%s", name, usage)
-		return cli.ExitUsage
-	}
-	return cli.Conclude(ctx, cmd(ctx, args[1:], stdout, out), "bench: "+name, "bench "+name+" -h", out)
+	err := cmd(ctx, args[1:], stdout, log.New(stderr, "bench: ", 0))
+	return cli.Conclude(ctx, err, "bench: "+name, "bench "+name+" -h", stderr)
 }

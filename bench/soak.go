@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,88 +16,65 @@ import (
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
 	"github.com/gabion-storage/gabion/engine"
 )
 
 const (
-	soakSamples     = 60 // in a run, unless -interval says otherwise
-	soakHandlesPath = "/proc/self/fd"
-	soakCheckData   = 4 << 30 // live bytes up to which the check at the end reads all data
-	soakSlack       = 16      // goroutines and handles that may be more at the end than before
-
-	soakSynopsis = "[-clients 16] [-duration 60s] [-live 1GiB] [-least 1KiB] [-most 64MiB] [-interval D] [-seed N]" +
-		" [-chunk 1MiB] [-volume N] [-budget N] [-reserve N] [-expiry 20s] [-check-data] [-dir DIR] [-json FILE]"
+	soakSamples   = 60      // in a run, unless -interval says otherwise
+	soakCheckData = 4 << 30 // live bytes up to which the check at the end reads all data
+	soakSlack     = 16      // goroutines and handles that may be more at the end than before
 )
 
 // soakOptions are the arguments of the soak command.
 type soakOptions struct {
-	clients            int
-	duration, interval time.Duration
-	live, least, most  bytesize.Size
-	seed               uint64
-	chunk              bytesize.Size
-	volume, budget     bytesize.Size // 0: the engine's default
-	reserve            bytesize.Size // 0: the engine's default
-	expiry             time.Duration
-	checkData          bool
-	dir                string
-	output             output
+	cli.Place
+	clients                        int
+	duration, interval, expiry     time.Duration
+	live, least, most              bytesize.Size
+	seed                           uint64
+	chunk, volume, budget, reserve bytesize.Size // 0: the engine's default
+	checkData                      bool
+	command                        string
 }
 
 func parseSoak(args []string, stdout io.Writer) (*soakOptions, error) {
-	o := &soakOptions{live: 1 << 30, least: 1 << 10, most: 64 << 20, chunk: engine.DefaultChunkSize}
+	const most = 1 << 50
+	o := &soakOptions{clients: 16, live: 1 << 30, least: 1 << 10, most: 64 << 20, chunk: engine.DefaultChunkSize}
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
-	flags.IntVar(&o.clients, "clients", 16, "`number` of clients at once")
+	cli.Int(flags, &o.clients, "clients", 1, contest.MaxParallel, "`number` of clients at once")
 	flags.DurationVar(&o.duration, "duration", time.Minute, "how `long` the clients go on")
 	flags.DurationVar(&o.interval, "interval", 0, "`time` between samples (default the 60th part of -duration, at least 1s)")
-	flags.Uint64Var(&o.seed, "seed", 0, "`number` that the clients' doings follow from (default a random one)")
-	flags.Var(&o.live, "live", "`bytes` of objects that there are about, all the time: says how many keys there are")
-	flags.Var(&o.least, "least", "least `bytes` of an object; the logarithms of sizes are evenly distributed")
-	flags.Var(&o.most, "most", "most `bytes` of an object")
-	flags.Var(&o.chunk, "chunk", "the engine's ChunkSize in `bytes`")
-	flags.Var(&o.volume, "volume", "the engine's VolumeSize in `bytes`")
-	flags.Var(&o.budget, "budget", "the engine's MemoryBudget in `bytes`")
-	flags.Var(&o.reserve, "reserve", "the engine's ReserveSpace in `bytes`")
+	flags.Uint64Var(&o.seed, "seed", rand.Uint64N(1<<53)+1, "`number` that the clients' doings follow from; by default a random one")
+	cli.Size(flags, &o.live, "live", 1, most, "`bytes` of objects that there are about, all the time: says how many keys there are")
+	cli.Size(flags, &o.least, "least", 1, engine.MaxPartSize, "least `bytes` of an object; the logarithms of sizes are evenly distributed")
+	cli.Size(flags, &o.most, "most", 1, engine.MaxPartSize, "most `bytes` of an object")
+	cli.Size(flags, &o.chunk, "chunk", 1, most, "the engine's ChunkSize in `bytes`")
+	cli.Size(flags, &o.volume, "volume", 0, most, "the engine's VolumeSize in `bytes`; 0: its default, as below")
+	cli.Size(flags, &o.budget, "budget", 0, most, "the engine's MemoryBudget in `bytes`")
+	cli.Size(flags, &o.reserve, "reserve", 0, most, "the engine's ReserveSpace in `bytes`")
 	flags.DurationVar(&o.expiry, "expiry", 20*time.Second, "the engine's UploadExpiry: some uploads are left open for it; 0: none")
 	flags.BoolVar(&o.checkData, "check-data", false, "have the check at the end read every byte, also when more than 4 GiB are live")
-	flags.StringVar(&o.dir, "dir", "", "working `directory`, which must not be there; it is removed at the end if all went well (default a temporary one)")
-	o.output.define(flags)
-	if err := cli.Parse(flags, args, soakSynopsis, stdout); err != nil {
+	o.Define(flags)
+	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintf(stdout, "\n%s\nOn disk may be 1.5 times the live bytes and 256 MiB, at every sample.\n", soak.RuleText)
 		}
 		return nil, err
 	}
-	if flags.NArg() > 0 {
-		return nil, cli.Usagef("%q: the soak command takes flags only", flags.Arg(0))
-	}
-	return o, o.check()
-}
-
-func (o *soakOptions) check() error {
 	switch {
-	case o.clients < 1 || o.clients > maxParallel:
-		return cli.Usagef("-clients is %d, must be 1 to %d", o.clients, maxParallel)
-	case o.duration <= 0:
-		return cli.Usagef("-duration is %v, must be above 0", o.duration)
-	case o.interval < 0:
-		return cli.Usagef("-interval is %v, must not be negative", o.interval)
-	case o.least < 1 || o.most <= o.least || o.most > engine.MaxPartSize:
-		return cli.Usagef("-least is %v and -most %v, must be 1 byte to %v and in this order", o.least, o.most, bytesize.Size(engine.MaxPartSize))
-	case o.live < o.most:
-		return cli.Usagef("-live is %v, must be at least one object of -most, %v", o.live, o.most)
-	case o.chunk < 1:
-		return cli.Usagef("-chunk is %v, must be at least 1 byte", o.chunk)
-	}
-	if o.interval == 0 {
+	case o.duration <= 0 || o.interval < 0:
+		return nil, cli.Usagef("-duration is %v and -interval %v, must be above 0", o.duration, o.interval)
+	case o.most <= o.least || o.live < o.most:
+		return nil, cli.Usagef("-least is %v, -most %v and -live %v, must be in this order", o.least, o.most, o.live)
+	case o.interval == 0:
 		o.interval = max(o.duration/soakSamples, time.Second).Round(time.Millisecond)
 	}
-	if o.seed == 0 {
-		o.seed = rand.Uint64N(1<<53) + 1
-	}
-	return nil
+	o.command = cli.Command("go run ./bench soak", flags, "dir", "json")
+	return o, nil
 }
 
 // world is what is to be done in the store.
@@ -115,37 +93,26 @@ func (o *soakOptions) partSize() int64 {
 	return max(wanted/int64(o.chunk), 1) * int64(o.chunk)
 }
 
-func (o *soakOptions) command() string {
-	text := fmt.Sprintf("go run ./bench soak -clients %d -duration %v -live %v -least %v -most %v -interval %v -seed %d -chunk %v -expiry %v",
-		o.clients, o.duration, o.live, o.least, o.most, o.interval, o.seed, o.chunk, o.expiry)
-	for _, f := range []struct {
-		name string
-		size bytesize.Size
-	}{{"volume", o.volume}, {"budget", o.budget}, {"reserve", o.reserve}} {
-		if f.size != 0 {
-			text += fmt.Sprintf(" -%s %v", f.name, f.size)
-		}
-	}
-	return text
-}
-
 // runSoak is the soak command.
-func runSoak(ctx context.Context, args []string, stdout io.Writer, out *console) (err error) {
+func runSoak(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
 	o, err := parseSoak(args, stdout)
 	if err != nil {
 		return err
 	}
-	dir, err := makeDir(o.dir)
+	dir, err := os.MkdirTemp(o.Dir, "gabion-bench-")
 	if err != nil {
 		return err
 	}
-	s := &soaking{options: o, dir: dir, stdout: stdout, out: out}
+	s := &soaking{soakOptions: o, dir: dir, stdout: stdout, log: stderr}
 	err = s.run(ctx)
-	if len(s.samples) > 1 {
-		err = errors.Join(err, s.report())
+	if len(s.samples) > 1 && o.JSON != "" {
+		r := report.New(fmt.Sprintf("%d clients for %v", o.clients, o.duration), o.command, dir,
+			"Live is what must be there, duplicates once. May be: 1.5 times live and 256 MiB. p50 and p99 are of the calls in an interval.")
+		r.Series = soak.Series(s.samples)
+		err = errors.Join(err, r.Save(o.JSON))
 	}
-	if err != nil && o.dir != "" && ctx.Err() == nil {
-		out.notef("%s is left as it is", dir)
+	if err != nil && o.Dir != os.TempDir() && ctx.Err() == nil {
+		stderr.Printf("%s is left as it is", dir)
 		return err
 	}
 	return errors.Join(err, os.RemoveAll(dir))
@@ -153,10 +120,10 @@ func runSoak(ctx context.Context, args []string, stdout io.Writer, out *console)
 
 // A soaking is one run of the soak command.
 type soaking struct {
-	options *soakOptions
-	dir     string
-	stdout  io.Writer
-	out     *console
+	*soakOptions
+	dir    string
+	stdout io.Writer
+	log    *log.Logger
 
 	engine  *engine.Engine
 	world   *soak.World
@@ -181,42 +148,35 @@ func (s *soaking) run(ctx context.Context) (err error) {
 }
 
 func (s *soaking) open(ctx context.Context) error {
-	store := filepath.Join(s.dir, "store")
-	keys, err := openKeyring(filepath.Join(s.dir, "keyring"), !isThere(store))
+	keys, err := openKeyring(filepath.Join(s.dir, "keyring"), true)
 	if err != nil {
 		return err
 	}
-	o := s.options
-	s.engine, err = engine.Open(ctx, store, &engine.Options{
-		Keys: keys, ChunkSize: int(o.chunk), VolumeSize: int64(o.volume), MemoryBudget: int64(o.budget),
-		ReserveSpace: int64(o.reserve), UploadExpiry: o.expiry,
-		Events: &engine.Events{Alarm: func(err error) {
-			if s.world != nil {
-				s.world.Fail(fmt.Errorf("the store reports: %w", err))
-			}
-		}},
+	s.engine, err = contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), engine.Options{
+		Keys: keys, ChunkSize: int(s.chunk), VolumeSize: int64(s.volume), MemoryBudget: int64(s.budget),
+		ReserveSpace: int64(s.reserve), UploadExpiry: s.expiry,
+	}, engine.OSS, func(format string, args ...any) {
+		if s.world != nil {
+			s.world.Fail(fmt.Errorf(format, args...))
+		}
 	})
-	if errors.Is(err, engine.ErrInvalidArgument) {
-		return cli.Usagef("%v", err)
-	}
 	return err
 }
 
 func (s *soaking) work(ctx context.Context) (err error) {
-	o := s.options
-	world := o.world()
+	world := s.soakOptions.world()
 	s.world, err = soak.NewWorld(ctx, s.engine, world)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", o.command(), world.Keys, s.dir)
+	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, world.Keys, s.dir)
 	if err := s.world.Fill(ctx); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
 	if err := s.clients(ctx); err != nil {
 		return err
 	}
-	s.out.notef("the clients are done; reading everything once more")
+	s.log.Printf("the clients are done; reading everything once more")
 	if err := s.world.Settle(ctx); err != nil {
 		return err
 	}
@@ -227,8 +187,8 @@ func (s *soaking) work(ctx context.Context) (err error) {
 	if err := rest.Print(s.stdout); err != nil {
 		return err
 	}
-	s.out.notef("checking")
-	if err := s.world.Check(ctx, o.checkData || s.world.Live() < soakCheckData); err != nil {
+	s.log.Printf("checking")
+	if err := s.world.Check(ctx, s.checkData || s.world.Live() < soakCheckData); err != nil {
 		return err
 	}
 	return s.judge()
@@ -237,10 +197,10 @@ func (s *soaking) work(ctx context.Context) (err error) {
 // clients has the clients work until the time is over.
 func (s *soaking) clients(ctx context.Context) error {
 	s.begin = time.Now()
-	ticks := time.NewTicker(s.options.interval)
+	ticks := time.NewTicker(s.interval)
 	defer ticks.Stop()
 	stop := make(chan struct{})
-	timer := time.AfterFunc(s.options.duration, func() { close(stop) })
+	timer := time.AfterFunc(s.duration, func() { close(stop) })
 	defer timer.Stop()
 	return s.world.Run(ctx, stop, ticks.C, s.sample)
 }
@@ -267,24 +227,12 @@ func (s *soaking) sample(ctx context.Context) error {
 func (s *soaking) judge() error {
 	unjudged, err := soak.Judge(s.samples)
 	if len(unjudged) > 0 {
-		s.out.notef("too few samples to judge: %s", strings.Join(unjudged, ", "))
+		s.log.Printf("too few samples to judge: %s", strings.Join(unjudged, ", "))
 	}
 	if err == nil {
 		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
 	}
 	return err
-}
-
-func (s *soaking) report() error {
-	r := &report.Report{
-		Title:   fmt.Sprintf("%d clients for %v", s.options.clients, s.options.duration),
-		Command: s.options.command(),
-		Date:    time.Now().UTC().Truncate(time.Second),
-		Machine: report.ThisMachine(s.dir),
-		Notes:   []string{"Live is what must be there, duplicates once. May be: 1.5 times live and 256 MiB. p50 and p99 are of the calls in an interval."},
-		Series:  soak.Series(s.samples),
-	}
-	return s.options.output.save(r)
 }
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.
@@ -305,13 +253,13 @@ func leftovers(before soak.Process, now func() soak.Process, pause func()) error
 
 // processState tells what the process takes.
 func processState() (p soak.Process) {
-	if m := readMemory(); m != nil {
+	if m := process.ReadMemory(); m != nil {
 		p.Resident = m.Resident
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	p.Heap, p.Goroutines = int64(m.HeapInuse), runtime.NumGoroutine()
-	if handles, err := os.ReadDir(soakHandlesPath); err == nil {
+	if handles, err := os.ReadDir("/proc/self/fd"); err == nil {
 		p.Handles = len(handles)
 	}
 	return p

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -25,19 +24,12 @@ func TestSoak(t *testing.T) {
 	// Longer than a slow body takes: all clients may have one at the same time, and nothing ends meanwhile.
 	out := mustBench(t, append(small, "-duration", "3s", "-seed", "7", "-json", file)...)
 	wantEmptyDir(t, os.Getenv("TMPDIR"))
-	for _, text := range []string{"-seed 7 ", " live ", " disk ", " rss ", " put ", "verified"} {
+	for _, text := range []string{"-seed 7", " live ", " disk ", " rss ", " put ", "verified"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is missing in:\n%s", text, out)
 		}
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := report.ReadJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := loadReport(t, file)
 	for _, group := range []string{"disk", "backlog", "memory", "counts", "calls", "p50", "p99"} {
 		if len(r.Cases(group)) < 2 {
 			t.Errorf("the report has %d samples of %s", len(r.Cases(group)), group)
@@ -67,7 +59,7 @@ func TestSoakFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A store in which somebody else has been.
-	s := &soaking{options: o, dir: dir, stdout: io.Discard, out: newConsole(io.Discard)}
+	s := &soaking{soakOptions: o, dir: dir, stdout: io.Discard, log: log.New(io.Discard, "", 0)}
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -2,237 +2,349 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math"
+	"io/fs"
+	"log"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/process"
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
 const (
-	bucket          = "bench"
-	algorithm       = "AES256"
-	defaultPartSize = 8 << 20
-	defaultParallel = 16
-	maxParallel     = 1024
+	bucket     = contest.Bucket
+	sampleName = "sample"
+	sampleSize = 64 << 20
 )
-
-const uploadSynopsis = "[-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE] [-new-keyring] [-json] [FILE...]"
 
 // uploadOptions are the arguments of the upload command.
 type uploadOptions struct {
-	dir      string
-	key      string
-	keyring  string
-	newKeys  bool
-	partSize bytesize.Size
-	parallel int
-	sse      bool
-	json     bool
-	files    []string
+	dir, key, keyring  string
+	sse, newKeys, json bool
+	partSize           bytesize.Size
+	parallel           int
+	files              []string
 }
 
 // parseUpload parses the arguments and checks what can be checked without the file system.
 func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
-	o := &uploadOptions{partSize: defaultPartSize}
+	o := &uploadOptions{partSize: engine.DefaultPartSize, parallel: 16}
 	flags := flag.NewFlagSet("bench upload", flag.ContinueOnError)
 	flags.BoolVar(&o.sse, "sse", false, "encrypt with a key of a local key ring")
-	flags.Var(&o.partSize, "part-size", "`bytes` of a part, or a number with KiB, MiB or GiB")
-	flags.IntVar(&o.parallel, "parallel", defaultParallel, fmt.Sprintf("parts under way at once, 1 to %d", maxParallel))
+	cli.Size(flags, &o.partSize, "part-size", 1, engine.MaxPartSize, "`bytes` of a part, or a number with KiB, MiB or GiB")
+	cli.Int(flags, &o.parallel, "parallel", 1, engine.MaxParallel, "parts under way at once")
 	flags.StringVar(&o.dir, "dir", "", "`directory` of the store; without it the store is temporary")
 	flags.StringVar(&o.key, "key", "", "`name` of the object, or a prefix that ends in / (default the base name of FILE)")
 	flags.StringVar(&o.keyring, "keyring", "", "`file` of the key ring, outside of the store (default DIR + \".keyring\")")
 	flags.BoolVar(&o.newKeys, "new-keyring", false, "make the key ring if it is not there, though the store is")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
-	if err := cli.Parse(flags, args, uploadSynopsis, stdout); err != nil {
+	if err := cli.Parse(flags, args, "[FILE...]", stdout); err != nil {
 		return nil, err
 	}
 	o.files = flags.Args()
-	return o, o.check()
-}
-
-func (o *uploadOptions) check() error {
-	switch {
-	case o.partSize < 1 || o.partSize > engine.MaxPartSize:
-		return cli.Usagef("-part-size is %v, must be 1 byte to %v", o.partSize, bytesize.Size(engine.MaxPartSize))
-	case o.parallel < 1 || o.parallel > maxParallel:
-		return cli.Usagef("-parallel is %d, must be 1 to %d", o.parallel, maxParallel)
-	case o.keyring != "" && !o.sse:
-		return cli.Usagef("-keyring is of use only with -sse")
-	case o.newKeys && !o.sse:
-		return cli.Usagef("-new-keyring is of use only with -sse")
+	if (o.keyring != "" || o.newKeys) && !o.sse {
+		return nil, cli.Usagef("-keyring and -new-keyring are of use only with -sse")
 	}
+	if rel, err := filepath.Rel(o.dir, o.keyring); o.dir != "" && o.keyring != "" && err == nil && filepath.IsLocal(rel) {
+		return nil, cli.Usagef("-keyring %s lies in the store, must lie outside", o.keyring)
+	}
+	keys := map[string]string{}
 	for _, file := range o.files {
-		switch {
-		case file == "-":
-			return cli.Usagef("FILE - is not supported: parts are read in parallel, which needs a file")
+		key := o.keyOf(file)
+		switch other, taken := keys[key]; {
 		case strings.HasPrefix(file, "-"):
-			return cli.Usagef("%s comes behind a FILE: flags come first (a FILE of that name is .%c%s)", file, filepath.Separator, file)
+			return nil, cli.Usagef("FILE %s: flags come first, and - is not supported, since parts are read in parallel", file)
+		case taken:
+			return nil, cli.Usagef("%s and %s would both become the object %q: -key can be a prefix that ends in /", other, file, key)
 		}
+		keys[key] = file
 	}
-	return nil
+	return o, nil
 }
 
-// A job is one file to upload.
-type job struct {
-	path string
-	key  string
-	plan plan
-}
-
-// jobs plans the uploads of all files, before any of them begins. Without files there is one, of
-// a sample that is made later.
-func (o *uploadOptions) jobs() ([]job, error) {
-	files := o.files
-	if len(files) == 0 {
-		files = []string{sampleName}
+// keyOf names the object of a file.
+func (o *uploadOptions) keyOf(file string) string {
+	if o.key != "" && !strings.HasSuffix(o.key, "/") {
+		return o.key
 	}
-	keys, err := keysFor(o.key, files)
-	if err != nil {
-		return nil, err
-	}
-	jobs := make([]job, len(files))
-	for i, file := range files {
-		length := int64(sampleSize)
-		if len(o.files) > 0 {
-			if length, err = fileSize(file); err != nil {
-				return nil, err
-			}
-		}
-		p, err := planParts(length, int64(o.partSize))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		jobs[i] = job{path: file, key: keys[i], plan: p}
-	}
-	return jobs, nil
-}
-
-func fileSize(path string) (int64, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return 0, err
-	case info.IsDir():
-		return 0, fmt.Errorf("%s is a directory, must be a file", path)
-	case !info.Mode().IsRegular():
-		return 0, fmt.Errorf("%s is not a regular file, and has no size to cut into parts", path)
-	}
-	return info.Size(), nil
+	return o.key + filepath.Base(file)
 }
 
 // runUpload is the upload command.
-func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *console) (err error) {
+func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) (err error) {
 	o, err := parseUpload(args, stdout)
 	if err != nil {
 		return err
 	}
-	jobs, err := o.jobs()
-	if err != nil {
-		return err
-	}
-	work, err := openWorkspace(o, stderr)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, work.remove()) }()
-	if len(o.files) == 0 {
-		jobs[0].path = work.sample
-		stderr.notef("no FILE given: the sample has %s, random bytes and some text", bytesize.Human(sampleSize))
-		if err := makeSample(ctx, work.sample, sampleSize); err != nil {
+	for _, file := range o.files { // all of them before any is stored
+		if info, err := os.Stat(file); err != nil {
 			return err
+		} else if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a regular file, and has no size to cut into parts", file)
 		}
 	}
-	return uploadAll(ctx, o, work, jobs, stdout, stderr)
+	place := cli.Place{}
+	return place.In(func(temp string) error {
+		if o.dir == "" {
+			o.dir = filepath.Join(temp, "store")
+			stderr.Printf("no -dir given: the store is in %s, removed at the end", temp)
+		}
+		if len(o.files) == 0 {
+			stderr.Printf("no FILE given: the sample has %s, random bytes and some text", bytesize.Human(sampleSize))
+			o.files = []string{filepath.Join(temp, sampleName)}
+			if err := os.WriteFile(o.files[0], sample(sampleSize), 0o600); err != nil {
+				return err
+			}
+		}
+		return o.uploadAll(ctx, stdout, stderr)
+	})
+}
+
+// sample is n bytes, the same every time: blocks, in turn of several with random bytes and one with
+// text, so that a chunk holds both and compresses a little.
+func sample(n int) []byte {
+	const block, textEvery = 64 << 10, 4
+	words := strings.Fields("stone wire cage wall river bank water rough part chunk many one holds against the flood")
+	p := make([]byte, n)
+	source := rand.NewChaCha8([32]byte([]byte("gabion bench: the sample's seed.")))
+	source.Read(p) // never fails
+	rng := rand.New(source)
+	for at := (textEvery - 1) * block; at < n; at += textEvery * block {
+		for rest := p[at:min(at+block, n)]; len(rest) > 0; {
+			rest = rest[copy(rest, words[rng.IntN(len(words))]+" "):]
+		}
+	}
+	return p
 }
 
 // uploadAll opens the store and uploads one file after the other, up to the first that fails.
-func uploadAll(ctx context.Context, o *uploadOptions, work *workspace, jobs []job, stdout io.Writer, stderr *console) (err error) {
-	e, keyID, err := work.openStore(ctx, o.sse, stderr)
-	if err != nil {
+func (o *uploadOptions) uploadAll(ctx context.Context, stdout io.Writer, stderr *log.Logger) (err error) {
+	u := &uploader{options: o, log: stderr}
+	opts := engine.Options{}
+	if o.sse {
+		path, made := o.keyring, o.newKeys || !isThere(o.dir)
+		if path == "" {
+			path = o.dir + ".keyring"
+		}
+		keys, err := openKeyring(path, made)
+		if err != nil {
+			return err
+		}
+		// The engine does not tell the key's id for AES256.
+		if u.keyID, err = keys.CurrentKeyID(ctx); err != nil {
+			return err
+		}
+		opts.Keys, u.encryption = keys, algorithm
+	}
+	if u.engine, err = contest.OpenEngine(ctx, o.dir, opts, engine.OSS, stderr.Printf); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	u := &uploader{engine: e, parallel: o.parallel, keyID: keyID, out: stderr}
-	for i, j := range jobs {
-		s, err := u.run(ctx, j)
-		if errors.Is(err, engine.ErrInvalidObjectName) {
-			return cli.Usagef("-key %q: %v", j.key, err)
+	defer func() { err = errors.Join(err, u.engine.Close()) }()
+	for i, file := range o.files {
+		s, err := u.run(ctx, file)
+		switch {
+		case errors.Is(err, engine.ErrInvalidObjectName) || errors.Is(err, engine.ErrInvalidArgument):
+			return cli.Usagef("-key, or -part-size: %v", err)
+		case err != nil:
+			return fmt.Errorf("%s: %w", file, err)
+		case o.json:
+			err = json.NewEncoder(stdout).Encode(s)
+		case i > 0:
+			fmt.Fprintln(stdout)
+			fallthrough
+		default:
+			err = s.write(stdout)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", j.path, err)
-		}
-		if err := s.write(stdout, o.json, i > 0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// openKeyring opens a key ring. Where mayMake says so, it makes one that is not there: beside a store that
+// is, the one that is missing may only be away.
+func openKeyring(path string, mayMake bool) (*crypto.Keyring, error) {
+	keys, err := crypto.OpenKeyring(path)
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return keys, err
+	case !mayMake:
+		return nil, fmt.Errorf("the store is there, but not its key ring; -new-keyring makes one: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return crypto.CreateKeyring(path)
+}
+
+// isThere reports whether a directory holds anything, or cannot be looked into.
+func isThere(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return len(entries) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 // An uploader uploads files into the bucket and verifies what has become of them.
 type uploader struct {
-	engine   *engine.Engine
-	parallel int
-	keyID    string // encrypt, and under this key; "" for not
-	out      *console
+	options           *uploadOptions
+	engine            *engine.Engine
+	encryption, keyID string // "" for none
+	log               *log.Logger
 }
 
 // run uploads one file and verifies the object.
-func (u *uploader) run(ctx context.Context, j job) (_ *summary, err error) {
-	f, err := os.Open(j.path)
+func (u *uploader) run(ctx context.Context, file string) (_ *summary, err error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	watch := watchMemory()
-	s := &summary{File: j.path, Bucket: bucket, Key: j.key, KeyID: u.keyID}
-	err = u.uploadAndVerify(ctx, j, f, s)
-	s.Memory = watch.stop()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s := &summary{File: file, Bucket: bucket, Key: u.options.keyOf(file), Size: info.Size(), KeyID: u.keyID, Encryption: u.encryption}
+	s.PartSize = partSizeFor(s.Size, int64(u.options.partSize))
+	watch := process.WatchMemory()
+	if err = u.upload(ctx, f, s); err == nil {
+		if err = u.verify(ctx, f, s); err != nil {
+			err = fmt.Errorf("not verified: %w", err)
+		}
+	}
+	s.Memory = watch()
 	return s, err
 }
 
-func (u *uploader) uploadAndVerify(ctx context.Context, j job, f io.ReaderAt, s *summary) error {
-	before, err := u.settle(ctx)
+// partSizeFor returns wanted, or as many whole chunks as make 10000 parts suffice: as Engine.Upload does,
+// whose ETags are computed anew. What fits in one part has one, though they may not be so small.
+func partSizeFor(size, wanted int64) int64 {
+	const chunk = engine.DefaultChunkSize
+	needed := (size + engine.MaxPartNumber - 1) / engine.MaxPartNumber
+	switch {
+	case size <= wanted:
+		return max(wanted, engine.OSS.MinPartSize())
+	case needed <= wanted || wanted < engine.OSS.MinPartSize(): // the engine refuses that
+		return wanted
+	}
+	return min((needed+chunk-1)/chunk*chunk, engine.MaxPartSize)
+}
+
+// upload stores the file as an object, by parts, and counts what that added to the store.
+func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err error) {
+	// What earlier deletions left to do would show in the counts, and so would the parts of an object that
+	// is replaced: they stay as long as it is open.
+	if _, err := u.engine.Reclaim(ctx, &engine.ReclaimRequest{}); err != nil {
+		return err
+	}
+	if old, err := u.engine.GetObject(ctx, &engine.GetObjectRequest{Bucket: bucket, Key: s.Key}); err == nil {
+		defer old.Close()
+	}
+	before, err := u.engine.Stats(ctx, &engine.StatsRequest{})
 	if err != nil {
 		return err
 	}
-	up, err := u.upload(ctx, j, f)
+	req := &engine.UploadRequest{
+		Bucket: bucket, Key: s.Key, Body: f, Size: s.Size, PartSize: s.PartSize, Parallel: u.options.parallel,
+		Progress: progress(u.log, "uploading", s.Key, s.Size),
+	}
+	req.ServerSideEncryption = u.encryption
+	if s.Size == 0 {
+		req.Size = engine.EmptyBody
+	}
+	begin := time.Now()
+	done, err := u.engine.Upload(ctx, req)
+	took := time.Since(begin)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx) // and not which part happened to notice
+	case err != nil:
+		return err
+	}
+	after, err := u.engine.Stats(ctx, &engine.StatsRequest{})
 	if err != nil {
 		return err
 	}
-	s.countUpload(j.plan, up, before)
-	v := &verifier{engine: u.engine, job: j, file: f, up: up, encryption: u.encryption(), out: u.out}
-	down, err := v.verify(ctx)
-	if err != nil {
-		return fmt.Errorf("not verified: %w", err)
-	}
-	s.countDown(down)
+	s.ETag, s.CRC64 = done.ETag, done.CRC64
+	s.UpSeconds, s.UpRate = took.Seconds(), contest.Rate(s.Size, took)
+	s.NewChunks = after.Chunks - before.Chunks
+	s.DeduplicatedChunks = after.References - before.References - s.NewChunks
+	s.StoredBytes = after.StoredBytes - before.StoredBytes
 	return nil
 }
 
-// encryption is what Initiate is asked for.
-func (u *uploader) encryption() string {
-	if u.keyID == "" {
-		return ""
+// progress tells at each quarter how far some work is.
+func progress(log *log.Logger, doing, key string, total int64) func(done int64) {
+	told := int64(0)
+	return func(done int64) {
+		if quarter := 4 * done / max(total, 1); quarter > told {
+			told = quarter
+			log.Printf("%s %q: %d %%", doing, key, 25*quarter)
+		}
 	}
-	return algorithm
 }
 
-// settle lets the store finish what earlier deletions left to do, which would show in the
-// differences, and counts what it holds.
-func (u *uploader) settle(ctx context.Context) (*engine.StatsResult, error) {
-	if _, err := u.engine.Reclaim(ctx, &engine.ReclaimRequest{}); err != nil {
-		return nil, err
-	}
-	return u.engine.Stats(ctx, &engine.StatsRequest{})
+// A summary is what there is to say about one upload that was verified.
+type summary struct {
+	File   string `json:"file"`
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+
+	Size     int64  `json:"size"`
+	Parts    int    `json:"parts"`
+	PartSize int64  `json:"part_size"`
+	ETag     string `json:"etag"`
+	CRC64    uint64 `json:"crc64,string"` // as text: many readers of JSON keep 53 bits
+
+	UpSeconds   float64 `json:"up_seconds"`
+	DownSeconds float64 `json:"down_seconds"`
+	UpRate      float64 `json:"up_mb_per_second"`
+	DownRate    float64 `json:"down_mb_per_second"`
+
+	NewChunks          int64 `json:"chunks_new"`
+	DeduplicatedChunks int64 `json:"chunks_deduplicated"`
+	StoredBytes        int64 `json:"stored_bytes"`
+
+	Encryption string          `json:"encryption,omitempty"`
+	KeyID      string          `json:"encryption_key_id,omitempty"`
+	Memory     *process.Memory `json:"memory,omitempty"`
+	Verified   bool            `json:"verified"`
 }
 
-// all reads a file from its beginning to whatever its end is by then.
-func all(f io.ReaderAt) io.Reader { return io.NewSectionReader(f, 0, math.MaxInt64) }
+// write prints the summary as lines for people.
+func (s *summary) write(w io.Writer) error {
+	encryption := "none"
+	if s.Encryption != "" {
+		encryption = s.Encryption + ", key " + s.KeyID
+	}
+	memory := "not known"
+	if s.Memory != nil {
+		memory = s.Memory.String()
+	}
+	_, err := fmt.Fprintf(w, `object      %s/%s
+size        %s
+parts       %d x %s
+ETag        %s
+CRC64       %d
+up          %.1f MB/s
+down        %.1f MB/s
+chunks      %d new, %d deduplicated
+stored      %s
+encryption  %s
+memory      %s
+verified
+`, s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64, s.UpRate, s.DownRate,
+		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption, memory)
+	return err
+}

@@ -23,7 +23,7 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 	plain := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
 	wantLine(t, plain, "object", "bench/ten.bin")
 	wantLine(t, plain, "size", "10000000 bytes (9.5 MiB)")
-	wantLine(t, plain, "parts", "10 x 1 MiB, the last 549.6 KiB")
+	wantLine(t, plain, "parts", "10 x 1 MiB")
 	wantLine(t, plain, "ETag", ossETag(content, 1<<20))
 	wantLine(t, plain, "CRC64", crcOf(content))
 	wantLine(t, plain, "chunks", "10 new, 0 deduplicated")
@@ -117,7 +117,7 @@ func TestUploadOfSampleInTemporaryStore(t *testing.T) {
 	wantLine(t, out, "object", "bench/sample")
 	wantLine(t, out, "parts", "8 x 8 MiB")
 	wantEnd(t, out)
-	for _, want := range []string{"no -dir given", "no FILE given", "uploading sample: 25 %", "100 %\n"} {
+	for _, want := range []string{"no -dir given", "no FILE given", `uploading "sample": 25 %`, "100 %\n"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("stderr does not say %q:\n%s", want, errs)
 		}
@@ -130,7 +130,7 @@ func TestUploadFailures(t *testing.T) {
 	dir := t.TempDir()
 	for _, test := range []struct{ name, file, want string }{
 		{"missing file", filepath.Join(dir, "missing"), "missing"},
-		{"directory", dir, "is a directory"},
+		{"directory", dir, "not a regular file"},
 		{"device", os.DevNull, "not a regular file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -176,14 +176,14 @@ func TestDamagedStore(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
-	file, _ := randomFile(t, "file", 800<<10)
-	for _, at := range []string{"uploading file: 25 %", "reading file: 25 %"} {
+	file, _ := randomFile(t, "file", 8<<20)
+	for _, at := range []string{`uploading "file": 25 %`, `reading "file": 25 %`} {
 		for _, temporary := range []bool{true, false} {
 			t.Run(fmt.Sprintf("at %q, temporary %t", at, temporary), func(t *testing.T) {
 				t.Setenv("TMPDIR", t.TempDir())
 				dir := t.TempDir()
 				// One part after the other, so that most of them have not begun.
-				args := []string{"upload", "-parallel", "1", "-part-size", "100KiB"}
+				args := []string{"upload", "-parallel", "1", "-part-size", "1MiB"}
 				if !temporary {
 					args = append(args, "-dir", dir)
 				}
@@ -206,22 +206,33 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// A file that is shorter than it said is no object, and leaves no upload.
 func TestFailingPartAbortsUpload(t *testing.T) {
 	dir := t.TempDir()
 	u := openUploader(t, dir)
-	content := make([]byte, 1<<20)
-	p, err := planParts(int64(len(content)), 100<<10)
+	file, _ := randomFile(t, "file", 500<<10)
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := errors.New("the disk is broken")
-	_, err = u.upload(t.Context(), job{key: "broken", plan: p}, failingAt{bytes.NewReader(content), 500 << 10, broken})
+	defer f.Close()
+	err = u.upload(t.Context(), f, &summary{Key: "broken", Size: 1 << 20, PartSize: 100 << 10})
 	var e *engine.Error
-	if !errors.Is(err, broken) || !errors.As(err, &e) || e.PartNumber < 5 {
-		t.Errorf("got %v, want the error of a part that reads behind the offset", err)
+	if !errors.Is(err, engine.ErrIncompleteBody) || !errors.As(err, &e) || e.PartNumber < 5 {
+		t.Errorf("got %v, want the error of a part behind the end", err)
 	}
 	if err := u.engine.Close(); err != nil {
 		t.Error(err)
 	}
 	wantNoUploads(t, dir)
+}
+
+// What stays of a replaced object does not show in the counts, though the sweeper takes it apart.
+func TestCountsOfReplacedObject(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	first, _ := randomFile(t, "first", 5<<20)
+	second, _ := randomFile(t, "second", 3<<20)
+	mustBench(t, "upload", "-dir", dir, "-key", "object", first)
+	out := mustBench(t, "upload", "-dir", dir, "-key", "object", second)
+	wantLine(t, out, "chunks", "3 new, 0 deduplicated")
 }

@@ -3,15 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/engine"
 )
 
 func TestCompare(t *testing.T) {
@@ -61,7 +63,7 @@ func TestCompare(t *testing.T) {
 func TestCompareHonoursContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := compare(ctx, strings.NewReader("a"), strings.NewReader("a"), nil); !errors.Is(err, context.Canceled) {
+	if err := compare(ctx, strings.NewReader("a"), strings.NewReader("a"), func(int64) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -72,39 +74,38 @@ func TestVerifyFindsDifference(t *testing.T) {
 	u := openUploader(t, t.TempDir())
 	defer u.engine.Close()
 	content := bytes.Repeat([]byte("stone"), 50_000)
-	p, err := planParts(int64(len(content)), 100<<10)
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.options.key = "object"
+	up, err := u.run(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := job{key: "object", plan: p}
-	up, err := u.upload(t.Context(), j, bytes.NewReader(content))
-	if err != nil {
+	up.PartSize = 100 << 10
+	verify := func(file []byte, change func(s *summary)) error {
+		s := *up
+		change(&s)
+		return u.verify(t.Context(), bytes.NewReader(file), &s)
+	}
+	same := func(*summary) {}
+	if err := verify(content, same); err != nil {
 		t.Fatal(err)
 	}
-	verify := func(file []byte, up *uploaded, encryption string) error {
-		v := &verifier{engine: u.engine, job: j, file: bytes.NewReader(file), up: up, encryption: encryption, out: u.out}
-		_, err := v.verify(t.Context())
-		return err
-	}
-	if err := verify(content, up, ""); err != nil {
-		t.Fatal(err)
-	}
-
 	other := bytes.Clone(content)
 	other[123_456]++
-	wrong := *up
-	wrong.partETags = []string{up.partETags[0], up.partETags[2], up.partETags[1]}
-	wrong.object = &engine.CompleteMultipartUploadResult{ETag: up.object.ETag, CRC64: 1, Size: 2}
 	for _, test := range []struct {
 		name string
 		err  error
 		want []string
 	}{
-		{"another byte", verify(other, up, ""), []string{"offset 123456"}},
-		{"a grown file", verify(append(bytes.Clone(content), 'x'), up, ""), []string{"the file goes on"}},
-		{"wrong answers", verify(content, &wrong, algorithm), []string{
-			"ETag of part 2", "ETag of part 3", "CRC64 from Complete is 1", "size from Complete is 2", "encryption",
+		{"another byte", verify(other, same), []string{"offset 123456"}},
+		{"a grown file", verify(append(bytes.Clone(content), 'x'), same), []string{"the file goes on"}},
+		{"wrong answers", verify(content, func(s *summary) { s.CRC64, s.Size, s.ETag = 1, 2, "3" }), []string{
+			"ETag from Upload is 3", "CRC64 from Upload is 1", "size from GetObject is 250000, must be 2",
 		}},
+		{"other parts", verify(content, func(s *summary) { s.PartSize = 200 << 10 }), []string{"ETag from Upload", "ETag from GetObject"}},
 	} {
 		var stderr bytes.Buffer
 		if status := cli.Conclude(t.Context(), test.err, "upload", "-h", &stderr); status != cli.ExitFailed {
@@ -118,10 +119,12 @@ func TestVerifyFindsDifference(t *testing.T) {
 	}
 }
 
-func TestMultipartETag(t *testing.T) {
-	// Computed with md5sum over the text of the part ETags.
-	got := multipartETag([]string{"85339BDEE35FB11B3E69F485A946A947", "85339BDEE35FB11B3E69F485A946A947"})
-	if want := "CC6033FA477CC1E0054BC03B59906C65-2"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+func TestDigests(t *testing.T) {
+	// OSS takes the text of the parts' ETags.
+	part := bytes.Repeat([]byte{'a'}, 10)
+	sum := fmt.Sprintf("%X", md5.Sum(part))
+	etag, _, err := digests(t.Context(), bytes.NewReader(append(part, part...)), 20, 10)
+	if want := fmt.Sprintf("%X-2", md5.Sum([]byte(sum+sum))); err != nil || etag != want {
+		t.Errorf("got %s, %v; want %s", etag, err, want)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
+	"log"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -16,7 +16,9 @@ import (
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
 	"github.com/gabion-storage/gabion/bench/internal/fanout"
+	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -25,95 +27,71 @@ const (
 	wearPut       = "put"
 	wearComplete  = "complete"
 	wearListParts = "listparts"
-
-	maxWear      = 1 << 30 // calls, and keys
-	maxWearSize  = 16 << 20
-	wearSynopsis = "[-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-size 4KiB] [-limit 1.2]" +
-		" [-dir DIR] [-json FILE]"
 )
 
 // wearOptions are the arguments of the wear command.
 type wearOptions struct {
-	ops       cli.List[string]
-	n, window int
-	keys      int
-	clients   int
-	size      bytesize.Size
-	limit     float64
-	dir       string // where the stores are made; "" is the directory of temporary files
-	output    output
+	cli.Place
+	ops                      cli.List[string]
+	n, window, keys, clients int
+	size                     bytesize.Size
+	limit                    float64
+	command                  string
 }
 
 func parseWear(args []string, stdout io.Writer) (*wearOptions, error) {
-	o := &wearOptions{ops: choices(wearPut, wearComplete, wearListParts), size: 4 << 10}
+	const most = 1 << 30
+	o := &wearOptions{n: 1_000_000, window: 10_000, keys: 1000, clients: 16, size: 4 << 10, limit: 1.2}
+	o.ops = cli.Choices(wearPut, wearComplete, wearListParts)
 	flags := flag.NewFlagSet("bench wear", flag.ContinueOnError)
 	flags.Var(&o.ops, "op", "`calls` to measure, each in a store of its own")
-	flags.IntVar(&o.n, "n", 1_000_000, "`number` of calls")
-	flags.IntVar(&o.window, "window", 10_000, "calls that are compared: the first so many and the last so many")
-	flags.IntVar(&o.keys, "keys", 1000, "`number` of keys that the calls go to in turn")
-	flags.IntVar(&o.clients, "clients", 16, "calls under way at once")
-	flags.Var(&o.size, "size", "`bytes` of a body")
-	flags.Float64Var(&o.limit, "limit", 1.2, "how many `times` what the first calls took the last ones may take")
-	flags.StringVar(&o.dir, "dir", "", "`directory` in which the stores are made, and removed at the end; by default that of temporary files")
-	o.output.define(flags)
-	if err := cli.Parse(flags, args, wearSynopsis, stdout); err != nil {
+	cli.Int(flags, &o.n, "n", 2, most, "`number` of calls, at least two windows")
+	cli.Int(flags, &o.window, "window", 1, most/2, "`calls` that are compared: the first so many and the last so many")
+	cli.Int(flags, &o.keys, "keys", 1, most, "`number` of keys that the calls go to in turn")
+	cli.Int(flags, &o.clients, "clients", 1, contest.MaxParallel, "calls under way at once")
+	cli.Size(flags, &o.size, "size", 8, 16<<20, "`bytes` of a body")
+	flags.Float64Var(&o.limit, "limit", o.limit, "how many `times` what the first calls took the last ones may take")
+	o.Define(flags)
+	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		return nil, err
 	}
 	switch {
-	case flags.NArg() > 0:
-		return nil, cli.Usagef("%q: the wear command takes flags only", flags.Arg(0))
-	case o.window < 1 || o.n < 2*o.window || o.n > maxWear:
-		return nil, cli.Usagef("-n is %d and -window %d, must be at least 1 and -n two windows to %d", o.n, o.window, maxWear)
-	case o.keys < 1 || o.keys > maxWear:
-		return nil, cli.Usagef("-keys is %d, must be 1 to %d", o.keys, maxWear)
-	case o.clients < 1 || o.clients > maxParallel:
-		return nil, cli.Usagef("-clients is %d, must be 1 to %d", o.clients, maxParallel)
-	case o.size < 8 || o.size > maxWearSize:
-		return nil, cli.Usagef("-size is %v, must be 8 bytes to %v", o.size, bytesize.Size(maxWearSize))
+	case o.n < 2*o.window:
+		return nil, cli.Usagef("-n is %d and -window %d, must be at least two windows", o.n, o.window)
 	case !(o.limit > 0):
 		return nil, cli.Usagef("-limit is %v, must be above 0", o.limit)
 	}
+	o.command = cli.Command("go run ./bench wear", flags, "dir", "json")
 	return o, nil
 }
 
 // runWear is the wear command.
-func runWear(ctx context.Context, args []string, stdout io.Writer, out *console) (err error) {
+func runWear(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
 	o, err := parseWear(args, stdout)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(o.dir, "gabion-wear-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r := &report.Report{
-		Title: fmt.Sprintf("Calls after more and more whose effect is gone, over %d keys", o.keys),
-		Command: fmt.Sprintf("go run ./bench wear -op %v -n %d -window %d -keys %d -clients %d -size %v -limit %v",
-			o.ops, o.n, o.window, o.keys, o.clients, o.size, o.limit),
-		Date:    time.Now().UTC().Truncate(time.Second),
-		Machine: report.ThisMachine(dir),
-		Notes: []string{
+	return o.In(func(dir string) error {
+		r := report.New(fmt.Sprintf("Calls after more and more whose effect is gone, over %d keys", o.keys), o.command, dir,
 			"The mean of the calls of a window. CPU is that of the process, work in the background and the calls around the measured ones included.",
-			"put: PutObject and DeleteObject. complete: CompleteMultipartUpload under S3's rules, of an upload of one part; a day passes for the store between windows. listparts: ListParts of an upload of one part, which is then aborted.",
-		},
-	}
-	var worn []error
-	for _, op := range o.ops.Values {
-		w := &wear{wearOptions: o, op: op, out: out, report: r}
-		if err := w.measure(ctx, filepath.Join(dir, op)); err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+			"put: PutObject and DeleteObject. complete: CompleteMultipartUpload under S3's rules, of an upload of one part; a day passes for the store between windows. listparts: ListParts of an upload of one part, which is then aborted.")
+		var worn []error
+		for _, op := range o.ops.Values {
+			w := &wear{wearOptions: o, op: op, log: stderr, report: r}
+			if err := w.measure(ctx, filepath.Join(dir, op)); err != nil {
+				return fmt.Errorf("%s: %w", op, err)
+			}
+			worn = append(worn, w.judge())
 		}
-		worn = append(worn, w.judge())
-	}
-	return errors.Join(append(worn, o.output.write(r, stdout))...)
+		return errors.Join(append(worn, r.Write(stdout, o.JSON))...)
+	})
 }
 
 // A wear is the measurement of one operation.
 type wear struct {
 	*wearOptions
 	op     string
-	out    *console
+	log    *log.Logger
 	report *report.Report
 
 	engine *engine.Engine
@@ -123,21 +101,15 @@ type wear struct {
 
 // measure makes a store and all calls.
 func (w *wear) measure(ctx context.Context, dir string) (err error) {
-	w.engine, err = engine.Open(ctx, dir, &engine.Options{
-		Clock:  func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) },
-		Events: &engine.Events{Alarm: func(err error) { w.out.notef("the store reports: %v", err) }},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.engine.Close()) }()
 	rules := engine.OSS
 	if w.op == wearComplete {
 		rules = engine.S3
 	}
-	if _, err := w.engine.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket, Rules: rules}); err != nil {
+	clock := func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) }
+	if w.engine, err = contest.OpenEngine(ctx, dir, engine.Options{Clock: clock}, rules, w.log.Printf); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, w.engine.Close()) }()
 	for done := 0; done < w.n; done += w.window {
 		if err := w.measureWindow(ctx, done, min(w.window, w.n-done)); err != nil {
 			return err
@@ -152,7 +124,7 @@ func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 		wearPut: w.put, wearComplete: w.complete, wearListParts: w.listParts,
 	}[w.op]
 	var took atomic.Int64
-	before, known := processTime()
+	before := process.CPUTime()
 	err := fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {
 		d, err := call(ctx, done+i)
 		took.Add(int64(d))
@@ -161,20 +133,21 @@ func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 	if err != nil {
 		return err
 	}
-	after, _ := processTime()
+	spent := process.CPUTime() - before
 	w.later.Add(int64(24 * time.Hour))
-	mean := func(d time.Duration) float64 { return milliseconds(d) / float64(n) }
-	add := func(contender string, ms float64) {
+	for _, of := range []struct {
+		name string
+		d    time.Duration
+	}{{"CPU", spent}, {"time", time.Duration(took.Load())}} {
+		mean := milliseconds(of.d) / float64(n)
 		w.report.Series = append(w.report.Series, report.Series{
-			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: contender, Unit: "ms", Values: []float64{ms},
+			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: of.name, Unit: "ms", Values: []float64{mean},
 		})
+		if of.name == "time" {
+			w.times = append(w.times, mean)
+		}
 	}
-	w.times = append(w.times, mean(time.Duration(took.Load())))
-	add("time", w.times[len(w.times)-1])
-	if known {
-		add("CPU", mean(after-before))
-	}
-	w.out.notef("%s: %d calls, %.3g ms each", w.op, done+n, w.times[len(w.times)-1])
+	w.log.Printf("%s: %d calls, %.3g ms each", w.op, done+n, w.times[len(w.times)-1])
 	return nil
 }
 

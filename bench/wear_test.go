@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestWear(t *testing.T) {
@@ -21,10 +20,7 @@ func TestWear(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", text, out)
 		}
 	}
-	r, err := report.Load(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := loadReport(t, file)
 	if got, want := r.Cases("put"), []string{"10", "20", "25"}; !slices.Equal(got, want) {
 		t.Errorf("measured after %v calls, want %v", got, want)
 	}

@@ -84,7 +84,7 @@ func draw(args []string, stdout io.Writer) error {
 		return err
 	}
 	if o.markdown {
-		if err := r.Markdown(stdout); err != nil {
+		if err := r.Table(stdout); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func TestChartOfSeveralReports(t *testing.T) {
 
 func TestChartAsMarkdown(t *testing.T) {
 	out := mustDraw(t, "-markdown", saveReport(t, "ours", 2), saveReport(t, "theirs", 2))
-	if want := "| parts | ours | theirs |\n"; !strings.Contains(out, want) {
+	if want := " | parts|             ours|           theirs|\n"; !strings.Contains(out, want) {
 		t.Errorf("%q is missing in\n%s", want, out)
 	}
 }

@@ -2,69 +2,82 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/data"
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
+// Each contender stores objects by parts, reads them and deletes them, more than once.
 func TestContenders(t *testing.T) {
-	for _, c := range contenders() {
+	for _, k := range all(t) {
 		for _, encrypt := range []bool{false, true} {
-			if encrypt && !c.encrypts {
+			if encrypt && !k.Encrypts {
 				continue
 			}
-			name := c.name
-			if encrypt {
-				name += "/sse"
-			}
-			t.Run(name, func(t *testing.T) {
-				testContender(t, open(t, c, encrypt))
+			t.Run(fmt.Sprintf("%s, encrypted %v", k.Name, encrypt), func(t *testing.T) {
+				if k.Name == minioName && os.Getenv("GABION_MINIO") == "" {
+					t.Skip("GABION_MINIO does not name a MinIO server's binary")
+				}
+				c := &contest.Contest{
+					Contenders: []contest.Contender{k}, Parallel: []int{2}, Readers: []int{3}, Part: 5 << 20, Parts: 2, Rounds: 2,
+					Dir: t.TempDir(), Report: &report.Report{}, Logf: t.Logf,
+				}
+				for _, op := range []string{contest.Upload, contest.Download} {
+					if err := c.Measure(t.Context(), contest.Group{Op: op, Data: data.JSON, Encrypt: encrypt}); err != nil {
+						t.Fatal(err)
+					}
+				}
 			})
 		}
 	}
 }
 
-// testContender stores an object by parts in parallel, reads it, deletes it, and stores another one
-// of that name.
-func testContender(t *testing.T, s store) {
-	ctx := t.Context()
-	for round := range uint32(2) {
-		o := smallObject(t, round)
-		if _, err := o.upload(ctx, s, 2); err != nil {
-			t.Fatal(err)
-		}
-		if err := o.verify(ctx, s); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := o.downloads(ctx, s, 3); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.remove(ctx, o.key); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.download(ctx, o.key, &bytes.Buffer{}); err == nil {
-			t.Error("a deleted object can be read")
-		}
+func TestDeletedObjectsAreGone(t *testing.T) {
+	for _, k := range all(t) {
+		t.Run(k.Name, func(t *testing.T) {
+			s := open(t, k, false)
+			id, err := s.Initiate(t.Context(), "object")
+			if err != nil {
+				t.Fatal(err)
+			}
+			etag, err := s.UploadPart(t.Context(), "object", id, 1, []byte("stone"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Complete(t.Context(), "object", id, []string{etag}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Remove(t.Context(), "object"); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Download(t.Context(), "object", &bytes.Buffer{}); err == nil {
+				t.Error("a deleted object can be read")
+			}
+		})
 	}
 }
 
 // A part that is not there must not become an object: a contender that does not notice would be
 // measured at less work than the others.
 func TestContendersNoticeMissingPart(t *testing.T) {
-	for _, c := range contenders() {
-		t.Run(c.name, func(t *testing.T) {
-			s := open(t, c, false)
-			o := smallObject(t, 0)
-			id, err := s.initiate(t.Context(), o.key)
+	for _, k := range all(t) {
+		t.Run(k.Name, func(t *testing.T) {
+			s := open(t, k, false)
+			id, err := s.Initiate(t.Context(), "object")
 			if err != nil {
 				t.Fatal(err)
 			}
-			etag, err := s.uploadPart(t.Context(), o.key, id, 1, o.parts[0])
+			etag, err := s.UploadPart(t.Context(), "object", id, 1, make([]byte, 5<<20))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.complete(t.Context(), o.key, id, []string{etag, etag}); err == nil {
+			if _, err := s.Complete(t.Context(), "object", id, []string{etag, etag}); err == nil {
 				t.Error("completed without the second part")
 			}
 		})
@@ -76,7 +89,7 @@ func TestWorkingDirectoryIsRestored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("versitygw", func(t *testing.T) { open(t, versityContender(), false) })
+	t.Run("versitygw", func(t *testing.T) { open(t, versity(), false) })
 	if after, err := os.Getwd(); err != nil || after != before {
 		t.Errorf("the working directory is %s, %v; was %s", after, err, before)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -12,14 +11,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/gabion-storage/gabion/bench/internal/contest"
 )
 
-// filesContender is the simplest thing that one could write, and durable: a file a part.
-func filesContender() contender {
-	return contender{
-		name: "files",
-		note: "in process; a file a part and a list of them; syncs every file and its directory before every acknowledgement; does not verify what it reads",
-		open: openFiles,
+// files is the simplest thing that one could write, and durable: a file a part.
+func files() contest.Contender {
+	return contest.Contender{
+		Name: "files",
+		Note: "in process; a file a part and a list of them; syncs every file and its directory before every acknowledgement; does not verify what it reads",
+		Open: func(_ context.Context, dir string, _ bool) (contest.Store, error) { return &filesStore{dir}, nil },
 	}
 }
 
@@ -27,9 +28,7 @@ func filesContender() contender {
 // file that names the upload and its parts.
 type filesStore struct{ dir string }
 
-func openFiles(_ context.Context, p place) (store, error) { return &filesStore{p.dir}, nil }
-
-func (s *filesStore) initiate(_ context.Context, key string) (string, error) {
+func (s *filesStore) Initiate(_ context.Context, key string) (string, error) {
 	path, err := os.MkdirTemp(s.dir, key+".")
 	if err != nil {
 		return "", err
@@ -37,7 +36,7 @@ func (s *filesStore) initiate(_ context.Context, key string) (string, error) {
 	return filepath.Base(path), syncDir(s.dir)
 }
 
-func (s *filesStore) uploadPart(_ context.Context, _, id string, number int, body []byte) (string, error) {
+func (s *filesStore) UploadPart(_ context.Context, _, id string, number int, body []byte) (string, error) {
 	dir := filepath.Join(s.dir, id)
 	if err := writeFile(filepath.Join(dir, strconv.Itoa(number)), body); err != nil {
 		return "", err
@@ -46,7 +45,7 @@ func (s *filesStore) uploadPart(_ context.Context, _, id string, number int, bod
 	return hex.EncodeToString(sum[:]), syncDir(dir)
 }
 
-func (s *filesStore) complete(_ context.Context, key, id string, etags []string) (string, error) {
+func (s *filesStore) Complete(_ context.Context, key, id string, etags []string) (string, error) {
 	var list strings.Builder
 	for i := range etags {
 		part := filepath.Join(id, strconv.Itoa(i+1))
@@ -55,7 +54,7 @@ func (s *filesStore) complete(_ context.Context, key, id string, etags []string)
 		}
 		fmt.Fprintln(&list, part)
 	}
-	etag, err := multipartETag(etags)
+	etag, err := contest.ETag(etags)
 	if err != nil {
 		return "", err
 	}
@@ -69,28 +68,12 @@ func (s *filesStore) complete(_ context.Context, key, id string, etags []string)
 	return etag, syncDir(s.dir)
 }
 
-// multipartETag returns S3's ETag of an object from those of its parts.
-func multipartETag(etags []string) (string, error) {
-	all := md5.New()
-	for _, etag := range etags {
-		sum, err := hex.DecodeString(etag)
-		if err != nil {
-			return "", err
-		}
-		all.Write(sum)
-	}
-	return fmt.Sprintf("%x-%d", all.Sum(nil), len(etags)), nil
-}
-
-func (s *filesStore) download(ctx context.Context, key string, w io.Writer) error {
+func (s *filesStore) Download(_ context.Context, key string, w io.Writer) error {
 	parts, err := s.parts(key)
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		if err := copyFile(w, filepath.Join(s.dir, part)); err != nil {
 			return err
 		}
@@ -109,20 +92,12 @@ func copyFile(w io.Writer, path string) (err error) {
 }
 
 // parts returns the paths of an object's parts, below the store's directory.
-func (s *filesStore) parts(key string) (parts []string, err error) {
-	f, err := os.Open(filepath.Join(s.dir, key))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		parts = append(parts, lines.Text())
-	}
-	return parts, lines.Err()
+func (s *filesStore) parts(key string) ([]string, error) {
+	list, err := os.ReadFile(filepath.Join(s.dir, key))
+	return strings.Fields(string(list)), err
 }
 
-func (s *filesStore) remove(_ context.Context, key string) error {
+func (s *filesStore) Remove(_ context.Context, key string) error {
 	parts, err := s.parts(key)
 	if err != nil {
 		return err
@@ -133,7 +108,7 @@ func (s *filesStore) remove(_ context.Context, key string) error {
 	return os.RemoveAll(filepath.Join(s.dir, filepath.Dir(parts[0])))
 }
 
-func (s *filesStore) close() error { return nil }
+func (s *filesStore) Close() error { return nil }
 
 // writeFile makes a file and syncs it, but not its directory.
 func writeFile(path string, content []byte) (err error) {

@@ -16,21 +16,23 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3afero"
 	"github.com/johannesboyne/gofakes3/backend/s3bolt"
-	bolt "go.etcd.io/bbolt"
+	"go.etcd.io/bbolt"
+
+	"github.com/gabion-storage/gabion/bench/internal/contest"
 )
 
-// boltContender is gofakes3 with all objects in one file of bolt.
+// bolt is gofakes3 with all objects in one file of bolt.
 //
 // Its parts are kept in memory until Complete (uploader.go), which stores the object as one value in
 // one transaction of bolt; that ends with fdatasync, since s3bolt does not set NoSync. strace of an
 // upload shows fdatasync at Complete only. A download is bolt's mapped memory itself: bson.Unmarshal
 // does not copy the value (decode.go of mgo.v2/bson, readBinary).
-func boltContender() contender {
-	return contender{
-		name: "gofakes3-bolt",
-		note: "in process, through its http.Handler; keeps parts in memory, where a crash loses them, and syncs the object when it is completed; hands out the memory that bolt maps, does not verify it",
-		open: func(ctx context.Context, p place) (store, error) {
-			db, err := bolt.Open(filepath.Join(p.dir, "bolt"), 0o600, nil)
+func bolt() contest.Contender {
+	return contest.Contender{
+		Name: "gofakes3-bolt",
+		Note: "in process, through its http.Handler; keeps parts in memory, where a crash loses them, and syncs the object when it is completed; hands out the memory that bolt maps, does not verify it",
+		Open: func(ctx context.Context, dir string, _ bool) (contest.Store, error) {
+			db, err := bbolt.Open(filepath.Join(dir, "bolt"), 0o600, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -39,16 +41,16 @@ func boltContender() contender {
 	}
 }
 
-// aferoContender is gofakes3 with a file an object.
+// afero is gofakes3 with a file an object.
 //
 // Its parts are kept in memory until Complete, too. Nothing in backend/s3afero calls Sync, and
 // strace of an upload shows neither fsync nor fdatasync.
-func aferoContender() contender {
-	return contender{
-		name: "gofakes3-afero",
-		note: "in process, through its http.Handler; keeps parts in memory, where a crash loses them, and writes the object when it is completed; syncs nothing; does not verify what it reads",
-		open: func(ctx context.Context, p place) (store, error) {
-			fs, err := s3afero.FsPath(p.dir, 0)
+func afero() contest.Contender {
+	return contest.Contender{
+		Name: "gofakes3-afero",
+		Note: "in process, through its http.Handler; keeps parts in memory, where a crash loses them, and writes the object when it is completed; syncs nothing; does not verify what it reads",
+		Open: func(ctx context.Context, dir string, _ bool) (contest.Store, error) {
+			fs, err := s3afero.FsPath(dir, 0)
 			if err != nil {
 				return nil, err
 			}
@@ -68,7 +70,7 @@ type fakeStore struct {
 }
 
 // openFake makes the bucket. end closes the backend, also when that fails.
-func openFake(ctx context.Context, backend gofakes3.Backend, end func() error) (store, error) {
+func openFake(ctx context.Context, backend gofakes3.Backend, end func() error) (contest.Store, error) {
 	s := &fakeStore{gofakes3.New(backend).Server(), end}
 	if _, err := s.call(ctx, http.MethodPut, "", nil, nil, nil); err != nil {
 		return nil, errors.Join(err, end())
@@ -105,19 +107,19 @@ func (s *fakeStore) callXML(ctx context.Context, key string, query url.Values, b
 	return xml.Unmarshal(text.Bytes(), into)
 }
 
-func (s *fakeStore) initiate(ctx context.Context, key string) (string, error) {
+func (s *fakeStore) Initiate(ctx context.Context, key string) (string, error) {
 	var res gofakes3.InitiateMultipartUploadResult
 	err := s.callXML(ctx, key, url.Values{"uploads": {""}}, nil, &res)
 	return string(res.UploadID), err
 }
 
-func (s *fakeStore) uploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
+func (s *fakeStore) UploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
 	query := url.Values{"uploadId": {id}, "partNumber": {strconv.Itoa(number)}}
 	header, err := s.call(ctx, http.MethodPut, key, query, body, nil)
 	return strings.Trim(header.Get("ETag"), `"`), err
 }
 
-func (s *fakeStore) complete(ctx context.Context, key, id string, etags []string) (string, error) {
+func (s *fakeStore) Complete(ctx context.Context, key, id string, etags []string) (string, error) {
 	var req gofakes3.CompleteMultipartUploadRequest
 	for i, etag := range etags {
 		req.Parts = append(req.Parts, gofakes3.CompletedPart{PartNumber: i + 1, ETag: etag})
@@ -131,14 +133,37 @@ func (s *fakeStore) complete(ctx context.Context, key, id string, etags []string
 	return strings.Trim(res.ETag, `"`), err
 }
 
-func (s *fakeStore) download(ctx context.Context, key string, w io.Writer) error {
+func (s *fakeStore) Download(ctx context.Context, key string, w io.Writer) error {
 	_, err := s.call(ctx, http.MethodGet, key, nil, nil, w)
 	return err
 }
 
-func (s *fakeStore) remove(ctx context.Context, key string) error {
+func (s *fakeStore) Remove(ctx context.Context, key string) error {
 	_, err := s.call(ctx, http.MethodDelete, key, nil, nil, nil)
 	return err
 }
 
-func (s *fakeStore) close() error { return s.end() }
+func (s *fakeStore) Close() error { return s.end() }
+
+// A response is an http.ResponseWriter that hands the body on instead of keeping it, as
+// httptest.ResponseRecorder would: of a download that would be all of it.
+type response struct {
+	header  http.Header
+	status  int
+	body    io.Writer
+	problem bytes.Buffer // the body when the status is that of an error
+}
+
+func (r *response) Header() http.Header         { return r.header }
+func (r *response) WriteHeader(status int)      { r.status = status }
+func (r *response) Write(p []byte) (int, error) { return r.to().Write(p) }
+
+// ReadFrom implements io.ReaderFrom, as the response of a server does.
+func (r *response) ReadFrom(src io.Reader) (int64, error) { return io.Copy(r.to(), src) }
+
+func (r *response) to() io.Writer {
+	if r.status >= 300 {
+		return &r.problem
+	}
+	return r.body
+}

@@ -9,20 +9,34 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+
+	"github.com/gabion-storage/gabion/bench/internal/contest"
 )
 
-// minioContender is a MinIO server with one drive, over loopback.
+// minioServer is a MinIO server with one drive, over loopback.
 //
 // Part files are written by writeAllDirect (cmd/xl-storage.go), which ends with fdatasync; without
 // O_DIRECT, which a server of one drive does not use. Metadata files are opened with O_DSYNC
 // (openFileSync). Then both are renamed, and the directories are not synced unless MINIO_FS_OSYNC
 // (globalFSOSync) is set. strace of an upload shows the same.
-func minioContender() contender {
-	return contender{
-		name:     minioName,
-		note:     "over loopback, payload unsigned; fdatasync of every part's file, O_DSYNC for metadata, no sync of directories; verifies what it reads (HighwayHash)",
-		encrypts: true,
-		open:     openMinio,
+func minioServer(binary string) contest.Contender {
+	return contest.Contender{
+		Name:     minioName,
+		Note:     "over loopback, payload unsigned; fdatasync of every part's file, O_DSYNC for metadata, no sync of directories; verifies what it reads (HighwayHash)",
+		Encrypts: true,
+		Open: func(ctx context.Context, dir string, sealed bool) (_ contest.Store, err error) {
+			s := &minioStore{}
+			if sealed {
+				s.sse = encrypt.NewSSE()
+			}
+			if s.server, err = startServer(ctx, binary, dir); err != nil {
+				return nil, err
+			}
+			if err := s.connect(ctx); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+			return s, nil
+		},
 	}
 }
 
@@ -32,26 +46,12 @@ type minioStore struct {
 	sse    encrypt.ServerSide // nil: none
 }
 
-func openMinio(ctx context.Context, p place) (_ store, err error) {
-	s := &minioStore{}
-	if p.encrypt {
-		s.sse = encrypt.NewSSE()
-	}
-	if s.server, err = startServer(ctx, p.minio, p.dir); err != nil {
-		return nil, err
-	}
-	if err := s.connect(ctx); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
-}
-
 func (s *minioStore) connect(ctx context.Context) error {
 	transport, err := minio.DefaultTransport(false)
 	if err != nil {
 		return err
 	}
-	transport.MaxIdleConnsPerHost = maxParallel
+	transport.MaxIdleConnsPerHost = contest.MaxParallel
 	transport.WriteBufferSize, transport.ReadBufferSize = 64<<10, 64<<10
 	client, err := minio.New(s.server.address, &minio.Options{
 		Creds: credentials.NewStaticV4(s.server.user, s.server.password, ""), Transport: transport,
@@ -64,17 +64,17 @@ func (s *minioStore) connect(ctx context.Context) error {
 	return client.MakeBucket(ctx, bucket, minio.MakeBucketOptions{})
 }
 
-func (s *minioStore) initiate(ctx context.Context, key string) (string, error) {
+func (s *minioStore) Initiate(ctx context.Context, key string) (string, error) {
 	return s.core.NewMultipartUpload(ctx, bucket, key, minio.PutObjectOptions{ServerSideEncryption: s.sse})
 }
 
-func (s *minioStore) uploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
+func (s *minioStore) UploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
 	part, err := s.core.PutObjectPart(ctx, bucket, key, id, number, bytes.NewReader(body), int64(len(body)),
 		minio.PutObjectPartOptions{DisableContentSha256: true})
 	return part.ETag, err
 }
 
-func (s *minioStore) complete(ctx context.Context, key, id string, etags []string) (string, error) {
+func (s *minioStore) Complete(ctx context.Context, key, id string, etags []string) (string, error) {
 	parts := make([]minio.CompletePart, len(etags))
 	for i, etag := range etags {
 		parts[i] = minio.CompletePart{PartNumber: i + 1, ETag: etag}
@@ -83,7 +83,7 @@ func (s *minioStore) complete(ctx context.Context, key, id string, etags []strin
 	return info.ETag, err
 }
 
-func (s *minioStore) download(ctx context.Context, key string, w io.Writer) (err error) {
+func (s *minioStore) Download(ctx context.Context, key string, w io.Writer) (err error) {
 	body, _, _, err := s.core.GetObject(ctx, bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return err
@@ -95,11 +95,11 @@ func (s *minioStore) download(ctx context.Context, key string, w io.Writer) (err
 
 // remove empties the server's trash, too: by itself it does so every 5 minutes, and would burden
 // whoever is measured then.
-func (s *minioStore) remove(ctx context.Context, key string) error {
+func (s *minioStore) Remove(ctx context.Context, key string) error {
 	if err := s.core.RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{}); err != nil {
 		return err
 	}
 	return s.server.emptyTrash()
 }
 
-func (s *minioStore) close() error { return s.server.stop() }
+func (s *minioStore) Close() error { return s.server.stop() }

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,45 +19,41 @@ const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 30 * time.Second
 	pollEvery    = 50 * time.Millisecond
-	logTail      = 2000 // bytes of the log that an error tells
 )
 
 // A server is a running MinIO server, with credentials of its own.
 type server struct {
 	address        string
 	user, password string
-	dir            string // of the drive
-	log            string // file
-	process        *exec.Cmd
+	dir            string        // of the drive
+	end            func()        // asks the process to end, and makes it if it does not
 	ended          chan struct{} // closed when the process has ended
-	err            error         // how it ended, to be read after that
+	err            error         // how it ended, and
+	log            bytes.Buffer  // what it said, to be read after that
 }
 
-// startServer starts binary with its data, log and home in dir, and waits until it is ready.
+// startServer starts binary with its data and home in dir, and waits until it is ready.
 func startServer(ctx context.Context, binary, dir string) (_ *server, err error) {
-	s := &server{user: "rivals", password: rand.Text(), ended: make(chan struct{})}
-	s.dir, s.log = filepath.Join(dir, "drive"), filepath.Join(dir, "log")
+	s := &server{user: "rivals", password: rand.Text(), dir: filepath.Join(dir, "drive"), ended: make(chan struct{})}
 	if s.address, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(s.log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }() // the process has its own
-	s.process = exec.Command(binary, "server", s.dir, "--address", s.address)
-	s.process.Dir, s.process.Stdout, s.process.Stderr = dir, log, log
-	s.process.Env = s.environment(dir)
-	if err := s.process.Start(); err != nil {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	process := exec.CommandContext(running, binary, "server", s.dir, "--address", s.address)
+	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) }
+	process.WaitDelay = stopTimeout
+	process.Dir, process.Stdout, process.Stderr, process.Env = dir, &s.log, &s.log, s.environment(dir)
+	if err := process.Start(); err != nil {
+		end()
 		return nil, err
 	}
 	go func() {
-		s.err = s.process.Wait()
+		s.err = process.Wait()
 		close(s.ended)
 	}()
 	if err := s.waitReady(ctx); err != nil {
-		text := s.tail()
-		return nil, fmt.Errorf("MinIO is not ready: %w\n%s", errors.Join(err, s.stop()), text)
+		return nil, fmt.Errorf("MinIO is not ready: %w\n%s", errors.Join(err, s.stop()), &s.log)
 	}
 	return s, nil
 }
@@ -88,7 +84,14 @@ func freeAddress() (string, error) {
 func (s *server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it is not after %v", startTimeout))
 	defer cancel()
-	for !s.ready(ctx) {
+	for {
+		res, err := http.Get("http://" + s.address + "/minio/health/cluster")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -97,7 +100,6 @@ func (s *server) waitReady(ctx context.Context) error {
 		case <-time.After(pollEvery):
 		}
 	}
-	return nil
 }
 
 // emptyTrash removes what the server has deleted, which it moves away and removes later.
@@ -110,54 +112,15 @@ func (s *server) emptyTrash() error {
 	return err
 }
 
-func (s *server) ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/minio/health/cluster", nil)
-	if err != nil {
-		return false
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	res.Body.Close()
-	return res.StatusCode == http.StatusOK
-}
-
-// stop asks the server to end, and makes it if it does not.
+// stop ends the server. It fails when that had ended by itself.
 func (s *server) stop() error {
 	select {
 	case <-s.ended:
-		return s.err // by itself, which it should not
+		s.end()
+		return s.err
 	default:
 	}
-	if err := s.process.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-s.ended:
-		return nil // an exit status tells nothing then
-	case <-time.After(stopTimeout):
-	}
-	err := s.process.Process.Kill()
+	s.end()
 	<-s.ended
-	return errors.Join(errors.New("MinIO did not stop when asked to, and was killed"), err)
-}
-
-// tail returns the end of the log.
-func (s *server) tail() string {
-	f, err := os.Open(s.log)
-	if err != nil {
-		return err.Error()
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > logTail {
-		if _, err := f.Seek(-logTail, io.SeekEnd); err != nil {
-			return err.Error()
-		}
-	}
-	text, err := io.ReadAll(f)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
+	return nil // an exit status tells nothing then
 }

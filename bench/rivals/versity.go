@@ -13,17 +13,19 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/s3response"
+
+	"github.com/gabion-storage/gabion/bench/internal/contest"
 )
 
-// versityContender is the posix backend of versitygw, without the gateway's HTTP in front of it.
+// versity is the posix backend of versitygw, without the gateway's HTTP in front of it.
 //
 // It does not sync: nothing in backend/posix calls Sync or fsync, and strace of an upload shows
 // neither fsync nor fdatasync.
-func versityContender() contender {
-	return contender{
-		name: "versitygw",
-		note: "in process, its posix backend; syncs nothing; Complete copies all parts into one file; computes CRC-64/NVME, too; does not verify what it reads",
-		open: openVersity,
+func versity() contest.Contender {
+	return contest.Contender{
+		Name: "versitygw",
+		Note: "in process, its posix backend; syncs nothing; Complete copies all parts into one file; computes CRC-64/NVME, too; does not verify what it reads",
+		Open: openVersity,
 	}
 }
 
@@ -32,27 +34,27 @@ type versityStore struct {
 	wd    string // the working directory before, because posix.New changes it
 }
 
-func openVersity(ctx context.Context, p place) (_ store, err error) {
+func openVersity(ctx context.Context, dir string, _ bool) (_ contest.Store, err error) {
 	s := &versityStore{}
 	if s.wd, err = os.Getwd(); err != nil {
 		return nil, err
 	}
-	if s.posix, err = posix.New(p.dir, meta.XattrMeta{}, posix.PosixOpts{}); err != nil {
+	if s.posix, err = posix.New(dir, meta.XattrMeta{}, posix.PosixOpts{}); err != nil {
 		return nil, errors.Join(err, os.Chdir(s.wd))
 	}
 	input := &s3.CreateBucketInput{Bucket: new(bucket), CreateBucketConfiguration: &types.CreateBucketConfiguration{}}
 	if err := s.posix.CreateBucket(ctx, input, []byte("{}")); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *versityStore) initiate(ctx context.Context, key string) (string, error) {
+func (s *versityStore) Initiate(ctx context.Context, key string) (string, error) {
 	res, err := s.posix.CreateMultipartUpload(ctx, s3response.CreateMultipartUploadInput{Bucket: new(bucket), Key: &key})
 	return res.UploadId, err
 }
 
-func (s *versityStore) uploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
+func (s *versityStore) UploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
 	res, err := s.posix.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: new(bucket), Key: &key, UploadId: &id, PartNumber: new(int32(number)),
 		Body: bytes.NewReader(body), ContentLength: new(int64(len(body))),
@@ -63,7 +65,7 @@ func (s *versityStore) uploadPart(ctx context.Context, key, id string, number in
 	return *res.ETag, nil
 }
 
-func (s *versityStore) complete(ctx context.Context, key, id string, etags []string) (string, error) {
+func (s *versityStore) Complete(ctx context.Context, key, id string, etags []string) (string, error) {
 	upload := &types.CompletedMultipartUpload{}
 	for i := range etags {
 		upload.Parts = append(upload.Parts, types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: &etags[i]})
@@ -77,7 +79,7 @@ func (s *versityStore) complete(ctx context.Context, key, id string, etags []str
 	return strings.Trim(*res.ETag, `"`), nil
 }
 
-func (s *versityStore) download(ctx context.Context, key string, w io.Writer) (err error) {
+func (s *versityStore) Download(ctx context.Context, key string, w io.Writer) (err error) {
 	res, err := s.posix.GetObject(ctx, &s3.GetObjectInput{Bucket: new(bucket), Key: &key})
 	if err != nil {
 		return err
@@ -87,12 +89,12 @@ func (s *versityStore) download(ctx context.Context, key string, w io.Writer) (e
 	return err
 }
 
-func (s *versityStore) remove(ctx context.Context, key string) error {
+func (s *versityStore) Remove(ctx context.Context, key string) error {
 	_, err := s.posix.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: new(bucket), Key: &key})
 	return err
 }
 
-func (s *versityStore) close() error {
+func (s *versityStore) Close() error {
 	s.posix.Shutdown()
 	return os.Chdir(s.wd)
 }

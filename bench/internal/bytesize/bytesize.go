@@ -70,3 +70,11 @@ func Human(n int64) string {
 	}
 	return fmt.Sprintf("%d B", n)
 }
+
+// Exact returns the number of bytes, and what Human says if that is not all.
+func Exact(n int64) string {
+	if n < 1<<10 {
+		return Human(n)
+	}
+	return fmt.Sprintf("%d bytes (%s)", n, Human(n))
+}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	const help = "usage: prog run [-n N] [FILE]\n\n  -n int\n    \tnumber of things (default 3)\n"
+	const help = "usage: prog run [FLAGS] [FILE]\n\n  -n int\n    \tnumber of things (default 3)\n"
 	for _, test := range []struct {
 		args   string
 		n      int
@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		flags := flag.NewFlagSet("prog run", flag.ContinueOnError)
 		flags.SetOutput(&errs)
 		n := flags.Int("n", 3, "number of things")
-		err := cli.Parse(flags, strings.Fields(test.args), "[-n N] [FILE]", &out)
+		err := cli.Parse(flags, strings.Fields(test.args), "[FILE]", &out)
 		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%q: got error %v, want %q", test.args, err, test.err)
 			continue

@@ -7,9 +7,9 @@ package data
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strconv"
 	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/process"
 )
 
 // A Kind says what the bytes are like.
@@ -20,17 +20,6 @@ const (
 	JSON   Kind = "json"   // lines of JSON, which S2 compresses about 4 times
 	Stored Kind = "stored" // random; the benchmark stores them twice and measures the second time
 )
-
-// Kinds are all kinds.
-func Kinds() []Kind { return []Kind{Random, JSON, Stored} }
-
-// ParseKind refuses what is no kind.
-func ParseKind(text string) (Kind, error) {
-	if k := Kind(text); slices.Contains(Kinds(), k) {
-		return k, nil
-	}
-	return "", fmt.Errorf("%q is no kind of data: %q", text, Kinds())
-}
 
 // stampEvery is the distance of stamps: no chunk of any store that chunks by 4 KiB or more is
 // without one, and so equal to another.
@@ -52,7 +41,7 @@ func NewSet(kind Kind, n, size int) *Set {
 	} else {
 		source.Read(base) // never fails
 	}
-	mem, free := allocate(n * size)
+	mem, free := process.Allocate(n * size)
 	s := &Set{free: free, parts: make([][]byte, n), rounds: make([]uint32, n)}
 	for i := range s.parts {
 		s.parts[i] = mem[i*size : (i+1)*size : (i+1)*size]
@@ -95,19 +84,10 @@ var events = []string{"login", "logout", "upload.begin", "upload.part", "upload.
 func fillWithJSON(p []byte, rng *rand.Rand) {
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var line []byte
-	for id := int64(1); len(p) > 0; id++ {
+	for id := 1; len(p) > 0; id++ {
 		clock = clock.Add(time.Duration(rng.IntN(3)) * time.Second)
-		line = append(line[:0], `{"id":`...)
-		line = strconv.AppendInt(line, id, 10)
-		line = append(line, `,"time":"`...)
-		line = clock.AppendFormat(line, time.RFC3339)
-		line = append(line, `","user":"user-`...)
-		line = strconv.AppendInt(line, int64(rng.IntN(10_000)), 10)
-		line = append(line, `","event":"`...)
-		line = append(line, events[rng.IntN(len(events))]...)
-		line = append(line, `","bytes":`...)
-		line = strconv.AppendInt(line, int64(rng.IntN(100_000)), 10)
-		line = append(line, "}\n"...)
+		line = fmt.Appendf(line[:0], `{"id":%d,"time":"%s","user":"user-%d","event":"%s","bytes":%d}`+"\n",
+			id, clock.Format(time.RFC3339), rng.IntN(10_000), events[rng.IntN(len(events))], rng.IntN(100_000))
 		p = p[copy(p, line):]
 	}
 }

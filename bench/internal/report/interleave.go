@@ -26,7 +26,7 @@ type Run struct {
 // comes after whom differs from round to round. Between Prepare and Measure it collects the garbage
 // of whoever came before and calls settle, unless that is nil: see Settle. It returns, for each
 // run, a value a round.
-func Interleave(ctx context.Context, rounds int, runs []Run, settle func() error) ([][]float64, error) {
+func Interleave(ctx context.Context, rounds int, runs []Run, settle func()) ([][]float64, error) {
 	values := make([][]float64, len(runs))
 	for round := range rounds {
 		for i := range runs {
@@ -45,7 +45,7 @@ func Interleave(ctx context.Context, rounds int, runs []Run, settle func() error
 }
 
 // once measures a run once.
-func (r *Run) once(ctx context.Context, settle func() error) (_ float64, err error) {
+func (r *Run) once(ctx context.Context, settle func()) (_ float64, err error) {
 	if r.Finish != nil {
 		defer func() { err = errors.Join(err, r.Finish()) }()
 	}
@@ -56,24 +56,21 @@ func (r *Run) once(ctx context.Context, settle func() error) (_ float64, err err
 	}
 	runtime.GC()
 	if settle != nil {
-		if err := settle(); err != nil {
-			return 0, err
-		}
+		settle()
 	}
 	return r.Measure(ctx)
 }
 
 // Measure interleaves the runs of one case and adds a series for each to the report. about names
 // group, axis, case and unit of them.
-func (r *Report) Measure(ctx context.Context, rounds int, about Series, runs []Run, settle func() error) error {
+func (r *Report) Measure(ctx context.Context, rounds int, about Series, runs []Run, settle func()) error {
 	values, err := Interleave(ctx, rounds, runs, settle)
 	if err != nil {
 		return fmt.Errorf("%s, %s %s: %w", about.Group, about.Case, about.Axis, err)
 	}
 	for i := range runs {
-		s := about
-		s.Contender, s.Values = runs[i].Name, values[i]
-		r.Series = append(r.Series, s)
+		about.Contender, about.Values = runs[i].Name, values[i]
+		r.Series = append(r.Series, about)
 	}
 	return nil
 }

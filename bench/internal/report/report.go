@@ -1,7 +1,7 @@
 /*
 Package report holds what a benchmark has measured: values of contenders, by case and group. It
-takes the measurements in turns (Interleave), and shows them as text, as Markdown and as JSON, from
-which the module bench/charts draws.
+takes the measurements in turns (Interleave), and shows them as tables and as JSON, from which the
+module bench/charts draws.
 */
 package report
 
@@ -24,6 +24,12 @@ type Report struct {
 	Series   []Series  `json:"series"`
 }
 
+// New makes a report of now and of this machine, without series. dir is where files are measured; ""
+// for measurements without.
+func New(title, command, dir string, notes ...string) *Report {
+	return &Report{Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine(dir), Notes: notes}
+}
+
 // Seconds is the Axis of what is measured over time: its cases are seconds since the start, and charts
 // show them evenly.
 const Seconds = "seconds"
@@ -40,23 +46,13 @@ type Series struct {
 }
 
 // Median returns the middle of the values; the mean of both middles when their number is even.
-// Of no values it is NaN.
 func (s *Series) Median() float64 {
-	n := len(s.Values)
-	if n == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(s.Values))
+	sorted, n := slices.Sorted(slices.Values(s.Values)), len(s.Values)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// Spread returns the least and the greatest value, NaN when there are none.
-func (s *Series) Spread() (least, most float64) {
-	if len(s.Values) == 0 {
-		return math.NaN(), math.NaN()
-	}
-	return slices.Min(s.Values), slices.Max(s.Values)
-}
+// Spread returns the least and the greatest value.
+func (s *Series) Spread() (least, most float64) { return slices.Min(s.Values), slices.Max(s.Values) }
 
 // Groups returns the names of the groups, in the order in which they were first measured.
 func (r *Report) Groups() []string {
@@ -93,20 +89,17 @@ func (r *Report) Find(group, case_, contender string) *Series {
 	return nil
 }
 
-// about returns axis and unit of a group.
-func (r *Report) about(group string) (axis, unit string) {
+// About returns axis and unit of a group.
+func (r *Report) About(group string) (axis, unit string) {
 	i := slices.IndexFunc(r.Series, func(s Series) bool { return s.Group == group })
 	return r.Series[i].Axis, r.Series[i].Unit
 }
 
 // Rounds returns how many values the series have, at least and at most.
 func (r *Report) Rounds() (least, most int) {
-	for i := range r.Series {
-		n := len(r.Series[i].Values)
-		if i == 0 || n < least {
-			least = n
-		}
-		most = max(most, n)
+	least = math.MaxInt
+	for _, s := range r.Series {
+		least, most = min(least, len(s.Values)), max(most, len(s.Values))
 	}
 	return least, most
 }
@@ -114,51 +107,74 @@ func (r *Report) Rounds() (least, most int) {
 // Method says in one line how the values came about.
 func (r *Report) Method() string {
 	least, most := r.Rounds()
-	rounds := fmt.Sprintf("%d rounds", most)
+	text := fmt.Sprintf("median of %d rounds in turns (least-most)", most)
 	switch {
-	case least != most:
-		rounds = fmt.Sprintf("%d to %d rounds", least, most)
 	case most == 1:
-		return "one round" + r.ratios()
+		text = "one round"
+	case least != most:
+		text = fmt.Sprintf("median of %d to %d rounds in turns (least-most)", least, most)
 	}
-	return "median of " + rounds + " in turns (least-most)" + r.ratios()
-}
-
-func (r *Report) ratios() string {
-	if r.Baseline == "" {
-		return ""
+	if r.Baseline != "" {
+		text += "; x: ratio to " + r.Baseline
 	}
-	return "; x: ratio to " + r.Baseline
+	return text
 }
 
 // Validate finds what would make the report say something wrong, as a series without values.
 func (r *Report) Validate() error {
-	var errs []error
 	if len(r.Series) == 0 {
-		errs = append(errs, errors.New("report: it has no series"))
+		return errors.New("report: it has no series")
 	}
-	type name struct{ group, case_, contender string }
-	seen := map[name]bool{}
 	for i := range r.Series {
 		s := &r.Series[i]
-		n := name{s.Group, s.Case, s.Contender}
-		wrong := func(what string) {
-			errs = append(errs, fmt.Errorf("report: the series of group %q, case %q, contender %q %s", s.Group, s.Case, s.Contender, what))
-		}
-		axis, unit := r.about(s.Group)
+		wrong := ""
+		axis, unit := r.About(s.Group)
 		switch {
-		case seen[n]:
-			wrong("is there twice")
 		case s.Contender == "" || s.Case == "" || s.Unit == "":
-			wrong("has no name, case or unit")
+			wrong = "has no name, case or unit"
 		case len(s.Values) == 0:
-			wrong("has no values")
+			wrong = "has no values"
 		case slices.ContainsFunc(s.Values, func(v float64) bool { return !(v >= 0) || math.IsInf(v, 0) }):
-			wrong("has a value that is negative or no number")
+			wrong = "has a value that is negative or no number"
 		case s.Unit != unit || s.Axis != axis:
-			wrong(fmt.Sprintf("is in %s by %s, others of its group are in %s by %s", s.Unit, s.Axis, unit, axis))
+			wrong = fmt.Sprintf("is in %s by %s, others of its group are in %s by %s", s.Unit, s.Axis, unit, axis)
+		case r.Find(s.Group, s.Case, s.Contender) != s:
+			wrong = "is there twice"
 		}
-		seen[n] = true
+		if wrong != "" {
+			return fmt.Errorf("report: the series of group %q, case %q, contender %q %s", s.Group, s.Case, s.Contender, wrong)
+		}
 	}
-	return errors.Join(errs...)
+	return nil
+}
+
+// Merge makes one report of several of the same machine. The values of series that are in more than
+// one are pooled. Title, date and baseline are those of the first.
+func Merge(reports ...*Report) (*Report, error) {
+	merged := *reports[0]
+	merged.Notes, merged.Series = nil, nil
+	for _, r := range reports {
+		if r.Machine != merged.Machine {
+			return nil, fmt.Errorf("report: measured on different machines: %v; and %v", merged.Machine, r.Machine)
+		}
+		notes := r.Notes
+		if r.Command != merged.Command {
+			notes = append([]string{"also measured by: " + r.Command}, notes...)
+		}
+		for _, note := range notes {
+			if !slices.Contains(merged.Notes, note) {
+				merged.Notes = append(merged.Notes, note)
+			}
+		}
+		for _, s := range r.Series {
+			same := merged.Find(s.Group, s.Case, s.Contender)
+			if same != nil && same.Unit == s.Unit && same.Axis == s.Axis {
+				same.Values = append(same.Values, s.Values...)
+				continue
+			}
+			s.Values = slices.Clone(s.Values)
+			merged.Series = append(merged.Series, s)
+		}
+	}
+	return &merged, merged.Validate()
 }

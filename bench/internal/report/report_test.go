@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,9 +36,6 @@ func TestMedianAndSpread(t *testing.T) {
 		if !slices.Equal(s.Values, test.values) {
 			t.Errorf("the values were put in order: the rounds are lost")
 		}
-	}
-	if got := (&report.Series{}).Median(); !math.IsNaN(got) {
-		t.Errorf("the median of nothing is %v", got)
 	}
 }
 
@@ -78,23 +78,24 @@ func TestTable(t *testing.T) {
 	if err := sample().Table(&out); err != nil {
 		t.Fatal(err)
 	}
-	const want = `Uploads
-go run ./bench engine
-linux/amd64, 2 CPUs, Some CPU @ 2.00GHz, kernel 6.1, ext4, go1.26.0
-2026-01-02, median of 3 rounds in turns (least-most); x: ratio to floor
+	const want = "**Uploads.** `go run ./bench engine` on linux/amd64, 2 CPUs, Some CPU @ 2.00GHz, kernel 6.1, ext4, go1.26.0; " + `2026-01-02, median of 3 rounds in turns (least-most); x: ratio to floor.
 
-plain, MB/s
-parts in flight                   gabion              floor
-              1    100 (90.0-110)  0.50x    200 (190-201)
-             16   1.23 (0.50-2.00) 0.31x   4.00 (3.00-5.00)
+plain, MB/s:
 
-sealed, MB/s
-parts in flight             gabion              rival
-              1   8.00 (7.00-9.00)   2000 (1000-3000)
-             16   80.0 (70.0-90.0)      -
+ | parts in flight|                 gabion|            floor|
+ |             --:|                    --:|              --:|
+ |               1|   100 (90.0-110) 0.50x|    200 (190-201)|
+ |              16| 1.23 (0.50-2.00) 0.31x| 4.00 (3.00-5.00)|
 
-MB is 10^6 bytes.
-a | b
+sealed, MB/s:
+
+ | parts in flight|           gabion|            rival|
+ |             --:|              --:|              --:|
+ |               1| 8.00 (7.00-9.00)| 2000 (1000-3000)|
+ |              16| 80.0 (70.0-90.0)|                -|
+
+- MB is 10^6 bytes.
+- a | b
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)
@@ -111,10 +112,10 @@ func TestTableOfManyContenders(t *testing.T) {
 		r.Series = append(r.Series, s)
 	}
 	var out bytes.Buffer
-	if err := r.Markdown(&out); err != nil {
+	if err := r.Table(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| parts in flight: | 1 |\n| --: | --: |\n", "| floor | 200 (190-201) |\n| a | 100 (90.0-110) 0.50x |\n", `- a \| b`} {
+	for _, want := range []string{"| parts in flight:|                    1|\n", "|            floor|        200 (190-201)|\n |                a| 100 (90.0-110) 0.50x|\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &out)
 		}
@@ -122,11 +123,11 @@ func TestTableOfManyContenders(t *testing.T) {
 }
 
 func TestJSONRoundTrip(t *testing.T) {
-	var text bytes.Buffer
-	if err := sample().WriteJSON(&text); err != nil {
+	path := filepath.Join(t.TempDir(), "report.json")
+	if err := sample().Save(path); err != nil {
 		t.Fatal(err)
 	}
-	got, err := report.ReadJSON(&text)
+	got, err := report.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +154,10 @@ func TestInvalid(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := sample()
 			test.break_(r)
-			var out bytes.Buffer
+			path := filepath.Join(t.TempDir(), "report.json")
 			for _, write := range []func() error{
-				func() error { return r.Table(&out) },
-				func() error { return r.Markdown(&out) },
-				func() error { return r.WriteJSON(&out) },
+				func() error { return r.Table(io.Discard) },
+				func() error { return r.Save(path) },
 			} {
 				if err := write(); err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, want %q", err, test.want)
@@ -167,13 +167,20 @@ func TestInvalid(t *testing.T) {
 			if err != nil { // JSON has no such numbers
 				return
 			}
-			if _, err := report.ReadJSON(bytes.NewReader(text)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := report.Load(path); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("reading: got %v, want %q", err, test.want)
 			}
 		})
 	}
-	if _, err := report.ReadJSON(strings.NewReader("{")); err == nil {
-		t.Error("half a report was read")
+	path := filepath.Join(t.TempDir(), "half")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := report.Load(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("half a report was read: %v", err)
 	}
 }
 
@@ -228,7 +235,7 @@ func TestInterleave(t *testing.T) {
 		}
 	}
 	runs := []report.Run{run("a"), {Name: "b", Measure: func(context.Context) (float64, error) { say("b"); return 10, nil }}, run("c")}
-	got, err := report.Interleave(t.Context(), 2, runs, func() error { say("settle"); return nil })
+	got, err := report.Interleave(t.Context(), 2, runs, func() { say("settle") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,19 +255,17 @@ func TestInterleaveFails(t *testing.T) {
 	measure := func(context.Context) (float64, error) { return 1, nil }
 	finish := func() error { finished++; return untidy }
 	for _, test := range []struct {
-		name   string
-		run    report.Run
-		settle func() error
-		want   []error
+		name string
+		run  report.Run
+		want []error
 	}{
-		{"prepare", report.Run{Prepare: fail, Measure: measure, Finish: finish}, nil, []error{broken, untidy}},
-		{"measure", report.Run{Measure: func(context.Context) (float64, error) { return 0, broken }, Finish: finish}, nil, []error{broken, untidy}},
-		{"settle", report.Run{Measure: measure, Finish: finish}, func() error { return broken }, []error{broken, untidy}},
-		{"finish", report.Run{Measure: measure, Finish: finish}, nil, []error{untidy}},
+		{"prepare", report.Run{Prepare: fail, Measure: measure, Finish: finish}, []error{broken, untidy}},
+		{"measure", report.Run{Measure: func(context.Context) (float64, error) { return 0, broken }, Finish: finish}, []error{broken, untidy}},
+		{"finish", report.Run{Measure: measure, Finish: finish}, []error{untidy}},
 	} {
 		finished = 0
 		test.run.Name = "contender"
-		values, err := report.Interleave(t.Context(), 3, []report.Run{test.run}, test.settle)
+		values, err := report.Interleave(t.Context(), 3, []report.Run{test.run}, nil)
 		if values != nil || err == nil || !strings.Contains(err.Error(), "contender, round 1: ") || finished != 1 {
 			t.Errorf("%s: %v, %v, finished %d times", test.name, values, err, finished)
 		}
