@@ -12,8 +12,8 @@ import (
 // MACSize is the length of a MAC in bytes.
 const MACSize = 16
 
-// Authenticator makes and verifies the MACs of the records of one upload: HMAC-SHA256 under a key of its own,
-// cut to MACSize bytes. It is safe for concurrent use.
+// Authenticator makes and verifies the MACs of the records of one upload, or of a store: HMAC-SHA256 under a key of
+// its own, cut to MACSize bytes. It is safe for concurrent use.
 type Authenticator struct {
 	states sync.Pool // of *macState: to key a hash costs as much as a short message
 }
@@ -23,6 +23,15 @@ type macState struct {
 	hash    hash.Hash
 	message []byte
 	sum     [sha256.Size]byte
+}
+
+// NewStoreAuthenticator returns what makes the MACs of a store's records, under a key derived from a data key of the store's own.
+func NewStoreAuthenticator(key DataKey) (*Authenticator, error) {
+	macKey, err := derive(key[:], storeLabel)
+	if err != nil {
+		return nil, fmt.Errorf("crypto: deriving a key: %w", err)
+	}
+	return newAuthenticator(macKey), nil
 }
 
 func newAuthenticator(key []byte) *Authenticator {

@@ -7,7 +7,7 @@
 //	Address, AddressOf           BLAKE3-256: the name of a chunk by its content
 //	Scope                        addresses chunks that are found within one scope of a store only
 //	DataKey, Cipher              one key an upload; addresses and seals the upload's chunks
-//	Authenticator                of the same key: makes and verifies the MACs of the upload's records
+//	Authenticator                of the same key, or of a store's: makes and verifies the MACs of records
 //	KeyProvider, Keyring         what keeps data keys wrapped; the provider that is a local file
 //	CustomerKey                  wraps data keys, too: the client gives it with each request (SSE-C)
 //
@@ -20,6 +20,11 @@
 //	       ├─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
 //	       └─ MAC key     = HKDF-SHA256(data key, no salt, "gabion/v1 record mac")
 //
+// A store that authenticates its records (Options.AuthenticateRecords of package engine) has a data key of its own, wrapped in
+// its header in the same way. Of it comes one key only:
+//
+//	store MAC key = HKDF-SHA256(data key, no salt, "gabion/v1 store record mac")
+//
 // Each derived key is 32 bytes long. A chunk's address is BLAKE3 in keyed mode under the address key,
 // so equal plaintexts of two uploads have unrelated addresses. A chunk is sealed by AES-256-GCM:
 //
@@ -30,7 +35,7 @@
 // in it, the state of a digest under way, for its upload and the last part that it covers.
 //
 // A seal says what a chunk is, not where it belongs. That say the MACs of records: HMAC-SHA256 under the MAC
-// key, cut to its first 16 bytes. Of what messages is written in the engine's file seals.go, with vectors in its
+// key, or that of the store where no data key is for it, cut to its first 16 bytes. Of what messages is written in the engine's file seals.go, with vectors in its
 // testdata.
 //
 // The Keyring wraps a data key, under the generation itself, as
@@ -120,12 +125,20 @@
 //	  an older part put back           in an object: an error [TestOlderPart]. In an open upload: taken for the part
 //	  dropping parts of an object      an error; but who completes an upload under a client's key without
 //	                                   giving it signs no list: then another selection of the upload's own
-//	                                   parts is not noticed. Give SSECustomerKey with Complete
+//	                                   parts is not noticed. Give SSECustomerKey with Complete, or have
+//	                                   records authenticated [TestCustomerComplete]
 //	  an encrypted object replaced     nothing says that there should be a key: plain content of the
 //	  by a plain one, an upload        attacker's is served, and later parts of such an upload lie there in
-//	  turned plain                     the clear. Nothing prevents that here
+//	  turned plain                     the clear [TestExchangeUnmet]. With Options.AuthenticateRecords an error
+//	                                   [TestAuthenticatedRecords, TestAuthenticatedUpload]
 //	  changing plain content           reads notice accidents, by CRC-32C and the content address; who
-//	                                   changes the index as well is not noticed
+//	                                   changes the index as well is not noticed. With AuthenticateRecords an
+//	                                   error, as far as content follows from its address [TestAuthenticatedRecords]
+//	  what lists say; buckets          names, sizes, ETags and times in listings, buckets with their rules, and
+//	                                   remembered answers of Complete have no MAC: what is changed is told
+//	                                   as it stands. GetObject, HeadObject and Check verify what they say of
+//	                                   an object, HeadObject not of one that only the provider has the key of
+//	  taking AuthenticateRecords away  an error if the option is set again at Open [TestAuthenticatedStore]
 //	  deletion, truncation             an error, or as if it had never been there
 //	  rollback                         of a whole object's records, or of the whole directory: not noticed
 //	  harm to the process              an error, in bounded memory, whatever lies there [TestHostileDirectory,

@@ -16,6 +16,7 @@ const (
 	addressLabel = "gabion/v1 chunk address"
 	sealLabel    = "gabion/v1 chunk seal"
 	macLabel     = "gabion/v1 record mac"
+	storeLabel   = "gabion/v1 store record mac"
 	scopeLabel   = "gabion/v1 dedup scope"
 )
 

@@ -67,7 +67,7 @@ type opener struct {
 // opener returns what verifies a content.
 func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encryption) (*opener, error) {
 	if enc.Customer {
-		return k.sealedOpener(ctx), nil
+		return k.sealedOpener(ctx, id), nil
 	}
 	cipher, err := k.engine.ciphers.of(ctx, id, enc)
 	if ctx.Err() != nil {
@@ -77,12 +77,13 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 		if k.res.UnopenedCause == nil {
 			k.res.UnopenedCause = typed(err)
 		}
-		return k.sealedOpener(ctx), nil
+		return k.sealedOpener(ctx, id), nil
 	}
+	seals := k.engine.sealsOf(id, cipher)
 	if !k.data {
-		return &opener{seals: sealsOf(cipher)}, nil
+		return &opener{seals: seals}, nil
 	}
-	return &opener{seals: sealsOf(cipher), read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+	return &opener{seals: seals, read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
 		keys, err := k.engine.keysOf(cipher, scope)
 		if err != nil {
 			return nil, err
@@ -96,11 +97,12 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 
 // sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there is
 // to find out.
-func (k *check) sealedOpener(ctx context.Context) *opener {
+func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
+	seals := k.engine.sealsWithoutKey(id)
 	if !k.data {
-		return &opener{seals: seals{unknown: true}, sealed: true}
+		return &opener{seals: seals, sealed: true}
 	}
-	return &opener{seals: seals{unknown: true}, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
+	return &opener{seals: seals, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
 		if inline != nil {
 			return inline, nil // the record's checksum has been verified
 		}

@@ -111,8 +111,16 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 // completionKey is what makes the MACs of the object of an upload.
 type completionKey struct {
 	of     index.Encryption // of the upload, when the key was asked for
-	cipher *crypto.Cipher   // nil without encryption, or where the client's key is not given
-	seals  seals
+	cipher *crypto.Cipher   // nil without encryption
+	absent bool             // the client's key is not given
+}
+
+// seals returns those of a content that is under the key.
+func (k *completionKey) seals(e *Engine, id index.ContentID) seals {
+	if k.absent {
+		return e.sealsWithoutKey(id)
+	}
+	return e.sealsOf(id, k.cipher)
 }
 
 // errOtherKey says that the upload's data key is wrapped in another form than when it was asked for.
@@ -147,14 +155,11 @@ func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUpload
 	}
 	key.of = up.Encryption
 	if up.Encryption.Customer && req.SSECustomerKey == nil {
-		key.seals.unknown = true
+		key.absent = true
 		return key, nil
 	}
-	if key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey); err != nil {
-		return key, err
-	}
-	key.seals = sealsOf(key.cipher)
-	return key, nil
+	key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
+	return key, err
 }
 
 // fits says whether the key is that of the upload as it is now.
@@ -164,9 +169,9 @@ func (k *completionKey) fits(up *openUpload) bool {
 }
 
 // verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state that it is sealed in.
-func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUpload, uploaded, listed []numberedPart) error {
+func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUpload, s seals, uploaded, listed []numberedPart) error {
 	for i := range listed {
-		if err := k.seals.part(listed[i].number, &listed[i].Part); err != nil {
+		if err := s.part(listed[i].number, &listed[i].Part); err != nil {
 			return err
 		}
 	}
@@ -178,15 +183,6 @@ func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUplo
 		err = &CorruptionError{What: "the MD5 of upload " + req.UploadID, Where: "index", Err: errors.New("it is not that of its sealed state")}
 	}
 	return err
-}
-
-// sign gives the object its MAC or, where the key is not there, that of the upload, which the readers have the key for.
-func (k *completionKey) sign(req *CompleteMultipartUploadRequest, up *openUpload, obj *index.Object) {
-	if k.seals.unknown {
-		obj.UploadMAC = up.MAC
-		return
-	}
-	k.seals.signObject(req.Bucket, req.Key, obj)
 }
 
 // complete does it inside a transaction.
@@ -206,7 +202,8 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 	if !key.fits(up) {
 		return nil, errOtherKey
 	}
-	if err := key.seals.upload(req.Bucket, req.Key, &up.Upload); err != nil {
+	s := key.seals(e, up.id)
+	if err := s.upload(req.Bucket, req.Key, &up.Upload); err != nil {
 		return nil, err
 	}
 	uploaded, err := partsOf(tx, up.id)
@@ -217,7 +214,7 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 	if err != nil {
 		return nil, err
 	}
-	if err := key.verify(req, up, uploaded, listed); err != nil {
+	if err := key.verify(req, up, s, uploaded, listed); err != nil {
 		return nil, err
 	}
 	obj, err := e.objectOf(up, uploaded, listed)
@@ -237,16 +234,20 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 		}
 		return nil, err
 	}
-	if obj.Content, err = e.separate(tx, up.id, uploaded, listed); err != nil {
+	if obj.Content, err = e.separate(tx, up.id, key, uploaded, listed); err != nil {
 		return nil, err
 	}
-	if err := putDirectory(tx, obj.Content, directoryParts(listed), key.seals); err != nil {
+	if key.absent {
+		obj.UploadMAC = up.MAC // for those who have the key, to read the object
+	}
+	s = key.seals(e, obj.Content)
+	if err := putDirectory(tx, obj.Content, directoryParts(listed), s.ofDirectory(obj)); err != nil {
 		return nil, err
 	}
 	if err := endUpload(tx, req.Bucket, req.Key, up); err != nil {
 		return nil, err
 	}
-	key.sign(req, up, obj)
+	s.signObject(req.Bucket, req.Key, obj)
 	if err := e.remember(tx, req, up, listed, obj); err != nil {
 		return nil, err
 	}
@@ -367,7 +368,7 @@ func (p *numberedPart) is(want CompletedPart) bool {
 // separate parts the listed parts from the others, which it discards, and returns the content that
 // holds the listed ones. Whichever group is smaller moves to a content of its own, which keeps the
 // transaction of 10000 parts small.
-func (e *Engine) separate(tx index.Tx, id index.ContentID, uploaded, listed []numberedPart) (index.ContentID, error) {
+func (e *Engine) separate(tx index.Tx, id index.ContentID, key completionKey, uploaded, listed []numberedPart) (index.ContentID, error) {
 	if len(listed) == len(uploaded) {
 		return id, nil
 	}
@@ -379,6 +380,7 @@ func (e *Engine) separate(tx index.Tx, id index.ContentID, uploaded, listed []nu
 	if len(others) <= len(listed) {
 		return id, errors.Join(moveParts(tx, id, fresh, others), e.discard(tx, trashOf(fresh, others)))
 	}
+	key.seals(e, fresh).signMoved(listed)
 	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discard(tx, trashOf(id, others)))
 }
 

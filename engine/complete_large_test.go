@@ -37,7 +37,7 @@ func largeUpload(tb testing.TB, e *engine.Engine) (id string, list []engine.Comp
 // whichever group is moved, the transaction is not too large.
 func TestCompleteLarge(t *testing.T) {
 	for _, listed := range []int{10_000, 9000, 5500, 5000, 4500, 1000} {
-		e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
+		e, _ := memoryStore(t, &engine.Options{Keys: keys(t), AuthenticateRecords: true})
 		id, list := largeUpload(t, e)
 		res := mustComplete(t, e, "bucket", "key", id, list[:listed]...)
 		if got := head(t, e, "bucket", "key"); got.Parts != listed || got.ETag != res.ETag {

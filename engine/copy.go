@@ -219,6 +219,7 @@ func (p *objectCopy) shares(ctx context.Context, src *openedObject) (bool, error
 // objectOf makes the record of the copy.
 func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Object, error) {
 	obj := *src.rec
+	obj.UploadMAC = nil // it was completed without the client's key, perhaps; it is copied with it
 	attributes, tags := p.attributes, p.attributes.Tags
 	if p.req.MetadataDirective != DirectiveReplace {
 		class := attributes.StorageClass
@@ -325,8 +326,9 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 				return err
 			}
 		}
-		return p.commit(tx, obj, sealsOf(cipher), func() error {
-			return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts, sealsOf(cipher)))
+		s := e.sealsOf(obj.Content, cipher)
+		return p.commit(tx, obj, s, func() error {
+			return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts, s))
 		})
 	})
 	if err == nil {
@@ -346,12 +348,12 @@ func (p *objectCopy) rewritePart(
 			return id, err
 		}
 	}
-	d, err := e.newDraft()
+	d, err := e.newDraft(to, cipher)
 	if err != nil {
 		return id, err
 	}
 	defer d.end()
-	if err := d.begin(in, &p.bucket, cipher); err != nil {
+	if err := d.begin(in, &p.bucket); err != nil {
 		return id, err
 	}
 	body, err := e.pipeline.take(ctx, in, d)

@@ -50,35 +50,40 @@ func otherOrder(tx index.Tx) error {
 }
 
 // TestCustomerComplete completes uploads under a client's key with it and without. Exchanges are refused both ways, but for another
-// selection of the upload's own parts, which only the key at Complete rules out.
+// selection of the upload's own parts, which only the key at Complete rules out, or a key of the store.
 func TestCustomerComplete(t *testing.T) {
 	for _, given := range []crypto.CustomerKey{customerKey, nil} {
-		for _, test := range []struct {
-			name, key string
-			change    func(index.Tx) error
-			served    bool // without the key at Complete
-		}{
-			{"nothing", "key", func(index.Tx) error { return nil }, true},
-			{"name", "alias", copied("key", "alias"), false},
-			{"attributes", "key", changed("key", func(o *index.Object) { o.Attributes.Expires = "never" }), false},
-			{"no MAC", "key", changed("key", func(o *index.Object) { o.MAC, o.UploadMAC = nil, nil }), false},
-			{"chunks", "key", swapped("key"), false},
-			{"selection", "key", otherOrder, true},
-		} {
-			e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10})
-			customerUpload(t, e, given)
-			if err := idx.Update(t.Context(), test.change); err != nil {
-				t.Fatal(err)
-			}
-			served := test.name == "nothing" || given == nil && test.served
-			_, err := readWith(e, test.key, "", customerKey)
-			if served != (err == nil) || !served && asCorruption(err) == nil {
-				t.Errorf("key at Complete %t, %s changed: %v, want it served: %t", given != nil, test.name, err, served)
-			}
-			_, err = e.HeadObject(context.Background(), &engine.HeadObjectRequest{Bucket: "check", Key: test.key, SSECustomerKey: customerKey})
-			if served := served || test.name == "chunks"; served != (err == nil) {
-				t.Errorf("key at Complete %t, %s changed: HeadObject: %v", given != nil, test.name, err)
-			}
+		testCustomerComplete(t, given, false)
+		testCustomerComplete(t, given, true)
+	}
+}
+
+func testCustomerComplete(t *testing.T, given crypto.CustomerKey, authenticated bool) {
+	for _, test := range []struct {
+		name, key string
+		change    func(index.Tx) error
+		served    bool // without the key at Complete
+	}{
+		{"nothing", "key", func(index.Tx) error { return nil }, true},
+		{"name", "alias", copied("key", "alias"), false},
+		{"attributes", "key", changed("key", func(o *index.Object) { o.Attributes.Expires = "never" }), false},
+		{"no MAC", "key", changed("key", func(o *index.Object) { o.MAC, o.UploadMAC = nil, nil }), false},
+		{"chunks", "key", swapped("key"), false},
+		{"selection", "key", otherOrder, true},
+	} {
+		e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10, Keys: keys(t), AuthenticateRecords: authenticated})
+		customerUpload(t, e, given)
+		if err := idx.Update(t.Context(), test.change); err != nil {
+			t.Fatal(err)
+		}
+		served := test.name == "nothing" || given == nil && !authenticated && test.served
+		_, err := readWith(e, test.key, "", customerKey)
+		if served != (err == nil) || !served && asCorruption(err) == nil {
+			t.Errorf("key at Complete %t, of the store %t, %s changed: %v, want it served: %t", given != nil, authenticated, test.name, err, served)
+		}
+		_, err = e.HeadObject(context.Background(), &engine.HeadObjectRequest{Bucket: "check", Key: test.key, SSECustomerKey: customerKey})
+		if served := served || test.name == "chunks"; served != (err == nil) {
+			t.Errorf("key at Complete %t, of the store %t, %s changed: HeadObject: %v", given != nil, authenticated, test.name, err)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 // putDirectory stores the directory of a content that has these parts, in the order of their numbers.
 func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart, s seals) error {
 	for page, rec := range directoryOf(parts) {
-		rec.MAC = s.of(func(buf []byte) []byte { return directoryMessage(buf, page, &rec) })
+		s.signDirectory(page, &rec)
 		if err := index.Put(tx, index.DirectoryKey(id, page), &rec); err != nil {
 			return err
 		}

@@ -106,7 +106,8 @@
 // of that upload's own, so equal plaintexts of two uploads never show as equal on disk, and are
 // found again only within one upload and its copies under the same keys. The records of encrypted content carry MACs
 // under its data key, which bind chunks to their part, parts to their content, and an object to its name, its
-// parts and what is said of it: see seals.go. Package crypto documents construction and threat model.
+// parts and what is said of it: see seals.go. With [Options].AuthenticateRecords all others carry them, too, under a
+// key of the store. Package crypto documents construction and threat model.
 //
 // Chunks that are found cost less time than new ones: a part of 64 KiB takes 0.80 ms if it is stored already
 // and 1.78 if not, one of 1 MiB 2.75 and 7.25. So who may upload can ask whether a chunk without encryption is

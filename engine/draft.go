@@ -18,7 +18,8 @@ type draft struct {
 	engine      *Engine
 	id          index.ManifestID
 	scope       index.Scope // of its chunks
-	seals       seals       // of the content that it becomes part of
+	cipher      *crypto.Cipher
+	seals       seals // of the content that it becomes part of
 	provisional *provisional
 
 	pages  int   // that are committed
@@ -26,23 +27,24 @@ type draft struct {
 	size   int64 // bytes of these chunks
 }
 
-// newDraft begins a manifest. The caller must end it.
-func (e *Engine) newDraft() (*draft, error) {
+// newDraft begins a manifest for a content. cipher is nil without encryption. The caller must end it.
+func (e *Engine) newDraft(of index.ContentID, cipher *crypto.Cipher) (*draft, error) {
 	id, err := newID()
 	if err != nil {
 		return nil, err
 	}
-	return &draft{engine: e, id: id, provisional: e.newProvisional(id, index.TrashManifest)}, nil
+	return &draft{
+		engine: e, id: id, cipher: cipher, seals: e.sealsOf(of, cipher), provisional: e.newProvisional(id, index.TrashManifest),
+	}, nil
 }
 
 // begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's scope, or
-// under its data key. cipher is nil for content without encryption.
-func (d *draft) begin(in *intake, b *liveBucket, cipher *crypto.Cipher) (err error) {
-	d.seals = sealsOf(cipher)
-	if cipher == nil {
+// under its data key.
+func (d *draft) begin(in *intake, b *liveBucket) (err error) {
+	if d.cipher == nil {
 		d.scope = b.scopeOf(d.id)
 	}
-	in.keys, err = d.engine.keysOf(cipher, d.scope)
+	in.keys, err = d.engine.keysOf(d.cipher, d.scope)
 	return err
 }
 

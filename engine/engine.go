@@ -10,6 +10,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/volumes"
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -32,7 +33,8 @@ type Engine struct {
 
 	damage     *damage
 	pipeline   *pipeline
-	keys       *provider // nil if Options.Keys is
+	keys       *provider             // nil if Options.Keys is
+	records    *crypto.Authenticator // of records that no data key is for; nil if they have no MACs
 	ciphers    *ciphers
 	indexSpace *indexSpace
 	inUse      inUse
@@ -90,7 +92,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	e := &Engine{dir: d, opts: opts, lock: lock}
+	e := &Engine{dir: d, opts: opts, lock: lock, keys: newProvider(opts.Keys)}
 	if err := e.openStores(ctx); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
@@ -107,9 +109,6 @@ func (e *Engine) start() {
 	}
 	e.indexSpace = &indexSpace{index: e.index}
 	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
-	if e.opts.Keys != nil {
-		e.keys = &provider{e.opts.Keys}
-	}
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)

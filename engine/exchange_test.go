@@ -218,23 +218,6 @@ func TestExchangedUpload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "source", Body: bytes.NewReader(random(1, 100))})
-		_, err1 := e.UploadPart(t.Context(), &engine.UploadPartRequest{Bucket: "check", Key: "key", UploadID: id, PartNumber: 2, Body: bytes.NewReader(random(2, 100))})
-		_, err2 := e.UploadPartCopy(t.Context(), &engine.UploadPartCopyRequest{
-			Bucket: "check", Key: "key", UploadID: id, PartNumber: 2, SourceBucket: "check", SourceKey: "source",
-		})
-		_, err3 := e.CompleteMultipartUpload(t.Context(), &engine.CompleteMultipartUploadRequest{Bucket: "check", Key: "key", UploadID: id, All: true})
-		for op, err := range map[string]error{"UploadPart": err1, "UploadPartCopy": err2, "Complete": err3} {
-			if asCorruption(err) == nil {
-				t.Errorf("%s changed: %s: %v, want a CorruptionError", name, op, err)
-			}
-		}
-		found := false
-		for _, p := range checkAll(t, e).Problems {
-			found = found || p.UploadID == id && asCorruption(p.Err) != nil
-		}
-		if !found {
-			t.Errorf("%s changed: Check says nothing", name)
-		}
+		wantUploadRefused(t, e, name, "key", id)
 	}
 }

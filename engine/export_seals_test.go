@@ -31,7 +31,7 @@ func PutParts(ctx context.Context, e *Engine, bucket, key string, id index.Conte
 			}
 			rec := index.Part{Size: 5 << 30, CRC64: 1 << 63, Modified: e.now(), Manifest: manifest, Chunks: 5120, Checksum: make([]byte, 32)}
 			binary.BigEndian.PutUint64(rec.ETag[8:], uint64(n))
-			sealsOf(cipher).signPart(n, &rec)
+			e.sealsOf(id, cipher).signPart(n, &rec)
 			if _, err := e.putPart(tx, id, n, &rec); err != nil {
 				return err
 			}

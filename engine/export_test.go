@@ -21,6 +21,10 @@ func OpenStores(dir string, o *Options, idx index.Store, blobs blob.Store) (*Eng
 		return nil, errors.Join(err, d.Close())
 	}
 	e := &Engine{dir: d, opts: o.withDefaults(), lock: lock, index: idx, blobs: blobs}
+	e.keys = newProvider(e.opts.Keys)
+	if err := e.checkHeader(context.Background(), nil); err != nil {
+		return nil, errors.Join(err, lock.Unlock(), d.Close())
+	}
 	e.start()
 	return e, nil
 }

@@ -146,17 +146,20 @@ func (e *Engine) checkHeader(ctx context.Context, format *storeFormat) error {
 	switch {
 	case err == nil && header.Format > formatVersion:
 		return &FormatError{Where: e.dir.Join(indexDir), Version: int(header.Format), Supported: formatVersion}
-	case err == nil && format == nil:
-		// The crash of the one who made this store came just before its last step.
-		return e.writeFormat(header.StoreID)
-	case err == nil && header.StoreID != format.id:
+	case err == nil && format != nil && header.StoreID != format.id:
 		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it belongs to another store")}
 	case errors.Is(err, index.ErrNotFound) && format != nil:
 		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it has lost its header")}
 	case errors.Is(err, index.ErrNotFound):
 		return e.writeHeader(ctx)
+	case err != nil:
+		return err
 	}
-	return err
+	if err := e.openRecordsKey(ctx, &header); err != nil || format != nil {
+		return err
+	}
+	// The crash of the one who made this store came just before its last step.
+	return e.writeFormat(header.StoreID)
 }
 
 func (e *Engine) writeHeader(ctx context.Context) error {
@@ -165,6 +168,9 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 		return err
 	}
 	e.storeID = header.StoreID
+	if err := e.makeRecordsKey(ctx, &header); err != nil {
+		return err
+	}
 	err := e.index.Update(ctx, func(tx index.Tx) error {
 		return index.Put(tx, index.HeaderKey(), &header)
 	})

@@ -37,14 +37,15 @@ func TestModel(t *testing.T) {
 		blocks     int // bodies are made of so few different blocks; 0 means of fresh bytes
 		scopes     bool
 		crashes    bool
+		records    bool // are authenticated
 	}{
 		{name: "small chunks in small volumes", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20},
 		{name: "chunks of 64 KiB", chunkSizes: []int{64 << 10}},
-		{name: "encrypted", chunkSizes: []int{16 << 10}, encrypted: true},
+		{name: "encrypted", chunkSizes: []int{16 << 10}, encrypted: true, records: true},
 		{name: "duplicates", chunkSizes: []int{4 << 10}, volumeSize: 2 << 20, blocks: 5},
 		{name: "chunk size changes", chunkSizes: []int{4 << 10, 64 << 10, 5000}, encrypted: true, blocks: 20},
 		{name: "scopes of deduplication", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 5, scopes: true},
-		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true},
+		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true, records: true},
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			ring := keys(t)
@@ -53,7 +54,7 @@ func TestModel(t *testing.T) {
 				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks, scopes: []engine.DedupScope{""},
 				buckets: map[string]bool{}, dedup: map[string]string{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
 			}
-			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, Events: &engine.Events{Alarm: func(err error) {
+			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, AuthenticateRecords: set.records, Events: &engine.Events{Alarm: func(err error) {
 				var exposed *engine.ExposedError // which the directories of tests are
 				if !errors.Is(err, errPower) && !errors.As(err, &exposed) {
 					t.Errorf("Alarm: %v", err)

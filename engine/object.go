@@ -117,10 +117,10 @@ func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *Obj
 			return err
 		}
 		info = infoOf(req.Bucket, req.Key, obj)
-		if obj.Encryption.Customer || req.SSECustomerKey != nil {
+		if enc := &obj.Encryption; enc.Customer || enc.Algorithm == "" || req.SSECustomerKey != nil { // else the key provider would be asked
 			cipher, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey)
 			if err == nil {
-				err = sealsOf(cipher).object(req.Bucket, req.Key, obj)
+				err = e.sealsOf(obj.Content, cipher).object(req.Bucket, req.Key, obj)
 			}
 			if err != nil {
 				return err
@@ -214,7 +214,7 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 	if err != nil {
 		return nil, rules, err
 	}
-	if err := sealsOf(cipher).object(ref.bucket, ref.key, rec); err != nil {
+	if err := e.sealsOf(rec.Content, cipher).object(ref.bucket, ref.key, rec); err != nil {
 		return nil, rules, err
 	}
 	if err := ref.conditions.check(rec); err != nil {

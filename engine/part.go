@@ -146,7 +146,7 @@ func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUploa
 	if err != nil {
 		return nil, err
 	}
-	return cipher, sealsOf(cipher).upload(at.bucket, at.key, &up.Upload)
+	return cipher, e.sealsOf(up.id, cipher).upload(at.bucket, at.key, &up.Upload)
 }
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.
@@ -165,12 +165,12 @@ func (e *Engine) takePart(
 		}
 		in.digest(whole)
 	}
-	d, err := e.newDraft()
+	d, err := e.newDraft(up.id, cipher)
 	if err != nil {
 		return nil, err
 	}
 	defer d.end()
-	if err := d.begin(in, &up.bucket, cipher); err != nil {
+	if err := d.begin(in, &up.bucket); err != nil {
 		return nil, err
 	}
 	body, err := e.pipeline.take(ctx, in, d)

@@ -128,7 +128,7 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 		return nil, err
 	}
 	if part != nil {
-		d, err := e.newDraft()
+		d, err := e.newDraft(p.up.id, nil)
 		if err != nil {
 			return nil, err
 		}

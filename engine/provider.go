@@ -15,6 +15,14 @@ import (
 // client's.
 type provider struct{ keys crypto.KeyProvider }
 
+// newProvider returns nil if there are no keys.
+func newProvider(keys crypto.KeyProvider) *provider {
+	if keys == nil {
+		return nil
+	}
+	return &provider{keys}
+}
+
 // current returns the id of the current key.
 func (p *provider) current(ctx context.Context) (id string, err error) {
 	err = outside(func() (err error) {

@@ -163,12 +163,12 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 // store takes in the body, makes it durable and then names it as the object, in that order.
 func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	e, obj := p.engine, &p.obj
-	d, err := e.newDraft()
+	d, err := e.newDraft(obj.Content, p.cipher)
 	if err != nil {
 		return nil, err
 	}
 	defer d.end()
-	if err := d.begin(p.intake, &p.bucket, p.cipher); err != nil {
+	if err := d.begin(p.intake, &p.bucket); err != nil {
 		return nil, err
 	}
 	body, err := e.pipeline.take(ctx, p.intake, d)

@@ -33,8 +33,8 @@ type RotateKeysResult struct {
 	Current   string // the provider's id of the key that was current when the call began
 }
 
-// RotateKeys wraps the data key of every encrypted object and open upload anew that is not wrapped
-// under the key it should be: the current key of Options.Keys, or the one that the client asked for
+// RotateKeys wraps the data key of every encrypted object and open upload anew, and that of a store with
+// Options.AuthenticateRecords, that is not wrapped under the key it should be: the current key of Options.Keys, or the one that the client asked for
 // by its id, which stays the one. It changes a few bytes of metadata each and never touches data,
 // whatever its size. First make another key current, as with crypto.Keyring's Rotate. Without
 // Options.Keys it fails with ErrKmsServiceNotEnabled.
@@ -102,9 +102,12 @@ func (r *rotation) run(ctx context.Context) error {
 	return r.failed.join()
 }
 
-// pass looks at every bucket: at the uploads first, since an upload that is completed meanwhile then
+// pass looks at the store's own key and at every bucket: at the uploads first, since an upload that is completed meanwhile then
 // is an object that is still to be looked at.
 func (r *rotation) pass(ctx context.Context) error {
+	if err := rotateRange(ctx, r, headerKeys, index.TheHeader()); err != nil {
+		return err
+	}
 	buckets, err := r.buckets(ctx)
 	if err != nil {
 		return err
@@ -182,6 +185,14 @@ var uploadKeys = &keyTable[index.Upload]{
 	get:        index.Get[index.Upload],
 	put:        index.Put[index.Upload],
 	encryption: func(rec *index.Upload) *index.Encryption { return &rec.Encryption },
+}
+
+var headerKeys = &keyTable[index.Header]{
+	name:       func(index.Key[index.Header]) string { return "the store's records" },
+	scan:       index.Scan[index.Header],
+	get:        index.Get[index.Header],
+	put:        index.Put[index.Header],
+	encryption: func(rec *index.Header) *index.Encryption { return &rec.Records },
 }
 
 var objectKeys = &keyTable[index.Object]{

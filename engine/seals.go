@@ -39,20 +39,46 @@ import (
 //
 // The data key is of one content alone, so the id of the content is not in what belongs to it: Complete may move parts
 // to another. Neither is what RotateKeys changes, the wrapped data key and the id of what it is wrapped under.
+//
+// A store may have a key of its own, see Options.AuthenticateRecords. It makes the MACs that no data key makes: of
+// content without encryption, and of what is done without the client's key. It is of all contents, so the messages
+// of a part, a directory and an upload have the id of the content (16) behind them then. Pages and inline contents
+// have not: what they belong to is the manifest, which nothing else has.
 
 // seals makes and verifies the MACs of the records of one content. The zero value is for content without
-// encryption, whose records have none.
+// encryption in a store without a key, whose records have none.
 type seals struct {
-	auth    *crypto.Authenticator
-	unknown bool // nobody has the key: nothing can be verified
+	auth    *crypto.Authenticator // under the data key, or store; nil for records that have no MACs
+	store   *crypto.Authenticator // under the key of the store; nil if it has none
+	content index.ContentID
+	unknown bool // the data key is not there: nothing under it can be verified
 }
 
 // sealsOf returns the seals of a content. cipher is nil without encryption.
-func sealsOf(cipher *crypto.Cipher) seals {
-	if cipher == nil {
-		return seals{}
+func (e *Engine) sealsOf(id index.ContentID, cipher *crypto.Cipher) seals {
+	s := seals{auth: e.records, store: e.records, content: id}
+	if cipher != nil {
+		s.auth = cipher.Authenticator()
 	}
-	return seals{auth: cipher.Authenticator()}
+	return s
+}
+
+// sealsWithoutKey returns the seals of an encrypted content whose data key is not there.
+func (e *Engine) sealsWithoutKey(id index.ContentID) seals {
+	return seals{store: e.records, content: id, unknown: true}
+}
+
+// ofStore returns what stands in for a client that does not give its key.
+func (s seals) ofStore() seals {
+	return seals{auth: s.store, store: s.store, content: s.content, unknown: s.store == nil}
+}
+
+// placed ends the message of a record that belongs to the content.
+func (s seals) placed(message []byte) []byte {
+	if s.auth == s.store {
+		message = append(message, s.content[:]...)
+	}
+	return message
 }
 
 // of returns the MAC of a message, none without encryption. The message is only made when it is needed, in a buffer that
@@ -92,45 +118,74 @@ func (s seals) inline(id index.ManifestID, rec *index.Inline) error {
 
 // part verifies a part.
 func (s seals) part(number int, rec *index.Part) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return partMessage(buf, number, rec) }, "part %d, manifest %s", number, rec.Manifest)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(partMessage(buf, number, rec)) }, "part %d, manifest %s", number, rec.Manifest)
 }
 
 // directory verifies a page of a directory.
 func (s seals) directory(id index.ContentID, n int, rec *index.Directory) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return directoryMessage(buf, n, rec) }, "page %d of the directory of content %s", n, id)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(directoryMessage(buf, n, rec)) }, "page %d of the directory of content %s", n, id)
 }
 
 // upload verifies what an open upload says.
 func (s seals) upload(bucket, key string, rec *index.Upload) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, rec) }, "the upload of %s/%s", bucket, key)
+	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) }, "the upload of %s/%s", bucket, key)
 }
 
-// object verifies an object. One that was completed without the client's key has the MAC of its upload: of what the
-// client said, and not of which parts were chosen.
+// object verifies an object. One that was completed without the client's key has the MAC of its upload, of what the
+// client said; which parts were chosen is under the store's key, if there is one.
 func (s seals) object(bucket, key string, rec *index.Object) error {
-	if rec.Encryption.Customer && len(rec.MAC) == 0 && len(rec.UploadMAC) > 0 {
+	if completedWithoutKey(rec) {
 		up := index.Upload{Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum}
-		return s.verify(rec.UploadMAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }, "object %s/%s", bucket, key)
+		if err := s.verify(rec.UploadMAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }, "object %s/%s", bucket, key); err != nil {
+			return err
+		}
+		s = s.ofStore()
 	}
 	return s.verify(rec.MAC, func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) }, "object %s/%s", bucket, key)
 }
 
-// ofDirectory returns the seals of the directory of an object: none if nobody had the key when it was made.
+func completedWithoutKey(rec *index.Object) bool {
+	return rec.Encryption.Customer && len(rec.UploadMAC) > 0
+}
+
+// ofDirectory returns the seals of the directory of an object.
 func (s seals) ofDirectory(rec *index.Object) seals {
-	if rec.Encryption.Customer && len(rec.MAC) == 0 {
-		return seals{unknown: true}
+	if completedWithoutKey(rec) {
+		return s.ofStore()
 	}
 	return s
 }
 
+// signUpload gives an upload its MAC, when what a client said of it is final.
+func (s seals) signUpload(bucket, key string, rec *index.Upload) {
+	rec.MAC = s.of(func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) })
+}
+
 // signPart gives a part its MAC, when everything else in it is final.
 func (s seals) signPart(number int, rec *index.Part) {
-	rec.MAC = s.of(func(buf []byte) []byte { return partMessage(buf, number, rec) })
+	rec.MAC = s.of(func(buf []byte) []byte { return s.placed(partMessage(buf, number, rec)) })
+}
+
+// signMoved gives parts that move to the content their MACs. A MAC under the data key, which moves with them, stays.
+func (s seals) signMoved(parts []numberedPart) {
+	if s.auth == nil || s.auth != s.store {
+		return
+	}
+	for i := range parts {
+		s.signPart(parts[i].number, &parts[i].Part)
+	}
+}
+
+// signDirectory gives a page of a directory its MAC, when everything else in it is final.
+func (s seals) signDirectory(n int, rec *index.Directory) {
+	rec.MAC = s.of(func(buf []byte) []byte { return s.placed(directoryMessage(buf, n, rec)) })
 }
 
 // signObject gives an object its MAC, when everything else in it is final.
 func (s seals) signObject(bucket, key string, rec *index.Object) {
-	rec.UploadMAC = nil
+	if completedWithoutKey(rec) {
+		s = s.ofStore()
+	}
 	rec.MAC = s.of(func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) })
 }
 

@@ -19,13 +19,16 @@ import (
 
 // sealVectors is testdata/seals.json, which another implementation has made.
 type sealVectors struct {
-	DataKey hexText `json:"data_key"`
-	MACKey  hexText `json:"mac_key"`
-	Vectors []struct {
-		Kind    string
-		Record  sealRecord
-		Message hexText
-		MAC     hexText
+	DataKey     hexText `json:"data_key"`
+	MACKey      hexText `json:"mac_key"`
+	StoreMACKey hexText `json:"store_mac_key"`
+	Content     hexText // that the records are of
+	Vectors     []struct {
+		Kind     string
+		Record   sealRecord
+		Message  hexText
+		MAC      hexText
+		StoreMAC hexText `json:"store_mac"`
 	}
 }
 
@@ -169,11 +172,19 @@ func TestVectorsOfSeals(t *testing.T) {
 	if key, err := hkdf.Key(sha256.New, v.DataKey, nil, "gabion/v1 record mac", 32); err != nil || !bytes.Equal(key, v.MACKey) {
 		t.Errorf("the MAC key is %x, want %x, %v", key, v.MACKey, err)
 	}
+	if key, err := hkdf.Key(sha256.New, v.DataKey, nil, "gabion/v1 store record mac", 32); err != nil || !bytes.Equal(key, v.StoreMACKey) {
+		t.Errorf("the MAC key of a store is %x, want %x, %v", key, v.StoreMACKey, err)
+	}
 	cipher, err := crypto.NewCipher(crypto.DataKey(v.DataKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, kinds := sealsOf(cipher), map[string]int{}
+	auth, err := crypto.NewStoreAuthenticator(crypto.DataKey(v.DataKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofStore := (&Engine{records: auth}).sealsOf(index.ContentID(v.Content), nil)
+	s, kinds := (&Engine{}).sealsOf(index.ContentID{}, cipher), map[string]int{}
 	for i := range v.Vectors {
 		x := &v.Vectors[i]
 		kinds[x.Kind]++
@@ -186,6 +197,12 @@ func TestVectorsOfSeals(t *testing.T) {
 		}
 		if err := verify(s, x.MAC); err != nil {
 			t.Errorf("%d, a %s: %v", i, x.Kind, err)
+		}
+		if err := verify(ofStore, x.StoreMAC); err != nil {
+			t.Errorf("%d, a %s, under the store's key: %v", i, x.Kind, err)
+		}
+		if err := verify(ofStore, x.MAC); !errors.Is(err, crypto.ErrAuthentication) {
+			t.Errorf("%d, a %s with the MAC of a data key, under the store's: %v", i, x.Kind, err)
 		}
 		flipped := bytes.Clone(x.MAC)
 		flipped[15] ^= 1
@@ -212,7 +229,7 @@ func BenchmarkPageMAC(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, rec := sealsOf(cipher), index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)}
+	s, rec := (&Engine{}).sealsOf(index.ContentID{}, cipher), index.Page{Chunks: make([]index.PageChunk, index.MaxPageChunks)}
 	rec.MAC = s.of(func(buf []byte) []byte { return pageMessage(buf, index.ManifestID{}, 0, &rec) })
 	b.ReportAllocs()
 	for b.Loop() {

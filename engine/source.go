@@ -66,7 +66,7 @@ func (p *segmentPage) span(n int) (start, end int64) {
 // Of the parts it reads only what says how many there are and of how many bytes.
 func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher) (*source, error) {
 	s := &source{
-		engine: e, call: c, id: rec.Content, cipher: cipher, seals: sealsOf(cipher),
+		engine: e, call: c, id: rec.Content, cipher: cipher, seals: e.sealsOf(rec.Content, cipher),
 		count: rec.Parts, size: rec.Size, crc64: rec.CRC64, md5: rec.MD5,
 	}
 	s.directorySeals = s.seals.ofDirectory(rec)

@@ -107,7 +107,7 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	if err != nil {
 		return nil, err
 	}
-	rec.MAC = sealsOf(cipher).of(func(buf []byte) []byte { return uploadMessage(buf, req.Bucket, req.Key, &rec) })
+	e.sealsOf(id, cipher).signUpload(req.Bucket, req.Key, &rec)
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if err := bucket.check(tx); err != nil {
 			return err

@@ -19,6 +19,9 @@ func Chunks() Range[Chunk] { return tableRange[Chunk](chunkTable) }
 // Volumes is the range of the counters of all volumes, by number.
 func Volumes() Range[Volume] { return tableRange[Volume](volumeTable) }
 
+// TheHeader is the range of the store's header alone.
+func TheHeader() Range[Header] { return tableRange[Header](headerTable) }
+
 // AllObjects is every object of every bucket, by bucket and key.
 func AllObjects() Range[Object] { return tableRange[Object](objectTable) }
 

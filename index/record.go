@@ -30,6 +30,7 @@ type Header struct {
 	Format  uint32
 	StoreID [16]byte
 	Created time.Time
+	Records Encryption // the wrapped key of the MACs of records that have no data key; none if those have no MACs
 }
 
 func (*Header) version() byte { return 1 }
@@ -38,12 +39,14 @@ func (h *Header) encode(e *encoder) {
 	e.uint(uint64(h.Format))
 	e.fixed(h.StoreID[:])
 	e.time(h.Created)
+	h.Records.encode(e)
 }
 
 func (h *Header) decode(d *decoder, _ byte) {
 	h.Format = uint32(d.uint(math.MaxUint32))
 	h.StoreID = [16]byte(d.fixed(16))
 	h.Created = d.time()
+	h.Records.decode(d)
 }
 
 // Bucket is a container of objects.
@@ -164,7 +167,7 @@ type Upload struct {
 	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it; sealed if the upload is encrypted
 	MD5        []byte    // of a sequential upload: the MD5 of the parts so far; none without parts
 	Watched    time.Time // under which it stands in the table of idle uploads; zero if it does not
-	MAC        []byte    // of what was said at its start, if the upload is encrypted
+	MAC        []byte    // of what was said at its start, if the upload is encrypted or the store has a key
 }
 
 func (*Upload) version() byte { return 1 }
@@ -206,7 +209,7 @@ type Part struct {
 	Inline   bool   // there are no pages: the content is the manifest's Inline record
 	Checksum []byte // by the algorithm of the upload or object, if it has one
 	Scope    Scope
-	MAC      []byte // if the content is encrypted
+	MAC      []byte // if the content is encrypted or the store has a key
 }
 
 func (*Part) version() byte { return 1 }
@@ -247,7 +250,7 @@ type PageChunk struct {
 type Page struct {
 	Start  int64 // where the first chunk begins in the part: who looks for an offset need not read the pages before
 	Chunks []PageChunk
-	MAC    []byte // if the content is encrypted
+	MAC    []byte // if the content is encrypted or the store has a key
 }
 
 func (*Page) version() byte { return 1 }
@@ -294,7 +297,7 @@ type DirectoryPart struct {
 type Directory struct {
 	Start int64 // where the first part begins in the content
 	Parts []DirectoryPart
-	MAC   []byte // if the content is encrypted
+	MAC   []byte // if the content is encrypted or the store has a key
 }
 
 func (*Directory) version() byte { return 1 }
@@ -333,7 +336,7 @@ func (l *Directory) decode(d *decoder, _ byte) {
 type Inline struct {
 	PageChunk
 	Frame []byte
-	MAC   []byte // if the content is encrypted
+	MAC   []byte // if the content is encrypted or the store has a key
 }
 
 func (*Inline) version() byte { return 1 }
@@ -365,7 +368,7 @@ type Object struct {
 	Encryption Encryption
 	Checksum   Checksum
 	MD5        []byte // of the whole content, where it is known
-	MAC        []byte // if it is encrypted; none where UploadMAC stands for it
+	MAC        []byte // none in a store without a key if it is not encrypted, or has UploadMAC
 	UploadMAC  []byte // the MAC of the upload that it was, if that was completed without the client's key
 }
 

@@ -126,13 +126,19 @@ DATA_KEY = bytes(range(32))
 KEY = hkdf(DATA_KEY, b"gabion/v1 record mac")
 
 
+STORE_KEY = hkdf(DATA_KEY, b"gabion/v1 store record mac")
+PLACE = bytes.fromhex(ident("c", 16))  # the content that the records are of
+
+
 def vector(kind, record):
     message = b"gabion/v1 " + kind.encode() + b"\x00" + MESSAGES[kind](record)
-    return {"kind": kind, "record": record, "message": message.hex(), "mac": hmac.new(KEY, message, hashlib.sha256).digest()[:16].hex()}
+    placed = message + PLACE if kind in ("part", "directory", "upload") else message
+    mac = lambda key, m: hmac.new(key, m, hashlib.sha256).digest()[:16].hex()
+    return {"kind": kind, "record": record, "message": message.hex(), "mac": mac(KEY, message), "store_mac": mac(STORE_KEY, placed)}
 
 
 if __name__ == "__main__":
     print(json.dumps({
         "comment": "Made by seals.py. Bytes are hex, CRC-64 is decimal text, a time without text is none.",
-        "data_key": DATA_KEY.hex(), "mac_key": KEY.hex(), "vectors": [vector(*r) for r in RECORDS],
+        "data_key": DATA_KEY.hex(), "mac_key": KEY.hex(), "store_mac_key": STORE_KEY.hex(), "content": PLACE.hex(), "vectors": [vector(*r) for r in RECORDS],
     }, indent=1))

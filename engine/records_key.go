@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// The key of a store whose records are authenticated, see Options.AuthenticateRecords, is a data key like that of an
+// upload. It lies wrapped in the store's header, and is made with it.
+
+// algorithmRecords is what the key in the header is for.
+const algorithmRecords = "HMAC-SHA256"
+
+// makeRecordsKey makes the key of a new store, if it is to have one.
+func (e *Engine) makeRecordsKey(ctx context.Context, header *index.Header) error {
+	if !e.opts.AuthenticateRecords {
+		return nil
+	}
+	key, wrapped, err := e.keys.generate(ctx, "")
+	if err != nil {
+		return err
+	}
+	header.Records = index.Encryption{Algorithm: algorithmRecords, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID}
+	e.records, err = crypto.NewStoreAuthenticator(key)
+	return err
+}
+
+// openRecordsKey has the key of a store unwrapped, if it has one.
+func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error {
+	rec := &header.Records
+	switch {
+	case rec.Algorithm == "" && !e.opts.AuthenticateRecords:
+		return nil
+	case rec.Algorithm == "":
+		// Made without the option, or made to look so by who writes the disk: nothing in it would be found out.
+		return ErrInvalidArgument.saying("Options: AuthenticateRecords is set, but the records of this store have no key.")
+	case e.keys == nil:
+		return ErrKmsServiceNotEnabled.saying("The records of this store are authenticated: Options.Keys must give their key.")
+	}
+	key, err := e.keys.unwrap(ctx, crypto.WrappedKey{KeyID: rec.Wrapper, Blob: rec.WrappedKey})
+	if err != nil {
+		return err
+	}
+	e.records, err = crypto.NewStoreAuthenticator(key)
+	return err
+}
