@@ -272,3 +272,35 @@ func (u *rotateUser) check(t *testing.T, e *engine.Engine) {
 		}
 	}
 }
+
+// TestCompleteBesideRotation has the data key of an upload wrapped anew between the moment that Complete asks for it and the one
+// that it commits: Complete asks again, and the object has the new form.
+func TestCompleteBesideRotation(t *testing.T) {
+	ring, dir := keys(t), t.TempDir()
+	hooked := &hookedKeys{KeyProvider: ring}
+	e := open(t, dir, &engine.Options{Keys: hooked, KeyLifetime: 1}) // each call asks
+	id := mustInitiate(t, e, "bucket", "key", "AES256")
+	part := engine.CompletedPart{PartNumber: 1, ETag: mustPart(t, e, "bucket", "key", id, 1, random(1, 1000)).ETag}
+	asked, rotated := 0, int64(0)
+	hooked.unwrap = func(string) error {
+		if asked++; asked > 1 { // by RotateKeys, and by the second try
+			return nil
+		}
+		mustRotate(t, ring)
+		res, err := e.RotateKeys(context.Background(), nil)
+		if err == nil {
+			rotated = res.Rewrapped
+		}
+		return err
+	}
+	mustComplete(t, e, "bucket", "key", id, part)
+	hooked.unwrap = nil
+	if rotated != 1 || asked < 3 {
+		t.Errorf("%d data keys were wrapped anew, the provider was asked %d times", rotated, asked)
+	}
+	mustClose(t, e)
+	e = open(t, dir, &engine.Options{Keys: onlyNewest(ring)})
+	if got := readAll(t, e, "bucket", "key"); !bytes.Equal(got, random(1, 1000)) {
+		t.Errorf("the object has %d bytes", len(got))
+	}
+}
