@@ -110,9 +110,8 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 
 // completionKey is what makes the MACs of the object of an upload.
 type completionKey struct {
-	of     index.Encryption // of the upload, when the key was asked for
-	cipher *crypto.Cipher   // nil without encryption
-	absent bool             // the client's key is not given
+	cipher *crypto.Cipher // nil without encryption
+	absent bool           // the client's key is not given
 }
 
 // seals returns those of a content that is under the key.
@@ -123,24 +122,18 @@ func (k *completionKey) seals(e *Engine, id index.ContentID) seals {
 	return e.sealsOf(id, k.cipher)
 }
 
-// errOtherKey says that the upload's data key is wrapped in another form than when it was asked for.
-var errOtherKey = errors.New("engine: the upload's key was wrapped anew meanwhile")
-
-// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction.
+// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction. If the data key is wrapped
+// anew in between it is the same one still.
 func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUploadRequest) (obj *index.Object, err error) {
-	for {
-		key, err := e.completionKey(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		err = e.index.Update(ctx, func(tx index.Tx) (err error) {
-			obj, err = e.complete(tx, req, key)
-			return err
-		})
-		if !errors.Is(err, errOtherKey) {
-			return obj, err
-		}
+	key, err := e.completionKey(ctx, req)
+	if err != nil {
+		return nil, err
 	}
+	err = e.index.Update(ctx, func(tx index.Tx) (err error) {
+		obj, err = e.complete(tx, req, key)
+		return err
+	})
+	return obj, err
 }
 
 // completionKey looks at the upload and gets its key. Where there is no upload, it is for the transaction to say so.
@@ -153,19 +146,12 @@ func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUpload
 	if err != nil {
 		return key, ctx.Err()
 	}
-	key.of = up.Encryption
 	if up.Encryption.Customer && req.SSECustomerKey == nil {
 		key.absent = true
 		return key, nil
 	}
 	key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
 	return key, err
-}
-
-// fits says whether the key is that of the upload as it is now.
-func (k *completionKey) fits(up *openUpload) bool {
-	now := &up.Encryption
-	return now.Algorithm == k.of.Algorithm && now.Customer == k.of.Customer && now.Wrapper == k.of.Wrapper && bytes.Equal(now.WrappedKey, k.of.WrappedKey)
 }
 
 // verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state that it is sealed in.
@@ -198,9 +184,6 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 	}
 	if contradiction {
 		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
-	}
-	if !key.fits(up) {
-		return nil, errOtherKey
 	}
 	s := key.seals(e, up.id)
 	if err := s.upload(req.Bucket, req.Key, &up.Upload); err != nil {
