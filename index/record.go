@@ -42,11 +42,11 @@ func (h *Header) encode(e *encoder) {
 	h.Records.encode(e)
 }
 
-func (h *Header) decode(d *decoder, _ byte) {
+func (h *Header) decode(d *decoder, version byte) {
 	h.Format = uint32(d.uint(math.MaxUint32))
 	h.StoreID = [16]byte(d.fixed(16))
 	h.Created = d.time()
-	h.Records.decode(d)
+	h.Records.decode(d, version)
 }
 
 // Bucket is a container of objects.
