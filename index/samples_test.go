@@ -26,7 +26,7 @@ var (
 	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
 
-	header = index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment}
+	header = index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment, Records: encryption}
 	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}}
 	upload = index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum,
