@@ -18,7 +18,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/gabion-storage/gabion/bench/charts/internal/chart"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
@@ -62,11 +61,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process around it. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	return cli.Conclude(context.Background(), draw(args, stdout), "charts", "-h", stderr)
+	return cli.Conclude(context.Background(), drawFiles(args, stdout), "charts", "-h", stderr)
 }
 
-// draw reads the reports, prints the tables and writes the charts, as the arguments ask.
-func draw(args []string, stdout io.Writer) error {
+// drawFiles reads the reports, prints the tables and writes the charts, as the arguments ask.
+func drawFiles(args []string, stdout io.Writer) error {
 	o, err := parse(args, stdout)
 	if err != nil {
 		return err
@@ -91,27 +90,25 @@ func draw(args []string, stdout io.Writer) error {
 	if o.prefix == "" {
 		return nil
 	}
-	return writeCharts(r, o.prefix, &chart.Options{Log: o.log})
+	for _, format := range []string{"svg", "png"} {
+		if err := write(r, o.log, o.prefix, format); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// writeCharts writes prefix.svg and prefix.png.
-func writeCharts(r *report.Report, prefix string, o *chart.Options) error {
-	d, err := chart.Draw(r, o)
+// write makes or replaces a file.
+func write(r *report.Report, log bool, prefix, format string) (err error) {
+	c, err := drawing(r, log, format)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(prefix+".svg", d.SVG); err != nil {
-		return err
-	}
-	return writeFile(prefix+".png", d.PNG)
-}
-
-// writeFile makes or replaces a file.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.Create(path)
+	f, err := os.Create(prefix + "." + format)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return write(f)
+	_, err = c.WriteTo(f)
+	return err
 }

@@ -95,18 +95,12 @@ func (r *Report) About(group string) (axis, unit string) {
 	return r.Series[i].Axis, r.Series[i].Unit
 }
 
-// Rounds returns how many values the series have, at least and at most.
-func (r *Report) Rounds() (least, most int) {
-	least = math.MaxInt
+// Method says in one line how the values came about.
+func (r *Report) Method() string {
+	least, most := math.MaxInt, 0
 	for _, s := range r.Series {
 		least, most = min(least, len(s.Values)), max(most, len(s.Values))
 	}
-	return least, most
-}
-
-// Method says in one line how the values came about.
-func (r *Report) Method() string {
-	least, most := r.Rounds()
 	text := fmt.Sprintf("median of %d rounds in turns (least-most)", most)
 	switch {
 	case most == 1:
