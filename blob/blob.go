@@ -7,8 +7,11 @@ import (
 	"fmt"
 )
 
-// MaxFrameSize is the largest frame a Store takes, in bytes.
-const MaxFrameSize = 64 << 20
+// Limits of every Store.
+const (
+	MaxFrameSize = 64 << 20 // bytes of a frame
+	MaxVolume    = 1 << 62  // the greatest number that NumberAfter takes: there must be numbers behind it
+)
 
 var (
 	// ErrClosed is returned by every call that begins after Close.
@@ -23,6 +26,10 @@ var (
 
 	// ErrVolumeActive is returned by Remove and Trim for a volume that still takes writes.
 	ErrVolumeActive = errors.New("blob: volume still takes writes")
+
+	// ErrInUse is returned when another Store, of this process or another, has the place open where the
+	// volumes are.
+	ErrInUse = errors.New("blob: in use")
 
 	// ErrNoVolume is returned by Sync, Seal, Trim and Remove for a volume that is not there.
 	ErrNoVolume = errors.New("blob: no such volume")
@@ -51,7 +58,7 @@ type VolumeInfo struct {
 	Size      int64 // Bytes and what is around the frames, holes included; of an active volume what is set aside by now
 	DiskBytes int64 // what the volume occupies, with all that is around the frames and without holes
 	Active    bool  // takes writes now; an active volume cannot be removed
-	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are then zero
+	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are zero then
 }
 
 // A Store keeps opaque frames, each under a content address, in append-only volumes. All methods
@@ -66,7 +73,8 @@ type Store interface {
 
 	// Get reads a frame into the storage of buf, which it grows as needed, and returns it. The
 	// frame is exactly as it was put, or the error is a *CorruptionError: that covers a frame that
-	// is gone or was never written, since the caller's Ref says that it should be there.
+	// is gone or was never written, since the caller's Ref says that it should be there. An error that
+	// says nothing of the frame is none: the context's end, or no file handles, no memory, no connection.
 	Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error)
 
 	// Probe is a cheap proof that the frame of ref is there: its volume is, undamaged, a record at
@@ -102,6 +110,16 @@ type Store interface {
 	// Remove deletes a volume that is not active, and with it all its frames. It waits for reads of
 	// the volume that are under way.
 	Remove(ctx context.Context, volume uint64) error
+
+	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no limit.
+	// Frames of as many bytes may not fit: a store keeps some of it for itself. Free is cheap, and waits for
+	// nobody.
+	Free() (int64, error)
+
+	// NumberAfter has new volumes get numbers greater than volume, which is at most MaxVolume. The caller
+	// may know of volumes that were lost, and no other may be taken for one of them. It is called before the
+	// first Put.
+	NumberAfter(volume uint64) error
 
 	// Close waits for calls under way, makes everything durable and releases all resources, whatever
 	// error it has to report. A second Close returns ErrClosed.

@@ -9,6 +9,15 @@
 // [Memory] is the reference. Package volumes keeps volumes on disk. Package blobtest holds the suite that
 // both pass, and that any other store has to.
 //
+// # Volumes
+//
+// A volume is what comes back as a whole. It is active first and takes frames, of which a store decides how
+// many; then it is sealed, for good. It has a number, under which no other volume is ever made, though it be
+// removed, or lost. Frames that are put at about the same time should lie in few volumes: who puts them syncs each.
+//
+// [VolumeInfo] says of a volume what was put into it, and what it takes where it is: by that its owner decides
+// whether to trim it, or to copy what lives in it and remove the rest.
+//
 // # Durability
 //
 // After a crash a volume may hold any frame that was put, synced or not, and may lack any that was not

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 )
@@ -222,6 +223,30 @@ func (m *Memory) Remove(ctx context.Context, volume uint64) error {
 		return fmt.Errorf("%w: %d", ErrVolumeActive, volume)
 	}
 	delete(m.volumes, volume)
+	return nil
+}
+
+// Free implements Store. Nothing bounds a Memory.
+func (m *Memory) Free() (int64, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return 0, ErrClosed
+	}
+	return math.MaxInt64, nil
+}
+
+// NumberAfter implements Store.
+func (m *Memory) NumberAfter(volume uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return ErrClosed
+	case volume > MaxVolume:
+		return fmt.Errorf("blob: volume %d has no number behind it, the greatest is %d", volume, uint64(MaxVolume))
+	}
+	m.latest = max(m.latest, volume)
 	return nil
 }
 

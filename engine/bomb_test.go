@@ -61,7 +61,7 @@ func TestBomb(t *testing.T) {
 	for _, where := range []string{"index", "volume"} {
 		t.Run("in the "+where, func(t *testing.T) {
 			idx, blobs := index.NewMemory(), blob.NewMemory(0)
-			e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: 64 << 10}, idx, blobs)
+			e, err := engine.OpenStores(t.Context(), idx, blobs, &engine.Options{ChunkSize: 64 << 10})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +146,7 @@ func arm(t *testing.T, idx *index.Memory, blobs *blob.Memory, frame []byte, size
 // frame is refused before memory is made.
 func TestFrameHeaderFirst(t *testing.T) {
 	idx, blobs := index.NewMemory(), blob.NewMemory(0)
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: 64 << 10}, idx, blobs)
+	e, err := engine.OpenStores(t.Context(), idx, blobs, &engine.Options{ChunkSize: 64 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func orEmpty[Request any](req *Request) *Request {
 // begin lets an operation in, unless its context has ended or the engine is closed. Whatever the
 // outcome, the caller must end it.
 func (e *Engine) begin(ctx context.Context, c call) (*call, error) {
-	err := e.enter(ctx)
+	err := e.gate.Enter(ctx, ErrClosed)
 	c.ctx, c.engine = ctx, nil
 	if err == nil {
 		c.engine = e
@@ -34,7 +34,7 @@ func (e *Engine) begin(ctx context.Context, c call) (*call, error) {
 // about.
 func (c *call) end(err *error) {
 	if c.engine != nil {
-		c.engine.leave()
+		c.engine.gate.Leave()
 	}
 	c.wrap(err)
 }
@@ -50,29 +50,4 @@ func (c *call) wrap(err *error) {
 		e.PartNumber = c.part
 	}
 	*err = &e
-}
-
-// enter counts a call, so that Close waits for it; the caller must leave when it is done.
-func (e *Engine) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return ErrClosed
-	}
-	e.calls.Add(1)
-	return nil
-}
-
-func (e *Engine) leave() { e.calls.Done() }
-
-// shut lets no more calls in. It is true the first time.
-func (e *Engine) shut() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	first := !e.closed
-	e.closed = true
-	return first
 }

@@ -16,7 +16,7 @@ import (
 func memoryStore(t *testing.T, o *engine.Options) (*engine.Engine, *index.Memory) {
 	t.Helper()
 	idx := index.NewMemory()
-	e, err := engine.OpenStores(t.TempDir(), o, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), o)
 	if err != nil {
 		t.Fatal(err)
 	}

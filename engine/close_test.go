@@ -65,7 +65,7 @@ func TestCloseFails(t *testing.T) {
 			}
 			defer d.Close()
 			idx := &closingIndex{Memory: index.NewMemory(), errs: c.index}
-			e, err := engine.OpenStores(dir, nil, idx, &closingBlobs{blob.NewMemory(0), c.blobs})
+			e, err := engine.OpenStoresIn(t.Context(), dir, idx, &closingBlobs{blob.NewMemory(0), c.blobs}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -306,15 +306,15 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 		return nil
 	}
 	// Begun and not finished, it would take space instead of giving some. What holes gave is there.
-	space, err := c.engine.dir.Space()
+	free, err := c.engine.blobs.Free()
 	if err != nil {
 		return err
 	}
-	if need := v.room() + c.engine.opts.ReserveSpace/2 + moveBytes; space.Bytes < need {
+	if need := v.room() + c.engine.opts.ReserveSpace/2 + moveBytes; free < need {
 		if v.holes > 0 || v.merge {
 			return nil
 		}
-		return ErrNoSpace.saying("%d bytes are free on the disk, copying what lives needs %d.", space.Bytes, need)
+		return ErrNoSpace.saying("%d bytes are free on the disk, copying what lives needs %d.", free, need)
 	}
 	var moved int64
 	var errs []error

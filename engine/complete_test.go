@@ -53,7 +53,7 @@ func openCounted(t testing.TB, dir string, blobs blob.Store) (*engine.Engine, *u
 		t.Fatal(err)
 	}
 	counted := &updateCounter{Store: idx}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{DedupScope: engine.DedupNone}, counted, blobs) // with the longest records
+	e, err := engine.OpenStores(t.Context(), counted, blobs, &engine.Options{DedupScope: engine.DedupNone}) // with the longest records
 	if err != nil {
 		t.Fatal(err)
 	}

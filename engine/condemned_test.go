@@ -28,7 +28,7 @@ func (s *hookedBlobs) Seal(ctx context.Context, volume uint64) error {
 // dead, but has not yet condemned. What it destroys must not be decided by what it saw before.
 func TestVolumeComesAliveBeforeItIsCondemned(t *testing.T) {
 	blobs := &hookedBlobs{Memory: blob.NewMemory(0)}
-	e, err := engine.OpenStores(t.TempDir(), nil, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestCopyMeanwhile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			idx := &hookedIndex{Memory: index.NewMemory()}
-			e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: keys(t), ChunkSize: 16 << 10}, idx, blob.NewMemory(1<<20))
+			e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(1<<20), &engine.Options{Keys: keys(t), ChunkSize: 16 << 10})
 			if err != nil {
 				t.Fatal(err)
 			}

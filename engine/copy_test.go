@@ -397,7 +397,7 @@ func (s *damagedBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byt
 // TestCopyDamaged wants no copy of what cannot be read, unless it shares it, and nothing left.
 func TestCopyDamaged(t *testing.T) {
 	blobs := &damagedBlobs{Memory: blob.NewMemory(0)}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: keys(t), ChunkSize: 16 << 10}, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{Keys: keys(t), ChunkSize: 16 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}

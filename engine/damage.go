@@ -5,10 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
@@ -63,10 +61,7 @@ func newDamage(blobs blob.Store, idx index.Store, alarm func(error)) *damage {
 // isDamage reports whether a failed read says something about what was read, and not about the
 // process that reads: one that is out of file handles has no damaged chunks.
 func isDamage(err error) bool {
-	for _, passing := range []error{
-		context.Canceled, context.DeadlineExceeded, blob.ErrClosed, fs.ErrClosed,
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR, syscall.EAGAIN,
-	} {
+	for _, passing := range []error{context.Canceled, context.DeadlineExceeded, blob.ErrClosed} {
 		if errors.Is(err, passing) {
 			return false
 		}

@@ -21,7 +21,6 @@ func TestWhatDamageIs(t *testing.T) {
 		{&blob.CorruptionError{Err: syscall.EIO}, true},
 		{&CorruptionError{Err: errors.New("address")}, true},
 		{fmt.Errorf("reading: %w", &blob.CorruptionError{}), true},
-		{&blob.CorruptionError{Err: syscall.ENOMEM}, false},
 		{fmt.Errorf("opening: %w", syscall.EMFILE), false},
 		{&blob.CorruptionError{Err: context.Canceled}, false},
 		{blob.ErrClosed, false},

@@ -43,7 +43,7 @@ func newScopedStore(t *testing.T) *scopedStore {
 	s := &scopedStore{t: t, idx: index.NewMemory(), blobs: &storedBlobs{Memory: blob.NewMemory(0)}}
 	o := &engine.Options{ChunkSize: dedupChunk, Keys: keys(t)}
 	var err error
-	if s.Engine, err = engine.OpenStores(t.TempDir(), o, s.idx, s.blobs); err != nil {
+	if s.Engine, err = engine.OpenStores(t.Context(), s.idx, s.blobs, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -195,9 +195,10 @@ func TestDedupAddresses(t *testing.T) {
 			if part.Scope.ID != id {
 				t.Errorf("the part in %s has scope %v, want id %x", name, part.Scope, id)
 			}
-			scope, err3 := crypto.NewScope([16]byte{}, id) // a store in memory has no id
+			header, err3 := index.Get(tx, index.HeaderKey())
+			scope, err4 := crypto.NewScope(header.StoreID, id)
 			want = append(want, index.ChunkID(scope.AddressOf(body)))
-			return errors.Join(err, err2, err3)
+			return errors.Join(err, err2, err3, err4)
 		})
 	}
 	got := s.chunkIDs()

@@ -228,7 +228,7 @@ func (tx *watchedTx) Delete(key []byte) error {
 // halfway. To repeat it deletes the rest.
 func TestDeleteObjectsInSteps(t *testing.T) {
 	idx := &watchedIndex{Memory: index.NewMemory()}
-	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package engine is an embedded storage engine for multipart uploads with the semantics of Alibaba
 // Cloud OSS: one process, one directory, no server.
 //
-// [Open] opens a directory. Every operation is a method of [Engine] named as OSS names it, with a
+// [Open] opens a directory, [OpenStores] an index and a chunk store of any kind. Every operation is a method of [Engine] named as OSS names it, with a
 // request and a result of its own; its errors are of type [*Error] and carry OSS's code, HTTP
 // status and fine-grained code, so that a front end of any protocol is a thin translation.
 //

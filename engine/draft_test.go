@@ -88,7 +88,7 @@ func TestDraftOperations(t *testing.T) {
 	for _, c := range []struct{ chunks, pages int }{
 		{1, 1}, {index.MaxPageChunks, 1}, {index.MaxPageChunks + 1, 2}, {2 * index.MaxPageChunks, 2}, {2*index.MaxPageChunks + 1, 3},
 	} {
-		stores := newFragileStores(64 << 20)
+		stores := newFragileStores(64<<20, nil)
 		e := stores.open(t, &engine.Options{ChunkSize: draftChunk, MemoryBudget: 4 * draftChunk})
 		id := mustInitiate(t, e, "bucket", "key", "")
 		data, err := io.ReadAll(counted(c.chunks, func() {}))
@@ -193,7 +193,7 @@ func TestDraftGivenUp(t *testing.T) {
 		}, engine.ErrNoSuchUpload},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stores := newFragileStores(64 << 20)
+			stores := newFragileStores(64<<20, nil)
 			e := stores.open(t, &engine.Options{ChunkSize: draftChunk, MemoryBudget: 16 * draftChunk})
 			id := mustInitiate(t, e, "bucket", "key", "")
 			abort := func() {

@@ -9,25 +9,16 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
-	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
-	"github.com/gabion-storage/gabion/index/badger"
-	"github.com/gabion-storage/gabion/internal/disk"
-)
-
-// Names in the store's directory, beside formatFile and disk's lock file.
-const (
-	indexDir  = "index"
-	volumeDir = "volumes"
+	"github.com/gabion-storage/gabion/internal/gate"
 )
 
 // An Engine is an open store. Its methods may be called from many goroutines.
 type Engine struct {
-	dir     *disk.Dir
+	dir     *storeDir // nil on stores of the caller's
 	storeID [16]byte
 	opts    Options
-	lock    *disk.Lock
 	index   index.Store
 	blobs   blob.Store
 
@@ -42,10 +33,7 @@ type Engine struct {
 	sweeper    *sweeper
 	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the sweeper's turn
 
-	mu     sync.Mutex // guards closed, and that calls are added only while open
-	closed bool
-	calls  sync.WaitGroup
-
+	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone
 	gone    bool       // everything is released
 }
@@ -53,8 +41,8 @@ type Engine struct {
 // Open opens the store in dir, and makes both when they are not there: what it makes is for its owner
 // alone, directories of mode 0700 and files of 0600. nil options work. A change of the working directory
 // does not concern an open store. Symlinks may lead to dir, and are resolved once; in it none is followed,
-// and what is not a regular file where one belongs is a *CorruptionError. An empty directory may be the root of a file system: what systems put
-// there by themselves, such as lost+found, is left alone.
+// and what is not a regular file where one belongs is a *CorruptionError. An empty directory may be the
+// root of a file system: what systems put there by themselves, such as lost+found, is left alone.
 //
 // It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with ErrInUse
 // when the store is open already, here or in another process; with a
@@ -70,39 +58,68 @@ type Engine struct {
 func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	c := call{op: "Open", ctx: ctx}
 	defer c.wrap(&err)
-	opts := o.withDefaults()
-	if err := opts.validate(); err != nil {
+	e := &Engine{opts: o.withDefaults()}
+	if err := e.opts.validate(); err != nil {
 		return nil, err
 	}
-	if dir == "" {
-		return nil, ErrInvalidArgument.saying("The store's directory has no name.")
-	}
-	if err := disk.MakeDir(dir); err != nil {
+	if e.dir, err = openStoreDir(dir); err != nil {
 		return nil, err
 	}
-	d, err := disk.OpenDir(dir)
+	if e.index, err = e.dir.openIndex(ctx, &e.opts); err == nil {
+		e.blobs, err = e.dir.openBlobs(ctx, &e.opts)
+	}
+	if err == nil {
+		err = e.start(ctx)
+	}
 	if err != nil {
-		return nil, err
-	}
-	// Once before the lock, so that somebody's directory gets no lock file, and once under it.
-	if _, err := readFormat(d); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	lock, err := d.Lock()
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	e := &Engine{dir: d, opts: opts, lock: lock, keys: newProvider(opts.Keys)}
-	if err := e.openStores(ctx); err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
-	e.start()
-	e.alarmExposed()
 	return e, nil
 }
 
-// start sets the engine going on its open stores.
-func (e *Engine) start() {
+// OpenStores opens the store that an index and a chunk store make up, of any kind: such as pass the suites of
+// packages indextest and blobtest. On two that are empty it makes a store. nil options work.
+//
+// The two belong together for good: the index says what in the chunk store lives and where, and the rest is
+// garbage, which is removed. So at most one engine may have either of them open at a time, be it in one
+// process or several; whatever of the stores are locks of their own should see to that. An index that is
+// empty, or without its header, beside a chunk store that is not, is refused.
+//
+// There is no directory and no lock file, and no reserve that is set aside: a full disk is met where the
+// stores say by Free how much is left, of which the last Options.ReserveSpace bytes are not for data. What
+// is durable when a call returns is what the stores promise to be.
+//
+// It fails as Open does: with ErrInvalidArgument, a *FormatError or a *CorruptionError. Then the stores are
+// the caller's still, and open. Otherwise they are the engine's, and its Close closes both.
+func OpenStores(ctx context.Context, idx index.Store, blobs blob.Store, o *Options) (_ *Engine, err error) {
+	c := call{op: "OpenStores", ctx: ctx}
+	defer c.wrap(&err)
+	e := &Engine{opts: o.withDefaults(), index: idx, blobs: blobs}
+	if err := e.opts.validate(); err != nil {
+		return nil, err
+	}
+	if idx == nil || blobs == nil {
+		return nil, ErrInvalidArgument.saying("A store needs an index and a chunk store.")
+	}
+	if err := e.start(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// start sets the engine going on its open stores. After an error nothing of it goes on.
+func (e *Engine) start(ctx context.Context) error {
+	e.keys = newProvider(e.opts.Keys)
+	last, err := e.lastVolume(ctx)
+	if err == nil {
+		err = e.blobs.NumberAfter(last)
+	}
+	if err == nil {
+		err = e.identify(ctx)
+	}
+	if err := errors.Join(err, e.dir.refillReserve()); err != nil {
+		return err
+	}
 	e.damage = newDamage(e.blobs, e.index, e.opts.alarm)
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
@@ -112,42 +129,8 @@ func (e *Engine) start() {
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)
-}
-
-// openStores checks the store's format and opens index and chunk store.
-func (e *Engine) openStores(ctx context.Context) error {
-	format, err := readFormat(e.dir)
-	if err != nil {
-		return err
-	}
-	if err := makeDirs(e.dir, format, indexDir, volumeDir); err != nil {
-		return err
-	}
-	// Assigned only when they opened: an interface that holds a nil pointer is not nil.
-	idx, err := badger.Open(ctx, e.dir.Join(indexDir), &badger.Options{
-		Reserve: e.opts.ReserveSpace / 4,
-		GiveUp:  e.giveUpReserve,
-		Alarm:   e.opts.alarm,
-	})
-	if err != nil {
-		return err
-	}
-	e.index = idx
-	last, err := e.lastVolume(ctx)
-	if err != nil {
-		return err
-	}
-	blobs, err := volumes.Open(ctx, e.dir.Join(volumeDir), &volumes.Options{
-		VolumeSize:   e.opts.VolumeSize,
-		ReserveSpace: e.opts.ReserveSpace / 2,
-		LastVolume:   last,
-		Alarm:        e.opts.alarm,
-	})
-	if err != nil {
-		return err
-	}
-	e.blobs = blobs
-	return errors.Join(e.checkHeader(ctx, format), e.refillReserve())
+	e.alarmExposed()
+	return nil
 }
 
 // closeStores closes what is open and unlocks the directory. With index.ErrStillOpen the index stays
@@ -167,7 +150,7 @@ func (e *Engine) closeStores() error {
 		}
 		e.index = nil
 	}
-	return errors.Join(append(errs, e.lock.Unlock(), e.dir.Close())...)
+	return errors.Join(append(errs, e.dir.close())...)
 }
 
 // Close waits for the calls under way, stops the work in the background and closes the store. A
@@ -185,8 +168,8 @@ func (e *Engine) Close() (err error) {
 	if e.gone {
 		return ErrClosed
 	}
-	if e.shut() {
-		e.calls.Wait()
+	if e.gate.Shut() {
+		e.gate.Wait()
 		e.sweeper.stop()
 		e.ciphers.close()
 	}

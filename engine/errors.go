@@ -252,6 +252,7 @@ var causes = []struct {
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
 	{index.ErrInUse, ErrInUse},
+	{blob.ErrInUse, ErrInUse},
 	{disk.ErrLocked, ErrInUse},
 	{blob.ErrClosed, ErrClosed},
 	{index.ErrClosed, ErrClosed},

@@ -70,7 +70,7 @@ func TestErrorTextsOfCalls(t *testing.T) {
 func TestExpireTellsOfDamage(t *testing.T) {
 	ctx := t.Context()
 	idx := &hookedIndex{Memory: index.NewMemory()}
-	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

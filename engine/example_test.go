@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 func Example() {
@@ -74,4 +76,32 @@ func run(ctx context.Context, dir string) error {
 	got, err := io.ReadAll(obj)
 	fmt.Printf("read %d bytes, equal: %t\n", len(got), bytes.Equal(got, content))
 	return err
+}
+
+// An engine on any two stores that pass the suites of packages indextest and blobtest: here on those in
+// memory, which forget everything when they are closed.
+func ExampleOpenStores() {
+	ctx := context.Background()
+	e, err := engine.OpenStores(ctx, index.NewMemory(), blob.NewMemory(0), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close() // which closes both
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "photos"}); err != nil {
+		log.Fatal(err)
+	}
+	up, err := e.Upload(ctx, &engine.UploadRequest{
+		Bucket: "photos", Key: "2026/gabion.jpg", PartSize: 100 << 10,
+		Body: bytes.NewReader(bytes.Repeat([]byte("stone"), 30<<10)),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	stats, err := e.Stats(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %d object of %d bytes\n", up.ETag, stats.Objects, stats.LogicalBytes)
+	// Output:
+	// BFB5C29BA21A599EEFC85BCE4E188312-2: 1 object of 153600 bytes
 }

@@ -6,27 +6,16 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// OpenStores returns an engine on these stores instead of those in a directory. dir is locked and
-// else unused.
-func OpenStores(dir string, o *Options, idx index.Store, blobs blob.Store) (*Engine, error) {
-	d, err := disk.OpenDir(dir)
+// OpenStoresIn is OpenStores, but in a directory, which is locked and unlocked as Open does it.
+func OpenStoresIn(ctx context.Context, dir string, idx index.Store, blobs blob.Store, o *Options) (*Engine, error) {
+	d, err := openStoreDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := d.Lock()
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	e := &Engine{dir: d, opts: o.withDefaults(), lock: lock, index: idx, blobs: blobs}
-	e.keys = newProvider(e.opts.Keys)
-	if err := e.checkHeader(context.Background(), nil); err != nil {
-		return nil, errors.Join(err, lock.Unlock(), d.Close())
-	}
-	e.start()
-	return e, nil
+	e := &Engine{dir: d, opts: o.withDefaults(), index: idx, blobs: blobs}
+	return e, e.start(ctx)
 }
 
 // Kept counts the entries of pages that an open Object keeps.

@@ -29,23 +29,26 @@ type keyWatcher interface{ Exposed() error }
 
 // alarmExposed reports what others can get at.
 func (e *Engine) alarmExposed() {
-	for _, err := range append(exposedDirs(e.dir), exposedKeys(e.opts.Keys)) {
+	for _, err := range append(e.dir.exposed(), exposedKeys(e.opts.Keys)) {
 		if err != nil {
 			e.opts.alarm(err)
 		}
 	}
 }
 
-// exposedDirs looks at the directories of a store. Files are made for their owner alone.
-func exposedDirs(dir *disk.Dir) (errs []error) {
-	paths := []string{dir.Path(), dir.Join(indexDir), dir.Join(volumeDir)}
-	generations, err := os.ReadDir(dir.Join(indexDir))
+// exposed looks at the directories of a store. Files are made for their owner alone.
+func (d *storeDir) exposed() (errs []error) {
+	if d == nil {
+		return nil
+	}
+	paths := []string{d.Path(), d.Join(indexDir), d.Join(volumeDir)}
+	generations, err := os.ReadDir(d.Join(indexDir))
 	if err != nil {
 		return []error{err}
 	}
 	for _, entry := range generations {
 		if entry.IsDir() {
-			paths = append(paths, filepath.Join(dir.Join(indexDir), entry.Name()))
+			paths = append(paths, filepath.Join(d.Join(indexDir), entry.Name()))
 		}
 	}
 	for _, path := range paths {

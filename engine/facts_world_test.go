@@ -73,7 +73,7 @@ func newWorld(t *testing.T, ring *crypto.Keyring) *world {
 	if w.keyID, err = ring.CurrentKeyID(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if w.e, err = engine.OpenStores(t.TempDir(), o, index.NewMemory(), w.blobs); err != nil {
+	if w.e, err = engine.OpenStores(t.Context(), index.NewMemory(), w.blobs, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

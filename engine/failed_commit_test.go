@@ -52,9 +52,9 @@ func TestFailedCommitIsStored(t *testing.T) {
 // failCommit lets the k-th commit of a call fail, and reports whether there was one.
 func failCommit(t *testing.T, k int, call func(*engine.Engine, string) error) bool {
 	t.Helper()
-	idx, blobs := &failingIndex{Memory: index.NewMemory()}, &lastingBlobs{blob.NewMemory(64 << 10)}
+	idx, blobs := &failingIndex{Memory: index.NewMemory()}, lastingBlobs{blob.NewMemory(64 << 10)}
 	o := &engine.Options{ChunkSize: 16 << 10, Keys: keys(t)}
-	e, err := engine.OpenStores(t.TempDir(), o, idx, blobs)
+	e, err := engine.OpenStores(t.Context(), idx, blobs, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func failCommit(t *testing.T, k int, call func(*engine.Engine, string) error) bo
 		t.Fatal(err)
 	}
 	idx.heal()
-	if e, err = engine.OpenStores(t.TempDir(), o, idx, blobs); err != nil {
+	if e, err = engine.OpenStores(t.Context(), idx, blobs, o); err != nil {
 		t.Fatal(err)
 	}
 	res, err := e.Check(t.Context(), &engine.CheckRequest{Data: true})
@@ -94,11 +94,6 @@ func failCommit(t *testing.T, k int, call func(*engine.Engine, string) error) bo
 	}
 	return true
 }
-
-// lastingBlobs outlive their engine.
-type lastingBlobs struct{ *blob.Memory }
-
-func (*lastingBlobs) Close() error { return nil }
 
 // A failingIndex stores what it is armed for and says that it failed. Views show what was there before until it is healed, as
 // those of an index do until it is opened again.

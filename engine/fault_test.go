@@ -52,7 +52,7 @@ type faultRun struct {
 }
 
 func newFaultRun(t *testing.T, at int, once bool, chunkSize int) *faultRun {
-	f := &faultRun{fragileStores: newFragileStores(200_000), t: t, keys: keys(t), now: time.Now(), chunkSize: chunkSize}
+	f := &faultRun{fragileStores: newFragileStores(200_000, nil), t: t, keys: keys(t), now: time.Now(), chunkSize: chunkSize}
 	f.power.cutAt, f.power.once = at, once
 	f.start()
 	return f

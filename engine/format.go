@@ -135,33 +135,71 @@ func makeDirs(dir *disk.Dir, format *storeFormat, names ...string) error {
 	return nil
 }
 
-// checkHeader compares the index's header with the format file, and writes both for a new store.
-func (e *Engine) checkHeader(ctx context.Context, format *storeFormat) error {
+// identify reads whose store it is, from the header of the index, and makes a store where there is none.
+func (e *Engine) identify(ctx context.Context) error {
 	var header index.Header
 	err := e.index.View(ctx, func(r index.Reader) (err error) {
 		header, err = index.Get(r, index.HeaderKey())
 		return err
 	})
-	e.storeID = header.StoreID
 	switch {
-	case err == nil && header.Format > formatVersion:
-		return &FormatError{Where: e.dir.Join(indexDir), Version: int(header.Format), Supported: formatVersion}
-	case err == nil && format != nil && header.StoreID != format.id:
-		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it belongs to another store")}
-	case errors.Is(err, index.ErrNotFound) && format != nil:
-		return &CorruptionError{What: "the index", Where: e.dir.Join(indexDir), Err: errors.New("it has lost its header")}
 	case errors.Is(err, index.ErrNotFound):
-		return e.writeHeader(ctx)
+		if err := e.checkEmpty(ctx); err != nil {
+			return err
+		}
+		if err := e.writeHeader(ctx); err != nil {
+			return err
+		}
+		return e.dir.claim(e.storeID)
 	case err != nil:
 		return err
+	case header.Format > formatVersion:
+		return &FormatError{Where: e.indexPlace(), Version: int(header.Format), Supported: formatVersion}
 	}
-	if err := e.openRecordsKey(ctx, &header); err != nil || format != nil {
+	e.storeID = header.StoreID
+	if err := e.dir.claim(e.storeID); err != nil {
 		return err
 	}
-	// The crash of the one who made this store came just before its last step.
-	return e.writeFormat(header.StoreID)
+	return e.openRecordsKey(ctx, &header)
 }
 
+// indexPlace says where the index is.
+func (e *Engine) indexPlace() string {
+	if e.dir == nil {
+		return "the index"
+	}
+	return e.dir.Join(indexDir)
+}
+
+// checkEmpty refuses to make a store where one has been whose index is lost: every chunk would be garbage
+// to it.
+func (e *Engine) checkEmpty(ctx context.Context) error {
+	lost := func(reason string) error {
+		return &CorruptionError{What: "the index", Where: e.indexPlace(), Err: errors.New(reason)}
+	}
+	if e.dir != nil && e.dir.format != nil {
+		return lost("it has lost its header")
+	}
+	err := e.index.View(ctx, func(r index.Reader) error {
+		for _, err := range r.Scan(nil, nil) {
+			if err == nil {
+				err = lost("it has records and no header")
+			}
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	chunks, err := e.blobs.Volumes(ctx)
+	if err == nil && len(chunks) > 0 {
+		err = lost(fmt.Sprintf("it is empty, and the chunk store has %d volumes", len(chunks)))
+	}
+	return err
+}
+
+// writeHeader makes the store.
 func (e *Engine) writeHeader(ctx context.Context) error {
 	header := index.Header{Format: formatVersion, Created: e.now()}
 	if _, err := rand.Read(header.StoreID[:]); err != nil {
@@ -171,16 +209,22 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 	if err := e.makeRecordsKey(ctx, &header); err != nil {
 		return err
 	}
-	err := e.index.Update(ctx, func(tx index.Tx) error {
+	return e.index.Update(ctx, func(tx index.Tx) error {
 		return index.Put(tx, index.HeaderKey(), &header)
 	})
-	if err != nil {
-		return err
-	}
-	return e.writeFormat(header.StoreID)
 }
 
-func (e *Engine) writeFormat(id [16]byte) error {
-	f := storeFormat{id: id}
-	return e.dir.WriteFile(formatFile, []byte(f.line()))
+// claim compares the store's id with what the directory is said to be. For a new store, or one whose maker
+// crashed just before this last step, it writes that down.
+func (d *storeDir) claim(id [16]byte) error {
+	switch {
+	case d == nil:
+		return nil
+	case d.format == nil:
+		d.format = &storeFormat{id: id}
+		return d.WriteFile(formatFile, []byte(d.format.line()))
+	case d.format.id != id:
+		return &CorruptionError{What: "the index", Where: d.Join(indexDir), Err: errors.New("it belongs to another store")}
+	}
+	return nil
 }

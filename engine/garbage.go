@@ -113,7 +113,9 @@ func (c *compaction) policyFor(states []volumeState) policy {
 	var live, dead int64
 	for i := range states {
 		live += states[i].live.LiveBytes
-		dead += states[i].dead()
+		if states[i].Damage == nil { // what cannot be read gives nothing back
+			dead += states[i].dead()
+		}
 	}
 	if float64(dead) > deadShare*float64(live)+deadRoom {
 		return policy{trim: 0.1, copy: c.share / 2, seal: true, pays: 0.05}

@@ -87,7 +87,7 @@ func TestBucketReplaced(t *testing.T) {
 		for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
 			t.Run(name+" to "+string(rules), func(t *testing.T) {
 				idx := &hookedIndex{Memory: index.NewMemory()}
-				e, err := engine.OpenStores(t.TempDir(), &engine.Options{Rules: engine.S3, Keys: keys(t)}, idx, blob.NewMemory(0))
+				e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{Rules: engine.S3, Keys: keys(t)})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -53,8 +53,8 @@ func (e *Engine) inlineLimit() (int, error) {
 	if needs <= indexShare*indexDead {
 		return maxInlineFrame, nil // whatever is free
 	}
-	space, err := e.dir.Space()
-	if err != nil || needs > space.Bytes/indexShare {
+	free, err := e.index.Free()
+	if err != nil || needs > free/indexShare {
 		return 0, err
 	}
 	return maxInlineFrame, nil

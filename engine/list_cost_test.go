@@ -51,7 +51,7 @@ const crowd = 20_000
 // then b, then 1000 times 20 keys that begin with c/; and crowd uploads of the key d.
 func newCrowd(t *testing.T) (*engine.Engine, *countingIndex) {
 	idx := &countingIndex{Memory: index.NewMemory()}
-	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func (s *slowPuts) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref,
 // TestUploadWaits checks that no part is under way any more when an upload has failed.
 func TestUploadWaits(t *testing.T) {
 	blobs := &slowPuts{Memory: blob.NewMemory(1 << 20)}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: managedChunk}, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{ChunkSize: managedChunk})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -351,7 +351,7 @@ func (s *slowSync) Sync(ctx context.Context, volumes ...uint64) error {
 // TestUploadReadsAhead checks that a body goes on being read while what was read is made durable.
 func TestUploadReadsAhead(t *testing.T) {
 	blobs := &slowSync{Memory: blob.NewMemory(1 << 20), let: make(chan struct{})}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: managedChunk}, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{ChunkSize: managedChunk})
 	if err != nil {
 		t.Fatal(err)
 	}

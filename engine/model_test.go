@@ -15,7 +15,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // TestModel lives random histories under several sets of options, side by side with a model of
@@ -38,6 +40,7 @@ func TestModel(t *testing.T) {
 		scopes     bool
 		crashes    bool
 		records    bool // are authenticated
+		memory     bool // the two stores in memory instead of those in a directory
 	}{
 		{name: "small chunks in small volumes", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20},
 		{name: "chunks of 64 KiB", chunkSizes: []int{64 << 10}},
@@ -45,6 +48,7 @@ func TestModel(t *testing.T) {
 		{name: "duplicates", chunkSizes: []int{4 << 10}, volumeSize: 2 << 20, blocks: 5},
 		{name: "chunk size changes", chunkSizes: []int{4 << 10, 64 << 10, 5000}, encrypted: true, blocks: 20},
 		{name: "scopes of deduplication", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 5, scopes: true},
+		{name: "stores in memory", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 50, memory: true},
 		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true, records: true},
 	} {
 		t.Run(set.name, func(t *testing.T) {
@@ -63,8 +67,11 @@ func TestModel(t *testing.T) {
 			if set.scopes {
 				h.scopes = dedupScopes
 			}
+			if set.memory {
+				h.index, h.blobs = lastingIndex{index.NewMemory()}, lastingBlobs{blob.NewMemory(set.volumeSize)}
+			}
 			if set.crashes {
-				h.stores = newFragileStores(set.volumeSize)
+				h.stores = newFragileStores(set.volumeSize, &engine.Options{Keys: ring, AuthenticateRecords: set.records})
 			}
 			h.reopen()
 			for range steps {
@@ -83,7 +90,9 @@ type history struct {
 	t       *testing.T
 	e       *engine.Engine
 	dir     string
-	stores  *fragileStores // instead of those in dir, and closed by a power cut; or nil
+	index   index.Store // instead of those in dir, if it is not nil
+	blobs   blob.Store
+	stores  *fragileStores // likewise, and closed by a power cut
 	options engine.Options
 	rng     *rand.Rand
 	log     []string // what was done
@@ -202,12 +211,15 @@ func (h *history) reopen() {
 	h.options.ChunkSize = h.chunkSizes[h.opens%len(h.chunkSizes)]
 	h.options.MemoryBudget = 4 * int64(h.options.ChunkSize)
 	h.opens++
-	if h.stores == nil {
+	switch {
+	case h.stores != nil:
+		h.stores.power.restore()
+		h.e = h.stores.open(h.t, &h.options)
+	case h.index != nil:
+		h.e = openStores(h.t, h.index, h.blobs, &h.options)
+	default:
 		h.e = open(h.t, h.dir, &h.options)
-		return
 	}
-	h.stores.power.restore()
-	h.e = h.stores.open(h.t, &h.options)
 }
 
 // Few names, so that they meet often.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
@@ -73,7 +74,7 @@ func TestInUse(t *testing.T) {
 		_, err = badger.Open(ctx, filepath.Join(dir, "index"), nil)
 		expect(what, err, index.ErrInUse)
 		_, err = volumes.Open(ctx, filepath.Join(dir, "volumes"), nil)
-		expect(what, err, disk.ErrLocked)
+		expect(what, err, blob.ErrInUse)
 		for _, in := range []string{"", "index", "volumes"} {
 			if err := os.Remove(filepath.Join(dir, in, disk.LockFile)); err != nil && what == "with lock files" {
 				t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -14,16 +13,20 @@ import (
 const (
 	DefaultChunkSize    = 1 << 20
 	DefaultMemoryBudget = 64 << 20
+	DefaultVolumeSize   = 256 << 20
 	DefaultReserveSpace = 128 << 20
 	DefaultKeyLifetime  = 5 * time.Minute
 )
 
-// Ranges of Options. What the chunk store's are is blob's to say.
+// Ranges of Options.
 const (
 	minChunkSize    = 4 << 10
 	maxChunkSize    = index.MaxChunkSize
 	maxMemoryBudget = 64 << 30
+	minVolumeSize   = 1 << 20
+	maxVolumeSize   = 1 << 30
 	minReserve      = 64 << 20
+	maxReserve      = 1 << 60
 	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
 	minVolumeChunks = 2
 	maxKeyLifetime  = 24 * time.Hour
@@ -31,7 +34,7 @@ const (
 	maxUploadExpiry = 100 * 365 * 24 * time.Hour
 )
 
-// Options configure Open. The zero value of each field means its default.
+// Options configure Open and OpenStores. The zero value of each field means its default.
 type Options struct {
 	// Keys wraps the data keys of encrypted uploads. A data key that it makes is used only when it has
 	// unwrapped it once; what it returns that cannot be used, see crypto.ErrUnusableKey, and a panic are
@@ -73,14 +76,14 @@ type Options struct {
 	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for one.
 	MemoryBudget int64
 
-	// VolumeSize is the size in bytes at which a volume of chunks is sealed, volumes.MinVolumeSize (1 MiB)
-	// and two chunks at least, volumes.MaxVolumeSize (1 GiB) at most; 256 MiB by default. It may differ
-	// from one Open to the next.
+	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks at
+	// least, 1 GiB at most; 256 MiB by default. It may differ from one Open to the next. OpenStores has the
+	// caller's chunk store decide on that; there it says what of it is small enough to be merged.
 	VolumeSize int64
 
 	// ReserveSpace is the free disk space in bytes below which what adds data fails with ErrNoSpace;
 	// 128 MiB by default, at least 64 MiB. Reads, completing, deleting and reclaiming go on within
-	// it, down to a quarter.
+	// it, down to a quarter. OpenStores goes by what the stores say by Free.
 	ReserveSpace int64
 
 	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means that it does not.
@@ -130,7 +133,7 @@ func (o *Options) withDefaults() Options {
 		out.MemoryBudget = max(DefaultMemoryBudget, minBuffers*int64(out.ChunkSize))
 	}
 	if out.VolumeSize == 0 {
-		out.VolumeSize = volumes.DefaultVolumeSize
+		out.VolumeSize = DefaultVolumeSize
 	}
 	if out.ReserveSpace == 0 {
 		out.ReserveSpace = DefaultReserveSpace
@@ -151,12 +154,12 @@ func (o *Options) validate() error {
 		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
 			errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least, int64(maxMemoryBudget)))
 		}
-		if least := max(volumes.MinVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > volumes.MaxVolumeSize {
-			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(volumes.MaxVolumeSize)))
+		if least := max(minVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > maxVolumeSize {
+			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(maxVolumeSize)))
 		}
 	}
-	if o.ReserveSpace < minReserve || o.ReserveSpace > volumes.MaxReserveSpace {
-		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(volumes.MaxReserveSpace)))
+	if o.ReserveSpace < minReserve || o.ReserveSpace > maxReserve {
+		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(maxReserve)))
 	}
 	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
 		errs = append(errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime))

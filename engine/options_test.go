@@ -40,7 +40,7 @@ func TestEveryNumberOfOptions(t *testing.T) {
 	})
 	tryNumbers(t, map[string]numberRange{
 		"VolumeSize": {volumes.MinVolumeSize, volumes.MaxVolumeSize}, "Writers": {1, volumes.MaxWriters}, "ReserveSpace": {1, volumes.MaxReserveSpace},
-		"OpenVolumes": {1, volumes.MaxOpenVolumes}, "LastVolume": {1, volumes.MaxLastVolume},
+		"OpenVolumes": {1, volumes.MaxOpenVolumes},
 	}, func(dir string, o *volumes.Options) error {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func (r meteredReader) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 func metered(t *testing.T, o *engine.Options) (*engine.Engine, *meteredIndex) {
 	t.Helper()
 	idx := &meteredIndex{Memory: index.NewMemory()}
-	e, err := engine.OpenStores(t.TempDir(), o, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), o)
 	if err != nil {
 		t.Fatal(err)
 	}

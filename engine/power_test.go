@@ -195,19 +195,30 @@ type fragileStores struct {
 	index *durableIndex
 }
 
-func newFragileStores(volumeSize int64) *fragileStores {
+// newFragileStores returns a pair of which a store was made: the first operation that counts is one of the
+// test's.
+func newFragileStores(volumeSize int64, o *engine.Options) *fragileStores {
 	p := &power{}
-	return &fragileStores{
+	s := &fragileStores{
 		power: p,
 		blobs: &volatileBlobs{Memory: blob.NewMemory(volumeSize), power: p, dirty: map[uint64][]blob.Ref{}},
 		index: &durableIndex{Memory: index.NewMemory(), power: p},
 	}
+	e, err := engine.OpenStores(context.Background(), s.index, s.blobs, o)
+	if err == nil {
+		err = e.Close()
+	}
+	if err != nil {
+		panic(err) // the power is on
+	}
+	p.count = 0
+	return s
 }
 
 // open opens an engine on the stores; the test's cleanup checks and closes it, if it is still open.
 func (s *fragileStores) open(t *testing.T, o *engine.Options) *engine.Engine {
 	t.Helper()
-	e, err := engine.OpenStores(t.TempDir(), o, s.index, s.blobs)
+	e, err := engine.OpenStores(t.Context(), s.index, s.blobs, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +236,7 @@ func (s *fragileStores) open(t *testing.T, o *engine.Options) *engine.Engine {
 // not must be absent or whole: a part that is listed can be read.
 func TestPowerLoss(t *testing.T) {
 	for cutAt := 1; ; cutAt++ {
-		r := &powerRun{fragileStores: newFragileStores(1 << 20), parts: map[int][2][]byte{}}
+		r := &powerRun{fragileStores: newFragileStores(1<<20, nil), parts: map[int][2][]byte{}}
 		r.power.cutAt = cutAt
 		through := r.upload(t)
 		r.power.restore()

@@ -101,7 +101,7 @@ func TestPutObject(t *testing.T) {
 
 // TestPutSmallSyncs counts the operations on the stores: a small body costs one, of the index.
 func TestPutSmallSyncs(t *testing.T) {
-	f := newFragileStores(1 << 20)
+	f := newFragileStores(1<<20, nil)
 	e := f.open(t, &engine.Options{ChunkSize: 64 << 10})
 	mustBucket(t, e, "bucket")
 	count := func(size int) int {

@@ -72,6 +72,9 @@ func (s *buryingIndex) pass(start, end string, records int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passed += records
+	if start == "" { // whether the index is empty
+		return
+	}
 	graves := s.graves[start[0]]
 	from, _ := slices.BinarySearch(graves, start)
 	to, _ := slices.BinarySearch(graves, end)
@@ -115,7 +118,7 @@ func TestCostAfterDeletions(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var clock sync.Mutex
 	idx := newBuryingIndex()
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{
 		Rules: engine.S3, ChunkSize: 4 << 10,
 		Clock: func() time.Time {
 			clock.Lock()
@@ -123,7 +126,7 @@ func TestCostAfterDeletions(t *testing.T) {
 			now = now.Add(time.Millisecond)
 			return now
 		},
-	}, idx, blob.NewMemory(0))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +224,7 @@ func TestCostAfterDeletions(t *testing.T) {
 // TestNoWakeUpWithoutWork puts objects that replace nothing: the sweeper must not look at the index.
 func TestNoWakeUpWithoutWork(t *testing.T) {
 	idx := newBuryingIndex()
-	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +251,7 @@ func TestNoWakeUpWithoutWork(t *testing.T) {
 // costs a sync, so they must share a few.
 func TestSweepTakesManyAtOnce(t *testing.T) {
 	idx := newBuryingIndex()
-	e, err := engine.OpenStores(t.TempDir(), nil, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

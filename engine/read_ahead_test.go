@@ -27,7 +27,7 @@ func (b *countedBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byt
 func TestReadAhead(t *testing.T) {
 	const chunk = 16 << 10
 	blobs := &countedBlobs{Store: blob.NewMemory(1 << 20)}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: chunk}, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{ChunkSize: chunk})
 	if err != nil {
 		t.Fatal(err)
 	}

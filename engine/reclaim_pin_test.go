@@ -30,7 +30,7 @@ func (b *slowBlobs) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref
 func TestReclaimBeforePin(t *testing.T) {
 	ctx := context.Background()
 	blobs := &slowBlobs{Store: blob.NewMemory(1 << 20)}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{}, index.NewMemory(), blobs)
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

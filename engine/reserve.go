@@ -7,14 +7,14 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// Free space is guarded in steps, each refused what the one before still gets:
+// Free space, of which the stores know, is guarded in steps, each refused what the one before still gets:
 //
 //	below ReserveSpace      nothing that adds data; a large index adds to it what compacting takes
 //	below a half of it      no copies of chunks either; holes are made, which takes no space
 //	below a quarter of it   no new log of the index; the present one, whose blocks are set aside, takes
 //	                        some thousands of deletions more
 //
-// Others may fill the disk, though. So a file of set-aside blocks lies in the directory. It is deleted
+// Others may fill the disk, though. So a file of set-aside blocks lies in the directory, if there is one. It is deleted
 // only when the index needs a new log, or is opened or closed, and finds no room for that: not before,
 // since others would take that space, too. Reclaiming makes it again as soon as there is space for it.
 const (
@@ -24,7 +24,7 @@ const (
 
 // room fails with ErrNoSpace if the free space is down to the reserve.
 func (e *Engine) room() error {
-	space, err := e.dir.Space()
+	free, err := e.free()
 	if err != nil {
 		return err
 	}
@@ -32,15 +32,25 @@ func (e *Engine) room() error {
 	if err != nil {
 		return err
 	}
-	if space.Bytes < e.opts.ReserveSpace+forIndex {
-		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d, and the index needs %d.", space.Bytes, e.opts.ReserveSpace, forIndex)
+	if free < e.opts.ReserveSpace+forIndex {
+		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d, and the index needs %d.", free, e.opts.ReserveSpace, forIndex)
 	}
 	return nil
 }
 
+// free is how many bytes either store has room for. They may share a disk.
+func (e *Engine) free() (int64, error) {
+	chunks, err := e.blobs.Free()
+	if err != nil {
+		return 0, err
+	}
+	records, err := e.index.Free()
+	return min(chunks, records), err
+}
+
 // giveUpReserve deletes the reserve file. The index calls it, where there is nothing else left.
-func (e *Engine) giveUpReserve() error {
-	err := e.dir.Remove(reserveFile)
+func (d *storeDir) giveUpReserve() error {
+	err := d.Remove(reserveFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -48,19 +58,22 @@ func (e *Engine) giveUpReserve() error {
 }
 
 // refillReserve makes the reserve file again when there is space for it.
-func (e *Engine) refillReserve() (err error) {
-	// Who made it may have been killed before it had its blocks.
-	if info, err := e.dir.Lstat(reserveFile); err == nil && disk.Allocated(info) >= reserveFileSize {
+func (d *storeDir) refillReserve() (err error) {
+	if d == nil {
 		return nil
 	}
-	space, err := e.dir.Space()
+	// Who made it may have been killed before it had its blocks.
+	if info, err := d.Lstat(reserveFile); err == nil && disk.Allocated(info) >= reserveFileSize {
+		return nil
+	}
+	space, err := d.Space()
 	if err != nil || space.Bytes < 2*reserveFileSize {
 		return err
 	}
-	if err := e.dir.Remove(reserveFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.Remove(reserveFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := e.dir.Create(reserveFile)
+	f, err := d.Create(reserveFile)
 	if err != nil {
 		return err
 	}
@@ -68,5 +81,5 @@ func (e *Engine) refillReserve() (err error) {
 	if err := errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return e.dir.Sync()
+	return d.Sync()
 }

@@ -230,7 +230,7 @@ func TestRotateKeysBadProvider(t *testing.T) {
 // done.
 func TestRotateKeysDamage(t *testing.T) {
 	ring, idx := keys(t), index.NewMemory()
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: ring}, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{Keys: ring})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -435,7 +435,7 @@ func plainObjects(t *testing.T, idx index.Store, bucket string, names []string) 
 func TestRotateKeysManyRecords(t *testing.T) {
 	ring, idx := keys(t), index.NewMemory()
 	counted := &hookedKeys{KeyProvider: ring}
-	e, err := engine.OpenStores(t.TempDir(), &engine.Options{Keys: counted}, idx, blob.NewMemory(0))
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{Keys: counted})
 	if err != nil {
 		t.Fatal(err)
 	}

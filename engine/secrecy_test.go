@@ -164,7 +164,7 @@ func TestForgedFrames(t *testing.T) {
 			blobs := &forgedBlobs{Memory: blob.NewMemory(0), forge: forge}
 			const size = 100 << 10 // one chunk a part
 			o := &engine.Options{Keys: keys(t), ChunkSize: size}
-			e, err := engine.OpenStores(t.TempDir(), o, index.NewMemory(), blobs)
+			e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, o)
 			if err != nil {
 				t.Fatal(err)
 			}

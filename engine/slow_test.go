@@ -27,8 +27,7 @@ const (
 // held, and every goroutine gone.
 func inBubble(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
 	synctest.Test(t, func(t *testing.T) {
-		e, err := engine.OpenStores(t.TempDir(), &engine.Options{ChunkSize: slowChunk, MemoryBudget: slowBuffers * slowChunk},
-			index.NewMemory(), blob.NewMemory(64<<20))
+		e, err := engine.OpenStores(t.Context(), index.NewMemory(), blob.NewMemory(64<<20), &engine.Options{ChunkSize: slowChunk, MemoryBudget: slowBuffers * slowChunk})
 		if err != nil {
 			t.Fatal(err)
 		}

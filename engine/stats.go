@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/gabion-storage/gabion/index"
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // StatsRequest is empty.
@@ -26,7 +25,7 @@ type StatsResult struct {
 	DeadBytes     int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
 	IndexBytes    int64 // what the index occupies on disk, with the logs that it sets aside
 	IndexDead     int64 // how much of that may be dead at most
-	DiskBytes     int64 // what the store occupies on disk; nothing else in its directory is counted
+	DiskBytes     int64 // what the store occupies on disk: index, volumes, and what is set aside beside them
 	Volumes       []VolumeStats
 }
 
@@ -41,7 +40,7 @@ type VolumeStats struct {
 }
 
 // Stats counts what the store holds. The counts are kept with every change and cost nothing to
-// read; DiskBytes is found by walking the directory.
+// read; what is on disk is found by a look at each file.
 func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, err error) {
 	c, err := e.begin(ctx, call{op: "Stats"})
 	defer c.end(&err)
@@ -71,6 +70,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		v.pinned = 0 // until they are committed those parts are not counted as live
 		dead := v.deadFrames()
 		res.DeadBytes += dead
+		res.DiskBytes += v.DiskBytes
 		res.Volumes = append(res.Volumes, VolumeStats{
 			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: v.Damage,
 		})
@@ -80,8 +80,10 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		return nil, err
 	}
 	res.IndexBytes, res.IndexDead = used.DiskBytes, used.DeadBytes
-	if res.DiskBytes, err = disk.Usage(e.dir.Path(), storeEntries...); err != nil {
+	beside, err := e.dir.usage()
+	if err != nil {
 		return nil, err
 	}
+	res.DiskBytes += used.DiskBytes + beside
 	return res, nil
 }

@@ -276,7 +276,7 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 			signal(s.pinned)
 		}
 	}
-	errs = append(errs, s.engine.refillReserve(), ctx.Err())
+	errs = append(errs, s.engine.dir.refillReserve(), ctx.Err())
 	res := sweeping.freed
 	res.Volumes, res.Trimmed, res.DiskBytes = compacted.Volumes, compacted.Trimmed, compacted.DiskBytes
 	return res, errors.Join(append(errs, sweeping.errs...)...)

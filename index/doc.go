@@ -24,6 +24,11 @@
 // pass, and any other store has to. Both are made of [Serial], which queues and groups the updates of any [Backend]; a store that
 // serves several processes may do without it.
 //
+// # Records and stores
+//
+// A Store knows nothing of what it stores. The records, and the keys they lie under, are the engine's; [Get], [Put], [Delete] and
+// [Scan] store them in any Reader or Tx.
+//
 // # Keys
 //
 // The first byte is the table. Numbers are big endian, so that keys sort as what they say; be16 to be64 are their bits. The builders

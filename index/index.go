@@ -99,6 +99,10 @@ type Store interface {
 	// then no Failure, may destroy them; after a Failure a commit that Views do not show may be stored all the same.
 	Failure() error
 
+	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no limit. Records of as many bytes may
+	// not fit: a store keeps some of it for itself. It is cheap, and waits for nobody.
+	Free() (int64, error)
+
 	// Usage says what the store occupies.
 	Usage(ctx context.Context) (Usage, error)
 

@@ -165,8 +165,6 @@ func FuzzParseKeys(f *testing.F) {
 		keep(err, index.ChunkKey(chunk))
 		volume, err := index.ParseVolumeKey(raw)
 		keep(err, index.VolumeKey(volume))
-		trash, err := index.ParseWaitingKey(raw)
-		keep(err, index.WaitingKey(trash))
 		place, err := index.TrashQueue().ParseKey(raw)
 		keep(err, index.TrashQueue().Key(place))
 		place, err = index.AnswerQueue().ParseKey(raw)

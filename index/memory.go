@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"iter"
+	"math"
 	"sync/atomic"
 )
 
@@ -29,6 +30,9 @@ func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 // Failure implements Store.
 func (m *Memory) Failure() error { return m.serial.Failure() }
 
+// Free implements Store. Nothing bounds a Memory.
+func (m *Memory) Free() (int64, error) { return m.serial.Free() }
+
 // Usage implements Store. A Memory has nothing on disk.
 func (m *Memory) Usage(ctx context.Context) (Usage, error) { return m.serial.Usage(ctx) }
 
@@ -46,6 +50,8 @@ type memory struct {
 func (m *memory) Ready() error { return nil }
 
 func (m *memory) Fault() error { return nil }
+
+func (m *memory) Free() (int64, error) { return math.MaxInt64, nil }
 
 func (m *memory) Usage() (Usage, error) { return Usage{}, nil }
 

@@ -88,9 +88,6 @@ type Ends struct {
 	Head, Tail uint64
 }
 
-// EndsKeys are the keys of the ends of all queues.
-func EndsKeys() Range[Ends] { return tableRange[Ends](endsTable) }
-
 func endsKey(table byte) Key[Ends] { return Key[Ends]{endsTable, table} }
 
 func endsOf(r Reader, table byte) (Ends, error) {

@@ -8,10 +8,12 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gabion-storage/gabion/internal/gate"
 )
 
-// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot, Usage, Compact and Fault are called
-// by any goroutine, also side by side, the rest by one at a time.
+// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot, Free, Usage, Compact and Fault are
+// called by any goroutine, also side by side, the rest by one at a time.
 type Backend interface {
 	// Ready refuses an update for a reason that goes away, such as a full disk.
 	Ready() error
@@ -26,7 +28,8 @@ type Backend interface {
 	// Fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
 	Fault() error
 
-	// Usage is as that of Store. ctx of Compact ends when the store closes.
+	// Free, Usage and Compact are as those of Store. ctx of Compact ends when the store closes.
+	Free() (int64, error)
 	Usage() (Usage, error)
 	Compact(ctx context.Context) error
 
@@ -56,11 +59,11 @@ type Serial struct {
 	stopped chan struct{} // closed when the goroutine has ended
 	writers uint64        // updates that ran; the goroutine's own
 
-	mu     sync.Mutex // guards the fields below, and that calls are added only while open
-	closed bool
-	ending chan struct{} // closed with closed
-	broken error         // a *CommitError: what every later update gets
-	calls  sync.WaitGroup
+	gate   gate.Gate
+	ending chan struct{} // closed when the gate is shut
+
+	mu     sync.Mutex // guards broken
+	broken error      // a *CommitError: what every later update gets
 
 	closing sync.Mutex // guards gone, and is held during Close
 	gone    bool       // the backend is closed
@@ -83,7 +86,7 @@ func (s *Serial) View(ctx context.Context, fn func(Reader) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v := &view{base: s.db.Snapshot()}
 	defer v.base.Release()
 	defer v.over.Store(true)
@@ -95,7 +98,7 @@ func (s *Serial) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	u := &update{fn: fn, done: make(chan error, 1)}
 	select {
 	case s.queue <- u:
@@ -113,12 +116,21 @@ func (s *Serial) Update(ctx context.Context, fn func(Tx) error) error {
 	}
 }
 
+// Free implements Store.
+func (s *Serial) Free() (int64, error) {
+	if err := s.enter(context.Background()); err != nil {
+		return 0, err
+	}
+	defer s.gate.Leave()
+	return s.db.Free()
+}
+
 // Usage implements Store.
 func (s *Serial) Usage(ctx context.Context) (Usage, error) {
 	if err := s.enter(ctx); err != nil {
 		return Usage{}, err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	return s.db.Usage()
 }
 
@@ -127,7 +139,7 @@ func (s *Serial) Compact(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	if err := s.Failure(); err != nil {
 		return err
 	}
@@ -145,19 +157,8 @@ func (s *Serial) Compact(ctx context.Context) error {
 	return s.db.Compact(ctx)
 }
 
-// enter counts a call, so that close waits for it.
-func (s *Serial) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	s.calls.Add(1)
-	return nil
-}
+// enter counts a call, so that Close waits for it; the caller must call s.gate.Leave when it is done.
+func (s *Serial) enter(ctx context.Context) error { return s.gate.Enter(ctx, ErrClosed) }
 
 // Close implements Store.
 func (s *Serial) Close() error {
@@ -166,8 +167,9 @@ func (s *Serial) Close() error {
 	if s.gone {
 		return ErrClosed
 	}
-	if s.shut() {
-		s.calls.Wait() // from here on nothing is sent to the queue
+	if s.gate.Shut() {
+		close(s.ending)
+		s.gate.Wait() // from here on nothing is sent to the queue
 		close(s.queue)
 		<-s.stopped
 	}
@@ -183,18 +185,6 @@ func (s *Serial) Close() error {
 		return &CommitError{err}
 	}
 	return err
-}
-
-// shut lets no more calls in. It is true the first time.
-func (s *Serial) shut() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := !s.closed
-	s.closed = true
-	if first {
-		close(s.ending)
-	}
-	return first
 }
 
 // work takes whatever waits into one group and commits it, until the queue is closed. A group cannot go on for ever: the callers

@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"Probe finds what is there, and nothing else", probe},
 		{"Trim gives back all but what is live", trim},
 		{"Trim beside readers", trimBeside},
+		{"NumberAfter keeps numbers from being taken", numberAfter},
+		{"Free is not negative", free},
 		{"Sync of unknown volumes fails", syncUnknown},
 		{"a context that has ended stops every call", endedContext},
 		{"all calls work side by side", sideBySide},
@@ -310,6 +312,30 @@ func sealVolume(t *testing.T, s blob.Store) {
 	}
 }
 
+// numberAfter is told of volumes that the store does not have, as of those that were lost.
+func numberAfter(t *testing.T, s blob.Store) {
+	const lost = 1000
+	for _, volume := range []uint64{0, lost, 3} { // the last one takes nothing back
+		if err := s.NumberAfter(volume); err != nil {
+			t.Fatalf("NumberAfter(%d): %v", volume, err)
+		}
+	}
+	for i, ref := range fill(t, s, 40, 100_000) {
+		if ref.Volume <= lost {
+			t.Fatalf("frame %d went to volume %d, after NumberAfter(%d)", i, ref.Volume, lost)
+		}
+	}
+	if err := s.NumberAfter(blob.MaxVolume + 1); err == nil {
+		t.Error("NumberAfter takes a number that leaves none behind it")
+	}
+}
+
+func free(t *testing.T, s blob.Store) {
+	if n, err := s.Free(); err != nil || n < 0 {
+		t.Errorf("Free: %d bytes, %v", n, err)
+	}
+}
+
 func syncUnknown(t *testing.T, s blob.Store) {
 	if err := s.Sync(context.Background(), 99); !errors.Is(err, blob.ErrNoVolume) {
 		t.Errorf("Sync of a volume that is not there: %v", err)
@@ -333,7 +359,10 @@ func closed(t *testing.T, s blob.Store) {
 	if err := s.Close(); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
-	for name, err := range calls(context.Background(), s) {
+	after := calls(context.Background(), s)
+	_, after["Free"] = s.Free()
+	after["NumberAfter"] = s.NumberAfter(1)
+	for name, err := range after {
 		if !errors.Is(err, blob.ErrClosed) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -22,6 +22,9 @@ func HoldFlush(s *Store, volume uint64) (end func()) {
 	}
 }
 
+// ReadFrame reads a frame of a log.
+var ReadFrame = readFrame
+
 // FooterOf is the line of a footer.
 var FooterOf = footerOf
 

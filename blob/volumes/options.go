@@ -21,7 +21,6 @@ const (
 	MaxWriters      = 256
 	MaxReserveSpace = 1 << 60
 	MaxOpenVolumes  = 1 << 20
-	MaxLastVolume   = 1 << 62 // there must be numbers behind it
 )
 
 // Options configure Open. The zero value of each field means its default.
@@ -35,17 +34,13 @@ type Options struct {
 	// most 4.
 	Writers int
 
-	// ReserveSpace is the free space in bytes below which Put refuses with ErrNoSpace; 64 MiB by
+	// ReserveSpace is the free space in bytes below which Put refuses with blob.ErrNoSpace; 64 MiB by
 	// default, at most MaxReserveSpace. It is what reads, removal and the closing of volumes live on when the disk is full.
 	ReserveSpace int64
 
 	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file
 	// handle; 128 by default, at most MaxOpenVolumes.
 	OpenVolumes int
-
-	// LastVolume is the greatest number of a volume that the caller knows of, at most MaxLastVolume. New volumes get greater ones,
-	// so that none takes the number of one that has been lost. The store sees to those that it has by itself.
-	LastVolume uint64
 
 	// Alarm is called for what has no caller to return an error to, such as a volume that could not
 	// be sealed. It must not call the store.
@@ -90,9 +85,6 @@ func (o *Options) validate() error {
 	}
 	if o.OpenVolumes < 0 || o.OpenVolumes > MaxOpenVolumes {
 		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes))
-	}
-	if o.LastVolume > MaxLastVolume {
-		errs = append(errs, fmt.Errorf("blob: LastVolume is %d, must be at most %d", o.LastVolume, uint64(MaxLastVolume)))
 	}
 	return errors.Join(errs...)
 }

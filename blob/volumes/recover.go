@@ -19,6 +19,7 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 	found, err := v.inspect(alarm)
 	if err != nil {
 		v.info = blob.VolumeInfo{ID: v.id, Damage: err}
+		v.info.Size, v.info.DiskBytes, _ = v.onDisk()
 		return false
 	}
 	size, occupied, err := v.onDisk()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/gate"
 )
 
 // Store is the blob.Store on disk: a directory of volumes, each one a file.
@@ -29,10 +30,9 @@ type Store struct {
 	working  sync.WaitGroup // the goroutines of the writers
 	sealing  sync.WaitGroup
 
-	calls sync.WaitGroup
+	gate gate.Gate
 
-	mu      sync.Mutex // guards what follows, and that calls are added only while open; never held during I/O
-	closed  bool
+	mu      sync.Mutex // guards what follows; never held during I/O
 	byID    map[uint64]*volume
 	nextID  uint64
 	readers readerCache
@@ -42,8 +42,8 @@ var _ blob.Store = (*Store)(nil)
 
 // Open opens the store in dir, which must exist, and recovers the volumes that an unclean
 // stop left behind. A volume that cannot be recovered does not fail the open: Volumes reports its
-// damage, and reading from it is a *CorruptionError. A second open of the same directory fails
-// with an error matching disk.ErrLocked. Symlinks may lead to dir; in it none is followed: a volume that
+// damage, and reading from it is a *blob.CorruptionError. A second open of the same directory fails
+// with blob.ErrInUse. Symlinks may lead to dir; in it none is followed: a volume that
 // is not a regular file is a damaged one. nil options work.
 func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 	opts := o.withDefaults()
@@ -55,6 +55,9 @@ func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	lock, err := d.Lock()
+	if errors.Is(err, disk.ErrLocked) {
+		err = fmt.Errorf("%w: %s", blob.ErrInUse, d.Path())
+	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -64,7 +67,6 @@ func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
 		stop:     make(chan struct{}),
 		byID:     make(map[uint64]*volume),
-		nextID:   opts.LastVolume,
 	}
 	s.readers.limit = opts.OpenVolumes
 	if err := s.load(ctx); err != nil {
@@ -114,21 +116,10 @@ func parseVolumeName(name string) (uint64, bool) {
 	return id, err == nil && name == volumeName(id)
 }
 
-// enter begins a call; the caller must call s.calls.Done when it is done.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return blob.ErrClosed
-	}
-	s.calls.Add(1)
-	return nil
-}
+// enter begins a call; the caller must call s.gate.Leave when it is done.
+func (s *Store) enter(ctx context.Context) error { return s.gate.Enter(ctx, blob.ErrClosed) }
 
-// Put implements Store. The context is honoured until a writer takes the frame.
+// Put implements blob.Store. The context is honoured until a writer takes the frame.
 func (s *Store) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {
 	if len(frame) > blob.MaxFrameSize {
 		return blob.Ref{}, fmt.Errorf("%w: %d bytes", blob.ErrFrameSize, len(frame))
@@ -136,7 +127,7 @@ func (s *Store) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, er
 	if err := s.enter(ctx); err != nil {
 		return blob.Ref{}, err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	r := s.requests.Get().(*putRequest)
 	defer s.requests.Put(r)
 	r.prepare(id, frame)
@@ -148,12 +139,12 @@ func (s *Store) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, er
 	}
 }
 
-// Get implements Store.
+// Get implements blob.Store.
 func (s *Store) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v := s.lookup(ref.Volume)
 	if v == nil {
 		return nil, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
@@ -168,13 +159,13 @@ func (s *Store) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, erro
 	return frame, nil
 }
 
-// Probe implements Store. It costs one read of the 44 bytes before the frame, and a look at the file's
+// Probe implements blob.Store. It costs one read of the 44 bytes before the frame, and a look at the file's
 // size.
 func (s *Store) Probe(ctx context.Context, ref blob.Ref) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v := s.lookup(ref.Volume)
 	if v == nil {
 		return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
@@ -186,12 +177,12 @@ func (s *Store) Probe(ctx context.Context, ref blob.Ref) error {
 	return err
 }
 
-// Sync implements Store.
+// Sync implements blob.Store.
 func (s *Store) Sync(ctx context.Context, volumes ...uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	errs := make([]error, len(volumes))
 	var flushes sync.WaitGroup
 	for i, id := range volumes {
@@ -206,12 +197,12 @@ func (s *Store) Sync(ctx context.Context, volumes ...uint64) error {
 	return mapNoSpace(errors.Join(errs...))
 }
 
-// Volumes implements Store.
+// Volumes implements blob.Store.
 func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	infos := make([]blob.VolumeInfo, 0, 16)
 	for _, v := range s.all() {
 		infos = append(infos, v.describe())
@@ -227,12 +218,12 @@ func (s *Store) all() []*volume {
 	return slices.Collect(maps.Values(s.byID))
 }
 
-// Seal implements Store.
+// Seal implements blob.Store.
 func (s *Store) Seal(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v := s.lookup(id)
 	if v == nil {
 		return fmt.Errorf("%w: %d", blob.ErrNoVolume, id)
@@ -243,13 +234,13 @@ func (s *Store) Seal(ctx context.Context, id uint64) error {
 	return v.awaitSeal(ctx)
 }
 
-// Trim implements Store: it punches holes. Where the platform or the file system has none, the error
+// Trim implements blob.Store: it punches holes. Where the platform or the file system has none, the error
 // matches errors.ErrUnsupported.
 func (s *Store) Trim(ctx context.Context, id uint64, live []blob.Ref) (freed int64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v, err := s.lookupSealed(id)
 	if err != nil {
 		return 0, err
@@ -260,12 +251,12 @@ func (s *Store) Trim(ctx context.Context, id uint64, live []blob.Ref) (freed int
 	return freed, mapNoSpace(err)
 }
 
-// Remove implements Store.
+// Remove implements blob.Store.
 func (s *Store) Remove(ctx context.Context, id uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	defer s.gate.Leave()
 	v, err := s.lookupSealed(id)
 	if err != nil {
 		return err
@@ -280,12 +271,38 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 	return nil
 }
 
-// Close implements Store. Every active volume is sealed.
+// Free implements blob.Store. It is what the file system has free, of which the last Options.ReserveSpace bytes
+// are not for frames.
+func (s *Store) Free() (int64, error) {
+	if err := s.enter(context.Background()); err != nil {
+		return 0, err
+	}
+	defer s.gate.Leave()
+	space, err := s.dir.Space()
+	return space.Bytes, err
+}
+
+// NumberAfter implements blob.Store.
+func (s *Store) NumberAfter(volume uint64) error {
+	if err := s.enter(context.Background()); err != nil {
+		return err
+	}
+	defer s.gate.Leave()
+	if volume > blob.MaxVolume {
+		return fmt.Errorf("blob: volume %d has no number behind it, the greatest is %d", volume, uint64(blob.MaxVolume))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextID = max(s.nextID, volume)
+	return nil
+}
+
+// Close implements blob.Store. Every active volume is sealed.
 func (s *Store) Close() error {
-	if !s.shut() {
+	if !s.gate.Shut() {
 		return blob.ErrClosed
 	}
-	s.calls.Wait()
+	s.gate.Wait()
 	close(s.stop)
 	s.working.Wait()
 	for _, w := range s.writers {
@@ -297,15 +314,6 @@ func (s *Store) Close() error {
 		errs = append(errs, v.release(), v.flush.err())
 	}
 	return errors.Join(append(errs, s.disk.Close(), s.lock.Unlock(), s.dir.Close())...)
-}
-
-// shut lets no more calls in. It is true the first time.
-func (s *Store) shut() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := !s.closed
-	s.closed = true
-	return first
 }
 
 func (s *Store) lookup(id uint64) *volume {

@@ -81,7 +81,7 @@ func TestReopen(t *testing.T) {
 	handles := openHandles(t)
 	s := open(t, dir, small)
 	refs := fill(t, s)
-	if _, err := volumes.Open(context.Background(), dir, small); !errors.Is(err, disk.ErrLocked) {
+	if _, err := volumes.Open(context.Background(), dir, small); !errors.Is(err, blob.ErrInUse) {
 		t.Errorf("second open: %v", err)
 	}
 	before, err := s.Volumes(context.Background())

@@ -221,21 +221,18 @@ func (v *volume) use(fn func(log *os.File) error) (opened bool, err error) {
 // probeFrame compares the header of a record, and the length of its log, with what ref promises.
 func probeFrame(log *os.File, ref blob.Ref) error {
 	var h recordHeader
-	corrupt := func(reason string, err error) error {
-		return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: reason, Err: err}
-	}
 	if _, err := log.ReadAt(h[:], int64(ref.Offset)); err != nil {
-		return corrupt("the header of its record cannot be read", err)
+		return unreadable(ref, "the header of its record cannot be read", err)
 	}
 	if h != headerOf(ref.ID, ref.Size) {
-		return corrupt(fmt.Sprintf("no record of its %d bytes begins at %d", ref.Size, ref.Offset), nil)
+		return corrupt(ref, "no record of its %d bytes begins at %d", ref.Size, ref.Offset)
 	}
 	info, err := log.Stat()
 	if err != nil {
-		return corrupt("its log cannot be looked at", err)
+		return unreadable(ref, "its log cannot be looked at", err)
 	}
 	if end := int64(ref.Offset) + recordOverhead + int64(ref.Size); info.Size() < end {
-		return corrupt(fmt.Sprintf("the log has %d bytes and the record ends at %d", info.Size(), end), nil)
+		return corrupt(ref, "the log has %d bytes and the record ends at %d", info.Size(), end)
 	}
 	return nil
 }
@@ -243,21 +240,16 @@ func probeFrame(log *os.File, ref blob.Ref) error {
 // readFrame reads a frame and the sum behind it, and compares that with what ref promises.
 func readFrame(log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
 	if ref.Size > blob.MaxFrameSize {
-		return nil, &blob.CorruptionError{
-			Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf("no frame has the %d bytes that are wanted", ref.Size),
-		}
+		return nil, corrupt(ref, "no frame has the %d bytes that are wanted", ref.Size)
 	}
 	n := int(ref.Size)
 	buf = slices.Grow(buf[:0], n+sumSize)[:n+sumSize]
 	if _, err := log.ReadAt(buf, int64(ref.Offset)+headerSize); err != nil {
-		return nil, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the frame cannot be read", Err: err}
+		return nil, unreadable(ref, "the frame cannot be read", err)
 	}
 	frame := buf[:n]
 	if h := headerOf(ref.ID, ref.Size); h.trailer(frame) != recordTrailer(buf[n:]) {
-		return nil, &blob.CorruptionError{
-			Volume: ref.Volume, ID: ref.ID,
-			Reason: fmt.Sprintf("the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset),
-		}
+		return nil, corrupt(ref, "the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset)
 	}
 	return frame, nil
 }
@@ -274,18 +266,26 @@ func (v *volume) open() error {
 	}
 	f, err := v.dir.Open(v.name)
 	if err != nil {
-		if isTransient(err) {
-			return fmt.Errorf("blob: opening volume %d: %w", v.id, err)
-		}
-		return &blob.CorruptionError{Volume: v.id, Reason: "the volume cannot be opened", Err: err}
+		return unreadable(blob.Ref{Volume: v.id}, "the volume cannot be opened", err)
 	}
 	v.reader = f
 	return nil
 }
 
-// isTransient reports whether an error of opening a file says nothing about it.
-func isTransient(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+// corrupt says what is wrong with a frame.
+func corrupt(ref blob.Ref, format string, args ...any) error {
+	return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf(format, args...)}
+}
+
+// unreadable says why a frame cannot be read. What is wrong with the process that reads, as that it has no file handles
+// left, says nothing of the frame and is no corruption.
+func unreadable(ref blob.Ref, reason string, err error) error {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR, syscall.EAGAIN, fs.ErrClosed} {
+		if errors.Is(err, passing) {
+			return fmt.Errorf("blob: reading volume %d: %s: %w", ref.Volume, reason, err)
+		}
+	}
+	return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: reason, Err: err}
 }
 
 // release closes the reader; the next read opens it again.

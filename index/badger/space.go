@@ -71,6 +71,12 @@ func (d *database) spare() error {
 	return d.room(spareSpace)
 }
 
+// Free implements index.Backend.
+func (d *database) Free() (int64, error) {
+	space, err := d.spaceOf()
+	return space.Bytes, mapError("ask for free space", err)
+}
+
 // room checks that at least this many bytes are free.
 func (d *database) room(least int64) error {
 	space, err := d.spaceOf()

@@ -81,6 +81,9 @@ func (s *Store) Update(ctx context.Context, fn func(index.Tx) error) error {
 // Failure implements index.Store.
 func (s *Store) Failure() error { return s.serial.Failure() }
 
+// Free implements index.Store. It is what the file system has free; see Options.Reserve for what Updates need of it.
+func (s *Store) Free() (int64, error) { return s.serial.Free() }
+
 // Usage implements index.Store.
 func (s *Store) Usage(ctx context.Context) (index.Usage, error) { return s.serial.Usage(ctx) }
 

@@ -88,10 +88,13 @@ var compactClauses = []clause{
 		}
 		t.want("a", "1")
 	}},
-	{"Usage is not negative", func(t *tester) {
+	{"Usage and Free are not negative", func(t *tester) {
 		t.put("a", "1")
 		if u, err := t.s.Usage(t.Context()); err != nil || u.DiskBytes < 0 {
 			t.Errorf("Usage: %+v, %v", u, err)
+		}
+		if n, err := t.s.Free(); err != nil || n < 0 {
+			t.Errorf("Free: %d, %v", n, err)
 		}
 	}},
 }

@@ -8,6 +8,11 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
+func free(s index.Store) error {
+	_, err := s.Free()
+	return err
+}
+
 var lifeClauses = []clause{
 	{"calls after Close are ErrClosed", func(t *tester) {
 		t.put("a", "1")
@@ -19,6 +24,7 @@ var lifeClauses = []clause{
 			"Update":  t.s.Update(t.Context(), func(index.Tx) error { t.Error("an update runs"); return nil }),
 			"Close":   t.s.Close(),
 			"Compact": t.s.Compact(t.Context()),
+			"Free":    free(t.s),
 		} {
 			if !errors.Is(err, index.ErrClosed) {
 				t.Errorf("%s after Close: %v, want ErrClosed", name, err)
