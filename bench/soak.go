@@ -61,7 +61,7 @@ func parseSoak(args []string, stdout io.Writer) (*soakOptions, error) {
 	o.Define(flags)
 	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(stdout, "\n%s\nOn disk may be 1.5 times the live bytes and 256 MiB, at every sample.\n", soak.RuleText)
+			fmt.Fprintf(stdout, "\n%s\n", soak.RuleText)
 		}
 		return nil, err
 	}
@@ -75,22 +75,6 @@ func parseSoak(args []string, stdout io.Writer) (*soakOptions, error) {
 	}
 	o.command = cli.Command("go run ./bench soak", flags, "dir", "json")
 	return o, nil
-}
-
-// world is what is to be done in the store.
-func (o *soakOptions) world() soak.Options {
-	w := soak.Options{
-		Clients: o.clients, Seed: o.seed, Sizes: soak.Sizes{Least: int64(o.least), Most: int64(o.most)},
-		Part: o.partSize(), Expiry: o.expiry, Clock: time.Now, Sleep: sleep,
-	}
-	w.Keys = w.KeysFor(int64(o.live))
-	return w
-}
-
-// partSize is a few whole chunks, and what the rules allow.
-func (o *soakOptions) partSize() int64 {
-	const wanted = 4 << 20
-	return max(wanted/int64(o.chunk), 1) * int64(o.chunk)
 }
 
 // runSoak is the soak command.
@@ -125,34 +109,25 @@ type soaking struct {
 	stdout io.Writer
 	log    *log.Logger
 
-	engine  *engine.Engine
 	world   *soak.World
 	begin   time.Time
 	samples []soak.Sample // while the clients worked
 }
 
 // run opens the store, has the clients work, and looks at what they leave behind.
-func (s *soaking) run(ctx context.Context) (err error) {
+func (s *soaking) run(ctx context.Context) error {
 	before := processState()
-	if err := s.open(ctx); err != nil {
-		return err
-	}
-	err = s.work(ctx)
-	if closing := s.engine.Close(); closing != nil {
-		return errors.Join(err, fmt.Errorf("closing: %w", closing))
-	}
-	if err != nil {
-		return err
-	}
-	return leftovers(before, processState, func() { time.Sleep(20 * time.Millisecond) })
-}
-
-func (s *soaking) open(ctx context.Context) error {
 	keys, err := openKeyring(filepath.Join(s.dir, "keyring"), true)
 	if err != nil {
 		return err
 	}
-	s.engine, err = contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), engine.Options{
+	world := soak.Options{
+		Bucket: bucket, Clients: s.clients, Seed: s.seed, Sizes: soak.Sizes{Least: int64(s.least), Most: int64(s.most)},
+		Part:   max(4<<20/int64(s.chunk), 1) * int64(s.chunk), // a few whole chunks, and what the rules allow
+		Expiry: s.expiry, Clock: time.Now, Sleep: sleep,
+	}
+	world.Keys = world.KeysFor(int64(s.live))
+	e, err := contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), engine.Options{
 		Keys: keys, ChunkSize: int(s.chunk), VolumeSize: int64(s.volume), MemoryBudget: int64(s.budget),
 		ReserveSpace: int64(s.reserve), UploadExpiry: s.expiry,
 	}, engine.OSS, func(format string, args ...any) {
@@ -160,71 +135,47 @@ func (s *soaking) open(ctx context.Context) error {
 			s.world.Fail(fmt.Errorf(format, args...))
 		}
 	})
-	return err
-}
-
-func (s *soaking) work(ctx context.Context) (err error) {
-	world := s.soakOptions.world()
-	s.world, err = soak.NewWorld(ctx, s.engine, world)
 	if err != nil {
 		return err
 	}
+	s.world = soak.NewWorld(e, world)
 	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, world.Keys, s.dir)
+	if err := errors.Join(s.work(ctx), e.Close()); err != nil {
+		return err
+	}
+	return leftovers(before, processState, func() { time.Sleep(20 * time.Millisecond) })
+}
+
+func (s *soaking) work(ctx context.Context) error {
 	if err := s.world.Fill(ctx); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
-	if err := s.clients(ctx); err != nil {
-		return err
-	}
-	s.log.Printf("the clients are done; reading everything once more")
-	if err := s.world.Settle(ctx); err != nil {
-		return err
-	}
-	rest, err := s.take(ctx)
-	if err != nil {
-		return err
-	}
-	if err := rest.Print(s.stdout); err != nil {
-		return err
-	}
-	s.log.Printf("checking")
-	if err := s.world.Check(ctx, s.checkData || s.world.Live() < soakCheckData); err != nil {
-		return err
-	}
-	return s.judge()
-}
-
-// clients has the clients work until the time is over.
-func (s *soaking) clients(ctx context.Context) error {
 	s.begin = time.Now()
 	ticks := time.NewTicker(s.interval)
 	defer ticks.Stop()
-	stop := make(chan struct{})
-	timer := time.AfterFunc(s.duration, func() { close(stop) })
-	defer timer.Stop()
-	return s.world.Run(ctx, stop, ticks.C, s.sample)
-}
-
-// take takes a sample.
-func (s *soaking) take(ctx context.Context) (soak.Sample, error) {
-	at := time.Since(s.begin)
-	interval := at
-	if n := len(s.samples); n > 0 {
-		interval -= s.samples[n-1].At
-	}
-	return s.world.Sample(ctx, at, interval, processState())
-}
-
-func (s *soaking) sample(ctx context.Context) error {
-	sample, err := s.take(ctx)
+	working, over := context.WithTimeout(ctx, s.duration)
+	defer over()
+	err := s.world.Run(ctx, working.Done(), ticks.C, func(ctx context.Context) error {
+		sample, err := s.sample(ctx)
+		if err == nil {
+			s.samples = append(s.samples, sample)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	s.samples = append(s.samples, sample)
-	return sample.Print(s.stdout)
-}
-
-func (s *soaking) judge() error {
+	s.log.Print("the clients are done; reading everything once more")
+	if err := s.world.Settle(ctx); err != nil {
+		return err
+	}
+	if _, err := s.sample(ctx); err != nil {
+		return err
+	}
+	s.log.Print("checking")
+	if err := s.world.Check(ctx, s.checkData || s.world.Live() < soakCheckData); err != nil {
+		return err
+	}
 	unjudged, err := soak.Judge(s.samples)
 	if len(unjudged) > 0 {
 		s.log.Printf("too few samples to judge: %s", strings.Join(unjudged, ", "))
@@ -233,6 +184,20 @@ func (s *soaking) judge() error {
 		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
 	}
 	return err
+}
+
+// sample takes a sample and prints it.
+func (s *soaking) sample(ctx context.Context) (soak.Sample, error) {
+	at := time.Since(s.begin)
+	interval := at
+	if n := len(s.samples); n > 0 {
+		interval -= s.samples[n-1].At
+	}
+	sample, err := s.world.Sample(ctx, at, interval, processState())
+	if err == nil {
+		err = sample.Print(s.stdout)
+	}
+	return sample, err
 }
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.
@@ -266,10 +231,8 @@ func processState() (p soak.Process) {
 }
 
 func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

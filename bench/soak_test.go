@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
-	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
-	"github.com/gabion-storage/gabion/engine"
 )
 
 // small are arguments of a run that takes little.
@@ -50,27 +47,13 @@ func TestSoakInterrupted(t *testing.T) {
 
 // What is wrong is the exit status, and the store stays where it was asked for.
 func TestSoakFails(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "dir")
-	o, err := parseSoak(append(small[1:], "-dir", dir), io.Discard)
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	status, _, errs := bench(t, append(small, "-dir", dir, "-json", filepath.Join(dir, "missing", "file"))...)
+	if status != cli.ExitFailed || !strings.Contains(errs, "is left as it is") {
+		t.Errorf("exit status %d, stderr %q", status, errs)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	// A store in which somebody else has been.
-	s := &soaking{soakOptions: o, dir: dir, stdout: io.Discard, log: log.New(io.Discard, "", 0)}
-	if err := s.open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.engine.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: soak.Bucket}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.engine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.run(t.Context()); !errors.Is(err, engine.ErrBucketAlreadyExists) {
-		t.Errorf("the run ended with %v", err)
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("left are %v, %v; want the store", left, err)
 	}
 }
 

@@ -11,27 +11,6 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// A Kind is what latencies are told apart by.
-type Kind string
-
-// The kinds of calls. Slow bodies and readers, which wait by themselves, are a kind of their own.
-const (
-	KindPut      Kind = "put"
-	KindInitiate Kind = "initiate"
-	KindPart     Kind = "part"
-	KindComplete Kind = "complete"
-	KindAbort    Kind = "abort"
-	KindCopy     Kind = "copy"
-	KindList     Kind = "list"
-	KindRead     Kind = "read"
-	KindRange    Kind = "range"
-	KindDelete   Kind = "delete"
-	KindSlow     Kind = "slow"
-)
-
-// Kinds are all kinds, in the order in which they are shown.
-var Kinds = [...]Kind{KindPut, KindInitiate, KindPart, KindComplete, KindAbort, KindCopy, KindList, KindRead, KindRange, KindDelete, KindSlow}
-
 // A Client makes one call after another. It is for use by one goroutine.
 type Client struct {
 	*World
@@ -48,27 +27,23 @@ func (w *World) NewClient(number int) *Client {
 
 // mix is how often a client does what, in the order of the draw.
 var mix = [...]struct {
-	share int // of the sum of all
+	share int // of 100
 	name  string
 	do    func(*Client, context.Context) error
 }{
-	{28, "put", func(c *Client, ctx context.Context) error { return c.put(ctx, c.key(), c.drawPace()) }},
+	{28, "put", func(c *Client, ctx context.Context) error { return c.put(ctx, c.key(), drawPace(c.rng)) }},
 	{9, "upload", func(c *Client, ctx context.Context) error { return c.upload(ctx, c.key()) }},
 	{3, "copy by parts", func(c *Client, ctx context.Context) error { return c.copyByParts(ctx, c.key(), c.key()) }},
 	{6, "copy", func(c *Client, ctx context.Context) error { return c.copy(ctx, c.key(), c.key()) }},
 	{6, "list", (*Client).list},
-	{24, "read", func(c *Client, ctx context.Context) error { return c.read(ctx, c.key(), c.drawPace()) }},
+	{24, "read", func(c *Client, ctx context.Context) error { return c.read(ctx, c.key(), drawPace(c.rng)) }},
 	{16, "range", func(c *Client, ctx context.Context) error { return c.readRange(ctx, c.key()) }},
 	{8, "delete", func(c *Client, ctx context.Context) error { return c.delete(ctx, c.key()) }},
 }
 
 // Step does one thing. It reports what fails to World.Fail.
 func (c *Client) Step(ctx context.Context) {
-	sum := 0
-	for _, m := range mix {
-		sum += m.share
-	}
-	draw := c.rng.IntN(sum)
+	draw := c.rng.IntN(100)
 	for _, m := range mix {
 		if draw -= m.share; draw < 0 {
 			if err := m.do(c, ctx); err != nil && ctx.Err() == nil {
@@ -81,8 +56,6 @@ func (c *Client) Step(ctx context.Context) {
 
 func (c *Client) key() int { return int(c.keys.Uint64()) }
 
-func (c *Client) drawPace() pace { return drawPace(c.rng) }
-
 // size draws the size of an object, from least on.
 func (c *Client) size(least int64) int64 {
 	low, high := math.Log(float64(least)), math.Log(float64(c.options.Sizes.Most))
@@ -92,28 +65,31 @@ func (c *Client) size(least int64) int64 {
 // pool is of how many contents duplicates are made.
 const pool = 16
 
-// content draws what to write: of some objects many have the same, and some compress.
-func (c *Client) content(least int64) Content {
+// content draws what a write gives its key: of some objects many have the same, some compress, and some
+// are encrypted.
+func (c *Client) content(id uint64, least int64) held {
+	var of Content
 	if c.rng.IntN(100) < 12 {
 		// Its bytes and its size follow from its number, the same for all clients.
 		seed := uint64(c.rng.IntN(pool))
 		twin := Client{World: c.World, rng: rand.New(rand.NewPCG(c.options.Seed, seed))}
-		return Content{Seed: seed, Size: twin.size(least), Repetitive: seed%4 == 0}
+		of = Content{Seed: seed, Size: twin.size(least), Repetitive: seed%4 == 0}
+	} else {
+		of = Content{Seed: c.rng.Uint64() | 1<<63, Size: c.size(least), Repetitive: c.rng.IntN(4) == 0}
 	}
-	return Content{Seed: c.rng.Uint64() | 1<<63, Size: c.size(least), Repetitive: c.rng.IntN(4) == 0}
+	return c.copied(held{Content: of}, id)
 }
 
-// what draws what a write gives its key.
-func (c *Client) what(id uint64, content Content) held {
-	if c.rng.IntN(5) == 0 {
-		return held{content, true, id}
+// copied is a content after the copy id, which some encrypt. One that is encrypted as its source is shares
+// its chunks.
+func (c *Client) copied(source held, id uint64) held {
+	switch encrypted := c.rng.IntN(5) == 0; {
+	case !encrypted:
+		return held{Content: source.Content}
+	case source.Encrypted:
+		return source
 	}
-	return held{Content: content}
-}
-
-// took records how long a call took that went well.
-func (c *Client) took(kind Kind, begin time.Time) {
-	c.latencies.add(kind, c.options.Clock().Sub(begin))
+	return held{source.Content, true, id}
 }
 
 // ended tells whether a call failed because its context did.
@@ -121,10 +97,12 @@ func ended(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && (errors.Is(err, engine.ErrRequestTimeout) || errors.Is(err, engine.ErrIncompleteBody))
 }
 
-// conclude ends a write with the error of its call, and returns the error unless it was provoked.
-func (c *Client) conclude(ctx, call context.Context, wr *Write, err error) error {
+// conclude ends a write with the error of its call, and returns the error unless it was provoked. A call
+// that went well is counted as one of kind.
+func (c *Client) conclude(ctx, call context.Context, wr *Write, kind Kind, begin time.Time, err error) error {
 	switch {
 	case err == nil:
+		c.count(kind, begin)
 		return wr.End(Done)
 	case errors.Is(err, engine.ErrPreconditionFailed) || errors.Is(err, engine.ErrNoSuchKey):
 		return wr.End(Refused)
@@ -133,12 +111,7 @@ func (c *Client) conclude(ctx, call context.Context, wr *Write, err error) error
 	if err2 := wr.End(Unknown); err2 != nil || !provoked {
 		return errors.Join(err, err2)
 	}
-	return c.look(ctx, wr.key) // so that it becomes known
-}
-
-// look asks for an object's description.
-func (c *Client) look(ctx context.Context, key int) error {
-	_, _, release, err := c.head(ctx, key)
+	_, _, release, err := c.head(ctx, wr.key) // so that it becomes known
 	if release != nil {
 		release()
 	}
@@ -149,7 +122,7 @@ func (c *Client) look(ctx context.Context, key int) error {
 func (c *Client) head(ctx context.Context, key int) (info *engine.ObjectInfo, what held, release func(), err error) {
 	l := c.model.Look()
 	defer l.End()
-	info, err = c.engine.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: bucket, Key: keyName(key)})
+	info, err = c.engine.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
 	if errors.Is(err, engine.ErrNoSuchKey) {
 		return nil, held{}, nil, l.SawNothing(key)
 	}

@@ -1,15 +1,20 @@
 package soak
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"time"
 )
 
 const (
 	contentBlock = 4 << 10 // bytes that are made at once
 	contentUnit  = 1 << 10 // of what compresses: what a block repeats
+	compareSize  = 128 << 10
 )
 
 // A Content is bytes that follow from a seed, any range of which can be made again.
@@ -30,68 +35,49 @@ func (c Content) Stored(n int64) int64 {
 // Fill makes the bytes from offset on; those beyond Size follow from the seed, too.
 func (c Content) Fill(p []byte, offset int64) {
 	var block [contentBlock]byte
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], c.Seed)
 	for len(p) > 0 {
-		within := offset % contentBlock
-		if within == 0 && len(p) >= contentBlock {
-			c.block(p[:contentBlock], offset/contentBlock)
-			p, offset = p[contentBlock:], offset+contentBlock
-			continue
+		binary.LittleEndian.PutUint64(key[8:], uint64(offset/contentBlock))
+		random := block[:]
+		if c.Repetitive {
+			random = block[:contentUnit]
 		}
-		c.block(block[:], offset/contentBlock)
-		n := copy(p, block[within:])
+		var source rand.ChaCha8
+		source.Seed(key)
+		source.Read(random) // never fails
+		for at := len(random); at < len(block); at += contentUnit {
+			copy(block[at:], random)
+		}
+		n := copy(p, block[offset%contentBlock:])
 		p, offset = p[n:], offset+int64(n)
 	}
 }
 
-// block makes one whole block.
-func (c Content) block(p []byte, number int64) {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], c.Seed)
-	binary.LittleEndian.PutUint64(key[8:], uint64(number))
-	var source rand.ChaCha8
-	source.Seed(key)
-	if !c.Repetitive {
-		source.Read(p) // never fails
-		return
-	}
-	source.Read(p[:contentUnit]) // never fails
-	for at := contentUnit; at < len(p); at += contentUnit {
-		copy(p[at:], p[:contentUnit])
-	}
-}
-
-// compareSize is how much is compared at once.
-const compareSize = 128 << 10
-
 // Compare reads r to its end. It fails unless the bytes are those from offset on, n of them.
-// between, which may be nil, is called with the bytes compared so far.
+// between is called with the bytes compared so far.
 func (c Content) Compare(r io.Reader, offset, n int64, between func(done int64) error) error {
 	got, want := make([]byte, compareSize), make([]byte, compareSize)
 	for at := int64(0); ; {
 		m, err := io.ReadFull(r, got)
-		if at+int64(m) > n {
-			return wrongf("more than the %d bytes from %d on", n, offset)
-		}
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
 		c.Fill(want[:m], offset+at)
-		for i := range m {
+		for i := 0; !bytes.Equal(got[:m], want[:m]) && i < m; i++ {
 			if got[i] != want[i] {
 				return wrongf("byte %d is %#02x, must be %#02x", offset+at+int64(i), got[i], want[i])
 			}
 		}
 		at += int64(m)
-		ended := err == io.EOF || err == io.ErrUnexpectedEOF
 		switch {
-		case ended && at < n:
+		case at > n || ended && at < n:
 			return wrongf("%d bytes from %d on, must be %d", at, offset, n)
 		case ended:
 			return nil
 		case err != nil:
 			return err
 		}
-		if between != nil {
-			if err := between(at); err != nil {
-				return err
-			}
+		if err := between(at); err != nil {
+			return err
 		}
 	}
 }
@@ -102,3 +88,89 @@ type WrongError struct{ What string }
 func (e *WrongError) Error() string { return "wrong: " + e.What }
 
 func wrongf(format string, args ...any) error { return &WrongError{fmt.Sprintf(format, args...)} }
+
+// A pace says how a body or a reader behaves.
+type pace struct {
+	stops  int           // how often it pauses
+	pause  time.Duration // each time
+	cancel float64       // share of the bytes after which the call is cancelled; 1 or more: it is not
+}
+
+// steady is neither slow nor cancelled.
+var steady = pace{cancel: 1}
+
+// errCancelled is the cause of the contexts that a client ends by itself.
+var errCancelled = errors.New("soak: the client has cancelled the call")
+
+// drawPace makes some bodies and readers trickle, some stall, and cancels some.
+func drawPace(rng *rand.Rand) pace {
+	p := steady
+	switch draw := rng.IntN(100); {
+	case draw < 4: // trickles
+		p.stops, p.pause = 4+rng.IntN(12), time.Duration(20+rng.IntN(100))*time.Millisecond
+	case draw < 5: // stalls
+		p.stops, p.pause = 1, time.Duration(500+rng.IntN(2000))*time.Millisecond
+	case draw < 9:
+		p.cancel = rng.Float64()
+	}
+	return p
+}
+
+func (p pace) slow() bool { return p.stops > 0 }
+
+// slowSize bounds the size of slow bodies, so that they end soon.
+const slowSize = 4 << 20
+
+// A walk is what goes through size bytes at a pace.
+type walk struct {
+	pace
+	size  int64
+	stops int // so far
+}
+
+// step pauses if it is time to after done bytes, and fails when the walk is to be cancelled there.
+func (w *walk) step(ctx context.Context, done int64, sleep func(context.Context, time.Duration)) error {
+	if w.stops < w.pace.stops && done >= w.size*int64(w.stops)/int64(w.pace.stops) {
+		w.stops++
+		sleep(ctx, w.pause)
+	}
+	if w.cancel < 1 && done >= int64(w.cancel*float64(w.size)) {
+		return errCancelled
+	}
+	return nil
+}
+
+// A body hands over a range of a content, at a pace.
+type body struct {
+	walk
+	ctx     context.Context // of the call
+	cancel  context.CancelCauseFunc
+	sleep   func(context.Context, time.Duration)
+	content Content
+	start   int64 // of the range
+	done    int64
+}
+
+// newBody makes a body, and the context of its call; cancel must be called. The engine reads it from a
+// goroutine of its own.
+func (w *World) newBody(ctx context.Context, c Content, start, size int64, p pace) (context.Context, *body) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, &body{walk: walk{pace: p, size: size}, ctx: ctx, cancel: cancel, sleep: w.options.Sleep, content: c, start: start}
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.done == b.size {
+		return 0, io.EOF
+	}
+	if err := b.step(b.ctx, b.done, b.sleep); err != nil {
+		b.cancel(err)
+		return 0, b.ctx.Err()
+	}
+	n := min(int64(len(p)), b.size-b.done)
+	if b.slow() || b.pace.cancel < 1 { // in pieces, so that it can stop between them
+		n = min(n, max(b.size/16, 1))
+	}
+	b.content.Fill(p[:n], b.start+b.done)
+	b.done += n
+	return int(n), nil
+}

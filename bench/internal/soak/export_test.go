@@ -5,6 +5,14 @@ import "context"
 // A Held is what a write gives a key.
 type Held = held
 
+// A Rule says when a curve does not level off.
+type Rule = rule
+
+func NewRule(factor, steady, slack float64) Rule { return rule{factor, steady, slack} }
+func (r rule) Check(values []float64) error      { return r.check(values) }
+
+var Quantile = quantile
+
 // Steps that tests choose by themselves.
 
 func (c *Client) Put(ctx context.Context, key int) error    { return c.put(ctx, key, steady) }
@@ -28,13 +36,7 @@ func (c *Client) LeaveOpen(ctx context.Context, key int, content Content) error 
 	if err != nil {
 		return err
 	}
-	for i := range u.parts {
-		if err := u.part(ctx, i, steady); err != nil {
-			return err
-		}
-	}
-	c.idle.add(u.last, u.bytes)
-	return nil
+	return u.run(ctx, 0, len(u.parts), func(ctx context.Context, i int) error { return u.part(ctx, i, steady) })
 }
 
 // KeyName is the name of a key.

@@ -1,14 +1,23 @@
 package soak
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
 
 // open is a time that has not come yet.
 const open = math.MaxInt64
+
+// held is a content as it lies in the store. The zero value is nothing.
+type held struct {
+	Content
+	Encrypted bool
+	origin    uint64 // of encrypted content: the write that encrypted it, since duplicates are not found
+}
 
 // A version is what one write gives a key: a content, or absence.
 type version struct {
@@ -17,18 +26,17 @@ type version struct {
 	start   int64 // tick before which it did not take effect
 	latest  int64 // tick after which it does not take effect any more, if it has not yet
 	certain bool  // it has taken effect, by latest
-	counted bool  // as live
 }
 
 // A Model knows what every key may hold. It is safe for use by many goroutines.
 type Model struct {
-	ledger *ledger
-	ticks  atomic.Int64
-	ids    atomic.Uint64
-	keys   []modelKey
+	ticks atomic.Int64
+	ids   atomic.Uint64
+	keys  []modelKey
 
-	mu    sync.Mutex // guards looks
-	looks map[*Look]int64
+	mu    sync.Mutex // guards the fields below
+	looks map[*Look]bool
+	holds map[held]int // of contents that are there whatever the keys hold
 }
 
 type modelKey struct {
@@ -38,7 +46,7 @@ type modelKey struct {
 
 // NewModel makes a model of n keys, all of them absent.
 func NewModel(n int) *Model {
-	m := &Model{ledger: newLedger(), keys: make([]modelKey, n), looks: map[*Look]int64{}}
+	m := &Model{keys: make([]modelKey, n), looks: map[*Look]bool{}, holds: map[held]int{}}
 	for i := range m.keys {
 		m.keys[i].versions = []*version{{certain: true}}
 	}
@@ -47,6 +55,45 @@ func NewModel(n int) *Model {
 
 // NewID returns the id of a further write.
 func (m *Model) NewID() uint64 { return m.ids.Add(1) }
+
+// hold counts a content as live until release is called; more often than once does no harm.
+func (m *Model) hold(what held) (release func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holds[what]++
+	return sync.OnceFunc(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.holds[what]--; m.holds[what] == 0 {
+			delete(m.holds, what)
+		}
+	})
+}
+
+// Live returns how many bytes must be on disk; see the package comment.
+func (m *Model) Live() (bytes int64) {
+	live := map[held]bool{}
+	m.mu.Lock()
+	for what := range m.holds {
+		live[what] = true
+	}
+	m.mu.Unlock()
+	for i := range m.keys {
+		k := &m.keys[i]
+		k.mu.Lock()
+		now := m.ticks.Add(1)
+		for _, v := range k.versions {
+			if !k.replaced(v, now) {
+				live[v.what] = true
+			}
+		}
+		k.mu.Unlock()
+	}
+	for what := range live {
+		bytes += what.Stored(what.Size)
+	}
+	return bytes
+}
 
 // A Write is one call that changes a key, under way.
 type Write struct {
@@ -72,15 +119,6 @@ func (m *Model) write(key int, v *version) *Write {
 	return &Write{model: m, key: key, version: v}
 }
 
-// count makes the version live, from when it is known that it may be there whole: until then its bytes
-// are counted as under way.
-func (v *version) count(l *ledger) {
-	if !v.counted {
-		v.counted = true
-		l.hold(v.what)
-	}
-}
-
 // An Outcome is what is known of a write when its call has returned.
 type Outcome int
 
@@ -99,70 +137,46 @@ func (w *Write) End(o Outcome) error {
 	switch {
 	case o == Done:
 		w.certain = true
-		w.count(w.model.ledger)
 	case o == Refused && w.certain && w.id != 0:
 		return wrongf("write %d was refused, but a read has seen it", w.id)
 	case o == Refused:
-		k.drop(w.model, func(v *version) bool { return v == w.version })
-	default:
-		w.count(w.model.ledger)
+		k.drop(func(v *version) bool { return v == w.version })
 	}
 	w.model.prune(k)
 	return nil
 }
 
 // drop forgets versions.
-func (k *modelKey) drop(m *Model, gone func(*version) bool) {
-	kept := k.versions[:0]
-	for _, v := range k.versions {
-		switch {
-		case !gone(v):
-			kept = append(kept, v)
-		case v.counted:
-			m.ledger.release(v.what)
-		}
-	}
-	clear(k.versions[len(kept):])
-	k.versions = kept
-}
+func (k *modelKey) drop(gone func(*version) bool) { k.versions = slices.DeleteFunc(k.versions, gone) }
 
 // replaced tells whether every read that began at tick or later must not see v.
 func (k *modelKey) replaced(v *version, tick int64) bool {
-	for _, w := range k.versions {
-		if w != v && w.certain && w.latest < tick && w.start > v.latest {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.versions, func(w *version) bool {
+		return w != v && w.certain && w.latest < tick && w.start > v.latest
+	})
 }
 
 // prune forgets what no read under way or to come may see.
 func (m *Model) prune(k *modelKey) {
-	since := m.oldestLook()
-	var gone []*version
+	m.mu.Lock()
+	since := m.ticks.Add(1)
+	for l := range m.looks {
+		since = min(since, l.start)
+	}
+	m.mu.Unlock()
+	var kept []*version // to be judged by all that there were
 	for _, v := range k.versions {
-		if k.replaced(v, since) {
-			gone = append(gone, v)
+		if !k.replaced(v, since) {
+			kept = append(kept, v)
 		}
 	}
-	k.drop(m, func(v *version) bool { return slices.Contains(gone, v) })
+	k.versions = kept
 }
 
 // ruleOut forgets what cannot have taken effect, since a look saw what was there before it: writes that ended
 // before the look began, and began after tick.
 func (k *modelKey) ruleOut(l *Look, tick int64) {
-	k.drop(l.model, func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
-}
-
-// oldestLook is the tick at which the oldest read under way began, or now.
-func (m *Model) oldestLook() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	oldest := m.ticks.Add(1)
-	for _, at := range m.looks {
-		oldest = min(oldest, at)
-	}
-	return oldest
+	k.drop(func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
 }
 
 // A Look is one call that sees keys, under way: a read, or a listing.
@@ -176,7 +190,7 @@ func (m *Model) Look() *Look {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := &Look{model: m, start: m.ticks.Add(1)}
-	m.looks[l] = l.start
+	m.looks[l] = true
 	return l
 }
 
@@ -193,22 +207,18 @@ func (l *Look) Saw(key int, id uint64) (_ held, release func(), err error) {
 	m, k := l.model, &l.model.keys[key]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := m.ticks.Add(1)
-	for _, v := range k.versions {
-		if v.id != id || id == 0 {
-			continue
-		}
-		if k.replaced(v, l.start) {
-			return held{}, nil, wrongf("key %d is write %d, which another one replaced before", key, id)
-		}
-		v.certain, v.latest = true, min(v.latest, now)
-		v.count(m.ledger)
-		k.ruleOut(l, v.latest)
-		m.prune(k)
-		m.ledger.hold(v.what)
-		return v.what, sync.OnceFunc(func() { m.ledger.release(v.what) }), nil
+	i := slices.IndexFunc(k.versions, func(v *version) bool { return v.id == id && id != 0 })
+	if i < 0 {
+		return held{}, nil, wrongf("key %d is write %d, which was replaced long before, or never made; it may be%s", key, id, k.names())
 	}
-	return held{}, nil, wrongf("key %d is write %d, which was replaced long before, or never made; it may be%s", key, id, k.names())
+	v := k.versions[i]
+	if k.replaced(v, l.start) {
+		return held{}, nil, wrongf("key %d is write %d, which another one replaced before", key, id)
+	}
+	v.certain, v.latest = true, min(v.latest, m.ticks.Add(1))
+	k.ruleOut(l, v.latest)
+	m.prune(k)
+	return v.what, m.hold(v.what), nil
 }
 
 // SawNothing takes over that the call saw no object under the key. It fails when that cannot be.
@@ -222,9 +232,22 @@ func (l *Look) SawNothing(key int) error {
 			latest = max(latest, v.latest)
 		}
 	}
-	if latest >= 0 {
-		k.ruleOut(l, latest)
-		return nil
+	if latest < 0 {
+		return wrongf("key %d is absent; it must be%s", key, k.names())
 	}
-	return wrongf("key %d is absent; it must be%s", key, k.names())
+	k.ruleOut(l, latest)
+	return nil
+}
+
+// names tells what a key may be.
+func (k *modelKey) names() string {
+	var b strings.Builder
+	for _, v := range k.versions {
+		if v.id == 0 {
+			b.WriteString(" absent;")
+		} else {
+			fmt.Fprintf(&b, " write %d, %d bytes;", v.id, v.what.Size)
+		}
+	}
+	return b.String()
 }

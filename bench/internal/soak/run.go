@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/fanout"
@@ -29,27 +28,36 @@ func (w *World) Fill(ctx context.Context) error {
 			least = w.options.leastUpload()
 		}
 		id := w.model.NewID()
-		return c.putContent(ctx, key, id, c.what(id, c.content(least)), steady)
+		return c.putContent(ctx, key, id, c.content(id, least), steady)
 	})
-	w.latencies.take()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.took)
 	return err
 }
 
+var errFailed = errors.New("soak: something is wrong")
+
 // Run has all clients make calls until stop is closed, ctx ends or something fails. sample is called
-// at every tick, and once more at the end.
+// at every tick.
 func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, sample func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var over atomic.Bool
 	w.mu.Lock()
-	w.onFail = func() { over.Store(true); cancel(errFailed) }
+	w.onFail = func() { cancel(errFailed) }
 	w.mu.Unlock()
+	over := make(chan struct{})
 	var clients sync.WaitGroup
 	for i := range w.options.Clients {
 		c := w.NewClient(i)
 		clients.Go(func() {
-			for !over.Load() && ctx.Err() == nil {
-				c.Step(ctx)
+			for ctx.Err() == nil {
+				select {
+				case <-over:
+					return
+				default:
+					c.Step(ctx)
+				}
 			}
 		})
 	}
@@ -65,7 +73,7 @@ func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time
 			running = false
 		}
 	}
-	over.Store(true)
+	close(over)
 	clients.Wait()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errFailed) {
 		return cause
@@ -73,24 +81,17 @@ func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time
 	return w.Failures()
 }
 
-var errFailed = errors.New("soak: something is wrong")
-
 // Settle reads every object once more, now that nobody writes, compares the listing, and has the space
 // of what is dead given back.
 func (w *World) Settle(ctx context.Context) error {
 	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
-		if err := w.NewClient(0).read(ctx, key, steady); err != nil {
-			return fmt.Errorf("at the end: %w", err)
-		}
-		return nil
+		return w.NewClient(0).read(ctx, key, steady)
 	})
-	if err != nil {
-		return err
+	for first := 0; first < w.options.Keys && err == nil; first += 1000 {
+		err = w.NewClient(0).listPage(ctx, first, 1000)
 	}
-	for first := 0; first < w.options.Keys; first += 1000 {
-		if err := w.NewClient(0).listPage(ctx, first, 1000); err != nil {
-			return fmt.Errorf("at the end: %w", err)
-		}
+	if err != nil {
+		return fmt.Errorf("at the end: %w", err)
 	}
 	_, err = w.engine.Reclaim(ctx, &engine.ReclaimRequest{})
 	return err
@@ -102,9 +103,8 @@ func (w *World) Check(ctx context.Context, data bool) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, 0, maxFailures)
 	for _, p := range res.Problems[:min(len(res.Problems), maxFailures)] {
-		errs = append(errs, fmt.Errorf("Check: %v", p))
+		err = errors.Join(err, fmt.Errorf("Check: %v", p))
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -5,23 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// Bucket is the store's only bucket.
-const Bucket = bucket
-
 const (
-	bucket      = "soak"
 	writeHeader = "write" // metadata that holds the id of the write that made an object
 	algorithm   = "AES256"
 )
 
 // Options say what a soak does. All fields must be set.
 type Options struct {
+	Bucket  string // is there, and empty
 	Clients int
 	Keys    int    // of the bucket
 	Seed    uint64 // of what the clients do
@@ -55,26 +53,23 @@ func (o *Options) leastUpload() int64 { return min(max(o.Sizes.Least, o.Part/2),
 
 // A World is an engine, and what is known of it.
 type World struct {
-	options   Options
-	engine    *engine.Engine
-	model     *Model
-	latencies latencies
-	idle      idleUploads
+	options Options
+	engine  *engine.Engine
+	model   *Model
 
 	mu       sync.Mutex // guards the fields below
 	failures []error
 	onFail   func()
+	took     map[Kind][]time.Duration // by calls since the last sample
+	idle     []idleUpload
 }
 
 // maxFailures bounds how many failures are kept.
 const maxFailures = 20
 
-// NewWorld makes the bucket in an engine that is empty.
-func NewWorld(ctx context.Context, e *engine.Engine, o Options) (*World, error) {
-	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: bucket}); err != nil {
-		return nil, err
-	}
-	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}}, nil
+// NewWorld begins with an engine whose bucket is empty.
+func NewWorld(e *engine.Engine, o Options) *World {
+	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}, took: map[Kind][]time.Duration{}}
 }
 
 // Fail takes over that something is wrong: an answer, or an error that was not provoked.
@@ -108,20 +103,12 @@ func writeName(id uint64) map[string]string {
 	return map[string]string{writeHeader: fmt.Sprint(id)}
 }
 
-// identify returns which write made an object.
-func identify(info *engine.ObjectInfo) (id uint64, err error) {
-	if _, err := fmt.Sscan(info.Metadata[writeHeader], &id); err != nil || id == 0 {
-		return 0, wrongf("%s has the metadata %q", info.Key, info.Metadata)
-	}
-	return id, nil
-}
-
 // see takes over that a look saw an object, and compares what is said about it. release gives the
 // content free.
 func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release func(), err error) {
-	id, err := identify(info)
-	if err != nil {
-		return held{}, nil, err
+	var id uint64
+	if _, err := fmt.Sscan(info.Metadata[writeHeader], &id); err != nil || id == 0 {
+		return held{}, nil, wrongf("%s has the metadata %q", info.Key, info.Metadata)
 	}
 	what, release, err := l.Saw(key, id)
 	if err != nil {
@@ -143,59 +130,37 @@ func encryption(encrypted bool) string {
 	return ""
 }
 
-// idleUploads are the uploads that were left open, which the engine is to abort.
-type idleUploads struct {
-	mu   sync.Mutex // guards list
-	list []idleUpload
-}
-
+// An idleUpload was left open, for the engine to abort.
 type idleUpload struct {
-	since time.Time
-	bytes int64 // that its parts keep
+	since   time.Time
+	release func() // gives its parts free
 }
 
-func (i *idleUploads) add(since time.Time, bytes int64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.list = append(i.list, idleUpload{since, bytes})
-}
-
-func (i *idleUploads) len() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return len(i.list)
-}
-
-// mayIdle tells whether one more upload may be left open: a few, so that they are a small share of what
-// is live, however many calls a second there are.
-func (w *World) mayIdle() bool { return w.options.Expiry > 0 && w.idle.len() < 1+w.options.Keys/8 }
-
-// expired takes out the uploads that are gone by now, and returns the bytes of their parts.
-func (i *idleUploads) expired(before time.Time) (bytes int64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	kept := i.list[:0]
-	for _, u := range i.list {
-		if u.since.Before(before) {
-			bytes += u.bytes
-		} else {
-			kept = append(kept, u)
-		}
+// leave remembers an upload that is left open, unless there are enough of them: a few, so that they are a
+// small share of what is live, however many calls a second there are.
+func (w *World) leave(since time.Time, release func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.options.Expiry == 0 || len(w.idle) > w.options.Keys/8 {
+		return false
 	}
-	i.list = kept
-	return bytes
+	w.idle = append(w.idle, idleUpload{since, release})
+	return true
 }
 
-// expiryGrace is how long after its expiry an upload may still be there, at most: the engine looks at
-// intervals of an eighth of it, at least every second and at most every hour.
-func expiryGrace(expiry time.Duration) time.Duration {
-	return min(max(expiry/8, time.Second), time.Hour) + time.Second
-}
-
-// Live returns the bytes that must be on disk now.
+// Live returns the bytes that must be on disk now. An upload may be there for a while after its expiry:
+// the engine looks at intervals of an eighth of it, at least every second and at most every hour.
 func (w *World) Live() int64 {
-	if gone := w.options.Expiry + expiryGrace(w.options.Expiry); w.options.Expiry > 0 {
-		w.model.ledger.underWay.Add(-w.idle.expired(w.options.Clock().Add(-gone)))
-	}
+	expiry := w.options.Expiry
+	gone := w.options.Clock().Add(-expiry - min(max(expiry/8, time.Second), time.Hour) - time.Second)
+	w.mu.Lock()
+	w.idle = slices.DeleteFunc(w.idle, func(u idleUpload) bool {
+		if u.since.Before(gone) {
+			u.release()
+			return true
+		}
+		return false
+	})
+	w.mu.Unlock()
 	return w.model.Live()
 }

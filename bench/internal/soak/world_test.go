@@ -16,6 +16,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
+const bucket = "soak"
+
 // A clock stands still until it is moved.
 type clock struct {
 	mu  sync.Mutex // guards now
@@ -64,13 +66,13 @@ func newLab(t *testing.T, keys int) *lab {
 	})
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	w, err := soak.NewWorld(t.Context(), e, soak.Options{
-		Clients: 8, Keys: keys, Seed: seed, Sizes: soak.Sizes{Least: 1 << 10, Most: 1 << 20}, Part: 128 << 10,
-		Expiry: expiry, Clock: clock.time, Sleep: func(context.Context, time.Duration) {},
-	})
-	if err != nil {
+	if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: bucket}); err != nil {
 		t.Fatal(err)
 	}
+	w := soak.NewWorld(e, soak.Options{
+		Bucket: bucket, Clients: 8, Keys: keys, Seed: seed, Sizes: soak.Sizes{Least: 1 << 10, Most: 1 << 20}, Part: 128 << 10,
+		Expiry: expiry, Clock: clock.time, Sleep: func(context.Context, time.Duration) {},
+	})
 	return &lab{w, e, clock, filepath.Join(dir, "store")}
 }
 
@@ -107,7 +109,7 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range soak.Kinds {
-		if s.Calls[kind].Calls == 0 {
+		if len(s.Took[kind]) == 0 {
 			t.Errorf("no client made a call of kind %s", kind)
 		}
 	}
@@ -176,7 +178,7 @@ func TestCancelledPuts(t *testing.T) {
 // behind changes a store behind the model's back.
 func (l *lab) behind(t *testing.T, key int, change func(info engine.ObjectInfo, data []byte) (map[string]string, []byte)) {
 	t.Helper()
-	req := &engine.GetObjectRequest{Bucket: soak.Bucket, Key: soak.KeyName(key)}
+	req := &engine.GetObjectRequest{Bucket: bucket, Key: soak.KeyName(key)}
 	obj, err := l.engine.GetObject(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +203,7 @@ func TestWrongAnswersAreFound(t *testing.T) {
 	same := func(info engine.ObjectInfo, data []byte) (map[string]string, []byte) { return info.Metadata, data }
 	remove := func(t *testing.T, l *lab) {
 		t.Helper()
-		if _, err := l.engine.DeleteObject(t.Context(), &engine.DeleteObjectRequest{Bucket: soak.Bucket, Key: soak.KeyName(1)}); err != nil {
+		if _, err := l.engine.DeleteObject(t.Context(), &engine.DeleteObjectRequest{Bucket: bucket, Key: soak.KeyName(1)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -271,7 +273,7 @@ func TestRunEndsAtAFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range 4 { // whoever reads first
-		_, err := l.engine.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: soak.Bucket, Key: soak.KeyName(key), Body: strings.NewReader("x")})
+		_, err := l.engine.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: bucket, Key: soak.KeyName(key), Body: strings.NewReader("x")})
 		if err != nil {
 			t.Fatal(err)
 		}

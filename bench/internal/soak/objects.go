@@ -1,0 +1,164 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// put stores an object from one body.
+func (c *Client) put(ctx context.Context, key int, p pace) error {
+	id := c.model.NewID()
+	what := c.content(id, c.options.Sizes.Least)
+	if p.slow() {
+		what.Size = min(what.Size, slowSize)
+	}
+	return c.putContent(ctx, key, id, what, p)
+}
+
+func (c *Client) putContent(ctx context.Context, key int, id uint64, what held, p pace) error {
+	call, b := c.newBody(ctx, what.Content, 0, what.Size, p)
+	defer b.cancel(nil)
+	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b, Metadata: writeName(id)}
+	req.ServerSideEncryption = encryption(what.Encrypted)
+	if id%2 == 0 {
+		req.Size = what.Size
+	}
+	wr, begin := c.model.Put(key, id, what), c.options.Clock()
+	_, err := c.engine.PutObject(call, req)
+	return c.conclude(ctx, call, wr, p.kind(KindPut), begin, err)
+}
+
+// delete removes an object.
+func (c *Client) delete(ctx context.Context, key int) error {
+	wr, begin := c.model.Delete(key), c.options.Clock()
+	_, err := c.engine.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
+	return c.conclude(ctx, ctx, wr, KindDelete, begin, err)
+}
+
+// copy copies an object, perhaps onto itself, under a new name of write.
+func (c *Client) copy(ctx context.Context, from, to int) error {
+	info, source, release, err := c.head(ctx, from)
+	if release == nil {
+		return err
+	}
+	defer release()
+	id := c.model.NewID()
+	what := c.copied(source, id)
+	req := &engine.CopyObjectRequest{
+		Bucket: c.options.Bucket, Key: keyName(to), SourceBucket: c.options.Bucket, SourceKey: keyName(from),
+		Conditions:        engine.Conditions{IfMatch: info.ETag}, // else it would not be known what is copied
+		MetadataDirective: engine.DirectiveReplace, Metadata: writeName(id),
+	}
+	req.ServerSideEncryption = encryption(what.Encrypted)
+	wr, begin := c.model.Put(to, id, what), c.options.Clock()
+	_, err = c.engine.CopyObject(ctx, req)
+	return c.conclude(ctx, ctx, wr, KindCopy, begin, err)
+}
+
+// list compares a page of the bucket, from a random key on.
+func (c *Client) list(ctx context.Context) error {
+	first, most := c.rng.IntN(c.options.Keys), 1+c.rng.IntN(100)
+	return c.listPage(ctx, first, most)
+}
+
+// listPage compares the page behind the key before first. What it does not hold is absent.
+func (c *Client) listPage(ctx context.Context, first, most int) error {
+	req := &engine.ListObjectsRequest{Bucket: c.options.Bucket, MaxKeys: most}
+	if first > 0 {
+		req.Marker = keyName(first - 1)
+	}
+	l, begin := c.model.Look(), c.options.Clock()
+	defer l.End()
+	page, err := c.engine.ListObjects(ctx, req)
+	if err != nil {
+		return err
+	}
+	c.count(KindList, begin)
+	next := first
+	absent := func(until int) error {
+		for ; next < until; next++ {
+			if err := l.SawNothing(next); err != nil {
+				return fmt.Errorf("page from %d, %d keys, of %d: %w", first, len(page.Objects), most, err)
+			}
+		}
+		return nil
+	}
+	for i := range page.Objects {
+		key, err := keyNumber(page.Objects[i].Key)
+		if err == nil && (key < next || key >= c.options.Keys) {
+			err = wrongf("key %d is listed behind %d, of %d", key, next, c.options.Keys)
+		}
+		if err == nil {
+			err = absent(key)
+		}
+		if err != nil {
+			return err
+		}
+		_, release, err := c.see(l, key, &page.Objects[i])
+		if err != nil {
+			return err
+		}
+		release()
+		next = key + 1
+	}
+	if page.IsTruncated {
+		return nil
+	}
+	return absent(c.options.Keys)
+}
+
+// read reads a whole object. One that is cancelled is closed midway.
+func (c *Client) read(ctx context.Context, key int, p pace) error {
+	return c.readPart(ctx, key, 0, -1, p, p.kind(KindRead))
+}
+
+// readRange reads some bytes of an object whose size is not known yet.
+func (c *Client) readRange(ctx context.Context, key int) error {
+	return c.readPart(ctx, key, c.size(1)-1, 1+c.rng.Int64N(256<<10), steady, KindRange)
+}
+
+// readPart reads so many bytes of an object from start on, or all of them if length is negative.
+func (c *Client) readPart(ctx context.Context, key int, start, length int64, p pace, kind Kind) (err error) {
+	req := &engine.GetObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), RangeBehavior: "standard"}
+	if length >= 0 {
+		req.Range = fmt.Sprintf("bytes=%d-%d", start, start+length-1)
+	}
+	l, begin := c.model.Look(), c.options.Clock()
+	defer l.End()
+	obj, err := c.engine.GetObject(ctx, req)
+	switch {
+	case errors.Is(err, engine.ErrNoSuchKey):
+		return l.SawNothing(key)
+	case errors.Is(err, engine.ErrInvalidRange) && length >= 0: // a shorter object than was hoped for
+		return nil
+	case err != nil:
+		return err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	what, release, err := c.see(l, key, &obj.ObjectInfo)
+	if err != nil {
+		return err
+	}
+	defer release()
+	l.End() // so that the model can forget
+	if length < 0 || length > what.Size-start {
+		length = what.Size - start
+	}
+	if at, n, _ := obj.Range(); req.Range != "" && (at != start || n != length) {
+		return wrongf("the range is %d bytes from %d on, must be %d from %d", n, at, length, start)
+	}
+	w := walk{pace: p, size: length}
+	err = what.Compare(obj, start, length, func(done int64) error { return w.step(ctx, done, c.options.Sleep) })
+	switch {
+	case errors.Is(err, errCancelled):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %d bytes from %d on of write %s of key %d, %d bytes, ETag %s: %w",
+			length, start, obj.Metadata[writeHeader], key, what.Size, obj.ETag, err)
+	}
+	c.count(kind, begin)
+	return nil
+}
