@@ -110,8 +110,9 @@
 //	                                   under way [TestSecrecyOfStates, TestSecrecyHunt]
 //	  equality                         of chunks within one upload; between uploads no [crypto.TestAddressesAreKeyed]
 //	  length and compressibility       sizes of objects and parts, and of each chunk when packed
-//	  digests of encrypted content     ETags, MD5, CRC-64 and checksums are kept in the clear: a guess of the
-//	                                   whole content can be confirmed, also under a client's key
+//	  digests of encrypted content     ETags, MD5, CRC-64 and checksums of objects and parts are kept in the
+//	                                   clear: a guess of a whole one can be confirmed, also under a client's
+//	                                   key. Of chunks there are none [TestChunkChecksums]
 //	  names, metadata, tags, times     yes
 //	  plain content                    all of it
 //	  keys                             only wrapped [TestSecrecy]. A ring that others can read is told by

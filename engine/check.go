@@ -12,7 +12,7 @@ import (
 // CheckRequest says how thorough a check is.
 type CheckRequest struct {
 	// Data also reads every byte of every object and part, and compares the MD5 and CRC-64 of every part
-	// with its record. Otherwise the metadata is checked, and that every chunk's volume is there. What
+	// with its record, and the CRC-64 of every chunk without encryption with its manifest. Otherwise the metadata is checked, and that every chunk's volume is there. What
 	// cannot be opened, because it is under a client's key or the key provider does not give the key, is
 	// no problem: then the checksums of what is stored are all that is verified, and Unopened counts it.
 	// The key provider is asked with and without Data: the MACs of metadata need the keys, too.

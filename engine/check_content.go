@@ -58,8 +58,9 @@ func (k *check) parts(ctx context.Context, c *contentCheck, open *opener, parts 
 
 // An opener verifies the records of a content, and reads and verifies its chunks.
 type opener struct {
-	seals seals
-	read  func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) // nil without Data
+	encrypted bool // so that manifests say no checksums of its chunks
+	seals     seals
+	read      func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) // nil without Data
 
 	sealed bool // what read returns is the frame, since nobody has the key
 }
@@ -81,9 +82,9 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 	}
 	seals := k.engine.sealsOf(id, cipher)
 	if !k.data {
-		return &opener{seals: seals}, nil
+		return &opener{encrypted: cipher != nil, seals: seals}, nil
 	}
-	return &opener{seals: seals, read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+	return &opener{encrypted: cipher != nil, seals: seals, read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
 		keys, err := k.engine.keysOf(cipher, scope)
 		if err != nil {
 			return nil, err
@@ -100,9 +101,9 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
 	seals := k.engine.sealsWithoutKey(id)
 	if !k.data {
-		return &opener{seals: seals, sealed: true}
+		return &opener{encrypted: true, seals: seals, sealed: true}
 	}
-	return &opener{seals: seals, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
+	return &opener{encrypted: true, seals: seals, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
 		if inline != nil {
 			return inline, nil // the record's checksum has been verified
 		}
@@ -122,8 +123,9 @@ type partCheck struct {
 	err  error // the first thing wrong with it
 	next int64 // where the next chunk begins
 
-	md5   hash.Hash
-	crc64 uint64
+	listed uint64 // CRC-64 by the checksums that the manifest says
+	md5    hash.Hash
+	crc64  uint64
 }
 
 func (p *partCheck) wrong(err error) {
@@ -148,6 +150,9 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 		k.manifests[rec.Manifest] = manifestCheck{pages: pagesIn(rec)}
 		p.pages()
 	}
+	if !open.encrypted && p.err == nil && p.listed != rec.CRC64 {
+		p.wrong(manifestError(rec, "its chunks have CRC-64 %016x in their order, the part has %016x", p.listed, rec.CRC64))
+	}
 	switch {
 	case open.sealed:
 		k.res.Unopened++
@@ -169,12 +174,13 @@ func (p *partCheck) inline() {
 		return
 	}
 	p.totals.InlineBytes += int64(len(page.inline))
+	p.list(page.chunks[0])
 	if p.open.read == nil {
 		return
 	}
 	data, err := p.open.read(p.rec.Scope, blob.Ref{}, page.inline, page.chunks[0])
 	p.res.Bytes += int64(len(data))
-	p.digest(data, err)
+	p.digest(page.chunks[0], data, err)
 }
 
 // pages checks the pages of a part. It goes on behind one that is wrong, to count what the others refer to.
@@ -191,12 +197,18 @@ func (p *partCheck) pages() {
 		}
 		p.next = page.end()
 		for _, c := range page.chunks {
+			p.list(c)
 			p.reference(c)
 		}
 	}
 	if p.next != p.rec.Size {
 		p.wrong(manifestError(p.rec, "it lists %d bytes, wanted are %d", p.next, p.rec.Size))
 	}
+}
+
+// list takes what the manifest says of the next chunk into the part's CRC-64 by the manifest.
+func (p *partCheck) list(c index.PageChunk) {
+	p.listed = crypto.CombineCRC64(p.listed, c.CRC64, int64(c.Size))
 }
 
 // count counts the references of a page that is wrong as far as it can be decoded.
@@ -246,19 +258,25 @@ func (p *partCheck) reference(c index.PageChunk) {
 		p.res.Bytes += int64(len(data))
 	}
 	rec.read = true
-	p.digest(data, err)
+	p.digest(c, data, err)
 }
 
-// digest takes the next chunk into the digests of the part.
-func (p *partCheck) digest(data []byte, err error) {
+// digest compares the next chunk with what the manifest says of it, and takes it into the digests of the part. Of sealed
+// content the manifest says nothing that the seal does not.
+func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 	if err != nil {
 		p.wrong(err)
 	}
 	if p.err != nil || p.open.sealed {
 		return
 	}
+	crc := crypto.CRC64(0, data)
+	if !p.open.encrypted && crc != c.CRC64 {
+		p.wrong(manifestError(p.rec, "it says that chunk %s has CRC-64 %016x, it has %016x", c.ID, c.CRC64, crc))
+		return
+	}
 	p.md5.Write(data) // a hash never fails
-	p.crc64 = crypto.CRC64(p.crc64, data)
+	p.crc64 = crypto.CombineCRC64(p.crc64, crc, int64(len(data)))
 }
 
 // trashContent counts the references of a content of which any number of parts may be gone.

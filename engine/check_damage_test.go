@@ -63,12 +63,16 @@ func contentOf(tx index.Tx, key string) (index.ContentID, error) {
 
 // swapped exchanges the first two chunks of the first part of an object, which are of one size.
 func swapped(key string) func(index.Tx) error {
+	return relisted(key, func(chunks []index.PageChunk) { chunks[0], chunks[1] = chunks[1], chunks[0] })
+}
+
+// relisted changes the list of the chunks of the first part of an object.
+func relisted(key string, change func([]index.PageChunk)) func(index.Tx) error {
 	return func(tx index.Tx) error {
 		id, err := contentOf(tx, key)
 		part := first(index.Scan(tx, index.PartsOf(id)))
 		page := first(index.Scan(tx, index.PagesOf(part.Record.Manifest)))
-		chunks := page.Record.Chunks
-		chunks[0], chunks[1] = chunks[1], chunks[0]
+		change(page.Record.Chunks)
 		return errors.Join(err, index.Put(tx, page.Key, &page.Record))
 	}
 }
@@ -85,6 +89,19 @@ func TestCheckNames(t *testing.T) {
 		{"chunks in the wrong order", engine.DataLost, "object", "in their order", swapped("object")},
 		{"chunks of a copy in the wrong order", engine.DataLost, "shared", "in their order", swapped("object")},
 		{"sealed chunks in the wrong order", engine.DataLost, "sealed", "authentication failed", swapped("sealed")},
+		{"checksum of a chunk", engine.DataLost, "object", "says that chunk", relisted("object", func(chunks []index.PageChunk) {
+			chunks[0].CRC64++
+		})},
+		{"checksum of the chunk in the index", engine.DataLost, "small", "says that chunk", func(tx index.Tx) error {
+			id, err := contentOf(tx, "small")
+			key := index.InlineKey(first(index.Scan(tx, index.PartsOf(id))).Record.Manifest)
+			in, err2 := index.Get(tx, key)
+			in.CRC64++
+			return errors.Join(err, err2, index.Put(tx, key, &in))
+		}},
+		{"checksum of a sealed chunk", engine.DataLost, "sealed", "authentication failed", relisted("sealed", func(chunks []index.PageChunk) {
+			chunks[0].CRC64++
+		})},
 		{"chunk without references", engine.BadAccounting, "", "no references", func(tx index.Tx) error {
 			return index.Put(tx, index.ChunkKey(index.ChunkID{1}), &index.Chunk{Volume: 1})
 		}},

@@ -98,7 +98,8 @@
 // Objects are read by pages of their metadata: the directory of the parts, and the list of a part's
 // chunks, of which an Object keeps a page or two. Each of them is verified once when it is read:
 // that of encrypted content by its MAC. Without encryption two chunks exchanged in such a list are not noticed by a
-// read; [Engine.Check] with Data compares CRC-64 and MD5 of every part.
+// read; [Engine.Check] with Data compares CRC-64 and MD5 of every part, and the CRC-64 of every chunk, which the list
+// has beside its address.
 //
 // # Deduplication and encryption
 //

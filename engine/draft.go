@@ -75,7 +75,7 @@ func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error
 	err := d.name(ctx, c.page, func(tx index.Tx) (err error) {
 		switch ch := c.inline(); {
 		case ch != nil:
-			err = putInline(tx, d.id, ch, d.seals)
+			err = putInline(tx, d.id, index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}, d.seals)
 		case len(c.page) > 0:
 			err = d.addPage(tx, c.page)
 		}
@@ -102,12 +102,22 @@ func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) err
 	return d.engine.index.Update(ctx, fn)
 }
 
+// entry is how the manifest lists a chunk. Of what is sealed it does not say the checksum of the plaintext: by the checksums of
+// chunks who reads the disk could tell which uploads have some in common. A sealed chunk has the tag of its seal instead.
+func (d *draft) entry(ch *chunk) index.PageChunk {
+	c := index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
+	if d.cipher == nil {
+		c.CRC64 = ch.crc64
+	}
+	return c
+}
+
 // addPage stores the next page and counts its references.
 func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 	page := index.Page{Start: d.size, Chunks: make([]index.PageChunk, len(chunks))}
 	var delta accounts
 	for i, ch := range chunks {
-		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
+		page.Chunks[i] = d.entry(ch)
 		if err := addReference(tx, d.engine.damage, ch.found.ref, &delta); err != nil {
 			return err
 		}
@@ -123,23 +133,24 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 // sweeper until the content is published: only its own references keep the chunks' records.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 	d.scope = part.Scope
-	c := &content{md5: part.ETag, crc64: part.CRC64, size: part.Size, chunks: part.Chunks}
-	if part.Inline {
-		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return inlinePage(r, part, d.seals) })
-		if err != nil {
-			return nil, err
-		}
-		c.page, err = d.referTo(ctx, page)
-		return c, err
-	}
+	c := &content{md5: part.ETag, size: part.Size, chunks: part.Chunks}
 	var end int64
-	for n := range pagesIn(part) {
+	pages := pagesIn(part)
+	if part.Inline {
+		pages = 1
+	}
+	for n := range pages {
 		if n > 0 {
 			if err := d.add(ctx, c.page); err != nil {
 				return nil, err
 			}
 		}
-		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) { return readPage(r, part, n, d.seals) })
+		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) {
+			if part.Inline {
+				return inlinePage(r, part, d.seals)
+			}
+			return readPage(r, part, n, d.seals)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -150,9 +161,13 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 		if c.page, err = d.referTo(ctx, page); err != nil {
 			return nil, err
 		}
+		c.sum(c.page)
 	}
 	if end != part.Size {
 		return nil, manifestError(part, "it lists %d bytes, wanted are %d", end, part.Size)
+	}
+	if c.crc64 != part.CRC64 {
+		return nil, manifestError(part, "its chunks have CRC-64 %016x in their order, the part has %016x", c.crc64, part.CRC64)
 	}
 	return c, nil
 }
@@ -176,7 +191,9 @@ func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, 
 			}
 		}
 		ref := blob.Ref{ID: blob.ID(pc.ID)}
-		chunks = append(chunks, &chunk{id: crypto.Address(pc.ID), size: int(pc.Size), frame: page.inline, found: foundChunk{ref: ref}})
+		chunks = append(chunks, &chunk{
+			id: crypto.Address(pc.ID), size: int(pc.Size), crc64: pc.CRC64, frame: page.inline, found: foundChunk{ref: ref},
+		})
 	}
 	return chunks, nil
 }

@@ -13,13 +13,12 @@ import (
 // the manifest, and no pages.
 
 // putInline stores a content in the index.
-func putInline(tx index.Tx, id index.ManifestID, ch *chunk, s seals) error {
-	rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}, Frame: ch.frame}
+func putInline(tx index.Tx, id index.ManifestID, rec index.Inline, s seals) error {
 	rec.MAC = s.of(func(buf []byte) []byte { return inlineMessage(buf, id, &rec) })
 	if err := index.Put(tx, index.InlineKey(id), &rec); err != nil {
 		return err
 	}
-	return count(tx, index.Totals{InlineBytes: int64(len(ch.frame))})
+	return count(tx, index.Totals{InlineBytes: int64(len(rec.Frame))})
 }
 
 // dropInline deletes what putInline has stored, and says whether there was any.

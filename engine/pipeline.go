@@ -26,6 +26,13 @@ type content struct {
 	page   []*chunk // the last page
 }
 
+// sum continues the content's CRC-64 with that of its next chunks.
+func (c *content) sum(chunks []*chunk) {
+	for _, ch := range chunks {
+		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
+	}
+}
+
 // inline is the only chunk, if its frame is to be kept in the index, or nil.
 func (c *content) inline() *chunk {
 	if c.chunks == 1 && c.page[0].frame != nil {

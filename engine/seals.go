@@ -23,8 +23,8 @@ import (
 // number stands for no time; a map is the count of its entries (be32), then their names and values as texts in
 // ascending order of names; a yes is 1, a no is 0 (be8).
 //
-//	"gabion/v1 page\x00"       manifest 16, page be32, start be64, count be32, of each chunk: id 32, size be32
-//	"gabion/v1 inline\x00"     manifest 16, id 32, size be32
+//	"gabion/v1 page\x00"       manifest 16, page be32, start be64, count be32, of each chunk: id 32, size be32, CRC-64 be64
+//	"gabion/v1 inline\x00"     manifest 16, id 32, size be32, CRC-64 be64
 //	"gabion/v1 part\x00"       number be16, MD5 16, size be64, CRC-64 be64, modified (time), manifest 16, chunks be32,
 //	                           inline be8, checksum (text), kind of scope be8, id of scope 16
 //	"gabion/v1 directory\x00"  page be32, start be64, count be32, of each part: number be16, size be64, manifest 16
@@ -36,6 +36,8 @@ import (
 //	                           storage class (texts), metadata, tags (maps)
 //	encryption                 algorithm, key id (texts), under a client's key (be8)
 //	checksum                   algorithm, type (texts)
+//
+// The CRC-64 of a chunk of encrypted content is 0: see draft.entry.
 //
 // The data key is of one content alone, so the id of the content is not in what belongs to it: Complete may move parts
 // to another. Neither is what RotateKeys changes, the wrapped data key and the id of what it is wrapped under.
@@ -199,6 +201,7 @@ func pageMessage(buf []byte, id index.ManifestID, n int, rec *index.Page) []byte
 	for i := range rec.Chunks {
 		m.bytes(rec.Chunks[i].ID[:])
 		m.be32(int(rec.Chunks[i].Size))
+		m.be64(int64(rec.Chunks[i].CRC64))
 	}
 	return m
 }
@@ -209,6 +212,7 @@ func inlineMessage(buf []byte, id index.ManifestID, rec *index.Inline) []byte {
 	m.bytes(id[:])
 	m.bytes(rec.ID[:])
 	m.be32(int(rec.Size))
+	m.be64(int64(rec.CRC64))
 	return m
 }
 

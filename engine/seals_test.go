@@ -96,20 +96,21 @@ func (r *sealRecord) signed(kind string) (message []byte, verify func(s seals, m
 	switch kind {
 	case "page":
 		var list []struct {
-			ID   hexText
-			Size uint32
+			ID    hexText
+			Size  uint32
+			CRC64 uint64 `json:"crc64,string"`
 		}
 		err = json.Unmarshal(r.Chunks, &list)
 		rec := index.Page{Start: r.Start}
 		for _, c := range list {
-			rec.Chunks = append(rec.Chunks, index.PageChunk{ID: index.ChunkID(c.ID), Size: c.Size})
+			rec.Chunks = append(rec.Chunks, index.PageChunk{ID: index.ChunkID(c.ID), Size: c.Size, CRC64: c.CRC64})
 		}
 		return pageMessage(nil, manifest, r.Page, &rec), func(s seals, mac []byte) error {
 			rec.MAC = mac
 			return s.page(manifest, r.Page, &rec)
 		}, err
 	case "inline":
-		rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(r.ID), Size: uint32(r.Size)}}
+		rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(r.ID), Size: uint32(r.Size), CRC64: r.CRC64}}
 		return inlineMessage(nil, manifest, &rec), func(s seals, mac []byte) error {
 			rec.MAC = mac
 			return s.inline(manifest, &rec)

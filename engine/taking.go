@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -69,7 +68,7 @@ func (p *pipeline) take(caller context.Context, in *intake, d *draft) (*content,
 	if err := context.Cause(ctx); err != nil {
 		return nil, ended(caller, err)
 	}
-	t.sum(t.page)
+	t.content.sum(t.page.chunks)
 	t.content.md5, t.content.page = sum.Sum(), t.page.chunks
 	whole = true
 	return &t.content, nil
@@ -141,19 +140,11 @@ func (t *taking) turn(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		t.sum(full)
+		t.content.sum(full.chunks)
 		if err := t.draft.add(ctx, full.chunks); err != nil {
 			t.cancel(err)
 		}
 	})
-}
-
-// sum continues the content's CRC-64 with that of a page whose chunks are stored.
-func (t *taking) sum(p *page) {
-	c := &t.content
-	for _, ch := range p.chunks {
-		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
-	}
 }
 
 // wait waits until nothing is being stored or committed.

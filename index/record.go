@@ -242,8 +242,21 @@ func (p *Part) decode(d *decoder, _ byte) {
 
 // PageChunk is one chunk of a part. Size is its length before compression and sealing, at most MaxChunkSize.
 type PageChunk struct {
-	ID   ChunkID
-	Size uint32
+	ID    ChunkID
+	Size  uint32
+	CRC64 uint64 // CRC-64/XZ of the plaintext; 0 if the chunk is sealed
+}
+
+func (c *PageChunk) encode(e *encoder) {
+	e.fixed(c.ID[:])
+	e.size(int64(c.Size), MaxChunkSize)
+	e.fixed64(c.CRC64)
+}
+
+func (c *PageChunk) decode(d *decoder) {
+	c.ID = ChunkID(d.fixed(32))
+	c.Size = uint32(d.uint(MaxChunkSize))
+	c.CRC64 = d.fixed64()
 }
 
 // Page is a run of the chunks of a part, in order; at most MaxPageChunks. All pages of a part but the last have that many.
@@ -262,9 +275,8 @@ func (p *Page) encode(e *encoder) {
 	if e.err != nil {
 		return
 	}
-	for _, c := range p.Chunks {
-		e.fixed(c.ID[:])
-		e.size(int64(c.Size), MaxChunkSize)
+	for i := range p.Chunks {
+		p.Chunks[i].encode(e)
 	}
 }
 
@@ -273,7 +285,7 @@ func (p *Page) decode(d *decoder, _ byte) {
 	p.Start = d.size(math.MaxInt64)
 	n := int(d.size(MaxPageChunks))
 	// The limit bounds the slice, but a short record should not get even that much.
-	if shortest := len(ChunkID{}) + 1; n > len(d.buf)/shortest {
+	if shortest := len(ChunkID{}) + 1 + 8; n > len(d.buf)/shortest {
 		d.fail(errShort)
 	}
 	if d.err != nil || n == 0 {
@@ -281,7 +293,7 @@ func (p *Page) decode(d *decoder, _ byte) {
 	}
 	p.Chunks = make([]PageChunk, n)
 	for i := range p.Chunks {
-		p.Chunks[i] = PageChunk{ID: ChunkID(d.fixed(32)), Size: uint32(d.uint(MaxChunkSize))}
+		p.Chunks[i].decode(d)
 	}
 }
 
@@ -342,15 +354,13 @@ type Inline struct {
 func (*Inline) version() byte { return 1 }
 
 func (i *Inline) encode(e *encoder) {
-	e.fixed(i.ID[:])
-	e.size(int64(i.Size), MaxChunkSize)
+	i.PageChunk.encode(e)
 	e.bytes(i.Frame, maxInlineFrame)
 	e.bytes(i.MAC, maxMAC)
 }
 
 func (i *Inline) decode(d *decoder, _ byte) {
-	i.ID = ChunkID(d.fixed(32))
-	i.Size = uint32(d.uint(MaxChunkSize))
+	i.PageChunk.decode(d)
 	i.Frame = d.bytes(maxInlineFrame)
 	i.MAC = d.bytes(maxMAC)
 }

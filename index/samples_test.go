@@ -40,7 +40,7 @@ var (
 		{Number: 1, Size: 5 << 30, Manifest: index.ManifestID{1}}, {Number: 10_000},
 	}}
 	page = index.Page{MAC: mac, Start: math.MaxInt64, Chunks: []index.PageChunk{
-		{ID: index.ChunkID{1}, Size: 1 << 20}, {ID: index.ChunkID{2}}, {Size: index.MaxChunkSize},
+		{ID: index.ChunkID{1}, Size: 1 << 20, CRC64: math.MaxUint64}, {ID: index.ChunkID{2}, CRC64: 1}, {Size: index.MaxChunkSize},
 	}}
 	inline = index.Inline{PageChunk: page.Chunks[0], Frame: []byte("frame"), MAC: mac}
 	object = index.Object{

@@ -49,13 +49,17 @@ def checksum(r):
     return text(r["checksum_algorithm"]) + text(r["checksum_type"])
 
 
+def chunk(c):
+    return bytes.fromhex(c["id"]) + number(c["size"], 32) + number(int(c["crc64"]), 64)
+
+
 def page(r):
-    chunks = b"".join(bytes.fromhex(c["id"]) + number(c["size"], 32) for c in r["chunks"])
+    chunks = b"".join(chunk(c) for c in r["chunks"])
     return bytes.fromhex(r["manifest"]) + number(r["page"], 32) + number(r["start"], 64) + number(len(r["chunks"]), 32) + chunks
 
 
 def inline(r):
-    return bytes.fromhex(r["manifest"]) + bytes.fromhex(r["id"]) + number(r["size"], 32)
+    return bytes.fromhex(r["manifest"]) + chunk(r)
 
 
 def part(r):
@@ -104,8 +108,10 @@ MOMENT = "2024-02-29T23:59:59.123456789Z"
 RECORDS = [
     ("page", {"manifest": ident("m", 16), "page": 0, "start": 0, "chunks": []}),
     ("page", {"manifest": ident("m", 16), "page": 70000, "start": 5 << 30, "chunks": [
-        {"id": ident("a", 32), "size": 1 << 20}, {"id": ident("b", 32), "size": 16 << 20}, {"id": ident("a", 32), "size": 1}]}),
-    ("inline", {"manifest": ident("m", 16), "id": ident("a", 32), "size": 31337}),
+        {"id": ident("a", 32), "size": 1 << 20, "crc64": "0"}, {"id": ident("b", 32), "size": 16 << 20, "crc64": "1"},
+        {"id": ident("a", 32), "size": 1, "crc64": str((1 << 64) - 2)}]}),
+    ("inline", {"manifest": ident("m", 16), "id": ident("a", 32), "size": 31337, "crc64": "0"}),
+    ("inline", {"manifest": ident("m", 16), "id": ident("a", 32), "size": 31337, "crc64": str((1 << 64) - 2)}),
     ("part", {"number": 1, "md5": ident("e", 16), "size": 0, "crc64": "0", "modified": "", "manifest": ident("m", 16),
               "chunks": 0, "inline": False, "checksum": "", "scope_kind": 0, "scope_id": "00" * 16}),
     ("part", {"number": 10000, "md5": ident("e", 16), "size": 5 << 30, "crc64": str((1 << 64) - 2), "modified": MOMENT,
