@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/gabion-storage/gabion/crypto"
+)
+
+// frameOf makes the frame of a chunk. cipher is nil for one without encryption.
+func frameOf(f *testing.F, chunk []byte, cipher *crypto.Cipher) []byte {
+	f.Helper()
+	b := &buffer{mem: make([]byte, headroom+len(chunk)+crypto.TagSize), n: len(chunk), settled: true}
+	copy(b.space(), chunk)
+	addr := chunkKeys{cipher: cipher}.addressOf(chunk)
+	frame, err := encodeFrame(b, addr, cipher, make([]byte, s2.MaxEncodedLen(len(chunk))))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return frame
+}
+
+// FuzzFrame decodes any bytes as a frame, and seals any body as one, since nothing else gets behind a seal. What is accepted has the
+// address and the size that were wanted, and the memory for it is no larger than that.
+func FuzzFrame(f *testing.F) {
+	cipher, err := crypto.NewCipher(crypto.DataKey{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, noise := bytes.Repeat([]byte("text "), 2000), []byte("\x17\xa3\x00\xff")
+	for _, chunk := range [][]byte{nil, noise, text} {
+		plain := frameOf(f, chunk, nil)
+		f.Add(plain, uint16(len(chunk)), false)
+		f.Add(plain, uint16(len(chunk)), true)
+		f.Add(plain, uint16(len(chunk)+1), true)
+		f.Add(plain[:len(plain)-1], uint16(len(chunk)), true)
+		f.Add(frameOf(f, chunk, cipher), uint16(len(chunk)), false)
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, wanted uint16, seal bool) {
+		size := int(wanted)
+		decode := func(frame []byte, addr crypto.Address, keys chunkKeys) ([]byte, error) {
+			var room []byte
+			plain, err := decodeFrame(bytes.Clone(frame), addr, size, keys, &room)
+			if cap(room) > size || err == nil && len(plain) != size {
+				t.Errorf("%x: %d bytes in a room of %d, wanted are %d", frame, len(plain), cap(room), size)
+			}
+			return plain, err
+		}
+		if seal {
+			if len(frame) < frameHeaderSize {
+				return
+			}
+			addr := crypto.Address{1}
+			header := bytes.Clone(frame[:frameHeaderSize])
+			header[1] |= flagSealed
+			body := append(make([]byte, crypto.NonceSize), frame[frameHeaderSize:]...)
+			sealed, err := cipher.Seal(body, associatedData(nil, header, addr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame = append(header, sealed...)
+			_, _ = decode(frame, addr, chunkKeys{cipher: cipher}) // whether it is one is decode's to say
+			if _, err := decode(frame, crypto.Address{2}, chunkKeys{cipher: cipher}); err == nil {
+				t.Errorf("%x is accepted under another address", frame)
+			}
+			return
+		}
+		// Without encryption the address has to be that of the content, which is in the body, packed or not.
+		var addresses []crypto.Address
+		for _, content := range [][]byte{frame, text, noise, nil} {
+			if len(content) >= frameHeaderSize {
+				addresses = append(addresses, crypto.AddressOf(content[frameHeaderSize:]))
+			}
+			addresses = append(addresses, crypto.AddressOf(content))
+		}
+		for _, addr := range addresses {
+			if plain, err := decode(frame, addr, chunkKeys{}); err == nil && crypto.AddressOf(plain) != addr {
+				t.Errorf("%x is accepted as chunk %s", frame, addr)
+			}
+			if plain, err := decode(frame, addr, chunkKeys{cipher: cipher}); err == nil && cipher.AddressOf(plain) != addr {
+				t.Errorf("%x, which nobody has sealed, is accepted as chunk %s", frame, addr)
+			}
+		}
+	})
+}
