@@ -255,7 +255,9 @@ func TestDamagedRecords(t *testing.T) {
 func TestChunksOverLimits(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()
-	chunk := func(size uint64) []byte { return append(binary.AppendUvarint(make([]byte, 32), size), make([]byte, 8)...) }
+	chunk := func(size uint64) []byte {
+		return append(binary.AppendUvarint(make([]byte, 32), size), make([]byte, 8)...)
+	}
 	pages, inline, stored := index.PageKey(index.ManifestID{}, 0), index.InlineKey(index.ManifestID{}), index.ChunkKey(index.ChunkID{})
 	for _, over := range []uint64{0, 1, 1 << 30, math.MaxUint32} {
 		err := store.Update(t.Context(), func(tx index.Tx) error {
