@@ -12,10 +12,11 @@
 // # Volumes
 //
 // A volume is what comes back as a whole. It is active first and takes frames, of which a store decides how
-// many; then it is sealed, for good. It has a number, under which no other volume is ever made, though it be
-// removed, or lost. Frames that are put at about the same time should lie in few volumes: who puts them syncs each.
+// many; then it is sealed, for good. Its number is given to no other as long as the store is open, though it
+// be removed, nor later if [Store.NumberAfter] tells of it. Frames that are put at about the same time should
+// lie in few volumes: who puts them syncs each.
 //
-// [VolumeInfo] says of a volume what was put into it, and what it takes where it is: by that its owner decides
+// [VolumeInfo] says of a volume what was put into it, and what it takes where it is. By that its owner decides
 // whether to trim it, or to copy what lives in it and remove the rest.
 //
 // # Durability

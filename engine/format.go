@@ -166,7 +166,7 @@ func (e *Engine) identify(ctx context.Context) error {
 // indexPlace says where the index is.
 func (e *Engine) indexPlace() string {
 	if e.dir == nil {
-		return "the index"
+		return "the store"
 	}
 	return e.dir.Join(indexDir)
 }

@@ -10,6 +10,17 @@ type Spy struct {
 	memory
 	Commits atomic.Int64
 	Fail    atomic.Pointer[error]
+	Closes  []error // what the first calls of Close return; with ErrStillOpen they do nothing
+}
+
+// Close implements Backend.
+func (s *Spy) Close() error {
+	if len(s.Closes) == 0 {
+		return s.memory.Close()
+	}
+	err := s.Closes[0]
+	s.Closes = s.Closes[1:]
+	return err
 }
 
 // Commit implements Backend.

@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -86,5 +87,28 @@ func TestFailedCommit(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("reads after a failed commit: %v", err)
+	}
+}
+
+// TestStillOpen has a Backend that cannot close yet, twice. Nothing is let in meanwhile, and what fails to close otherwise is closed.
+func TestStillOpen(t *testing.T) {
+	full := fmt.Errorf("%w: %w", index.ErrStillOpen, index.ErrNoSpace)
+	broken := errors.New("it broke")
+	for _, last := range []error{nil, broken} {
+		s := index.NewSerial(&index.Spy{Closes: []error{full, full, last}})
+		for range 2 {
+			if err := s.Close(); !errors.Is(err, index.ErrStillOpen) || !errors.Is(err, index.ErrNoSpace) {
+				t.Errorf("Close: %v, want ErrStillOpen", err)
+			}
+			if err := s.Update(t.Context(), func(index.Tx) error { return nil }); !errors.Is(err, index.ErrClosed) {
+				t.Errorf("Update after a Close that is to be called again: %v", err)
+			}
+		}
+		if err := s.Close(); !errors.Is(err, last) {
+			t.Errorf("the third Close: %v, want %v", err, last)
+		}
+		if err := s.Close(); !errors.Is(err, index.ErrClosed) {
+			t.Errorf("the fourth Close: %v, want ErrClosed", err)
+		}
 	}
 }

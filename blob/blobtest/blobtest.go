@@ -269,6 +269,11 @@ func removeVolume(t *testing.T, s blob.Store) {
 			t.Errorf("second Remove of volume %d: %v", v.ID, err)
 		}
 	}
+	for i, ref := range fill(t, s, 40, 100_000) {
+		if gone[ref.Volume] {
+			t.Fatalf("frame %d went to a volume that goes by the number %d of one that was removed", i, ref.Volume)
+		}
+	}
 	for i, ref := range refs {
 		_, frame := Frame(uint64(1000+i), 100_000)
 		if !gone[ref.Volume] {
