@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -32,5 +33,24 @@ func TestWhatDamageIs(t *testing.T) {
 		if is := errors.As(got, &corrupt); is != want || !errors.Is(got, err) {
 			t.Errorf("reading fails with %v: damage is %t, wanted %t", got, is, want)
 		}
+	}
+}
+
+// TestDamagedVolumeTakesSpace opens a store with a file that is longer than a volume can be.
+func TestDamagedVolumeTakesSpace(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "0000000000000001.log")
+	const long = 2 << 30
+	if err := errors.Join(os.WriteFile(file, make([]byte, 1<<20), 0o600), os.Truncate(file, long)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, small)
+	defer s.Close()
+	infos, err := s.Volumes(t.Context())
+	if err != nil || len(infos) != 1 {
+		t.Fatalf("volumes: %+v, %v", infos, err)
+	}
+	if v := infos[0]; v.Damage == nil || v.Size != long || v.DiskBytes < 1<<20 || v.Bytes != 0 || v.Frames != 0 {
+		t.Errorf("the volume is %+v", v)
 	}
 }
