@@ -77,20 +77,22 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-// OpenStores opens the store that an index and a chunk store make up, of any kind: such as pass the suites of
-// packages indextest and blobtest. On two that are empty it makes a store. nil options work.
+// OpenStores opens the store that an index and a chunk store make up, of any kind that passes the suites of
+// packages indextest and blobtest. Of two that are empty it makes a store. nil options work.
 //
-// The two belong together for good: the index says what in the chunk store lives and where, and the rest is
-// garbage, which is removed. So at most one engine may have either of them open at a time, be it in one
-// process or several; whatever of the stores are locks of their own should see to that. An index that is
-// empty, or without its header, beside a chunk store that is not, is refused.
+// The two belong together for good: the index says what lives in the chunk store and where, and all else in
+// it is garbage, which is removed. An index that is empty, or has lost its header, beside a chunk store that is
+// not empty is refused. At most one engine may have either store open at a time, in whatever process: what is
+// under way is known to that engine alone. Stores that others can reach should have a lock that sees to it.
 //
-// There is no directory and no lock file, and no reserve that is set aside: a full disk is met where the
-// stores say by Free how much is left, of which the last Options.ReserveSpace bytes are not for data. What
-// is durable when a call returns is what the stores promise to be.
+// Unlike Open it has no directory, no lock and no reserve that is set aside. How much room is left, the stores
+// say by Free; of that the last Options.ReserveSpace bytes are not for data. What is acknowledged is as durable
+// as the stores make it.
 //
-// It fails as Open does: with ErrInvalidArgument, a *FormatError or a *CorruptionError. Then the stores are
-// the caller's still, and open. Otherwise they are the engine's, and its Close closes both.
+// It fails as Open does, with ErrInvalidArgument, a *FormatError or a *CorruptionError; then the stores are
+// the caller's still, and open. Otherwise they are the engine's, and its Close closes both, chunks first.
+//
+// ctx bounds the opening only. The caller must call Close.
 func OpenStores(ctx context.Context, idx index.Store, blobs blob.Store, o *Options) (_ *Engine, err error) {
 	c := call{op: "OpenStores", ctx: ctx}
 	defer c.wrap(&err)
