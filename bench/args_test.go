@@ -65,7 +65,7 @@ func TestWrongArguments(t *testing.T) {
 		{"engine -parallel 4,4", "-parallel"},
 		{"engine -part 99KiB", "-part"},
 		{"engine -part 5GiB", "-part"},
-		{"engine -part 512MiB", "4294967296 bytes"},
+		{"engine -part 512MiB", "more than 4GiB"},
 		{"engine -parts -1", "-parts"},
 		{"engine -parts 10001", "-parts"},
 		{"engine -parts 3 -parallel 1,4", "-parts"},

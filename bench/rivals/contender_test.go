@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/contest"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/report"
@@ -25,13 +27,16 @@ func TestContenders(t *testing.T) {
 					t.Skip("GABION_MINIO does not name a MinIO server's binary")
 				}
 				c := &contest.Contest{
-					Contenders: []contest.Contender{k}, Parallel: []int{2}, Readers: []int{3}, Part: 5 << 20, Parts: 2, Rounds: 2,
-					Dir: t.TempDir(), Report: &report.Report{}, Logf: t.Logf,
+					Place: cli.Place{Dir: t.TempDir()}, Contenders: []contest.Contender{k}, Report: &report.Report{}, Logf: t.Logf,
+					Parallel: cli.Counts(1, 9, 2), Readers: []int{3}, Part: 5 << 20, Parts: 2, Rounds: 2,
 				}
-				for _, op := range []string{contest.Upload, contest.Download} {
-					if err := c.Measure(t.Context(), contest.Group{Op: op, Data: data.JSON, Encrypt: encrypt}); err != nil {
-						t.Fatal(err)
-					}
+				mode := contest.Plain
+				if encrypt {
+					mode = "sse"
+				}
+				groups := []contest.Group{{Op: contest.Upload, Data: data.JSON, Mode: mode}, {Op: contest.Download, Data: data.JSON, Mode: mode}}
+				if err := c.Run(t.Context(), groups, maxObject, io.Discard); err != nil {
+					t.Fatal(err)
 				}
 			})
 		}

@@ -63,13 +63,13 @@ func TestChoice(t *testing.T) {
 		{"-minio m", "gabion,files,versitygw,gofakes3-bolt,gofakes3-afero,minio"},
 		{"-minio m -only minio,files", "minio,files"},
 	} {
-		o, err := parse(strings.Fields(test.args), io.Discard, io.Discard)
+		c, _, err := parse(strings.Fields(test.args), io.Discard, io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", test.args, err)
 			continue
 		}
 		var names []string
-		for _, k := range o.Contenders {
+		for _, k := range c.Contenders {
 			names = append(names, k.Name)
 		}
 		if got := strings.Join(names, ","); got != test.want {
@@ -81,16 +81,16 @@ func TestChoice(t *testing.T) {
 // The command in the report says what was measured, not where.
 func TestCommand(t *testing.T) {
 	args := "-minio /opt/minio -dir /somewhere -json file -parallel 1,4 -sse sse"
-	o, err := parse(strings.Fields(args), io.Discard, io.Discard)
+	c, _, err := parse(strings.Fields(args), io.Discard, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "go run . -data random,json -only gabion,files,versitygw,gofakes3-bolt,gofakes3-afero,minio -parallel 1,4 -part 16MiB" +
-		" -readers 4 -rounds 5 -sse sse -minio PATH"; o.Report.Command != want {
-		t.Errorf("got %q, want %q", o.Report.Command, want)
+		" -readers 4 -rounds 5 -sse sse -minio PATH"; c.Report.Command != want {
+		t.Errorf("got %q, want %q", c.Report.Command, want)
 	}
-	if !filepath.IsAbs(o.JSON) {
-		t.Errorf("%s is not absolute, and the working directory will change", o.JSON)
+	if !filepath.IsAbs(c.JSON) {
+		t.Errorf("%s is not absolute, and the working directory will change", c.JSON)
 	}
 }
 

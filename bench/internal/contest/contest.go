@@ -7,7 +7,9 @@ package contest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,10 +17,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/engine"
 )
 
 // What is measured.
@@ -41,43 +45,82 @@ const (
 // MaxParallel bounds parts and readers under way at once.
 const MaxParallel = 1024
 
+// Plain is the mode of stores that do not encrypt.
+const Plain = "plain"
+
 // A Group is what is compared with each other.
 type Group struct {
-	Op      string
-	Data    data.Kind
-	Mode    string // what it is called in the report
-	Encrypt bool
+	Op   string
+	Data data.Kind
+	Mode string // Plain, or another one, in which stores encrypt
 }
 
 func (g Group) String() string { return fmt.Sprintf("%s, %s, %s", g.Op, g.Data, g.Mode) }
 
-// A Contest says how to measure. All fields must be set.
+// A Contest says how to measure. All fields must be set, those up to Rounds by flags.
 type Contest struct {
-	Contenders []Contender
-	Parallel   []int // parts under way at once
+	cli.Place
+	Data     cli.List[data.Kind]
+	Modes    cli.List[string]
+	Parallel cli.List[int] // parts under way at once
+	Part     bytesize.Size
+	Parts    int // of an object; 0: as many as are under way, at least 16
+	Rounds   int
+
 	Readers    []int // downloads at once
-	Part       int   // bytes of a part
-	Parts      int   // of an object; 0: as many as are under way, at least 16
-	Rounds     int
+	Contenders []Contender
+	Report     *report.Report
+	Logf       func(format string, args ...any)
 
 	// Fresh gives each upload a new store, in which something was stored before, has readers only count
 	// what comes, and adds to the report what is allocated. Otherwise all uploads of a group go to one store
 	// and are removed, and readers copy what comes into a buffer.
 	Fresh bool
 
-	Dir    string // where stores are made
-	Report *report.Report
-	Logf   func(format string, args ...any)
-
+	dir   string // where stores are made
 	stamp uint32 // of the last bytes that were stored: see data.Set
 }
 
-// CheckParts refuses objects of more than most bytes as wrong arguments.
-func (c *Contest) CheckParts(most int64) error {
-	if n := c.partsFor(slices.Max(c.Parallel)); int64(c.Part) > most/int64(n) {
-		return cli.Usagef("-part and -parts: %d parts of %d bytes are more than %d bytes", n, c.Part, most)
+// Define defines the flags; the lists have their defaults.
+func (c *Contest) Define(flags *flag.FlagSet, leastPart int64, mostObject bytesize.Size) {
+	c.Part, c.Rounds = 16<<20, 5
+	flags.Var(&c.Data, "data", "`kinds` of data: random bytes, lines of JSON, or random bytes that are stored already")
+	flags.Var(&c.Modes, "sse", "`modes`: whether stores encrypt")
+	flags.Var(&c.Parallel, "parallel", "`numbers` of parts in flight")
+	cli.Size(flags, &c.Part, "part", bytesize.Size(leastPart), mostObject, "`bytes` of a part, or a number with KiB, MiB or GiB")
+	cli.Int(flags, &c.Parts, "parts", 0, engine.MaxPartNumber, "parts of an object (default as many as are in flight, at least 16)")
+	cli.Rounds(flags, &c.Rounds)
+	c.Place.Define(flags)
+}
+
+// Groups are all combinations of an operation with data and modes. Data that is stored already is uploaded
+// only, and only plain: encrypted chunks are found again within one upload only.
+func (c *Contest) Groups(op string) (groups []Group) {
+	for _, kind := range c.Data.Values {
+		for _, mode := range c.Modes.Values {
+			if kind != data.Stored || op == Upload && mode == Plain {
+				groups = append(groups, Group{op, kind, mode})
+			}
+		}
 	}
-	return nil
+	return groups
+}
+
+// Run measures groups, prints the tables and saves the report. Objects of more than most bytes are wrong
+// arguments.
+func (c *Contest) Run(ctx context.Context, groups []Group, most bytesize.Size, stdout io.Writer) error {
+	if n := c.partsFor(slices.Max(c.Parallel.Values)); c.Part > most/bytesize.Size(n) {
+		return cli.Usagef("-part and -parts: %d parts of %v are more than %v", n, c.Part, most)
+	}
+	return c.In(func(dir string) error {
+		c.dir = dir
+		for _, g := range groups {
+			if err := c.measure(ctx, g); err != nil {
+				return err
+			}
+		}
+		return c.Report.Write(stdout, c.JSON)
+	})
 }
 
 // partsFor is how many parts an object has of which so many are under way at once.
@@ -94,8 +137,8 @@ func (c *Contest) next() uint32 {
 	return c.stamp
 }
 
-// Measure adds a group to the report.
-func (c *Contest) Measure(ctx context.Context, g Group) (err error) {
+// measure adds a group to the report.
+func (c *Contest) measure(ctx context.Context, g Group) (err error) {
 	b := &bout{Contest: c, group: g}
 	defer func() {
 		for _, v := range slices.Backward(b.rivals) {
@@ -103,10 +146,10 @@ func (c *Contest) Measure(ctx context.Context, g Group) (err error) {
 		}
 	}()
 	for _, k := range c.Contenders {
-		if g.Encrypt && !k.Encrypts || g.Op == Download && k.WriteOnly {
+		if g.Mode != Plain && !k.Encrypts || g.Op == Download && k.WriteOnly {
 			continue
 		}
-		v := &rival{Contender: k, dir: filepath.Join(c.Dir, k.Name), encrypt: g.Encrypt}
+		v := &rival{Contender: k, dir: filepath.Join(c.dir, k.Name), encrypt: g.Mode != Plain}
 		b.rivals = append(b.rivals, v)
 		if c.Fresh && g.Op == Upload {
 			continue
@@ -116,8 +159,8 @@ func (c *Contest) Measure(ctx context.Context, g Group) (err error) {
 		}
 	}
 	// Not closed after an error: an upload that was given up may be reading.
-	b.set = data.NewSet(g.Data, c.partsFor(slices.Max(c.Parallel)), c.Part)
-	cases, axis, runs := c.Parallel, partsAxis, b.uploads
+	b.set = data.NewSet(g.Data, c.partsFor(slices.Max(c.Parallel.Values)), int(c.Part))
+	cases, axis, runs := c.Parallel.Values, partsAxis, b.uploads
 	if g.Op == Download {
 		cases, axis, runs = c.Readers, readersAxis, b.downloads
 	}
@@ -258,7 +301,7 @@ func (b *bout) fresh(ctx context.Context, v *rival, o *object, before uint32, pa
 	}
 	parts, number := o.parts, b.stamp
 	if b.group.Data != data.Stored {
-		parts = b.set.Parts(min(len(parts), max(1, warmBytes/b.Part)), before)
+		parts = b.set.Parts(min(len(parts), max(1, warmBytes/int(b.Part))), before)
 	}
 	_, _, err := upload(ctx, v.store, "before", parts, parallel)
 	b.set.Parts(len(o.parts), number)
@@ -273,7 +316,7 @@ func (b *bout) downloads(ctx context.Context, readers int) ([]report.Run, error)
 		if err != nil {
 			return nil, err
 		}
-		if err := b.try(ctx, o, b.Parallel[0]); err != nil {
+		if err := b.try(ctx, o, b.Parallel.Values[0]); err != nil {
 			return nil, err
 		}
 		b.object = o

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
@@ -96,8 +97,8 @@ func newContest(t *testing.T, fresh bool, change func(*fake)) (*Contest, []*fake
 	fakes := []*fake{{name: "a", diary: diary}, {name: "b", diary: diary}, {name: "c", diary: diary}}
 	change(fakes[1])
 	c := &Contest{
-		Parallel: []int{1}, Readers: []int{2}, Part: 1 << 10, Parts: 3, Rounds: 2, Fresh: fresh,
-		Dir: t.TempDir(), Report: &report.Report{}, Logf: t.Logf,
+		Parallel: cli.Counts(1, 9, 1), Readers: []int{2}, Part: 1 << 10, Parts: 3, Rounds: 2, Fresh: fresh,
+		dir: t.TempDir(), Report: &report.Report{}, Logf: t.Logf,
 	}
 	for _, f := range fakes {
 		c.Contenders = append(c.Contenders, f.contender())
@@ -114,7 +115,7 @@ func newContest(t *testing.T, fresh bool, change func(*fake)) (*Contest, []*fake
 
 func measure(t *testing.T, c *Contest, op string) {
 	t.Helper()
-	if err := c.Measure(t.Context(), Group{Op: op, Data: data.Random, Mode: "plain"}); err != nil {
+	if err := c.measure(t.Context(), Group{op, data.Random, Plain}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -159,7 +160,7 @@ func TestBytesOfRounds(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		for _, kind := range []data.Kind{data.Random, data.JSON, data.Stored} {
 			c, _, diary := newContest(t, fresh, func(*fake) {})
-			if err := c.Measure(t.Context(), Group{Op: Upload, Data: kind, Mode: "plain"}); err != nil {
+			if err := c.measure(t.Context(), Group{Upload, kind, Plain}); err != nil {
 				t.Fatal(err)
 			}
 			of := map[string][]string{} // the ETags of each
@@ -194,7 +195,7 @@ func TestLiesAreErrors(t *testing.T) {
 		{true, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b, round 1: the ETag is x"},
 	} {
 		c, _, _ := newContest(t, test.fresh, test.change)
-		err := c.Measure(t.Context(), Group{Op: Upload, Data: data.Random, Mode: "plain"})
+		err := c.measure(t.Context(), Group{Upload, data.Random, Plain})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
