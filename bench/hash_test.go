@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestHashTables(t *testing.T) {
@@ -45,28 +46,21 @@ func TestHashWithoutChurn(t *testing.T) {
 	}
 }
 
-// forged is an MD5 whose digests are wrong.
-type forged struct{ standardMD5 }
-
-func (f forged) Sum() [md5.Size]byte {
-	sum := f.standardMD5.Sum()
-	sum[3]++
-	return sum
-}
-
 func TestHashFindsWrongDigest(t *testing.T) {
-	o := &hashOptions{size: 10, streams: cli.Counts(1, maxStreams, 2), rounds: 1}
-	all := contenders()
-	all[1] = contender{"forgery", func() (func() digester, func()) {
-		return func() digester { return forged{standard().(standardMD5)} }, func() {}
+	h := &hashing{size: 10, streams: cli.Counts(1, maxStreams, 2), rounds: 1, all: implementations(), report: &report.Report{}, log: log.New(io.Discard, "", 0)}
+	h.all[1] = implementation{"forgery", func() (func() underWay, func()) {
+		return func() underWay {
+			h := standard()
+			return underWay{h, func() md5Sum {
+				sum := h.end()
+				sum[3]++
+				return sum
+			}}
+		}, func() {}
 	}}
-	var stderr bytes.Buffer
-	_, err := measureHash(t.Context(), o, all, log.New(io.Discard, "", 0))
-	if status := cli.Conclude(t.Context(), err, "hash", "-h", &stderr); status != cli.ExitFailed {
-		t.Errorf("exit status %d, want %d", status, cli.ExitFailed)
-	}
-	if !strings.Contains(stderr.String(), "2 streams: forgery, round 1: stream 1, hash 1: the digests differ") {
-		t.Errorf("stderr is %q", &stderr)
+	err := h.measure(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "2 streams: forgery, round 1: the digests differ") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -85,11 +79,17 @@ func TestHashParts(t *testing.T) {
 		{hashBuffer, 2*hashBuffer + 5, 2*hashBuffer + 5, []int64{2*hashBuffer + 5}},
 	} {
 		var lengths []int64
-		begin := func() digester {
+		begin := func() underWay {
 			lengths = append(lengths, 0)
-			return measured{standard(), t, &lengths[len(lengths)-1]}
+			length := &lengths[len(lengths)-1]
+			return underWay{writer(func(p []byte) {
+				if *length%md5.BlockSize != 0 && *length >= hashWrite {
+					t.Errorf("a write begins at %d", *length)
+				}
+				*length += int64(len(p))
+			}), func() (none md5Sum) { return none }}
 		}
-		if _, err := hashParts(t.Context(), begin, make([]byte, test.buffer), test.size, test.part); err != nil {
+		if _, err := hashStream(t.Context(), begin, make([]byte, test.buffer), test.size, test.part); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(lengths, test.want) {
@@ -98,27 +98,19 @@ func TestHashParts(t *testing.T) {
 	}
 }
 
-// measured is an MD5 that counts.
-type measured struct {
-	digester
-	t      *testing.T
-	length *int64
-}
+type writer func(p []byte)
 
-func (m measured) Write(p []byte) (int, error) {
-	if *m.length%md5.BlockSize != 0 && *m.length >= hashWrite {
-		m.t.Errorf("a write begins at %d", *m.length)
-	}
-	*m.length += int64(len(p))
-	return m.digester.Write(p)
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
 }
 
 func TestHashStreamGoesThroughBufferAgain(t *testing.T) {
 	buffer := makeBuffers(1, hashWrite+100)[0]
 	for _, size := range []int{1, hashWrite, len(buffer) - 1, len(buffer), len(buffer) + 1, 3*len(buffer) + 7} {
 		want := md5.Sum(bytes.Repeat(buffer, 4)[:size])
-		got, err := hashStream(t.Context(), standard, buffer, int64(size))
-		if err != nil || got != want {
+		got, err := hashStream(t.Context(), standard, buffer, int64(size), int64(size))
+		if err != nil || len(got) != 1 || got[0] != want {
 			t.Errorf("%d bytes: got %X, %v; want %X", size, got, err, want)
 		}
 	}
@@ -131,7 +123,7 @@ func TestHashInterrupted(t *testing.T) {
 	if status := run(ctx, []string{"hash", "-size", "1KiB"}, &out, &errs); status != cli.ExitInterrupted {
 		t.Errorf("exit status %d, stderr %q", status, &errs)
 	}
-	if _, err := hashStream(ctx, standard, make([]byte, 1), 1); !errors.Is(err, context.Canceled) {
+	if _, err := hashStream(ctx, standard, make([]byte, 1), 1, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,14 +3,15 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 
 	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME] [-keyring FILE]
 		[-new-keyring] [-json] [FILE...]
-	go run ./bench engine [-op upload,download] [-data random,json,stored] [-sse plain,AES256] [-parallel 1,4,16,64]
-		[-part 16MiB] [-parts N] [-rounds 5] [-dir DIR] [-json FILE]
-	go run ./bench hash [-size 64MiB] [-churn 100KiB] [-streams 1,2,3,...] [-rounds 5] [-json FILE]
-	go run ./bench growth [-chunks 1000,3000,...,1000000] [-chunk-size 4KiB] [-part-size 1MiB] [-rounds 7] [-dir DIR] [-json FILE]
-	go run ./bench soak [-clients 16] [-duration 60s] [-live 1GiB] [-interval D] [-seed N] [-dir DIR] [-json FILE]
-	go run ./bench wear [-op put,complete,listparts] [-n 1000000] [-window 10000] [-keys 1000] [-clients 16] [-dir DIR] [-json FILE]
+	go run ./bench engine|hash|growth|soak|wear [FLAGS]
 
-Flags are explained by -h. But for upload, -dir is where a directory is made that is removed at the end.
+Flags are explained by -h of each. But for upload, -dir is where a directory is made that is removed at the
+end, and -json writes what every round measured. All but upload and soak print tables, which are Markdown,
+too: each value as median (least-most) ratio. The module bench/charts draws what -json has written, for
+several reports of one machine at once:
+
+	cd bench/charts
+	go run . [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Upload
 
@@ -45,8 +46,7 @@ MB is 10^6 bytes here, MiB is 2^20.
 
 # Engine
 
-Engine measures uploads and downloads through package engine beside contenders that do less, in
-turns, the median of the rounds each:
+Engine measures uploads and downloads through package engine beside contenders that do less, in turns:
 
 	gabion      the whole cycle from Initiate to Complete, every part durable; or GetObject and
 	            reading to the end
@@ -59,9 +59,9 @@ What gabion lacks to floor is the engine's own; what floor lacks to hashing is c
 and the disk. All find the same ETag, or it fails.
 
 An upload goes to a new store that was warmed up by 80 MiB, and its bytes are new in every round; those of
-the kind "stored" are there already, under another object. They lie in memory, at most 4 GiB. Before the
-clock starts, all file systems are synced. Of downloads each reader reads the whole of one object again
-and again: from the page cache, if it fits there. See bench/internal/contest, which bench/rivals runs, too.
+the kind "stored" are there already, under another object. Before the clock starts, all file systems are
+synced. Of downloads each reader reads the whole of one object again and again: from the page cache, if it
+fits there. See bench/internal/contest, by which bench/rivals measures, too.
 
 # Hash
 
@@ -108,15 +108,6 @@ each -op it makes -n calls over -keys keys, and compares the last -window of the
 
 It fails when the last ones took more than -limit times what the first ones did. A million calls take
 from minutes to an hour, by the disk.
-
-# Reports and charts
-
-All but upload and soak print their tables, which are Markdown, too: each value as median (least-most)
-ratio. -json also writes what every round measured. The module bench/charts draws that, for several
-reports of one machine at once:
-
-	cd bench/charts
-	go run . [-o PREFIX] [-log] [-markdown] FILE.json...
 
 # Exit status
 

@@ -217,17 +217,13 @@ func leftovers(before soak.Process, now func() soak.Process, pause func()) error
 }
 
 // processState tells what the process takes.
-func processState() (p soak.Process) {
-	if m := process.ReadMemory(); m != nil {
-		p.Resident = m.Resident
-	}
+func processState() soak.Process {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	p.Heap, p.Goroutines = int64(m.HeapInuse), runtime.NumGoroutine()
-	if handles, err := os.ReadDir("/proc/self/fd"); err == nil {
-		p.Handles = len(handles)
+	handles, _ := os.ReadDir("/proc/self/fd") // none where the system does not tell
+	return soak.Process{
+		Resident: process.ReadMemory()["VmRSS"], Heap: int64(m.HeapInuse), Goroutines: runtime.NumGoroutine(), Handles: len(handles),
 	}
-	return p
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -316,10 +316,10 @@ type summary struct {
 	DeduplicatedChunks int64 `json:"chunks_deduplicated"`
 	StoredBytes        int64 `json:"stored_bytes"`
 
-	Encryption string          `json:"encryption,omitempty"`
-	KeyID      string          `json:"encryption_key_id,omitempty"`
-	Memory     *process.Memory `json:"memory,omitempty"`
-	Verified   bool            `json:"verified"`
+	Encryption string         `json:"encryption,omitempty"`
+	KeyID      string         `json:"encryption_key_id,omitempty"`
+	Memory     process.Memory `json:"memory"`
+	Verified   bool           `json:"verified"`
 }
 
 // write prints the summary as lines for people.
@@ -327,10 +327,6 @@ func (s *summary) write(w io.Writer) error {
 	encryption := "none"
 	if s.Encryption != "" {
 		encryption = s.Encryption + ", key " + s.KeyID
-	}
-	memory := "not known"
-	if s.Memory != nil {
-		memory = s.Memory.String()
 	}
 	_, err := fmt.Fprintf(w, `object      %s/%s
 size        %s
@@ -342,9 +338,9 @@ down        %.1f MB/s
 chunks      %d new, %d deduplicated
 stored      %s
 encryption  %s
-memory      %s
+memory      peak %d MiB resident, peak anonymous %d MiB
 verified
 `, s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64, s.UpRate, s.DownRate,
-		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption, memory)
+		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption, s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
 	return err
 }

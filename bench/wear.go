@@ -120,13 +120,10 @@ func (w *wear) measure(ctx context.Context, dir string) (err error) {
 
 // measureWindow makes n calls, and takes down what they took. After it a day passes.
 func (w *wear) measureWindow(ctx context.Context, done, n int) error {
-	call := map[string]func(context.Context, int) (time.Duration, error){
-		wearPut: w.put, wearComplete: w.complete, wearListParts: w.listParts,
-	}[w.op]
 	var took atomic.Int64
 	before := process.CPUTime()
 	err := fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {
-		d, err := call(ctx, done+i)
+		d, err := w.call(ctx, done+i)
 		took.Add(int64(d))
 		return err
 	})
@@ -135,18 +132,15 @@ func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 	}
 	spent := process.CPUTime() - before
 	w.later.Add(int64(24 * time.Hour))
-	for _, of := range []struct {
-		name string
-		d    time.Duration
-	}{{"CPU", spent}, {"time", time.Duration(took.Load())}} {
-		mean := milliseconds(of.d) / float64(n)
+	add := func(contender string, d time.Duration) float64 {
+		mean := milliseconds(d) / float64(n)
 		w.report.Series = append(w.report.Series, report.Series{
-			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: of.name, Unit: "ms", Values: []float64{mean},
+			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: contender, Unit: "ms", Values: []float64{mean},
 		})
-		if of.name == "time" {
-			w.times = append(w.times, mean)
-		}
+		return mean
 	}
+	add("CPU", spent)
+	w.times = append(w.times, add("time", time.Duration(took.Load())))
 	w.log.Printf("%s: %d calls, %.3g ms each", w.op, done+n, w.times[len(w.times)-1])
 	return nil
 }
@@ -160,68 +154,41 @@ func (w *wear) judge() error {
 	return nil
 }
 
-func (w *wear) key(i int) string { return fmt.Sprintf("key/%06d", i%w.keys) }
-
-// body is another one for every call.
-func (w *wear) body(i int) io.Reader {
-	b := make([]byte, w.size)
-	binary.BigEndian.PutUint64(b, uint64(i))
-	return bytes.NewReader(b)
-}
-
-// put stores an object and deletes it.
-func (w *wear) put(ctx context.Context, i int) (time.Duration, error) {
+// call makes the call of number i, with what belongs to it, and returns how long it took.
+func (w *wear) call(ctx context.Context, i int) (time.Duration, error) {
+	e, key, body := w.engine, fmt.Sprintf("key/%06d", i%w.keys), make([]byte, w.size)
+	binary.BigEndian.PutUint64(body, uint64(i)) // another one for every call
 	begin := time.Now()
-	if _, err := w.engine.PutObject(ctx, &engine.PutObjectRequest{Bucket: bucket, Key: w.key(i), Body: w.body(i)}); err != nil {
-		return 0, err
+	if w.op == wearPut {
+		_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: bucket, Key: key, Body: bytes.NewReader(body)})
+		if err == nil {
+			_, err = e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: bucket, Key: key})
+		}
+		return time.Since(begin), err
 	}
-	_, err := w.engine.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: bucket, Key: w.key(i)})
-	return time.Since(begin), err
-}
-
-// upload begins an upload and gives it one part.
-func (w *wear) upload(ctx context.Context, i int) (id string, part engine.CompletedPart, err error) {
-	up, err := w.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: w.key(i)})
-	if err != nil {
-		return "", part, err
-	}
-	res, err := w.engine.UploadPart(ctx, &engine.UploadPartRequest{
-		Bucket: bucket, Key: w.key(i), UploadID: up.UploadID, PartNumber: 1, Body: w.body(i),
-	})
-	if err != nil {
-		return "", part, err
-	}
-	return up.UploadID, engine.CompletedPart{PartNumber: 1, ETag: res.ETag}, nil
-}
-
-// complete completes an upload, and replaces the object that an earlier one has made.
-func (w *wear) complete(ctx context.Context, i int) (time.Duration, error) {
-	id, part, err := w.upload(ctx, i)
+	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: key})
 	if err != nil {
 		return 0, err
 	}
-	begin := time.Now()
-	_, err = w.engine.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-		Bucket: bucket, Key: w.key(i), UploadID: id, Parts: []engine.CompletedPart{part},
-	})
-	return time.Since(begin), err
-}
-
-// listParts lists the parts of an upload, and aborts it.
-func (w *wear) listParts(ctx context.Context, i int) (time.Duration, error) {
-	id, _, err := w.upload(ctx, i)
+	id := up.UploadID
+	part, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: bucket, Key: key, UploadID: id, PartNumber: 1, Body: bytes.NewReader(body)})
 	if err != nil {
 		return 0, err
 	}
-	begin := time.Now()
-	page, err := w.engine.ListParts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: w.key(i), UploadID: id})
+	begin = time.Now()
+	if w.op == wearComplete {
+		_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
+			Bucket: bucket, Key: key, UploadID: id, Parts: []engine.CompletedPart{{PartNumber: 1, ETag: part.ETag}},
+		})
+		return time.Since(begin), err
+	}
+	page, err := e.ListParts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: key, UploadID: id})
 	took := time.Since(begin)
-	if err != nil {
-		return 0, err
+	if err == nil && len(page.Parts) != 1 {
+		err = fmt.Errorf("an upload of one part lists %d", len(page.Parts))
 	}
-	if len(page.Parts) != 1 {
-		return 0, fmt.Errorf("an upload of one part lists %d", len(page.Parts))
+	if err == nil {
+		_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: bucket, Key: key, UploadID: id})
 	}
-	_, err = w.engine.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: bucket, Key: w.key(i), UploadID: id})
 	return took, err
 }

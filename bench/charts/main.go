@@ -22,41 +22,6 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
-const synopsis = "[-o PREFIX] [-log] [-markdown] FILE.json..."
-
-// options are the arguments.
-type options struct {
-	prefix   string
-	log      bool
-	markdown bool
-	files    []string
-}
-
-func parse(args []string, stdout io.Writer) (*options, error) {
-	o := &options{}
-	flags := flag.NewFlagSet("charts", flag.ContinueOnError)
-	flags.StringVar(&o.prefix, "o", "", "write `PREFIX`.svg and PREFIX.png")
-	flags.BoolVar(&o.log, "log", false, "make the scale of lines logarithmic")
-	flags.BoolVar(&o.markdown, "markdown", false, "print the tables as Markdown")
-	// Flags are taken behind files, too: what is made from them is often named last.
-	for {
-		if err := cli.Parse(flags, args, synopsis, stdout); err != nil {
-			return nil, err
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		o.files, args = append(o.files, flags.Arg(0)), flags.Args()[1:]
-	}
-	switch {
-	case len(o.files) == 0:
-		return nil, cli.Usagef("no FILE.json is given to draw")
-	case o.prefix == "" && !o.markdown:
-		return nil, cli.Usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
-	}
-	return o, nil
-}
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process around it. It returns the exit status.
@@ -66,12 +31,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // drawFiles reads the reports, prints the tables and writes the charts, as the arguments ask.
 func drawFiles(args []string, stdout io.Writer) error {
-	o, err := parse(args, stdout)
-	if err != nil {
+	flags := flag.NewFlagSet("charts", flag.ContinueOnError)
+	prefix := flags.String("o", "", "write `PREFIX`.svg and PREFIX.png")
+	log := flags.Bool("log", false, "make the scale of lines logarithmic")
+	markdown := flags.Bool("markdown", false, "print the tables as Markdown")
+	if err := cli.Parse(flags, args, "FILE.json...", stdout); err != nil {
 		return err
 	}
+	switch {
+	case flags.NArg() == 0:
+		return cli.Usagef("no FILE.json is given to draw")
+	case *prefix == "" && !*markdown:
+		return cli.Usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
+	}
 	var reports []*report.Report
-	for _, file := range o.files {
+	for _, file := range flags.Args() {
 		r, err := report.Load(file)
 		if err != nil {
 			return err
@@ -79,23 +53,15 @@ func drawFiles(args []string, stdout io.Writer) error {
 		reports = append(reports, r)
 	}
 	r, err := report.Merge(reports...)
-	if err != nil {
-		return err
-	}
-	if o.markdown {
-		if err := r.Table(stdout); err != nil {
-			return err
-		}
-	}
-	if o.prefix == "" {
-		return nil
+	if err == nil && *markdown {
+		err = r.Table(stdout)
 	}
 	for _, format := range []string{"svg", "png"} {
-		if err := write(r, o.log, o.prefix, format); err != nil {
-			return err
+		if err == nil && *prefix != "" {
+			err = write(r, *log, *prefix, format)
 		}
 	}
-	return nil
+	return err
 }
 
 // write makes or replaces a file.

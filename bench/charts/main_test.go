@@ -62,7 +62,7 @@ func wantCharts(t *testing.T, prefix string) string {
 
 func TestChartOfSeveralReports(t *testing.T) {
 	ours, theirs, prefix := saveReport(t, "ours", 2), saveReport(t, "theirs", 2), filepath.Join(t.TempDir(), "both")
-	if out := mustDraw(t, ours, "-o", prefix, theirs); out != "" {
+	if out := mustDraw(t, "-o", prefix, ours, theirs); out != "" {
 		t.Errorf("stdout is %q", out)
 	}
 	svg := wantCharts(t, prefix)
@@ -114,7 +114,7 @@ func TestArguments(t *testing.T) {
 		{"", "FILE.json"},
 		{"-o PREFIX", "FILE.json"},
 		{"FILE", "-o"},
-		{"FILE -nonsense", "-nonsense"},
+		{"-nonsense FILE", "-nonsense"},
 	} {
 		status, out, errs := charts(strings.Fields(strings.ReplaceAll(test.args, "FILE", file))...)
 		if status != cli.ExitUsage || out != "" || !strings.Contains(errs, test.want) {
@@ -140,7 +140,7 @@ func TestResultsAreDrawn(t *testing.T) {
 				args[i] = filepath.Join("..", "results", arg)
 			}
 		}
-		mustDraw(t, append(args, "-o", prefix)...)
+		mustDraw(t, append([]string{"-o", prefix}, args...)...)
 		want, err := os.ReadFile(filepath.Join("..", "results", name+".svg"))
 		if err != nil {
 			t.Fatal(err)
