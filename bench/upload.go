@@ -259,7 +259,7 @@ func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err erro
 		Bucket: bucket, Key: s.Key, Body: f, Size: s.Size, PartSize: s.PartSize, Parallel: u.options.parallel,
 		Progress: progress(u.log, "uploading", s.Key, s.Size),
 	}
-	req.ServerSideEncryption = u.encryption
+	req.ServerSideEncryption = engine.EncryptionAlgorithm(u.encryption)
 	if s.Size == 0 {
 		req.Size = engine.EmptyBody
 	}

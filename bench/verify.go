@@ -50,7 +50,7 @@ func (u *uploader) verify(ctx context.Context, f io.ReaderAt, s *summary) (err e
 	expect("CRC64 from Upload", s.CRC64, crc)
 	expect("CRC64 from GetObject", obj.CRC64, crc)
 	expect("size from GetObject", obj.Size, s.Size)
-	expect("encryption from GetObject", obj.ServerSideEncryption, u.encryption)
+	expect("encryption from GetObject", string(obj.ServerSideEncryption), u.encryption)
 	s.Parts, s.PartSize, s.Verified = obj.Parts, min(s.PartSize, s.Size), len(wrong) == 0
 	return errors.Join(wrong...)
 }

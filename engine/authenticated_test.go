@@ -129,7 +129,7 @@ func TestAuthenticatedMoves(t *testing.T) {
 		}
 		mustComplete(t, e, "check", "selected", id, list[1], list[3])
 		if _, err := e.CopyObject(t.Context(), &engine.CopyObjectRequest{
-			Bucket: "check", Key: "copy", SourceBucket: "check", SourceKey: "selected", ServerSideEncryption: sse,
+			Bucket: "check", Key: "copy", SourceBucket: "check", SourceKey: "selected", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -284,9 +284,9 @@ func TestCheckWithoutKeys(t *testing.T) {
 	mustObject(t, e, "check", "sealed", "AES256", random(1, 150_000), random(2, 10_000))
 	mustPut(t, e, engine.PutObjectRequest{
 		Bucket: "check", Key: "customer", Body: strings.NewReader(strings.Repeat("client", 20_000)),
-		SSECustomerKey: crypto.CustomerKey(random(9, crypto.CustomerKeySize)),
+		EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: crypto.CustomerKey(random(9, crypto.CustomerKeySize))},
 	})
-	mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "small", Body: strings.NewReader("small"), ServerSideEncryption: "AES256"})
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "small", Body: strings.NewReader("small"), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	plain := random(3, 100_000)
 	mustObject(t, e, "check", "plain", "", plain)
 

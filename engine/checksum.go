@@ -11,64 +11,70 @@ import (
 
 // A Checksum is a digest that S3 clients send or ask for beside Content-MD5. All is empty for none.
 type Checksum struct {
-	// Algorithm is CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.
-	Algorithm string
+	// Algorithm is crypto.CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.
+	Algorithm crypto.ChecksumAlgorithm
 
-	// Type says how the checksum of a multipart object comes from those of its parts: COMPOSITE is
-	// the digest over the parts' digests, with "-" and the number of parts behind it; FULL_OBJECT is
-	// that of the whole content. CRC64NVME is FULL_OBJECT only, SHA1 and SHA256 are COMPOSITE only;
-	// CRC32 and CRC32C may be either and are COMPOSITE if Type is empty. Parts have none, and what
-	// PutObject makes is FULL_OBJECT.
-	Type string
+	// Type says how the checksum of a multipart object comes from those of its parts. CRC64NVME is
+	// ChecksumFullObject only, SHA1 and SHA256 are ChecksumComposite only; CRC32 and CRC32C may be either
+	// and are ChecksumComposite if Type is empty. Parts have none, and what PutObject makes is
+	// ChecksumFullObject.
+	Type ChecksumType
 
 	// Value is the digest in base64, big endian.
 	Value string
 }
 
+// A ChecksumType says of what a checksum is made.
+type ChecksumType string
+
 // The types of checksums.
 const (
-	ChecksumComposite  = "COMPOSITE"
-	ChecksumFullObject = "FULL_OBJECT"
+	ChecksumComposite  ChecksumType = "COMPOSITE"   // of the parts' digests, with "-" and the number of parts behind it
+	ChecksumFullObject ChecksumType = "FULL_OBJECT" // of the whole content
 )
 
-// algorithmOf checks the name of an algorithm, which may be empty.
-func algorithmOf(name string) (crypto.ChecksumAlgorithm, error) {
-	a := crypto.ChecksumAlgorithm(name)
-	if name != "" && !a.Valid() {
-		return "", ErrInvalidRequest.saying("Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", name)
+// checkAlgorithm accepts the algorithms that there are, and none.
+func checkAlgorithm(a crypto.ChecksumAlgorithm) error {
+	if a != "" && !a.Valid() {
+		return ErrInvalidRequest.saying("Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", a)
 	}
-	return a, nil
+	return nil
 }
 
 // checksumOfUpload checks what Initiate asks for and fills in the type.
 func checksumOfUpload(c Checksum) (index.Checksum, error) {
-	a, err := algorithmOf(c.Algorithm)
-	if err != nil {
+	a := c.Algorithm
+	if err := checkAlgorithm(a); err != nil {
 		return index.Checksum{}, err
 	}
 	if c.Value != "" || a == "" && c.Type != "" {
 		return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type goes with an Algorithm, and Value with parts and objects.")
 	}
-	var types []string
+	var types []ChecksumType
 	switch {
 	case a == "":
-		types = []string{""}
+		types = []ChecksumType{""}
 	case a == crypto.CRC64NVME:
-		types = []string{ChecksumFullObject}
+		types = []ChecksumType{ChecksumFullObject}
 	case a.CanCombine():
-		types = []string{ChecksumComposite, ChecksumFullObject}
+		types = []ChecksumType{ChecksumComposite, ChecksumFullObject}
 	default:
-		types = []string{ChecksumComposite}
+		types = []ChecksumType{ChecksumComposite}
 	}
 	if c.Type == "" {
 		c.Type = types[0]
 	}
 	for _, t := range types {
 		if t == c.Type {
-			return index.Checksum{Algorithm: c.Algorithm, Type: t}, nil
+			return index.Checksum{Algorithm: string(a), Type: string(t)}, nil
 		}
 	}
 	return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type %q does not go with %s.", c.Type, c.Algorithm)
+}
+
+// checksumOf returns algorithm and type of the checksums of an upload.
+func checksumOf(c *index.Checksum) Checksum {
+	return Checksum{Algorithm: crypto.ChecksumAlgorithm(c.Algorithm), Type: ChecksumType(c.Type)}
 }
 
 // parseChecksum decodes the value of a checksum by this algorithm.
@@ -94,10 +100,11 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 	if asked.Type != "" {
 		return b, ErrInvalidRequest.saying("Checksum.Type is %q; it belongs to uploads, not to parts or bodies.", asked.Type)
 	}
-	if b.algorithm, err = algorithmOf(asked.Algorithm); err != nil {
+	if err := checkAlgorithm(asked.Algorithm); err != nil {
 		return b, err
 	}
-	if of != "" && asked.Algorithm != "" && asked.Algorithm != of {
+	b.algorithm = asked.Algorithm
+	if of != "" && asked.Algorithm != "" && string(asked.Algorithm) != of {
 		return b, ErrInvalidRequest.saying("Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of)
 	}
 	if of != "" {
@@ -138,13 +145,13 @@ func partChecksum(algorithm string, sum []byte) Checksum {
 	if algorithm == "" {
 		return Checksum{}
 	}
-	return Checksum{Algorithm: algorithm, Value: base64.StdEncoding.EncodeToString(sum)}
+	return Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Value: base64.StdEncoding.EncodeToString(sum)}
 }
 
 // objectChecksum is what an object's record says.
 func objectChecksum(rec *index.Object) Checksum {
 	c := partChecksum(rec.Checksum.Algorithm, rec.Checksum.Value)
-	if c.Type = rec.Checksum.Type; c.Type == ChecksumComposite {
+	if c.Type = ChecksumType(rec.Checksum.Type); c.Type == ChecksumComposite {
 		c.Value += fmt.Sprintf("-%d", rec.Parts)
 	}
 	return c
@@ -156,7 +163,7 @@ func checksumOfParts(of index.Checksum, parts []numberedPart) index.Checksum {
 		return of
 	}
 	a := crypto.ChecksumAlgorithm(of.Algorithm)
-	if of.Type == ChecksumComposite {
+	if ChecksumType(of.Type) == ChecksumComposite {
 		sums := make([][]byte, len(parts))
 		for i := range parts {
 			sums[i] = parts[i].Checksum

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -48,7 +49,7 @@ func TestChecksums(t *testing.T) {
 		for _, kind := range []string{"", "COMPOSITE", "FULL_OBJECT"} {
 			sha := algorithm[0] == 'S'
 			req := &engine.InitiateMultipartUploadRequest{
-				Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm, Type: kind}, ServerSideEncryption: []string{"", "AES256"}[len(kind)%2],
+				Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: engine.ChecksumType(kind)}, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm([]string{"", "AES256"}[len(kind)%2])},
 			}
 			up, err := e.InitiateMultipartUpload(context.Background(), req)
 			if kind == "COMPOSITE" && algorithm == "CRC64NVME" || kind == "FULL_OBJECT" && sha {
@@ -64,11 +65,11 @@ func TestChecksums(t *testing.T) {
 			if kind == "" {
 				wantType = map[bool]string{true: "FULL_OBJECT", false: "COMPOSITE"}[algorithm == "CRC64NVME"]
 			}
-			if up.Checksum != (engine.Checksum{Algorithm: algorithm, Type: wantType}) {
+			if up.Checksum != (engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: engine.ChecksumType(wantType)}) {
 				t.Errorf("Initiate says %+v", up.Checksum)
 			}
 			list, sums := uploadChecked(t, e, up.UploadID, algorithm, parts)
-			want := engine.Checksum{Algorithm: algorithm, Type: wantType, Value: inBase64(checksumOf(algorithm, whole))}
+			want := engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: engine.ChecksumType(wantType), Value: inBase64(checksumOf(algorithm, whole))}
 			if wantType == "COMPOSITE" {
 				want.Value = fmt.Sprintf("%s-%d", inBase64(checksumOf(algorithm, sums...)), len(parts))
 			}
@@ -81,18 +82,18 @@ func TestChecksums(t *testing.T) {
 			}
 		}
 		for _, body := range [][]byte{nil, whole} {
-			want := engine.Checksum{Algorithm: algorithm, Type: "FULL_OBJECT", Value: inBase64(checksumOf(algorithm, body))}
-			got := mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: algorithm, Value: want.Value}})
+			want := engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: "FULL_OBJECT", Value: inBase64(checksumOf(algorithm, body))}
+			got := mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Value: want.Value}})
 			if got.Checksum != want || head(t, e, "bucket", "put").Checksum != want {
 				t.Errorf("PutObject says %+v, want %+v", got.Checksum, want)
 			}
 			// A part that is a copy of it has the checksum, too, also of one that had another, or none.
-			up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm}})
+			up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm)}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, other := range []string{algorithm, "", "SHA1", "CRC32"} {
-				mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: other}})
+				mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(body), Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(other)}})
 				part, err := e.UploadPartCopy(context.Background(), &engine.UploadPartCopyRequest{
 					Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1, SourceBucket: "bucket", SourceKey: "put",
 				})
@@ -116,11 +117,11 @@ func uploadChecked(t *testing.T, e *engine.Engine, id, algorithm string, parts [
 		req := engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: i + 1}
 		for given, want := range map[engine.Checksum]error{
 			{Value: inBase64(checksumOf(algorithm, body, []byte("more")))}: engine.ErrBadDigest,
-			{Value: "!"}:                               engine.ErrInvalidRequest,
-			{Value: inBase64(sum[1:])}:                 engine.ErrInvalidRequest,
-			{Algorithm: "MD4"}:                         engine.ErrInvalidRequest,
-			{Algorithm: another, Value: inBase64(sum)}: engine.ErrInvalidRequest,
-			{Type: "COMPOSITE"}:                        engine.ErrInvalidRequest,
+			{Value: "!"}:               engine.ErrInvalidRequest,
+			{Value: inBase64(sum[1:])}: engine.ErrInvalidRequest,
+			{Algorithm: "MD4"}:         engine.ErrInvalidRequest,
+			{Algorithm: crypto.ChecksumAlgorithm(another), Value: inBase64(sum)}: engine.ErrInvalidRequest,
+			{Type: "COMPOSITE"}: engine.ErrInvalidRequest,
 		} {
 			req.Body, req.Checksum = bytes.NewReader(body), given
 			if _, err := e.UploadPart(context.Background(), &req); !errors.Is(err, want) {
@@ -129,10 +130,10 @@ func uploadChecked(t *testing.T, e *engine.Engine, id, algorithm string, parts [
 		}
 		req.Body, req.Checksum = bytes.NewReader(body), engine.Checksum{}
 		if i%2 == 0 {
-			req.Checksum = engine.Checksum{Algorithm: algorithm, Value: inBase64(sum)}
+			req.Checksum = engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Value: inBase64(sum)}
 		}
 		got, err := e.UploadPart(context.Background(), &req)
-		want := engine.Checksum{Algorithm: algorithm, Value: inBase64(sum)}
+		want := engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Value: inBase64(sum)}
 		if err != nil || got.Checksum != want || partsOf(t, e, "bucket", "key", id)[i].Checksum != want {
 			t.Fatalf("part %d says %+v, %v; want %+v", i+1, got, err, want)
 		}
@@ -147,14 +148,14 @@ func completeChecked(t *testing.T, e *engine.Engine, id string, list []engine.Co
 	t.Helper()
 	wrongPart := slices.Clone(list)
 	wrongPart[1].Checksum = list[0].Checksum
-	other := map[string]string{"COMPOSITE": "FULL_OBJECT", "FULL_OBJECT": "COMPOSITE"}[want.Type]
+	other := map[string]string{"COMPOSITE": "FULL_OBJECT", "FULL_OBJECT": "COMPOSITE"}[string(want.Type)]
 	for _, test := range []struct {
 		req  engine.CompleteMultipartUploadRequest
 		want error
 	}{
 		{engine.CompleteMultipartUploadRequest{Parts: wrongPart}, engine.ErrInvalidPart},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Size: size + 1}, engine.ErrInvalidRequest},
-		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Type: other}}, engine.ErrBadDigest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Type: engine.ChecksumType(other)}}, engine.ErrBadDigest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Value: list[0].Checksum}}, engine.ErrBadDigest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Algorithm: "MD4"}}, engine.ErrInvalidRequest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: want, Size: size}, nil},

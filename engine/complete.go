@@ -34,15 +34,7 @@ type CompleteMultipartUploadRequest struct {
 	Size     int64
 	Checksum Checksum
 
-	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
-	ForbidOverwrite bool
-
-	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must have; without an object the
-	// call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there is none. Both fail with
-	// ErrPreconditionFailed, and both are judged at the moment of commit. They are S3's; OSS has
-	// ForbidOverwrite.
-	IfMatch     string
-	IfNoneMatch string
+	Preconditions
 
 	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be left out, as clients of
 	// OSS and S3 do. With it the object is protected as others are against who writes the disk; without it such a one
@@ -93,7 +85,7 @@ func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMulti
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
+	if err := req.Preconditions.validate(); err != nil {
 		return nil, err
 	}
 	obj, err := e.completeWithKey(ctx, req)
@@ -210,7 +202,7 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
 		return nil, err
 	}
-	when := overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}
+	when := overwriting{req.Bucket, req.Key, req.Preconditions}
 	if err := when.check(tx); err != nil {
 		if errors.Is(err, ErrFileAlreadyExists) {
 			err = ErrFileAlreadyExists.ec("0042-00000214")

@@ -14,7 +14,7 @@ func largeUpload(tb testing.TB, e *engine.Engine) (id string, list []engine.Comp
 	tb.Helper()
 	mustBucket(tb, e, "bucket")
 	up, err := e.InitiateMultipartUpload(tb.Context(), &engine.InitiateMultipartUploadRequest{
-		Bucket: "bucket", Key: "key", ServerSideEncryption: "AES256", Checksum: engine.Checksum{Algorithm: "SHA256"},
+		Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}, Checksum: engine.Checksum{Algorithm: "SHA256"},
 	})
 	if err != nil {
 		tb.Fatal(err)

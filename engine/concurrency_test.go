@@ -257,8 +257,8 @@ func TestCompletesAtOnce(t *testing.T) {
 		mustDelete(t, e, "bucket", "key")
 
 		for _, req := range []engine.CompleteMultipartUploadRequest{
-			{Bucket: "bucket", Key: "key", All: true, ForbidOverwrite: true},
-			{Bucket: "bucket", Key: "key", All: true, IfNoneMatch: "*"},
+			{Bucket: "bucket", Key: "key", All: true, Preconditions: engine.Preconditions{ForbidOverwrite: true}},
+			{Bucket: "bucket", Key: "key", All: true, Preconditions: engine.Preconditions{IfNoneMatch: "*"}},
 		} {
 			var ids []string
 			for i := range 8 {

@@ -10,10 +10,13 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Directives of CopyObjectRequest.
+// A Directive says whose attributes a copy has.
+type Directive string
+
+// The directives of CopyObjectRequest.
 const (
-	DirectiveCopy    = "COPY"
-	DirectiveReplace = "REPLACE"
+	DirectiveCopy    Directive = "COPY"
+	DirectiveReplace Directive = "REPLACE"
 )
 
 // CopyObjectRequest makes an object of another one, or changes what is said about an object when
@@ -27,23 +30,15 @@ type CopyObjectRequest struct {
 	// Conditions are judged on the source, as in UploadPartCopyRequest.
 	Conditions
 
-	// MetadataDirective is "COPY", which "" stands for, or "REPLACE": then the copy has the headers
-	// and metadata given here instead of the source's. TaggingDirective is the same for Tags.
-	MetadataDirective  string
-	TaggingDirective   string
-	ContentType        string
-	CacheControl       string
-	ContentDisposition string
-	ContentEncoding    string
-	Expires            string
-	Metadata           map[string]string
-	Tags               map[string]string
-	StorageClass       string // Standard if empty, whatever the source's
+	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy has the headers
+	// and metadata of Attributes instead of the source's. TaggingDirective is the same for Tags. The StorageClass is that of
+	// Attributes in any case.
+	MetadataDirective Directive
+	TaggingDirective  Directive
+	Attributes
 
-	// How the copy is encrypted, as in InitiateMultipartUploadRequest; it has nothing of the source.
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
-	SSECustomerKey            crypto.CustomerKey
+	// How the copy is encrypted; it has nothing of the source.
+	EncryptionRequest
 
 	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
 
@@ -91,8 +86,7 @@ func (e *Engine) CopyObject(ctx context.Context, req *CopyObjectRequest) (_ *Cop
 	p := &objectCopy{
 		engine: e, req: req, call: c,
 		from: objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey},
-		when: overwriting{bucket: req.Bucket, key: req.Key, forbid: req.ForbidOverwrite},
-		want: wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey},
+		when: overwriting{req.Bucket, req.Key, Preconditions{ForbidOverwrite: req.ForbidOverwrite}},
 	}
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
@@ -115,7 +109,6 @@ type objectCopy struct {
 	call   *call
 	from   objectRef
 	when   overwriting
-	want   wantedEncryption
 
 	attributes index.Attributes // as the request gives them
 	bucket     liveBucket       // of the target
@@ -126,22 +119,13 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	for _, err := range []error{
 		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey),
 		checkDirective("MetadataDirective", req.MetadataDirective), checkDirective("TaggingDirective", req.TaggingDirective),
-		p.want.check(), p.engine.room(),
+		p.req.EncryptionRequest.check(), p.engine.room(),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	p.attributes, err = checkAttributes(index.Attributes{
-		ContentType:        req.ContentType,
-		CacheControl:       req.CacheControl,
-		ContentDisposition: req.ContentDisposition,
-		ContentEncoding:    req.ContentEncoding,
-		Expires:            req.Expires,
-		StorageClass:       req.StorageClass,
-		Metadata:           req.Metadata,
-		Tags:               req.Tags,
-	})
+	p.attributes, err = req.Attributes.check()
 	if err != nil {
 		return err
 	}
@@ -149,12 +133,12 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-func checkDirective(field, directive string) error {
-	switch directive {
+func checkDirective(field string, d Directive) error {
+	switch d {
 	case "", DirectiveCopy, DirectiveReplace:
 		return nil
 	}
-	return ErrInvalidArgument.saying("%s is %q, must be COPY or REPLACE.", field, directive)
+	return ErrInvalidArgument.saying("%s is %q, must be COPY or REPLACE.", field, d)
 }
 
 // errSourceChanged says that the source is not what it was when it was opened.
@@ -193,7 +177,7 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 // shares says whether the copy may have the source's content: the same keys guard both, and nobody can find
 // its chunks by uploading them whom the scope of the target's bucket keeps from that.
 func (p *objectCopy) shares(ctx context.Context, src *openedObject) (bool, error) {
-	if !p.want.suits(&src.rec.Encryption) {
+	if !p.req.EncryptionRequest.suits(&src.rec.Encryption) {
 		return false, nil
 	}
 	// What is in the bucket has been admitted there. It is the same one: both are looked at again at the
@@ -298,7 +282,7 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 		return err
 	}
 	var cipher *crypto.Cipher
-	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, p.want); err != nil {
+	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, &p.req.EncryptionRequest); err != nil {
 		return err
 	}
 	fresh := e.newProvisional(obj.Content, index.TrashContent)

@@ -33,7 +33,7 @@ func TestCopyMeanwhile(t *testing.T) {
 	copyTo := func(key, sse string) func(e *engine.Engine, arm func()) error {
 		return func(e *engine.Engine, arm func()) error {
 			arm()
-			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: key, SourceBucket: "bucket", SourceKey: "source", ServerSideEncryption: sse})
+			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: key, SourceBucket: "bucket", SourceKey: "source", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			return err
 		}
 	}

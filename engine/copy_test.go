@@ -54,7 +54,7 @@ func sources(t *testing.T, e *engine.Engine, chunk int) map[string][]byte {
 			contents[name+sse] = slices.Concat(parts...)
 		}
 		for name, body := range map[string][]byte{"put empty": nil, "put inline": random(5, 1000), "put": random(6, 40_000)} {
-			mustPut(t, e, engine.PutObjectRequest{Key: name + sse, Body: bytes.NewReader(body), ServerSideEncryption: sse})
+			mustPut(t, e, engine.PutObjectRequest{Key: name + sse, Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			contents[name+sse] = body
 		}
 	}
@@ -71,22 +71,22 @@ func TestCopyObject(t *testing.T) {
 		for _, sse := range []string{"", "AES256", "KMS"} {
 			src := head(t, e, "bucket", key)
 			before := tallyOf(t, e)
-			res := mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: key, ServerSideEncryption: sse})
+			res := mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			got := head(t, e, "bucket", "copy")
-			if res.ETag != src.ETag || res.CRC64 != src.CRC64 || res.Size != src.Size || res.ServerSideEncryption != sse {
+			if res.ETag != src.ETag || res.CRC64 != src.CRC64 || res.Size != src.Size || res.ServerSideEncryption != engine.EncryptionAlgorithm(sse) {
 				t.Errorf("the copy of %q is %+v, its source %+v", key, res, src)
 			}
-			if got.ETag != src.ETag || got.Type != src.Type || got.Parts != src.Parts || got.ContentMD5 != src.ContentMD5 || got.ServerSideEncryption != sse {
+			if got.ETag != src.ETag || got.Type != src.Type || got.Parts != src.Parts || got.ContentMD5 != src.ContentMD5 || got.ServerSideEncryption != engine.EncryptionAlgorithm(sse) {
 				t.Errorf("the copy of %q heads as %+v, its source as %+v", key, got, src)
 			}
 			after := tallyOf(t, e)
-			if sse == src.ServerSideEncryption && (after.Chunks != before.Chunks || after.References != before.References || after.Parts != before.Parts) {
+			if engine.EncryptionAlgorithm(sse) == src.ServerSideEncryption && (after.Chunks != before.Chunks || after.References != before.References || after.Parts != before.Parts) {
 				t.Errorf("the copy of %q under the same keys cost %+v, before it was %+v", key, after, before)
 			}
 			if !bytes.Equal(readAll(t, e, "bucket", "copy"), want) {
 				t.Errorf("the copy of %q to %q reads differently", key, sse)
 			}
-			mustCopy(t, e, engine.CopyObjectRequest{Key: "second", SourceKey: "copy", ServerSideEncryption: sse})
+			mustCopy(t, e, engine.CopyObjectRequest{Key: "second", SourceKey: "copy", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			mustDelete(t, e, "bucket", "copy")
 			mustReclaim(t, e)
 			if !bytes.Equal(readAll(t, e, "bucket", "second"), want) || !bytes.Equal(readAll(t, e, "bucket", key), want) {
@@ -97,7 +97,7 @@ func TestCopyObject(t *testing.T) {
 	}
 	// The copies outlive their sources.
 	for key := range contents {
-		mustCopy(t, e, engine.CopyObjectRequest{Key: "kept " + key, SourceKey: key, ServerSideEncryption: head(t, e, "bucket", key).ServerSideEncryption})
+		mustCopy(t, e, engine.CopyObjectRequest{Key: "kept " + key, SourceKey: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: head(t, e, "bucket", key).ServerSideEncryption}})
 	}
 	for key := range contents {
 		mustDelete(t, e, "bucket", key)
@@ -120,24 +120,22 @@ func TestCopySays(t *testing.T) {
 	e := openTemp(t, &engine.Options{Clock: func() time.Time { return now }})
 	mustBucket(t, e, "bucket")
 	put := engine.PutObjectRequest{
-		Key: "key", Body: strings.NewReader("content"), ContentType: "text/plain", CacheControl: "no-cache",
-		Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}, StorageClass: "IA",
+		Key: "key", Body: strings.NewReader("content"), Attributes: engine.Attributes{ContentType: "text/plain", CacheControl: "no-cache", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}, StorageClass: "IA"},
 	}
 	mustPut(t, e, put)
 	now = now.Add(time.Hour)
 	replaced := engine.CopyObjectRequest{
-		SourceKey: "key", MetadataDirective: "REPLACE", ContentType: "text/html", Metadata: map[string]string{"B": "2"},
-		Tags: map[string]string{"u": "2"}, StorageClass: "Archive",
+		SourceKey: "key", MetadataDirective: "REPLACE", Attributes: engine.Attributes{ContentType: "text/html", Metadata: map[string]string{"B": "2"}, Tags: map[string]string{"u": "2"}, StorageClass: "Archive"},
 	}
 	check := func(what string, got *engine.ObjectInfo, contentType, cacheControl string, metadata, tags map[string]string, class string) {
 		t.Helper()
 		if got.ContentType != contentType || got.CacheControl != cacheControl || !maps.Equal(got.Metadata, metadata) ||
-			!maps.Equal(got.Tags, tags) || got.StorageClass != class || !got.LastModified.Equal(now) || got.ETag != md5ETag([]byte("content")) {
+			!maps.Equal(got.Tags, tags) || string(got.StorageClass) != class || !got.LastModified.Equal(now) || got.ETag != md5ETag([]byte("content")) {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
 	source, request := map[string]string{"a": "1"}, map[string]string{"b": "2"}
-	mustCopy(t, e, engine.CopyObjectRequest{Key: "default", SourceKey: "key", ContentType: "ignored", Tags: map[string]string{"ignored": ""}})
+	mustCopy(t, e, engine.CopyObjectRequest{Key: "default", SourceKey: "key", Attributes: engine.Attributes{ContentType: "ignored", Tags: map[string]string{"ignored": ""}}})
 	check("the default", head(t, e, "bucket", "default"), "text/plain", "no-cache", source, map[string]string{"t": "1"}, "Standard")
 	replaced.Key = "replaced"
 	mustCopy(t, e, replaced)
@@ -169,8 +167,8 @@ func TestCopyOntoItself(t *testing.T) {
 	mustBucket(t, e, "bucket")
 	mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: bytes.NewReader(want)})
 	for _, sse := range []string{"AES256", "KMS", "KMS", "", ""} {
-		mustCopy(t, e, engine.CopyObjectRequest{Key: "key", SourceKey: "key", ServerSideEncryption: sse})
-		if got := head(t, e, "bucket", "key"); got.ServerSideEncryption != sse || got.ETag != md5ETag(want) {
+		mustCopy(t, e, engine.CopyObjectRequest{Key: "key", SourceKey: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
+		if got := head(t, e, "bucket", "key"); got.ServerSideEncryption != engine.EncryptionAlgorithm(sse) || got.ETag != md5ETag(want) {
 			t.Errorf("to %q: %+v", sse, got)
 		}
 		if !bytes.Equal(readAll(t, e, "bucket", "key"), want) {
@@ -227,7 +225,7 @@ func TestCopyWhileChanging(t *testing.T) {
 	for i := range 60 {
 		oldest := <-versions
 		versions <- oldest
-		copied := engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "key", ServerSideEncryption: []string{"", "AES256"}[i%2]}
+		copied := engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm([]string{"", "AES256"}[i%2])}}
 		if _, err := e.CopyObject(context.Background(), &copied); err != nil {
 			t.Errorf("CopyObject: %v", err)
 			break
@@ -280,7 +278,7 @@ func TestUploadPartCopy(t *testing.T) {
 					t.Fatalf("%q %s: %v", key, req.SourceRange, err)
 				}
 				if got.ETag != md5ETag(part) || got.Size != int64(len(part)) || got.CRC64 != crc64Of(part) || got.SourceSize != int64(size) ||
-					got.SourceRange != said || got.ServerSideEncryption != sse {
+					got.SourceRange != said || got.ServerSideEncryption != engine.EncryptionAlgorithm(sse) {
 					t.Errorf("%q %s: the part is %+v", key, req.SourceRange, got)
 				}
 				if listed := partsOf(t, e, "bucket", "target", id); len(listed) != 1 || listed[0].ETag != got.ETag || !listed[0].LastModified.Equal(got.LastModified) {
@@ -407,7 +405,7 @@ func TestCopyDamaged(t *testing.T) {
 	blobs.damaged.Store(true)
 	before := tallyOf(t, e)
 	_, err = e.CopyObject(context.Background(), &engine.CopyObjectRequest{
-		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", ServerSideEncryption: "AES256",
+		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"},
 	})
 	var corrupt *engine.CorruptionError
 	if !errors.As(err, &corrupt) {
@@ -440,7 +438,7 @@ func TestCopyWrongDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = e.CopyObject(context.Background(), &engine.CopyObjectRequest{
-		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", ServerSideEncryption: "AES256",
+		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"},
 	})
 	var corrupt *engine.CorruptionError
 	if !errors.As(err, &corrupt) {
@@ -460,7 +458,7 @@ func TestCopyLarge(t *testing.T) {
 		}
 		mustComplete(t, e, "bucket", "source"+sse, id)
 		before := stats(t, e)
-		mustCopy(t, e, engine.CopyObjectRequest{Key: "copy" + sse, SourceKey: "source" + sse, ServerSideEncryption: sse})
+		mustCopy(t, e, engine.CopyObjectRequest{Key: "copy" + sse, SourceKey: "source" + sse, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 		after := stats(t, e)
 		if after.StoredBytes != before.StoredBytes || after.DeadBytes != before.DeadBytes || after.Chunks != before.Chunks {
 			t.Errorf("the volumes held %+v, hold %+v after a copy", before, after)
@@ -482,8 +480,8 @@ func TestCopyCustomerKeys(t *testing.T) {
 	mustBucket(t, e, "bucket")
 	one, two := crypto.CustomerKey(random(1, 32)), crypto.CustomerKey(random(2, 32))
 	want := random(3, 100_000)
-	mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: bytes.NewReader(want), SSECustomerKey: one})
-	copied := engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", SSECustomerKey: two}
+	mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: bytes.NewReader(want), EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: one}})
+	copied := engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "source", EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: two}}
 	if _, err := e.CopyObject(context.Background(), &copied); !errors.Is(err, engine.ErrInvalidRequest) {
 		t.Errorf("without the source's key: %v", err)
 	}

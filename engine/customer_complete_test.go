@@ -15,7 +15,7 @@ import (
 func customerUpload(t *testing.T, e *engine.Engine, atComplete crypto.CustomerKey) {
 	t.Helper()
 	mustBucket(t, e, "check")
-	up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "check", Key: "key", SSECustomerKey: customerKey})
+	up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "check", Key: "key", EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: customerKey}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestSequentialMD5Exchanged(t *testing.T) {
 	e, idx := memoryStore(t, &engine.Options{Keys: keys(t)})
 	mustBucket(t, e, "check")
 	up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{
-		Bucket: "check", Key: "key", ServerSideEncryption: "AES256", Sequential: true,
+		Bucket: "check", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}, Sequential: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func buildDamaged(t *testing.T) *damagedStore {
 			mustObject(t, e, damageBucket, key, sse, parts...)
 			s.objects[key] = bytes.Join(parts, nil)
 			small := random(uint64(1000+10*life+i), 20_000) // in the index
-			mustPut(t, e, engine.PutObjectRequest{Bucket: damageBucket, Key: "small-" + key, Body: bytes.NewReader(small), ServerSideEncryption: sse})
+			mustPut(t, e, engine.PutObjectRequest{Bucket: damageBucket, Key: "small-" + key, Body: bytes.NewReader(small), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			s.objects["small-"+key] = small
 		}
 		mustCopy(t, e, engine.CopyObjectRequest{Bucket: damageBucket, Key: "copy", SourceBucket: damageBucket, SourceKey: "object-0-0"})

@@ -9,48 +9,60 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
+// An EncryptionAlgorithm is how a service encrypts at rest.
+type EncryptionAlgorithm string
+
+// The algorithms. Both are AES-256 under a data key that Options.Keys wraps; with KMS a request may name the wrapping key.
+const (
+	EncryptionAES256 EncryptionAlgorithm = "AES256"
+	EncryptionKMS    EncryptionAlgorithm = "KMS"
+)
+
 // Encryption says how content is encrypted at rest; it is part of many results. All is empty for
 // content that is not.
 type Encryption struct {
-	ServerSideEncryption      string // "AES256" or "KMS"
+	ServerSideEncryption      EncryptionAlgorithm
 	ServerSideEncryptionKeyID string // as asked for with KMS
 
-	// SSECustomerAlgorithm is "AES256" for content under a key of the client's own. It cannot be read
+	// SSECustomerAlgorithm is EncryptionAES256 for content under a key of the client's own. It cannot be read
 	// without that key.
-	SSECustomerAlgorithm string
+	SSECustomerAlgorithm EncryptionAlgorithm
 }
 
 func encryptionOf(enc *index.Encryption) Encryption {
 	if enc.Customer {
-		return Encryption{SSECustomerAlgorithm: enc.Algorithm}
+		return Encryption{SSECustomerAlgorithm: EncryptionAlgorithm(enc.Algorithm)}
 	}
-	return Encryption{ServerSideEncryption: enc.Algorithm, ServerSideEncryptionKeyID: enc.KeyID}
+	return Encryption{ServerSideEncryption: EncryptionAlgorithm(enc.Algorithm), ServerSideEncryptionKeyID: enc.KeyID}
 }
 
-const (
-	algorithmAES256 = "AES256"
-	algorithmKMS    = "KMS"
-)
+// EncryptionRequest asks for encryption at rest; it is part of the requests that make objects and uploads. All
+// is empty for none.
+type EncryptionRequest struct {
+	// ServerSideEncryption is "", EncryptionAES256 or EncryptionKMS. It applies to all parts of an upload. Both need
+	// Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
+	ServerSideEncryption      EncryptionAlgorithm
+	ServerSideEncryptionKeyID string // a key of the provider's; its current one if empty
 
-// wantedEncryption is what a request says of the encryption of what it makes.
-type wantedEncryption struct {
-	algorithm, keyID string
-	customer         crypto.CustomerKey
+	// SSECustomerKey encrypts with a key of the client's own, which is not stored: every UploadPart and every
+	// read must give it again. It excludes ServerSideEncryption and needs no Options.Keys. It is S3's.
+	SSECustomerKey crypto.CustomerKey
 }
 
-func (w *wantedEncryption) check() error {
+func (w *EncryptionRequest) check() error {
+	customer, keyID := w.SSECustomerKey, w.ServerSideEncryptionKeyID
 	switch {
-	case w.customer != nil && !w.customer.Valid():
-		return ErrInvalidArgument.saying("SSECustomerKey has %d bytes, must have %d.", len(w.customer), crypto.CustomerKeySize)
-	case w.customer != nil && (w.algorithm != "" || w.keyID != ""):
+	case customer != nil && !customer.Valid():
+		return ErrInvalidArgument.saying("SSECustomerKey has %d bytes, must have %d.", len(customer), crypto.CustomerKeySize)
+	case customer != nil && (w.ServerSideEncryption != "" || keyID != ""):
 		return ErrInvalidArgument.saying("SSECustomerKey and ServerSideEncryption exclude each other.")
-	case w.algorithm == "" && w.keyID == "":
+	case w.ServerSideEncryption == "" && keyID == "":
 		return nil
-	case w.algorithm != algorithmKMS && w.keyID != "":
+	case w.ServerSideEncryption != EncryptionKMS && keyID != "":
 		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.")
-	case len(w.keyID) > index.MaxKeyID || strings.ContainsAny(w.keyID, "\r\n\x00"):
+	case len(keyID) > index.MaxKeyID || strings.ContainsAny(keyID, "\r\n\x00"):
 		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID)
-	case w.algorithm != algorithmKMS && w.algorithm != algorithmAES256:
+	case w.ServerSideEncryption != EncryptionKMS && w.ServerSideEncryption != EncryptionAES256:
 		return ErrInvalidEncryptionAlgorithm
 	}
 	return nil
@@ -58,28 +70,28 @@ func (w *wantedEncryption) check() error {
 
 // suits says whether content that is encrypted in this way need not be encrypted anew: the same
 // keys guard it. Content under a client's key always is encrypted anew.
-func (w *wantedEncryption) suits(enc *index.Encryption) bool {
-	return !enc.Customer && w.customer == nil && w.algorithm == enc.Algorithm && w.keyID == enc.KeyID
+func (w *EncryptionRequest) suits(enc *index.Encryption) bool {
+	return !enc.Customer && w.SSECustomerKey == nil && string(w.ServerSideEncryption) == enc.Algorithm && w.ServerSideEncryptionKeyID == enc.KeyID
 }
 
 // newEncryption makes a data key for a new content, if encryption is wanted. The cipher is nil
 // otherwise.
-func (e *Engine) newEncryption(ctx context.Context, id index.ContentID, want wantedEncryption) (index.Encryption, *crypto.Cipher, error) {
+func (e *Engine) newEncryption(ctx context.Context, id index.ContentID, want *EncryptionRequest) (index.Encryption, *crypto.Cipher, error) {
 	if err := want.check(); err != nil {
 		return index.Encryption{}, nil, err
 	}
-	if want.customer != nil {
-		return customerEncryption(want.customer)
+	if want.SSECustomerKey != nil {
+		return customerEncryption(want.SSECustomerKey)
 	}
-	if want.algorithm == "" {
+	if want.ServerSideEncryption == "" {
 		return index.Encryption{}, nil, nil
 	}
-	wrapped, cipher, err := e.ciphers.generate(ctx, id, want.keyID)
+	wrapped, cipher, err := e.ciphers.generate(ctx, id, want.ServerSideEncryptionKeyID)
 	if err != nil {
 		return index.Encryption{}, nil, err
 	}
 	return index.Encryption{
-		Algorithm: want.algorithm, KeyID: want.keyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
+		Algorithm: string(want.ServerSideEncryption), KeyID: want.ServerSideEncryptionKeyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
 	}, cipher, nil
 }
 
@@ -93,7 +105,7 @@ func customerEncryption(customer crypto.CustomerKey) (enc index.Encryption, ciph
 		return enc, nil, err
 	}
 	cipher, err = crypto.NewCipher(key)
-	return index.Encryption{Algorithm: algorithmAES256, Customer: true, WrappedKey: blob}, cipher, err
+	return index.Encryption{Algorithm: string(EncryptionAES256), Customer: true, WrappedKey: blob}, cipher, err
 }
 
 // cipherOf returns the cipher of a content, nil if it is not encrypted. customer is the key that

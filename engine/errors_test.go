@@ -99,7 +99,7 @@ func TestJoinedErrors(t *testing.T) {
 		return "", errors.Join(io.ErrUnexpectedEOF, boom)
 	}}})
 	mustBucket(t, e, "bucket")
-	_, err := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", ServerSideEncryption: "AES256"})
+	_, err := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	if !errors.Is(err, boom) || !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, engine.ErrInternal) {
 		t.Errorf("PutObject fails with %v", err)
 	}

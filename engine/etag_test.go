@@ -64,7 +64,7 @@ func TestEntityTags(t *testing.T) {
 		if test.strong != (err == nil) {
 			t.Errorf("CopyObject with IfMatch %q: %v", shown, err)
 		}
-		_, err = e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: strings.NewReader("content"), IfMatch: test.condition})
+		_, err = e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: strings.NewReader("content"), Preconditions: engine.Preconditions{IfMatch: test.condition}})
 		if test.strong != (err == nil) {
 			t.Errorf("PutObject with IfMatch %q: %v", shown, err)
 		}

@@ -44,7 +44,7 @@ func run(ctx context.Context, dir string) error {
 		return err
 	}
 	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: "photos", Key: "2026/gabion.jpg", ServerSideEncryption: "AES256",
+		Bucket: "photos", Key: "2026/gabion.jpg", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"},
 	})
 	if err != nil {
 		return err

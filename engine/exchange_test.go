@@ -22,9 +22,9 @@ func exchangeStore(t *testing.T) (*engine.Engine, *index.Memory) {
 	mustObject(t, e, "check", "sealed", "AES256", random(1, 5*32<<10), random(2, 5*32<<10))
 	mustObject(t, e, "check", "single", "AES256", random(3, 5*32<<10))
 	for i, key := range []string{"one", "two"} {
-		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: key, Body: bytes.NewReader(random(uint64(10+i), 5*32<<10)), SSECustomerKey: customerKey})
-		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "put " + key, Body: bytes.NewReader(random(uint64(20+i), 5*32<<10)), ServerSideEncryption: "AES256"})
-		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "small " + key, Body: bytes.NewReader(random(uint64(30+i), 100)), ServerSideEncryption: "AES256"})
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: key, Body: bytes.NewReader(random(uint64(10+i), 5*32<<10)), EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: customerKey}})
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "put " + key, Body: bytes.NewReader(random(uint64(20+i), 5*32<<10)), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "check", Key: "small " + key, Body: bytes.NewReader(random(uint64(30+i), 100)), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	}
 	return e, idx
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -63,27 +64,27 @@ func facts() []fact {
 			return same(regexp.MustCompile("^[0-9A-F]{12}4[0-9A-F]{19}$").MatchString(w.upload()), true)
 		}},
 		{"InitiateMultipartUpload", "the object gets the headers", func(w *world) error {
-			w.complete(w.uploadOf(Initiate{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never"}))
+			w.complete(w.uploadOf(Initiate{Attributes: Attributes{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never"}}))
 			got := w.head("new")
 			return same([]string{got.ContentType, got.CacheControl, got.ContentDisposition, got.ContentEncoding, got.Expires}, []string{"text/plain", "no-cache", "inline", "gzip", "never"})
 		}},
 		{"InitiateMultipartUpload", "the object gets the metadata, names in lower case", func(w *world) error {
-			w.complete(w.uploadOf(Initiate{Metadata: map[string]string{"Camera-1": "Leica"}}))
+			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Metadata: map[string]string{"Camera-1": "Leica"}}}))
 			return same(w.head("new").Metadata, map[string]string{"camera-1": "Leica"})
 		}},
 		{"InitiateMultipartUpload", "metadata of 8 KiB with its names", func(w *world) error {
-			return initiate(Initiate{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}})(w)
+			return initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}}})(w)
 		}},
 		{"InitiateMultipartUpload", "the object gets the tags, at most 10 of 128 and 256 bytes", func(w *world) error {
 			tags := manyTags(8)
 			tags[strings.Repeat("k", 128)], tags["empty"] = strings.Repeat("v", 256), ""
-			w.complete(w.uploadOf(Initiate{Tags: tags}))
+			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Tags: tags}}))
 			return same(w.head("new").Tags, tags)
 		}},
 		{"InitiateMultipartUpload", "the object gets the storage class", func(w *world) (err error) {
 			for _, class := range []string{"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"} {
-				w.complete(w.uploadOf(Initiate{StorageClass: class}))
-				err = errors.Join(err, same(w.head("new").StorageClass, class))
+				w.complete(w.uploadOf(Initiate{Attributes: Attributes{StorageClass: engine.StorageClass(class)}}))
+				err = errors.Join(err, same(w.head("new").StorageClass, engine.StorageClass(class)))
 			}
 			return err
 		}},
@@ -103,7 +104,7 @@ func facts() []fact {
 		// Encryption. Digests, sizes and ranges are of the plaintext.
 		{"InitiateMultipartUpload", "every answer says how it is encrypted", func(w *world) error {
 			want := engine.Encryption{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID}
-			up, err := w.e.InitiateMultipartUpload(context.Background(), &Initiate{Bucket: "bucket", Key: "new", ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID})
+			up, err := w.e.InitiateMultipartUpload(context.Background(), &Initiate{Bucket: "bucket", Key: "new", EncryptionRequest: Encrypted{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID}})
 			if err != nil {
 				return err
 			}
@@ -118,17 +119,17 @@ func facts() []fact {
 		}},
 		{"UploadPart", "encryption does not change ETag, CRC-64 and size", func(w *world) (err error) {
 			for _, sse := range []string{"AES256", "KMS"} {
-				got := w.part(w.uploadOf(Initiate{ServerSideEncryption: sse}), 1, a)
+				got := w.part(w.uploadOf(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}}), 1, a)
 				err = errors.Join(err, same(got.ETag, md5ETag(a)), same(got.CRC64, crc64Of(a)), same(got.Size, minPart))
 			}
 			return err
 		}},
 		{"GetObject", "a range of an encrypted object", func(w *world) error {
-			done := w.complete(w.uploadOf(Initiate{ServerSideEncryption: "AES256"}, a, b))
+			done := w.complete(w.uploadOf(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}}, a, b))
 			return errors.Join(same(done.ETag, ossETag(a, b)), reads(Get{Key: "new", Range: "bytes=102399-102401"}, string(slices.Concat(a, b)[102399:102402]), true)(w))
 		}},
 		{"RotateKeys", "data keys are wrapped anew, and the objects are the same", func(w *world) error {
-			w.complete(w.uploadOf(Initiate{ServerSideEncryption: "AES256"}, a))
+			w.complete(w.uploadOf(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}}, a))
 			_, err1 := w.ring.Rotate()
 			res, err2 := w.e.RotateKeys(context.Background(), &engine.RotateKeysRequest{})
 			return errors.Join(err1, err2, same(res.Rewrapped, 1), same(w.read("new"), a))
@@ -310,8 +311,8 @@ func facts() []fact {
 		}},
 		{"CompleteMultipartUpload", "of two uploads of one key, with ForbidOverwrite, one wins", func(w *world) error {
 			one, two := w.upload(a), w.upload(b)
-			_, err1 := w.tryComplete(one, Complete{ForbidOverwrite: true})
-			_, err2 := w.tryComplete(two, Complete{ForbidOverwrite: true})
+			_, err1 := w.tryComplete(one, Complete{Preconditions: If{ForbidOverwrite: true}})
+			_, err2 := w.tryComplete(two, Complete{Preconditions: If{ForbidOverwrite: true}})
 			return errors.Join(err1, fails(err2, engine.ErrFileAlreadyExists), same(len(w.parts(two)), 1))
 		}},
 		{"CompleteMultipartUpload", "another upload of that key stays open", func(w *world) error {
@@ -332,8 +333,8 @@ func facts() []fact {
 			return errors.Join(fails(small, engine.ErrEntityTooSmall), same(asError(w.t, err1).PartNumber, 2), same(asError(w.t, small).PartNumber, 2), same(asError(w.t, err1).UploadID, id))
 		}},
 		{"CompleteMultipartUpload", "conditions on the object that hold", func(w *world) error {
-			first, err1 := w.tryComplete(w.upload(a), Complete{IfNoneMatch: "*", ForbidOverwrite: true})
-			_, err2 := w.tryComplete(w.upload(b), Complete{IfMatch: first.ETag})
+			first, err1 := w.tryComplete(w.upload(a), Complete{Preconditions: If{IfNoneMatch: "*", ForbidOverwrite: true}})
+			_, err2 := w.tryComplete(w.upload(b), Complete{Preconditions: If{IfMatch: first.ETag}})
 			return errors.Join(err1, err2)
 		}},
 		{"CompleteMultipartUpload", "of two at once one wins", race(completing, completing)},
@@ -372,9 +373,9 @@ func facts() []fact {
 			return errors.Join(err, same(namesOfUploads(got), want), same(got.IsTruncated, false))
 		}},
 		{"ListMultipartUploads", "what is said of an upload", func(w *world) error {
-			id := w.uploadOf(Initiate{StorageClass: "IA"}, a)
+			id := w.uploadOf(Initiate{Attributes: Attributes{StorageClass: "IA"}}, a)
 			got, err := w.uploads(Uploads{Prefix: "new"})
-			return errors.Join(err, same(got.Uploads, []engine.Upload{{Key: "new", UploadID: id, Initiated: w.now, StorageClass: "IA"}}), same(got.MaxUploads, 1000))
+			return errors.Join(err, same(got.Uploads, []engine.MultipartUpload{{Key: "new", UploadID: id, Initiated: w.now, StorageClass: "IA"}}), same(got.MaxUploads, 1000))
 		}},
 		{"ListMultipartUploads", "those that ended are not listed", func(w *world) error {
 			w.complete(w.upload())
@@ -485,7 +486,7 @@ func facts() []fact {
 			return errors.Join(same(w.read("new"), b), same(w.head("new").Type, "Normal"))
 		}},
 		{"PutObject", "conditions on the object that hold", func(w *world) error {
-			w.put(Put{IfMatch: w.put(Put{ForbidOverwrite: true, IfNoneMatch: "*"}).ETag})
+			w.put(Put{Preconditions: If{IfMatch: w.put(Put{Preconditions: If{ForbidOverwrite: true, IfNoneMatch: "*"}}).ETag}})
 			return nil
 		}},
 
@@ -506,19 +507,19 @@ func facts() []fact {
 			return same(mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"}).ETag, src.ETag)
 		}},
 		{"CopyObject", "the metadata is the source's", func(w *world) error {
-			w.put(Put{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}})
-			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ContentType: "text/html", Metadata: map[string]string{"a": "2"}, Tags: map[string]string{"t": "2"}})
+			w.put(Put{Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}}})
+			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", Attributes: Attributes{ContentType: "text/html", Metadata: map[string]string{"a": "2"}, Tags: map[string]string{"t": "2"}}})
 			got := w.head("copy")
 			return errors.Join(same(got.ContentType, "text/plain"), same(got.Metadata, map[string]string{"a": "1"}), same(got.Tags, map[string]string{"t": "1"}))
 		}},
 		{"CopyObject", "REPLACE onto itself changes the metadata", func(w *world) error {
-			w.put(Put{Body: bytes.NewReader(a), ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}})
-			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "new", MetadataDirective: "REPLACE", Metadata: map[string]string{"b": "2"}, TaggingDirective: "REPLACE"})
+			w.put(Put{Body: bytes.NewReader(a), Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}}})
+			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "new", MetadataDirective: "REPLACE", Attributes: Attributes{Metadata: map[string]string{"b": "2"}}, TaggingDirective: "REPLACE"})
 			got := w.head("new")
 			return errors.Join(same(got.ContentType, "application/octet-stream"), same(got.Metadata, map[string]string{"b": "2"}), same(len(got.Tags), 0), same(w.read("new"), a))
 		}},
 		{"CopyObject", "the encryption is not the source's", func(w *world) error {
-			w.put(Put{Body: bytes.NewReader(a), ServerSideEncryption: "AES256"})
+			w.put(Put{Body: bytes.NewReader(a), EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"})
 			return errors.Join(same(w.head("copy").Encryption, engine.Encryption{}), same(w.read("copy"), a))
 		}},
@@ -558,8 +559,8 @@ func facts() []fact {
 		// Checksums.
 		{"InitiateMultipartUpload", "the type of a checksum, if none is asked for", func(w *world) (err error) {
 			for algorithm, want := range map[string]string{"CRC32": "COMPOSITE", "CRC32C": "COMPOSITE", "SHA1": "COMPOSITE", "SHA256": "COMPOSITE", "CRC64NVME": "FULL_OBJECT"} {
-				got := w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: algorithm}}, c))
-				err = errors.Join(err, same(got.Checksum.Type, want))
+				got := w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm)}}, c))
+				err = errors.Join(err, same(got.Checksum.Type, engine.ChecksumType(want)))
 			}
 			return err
 		}},
@@ -582,7 +583,7 @@ func facts() []fact {
 
 		// Keys of the client's own.
 		{"PutObject", "a client's key reads what it wrote", func(w *world) error {
-			got := w.put(Put{Body: bytes.NewReader(content), SSECustomerKey: clientKey})
+			got := w.put(Put{Body: bytes.NewReader(content), EncryptionRequest: Encrypted{SSECustomerKey: clientKey}})
 			_, read, err := w.get(Get{Key: "new", SSECustomerKey: clientKey})
 			return errors.Join(err, same(read, content), same(got.Encryption, engine.Encryption{SSECustomerAlgorithm: "AES256"}))
 		}},

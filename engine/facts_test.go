@@ -22,19 +22,22 @@ import (
 
 // The requests, for short.
 type (
-	Initiate  = engine.InitiateMultipartUploadRequest
-	Part      = engine.UploadPartRequest
-	PartCopy  = engine.UploadPartCopyRequest
-	Complete  = engine.CompleteMultipartUploadRequest
-	Whole     = engine.UploadRequest
-	Uploads   = engine.ListMultipartUploadsRequest
-	List      = engine.ListPartsRequest
-	Head      = engine.HeadObjectRequest
-	Get       = engine.GetObjectRequest
-	Put       = engine.PutObjectRequest
-	Copy      = engine.CopyObjectRequest
-	DeleteAll = engine.DeleteObjectsRequest
-	When      = engine.Conditions
+	Initiate   = engine.InitiateMultipartUploadRequest
+	Attributes = engine.Attributes
+	Encrypted  = engine.EncryptionRequest
+	If         = engine.Preconditions
+	Part       = engine.UploadPartRequest
+	PartCopy   = engine.UploadPartCopyRequest
+	Complete   = engine.CompleteMultipartUploadRequest
+	Whole      = engine.UploadRequest
+	Uploads    = engine.ListMultipartUploadsRequest
+	List       = engine.ListPartsRequest
+	Head       = engine.HeadObjectRequest
+	Get        = engine.GetObjectRequest
+	Put        = engine.PutObjectRequest
+	Copy       = engine.CopyObjectRequest
+	DeleteAll  = engine.DeleteObjectsRequest
+	When       = engine.Conditions
 )
 
 // A refusal is a request that fails with this code, HTTP status and fine-grained code.
@@ -57,7 +60,7 @@ func refusals() []refusal {
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)                                // when bucket/there was
 	etag, before := ossETag([]byte("content")), made.Add(-time.Second)
 	kms := func(keyID string) Initiate {
-		return Initiate{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: keyID}
+		return Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: keyID}}
 	}
 	toS3 := func(c When) Copy { return Copy{Bucket: "s3-bucket", Conditions: c} }
 	partToS3 := func(c When) PartCopy { return PartCopy{Bucket: "s3-bucket", UploadID: "s3 open", Conditions: c} }
@@ -87,26 +90,26 @@ func refusals() []refusal {
 		{"InitiateMultipartUpload", "a newer version made the bucket, with a new dedup scope", initiateNewer(index.Bucket{Rules: "OSS", Dedup: "newer"}), "NotImplemented", 501, ""},
 
 		// What Initiate is told about the object.
-		{"InitiateMultipartUpload", "an unknown storage class", initiate(Initiate{StorageClass: "GLACIER"}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "metadata over 8 KiB", initiate(Initiate{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a name of metadata with another sign than -", initiate(Initiate{Metadata: map[string]string{"a_b": "v"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "an empty name of metadata", initiate(Initiate{Metadata: map[string]string{"": "v"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "names of metadata that differ in case", initiate(Initiate{Metadata: map[string]string{"a": "v", "A": "w"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "metadata of two lines", initiate(Initiate{Metadata: map[string]string{"a": "v\nw"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a header of two lines", initiate(Initiate{ContentType: "text/plain\r\nX: y"}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "11 tags", initiate(Initiate{Tags: manyTags(11)}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a tag without key", initiate(Initiate{Tags: map[string]string{"": "v"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a tag's key of 129 bytes", initiate(Initiate{Tags: map[string]string{strings.Repeat("k", 129): "v"}}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a tag's value of 257 bytes", initiate(Initiate{Tags: map[string]string{"k": strings.Repeat("v", 257)}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "an unknown storage class", initiate(Initiate{Attributes: Attributes{StorageClass: "GLACIER"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata over 8 KiB", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10)}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a name of metadata with another sign than -", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a_b": "v"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "an empty name of metadata", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"": "v"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "names of metadata that differ in case", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": "v", "A": "w"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "metadata of two lines", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": "v\nw"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a header of two lines", initiate(Initiate{Attributes: Attributes{ContentType: "text/plain\r\nX: y"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "11 tags", initiate(Initiate{Attributes: Attributes{Tags: manyTags(11)}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a tag without key", initiate(Initiate{Attributes: Attributes{Tags: map[string]string{"": "v"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a tag's key of 129 bytes", initiate(Initiate{Attributes: Attributes{Tags: map[string]string{strings.Repeat("k", 129): "v"}}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a tag's value of 257 bytes", initiate(Initiate{Attributes: Attributes{Tags: map[string]string{"k": strings.Repeat("v", 257)}}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "ForbidOverwrite, and the object exists", initiate(Initiate{Key: "there", ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
 
 		// Encryption.
-		{"InitiateMultipartUpload", "an unknown algorithm", initiate(Initiate{ServerSideEncryption: "ROT13"}), "InvalidEncryptionAlgorithmError", 400, ""},
-		{"InitiateMultipartUpload", "SM4, which is not built in", initiate(Initiate{ServerSideEncryption: "SM4"}), "InvalidEncryptionAlgorithmError", 400, ""},
-		{"InitiateMultipartUpload", "a key id with AES256", initiate(Initiate{ServerSideEncryption: "AES256", ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "an unknown algorithm", initiate(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "ROT13"}}), "InvalidEncryptionAlgorithmError", 400, ""},
+		{"InitiateMultipartUpload", "SM4, which is not built in", initiate(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "SM4"}}), "InvalidEncryptionAlgorithmError", 400, ""},
+		{"InitiateMultipartUpload", "a key id with AES256", initiate(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "AES256", ServerSideEncryptionKeyID: "id"}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "a key id of 4097 bytes", initiate(kms(strings.Repeat("k", 4097))), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "a key id of two lines", initiate(kms("two\nlines")), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a key id without encryption", initiate(Initiate{ServerSideEncryptionKeyID: "id"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a key id without encryption", initiate(Initiate{EncryptionRequest: Encrypted{ServerSideEncryptionKeyID: "id"}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "an unknown key", initiate(kms("unknown")), "KeyNotFound", 404, ""},
 		{"InitiateMultipartUpload", "a disabled key", initiate(kms("disabled")), "KeyDisabled", 409, ""},
 		{"InitiateMultipartUpload", "a key that awaits its deletion", initiate(kms("awaits deletion")), "KeyPendingDeletion", 409, ""},
@@ -114,10 +117,10 @@ func refusals() []refusal {
 		{"InitiateMultipartUpload", "a key of somebody else", initiate(kms("of somebody else")), "AccessDenied", 403, ""},
 		{"InitiateMultipartUpload", "AES256 without a key provider", initiateKeyless("AES256"), "KmsServiceNotEnabled", 403, ""},
 		{"InitiateMultipartUpload", "KMS without a key provider", initiateKeyless("KMS"), "KmsServiceNotEnabled", 403, ""},
-		{"PutObject", "an unknown algorithm", putObject(Put{ServerSideEncryption: "ROT13"}), "InvalidEncryptionAlgorithmError", 400, ""},
-		{"PutObject", "a disabled key", putObject(Put{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "disabled"}), "KeyDisabled", 409, ""},
-		{"CopyObject", "an unknown algorithm", copyObject(Copy{ServerSideEncryption: "ROT13"}), "InvalidEncryptionAlgorithmError", 400, ""},
-		{"CopyObject", "a disabled key", copyObject(Copy{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "disabled"}), "KeyDisabled", 409, ""},
+		{"PutObject", "an unknown algorithm", putObject(Put{EncryptionRequest: Encrypted{ServerSideEncryption: "ROT13"}}), "InvalidEncryptionAlgorithmError", 400, ""},
+		{"PutObject", "a disabled key", putObject(Put{EncryptionRequest: Encrypted{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "disabled"}}), "KeyDisabled", 409, ""},
+		{"CopyObject", "an unknown algorithm", copyObject(Copy{EncryptionRequest: Encrypted{ServerSideEncryption: "ROT13"}}), "InvalidEncryptionAlgorithmError", 400, ""},
+		{"CopyObject", "a disabled key", copyObject(Copy{EncryptionRequest: Encrypted{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "disabled"}}), "KeyDisabled", 409, ""},
 
 		// Sequential uploads. This one has parts 1 and 2.
 		{"UploadPart", "not the next one of a sequential upload", part(Part{UploadID: "sequential", PartNumber: 4}), "PartNotSequential", 400, ""},
@@ -191,15 +194,15 @@ func refusals() []refusal {
 		{"CompleteMultipartUpload", "no ETag", complete(Complete{UploadID: "open", Parts: []engine.CompletedPart{{PartNumber: 1}}}), "InvalidPart", 400, ""},
 		{"CompleteMultipartUpload", "one byte less than 100 KiB, not the last", complete(Complete{UploadID: "open"}, 1, 2, 4), "EntityTooSmall", 400, "0042-00000213"},
 		{"CompleteMultipartUpload", "a small part among all", complete(Complete{UploadID: "open", All: true}), "EntityTooSmall", 400, "0042-00000213"},
-		{"CompleteMultipartUpload", "ForbidOverwrite, and the object exists", complete(Complete{Key: "there", UploadID: "overwriting", ForbidOverwrite: true}, 2), "FileAlreadyExists", 409, "0042-00000214"},
+		{"CompleteMultipartUpload", "ForbidOverwrite, and the object exists", complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{ForbidOverwrite: true}}, 2), "FileAlreadyExists", 409, "0042-00000214"},
 		{"CompleteMultipartUpload", "order comes before ETags", complete(Complete{UploadID: "open", Parts: wrong}, 1), "InvalidPartOrder", 400, "0042-00000209"},
 		{"CompleteMultipartUpload", "ETags come before sizes", complete(Complete{UploadID: "open"}, 2, 3, 4), "InvalidPart", 400, ""},
-		{"CompleteMultipartUpload", "sizes come before the object", complete(Complete{Key: "there", UploadID: "overwriting", ForbidOverwrite: true}, 1, 2), "EntityTooSmall", 400, "0042-00000213"},
-		{"CompleteMultipartUpload", "IfMatch another", complete(Complete{Key: "there", UploadID: "overwriting", IfMatch: emptyMD5}, 2), "PreconditionFailed", 412, ""},
-		{"CompleteMultipartUpload", "IfMatch, and there is no object", complete(Complete{UploadID: "open", IfMatch: emptyMD5}, 1), "NoSuchKey", 404, "0026-00000001"},
-		{"CompleteMultipartUpload", "IfNoneMatch *, and the object exists", complete(Complete{Key: "there", UploadID: "overwriting", IfNoneMatch: "*"}, 2), "PreconditionFailed", 412, ""},
-		{"CompleteMultipartUpload", "sizes come before IfNoneMatch", complete(Complete{Key: "there", UploadID: "overwriting", IfNoneMatch: "*"}, 1, 2), "EntityTooSmall", 400, "0042-00000213"},
-		{"CompleteMultipartUpload", "IfNoneMatch an ETag", complete(Complete{UploadID: "open", IfNoneMatch: emptyMD5}, 1), "InvalidArgument", 400, ""},
+		{"CompleteMultipartUpload", "sizes come before the object", complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{ForbidOverwrite: true}}, 1, 2), "EntityTooSmall", 400, "0042-00000213"},
+		{"CompleteMultipartUpload", "IfMatch another", complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{IfMatch: emptyMD5}}, 2), "PreconditionFailed", 412, ""},
+		{"CompleteMultipartUpload", "IfMatch, and there is no object", complete(Complete{UploadID: "open", Preconditions: If{IfMatch: emptyMD5}}, 1), "NoSuchKey", 404, "0026-00000001"},
+		{"CompleteMultipartUpload", "IfNoneMatch *, and the object exists", complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{IfNoneMatch: "*"}}, 2), "PreconditionFailed", 412, ""},
+		{"CompleteMultipartUpload", "sizes come before IfNoneMatch", complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{IfNoneMatch: "*"}}, 1, 2), "EntityTooSmall", 400, "0042-00000213"},
+		{"CompleteMultipartUpload", "IfNoneMatch an ETag", complete(Complete{UploadID: "open", Preconditions: If{IfNoneMatch: emptyMD5}}, 1), "InvalidArgument", 400, ""},
 
 		// Abort.
 		{"AbortMultipartUpload", "no such bucket", abortIn("absent", "open"), "NoSuchBucket", 404, "0015-00000101"},
@@ -215,7 +218,7 @@ func refusals() []refusal {
 		{"Upload", "parts of less than 100 KiB", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", PartSize: 100<<10 - 1}), "InvalidArgument", 400, ""},
 		{"Upload", "parts of more than 5 GiB", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", PartSize: 5<<30 + 1}), "InvalidArgument", 400, ""},
 		{"Upload", "the body fails midway", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "new", Body: failing("some", io.ErrClosedPipe)}), "IncompleteBody", 400, ""},
-		{"Upload", "ForbidOverwrite, and the object exists", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "there", ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
+		{"Upload", "ForbidOverwrite, and the object exists", call((*engine.Engine).Upload, Whole{Bucket: "bucket", Key: "there", Preconditions: If{ForbidOverwrite: true}}), "FileAlreadyExists", 409, ""},
 		{"Upload", "S3: parts of less than 5 MiB", call((*engine.Engine).Upload, Whole{Bucket: "s3-bucket", Key: "new", PartSize: 5<<20 - 1}), "InvalidArgument", 400, ""},
 
 		// Listings.
@@ -273,11 +276,11 @@ func refusals() []refusal {
 		{"PutObject", "CRC-64 of another body", putObject(Put{Body: body("x"), CRC64: &crc}), "InvalidCRC64", 400, ""},
 		{"PutObject", "the body is shorter than said", putObject(Put{Body: body("four"), Size: 5}), "IncompleteBody", 400, ""},
 		{"PutObject", "the body is longer than said", putObject(Put{Body: body("four"), Size: 3}), "InvalidArgument", 400, ""},
-		{"PutObject", "metadata over 8 KiB", putObject(Put{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
-		{"PutObject", "ForbidOverwrite, and the object exists", putObject(Put{ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
-		{"PutObject", "IfNoneMatch *, and the object exists", putObject(Put{IfNoneMatch: "*"}), "PreconditionFailed", 412, ""},
-		{"PutObject", "IfMatch another", putObject(Put{IfMatch: emptyMD5}), "PreconditionFailed", 412, ""},
-		{"PutObject", "IfMatch, and there is no object", putObject(Put{Key: "absent", IfMatch: emptyMD5}), "NoSuchKey", 404, "0026-00000001"},
+		{"PutObject", "metadata over 8 KiB", putObject(Put{Attributes: Attributes{Metadata: map[string]string{"a": strings.Repeat("v", 8<<10)}}}), "InvalidArgument", 400, ""},
+		{"PutObject", "ForbidOverwrite, and the object exists", putObject(Put{Preconditions: If{ForbidOverwrite: true}}), "FileAlreadyExists", 409, ""},
+		{"PutObject", "IfNoneMatch *, and the object exists", putObject(Put{Preconditions: If{IfNoneMatch: "*"}}), "PreconditionFailed", 412, ""},
+		{"PutObject", "IfMatch another", putObject(Put{Preconditions: If{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
+		{"PutObject", "IfMatch, and there is no object", putObject(Put{Key: "absent", Preconditions: If{IfMatch: emptyMD5}}), "NoSuchKey", 404, "0026-00000001"},
 
 		// CopyObject. The conditions are on the source.
 		{"CopyObject", "no such bucket", copyObject(Copy{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
@@ -312,8 +315,8 @@ func refusals() []refusal {
 		{"PutObject", "a checksum of another body", putObject(Put{Body: body("x"), Checksum: sha}), "BadDigest", 400, ""},
 
 		// Keys of the client's own. They are S3's, but in buckets of any rules.
-		{"InitiateMultipartUpload", "a client's key that is too short", initiate(Initiate{SSECustomerKey: clientKey[1:]}), "InvalidArgument", 400, ""},
-		{"InitiateMultipartUpload", "a client's key and AES256", initiate(Initiate{SSECustomerKey: clientKey, ServerSideEncryption: "AES256"}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a client's key that is too short", initiate(Initiate{EncryptionRequest: Encrypted{SSECustomerKey: clientKey[1:]}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a client's key and AES256", initiate(Initiate{EncryptionRequest: Encrypted{SSECustomerKey: clientKey, ServerSideEncryption: "AES256"}}), "InvalidArgument", 400, ""},
 		{"UploadPart", "without the client's key", part(Part{UploadID: "of a client", PartNumber: 1}), "InvalidRequest", 400, ""},
 		{"UploadPart", "with another client's key", part(Part{UploadID: "of a client", PartNumber: 1, SSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
 		{"UploadPart", "with a client's key, and there is none", part(Part{UploadID: "open", PartNumber: 1, SSECustomerKey: clientKey}), "InvalidRequest", 400, ""},
@@ -328,7 +331,7 @@ func refusals() []refusal {
 
 		// S3's rules.
 		{"InitiateMultipartUpload", "S3: the key has 1025 bytes", initiate(Initiate{Bucket: "s3-bucket", Key: strings.Repeat("k", 1025)}), "KeyTooLongError", 400, ""},
-		{"InitiateMultipartUpload", "S3: metadata over 2 KiB", initiate(Initiate{Bucket: "s3-bucket", Metadata: map[string]string{"a": strings.Repeat("v", 2<<10)}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "S3: metadata over 2 KiB", initiate(Initiate{Bucket: "s3-bucket", Attributes: Attributes{Metadata: map[string]string{"a": strings.Repeat("v", 2<<10)}}}), "InvalidArgument", 400, ""},
 		{"UploadPart", "S3: Content-MD5 of another body", part(Part{Bucket: "s3-bucket", UploadID: "s3 open", PartNumber: 1, Body: body("x"), ContentMD5: base64MD5(nil)}), "BadDigest", 400, ""},
 		{"UploadPart", "S3: a malformed Content-MD5", part(Part{Bucket: "s3-bucket", UploadID: "s3 open", PartNumber: 1, ContentMD5: "!"}), "InvalidDigest", 400, "0017-00000502"},
 		{"UploadPart", "S3: over 5 GiB", part(Part{Bucket: "s3-bucket", UploadID: "s3 open", PartNumber: 1, Size: 5<<30 + 1}), "EntityTooLarge", 400, ""},
@@ -342,7 +345,7 @@ func refusals() []refusal {
 		{"CompleteMultipartUpload", "S3: an empty list", complete(Complete{Bucket: "s3-bucket", UploadID: "s3 without parts"}), "MalformedXML", 400, "0042-00000205"},
 		{"CompleteMultipartUpload", "S3: 100 KiB, not the last", complete(Complete{Bucket: "s3-bucket", UploadID: "s3 open"}, 1, 2), "EntityTooSmall", 400, "0042-00000213"},
 		{"CompleteMultipartUpload", "S3: completed before with another list", complete(Complete{Bucket: "s3-bucket", UploadID: "s3 completed", Parts: numbered(1)}), "NoSuchUpload", 404, "0042-00000203"},
-		{"CompleteMultipartUpload", "S3: IfNoneMatch *, and the object exists", complete(Complete{Bucket: "s3-bucket", Key: "there", UploadID: "s3 overwriting", IfNoneMatch: "*"}, 1), "PreconditionFailed", 412, ""},
+		{"CompleteMultipartUpload", "S3: IfNoneMatch *, and the object exists", complete(Complete{Bucket: "s3-bucket", Key: "there", UploadID: "s3 overwriting", Preconditions: If{IfNoneMatch: "*"}}, 1), "PreconditionFailed", 412, ""},
 		{"AbortMultipartUpload", "S3: the upload was completed", abortIn("s3-bucket", "s3 completed"), "NoSuchUpload", 404, "0042-00000002"},
 		{"GetObject", "S3: a range behind the end", getObject(Get{Bucket: "s3-bucket", Range: "bytes=7-"}), "InvalidRange", 416, ""},
 		{"PutObject", "S3: over 5 GiB", putObject(Put{Bucket: "s3-bucket", Size: 5<<30 + 1}), "EntityTooLarge", 400, ""},
@@ -464,7 +467,7 @@ func TestRefusals(t *testing.T) {
 	// The uploads are as good as new.
 	w.t = t
 	for _, do := range []func(*world) error{
-		complete(Complete{UploadID: "open"}, 1, 4), complete(Complete{Key: "there", UploadID: "overwriting", IfMatch: w.object.ETag}, 2),
+		complete(Complete{UploadID: "open"}, 1, 4), complete(Complete{Key: "there", UploadID: "overwriting", Preconditions: If{IfMatch: w.object.ETag}}, 2),
 		part(Part{UploadID: "sequential", PartNumber: 3}), complete(Complete{Bucket: "s3-bucket", UploadID: "s3 open"}, 1),
 		part(Part{UploadID: "of a client", PartNumber: 1, SSECustomerKey: clientKey}), complete(Complete{UploadID: "with SHA256"}, 1),
 	} {

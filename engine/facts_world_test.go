@@ -90,7 +90,7 @@ func newWorld(t *testing.T, ring *crypto.Keyring) *world {
 	w.object = mustObject(t, w.e, "bucket", "there", "", []byte("content"))
 	mustObject(t, w.e, "s3-bucket", "there", "", []byte("content"))
 	mustPut(t, w.e, engine.PutObjectRequest{Key: "put", Body: strings.NewReader("content")})
-	mustPut(t, w.e, engine.PutObjectRequest{Key: "of a client", Body: strings.NewReader("content"), SSECustomerKey: clientKey})
+	mustPut(t, w.e, engine.PutObjectRequest{Key: "of a client", Body: strings.NewReader("content"), EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: clientKey}})
 	w.openUploads()
 	w.endUploads()
 	return w
@@ -102,7 +102,7 @@ func (w *world) openUploads() {
 	w.begin("open", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key"}, map[int]int{1: minPart, 2: minPart - 1, 4: minPart})
 	w.begin("overwriting", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "there"}, map[int]int{1: 1, 2: 2})
 	w.begin("sequential", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Sequential: true}, map[int]int{1: 1, 2: 2})
-	w.begin("of a client", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", SSECustomerKey: clientKey}, nil)
+	w.begin("of a client", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: clientKey}}, nil)
 	w.begin("with SHA256", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: "SHA256"}}, map[int]int{1: 1})
 	w.begin("of another key", engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "another"}, nil)
 	w.begin("of another bucket", engine.InitiateMultipartUploadRequest{Bucket: "other-bucket", Key: "key"}, nil)
@@ -193,7 +193,7 @@ func initiateKeyless(sse string) func(*world) error {
 	return func(w *world) error {
 		e, _ := memoryStore(w.t, nil)
 		mustBucket(w.t, e, "bucket")
-		return initiate(engine.InitiateMultipartUploadRequest{ServerSideEncryption: sse})(&world{e: e})
+		return initiate(engine.InitiateMultipartUploadRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})(&world{e: e})
 	}
 }
 

@@ -37,7 +37,7 @@ func TestFailedCommitIsStored(t *testing.T) {
 		},
 		"CopyObject": func(e *engine.Engine, _ string) error {
 			_, err := e.CopyObject(t.Context(), &engine.CopyObjectRequest{
-				Bucket: failedBucket, Key: "new", SourceBucket: failedBucket, SourceKey: "there", ServerSideEncryption: "AES256",
+				Bucket: failedBucket, Key: "new", SourceBucket: failedBucket, SourceKey: "there", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"},
 			})
 			return err
 		},

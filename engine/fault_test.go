@@ -138,7 +138,7 @@ func (f *faultRun) copyObject(from, to, sse string) {
 	f.t.Helper()
 	f.must("CopyObject", func() error {
 		_, err := f.e.CopyObject(context.Background(), &engine.CopyObjectRequest{
-			Bucket: faultBucket, Key: to, SourceBucket: faultBucket, SourceKey: from, ServerSideEncryption: sse,
+			Bucket: faultBucket, Key: to, SourceBucket: faultBucket, SourceKey: from, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 		})
 		return err
 	})

@@ -130,7 +130,7 @@ func (f *fullDisk) put(e *engine.Engine, key string, seed uint64) error {
 func (f *fullDisk) upload(e *engine.Engine, key string, seed uint64) error {
 	ctx := context.Background()
 	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: fullBucket, Key: key, ServerSideEncryption: []string{"", "AES256"}[seed%2],
+		Bucket: fullBucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm([]string{"", "AES256"}[seed%2])},
 	})
 	if err != nil {
 		return err

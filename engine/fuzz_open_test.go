@@ -62,18 +62,18 @@ func (s *mutatedStores) fill(t testing.TB, e *engine.Engine, round uint64) {
 			for k, size := range []int{0, 1000, 30_000, 50_000} {
 				small := body(uint64(3+k), size)
 				s.put(bucket, key(fmt.Sprint("put", k)), small)
-				mustPut(t, e, engine.PutObjectRequest{Bucket: bucket, Key: key(fmt.Sprint("put", k)), Body: bytes.NewReader(small), ServerSideEncryption: sse})
+				mustPut(t, e, engine.PutObjectRequest{Bucket: bucket, Key: key(fmt.Sprint("put", k)), Body: bytes.NewReader(small), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			}
 			for _, from := range []string{"parts", "put1"} {
 				s.put(bucket, key("copy-"+from), s.bodies[bucket+"/"+key(from)][len(s.bodies[bucket+"/"+key(from)])-1])
 				if _, err := e.CopyObject(ctx, &engine.CopyObjectRequest{
-					Bucket: bucket, Key: key("copy-" + from), SourceBucket: bucket, SourceKey: key(from), ServerSideEncryption: sse,
+					Bucket: bucket, Key: key("copy-" + from), SourceBucket: bucket, SourceKey: key(from), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 				}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			res, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-				Bucket: bucket, Key: key("open"), ServerSideEncryption: sse, Sequential: rules == engine.OSS,
+				Bucket: bucket, Key: key("open"), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, Sequential: rules == engine.OSS,
 			})
 			if err != nil {
 				t.Fatal(err)

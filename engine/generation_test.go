@@ -65,7 +65,7 @@ func TestBucketReplaced(t *testing.T) {
 		}, engine.ErrNoSuchBucket},
 		"CopyObject byte by byte": {func(e *engine.Engine, _ string) error {
 			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{
-				Bucket: "bucket", Key: key, SourceBucket: "source-bucket", SourceKey: "source", ServerSideEncryption: "AES256",
+				Bucket: "bucket", Key: key, SourceBucket: "source-bucket", SourceKey: "source", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"},
 			})
 			return err
 		}, engine.ErrNoSuchBucket},

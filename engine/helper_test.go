@@ -164,7 +164,7 @@ func mustInitiate(t testing.TB, e *engine.Engine, bucket, key, sse string) strin
 	t.Helper()
 	mustBucket(t, e, bucket)
 	res, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-		Bucket: bucket, Key: key, ServerSideEncryption: sse,
+		Bucket: bucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 	})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload: %v", err)

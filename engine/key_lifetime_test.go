@@ -37,7 +37,7 @@ func newGuarded(t *testing.T) *guarded {
 	dir, o := t.TempDir(), &engine.Options{Keys: g.keys, KeyLifetime: lifetime, ChunkSize: 16 << 10}
 	e := open(t, dir, o)
 	g.id = mustInitiate(t, e, "bucket", "key", "AES256")
-	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: bytes.NewReader(random(1, 3*minPart)), ServerSideEncryption: "KMS"})
+	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: bytes.NewReader(random(1, 3*minPart)), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}})
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestKeyOfEachForm(t *testing.T) {
 	}}
 	e := openTemp(t, &engine.Options{Keys: provider})
 	mustBucket(t, e, "bucket")
-	mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: strings.NewReader("content"), ServerSideEncryption: "AES256"})
+	mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: strings.NewReader("content"), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	readAll(t, e, "bucket", "key") // its key is in memory
 	fresh, err := ring.Rotate()
 	if err != nil {

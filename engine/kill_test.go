@@ -393,7 +393,7 @@ func uploadUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 	ctx := context.Background()
 	sse := []string{"", "AES256"}[rng.IntN(2)]
 	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: killBucket, Key: key, ServerSideEncryption: sse,
+		Bucket: killBucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 	})
 	if err != nil {
 		return err
@@ -447,13 +447,13 @@ func copyUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 	}{
 		{"put", key + "/put", func() error {
 			_, err := e.PutObject(ctx, &engine.PutObjectRequest{
-				Bucket: killBucket, Key: key + "/put", Body: bytes.NewReader(b.bytes()), ServerSideEncryption: sse[rng.IntN(2)],
+				Bucket: killBucket, Key: key + "/put", Body: bytes.NewReader(b.bytes()), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse[rng.IntN(2)])},
 			})
 			return err
 		}},
 		{"copy", key + "/copy", func() error {
 			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{
-				Bucket: killBucket, Key: key + "/copy", SourceBucket: killBucket, SourceKey: key + "/put", ServerSideEncryption: sse[rng.IntN(2)],
+				Bucket: killBucket, Key: key + "/copy", SourceBucket: killBucket, SourceKey: key + "/put", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse[rng.IntN(2)])},
 			})
 			return err
 		}},

@@ -31,7 +31,7 @@ type ListMultipartUploadsResult struct {
 	Bucket, Prefix, Delimiter string
 	KeyMarker, UploadIDMarker string // as asked
 	MaxUploads                int
-	Uploads                   []Upload
+	Uploads                   []MultipartUpload
 	CommonPrefixes            []string
 
 	// The markers of the next page. They name the last entry, also on the last page, as in OSS, and
@@ -41,12 +41,12 @@ type ListMultipartUploadsResult struct {
 	IsTruncated bool // there are entries behind this page
 }
 
-// An Upload is one entry of ListMultipartUploads: an upload that has been initiated, and neither
+// A MultipartUpload is one entry of ListMultipartUploads: an upload that has been initiated, and neither
 // completed nor aborted.
-type Upload struct {
+type MultipartUpload struct {
 	Key, UploadID string
 	Initiated     time.Time
-	StorageClass  string
+	StorageClass  StorageClass
 	Checksum      Checksum // algorithm and type, if it was initiated with one
 	Sequential    bool
 	Encryption
@@ -88,10 +88,10 @@ func (e *Engine) ListMultipartUploads(ctx context.Context, req *ListMultipartUpl
 
 // fill makes the page that the fields above Uploads ask for.
 func (res *ListMultipartUploadsResult) fill(r index.Reader) error {
-	w := walk[Upload]{
+	w := walk[MultipartUpload]{
 		prefix: res.Prefix, delimiter: res.Delimiter, limit: res.MaxUploads,
-		keyOf: func(u *Upload) string { return u.Key },
-		behind: func(commonPrefix string) iter.Seq2[Upload, error] {
+		keyOf: func(u *MultipartUpload) string { return u.Key },
+		behind: func(commonPrefix string) iter.Seq2[MultipartUpload, error] {
 			return uploadsIn(r, index.UploadsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
 		},
 	}
@@ -109,10 +109,10 @@ func (res *ListMultipartUploadsResult) fill(r index.Reader) error {
 }
 
 // uploadsIn yields the uploads of a range. An error comes once and last.
-func uploadsIn(r index.Reader, rg index.Range[index.Upload]) iter.Seq2[Upload, error] {
-	return func(yield func(Upload, error) bool) {
+func uploadsIn(r index.Reader, rg index.Range[index.Upload]) iter.Seq2[MultipartUpload, error] {
+	return func(yield func(MultipartUpload, error) bool) {
 		for entry, err := range index.Scan(r, rg) {
-			var up Upload
+			var up MultipartUpload
 			if err == nil {
 				up, err = uploadOf(&entry)
 			}
@@ -123,14 +123,14 @@ func uploadsIn(r index.Reader, rg index.Range[index.Upload]) iter.Seq2[Upload, e
 	}
 }
 
-func uploadOf(entry *index.Entry[index.Upload]) (Upload, error) {
+func uploadOf(entry *index.Entry[index.Upload]) (MultipartUpload, error) {
 	_, key, id, err := index.ParseUploadKey(entry.Key)
 	rec := &entry.Record
-	return Upload{
+	return MultipartUpload{
 		Key: key, UploadID: id.String(),
 		Initiated:    rec.Initiated,
-		StorageClass: rec.Attributes.StorageClass,
-		Checksum:     Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type},
+		StorageClass: StorageClass(rec.Attributes.StorageClass),
+		Checksum:     checksumOf(&rec.Checksum),
 		Sequential:   rec.Sequential,
 		Encryption:   encryptionOf(&rec.Encryption),
 	}, err
@@ -138,9 +138,9 @@ func uploadOf(entry *index.Entry[index.Upload]) (Upload, error) {
 
 // Uploads is ListMultipartUploads as a sequence over all pages, without the common prefixes. Each
 // page is a snapshot of its own. An error comes once and last.
-func (e *Engine) Uploads(ctx context.Context, req *ListMultipartUploadsRequest) iter.Seq2[Upload, error] {
+func (e *Engine) Uploads(ctx context.Context, req *ListMultipartUploadsRequest) iter.Seq2[MultipartUpload, error] {
 	req = orEmpty(req)
-	return pages(*req, func(next *ListMultipartUploadsRequest) ([]Upload, bool, error) {
+	return pages(*req, func(next *ListMultipartUploadsRequest) ([]MultipartUpload, bool, error) {
 		page, err := e.ListMultipartUploads(ctx, next)
 		if err != nil {
 			return nil, false, err

@@ -23,7 +23,7 @@ func (u uploadName) compare(v uploadName) int {
 	return strings.Compare(u.id, v.id)
 }
 
-func namesOf(uploads []engine.Upload) (names []uploadName) {
+func namesOf(uploads []engine.MultipartUpload) (names []uploadName) {
 	for _, u := range uploads {
 		names = append(names, uploadName{u.Key, u.UploadID})
 	}
@@ -241,13 +241,13 @@ func TestUploads(t *testing.T) {
 	ring := keys(t)
 	e := openTemp(t, &engine.Options{Keys: ring, Clock: func() time.Time { return now }})
 	mustBucket(t, e, "bucket")
-	var want []engine.Upload
+	var want []engine.MultipartUpload
 	for i, req := range []engine.InitiateMultipartUploadRequest{
 		{},
-		{StorageClass: "IA", ContentType: "text/plain", Metadata: map[string]string{"a": "b"}},
-		{ServerSideEncryption: "AES256"},
-		{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: ring.KeyIDs()[0]},
-		{SSECustomerKey: random(1, 32)},
+		{Attributes: engine.Attributes{StorageClass: "IA", ContentType: "text/plain", Metadata: map[string]string{"a": "b"}}},
+		{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}},
+		{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: ring.KeyIDs()[0]}},
+		{EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: random(1, 32)}},
 		{Checksum: engine.Checksum{Algorithm: "CRC32C"}, Sequential: true},
 	} {
 		req.Bucket, req.Key = "bucket", fmt.Sprint("key ", i)
@@ -255,8 +255,8 @@ func TestUploads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, engine.Upload{
-			Key: req.Key, UploadID: up.UploadID, Initiated: now.UTC(), StorageClass: orElse(req.StorageClass, "Standard"),
+		want = append(want, engine.MultipartUpload{
+			Key: req.Key, UploadID: up.UploadID, Initiated: now.UTC(), StorageClass: engine.StorageClass(orElse(string(req.StorageClass), "Standard")),
 			Checksum: up.Checksum, Sequential: req.Sequential, Encryption: up.Encryption,
 		})
 	}

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -64,29 +63,15 @@ type UploadRequest struct {
 	// instead of aborting it.
 	KeepParts bool
 
-	// As in InitiateMultipartUploadRequest.
-	ContentType               string
-	CacheControl              string
-	ContentDisposition        string
-	ContentEncoding           string
-	Expires                   string
-	Metadata                  map[string]string
-	Tags                      map[string]string
-	StorageClass              string
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
-
-	// As there, too; an upload that is resumed needs these again. Parts of a sequential one go one
-	// after another. Checksum.Value, if given, must be that of the object, as in
+	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey, Sequential and Checksum again. Parts of a
+	// sequential one go one after another. Checksum.Value, if given, must be that of the object, as in
 	// CompleteMultipartUploadRequest.
-	SSECustomerKey crypto.CustomerKey
-	Sequential     bool
-	Checksum       Checksum
+	Attributes
+	EncryptionRequest
+	Sequential bool
+	Checksum   Checksum
 
-	// As in CompleteMultipartUploadRequest. They are judged before Body is read, too.
-	ForbidOverwrite bool
-	IfMatch         string
-	IfNoneMatch     string
+	Preconditions
 }
 
 // Upload stores a body of any size as an object: it initiates an upload, uploads the parts, several
@@ -140,7 +125,7 @@ func (req *UploadRequest) check() error {
 	case req.Parallel < 0 || req.Parallel > MaxParallel:
 		return ErrInvalidArgument.saying("Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel)
 	}
-	return checkIfNoneMatch(req.IfNoneMatch)
+	return req.Preconditions.validate()
 }
 
 // parallel is how many parts may be under way at once.
@@ -158,20 +143,10 @@ func (req *UploadRequest) parallel() int {
 func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
 	return &InitiateMultipartUploadRequest{
 		Bucket: req.Bucket, Key: req.Key,
-		ContentType:               req.ContentType,
-		CacheControl:              req.CacheControl,
-		ContentDisposition:        req.ContentDisposition,
-		ContentEncoding:           req.ContentEncoding,
-		Expires:                   req.Expires,
-		Metadata:                  req.Metadata,
-		Tags:                      req.Tags,
-		StorageClass:              req.StorageClass,
-		ServerSideEncryption:      req.ServerSideEncryption,
-		ServerSideEncryptionKeyID: req.ServerSideEncryptionKeyID,
-		SSECustomerKey:            req.SSECustomerKey,
-		Checksum:                  Checksum{Algorithm: req.Checksum.Algorithm, Type: req.Checksum.Type},
-		Sequential:                req.Sequential,
-		ForbidOverwrite:           req.ForbidOverwrite,
+		Attributes: req.Attributes, EncryptionRequest: req.EncryptionRequest,
+		Checksum:        Checksum{Algorithm: req.Checksum.Algorithm, Type: req.Checksum.Type},
+		Sequential:      req.Sequential,
+		ForbidOverwrite: req.ForbidOverwrite,
 	}
 }
 
@@ -191,7 +166,7 @@ func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)
 func (req *UploadRequest) completion(id string, parts []CompletedPart) *CompleteMultipartUploadRequest {
 	return &CompleteMultipartUploadRequest{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum, SSECustomerKey: req.SSECustomerKey,
-		ForbidOverwrite: req.ForbidOverwrite, IfMatch: req.IfMatch, IfNoneMatch: req.IfNoneMatch,
+		Preconditions: req.Preconditions,
 	}
 }
 
@@ -221,7 +196,7 @@ func (u *managedUpload) open(ctx context.Context) error {
 		if bucket, err = openBucket(r, req.Bucket); err != nil {
 			return err
 		}
-		when := overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}
+		when := overwriting{req.Bucket, req.Key, req.Preconditions}
 		return when.check(r)
 	})
 	if err != nil {

@@ -33,10 +33,10 @@ func TestUploadKinds(t *testing.T) {
 	full := engine.Checksum{Algorithm: "CRC32C", Type: "FULL_OBJECT", Value: inBase64(checksumOf("CRC32C", data))}
 	for name, req := range map[string]engine.UploadRequest{
 		"plain":        {},
-		"client's key": {SSECustomerKey: key},
+		"client's key": {EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: key}},
 		"sequential":   {Sequential: true, Parallel: 4},
 		"checksum":     {Checksum: full},
-		"encrypted":    {ServerSideEncryption: "AES256", Checksum: engine.Checksum{Algorithm: "SHA256"}},
+		"encrypted":    {EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}, Checksum: engine.Checksum{Algorithm: "SHA256"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req.Bucket, req.Key, req.Size, req.PartSize, req.KeepParts = "bucket", "key", int64(len(data)), minS3Part, true

@@ -30,7 +30,7 @@ func breakUpload(t *testing.T, sse string) *brokenUpload {
 	mustBucket(t, b.e, "bucket")
 	b.req = engine.UploadRequest{
 		Bucket: "bucket", Key: "key", Size: int64(len(b.data)), PartSize: minPart, Parallel: 1, KeepParts: true,
-		ServerSideEncryption: sse,
+		EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 	}
 	b.req.UploadID = b.fail(t, b.data)
 	if got := b.parts(t); len(got) != 3 {

@@ -145,7 +145,7 @@ func TestUploadEncrypted(t *testing.T) {
 	data := random(1, 2*minPart)
 	res, err := e.Upload(context.Background(), &engine.UploadRequest{
 		Bucket: "bucket", Key: "key", Body: bytes.NewReader(data), Size: 2 * minPart, PartSize: minPart,
-		ServerSideEncryption: "AES256", ContentType: "text/plain", Metadata: map[string]string{"A": "b"},
+		EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}, Attributes: engine.Attributes{ContentType: "text/plain", Metadata: map[string]string{"A": "b"}},
 	})
 	if err != nil || res.ServerSideEncryption != "AES256" {
 		t.Fatalf("%+v, %v", res, err)
@@ -178,18 +178,18 @@ func TestUploadRefused(t *testing.T) {
 		"large PartSize":           {request{PartSize: engine.MaxPartSize + 1}, engine.ErrInvalidArgument},
 		"negative Parallel":        {request{Parallel: -1}, engine.ErrInvalidArgument},
 		"large Parallel":           {request{Parallel: engine.MaxParallel + 1}, engine.ErrInvalidArgument},
-		"bad attribute":            {request{StorageClass: "Gold"}, engine.ErrInvalidArgument},
-		"encryption without keys":  {request{ServerSideEncryption: "AES256"}, engine.ErrKmsServiceNotEnabled},
-		"bad IfNoneMatch":          {request{IfNoneMatch: "etag"}, engine.ErrInvalidArgument},
-		"ForbidOverwrite":          {request{ForbidOverwrite: true}, engine.ErrFileAlreadyExists},
-		"IfNoneMatch":              {request{IfNoneMatch: "*"}, engine.ErrPreconditionFailed},
-		"IfMatch":                  {request{IfMatch: "etag"}, engine.ErrPreconditionFailed},
-		"IfMatch without object":   {request{Key: "key", IfMatch: "etag"}, engine.ErrNoSuchKey},
+		"bad attribute":            {request{Attributes: engine.Attributes{StorageClass: "Gold"}}, engine.ErrInvalidArgument},
+		"encryption without keys":  {request{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}, engine.ErrKmsServiceNotEnabled},
+		"bad IfNoneMatch":          {request{Preconditions: engine.Preconditions{IfNoneMatch: "etag"}}, engine.ErrInvalidArgument},
+		"ForbidOverwrite":          {request{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
+		"IfNoneMatch":              {request{Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, engine.ErrPreconditionFailed},
+		"IfMatch":                  {request{Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrPreconditionFailed},
+		"IfMatch without object":   {request{Key: "key", Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrNoSuchKey},
 		"unknown UploadID":         {request{UploadID: "3FCE26176063453E8D80917962C936FE"}, engine.ErrNoSuchUpload},
 		"malformed UploadID":       {request{UploadID: "id"}, engine.ErrNoSuchUpload},
 		"UploadID of another key":  {request{UploadID: id, Key: "key"}, engine.ErrNoSuchUpload},
 		"resumed, small PartSize":  {request{UploadID: id, PartSize: 1}, engine.ErrInvalidArgument},
-		"resumed, ForbidOverwrite": {request{UploadID: id, ForbidOverwrite: true}, engine.ErrFileAlreadyExists},
+		"resumed, ForbidOverwrite": {request{UploadID: id, Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
 	} {
 		req := row.req
 		req.Bucket, req.Key = orElse(req.Bucket, "bucket"), orElse(req.Key, "there")
@@ -261,8 +261,8 @@ func TestUploadOvertaken(t *testing.T) {
 	}
 	early := func() { mustObject(t, e, "bucket", "key", "", []byte("early")) }
 	for want, req := range map[error]engine.UploadRequest{
-		engine.ErrFileAlreadyExists:  {ForbidOverwrite: true},
-		engine.ErrPreconditionFailed: {IfNoneMatch: "*"},
+		engine.ErrFileAlreadyExists:  {Preconditions: engine.Preconditions{ForbidOverwrite: true}},
+		engine.ErrPreconditionFailed: {Preconditions: engine.Preconditions{IfNoneMatch: "*"}},
 	} {
 		if err := upload(req, early); !errors.Is(err, want) || asError(t, err).Op != "Upload" {
 			t.Errorf("error is %v, want %v", err, want)

@@ -40,7 +40,7 @@ func (h *history) putObject() {
 	p, body, sse, forbid := h.somePlace(), h.someBody(), h.someEncryption(), h.rng.IntN(8) == 0
 	h.did("PutObject %v %q, %d bytes, forbid %t", p, sse, len(body), forbid)
 	got, err := h.e.PutObject(context.Background(), &engine.PutObjectRequest{
-		Bucket: p.bucket, Key: p.key, Body: bytes.NewReader(body), ServerSideEncryption: sse, ForbidOverwrite: forbid,
+		Bucket: p.bucket, Key: p.key, Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, Preconditions: engine.Preconditions{ForbidOverwrite: forbid},
 	})
 	switch {
 	case !h.buckets[p.bucket]:
@@ -63,7 +63,7 @@ func (h *history) copyObject() {
 	from, to, sse, forbid := h.somePlace(), h.somePlace(), h.someEncryption(), h.rng.IntN(8) == 0
 	h.did("CopyObject %v to %v %q, forbid %t", from, to, sse, forbid)
 	got, err := h.e.CopyObject(context.Background(), &engine.CopyObjectRequest{
-		Bucket: to.bucket, Key: to.key, SourceBucket: from.bucket, SourceKey: from.key, ServerSideEncryption: sse, ForbidOverwrite: forbid,
+		Bucket: to.bucket, Key: to.key, SourceBucket: from.bucket, SourceKey: from.key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, ForbidOverwrite: forbid,
 	})
 	src := h.objects[from]
 	switch {
@@ -78,7 +78,7 @@ func (h *history) copyObject() {
 		return
 	}
 	h.want(err, nil)
-	if got.ETag != src.etag || got.Size != int64(len(src.body)) || got.ServerSideEncryption != sse {
+	if got.ETag != src.etag || got.Size != int64(len(src.body)) || got.ServerSideEncryption != engine.EncryptionAlgorithm(sse) {
 		h.fail("the copy is %+v", got)
 	}
 	made := &modelObject{content: src.content, sse: sse, etag: src.etag, body: src.body}

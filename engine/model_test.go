@@ -330,7 +330,7 @@ func (h *history) initiate() {
 	p, sse, forbid := h.somePlace(), h.someEncryption(), h.rng.IntN(8) == 0
 	h.did("Initiate %v %q forbid %t", p, sse, forbid)
 	up, err := h.e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-		Bucket: p.bucket, Key: p.key, ServerSideEncryption: sse, ForbidOverwrite: forbid,
+		Bucket: p.bucket, Key: p.key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, ForbidOverwrite: forbid,
 	})
 	switch {
 	case !h.buckets[p.bucket]:
@@ -379,7 +379,7 @@ func (h *history) complete() {
 	if up == nil {
 		return
 	}
-	req := &engine.CompleteMultipartUploadRequest{Bucket: up.bucket, Key: up.key, UploadID: up.id, ForbidOverwrite: h.rng.IntN(8) == 0}
+	req := &engine.CompleteMultipartUploadRequest{Bucket: up.bucket, Key: up.key, UploadID: up.id, Preconditions: engine.Preconditions{ForbidOverwrite: h.rng.IntN(8) == 0}}
 	req.All = h.rng.IntN(4) == 0
 	var listed []*modelPart
 	for _, n := range []int{1, 2, 3, 5, 10000} {
@@ -682,7 +682,7 @@ func (h *history) check() {
 		if !bytes.Equal(readAll(h.t, h.e, p.bucket, p.key), obj.body) {
 			h.fail("object %v reads differently", p)
 		}
-		if got := head(h.t, h.e, p.bucket, p.key); got.ETag != obj.etag || got.ServerSideEncryption != obj.sse || got.Parts != len(obj.content.parts) {
+		if got := head(h.t, h.e, p.bucket, p.key); got.ETag != obj.etag || got.ServerSideEncryption != engine.EncryptionAlgorithm(obj.sse) || got.Parts != len(obj.content.parts) {
 			h.fail("object %v heads as %+v, want ETag %s, encryption %q, %d parts", p, got, obj.etag, obj.sse, len(obj.content.parts))
 		}
 	}

@@ -1,25 +1,6 @@
 package engine
 
-import (
-	"encoding/base64"
-	"maps"
-	"strings"
-
-	"github.com/gabion-storage/gabion/index"
-)
-
-// Limits of what a client says about an object.
-const (
-	maxHeaderBytes = 4 << 10 // one standard header
-	maxTags        = 10
-	maxTagKey      = 128 // bytes
-	maxTagValue    = 256 // bytes
-)
-
-const (
-	defaultContentType  = "application/octet-stream"
-	defaultStorageClass = "Standard"
-)
+import "encoding/base64"
 
 func checkBucketName(name string) error {
 	if len(name) < 3 || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
@@ -69,69 +50,4 @@ func parseMD5(s string) (sum [16]byte, err error) {
 		return sum, ErrInvalidDigest.ec("0017-00000502")
 	}
 	return [16]byte(b), nil
-}
-
-// checkAttributes validates what a client says about an object and fills in defaults. Names of
-// metadata come out in lower case. How much metadata there may be is for ruleSet.checkMetadata.
-func checkAttributes(a index.Attributes) (index.Attributes, error) {
-	if a.ContentType == "" {
-		a.ContentType = defaultContentType
-	}
-	for _, h := range []struct{ field, value string }{
-		{"ContentType", a.ContentType},
-		{"CacheControl", a.CacheControl},
-		{"ContentDisposition", a.ContentDisposition},
-		{"ContentEncoding", a.ContentEncoding},
-		{"Expires", a.Expires},
-	} {
-		if len(h.value) > maxHeaderBytes || strings.ContainsAny(h.value, "\r\n\x00") {
-			return a, ErrInvalidArgument.saying("%s must be at most %d bytes on one line.", h.field, maxHeaderBytes)
-		}
-	}
-	switch a.StorageClass {
-	case "":
-		a.StorageClass = defaultStorageClass
-	case "Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive":
-	default:
-		return a, ErrInvalidArgument.saying("StorageClass is %q, must be Standard, IA, Archive, ColdArchive or DeepColdArchive.", a.StorageClass)
-	}
-	var err error
-	if a.Metadata, err = checkMetadata(a.Metadata); err != nil {
-		return a, err
-	}
-	a.Tags = maps.Clone(a.Tags)
-	return a, checkTags(a.Tags)
-}
-
-func checkMetadata(in map[string]string) (map[string]string, error) {
-	out := make(map[string]string, len(in))
-	for name, value := range in {
-		lower := strings.ToLower(name)
-		if _, twice := out[lower]; twice || !isMetadataName(lower) || strings.ContainsAny(value, "\r\n\x00") {
-			return nil, ErrInvalidArgument.saying("Metadata %q: names are letters, digits and -, each once whatever its case; values are one line.", name)
-		}
-		out[lower] = value
-	}
-	return out, nil
-}
-
-func isMetadataName(lower string) bool {
-	for _, c := range []byte(lower) {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-') {
-			return false
-		}
-	}
-	return lower != ""
-}
-
-func checkTags(tags map[string]string) error {
-	if len(tags) > maxTags {
-		return ErrInvalidArgument.saying("Tags has %d entries, must be at most %d.", len(tags), maxTags)
-	}
-	for k, v := range tags {
-		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
-			return ErrInvalidArgument.saying("Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey, maxTagValue, k, len(k), len(v))
-		}
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -24,16 +23,7 @@ type ObjectInfo struct {
 	Type         string    // "Normal" or "Multipart", as OSS's x-oss-object-type
 	Parts        int       // 1 for what PutObject stored
 
-	// What was said about the object; names of metadata are in lower case.
-	ContentType        string
-	CacheControl       string
-	ContentDisposition string
-	ContentEncoding    string
-	Expires            string
-	Metadata           map[string]string
-	Tags               map[string]string
-	StorageClass       string
-
+	Attributes
 	Encryption
 }
 
@@ -44,15 +34,11 @@ const (
 )
 
 func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
-	a := &rec.Attributes
 	return ObjectInfo{
 		Bucket: bucket, Key: key,
 		Size: rec.Size, ETag: rec.ETag, ContentMD5: base64.StdEncoding.EncodeToString(rec.MD5), CRC64: rec.CRC64,
 		Checksum: objectChecksum(rec), LastModified: rec.Modified, Type: rec.Type, Parts: rec.Parts,
-		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
-		ContentEncoding: a.ContentEncoding, Expires: a.Expires, StorageClass: a.StorageClass,
-		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags),
-		Encryption: encryptionOf(&rec.Encryption),
+		Attributes: attributesOf(&rec.Attributes), Encryption: encryptionOf(&rec.Encryption),
 	}
 }
 

@@ -487,17 +487,15 @@ func TestAttributes(t *testing.T) {
 	many := manyMetadata(8 << 10 / 3)
 	want := map[string]engine.ObjectInfo{
 		"all": {
-			ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "0",
-			Metadata: map[string]string{"a": "1", "b-2": "ü"}, Tags: map[string]string{"k": "v", "empty": ""}, StorageClass: "IA",
+			Attributes: engine.Attributes{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "0", Metadata: map[string]string{"a": "1", "b-2": "ü"}, Tags: map[string]string{"k": "v", "empty": ""}, StorageClass: "IA"},
 			Encryption: engine.Encryption{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: current},
 		},
-		"none": {ContentType: "application/octet-stream", StorageClass: "Standard"},
+		"none": {Attributes: engine.Attributes{ContentType: "application/octet-stream", StorageClass: "Standard"}},
 		"long": {
-			ContentType: line, CacheControl: line, ContentDisposition: line, ContentEncoding: line, Expires: line,
-			Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}, Tags: tags, StorageClass: "DeepColdArchive",
+			Attributes: engine.Attributes{ContentType: line, CacheControl: line, ContentDisposition: line, ContentEncoding: line, Expires: line, Metadata: map[string]string{"a": strings.Repeat("v", 8<<10-1)}, Tags: tags, StorageClass: "DeepColdArchive"},
 			Encryption: engine.Encryption{ServerSideEncryption: "AES256"},
 		},
-		"many": {ContentType: "application/octet-stream", StorageClass: "Standard", Metadata: many},
+		"many": {Attributes: engine.Attributes{ContentType: "application/octet-stream", StorageClass: "Standard", Metadata: many}},
 	}
 	for key, w := range want {
 		metadata, tags := maps.Clone(w.Metadata), maps.Clone(w.Tags)
@@ -506,10 +504,8 @@ func TestAttributes(t *testing.T) {
 			metadata["A"] = "1" // names come out in lower case
 		}
 		up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-			Bucket: "bucket", Key: key, ContentType: strings.TrimPrefix(w.ContentType, "application/octet-stream"),
-			CacheControl: w.CacheControl, ContentDisposition: w.ContentDisposition, ContentEncoding: w.ContentEncoding, Expires: w.Expires,
-			Metadata: metadata, Tags: tags, StorageClass: w.StorageClass,
-			ServerSideEncryption: w.ServerSideEncryption, ServerSideEncryptionKeyID: w.ServerSideEncryptionKeyID,
+			Bucket: "bucket", Key: key, Attributes: engine.Attributes{ContentType: strings.TrimPrefix(w.ContentType, "application/octet-stream"), CacheControl: w.CacheControl, ContentDisposition: w.ContentDisposition, ContentEncoding: w.ContentEncoding, Expires: w.Expires, Metadata: metadata, Tags: tags, StorageClass: w.StorageClass},
+			EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: w.ServerSideEncryption, ServerSideEncryptionKeyID: w.ServerSideEncryptionKeyID},
 		})
 		if err != nil {
 			t.Errorf("InitiateMultipartUpload of %s: %v", key, err)
@@ -520,11 +516,11 @@ func TestAttributes(t *testing.T) {
 		part := mustPart(t, e, "bucket", key, up.UploadID, 1, []byte("content"))
 		done := mustComplete(t, e, "bucket", key, up.UploadID)
 		for op, got := range map[string][2]string{
-			"Initiate":   {up.ServerSideEncryption, up.ServerSideEncryptionKeyID},
-			"UploadPart": {part.ServerSideEncryption, part.ServerSideEncryptionKeyID},
-			"Complete":   {done.ServerSideEncryption, done.ServerSideEncryptionKeyID},
+			"Initiate":   {string(up.ServerSideEncryption), up.ServerSideEncryptionKeyID},
+			"UploadPart": {string(part.ServerSideEncryption), part.ServerSideEncryptionKeyID},
+			"Complete":   {string(done.ServerSideEncryption), done.ServerSideEncryptionKeyID},
 		} {
-			if got != [2]string{w.ServerSideEncryption, w.ServerSideEncryptionKeyID} {
+			if got != [2]string{string(w.ServerSideEncryption), w.ServerSideEncryptionKeyID} {
 				t.Errorf("%s of %s echoes encryption %q", op, key, got)
 			}
 		}

@@ -94,7 +94,7 @@ func outsideStore(t *testing.T, o engine.Options) (e *engine.Engine, id string) 
 	o.KeyLifetime, o.ChunkSize, o.VolumeSize = 1, 16<<10, 1<<20
 	e = openTemp(t, &o)
 	id = mustInitiate(t, e, "bucket", "key", "AES256")
-	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: bytes.NewReader(random(1, 2*minPart)), ServerSideEncryption: "AES256"})
+	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: bytes.NewReader(random(1, 2*minPart)), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	mustPut(t, e, engine.PutObjectRequest{Key: "plain", Body: bytes.NewReader(random(2, 2*minPart))})
 	return e, id
 }
@@ -124,11 +124,11 @@ func outsideCalls(t *testing.T, e *engine.Engine, id string, req engine.UploadPa
 	for n, sse := range []string{"", "AES256"} {
 		name := orElse(sse, "plain")
 		perform("PutObject "+name, func() error {
-			_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "new", Body: body(), Progress: req.Progress, ServerSideEncryption: sse})
+			_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "new", Body: body(), Progress: req.Progress, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			return err
 		})
 		perform("Initiate "+name, func() error {
-			_, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", ServerSideEncryption: sse})
+			_, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 			return err
 		})
 		perform("UploadPart "+name, func() error {
@@ -147,12 +147,12 @@ func outsideCalls(t *testing.T, e *engine.Engine, id string, req engine.UploadPa
 			return err
 		})
 		perform("CopyObject "+name, func() error {
-			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: source, ServerSideEncryption: "KMS"})
+			_, err := e.CopyObject(ctx, &engine.CopyObjectRequest{Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: source, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}})
 			return err
 		})
 		perform("Upload "+name, func() error {
 			_, err := e.Upload(ctx, &engine.UploadRequest{
-				Bucket: "bucket", Key: "new", Body: body(), PartSize: minPart, Parallel: 2, Progress: req.Progress, ServerSideEncryption: sse,
+				Bucket: "bucket", Key: "new", Body: body(), PartSize: minPart, Parallel: 2, Progress: req.Progress, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 			})
 			return err
 		})

@@ -6,38 +6,50 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// overwriting is what a request demands of the object that it is about to replace.
-type overwriting struct {
-	bucket, key string
-	forbid      bool
-	ifMatch     string // an ETag, or empty
-	ifNoneMatch string // * or empty
+// Preconditions are what a request demands of the object that it would replace; they are part of the requests that make
+// objects. All are judged at the moment of commit, PutObject's and Upload's also before the body is read.
+type Preconditions struct {
+	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists. It is OSS's.
+	ForbidOverwrite bool
+
+	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must have; without an
+	// object the call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there is none. Both fail with
+	// ErrPreconditionFailed. They are S3's.
+	IfMatch     string
+	IfNoneMatch string
 }
 
-func checkIfNoneMatch(condition string) error {
-	if condition != "" && condition != "*" {
-		return ErrInvalidArgument.saying("IfNoneMatch is %q, must be * or empty.", condition)
+// overwriting is a name, and what a request demands of the object that it is about to replace there.
+type overwriting struct {
+	bucket, key string
+	Preconditions
+}
+
+// validate checks the form of the conditions.
+func (p *Preconditions) validate() error {
+	if p.IfNoneMatch != "" && p.IfNoneMatch != "*" {
+		return ErrInvalidArgument.saying("IfNoneMatch is %q, must be * or empty.", p.IfNoneMatch)
 	}
 	return nil
 }
 
 // check judges the object that is there now.
 func (o *overwriting) check(r index.Reader) error {
-	if o.forbid {
+	if o.ForbidOverwrite {
 		if err := checkAbsent(r, o.bucket, o.key); err != nil {
 			return err
 		}
 	}
-	if o.ifMatch == "" && o.ifNoneMatch == "" {
+	if o.IfMatch == "" && o.IfNoneMatch == "" {
 		return nil
 	}
 	obj, err := findObject(r, o.bucket, o.key)
 	switch {
-	case errors.Is(err, ErrNoSuchKey) && o.ifMatch == "":
+	case errors.Is(err, ErrNoSuchKey) && o.IfMatch == "":
 		return nil
 	case err != nil:
 		return err
-	case o.ifNoneMatch != "" || !strongly.matches(o.ifMatch, obj.ETag):
+	case o.IfNoneMatch != "" || !strongly.matches(o.IfMatch, obj.ETag):
 		return ErrPreconditionFailed
 	}
 	return nil

@@ -85,7 +85,7 @@ func TestProviderOutput(t *testing.T) {
 			ring := &twistedKeys{Keyring: keys(t)}
 			e, _ := memoryStore(t, &engine.Options{Keys: ring, KeyLifetime: 1})
 			mustBucket(t, e, "bucket")
-			mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: strings.NewReader("content"), ServerSideEncryption: "AES256"})
+			mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: strings.NewReader("content"), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 			mustRotate(t, ring.Keyring)
 			before := stats(t, e)
 			ring.twist = c.twist
@@ -115,12 +115,12 @@ func keyCalls(t *testing.T, e *engine.Engine) map[string]error {
 	t.Helper()
 	ctx, body := t.Context(), func() *bytes.Reader { return bytes.NewReader(random(5, 2*minPart)) }
 	errs := map[string]error{}
-	_, errs["Initiate"] = e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "new", ServerSideEncryption: "KMS"})
-	_, errs["PutObject"] = e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "new", Body: body(), ServerSideEncryption: "AES256"})
+	_, errs["Initiate"] = e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "new", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}})
+	_, errs["PutObject"] = e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "new", Body: body(), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	_, errs["CopyObject"] = e.CopyObject(ctx, &engine.CopyObjectRequest{
-		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "there", ServerSideEncryption: "KMS",
+		Bucket: "bucket", Key: "copy", SourceBucket: "bucket", SourceKey: "there", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"},
 	})
-	_, errs["Upload"] = e.Upload(ctx, &engine.UploadRequest{Bucket: "bucket", Key: "new", Body: body(), ServerSideEncryption: "AES256"})
+	_, errs["Upload"] = e.Upload(ctx, &engine.UploadRequest{Bucket: "bucket", Key: "new", Body: body(), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	_, errs["RotateKeys"] = e.RotateKeys(ctx, &engine.RotateKeysRequest{})
 	obj, err := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "there"})
 	if errs["GetObject"] = err; err == nil {
@@ -138,9 +138,9 @@ func TestKeyIDOfClient(t *testing.T) {
 		"two\nlines": engine.ErrInvalidArgument, "zero\x00": engine.ErrInvalidArgument,
 	} {
 		_, err1 := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{
-			Bucket: "bucket", Key: "key", ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: id,
+			Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: id},
 		})
-		_, err2 := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: id})
+		_, err2 := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: id}})
 		for _, err := range []error{err1, err2} {
 			if !errors.Is(err, want) {
 				t.Errorf("an id of %d bytes: %v, want %v", len(id), err, want)
@@ -154,7 +154,7 @@ func TestNewKeyIsUnwrapped(t *testing.T) {
 	provider := &gatedKeys{KeyProvider: keys(t), unwrap: func(context.Context) error { return crypto.ErrAccessDenied }}
 	e := openTemp(t, &engine.Options{Keys: provider})
 	mustBucket(t, e, "bucket")
-	_, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", ServerSideEncryption: "AES256"})
+	_, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	if !errors.Is(err, engine.ErrAccessDenied) {
 		t.Errorf("Initiate under a key that does not unwrap: %v", err)
 	}

@@ -34,24 +34,9 @@ type PutObjectRequest struct {
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
 	Progress func(done int64)
 
-	// What is said about the object, as in InitiateMultipartUploadRequest.
-	ContentType               string
-	CacheControl              string
-	ContentDisposition        string
-	ContentEncoding           string
-	Expires                   string
-	Metadata                  map[string]string
-	Tags                      map[string]string
-	StorageClass              string
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string
-	SSECustomerKey            crypto.CustomerKey
-
-	// On what the object depends that is there already, as in CompleteMultipartUploadRequest. It is
-	// judged before the body is read, and again at the moment of commit.
-	ForbidOverwrite bool
-	IfMatch         string
-	IfNoneMatch     string
+	Attributes
+	EncryptionRequest
+	Preconditions
 }
 
 // PutObjectResult describes the object stored.
@@ -63,19 +48,6 @@ type PutObjectResult struct {
 	Checksum     Checksum  // if one was asked for
 	LastModified time.Time // when it was committed
 	Encryption
-}
-
-func (req *PutObjectRequest) attributes() index.Attributes {
-	return index.Attributes{
-		ContentType:        req.ContentType,
-		CacheControl:       req.CacheControl,
-		ContentDisposition: req.ContentDisposition,
-		ContentEncoding:    req.ContentEncoding,
-		Expires:            req.Expires,
-		StorageClass:       req.StorageClass,
-		Metadata:           req.Metadata,
-		Tags:               req.Tags,
-	}
 }
 
 // PutObject stores an object from one body of at most 5 GiB. When it returns without error the
@@ -91,7 +63,7 @@ func (e *Engine) PutObject(ctx context.Context, req *PutObjectRequest) (_ *PutOb
 	if err != nil {
 		return nil, err
 	}
-	p := &putting{engine: e, req: req, when: overwriting{req.Bucket, req.Key, req.ForbidOverwrite, req.IfMatch, req.IfNoneMatch}}
+	p := &putting{engine: e, req: req, when: overwriting{req.Bucket, req.Key, req.Preconditions}}
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -125,13 +97,13 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return err
 	}
-	if err := checkIfNoneMatch(req.IfNoneMatch); err != nil {
+	if err := req.Preconditions.validate(); err != nil {
 		return err
 	}
-	if p.obj.Attributes, err = checkAttributes(req.attributes()); err != nil {
+	if p.obj.Attributes, err = req.Attributes.check(); err != nil {
 		return err
 	}
-	if p.sum, err = checksumOfBody(req.Checksum, req.Checksum.Algorithm); err != nil {
+	if p.sum, err = checksumOfBody(req.Checksum, string(req.Checksum.Algorithm)); err != nil {
 		return err
 	}
 	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key, p.obj.Attributes.Metadata); err != nil {
@@ -155,8 +127,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.intake.digest(p.sum.hash)
-	want := wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey}
-	p.obj.Encryption, p.cipher, err = e.newEncryption(ctx, p.obj.Content, want)
+	p.obj.Encryption, p.cipher, err = e.newEncryption(ctx, p.obj.Content, &req.EncryptionRequest)
 	return err
 }
 
@@ -187,7 +158,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
 	if p.sum.kept {
-		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: ChecksumFullObject, Value: sum}
+		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: string(ChecksumFullObject), Value: sum}
 	}
 	err = d.publish(ctx, body, func(tx index.Tx) error {
 		if err := p.bucket.check(tx); err != nil {

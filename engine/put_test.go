@@ -51,9 +51,9 @@ func TestPutObject(t *testing.T) {
 		crc := crc64Of(body)
 		sse := strings.TrimLeft(key, "0123456789comprsible")
 		got := mustPut(t, e, engine.PutObjectRequest{
-			Key: key, Body: bytes.NewReader(body), Size: int64(len(body)), ContentMD5: base64MD5(body), CRC64: &crc, ServerSideEncryption: sse,
+			Key: key, Body: bytes.NewReader(body), Size: int64(len(body)), ContentMD5: base64MD5(body), CRC64: &crc, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 		})
-		if got.ETag != md5ETag(body) || got.Size != int64(len(body)) || got.ContentMD5 != base64MD5(body) || got.CRC64 != crc || got.ServerSideEncryption != sse {
+		if got.ETag != md5ETag(body) || got.Size != int64(len(body)) || got.ContentMD5 != base64MD5(body) || got.CRC64 != crc || got.ServerSideEncryption != engine.EncryptionAlgorithm(sse) {
 			t.Errorf("%s: the object is %+v", key, got)
 		}
 		info := head(t, e, "bucket", key)
@@ -132,14 +132,14 @@ func TestPutObjectRefused(t *testing.T) {
 	}{
 		"no bucket":         {engine.PutObjectRequest{Bucket: "absent"}, engine.ErrNoSuchBucket, false},
 		"bad key":           {engine.PutObjectRequest{Key: "/key"}, engine.ErrInvalidObjectName, false},
-		"bad metadata":      {engine.PutObjectRequest{Metadata: map[string]string{"_": ""}}, engine.ErrInvalidArgument, false},
-		"bad tags":          {engine.PutObjectRequest{Tags: manyTags(11)}, engine.ErrInvalidArgument, false},
-		"bad encryption":    {engine.PutObjectRequest{ServerSideEncryption: "ROT13"}, engine.ErrInvalidEncryptionAlgorithm, false},
-		"unknown key id":    {engine.PutObjectRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "x"}, engine.ErrKeyNotFound, false},
-		"forbidden":         {engine.PutObjectRequest{ForbidOverwrite: true}, engine.ErrFileAlreadyExists, false},
-		"IfNoneMatch":       {engine.PutObjectRequest{IfNoneMatch: "*"}, engine.ErrPreconditionFailed, false},
-		"IfMatch another":   {engine.PutObjectRequest{IfMatch: "x"}, engine.ErrPreconditionFailed, false},
-		"IfMatch of none":   {engine.PutObjectRequest{Key: "absent", IfMatch: "x"}, engine.ErrNoSuchKey, false},
+		"bad metadata":      {engine.PutObjectRequest{Attributes: engine.Attributes{Metadata: map[string]string{"_": ""}}}, engine.ErrInvalidArgument, false},
+		"bad tags":          {engine.PutObjectRequest{Attributes: engine.Attributes{Tags: manyTags(11)}}, engine.ErrInvalidArgument, false},
+		"bad encryption":    {engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "ROT13"}}, engine.ErrInvalidEncryptionAlgorithm, false},
+		"unknown key id":    {engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "x"}}, engine.ErrKeyNotFound, false},
+		"forbidden":         {engine.PutObjectRequest{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists, false},
+		"IfNoneMatch":       {engine.PutObjectRequest{Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, engine.ErrPreconditionFailed, false},
+		"IfMatch another":   {engine.PutObjectRequest{Preconditions: engine.Preconditions{IfMatch: "x"}}, engine.ErrPreconditionFailed, false},
+		"IfMatch of none":   {engine.PutObjectRequest{Key: "absent", Preconditions: engine.Preconditions{IfMatch: "x"}}, engine.ErrNoSuchKey, false},
 		"Size over 5 GiB":   {engine.PutObjectRequest{Size: 5<<30 + 1}, engine.ErrInvalidArgument, false},
 		"Size negative":     {engine.PutObjectRequest{Size: -1}, engine.ErrInvalidArgument, false},
 		"malformed MD5":     {engine.PutObjectRequest{ContentMD5: "AAAA"}, engine.ErrInvalidDigest, false},
@@ -171,7 +171,7 @@ func TestPutObjectRefused(t *testing.T) {
 		t.Errorf("the object holds %q", got)
 	}
 	for name, req := range map[string]engine.PutObjectRequest{
-		"IfMatch": {IfMatch: md5ETag([]byte("content"))}, "IfNoneMatch": {Key: "new", IfNoneMatch: "*"}, "ForbidOverwrite": {Key: "newer", ForbidOverwrite: true},
+		"IfMatch": {Preconditions: engine.Preconditions{IfMatch: md5ETag([]byte("content"))}}, "IfNoneMatch": {Key: "new", Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, "ForbidOverwrite": {Key: "newer", Preconditions: engine.Preconditions{ForbidOverwrite: true}},
 	} {
 		req.Key, req.Body = orElse(req.Key, "there"), strings.NewReader(name)
 		mustPut(t, e, req)
@@ -191,7 +191,7 @@ func TestPutRaces(t *testing.T) {
 		for n := range 8 {
 			go func() {
 				_, err := e.PutObject(context.Background(), &engine.PutObjectRequest{
-					Bucket: "bucket", Key: key, Body: strings.NewReader(fmt.Sprint(n)), ForbidOverwrite: n%2 == 0, IfNoneMatch: []string{"", "*"}[n%2],
+					Bucket: "bucket", Key: key, Body: strings.NewReader(fmt.Sprint(n)), Preconditions: engine.Preconditions{ForbidOverwrite: n%2 == 0, IfNoneMatch: []string{"", "*"}[n%2]},
 				})
 				errs <- err
 			}()
@@ -220,11 +220,11 @@ func TestCustomerKeys(t *testing.T) {
 	mustBucket(t, e, "bucket")
 	small, large := random(3, 1000), random(4, 100_000)
 	for name, body := range map[string][]byte{"small": small, "large": large} {
-		if got := mustPut(t, e, engine.PutObjectRequest{Key: name, Body: bytes.NewReader(body), SSECustomerKey: key}); got.SSECustomerAlgorithm != "AES256" || got.ServerSideEncryption != "" {
+		if got := mustPut(t, e, engine.PutObjectRequest{Key: name, Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: key}}); got.SSECustomerAlgorithm != "AES256" || got.ServerSideEncryption != "" {
 			t.Errorf("PutObject says %+v", got.Encryption)
 		}
 	}
-	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "parts", SSECustomerKey: key})
+	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "parts", EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: key}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestCustomerKeys(t *testing.T) {
 		t.Errorf("a key for what is not encrypted: %v", err)
 	}
 	for name, req := range map[string]engine.PutObjectRequest{
-		"short key": {SSECustomerKey: key[:31]}, "both": {SSECustomerKey: key, ServerSideEncryption: "AES256"},
+		"short key": {EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: key[:31]}}, "both": {EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: key, ServerSideEncryption: "AES256"}},
 	} {
 		req.Bucket, req.Key = "bucket", "key"
 		if _, err := e.PutObject(context.Background(), &req); !errors.Is(err, engine.ErrInvalidArgument) {

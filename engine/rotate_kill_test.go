@@ -89,7 +89,7 @@ func fillEncrypted(t *testing.T, e *engine.Engine, objects int) {
 				if n%100 == 0 {
 					size = 50_000
 				}
-				mustPut(t, e, engine.PutObjectRequest{Key: fmt.Sprint(n), Body: bytes.NewReader(random(uint64(n), size)), ServerSideEncryption: "AES256"})
+				mustPut(t, e, engine.PutObjectRequest{Key: fmt.Sprint(n), Body: bytes.NewReader(random(uint64(n), size)), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 			}
 		})
 	}

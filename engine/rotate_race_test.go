@@ -207,7 +207,7 @@ func (u *rotateUser) step() (err error) {
 	case act < 4 && !open:
 		up := rotateUpload{body: random(u.rng.Uint64(), 1+u.rng.IntN(10_000))}
 		res, err := u.e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-			Bucket: rotateBucket, Key: key, ServerSideEncryption: []string{"", "AES256", "KMS"}[u.rng.IntN(3)],
+			Bucket: rotateBucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm([]string{"", "AES256", "KMS"}[u.rng.IntN(3)])},
 		})
 		if err != nil {
 			return err

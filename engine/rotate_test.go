@@ -110,7 +110,7 @@ func initiateUnder(t testing.TB, e *engine.Engine, key, keyID string) (id string
 	t.Helper()
 	mustBucket(t, e, rotateBucket)
 	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-		Bucket: rotateBucket, Key: key, ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: keyID,
+		Bucket: rotateBucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: keyID},
 	})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload: %v", err)
@@ -179,7 +179,7 @@ func putSmallObjects(t testing.TB, e *engine.Engine, sse map[string]string) {
 // putSmall uploads the only part of the upload of a name.
 func putSmall(e *engine.Engine, key, sse string) (id string, err error) {
 	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-		Bucket: rotateBucket, Key: key, ServerSideEncryption: sse,
+		Bucket: rotateBucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 	})
 	if err != nil {
 		return "", err

@@ -117,7 +117,7 @@ func TestRepeatComplete(t *testing.T) {
 	id := mustInitiate(t, e, "bucket", "key", "")
 	part := mustPart(t, e, "bucket", "key", id, 3, []byte("content"))
 	req := &engine.CompleteMultipartUploadRequest{
-		Bucket: "bucket", Key: "key", UploadID: id, IfNoneMatch: "*",
+		Bucket: "bucket", Key: "key", UploadID: id, Preconditions: engine.Preconditions{IfNoneMatch: "*"},
 		Parts: []engine.CompletedPart{{PartNumber: 3, ETag: part.ETag}},
 	}
 	first, err := e.CompleteMultipartUpload(ctx, req)

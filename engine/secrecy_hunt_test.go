@@ -210,7 +210,7 @@ func (r *runs) findIn(data []byte) int {
 func (h *hunt) initiate(bucket, key string, sequential bool) string {
 	h.Helper()
 	up, err := h.InitiateMultipartUpload(ctx(h), &engine.InitiateMultipartUploadRequest{
-		Bucket: bucket, Key: key, Sequential: sequential, ServerSideEncryption: h.kind.sse, SSECustomerKey: h.kind.customer,
+		Bucket: bucket, Key: key, Sequential: sequential, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(h.kind.sse), SSECustomerKey: h.kind.customer},
 	})
 	h.must(err)
 	return up.UploadID
@@ -244,7 +244,7 @@ func (h *hunt) put(key string, sealed bool, body []byte) {
 	h.Helper()
 	req := &engine.PutObjectRequest{Bucket: "bucket", Key: key, Body: bytes.NewReader(body)}
 	if sealed {
-		req.ServerSideEncryption, req.SSECustomerKey = h.kind.sse, h.kind.customer
+		req.ServerSideEncryption, req.SSECustomerKey = engine.EncryptionAlgorithm(h.kind.sse), h.kind.customer
 	}
 	_, err := h.PutObject(ctx(h), req)
 	h.must(err)
@@ -263,7 +263,7 @@ func (h *hunt) copyObject(key, source string, from, to bool) {
 		req.SourceSSECustomerKey = h.kind.customer
 	}
 	if to {
-		req.ServerSideEncryption, req.SSECustomerKey = h.kind.sse, h.kind.customer
+		req.ServerSideEncryption, req.SSECustomerKey = engine.EncryptionAlgorithm(h.kind.sse), h.kind.customer
 	}
 	_, err := h.CopyObject(ctx(h), req)
 	h.must(err)

@@ -142,7 +142,7 @@ func huntManaged(h *hunt) {
 	request := func(body io.Reader, size int64) *engine.UploadRequest {
 		return &engine.UploadRequest{
 			Bucket: "bucket", Key: "managed", Body: body, Size: size, PartSize: minPart,
-			ServerSideEncryption: h.kind.sse, SSECustomerKey: h.kind.customer,
+			EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(h.kind.sse), SSECustomerKey: h.kind.customer},
 		}
 	}
 	for _, sequential := range []bool{false, true} {
@@ -212,7 +212,7 @@ func huntFailures(h *hunt) {
 	}
 	_, err := h.PutObject(ctx(h), &engine.PutObjectRequest{
 		Bucket: "bucket", Key: "fails", Body: bytes.NewReader(h.secret(10_000)), ContentMD5: base64MD5(nil),
-		ServerSideEncryption: h.kind.sse, SSECustomerKey: h.kind.customer,
+		EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(h.kind.sse), SSECustomerKey: h.kind.customer},
 	})
 	h.fails(err, engine.ErrInvalidDigest)
 	if h.kind.customer != nil {

@@ -58,8 +58,8 @@ func TestSecrecy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, e, engine.PutObjectRequest{Bucket: "secret", Key: "small", Body: bytes.NewReader(text[:10_000]), ServerSideEncryption: "AES256"})
-	mustCopy(t, e, engine.CopyObjectRequest{Bucket: "secret", Key: "copy", SourceBucket: "secret", SourceKey: "done", ServerSideEncryption: "KMS"})
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "secret", Key: "small", Body: bytes.NewReader(text[:10_000]), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
+	mustCopy(t, e, engine.CopyObjectRequest{Bucket: "secret", Key: "copy", SourceBucket: "secret", SourceKey: "done", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}})
 	control := random(2, 100_000) // not encrypted: the search must find it
 	mustObject(t, e, "secret", "plain", "", control)
 	if len(watched.out) != 5 {

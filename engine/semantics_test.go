@@ -254,7 +254,7 @@ func TestComplete(t *testing.T) {
 		}
 		id, list := upload(t)
 		got, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, IfMatch: strings.ToLower(head.ETag),
+			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, Preconditions: engine.Preconditions{IfMatch: strings.ToLower(head.ETag)},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +263,7 @@ func TestComplete(t *testing.T) {
 		mustDelete(t, e, "bucket", "key")
 		id, list = upload(t)
 		got, err = e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, IfNoneMatch: "*", ForbidOverwrite: true,
+			Bucket: "bucket", Key: "key", UploadID: id, Parts: list, Preconditions: engine.Preconditions{IfNoneMatch: "*", ForbidOverwrite: true},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func mustSequential(t *testing.T, e *engine.Engine, key, sse string) string {
 	t.Helper()
 	mustBucket(t, e, "bucket")
 	up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{
-		Bucket: "bucket", Key: key, Sequential: true, ServerSideEncryption: sse,
+		Bucket: "bucket", Key: key, Sequential: true, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func testSequential(t *testing.T, sse string) {
 		t.Errorf("the object has ETag %s, want %s", done.ETag, ossETag(parts...))
 	}
 	whole := slices.Concat(parts...)
-	mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: "key", ServerSideEncryption: sse})
+	mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}})
 	for _, key := range []string{"key", "copy"} {
 		if got := head(t, e, "bucket", key); got.ContentMD5 != base64MD5(whole) || got.Type != "Multipart" {
 			t.Errorf("%s heads as %+v, want the MD5 of the whole", key, got)

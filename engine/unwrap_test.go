@@ -38,7 +38,7 @@ func restarted(t *testing.T, unwrap func(ctx context.Context) error) (e *engine.
 	provider = &gatedKeys{KeyProvider: keys(t), unwrap: func(context.Context) error { return nil }}
 	e = open(t, dir, &engine.Options{Keys: provider})
 	id = mustInitiate(t, e, "bucket", "key", "AES256")
-	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: strings.NewReader("content"), ServerSideEncryption: "AES256"})
+	mustPut(t, e, engine.PutObjectRequest{Key: "there", Body: strings.NewReader("content"), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestForeignErrors(t *testing.T) {
 			mustBucket(t, other, "bucket")
 			ctx := context.Background()
 			failure = foreign
-			_, err1 := other.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", ServerSideEncryption: "AES256"})
+			_, err1 := other.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
 			_, err2 := other.RotateKeys(ctx, &engine.RotateKeysRequest{})
 			err3 := putPart(ctx, e, id, 1)
 			_, err4 := e.GetObject(ctx, &engine.GetObjectRequest{Bucket: "bucket", Key: "there"})

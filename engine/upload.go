@@ -18,25 +18,8 @@ type InitiateMultipartUploadRequest struct {
 	Bucket string
 	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \; under S3's rules 1024 and any
 
-	// The headers are one line of at most 4 KiB each.
-	ContentType        string // application/octet-stream if empty
-	CacheControl       string
-	ContentDisposition string
-	ContentEncoding    string
-	Expires            string
-	Metadata           map[string]string // at most 8 KiB (S3: 2 KiB); names are letters, digits and -, kept in lower case
-	Tags               map[string]string // at most 10; keys at most 128 bytes, values 256
-	StorageClass       string            // Standard if empty; kept and returned, without effect
-
-	// ServerSideEncryption is "", "AES256" or "KMS". It applies to all parts. Both need
-	// Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
-	ServerSideEncryption      string
-	ServerSideEncryptionKeyID string // a key of the provider's; its current one if empty
-
-	// SSECustomerKey encrypts all parts with a key of the client's own, which is not stored: every
-	// UploadPart and every read must give it again. It excludes ServerSideEncryption and needs no
-	// Options.Keys. It is S3's.
-	SSECustomerKey crypto.CustomerKey
+	Attributes
+	EncryptionRequest
 
 	// Checksum names the algorithm and type of one more digest, kept for every part and the object.
 	Checksum Checksum
@@ -47,19 +30,6 @@ type InitiateMultipartUploadRequest struct {
 
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
 	ForbidOverwrite bool
-}
-
-func (req *InitiateMultipartUploadRequest) attributes() index.Attributes {
-	return index.Attributes{
-		ContentType:        req.ContentType,
-		CacheControl:       req.CacheControl,
-		ContentDisposition: req.ContentDisposition,
-		ContentEncoding:    req.ContentEncoding,
-		Expires:            req.Expires,
-		StorageClass:       req.StorageClass,
-		Metadata:           req.Metadata,
-		Tags:               req.Tags,
-	}
 }
 
 // InitiateMultipartUploadResult names the upload.
@@ -87,7 +57,7 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 		return nil, err
 	}
 	rec := index.Upload{Sequential: req.Sequential}
-	if rec.Attributes, err = checkAttributes(req.attributes()); err != nil {
+	if rec.Attributes, err = req.Attributes.check(); err != nil {
 		return nil, err
 	}
 	if rec.Checksum, err = checksumOfUpload(req.Checksum); err != nil {
@@ -103,7 +73,7 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	}
 	rec.Generation, rec.Initiated = bucket.generation, initiated
 	var cipher *crypto.Cipher
-	rec.Encryption, cipher, err = e.newEncryption(ctx, id, wantedEncryption{req.ServerSideEncryption, req.ServerSideEncryptionKeyID, req.SSECustomerKey})
+	rec.Encryption, cipher, err = e.newEncryption(ctx, id, &req.EncryptionRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +98,7 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 	e.sweeper.watch()
 	return &InitiateMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id.String(),
-		Checksum:   Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type},
+		Checksum:   checksumOf(&rec.Checksum),
 		Encryption: encryptionOf(&rec.Encryption),
 	}, nil
 }

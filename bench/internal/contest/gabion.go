@@ -61,7 +61,7 @@ type gabion struct {
 
 func (s *gabion) Initiate(ctx context.Context, key string) (string, error) {
 	res, err := s.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: Bucket, Key: key, ServerSideEncryption: s.encryption,
+		Bucket: Bucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(s.encryption)},
 	})
 	if err != nil {
 		return "", err

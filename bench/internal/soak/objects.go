@@ -21,8 +21,8 @@ func (c *Client) put(ctx context.Context, key int, p pace) error {
 func (c *Client) putContent(ctx context.Context, key int, id uint64, what held, p pace) error {
 	call, b := c.newBody(ctx, what.Content, 0, what.Size, p)
 	defer b.cancel(nil)
-	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b, Metadata: writeName(id)}
-	req.ServerSideEncryption = encryption(what.Encrypted)
+	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b, Attributes: engine.Attributes{Metadata: writeName(id)}}
+	req.EncryptionRequest = encryption(what.Encrypted)
 	if id%2 == 0 {
 		req.Size = what.Size
 	}
@@ -50,9 +50,9 @@ func (c *Client) copy(ctx context.Context, from, to int) error {
 	req := &engine.CopyObjectRequest{
 		Bucket: c.options.Bucket, Key: keyName(to), SourceBucket: c.options.Bucket, SourceKey: keyName(from),
 		Conditions:        engine.Conditions{IfMatch: info.ETag}, // else it would not be known what is copied
-		MetadataDirective: engine.DirectiveReplace, Metadata: writeName(id),
+		MetadataDirective: engine.DirectiveReplace, Attributes: engine.Attributes{Metadata: writeName(id)},
 	}
-	req.ServerSideEncryption = encryption(what.Encrypted)
+	req.EncryptionRequest = encryption(what.Encrypted)
 	wr, begin := c.model.Put(to, id, what), c.options.Clock()
 	_, err = c.engine.CopyObject(ctx, req)
 	return c.conclude(ctx, ctx, wr, KindCopy, begin, err)

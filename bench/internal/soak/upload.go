@@ -34,8 +34,8 @@ var errExpired = errors.New("soak: the upload has expired")
 
 func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*upload, error) {
 	begin := c.options.Clock()
-	req := &engine.InitiateMultipartUploadRequest{Bucket: c.options.Bucket, Key: keyName(key), Metadata: writeName(id)}
-	req.ServerSideEncryption = encryption(what.Encrypted)
+	req := &engine.InitiateMultipartUploadRequest{Bucket: c.options.Bucket, Key: keyName(key), Attributes: engine.Attributes{Metadata: writeName(id)}}
+	req.EncryptionRequest = encryption(what.Encrypted)
 	res, err := c.engine.InitiateMultipartUpload(ctx, req)
 	if err != nil {
 		return nil, err

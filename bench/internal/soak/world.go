@@ -14,7 +14,6 @@ import (
 
 const (
 	writeHeader = "write" // metadata that holds the id of the write that made an object
-	algorithm   = "AES256"
 )
 
 // Options say what a soak does. All fields must be set.
@@ -114,7 +113,7 @@ func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release 
 	if err != nil {
 		return held{}, nil, err
 	}
-	if info.Key != keyName(key) || info.Size != what.Size || (info.ServerSideEncryption == algorithm) != what.Encrypted {
+	if info.Key != keyName(key) || info.Size != what.Size || (info.ServerSideEncryption == engine.EncryptionAES256) != what.Encrypted {
 		release()
 		return held{}, nil, wrongf("write %d is %s of %d bytes, encryption %q; must be %s, %d, encrypted %v",
 			id, info.Key, info.Size, info.ServerSideEncryption, keyName(key), what.Size, what.Encrypted)
@@ -123,11 +122,11 @@ func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release 
 }
 
 // encryption is the request's word for it.
-func encryption(encrypted bool) string {
+func encryption(encrypted bool) (want engine.EncryptionRequest) {
 	if encrypted {
-		return algorithm
+		want.ServerSideEncryption = engine.EncryptionAES256
 	}
-	return ""
+	return want
 }
 
 // An idleUpload was left open, for the engine to abort.

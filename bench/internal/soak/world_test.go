@@ -190,7 +190,7 @@ func (l *lab) behind(t *testing.T, key int, change func(info engine.ObjectInfo, 
 	}
 	metadata, changed := change(obj.ObjectInfo, data.Bytes())
 	_, err = l.engine.PutObject(t.Context(), &engine.PutObjectRequest{
-		Bucket: req.Bucket, Key: req.Key, Metadata: metadata, Body: bytes.NewReader(changed),
+		Bucket: req.Bucket, Key: req.Key, Attributes: engine.Attributes{Metadata: metadata}, Body: bytes.NewReader(changed),
 	})
 	if err != nil {
 		t.Fatal(err)
