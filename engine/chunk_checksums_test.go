@@ -67,7 +67,7 @@ func testChunkChecksums(t *testing.T, authenticated bool) {
 	want["parts"] = append(bytes.Clone(long), text...)
 	put := func(key, sse string, customer crypto.CustomerKey, body []byte) {
 		mustPut(t, e, engine.PutObjectRequest{
-			Bucket: "bucket", Key: key, Body: bytes.NewReader(body), ServerSideEncryption: sse, SSECustomerKey: customer,
+			Bucket: "bucket", Key: key, Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse), SSECustomerKey: customer},
 		})
 		want[key] = body
 	}
@@ -99,7 +99,7 @@ func testChunkChecksums(t *testing.T, authenticated bool) {
 			sse = "AES256"
 		}
 		mustCopy(t, e, engine.CopyObjectRequest{
-			Bucket: "bucket", Key: to, SourceBucket: "bucket", SourceKey: from, ServerSideEncryption: sse,
+			Bucket: "bucket", Key: to, SourceBucket: "bucket", SourceKey: from, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)},
 		})
 		want[to] = want[from]
 	}
