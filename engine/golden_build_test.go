@@ -106,9 +106,9 @@ func (g *goldenBuilder) few() {
 	g.bucket("of-oss", engine.OSS, engine.DedupStore)
 	first, second := text(1, 100<<10), text(2, 10_000)
 	for _, enc := range []string{"", "AES256"} {
-		begin := engine.InitiateMultipartUploadRequest{ServerSideEncryption: enc}
+		begin := engine.InitiateMultipartUploadRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(enc)}}
 		g.complete("of-oss", "parts"+enc, g.initiate("of-oss", "parts"+enc, begin, first, second), nil)
-		g.copy("of-oss", "copy"+enc, "parts"+enc, engine.CopyObjectRequest{ServerSideEncryption: enc})
+		g.copy("of-oss", "copy"+enc, "parts"+enc, engine.CopyObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(enc)}})
 	}
 	g.initiate("of-oss", "open", engine.InitiateMultipartUploadRequest{}, first, second)
 	g.put("of-oss", "noise", noise(), engine.PutObjectRequest{})
@@ -127,19 +127,19 @@ func (g *goldenBuilder) everything() {
 		put  engine.PutObjectRequest
 	}{
 		{"plain", engine.PutObjectRequest{}},
-		{"aes256", engine.PutObjectRequest{ServerSideEncryption: "AES256"}},
-		{"kms", engine.PutObjectRequest{ServerSideEncryption: "KMS"}},
-		{"customer", engine.PutObjectRequest{SSECustomerKey: goldenCustomer}},
+		{"aes256", engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}},
+		{"kms", engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}}},
+		{"customer", engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{SSECustomerKey: goldenCustomer}}},
 	} {
 		begin := engine.InitiateMultipartUploadRequest{
-			ServerSideEncryption: enc.put.ServerSideEncryption, SSECustomerKey: enc.put.SSECustomerKey,
+			EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: enc.put.ServerSideEncryption, SSECustomerKey: enc.put.SSECustomerKey},
 		}
 		customer := enc.put.SSECustomerKey
 		g.complete("of-oss", "parts-"+enc.name, g.initiate("of-oss", "parts-"+enc.name, begin, first, second), customer)
 		g.put("of-oss", "put-"+enc.name, text(3, 3000), enc.put) // in the index
 		g.initiate("of-oss", "open-"+enc.name, begin, first, second)
 		g.copy("of-oss", "copy-"+enc.name, "parts-"+enc.name, engine.CopyObjectRequest{
-			ServerSideEncryption: enc.put.ServerSideEncryption, SSECustomerKey: customer, SourceSSECustomerKey: customer,
+			EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: enc.put.ServerSideEncryption, SSECustomerKey: customer}, SourceSSECustomerKey: customer,
 		})
 		begin.Sequential = true
 		g.complete("of-oss", "sequence-"+enc.name, g.initiate("of-oss", "sequence-"+enc.name, begin, first, second), customer)
@@ -147,8 +147,7 @@ func (g *goldenBuilder) everything() {
 	}
 	g.copy("of-oss", "copy-opened", "parts-aes256", engine.CopyObjectRequest{}) // read and written anew
 	g.put("of-oss", "noise", noise(), engine.PutObjectRequest{
-		ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "identity", Expires: "never",
-		Metadata: map[string]string{"a": "1", "b": "2"}, Tags: map[string]string{"tag": "value"}, StorageClass: "IA",
+		Attributes: engine.Attributes{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "identity", Expires: "never", Metadata: map[string]string{"a": "1", "b": "2"}, Tags: map[string]string{"tag": "value"}, StorageClass: "IA"},
 	})
 	g.put("of-oss", "empty", nil, engine.PutObjectRequest{})
 	id := g.initiate("of-oss", "open-copies", engine.InitiateMultipartUploadRequest{})
@@ -167,9 +166,9 @@ func (g *goldenBuilder) everything() {
 	// Of more than a page of chunks each, which are all equal.
 	large := bytes.Repeat([]byte("12345678"), int(engine.S3.MinPartSize()/8))
 	for _, sum := range []string{"CRC32C", "SHA256", "CRC64NVME"} {
-		id := g.initiate("of-s3", "parts-"+sum, engine.InitiateMultipartUploadRequest{Checksum: engine.Checksum{Algorithm: sum}}, large, second)
+		id := g.initiate("of-s3", "parts-"+sum, engine.InitiateMultipartUploadRequest{Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(sum)}}, large, second)
 		g.complete("of-s3", "parts-"+sum, id, nil)
-		g.put("of-s3", "put-"+sum, second, engine.PutObjectRequest{Checksum: engine.Checksum{Algorithm: sum}})
+		g.put("of-s3", "put-"+sum, second, engine.PutObjectRequest{Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(sum)}})
 	}
 	for _, bucket := range []string{"scope-bucket", "scope-none"} {
 		g.put(bucket, "put", text(5, 50_000), engine.PutObjectRequest{})
@@ -181,7 +180,7 @@ func (g *goldenBuilder) everything() {
 func (g *goldenBuilder) more() {
 	g.put("of-oss", "late", random(6, 10*goldenChunk), engine.PutObjectRequest{})
 	g.put("of-oss", "put-plain", text(7, 60_000), engine.PutObjectRequest{})
-	id := g.initiate("of-s3", "open-late", engine.InitiateMultipartUploadRequest{ServerSideEncryption: "AES256"}, text(8, 50_000))
+	id := g.initiate("of-s3", "open-late", engine.InitiateMultipartUploadRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}, text(8, 50_000))
 	g.part("of-s3", "open-late", id, 1, text(9, 50_000), nil)
 	mustDelete(g.t, g.e, "of-oss", "copy-plain")
 	mustDelete(g.t, g.e, "of-oss", "put-kms")

@@ -110,13 +110,13 @@ func encryptionText(enc engine.Encryption) string {
 	case enc.SSECustomerAlgorithm != "":
 		return "under a client's key"
 	case enc.ServerSideEncryption != "":
-		return strings.TrimSpace(enc.ServerSideEncryption + " " + enc.ServerSideEncryptionKeyID)
+		return strings.TrimSpace(string(enc.ServerSideEncryption) + " " + enc.ServerSideEncryptionKeyID)
 	}
 	return "plain"
 }
 
 func checksumText(c engine.Checksum) string {
-	return strings.Trim(c.Algorithm+" "+c.Type+" "+c.Value, " ")
+	return strings.Trim(fmt.Sprint(c.Algorithm, " ", c.Type, " ", c.Value), " ")
 }
 
 func (s *teller) object(ctx context.Context, bucket, key string) {
@@ -146,7 +146,7 @@ func (s *teller) object(ctx context.Context, bucket, key string) {
 	s.say("    read %d bytes, SHA-256 %x: %s", n, sum.Sum(nil), s.outcome(err))
 }
 
-func (s *teller) upload(ctx context.Context, bucket string, up *engine.Upload) {
+func (s *teller) upload(ctx context.Context, bucket string, up *engine.MultipartUpload) {
 	s.say("  upload of %s: %s, sequential %t, %s, checksum %q", up.Key, up.UploadID, up.Sequential, encryptionText(up.Encryption), checksumText(up.Checksum))
 	for part, err := range s.e.Parts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: up.Key, UploadID: up.UploadID}) {
 		if err != nil {

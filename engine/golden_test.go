@@ -142,7 +142,7 @@ func useGolden(t *testing.T, dir string, ring *crypto.Keyring) {
 	ctx := context.Background()
 	e := open(t, dir, goldenOptions(ring))
 	body := random(1000, 100_000)
-	mustPut(t, e, engine.PutObjectRequest{Bucket: "of-oss", Key: "new", Body: bytes.NewReader(body), ServerSideEncryption: "KMS"})
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "of-oss", Key: "new", Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS"}})
 	completed := []string{}
 	for up, err := range e.Uploads(ctx, &engine.ListMultipartUploadsRequest{Bucket: "of-oss"}) {
 		if err != nil {
