@@ -205,3 +205,32 @@ func TestSmallerVolumes(t *testing.T) {
 		t.Error("what was moved reads back wrong")
 	}
 }
+
+// TestLostIndex opens a directory that has lost its index and what it is, but not its volumes. To a new index
+// all of them were garbage.
+func TestLostIndex(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir, nil)
+	mustObject(t, e, "bucket", "key", "", random(1, 300_000))
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "FORMAT")), os.RemoveAll(filepath.Join(dir, "index"))); err != nil {
+		t.Fatal(err)
+	}
+	logs := filepath.Join(dir, "volumes", "*.log")
+	before, _ := filepath.Glob(logs)
+	for range 2 {
+		e, err := engine.Open(context.Background(), dir, nil)
+		if !isCorruption(err) {
+			t.Errorf("Open: %v", err)
+		}
+		if err == nil {
+			mustReclaim(t, e)
+			e.Close()
+		}
+	}
+	if after, _ := filepath.Glob(logs); len(before) == 0 || len(after) != len(before) {
+		t.Errorf("the volumes are %v, they were %v", after, before)
+	}
+}
