@@ -140,29 +140,35 @@ func (w *walk) step(ctx context.Context, done int64, sleep func(context.Context,
 	return nil
 }
 
-// A body hands over a range of a content, at a pace.
+// A body hands over a range of a content, at a pace. Its bytes are under way until it is ended.
 type body struct {
 	walk
+	world   *World
 	ctx     context.Context // of the call
 	cancel  context.CancelCauseFunc
-	sleep   func(context.Context, time.Duration)
 	content Content
 	start   int64 // of the range
 	done    int64
+	bytes   *underWay
 }
 
-// newBody makes a body, and the context of its call; cancel must be called. The engine reads it from a
-// goroutine of its own.
+// newBody makes a body, and the context of its call; end must be called. The engine reads it from a
+// goroutine of its own, where a last Read may be under way when the call has returned.
 func (w *World) newBody(ctx context.Context, c Content, start, size int64, p pace) (context.Context, *body) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &body{walk: walk{pace: p, size: size}, ctx: ctx, cancel: cancel, sleep: w.options.Sleep, content: c, start: start}
+	return ctx, &body{walk: walk{pace: p, size: size}, world: w, ctx: ctx, cancel: cancel, content: c, start: start, bytes: w.begin()}
+}
+
+func (b *body) end() {
+	b.cancel(nil)
+	b.world.end(b.bytes)
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	if b.done == b.size {
 		return 0, io.EOF
 	}
-	if err := b.step(b.ctx, b.done, b.sleep); err != nil {
+	if err := b.step(b.ctx, b.done, b.world.options.Sleep); err != nil {
 		b.cancel(err)
 		return 0, b.ctx.Err()
 	}
@@ -172,5 +178,6 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	b.content.Fill(p[:n], b.start+b.done)
 	b.done += n
+	b.bytes.Store(b.content.Stored(b.done))
 	return int(n), nil
 }

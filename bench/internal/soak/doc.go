@@ -23,8 +23,8 @@ read is compared, and nothing is kept.
 # Live bytes
 
 What is live is computed from the model, not asked of the engine: the contents of all writes that are
-not certainly replaced, those under way included, of the objects that are open for reading, and of open
-uploads. A plain content counts once however many keys have it, since the engine finds duplicates; one
-that compresses counts as what Content.Stored says.
+not certainly replaced, of the objects that are open for reading, and the bytes that bodies under way
+and open uploads have handed over. A plain content counts once however many keys have it, since the
+engine finds duplicates; one that compresses counts as what Content.Stored says.
 */
 package soak

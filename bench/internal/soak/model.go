@@ -70,7 +70,7 @@ func (m *Model) hold(what held) (release func()) {
 	})
 }
 
-// Live returns how many bytes must be on disk; see the package comment.
+// Live returns how many bytes must be on disk, without those of writes that have not ended.
 func (m *Model) Live() (bytes int64) {
 	live := map[held]bool{}
 	m.mu.Lock()
@@ -83,7 +83,7 @@ func (m *Model) Live() (bytes int64) {
 		k.mu.Lock()
 		now := m.ticks.Add(1)
 		for _, v := range k.versions {
-			if !k.replaced(v, now) {
+			if under := v.latest == open && !v.certain; !under && !k.replaced(v, now) { // else it is known to World
 				live[v.what] = true
 			}
 		}

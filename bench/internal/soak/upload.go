@@ -18,11 +18,11 @@ const partsAtOnce = 3
 // An upload is a multipart upload of a content.
 type upload struct {
 	*Client
-	key     int
-	name    string // its id
-	id      uint64 // of the write that completing it is
-	what    held
-	release func() // gives the content free
+	key   int
+	name  string // its id
+	id    uint64 // of the write that completing it is
+	what  held
+	bytes *underWay // of the parts that are stored
 
 	mu    sync.Mutex // guards the fields below
 	parts []engine.CompletedPart
@@ -43,13 +43,13 @@ func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*
 	c.count(KindInitiate, begin)
 	n := int((what.Size + c.options.Part - 1) / c.options.Part)
 	return &upload{
-		Client: c, key: key, name: res.UploadID, id: id, what: what, release: c.model.hold(what),
+		Client: c, key: key, name: res.UploadID, id: id, what: what, bytes: c.begin(),
 		parts: make([]engine.CompletedPart, n), last: c.options.Clock(),
 	}, nil
 }
 
-// stored takes over what has become of a part.
-func (u *upload) stored(i int, kind Kind, begin time.Time, etag func() string, err error) error {
+// stored takes over what has become of a part, and that it takes so many bytes on disk.
+func (u *upload) stored(i int, kind Kind, begin time.Time, etag func() string, bytes int64, err error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if err != nil {
@@ -58,6 +58,7 @@ func (u *upload) stored(i int, kind Kind, begin time.Time, etag func() string, e
 	u.count(kind, begin)
 	u.parts[i] = engine.CompletedPart{PartNumber: i + 1, ETag: etag()}
 	u.last = u.options.Clock()
+	u.bytes.Add(bytes)
 	return nil
 }
 
@@ -104,17 +105,10 @@ func (c *Client) upload(ctx context.Context, key int) error {
 // that the engine aborted is no failure, and one whose source has changed is aborted.
 func (u *upload) run(ctx context.Context, end, parts int, part func(ctx context.Context, i int) error) error {
 	err := fanout.Each(ctx, 1+u.rng.IntN(partsAtOnce), parts, part)
-	if err == nil && end == 0 {
-		stored := u.what // a prefix
-		stored.Size = min(stored.Size, int64(parts)*u.options.Part)
-		release := u.model.hold(stored)
-		if u.leave(u.last, release) {
-			u.release()
-			return nil
-		}
-		release()
+	if err == nil && end == 0 && u.leave(u) {
+		return nil
 	}
-	defer u.release()
+	defer u.end(u.bytes)
 	if err == nil && end >= 3 {
 		err = u.complete(ctx)
 	} else if err == nil || errors.Is(err, engine.ErrPreconditionFailed) || errors.Is(err, engine.ErrNoSuchKey) {
@@ -133,15 +127,16 @@ func (u *upload) part(ctx context.Context, i int, p pace) error {
 		p = steady
 	}
 	call, b := u.newBody(ctx, u.what.Content, start, size, p)
-	defer b.cancel(nil)
+	defer b.end()
 	begin := u.options.Clock()
 	res, err := u.engine.UploadPart(call, &engine.UploadPartRequest{
 		Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name, PartNumber: i + 1, Body: b,
 	})
 	if err != nil && p.cancel < 1 && ended(call, err) && ctx.Err() == nil {
+		b.end()
 		return u.part(ctx, i, steady)
 	}
-	return u.stored(i, p.kind(KindPart), begin, func() string { return res.ETag }, err)
+	return u.stored(i, p.kind(KindPart), begin, func() string { return res.ETag }, u.what.Stored(size), err)
 }
 
 // complete makes the parts the object, after it has seen that all are listed.
@@ -220,6 +215,10 @@ func (c *Client) copyByParts(ctx context.Context, from, to int) error {
 			SourceBucket: u.options.Bucket, SourceKey: info.Key, SourceRange: fmt.Sprintf("bytes=%d-%d", start, start+size-1),
 			Conditions: engine.Conditions{IfMatch: info.ETag},
 		})
-		return u.stored(i, KindCopy, begin, func() string { return res.ETag }, err)
+		bytes := int64(0)
+		if source.Encrypted || u.what.Encrypted { // else the chunks are found again
+			bytes = u.what.Stored(size)
+		}
+		return u.stored(i, KindCopy, begin, func() string { return res.ETag }, bytes, err)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -60,7 +61,25 @@ type World struct {
 	failures []error
 	onFail   func()
 	took     map[Kind][]time.Duration // by calls since the last sample
+	under    map[*underWay]bool
 	idle     []idleUpload
+}
+
+// underWay is bytes on disk of a body or an upload that has not ended.
+type underWay struct{ atomic.Int64 }
+
+func (w *World) begin() *underWay {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := &underWay{}
+	w.under[u] = true
+	return u
+}
+
+func (w *World) end(u *underWay) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.under, u)
 }
 
 // maxFailures bounds how many failures are kept.
@@ -68,7 +87,7 @@ const maxFailures = 20
 
 // NewWorld begins with an engine whose bucket is empty.
 func NewWorld(e *engine.Engine, o Options) *World {
-	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}, took: map[Kind][]time.Duration{}}
+	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}, took: map[Kind][]time.Duration{}, under: map[*underWay]bool{}}
 }
 
 // Fail takes over that something is wrong: an answer, or an error that was not provoked.
@@ -131,35 +150,38 @@ func encryption(encrypted bool) (want engine.EncryptionRequest) {
 
 // An idleUpload was left open, for the engine to abort.
 type idleUpload struct {
-	since   time.Time
-	release func() // gives its parts free
+	since time.Time
+	parts *underWay
 }
 
 // leave remembers an upload that is left open, unless there are enough of them: a few, so that they are a
 // small share of what is live, however many calls a second there are.
-func (w *World) leave(since time.Time, release func()) bool {
+func (w *World) leave(u *upload) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.options.Expiry == 0 || len(w.idle) > w.options.Keys/8 {
 		return false
 	}
-	w.idle = append(w.idle, idleUpload{since, release})
+	w.idle = append(w.idle, idleUpload{u.last, u.bytes})
 	return true
 }
 
 // Live returns the bytes that must be on disk now. An upload may be there for a while after its expiry:
 // the engine looks at intervals of an eighth of it, at least every second and at most every hour.
 func (w *World) Live() int64 {
-	expiry := w.options.Expiry
+	live, expiry := w.model.Live(), w.options.Expiry
 	gone := w.options.Clock().Add(-expiry - min(max(expiry/8, time.Second), time.Hour) - time.Second)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.idle = slices.DeleteFunc(w.idle, func(u idleUpload) bool {
 		if u.since.Before(gone) {
-			u.release()
+			delete(w.under, u.parts)
 			return true
 		}
 		return false
 	})
-	w.mu.Unlock()
-	return w.model.Live()
+	for u := range w.under {
+		live += u.Load()
+	}
+	return live
 }
