@@ -74,6 +74,7 @@ func TestHashParts(t *testing.T) {
 	}{
 		{10, 10, 10, []int64{10}},
 		{10, 10, 4, []int64{4, 4, 2}},
+		{10, 12, 4, []int64{4, 4, 4}},
 		{1000, 9000, 3000, []int64{3000, 3000, 3000}},
 		{hashBuffer, hashBuffer + 1, hashBuffer, []int64{hashBuffer, 1}},
 		{hashBuffer, 2*hashBuffer + 5, 2*hashBuffer + 5, []int64{2*hashBuffer + 5}},
@@ -85,6 +86,9 @@ func TestHashParts(t *testing.T) {
 			return underWay{writer(func(p []byte) {
 				if *length%md5.BlockSize != 0 && *length >= hashWrite {
 					t.Errorf("a write begins at %d", *length)
+				}
+				if *length > 0 && test.part <= int64(min(test.buffer, hashWrite)) {
+					t.Errorf("a part that fits in the buffer is cut at %d", *length)
 				}
 				*length += int64(len(p))
 			}), func() (none md5Sum) { return none }}

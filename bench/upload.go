@@ -243,15 +243,11 @@ func partSizeFor(size, wanted int64) int64 {
 
 // upload stores the file as an object, by parts, and counts what that added to the store.
 func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err error) {
-	// What earlier deletions left to do would show in the counts, and so would the parts of an object that
-	// is replaced: they stay as long as it is open.
-	if _, err := u.engine.Reclaim(ctx, &engine.ReclaimRequest{}); err != nil {
-		return err
-	}
+	// The parts of an object that is replaced would show in the counts: they stay as long as it is open.
 	if old, err := u.engine.GetObject(ctx, &engine.GetObjectRequest{Bucket: bucket, Key: s.Key}); err == nil {
 		defer old.Close()
 	}
-	before, err := u.engine.Stats(ctx, &engine.StatsRequest{})
+	before, err := u.settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -272,7 +268,7 @@ func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err erro
 	case err != nil:
 		return err
 	}
-	after, err := u.engine.Stats(ctx, &engine.StatsRequest{})
+	after, err := u.settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -282,6 +278,14 @@ func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err erro
 	s.DeduplicatedChunks = after.References - before.References - s.NewChunks
 	s.StoredBytes = after.StoredBytes - before.StoredBytes
 	return nil
+}
+
+// settle lets the store finish what deletions left to do, and counts what it holds.
+func (u *uploader) settle(ctx context.Context) (*engine.StatsResult, error) {
+	if _, err := u.engine.Reclaim(ctx, &engine.ReclaimRequest{}); err != nil {
+		return nil, err
+	}
+	return u.engine.Stats(ctx, &engine.StatsRequest{})
 }
 
 // progress tells at each quarter how far some work is.

@@ -25,11 +25,14 @@ type fake struct {
 
 	wrongETag bool
 	wrongByte bool
+	short     bool // from the second download on
 
 	mu     sync.Mutex
 	parts  map[int][]byte
 	opened int
-	object string // its ETag, "" for none
+
+	downloads int
+	object    string // its ETag, "" for none
 }
 
 func (f *fake) note(what string) {
@@ -69,7 +72,14 @@ func (f *fake) Complete(_ context.Context, _, _ string, etags []string) (etag st
 
 func (f *fake) Download(_ context.Context, _ string, w io.Writer) error {
 	f.note("down")
-	for number := 1; f.parts[number] != nil; number++ {
+	f.mu.Lock()
+	f.downloads++
+	last := len(f.parts)
+	if f.short && f.downloads > 1 {
+		last--
+	}
+	f.mu.Unlock()
+	for number := 1; number <= last; number++ {
 		body := bytes.Clone(f.parts[number])
 		if f.wrongByte {
 			body[len(body)-1] ^= 1
@@ -186,16 +196,18 @@ func TestBytesOfRounds(t *testing.T) {
 
 func TestLiesAreErrors(t *testing.T) {
 	for _, test := range []struct {
+		op     string
 		fresh  bool
 		change func(*fake)
 		want   string
 	}{
-		{false, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b: the ETag is x"},
-		{false, func(f *fake) { f.wrongByte = true }, "upload, random, plain, 1 parts in flight: b: what came back has MD5"},
-		{true, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b, round 1: the ETag is x"},
+		{Upload, false, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b: the ETag is x"},
+		{Upload, false, func(f *fake) { f.wrongByte = true }, "upload, random, plain, 1 parts in flight: b: what came back has MD5"},
+		{Upload, true, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b, round 1: the ETag is x"},
+		{Download, false, func(f *fake) { f.short = true }, "download, random, plain, 2 readers: b, round 1: download: 2048 bytes came, must be 3072"},
 	} {
 		c, _, _ := newContest(t, test.fresh, test.change)
-		err := c.measure(t.Context(), Group{Upload, data.Random, Plain})
+		err := c.measure(t.Context(), Group{test.op, data.Random, Plain})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}

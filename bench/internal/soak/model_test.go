@@ -90,6 +90,7 @@ func TestModelReadsBesideWrites(t *testing.T) {
 	one := h.put(soak.Done)
 	before := h.Look()
 	w, two := h.begin()
+	h.live(1000) // what is under way counts elsewhere
 	h.now(one, true)
 	besides := []*soak.Look{h.Look(), h.Look(), h.Look()}
 	h.end(w, soak.Done)
