@@ -58,12 +58,12 @@ func (f Fault) when() string {
 func (f Fault) Inject(t *testing.T, c *Child, args ...string) (told string, hits int) {
 	t.Helper()
 	args = append(args, "-e", "trace="+f.Call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Call, f.Errno, f.when()))
-	told, trace := c.traced(t, args...)
+	told, trace := c.Trace(t, args...)
 	return told, strings.Count(trace, "(INJECTED)")
 }
 
-// traced runs the child under strace and returns what it told and what was traced. A child that dies says so.
-func (c *Child) traced(t *testing.T, args ...string) (told, trace string) {
+// Trace runs the child under strace and returns what it told and what was traced. A child that dies says so.
+func (c *Child) Trace(t *testing.T, args ...string) (told, trace string) {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Child) calls(t *testing.T, calls []Call) map[string]int {
 	for i, call := range calls {
 		names[i] = call.Name
 	}
-	told, trace := c.traced(t, "-e", "trace="+strings.Join(names, ","))
+	told, trace := c.Trace(t, "-e", "trace="+strings.Join(names, ","))
 	if strings.Contains(told, "died: ") {
 		t.Fatalf("without a fault the child says %q", told)
 	}
