@@ -167,7 +167,7 @@ func onlyHex(r rune) rune {
 type runs struct {
 	plains [][]byte
 	blocks map[uint64]blockOf
-	maybe  [1 << 17]uint64 // a bit for the hash of each block: most look-ups end there
+	maybe  [1 << 20]uint64 // a bit for the hash of each block: most look-ups end there
 }
 
 // blockOf is where a block comes from.
@@ -190,7 +190,7 @@ func (r *runs) add(plain []byte) {
 
 func hashBlock(b uint64) (word uint32, bit uint64) {
 	h := b * 0x9e3779b97f4a7c15
-	return uint32(h >> 47), 1 << (h >> 41 & 63)
+	return uint32(h >> 44), 1 << (h >> 38 & 63)
 }
 
 // findIn returns where in data a run of a plaintext is, or -1.

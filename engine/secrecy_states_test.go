@@ -129,7 +129,7 @@ func huntCopies(h *hunt) {
 func huntAnswers(h *hunt) {
 	for _, sequential := range []bool{false, true} {
 		id := h.initiate("s3-bucket", "answered", sequential)
-		list := []engine.CompletedPart{h.part("s3-bucket", "answered", id, 1, h.secret(5<<20+63)), h.part("s3-bucket", "answered", id, 2, h.secret(30))}
+		list := []engine.CompletedPart{h.part("s3-bucket", "answered", id, 1, h.secret(odd))}
 		for range 2 {
 			_, err := h.CompleteMultipartUpload(ctx(h), &engine.CompleteMultipartUploadRequest{Bucket: "s3-bucket", Key: "answered", UploadID: id, Parts: list})
 			h.must(err)
