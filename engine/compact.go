@@ -36,6 +36,26 @@ const (
 // points the index at the copies, and removes the volume. Every step leaves the store valid, so it can
 // stop anywhere; copies that nothing points at are dead like any other.
 //
+// What becomes of a volume, and who may move it on:
+//
+//	active ──> sealed ──> condemned ──┬─> removed
+//	              ^           │       │
+//	              └── spared ─┴───────┴─> trimmed (sealed, with holes) ──> condemned ...
+//
+//	active       takes frames. The chunk store seals it when it is full, a compaction when it wants it
+//	sealed       what unfinished parts found in it is pinned; parts may find more, and pin that
+//	condemned    by who has the sweeper's turn: nothing more is found in it. What lives is listed from now
+//	             on: it only gets less, but for the pins that were there, which are listed with it
+//	trimmed      holes lie where neither a chunk of the list nor a pin is
+//	copied       each chunk of the list has a synced copy, then the index points at that
+//	removed      when the index counts nothing in it and no pin, no reader and no open Object is left
+//	spared       after an error, or what is in use: found again as before; of a trimmed volume only what
+//	             the index knows
+//
+// Whatever is destroyed was decided by a list that was made after the condemnation, never by what the
+// volume was chosen for; and nothing is destroyed after a failed commit, of which nobody knows whether
+// it was stored (index.Store's Failure).
+//
 // Who runs one has the sweeper's turn.
 type compaction struct {
 	engine *Engine

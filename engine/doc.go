@@ -1,9 +1,10 @@
 // Package engine is an embedded storage engine for multipart uploads with the semantics of Alibaba
 // Cloud OSS: one process, one directory, no server.
 //
-// [Open] opens a directory, [OpenStores] an index and a chunk store of any kind. Every operation is a method of [Engine] named as OSS names it, with a
-// request and a result of its own; its errors are of type [*Error] and carry OSS's code, HTTP
-// status and fine-grained code, so that a front end of any protocol is a thin translation.
+// [Open] opens a directory, [OpenStores] an index and a chunk store of any kind. Every operation is a
+// method of [Engine] named as OSS names it, with a request of its own, and a result named like it; what
+// describes one thing is its description instead: HeadBucket's a [Bucket], HeadObject's an [ObjectInfo],
+// GetObject's an open [Object].
 //
 // # Operations
 //
@@ -15,9 +16,11 @@
 //	maintenance   Expire Reclaim Check Stats RotateKeys
 //
 // Requests and results are plain structs; a field that is zero is absent or has its default, and a
-// request that is nil is the empty one. Sizes are in bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without
-// quotes, and quotes and case are forgiven on the way in. A listing is a page, or all pages as a
-// sequence: [Engine.Parts], [Engine.Uploads], [Engine.Objects].
+// request that is nil is the empty one. What several of them say is a type that they embed:
+// [Attributes], [EncryptionRequest], [Preconditions], [Conditions], [Encryption]. Sizes are in bytes,
+// numbers of parts begin at 1, digests are of the plaintext. ETags come out without quotes, and quotes
+// and case are forgiven on the way in. A listing is a page, or all pages as a sequence: [Engine.Parts],
+// [Engine.Uploads], [Engine.Objects].
 //
 // All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that is
 // being committed by then is waited for, so its outcome is definite.
@@ -25,6 +28,27 @@
 // A bucket follows the [Rules] that it was created with: [OSS] or [S3], whose comments say where the
 // two differ. What OSS does not have and S3 has, as checksums, conditions of writing and keys of
 // clients, is there under both.
+//
+// # Errors
+//
+// Every method that fails returns an [*Error], which says what the call was about and carries OSS's code,
+// HTTP status and, where it is known, fine-grained code: a front end of any protocol is a thin
+// translation. Codes are told apart by errors.Is and the Err values; errors.As reaches the causes.
+//
+//	the request          ErrInvalidArgument, ErrInvalidBucketName and others of 400: another try fails, too
+//	what is not there    ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchUpload
+//	what is in the way   ErrPreconditionFailed, ErrFileAlreadyExists, ErrBucketNotEmpty; nothing was done
+//	the body             ErrIncompleteBody, ErrInvalidDigest, ErrBadDigest: nothing of it is kept
+//	keys                 ErrKmsServiceNotEnabled, ErrKeyNotFound, ErrAccessDenied: what the provider said
+//	time                 ErrRequestTimeout, only if the call's own context ended, which is the cause
+//	the disk             ErrNoSpace: reads, deletions and Reclaim go on, and writes when there is space
+//	damage               ErrInternal with a [*CorruptionError] that says what is hit, and where
+//	a newer version      ErrInternal with a [*FormatError]
+//	the end              ErrClosed
+//
+// A failed mutation has left nothing, but for two cases. After a failed commit of the index nobody knows
+// whether it was stored: it may be there after the next Open, all writes fail until then, and nothing is
+// reclaimed. And what is done in steps says so: Expire, DeleteObjects, RotateKeys, Reclaim.
 //
 // # What it promises
 //

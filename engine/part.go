@@ -77,13 +77,18 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 //
 // A part of the same number is replaced; of several that are uploaded at once the one that
 // finishes last wins, whole. Any size up to 5 GiB is taken, as OSS does; CompleteMultipartUpload
-// checks the minimum. A part that finishes after its upload was completed or aborted fails with
-// ErrNoSuchUpload. It fails with ErrInvalidArgument when PartNumber is out of range or the body is
-// longer than Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge,
-// ErrInvalidDigest, ErrInvalidCRC64 or, under S3's rules and for Checksum, ErrBadDigest when it is
-// not what the caller says, ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload,
-// ErrNoSpace, and ErrRequestTimeout when ctx ends. To a sequential upload it fails with
-// ErrPartAlreadyExist or ErrPartNotSequential for every number but the next.
+// checks the minimum.
+//
+// It fails with
+//   - ErrNoSuchUpload also when the upload is completed or aborted while the part is under way;
+//   - ErrInvalidArgument when PartNumber is out of range, or the body longer than Size;
+//   - ErrIncompleteBody when the body is shorter than Size, or fails;
+//   - ErrEntityTooLarge for more than 5 GiB;
+//   - ErrInvalidDigest and ErrInvalidCRC64, under S3's rules ErrBadDigest, when the body is not what
+//     ContentMD5 and CRC64 say, and ErrBadDigest when it is not what Checksum says;
+//   - ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload;
+//   - ErrPartAlreadyExist and ErrPartNotSequential, of a sequential upload, for every number but the next;
+//   - the errors of Options.Keys, ErrNoSpace, and ErrRequestTimeout when ctx ends.
 func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *UploadPartResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
