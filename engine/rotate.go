@@ -239,7 +239,7 @@ func rotateRange[R any](ctx context.Context, r *rotation, t *keyTable[R], rg ind
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := replaceKeys(ctx, r, t, sortKeys(r, t, batch)); err != nil {
+		if err := replaceKeys(ctx, r, t, replaceable(r, t, batch)); err != nil {
 			return err
 		}
 		if r.silent.Load() >= rotateOutage {
@@ -318,8 +318,8 @@ func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh cry
 	return r.keys.wrap(ctx, old.KeyID, key)
 }
 
-// sortKeys returns what of a batch is to be replaced, and takes in what failed.
-func sortKeys[R any](r *rotation, t *keyTable[R], batch []staleKey) (fresh []staleKey) {
+// replaceable returns what of a batch is to be replaced, and takes in what failed.
+func replaceable[R any](r *rotation, t *keyTable[R], batch []staleKey) (fresh []staleKey) {
 	for _, k := range batch {
 		if k.err != nil {
 			r.failed.add(fmt.Errorf("%s: %w", t.name(k.record), k.err))

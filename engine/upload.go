@@ -2,267 +2,431 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
+	"crypto/md5"
 	"errors"
+	"fmt"
+	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
-// InitiateMultipartUploadRequest begins an upload. What it says about the object is kept and given
-// to the object at Complete.
-type InitiateMultipartUploadRequest struct {
-	Bucket string
-	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \; under S3's rules 1024 and any
+// Defaults of UploadRequest, for fields that are zero, and its limits.
+const (
+	DefaultPartSize = 8 << 20 // bytes
+	DefaultParallel = 4
+	MaxParallel     = 64
+)
 
+// abortTimeout bounds the clean-up after a failure, which goes on when the caller's context has
+// ended.
+const abortTimeout = 30 * time.Second
+
+// UploadRequest describes an object to upload in parts.
+type UploadRequest struct {
+	Bucket string
+	Key    string // as in InitiateMultipartUploadRequest
+
+	// Body becomes the object; a nil Body is an empty one. If it is an io.ReaderAt and Size is
+	// given, sections of it are read side by side, from its offset 0 on, wherever it would Read
+	// next. (A file that cannot do that, as a pipe, must be wrapped so that only Read shows.) Any
+	// other Body is read once and in order. Either is read to one byte over Size. It is read from
+	// goroutines of the engine's; when Upload has returned with an error, one last Read, or one
+	// ReadAt a part under way, may still be going on.
+	Body io.Reader
+
+	// Size is the length of Body in bytes, at most 10000 times 5 GiB; 0 means that it is not known,
+	// EmptyBody that there is none.
+	Size int64
+
+	// PartSize is the size in bytes of the parts but the last, at most 5 GiB and at least what the
+	// bucket's rules demand; 8 MiB by default. Parts become larger where 10000 of them would not
+	// be enough: all of them if Size is known; else their size doubles after each 1000, up to 5
+	// GiB, and the body may have 1023000 times PartSize while none is that large: 7.8 TiB by
+	// default.
+	PartSize int64
+
+	Parallel int // parts under way at once, at most 64; 4 by default, and 1 if Sequential
+
+	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
+	// They never become less, and are the whole size before Upload completes the object.
+	Progress func(done int64)
+
+	// UploadID resumes an upload instead of initiating one. What Initiate was told about the object
+	// stays; what is said of it here is not looked at.
+	UploadID string
+
+	// KeepParts leaves the upload open when Upload fails, to be resumed under Error.UploadID,
+	// instead of aborting it.
+	KeepParts bool
+
+	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey, Sequential and Checksum again. Parts of a
+	// sequential one go one after another. Checksum.Value, if given, must be that of the object, as in
+	// CompleteMultipartUploadRequest.
 	Attributes
 	EncryptionRequest
-
-	// Checksum names the algorithm and type of one more digest, kept for every part and the object.
-	Checksum Checksum
-
-	// Sequential demands that parts are uploaded one after another from number 1, each once. The
-	// object then has a ContentMD5.
 	Sequential bool
+	Checksum   Checksum
 
-	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
-	ForbidOverwrite bool
+	Preconditions
 }
 
-// InitiateMultipartUploadResult names the upload.
-type InitiateMultipartUploadResult struct {
-	Bucket   string
-	Key      string
-	UploadID string   // 32 upper-case hex digits
-	Checksum Checksum // algorithm and type, if one was asked for
-	Encryption
-}
-
-// InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
-// of uploads of one name may be open, as in OSS.
-func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMultipartUploadRequest) (_ *InitiateMultipartUploadResult, err error) {
+// Upload stores a body of any size as an object: it initiates an upload, uploads the parts, several
+// at once, and completes it. When it returns without error the object is durable. An empty body
+// becomes one empty part. Memory is that of the parts under way, within Options.MemoryBudget.
+//
+// When it fails, it stops the other parts, waits for them and aborts the upload, unless KeepParts
+// is set; though ctx has ended or the engine is being closed, and when Progress panics, too. If the
+// abort fails as well, its error is in the cause, and the upload stays open until it is aborted or
+// Expire takes it. The error's PartNumber is the part that failed first.
+//
+// With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part
+// 1 if that is there. Of a Body that is read side by side, each part that is there in its size is
+// read and compared by MD5, and uploaded only if it differs. Any other Body is uploaded all over
+// again; chunks that are there are found by their address and not stored twice (but in a bucket with
+// DedupNone, where they are until the parts that they replace are reclaimed), and a sequential
+// upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the
+// parts of this Body only; others that were there are given up. A request that is refused before
+// Body is read leaves a resumed upload as it was.
+//
+// It fails with ErrInvalidArgument when a field is out of its range or the body is longer than
+// Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge when it does not fit in
+// 10000 parts, and else as InitiateMultipartUpload, UploadPart, ListParts and
+// CompleteMultipartUpload do.
+func (e *Engine) Upload(ctx context.Context, req *UploadRequest) (_ *CompleteMultipartUploadResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "InitiateMultipartUpload", bucket: req.Bucket, key: req.Key})
+	c, err := e.begin(ctx, call{op: "Upload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNames(req.Bucket, req.Key); err != nil {
+	if err := req.check(); err != nil {
 		return nil, err
 	}
-	if err := e.room(); err != nil {
+	u := &managedUpload{engine: e, req: req, etags: map[int]string{}, moved: make(chan struct{}, 1), reported: -1}
+	if err := u.open(ctx); err != nil {
 		return nil, err
 	}
-	rec := index.Upload{Sequential: req.Sequential}
-	if rec.Attributes, err = req.Attributes.check(); err != nil {
-		return nil, err
-	}
-	if rec.Checksum, err = checksumOfUpload(req.Checksum); err != nil {
-		return nil, err
-	}
-	bucket, err := e.bucketFor(ctx, req.Bucket, req.Key, rec.Attributes.Metadata)
-	if err != nil {
-		return nil, err
-	}
-	id, initiated, err := e.newUploadID(bucket.rules)
-	if err != nil {
-		return nil, err
-	}
-	rec.Generation, rec.Initiated = bucket.generation, initiated
-	var cipher *crypto.Cipher
-	rec.Encryption, cipher, err = e.newEncryption(ctx, id, &req.EncryptionRequest)
-	if err != nil {
-		return nil, err
-	}
-	e.sealsOf(id, cipher).signUpload(req.Bucket, req.Key, &rec)
-	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if err := bucket.check(tx); err != nil {
-			return err
-		}
-		if req.ForbidOverwrite {
-			if err := checkAbsent(tx, req.Bucket, req.Key); err != nil {
-				return err
-			}
-		}
-		if err := count(tx, index.Totals{Uploads: 1}); err != nil {
-			return err
-		}
-		return watch(tx, req.Bucket, req.Key, id, &rec, rec.Initiated)
-	})
-	if err != nil {
-		return nil, err
-	}
-	e.sweeper.watch()
-	return &InitiateMultipartUploadResult{
-		Bucket: req.Bucket, Key: req.Key, UploadID: id.String(),
-		Checksum:   checksumOf(&rec.Checksum),
-		Encryption: encryptionOf(&rec.Encryption),
-	}, nil
+	c.uploadID = u.id
+	return u.run(ctx)
 }
 
-// bucketFor returns a bucket whose rules allow such an object.
-func (e *Engine) bucketFor(ctx context.Context, name, key string, metadata map[string]string) (b liveBucket, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		b, err = openBucketFor(r, name, key)
+// check validates what needs no look at the store.
+func (req *UploadRequest) check() error {
+	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return err
-	})
-	if err != nil {
-		return b, err
 	}
-	return b, b.rules.checkMetadata(metadata)
+	switch {
+	case req.Size < 0 && req.Size != EmptyBody:
+		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
+	case req.Parallel < 0 || req.Parallel > MaxParallel:
+		return ErrInvalidArgument.saying("Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel)
+	}
+	return req.Preconditions.validate()
 }
 
-// AbortMultipartUploadRequest names an upload to give up.
-type AbortMultipartUploadRequest struct {
-	Bucket, Key, UploadID string
+// parallel is how many parts may be under way at once.
+func (req *UploadRequest) parallel() int {
+	switch {
+	case req.Sequential:
+		return 1
+	case req.Parallel == 0:
+		return DefaultParallel
+	}
+	return req.Parallel
 }
 
-// AbortMultipartUploadResult is empty.
-type AbortMultipartUploadResult struct{}
+// initiation is the request that begins the upload.
+func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
+	return &InitiateMultipartUploadRequest{
+		Bucket: req.Bucket, Key: req.Key,
+		Attributes: req.Attributes, EncryptionRequest: req.EncryptionRequest,
+		Checksum:        Checksum{Algorithm: req.Checksum.Algorithm, Type: req.Checksum.Type},
+		Sequential:      req.Sequential,
+		ForbidOverwrite: req.ForbidOverwrite,
+	}
+}
 
-// AbortMultipartUpload ends an upload and gives up its parts; their space comes back in the
-// background. A part that is under way fails with ErrNoSuchUpload when it finishes. A second Abort
-// fails with ErrNoSuchUpload, as in OSS.
-func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUploadRequest) (_ *AbortMultipartUploadResult, err error) {
-	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
-	defer c.end(&err)
-	if err != nil {
-		return nil, err
+// part is the request that uploads one part.
+func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)) *UploadPartRequest {
+	size := p.size
+	if req.Size == EmptyBody {
+		size = EmptyBody
 	}
-	if err := checkNames(req.Bucket, req.Key); err != nil {
-		return nil, err
+	return &UploadPartRequest{
+		Bucket: req.Bucket, Key: req.Key, UploadID: id,
+		PartNumber: p.number, Body: p.body, Size: size, Progress: progress, SSECustomerKey: req.SSECustomerKey,
 	}
-	err = e.index.Update(ctx, func(tx index.Tx) error {
-		up, err := findRecord(tx, req.Bucket, req.Key, req.UploadID)
-		if err != nil {
-			return ecForUpload(err, "0042-00000002")
+}
+
+// completion is the request that makes the object.
+func (req *UploadRequest) completion(id string, parts []CompletedPart) *CompleteMultipartUploadRequest {
+	return &CompleteMultipartUploadRequest{
+		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum, SSECustomerKey: req.SSECustomerKey,
+		Preconditions: req.Preconditions,
+	}
+}
+
+// A managedUpload is an Upload under way.
+type managedUpload struct {
+	engine *Engine
+	req    *UploadRequest
+	id     string
+	plan   partPlan
+	source partSource
+	there  map[int]Part // of a resumed upload
+
+	mu     sync.Mutex     // guards etags and stored
+	etags  map[int]string // of the parts that are done, by number
+	stored int64          // bytes of those parts
+
+	taken    atomic.Int64  // bytes
+	moved    chan struct{} // holds a token when taken has grown
+	reported int64         // what Progress was told last; of the caller's goroutine
+}
+
+// open judges the request and finds or begins the upload. The body is not read yet.
+func (u *managedUpload) open(ctx context.Context) error {
+	e, req := u.engine, u.req
+	var bucket liveBucket
+	err := e.index.View(ctx, func(r index.Reader) (err error) {
+		if bucket, err = openBucket(r, req.Bucket); err != nil {
+			return err
 		}
-		return e.abort(tx, req.Bucket, req.Key, up)
+		when := overwriting{req.Bucket, req.Key, req.Preconditions}
+		return when.check(r)
 	})
 	if err != nil {
+		return err
+	}
+	if req.UploadID != "" {
+		if err := u.list(ctx); err != nil {
+			return err
+		}
+	}
+	wanted := req.PartSize
+	if first := u.there[1].Size; wanted == 0 && first >= bucket.rules.minPartSize {
+		wanted = first
+	}
+	if u.plan, err = planParts(max(req.Size, 0), wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
+		return err
+	}
+	if u.id = req.UploadID; u.id == "" {
+		up, err := e.InitiateMultipartUpload(ctx, req.initiation())
+		if err != nil {
+			return err
+		}
+		u.id = up.UploadID
+	}
+	switch at, ok := req.Body.(io.ReaderAt); {
+	case ok && req.Size > 0:
+		u.source = &sections{body: at, plan: u.plan}
+	case req.Body != nil:
+		u.source = newStream(req.Body, u.plan)
+	default:
+		u.source = newStream(strings.NewReader(""), u.plan)
+	}
+	return nil
+}
+
+// list finds out which parts a resumed upload has.
+func (u *managedUpload) list(ctx context.Context) error {
+	u.there = map[int]Part{}
+	req := &ListPartsRequest{Bucket: u.req.Bucket, Key: u.req.Key, UploadID: u.req.UploadID}
+	for p, err := range u.engine.Parts(ctx, req) {
+		if err != nil {
+			return err
+		}
+		u.there[p.PartNumber] = p
+	}
+	return nil
+}
+
+// run uploads the parts and completes the upload, or gives it up.
+func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadResult, err error) {
+	defer func() {
+		if res == nil { // an error, or a panic of the caller's progress function
+			err = u.giveUp(ctx, err)
+		}
+	}()
+	if err := u.sendAll(ctx); err != nil {
 		return nil, err
+	}
+	// What is missing of a body whose size was not known is not missed.
+	if err := checkSize(&intake{size: u.req.Size, limit: maxObjectSize, tooLarge: ErrEntityTooLarge}, u.stored); err != nil {
+		return nil, err
+	}
+	u.report()
+	parts := make([]CompletedPart, len(u.etags))
+	for i := range parts {
+		parts[i] = CompletedPart{PartNumber: i + 1, ETag: u.etags[i+1]}
+	}
+	return u.engine.CompleteMultipartUpload(ctx, u.req.completion(u.id, parts))
+}
+
+// sendAll uploads the parts, several at once. The first error stops the others and is returned.
+// When it returns, no part is under way.
+func (u *managedUpload) sendAll(caller context.Context) error {
+	ctx, cancel := context.WithCancelCause(caller)
+	var workers sync.WaitGroup
+	defer func() {
+		cancel(errAbandoned)
+		workers.Wait()
+	}()
+	for range min(u.req.parallel(), u.plan.parts()) {
+		workers.Go(func() {
+			if err := u.work(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case <-u.moved:
+			u.report()
+		case <-done:
+			return ended(caller, context.Cause(ctx))
+		}
+	}
+}
+
+// work uploads one part after the other until there is none left.
+func (u *managedUpload) work(ctx context.Context) error {
+	for {
+		p, err := u.source.next(ctx)
+		if p == nil || err != nil {
+			return err
+		}
+		if err := u.send(ctx, p); err != nil {
+			return err
+		}
+	}
+}
+
+// send uploads one part, unless it is there.
+func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
+	if section, ok := p.body.(*io.SectionReader); ok {
+		old, same, err := u.compare(ctx, p.number, section, p.size)
+		if err != nil {
+			return err
+		}
+		if same {
+			u.took(p.size)
+			u.keep(p.number, old.ETag, old.Size)
+			return nil
+		}
+	}
+	told := int64(0)
+	res, err := u.engine.UploadPart(ctx, u.req.part(u.id, p, func(done int64) {
+		u.took(done - told)
+		told = done
+	}))
+	if err != nil {
+		return err
+	}
+	u.keep(p.number, res.ETag, res.Size)
+	return nil
+}
+
+// compare tells whether the section is there as this part. It leaves the section at its start.
+func (u *managedUpload) compare(ctx context.Context, number int, section *io.SectionReader, size int64) (old Part, same bool, err error) {
+	old, ok := u.there[number]
+	if !ok || old.Size != size {
+		return old, false, nil
+	}
+	etag, n, err := u.engine.pipeline.digest(ctx, section, size)
+	if err != nil {
+		(&call{part: number, ctx: ctx}).wrap(&err)
+		return old, false, err
+	}
+	_, err = section.Seek(0, io.SeekStart)
+	return old, n == size && etag == normalETag(old.ETag), err
+}
+
+// digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at most
+// one byte over limit. It reads as take does, so that a body that panics or blocks does no more harm
+// than there.
+func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (etag string, n int64, err error) {
+	f := p.newFilling(newIntake(io.LimitReader(body, limit+1), 0, nil))
+	go f.read(ctx)
+	defer f.end()
+	sum := md5.New()
+	for {
+		select {
+		case b := <-f.filled:
+			if b.buf == nil {
+				return ruleSets[OSS].etag([16]byte(sum.Sum(nil))), n, b.err
+			}
+			sum.Write(b.buf.chunk())
+			n += int64(b.buf.n)
+			p.budget.put(b.buf)
+		case <-ctx.Done():
+			return "", 0, context.Cause(ctx)
+		}
+	}
+}
+
+// keep remembers a part that is done.
+func (u *managedUpload) keep(number int, etag string, size int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.etags[number] = etag
+	u.stored += size
+}
+
+// took counts bytes for Progress. It does not wait for that: a slow Progress hears of several at
+// once.
+func (u *managedUpload) took(n int64) {
+	u.taken.Add(n)
+	select {
+	case u.moved <- struct{}{}:
+	default:
+	}
+}
+
+// report calls Progress. It runs on the caller's goroutine, whose panics are the caller's.
+func (u *managedUpload) report() {
+	done := u.taken.Load()
+	if u.req.Progress == nil || done <= u.reported {
+		return
+	}
+	u.reported = done
+	u.req.Progress(done)
+}
+
+// giveUp aborts an upload that failed with err and returns what is to be said of both. Close may
+// have begun, and waits for this call, so no other is made.
+func (u *managedUpload) giveUp(ctx context.Context, err error) error {
+	if u.req.KeepParts {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	e := u.engine
+	abortErr := e.index.Update(ctx, func(tx index.Tx) error {
+		up, err := findRecord(tx, u.req.Bucket, u.req.Key, u.id)
+		if err != nil {
+			return err
+		}
+		return e.abort(tx, u.req.Bucket, u.req.Key, up)
+	})
+	// Somebody may have aborted or completed it already.
+	if errors.Is(abortErr, ErrNoSuchUpload) || errors.Is(abortErr, ErrNoSuchBucket) {
+		return err
+	}
+	if abortErr != nil {
+		failed := *asError(ctx, err)
+		failed.Err = errors.Join(failed.Err, fmt.Errorf("the upload could not be aborted: %w", abortErr))
+		return &failed
 	}
 	e.sweeper.wake()
-	return &AbortMultipartUploadResult{}, nil
-}
-
-// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeper.
-func (e *Engine) abort(tx index.Tx, bucket, key string, up *openUpload) error {
-	parts, err := partsOf(tx, up.id)
-	if err != nil {
-		return err
-	}
-	if len(parts) > 0 {
-		if err := e.discard(tx, trashOf(up.id, parts)); err != nil {
-			return err
-		}
-	}
-	return endUpload(tx, bucket, key, up)
-}
-
-// endUpload deletes the record of an upload and what names it.
-func endUpload(tx index.Tx, bucket, key string, up *openUpload) error {
-	if !up.Watched.IsZero() {
-		if err := index.Delete(tx, index.IdleKey(up.Watched, up.id)); err != nil {
-			return err
-		}
-	}
-	if err := index.Delete(tx, index.UploadKey(bucket, key, up.id)); err != nil {
-		return err
-	}
-	return count(tx, index.Totals{Uploads: -1})
-}
-
-// An openUpload is an upload as a transaction sees it.
-type openUpload struct {
-	index.Upload
-	id     index.ContentID
-	bucket liveBucket
-}
-
-// findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload. One of an earlier bucket
-// of the name is not there.
-func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
-	up, err := findRecord(r, bucket, key, uploadID)
-	if err != nil {
-		return nil, err
-	}
-	if up.Generation != up.bucket.generation {
-		return nil, ErrNoSuchUpload
-	}
-	return up, up.bucket.rules.checkKey(key)
-}
-
-// findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier bucket
-// has left, or what has a name that the bucket's rules do not allow.
-func findRecord(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
-	b, err := openBucket(r, bucket)
-	if err != nil {
-		return nil, err
-	}
-	if id, ok := index.ParseContentID(uploadID); ok {
-		rec, err := index.Get(r, index.UploadKey(bucket, key, id))
-		if !isAbsent(err) {
-			return &openUpload{Upload: rec, id: id, bucket: b}, err
-		}
-	}
-	if err := b.rules.checkKey(key); err != nil {
-		return nil, err
-	}
-	return nil, ErrNoSuchUpload
-}
-
-// isAbsent says that there is no such record, also since there can be none under such a name.
-func isAbsent(err error) bool {
-	return errors.Is(err, index.ErrNotFound) || errors.Is(err, index.ErrInvalidKey)
-}
-
-// ecForUpload gives an ErrNoSuchUpload the fine-grained code that OSS has for the operation.
-func ecForUpload(err error, code string) error {
-	if errors.Is(err, ErrNoSuchUpload) {
-		return ErrNoSuchUpload.ec(code)
-	}
 	return err
-}
-
-// newID makes an id for an upload, a content or a manifest: random bytes, marked as a version 4
-// UUID like the ids that OSS gives out.
-func newID() (id [16]byte, err error) {
-	_, err = rand.Read(id[:])
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	return id, err
-}
-
-// newUploadID makes the id of a new upload, and says when it is initiated. Under orderedUploadIDs the
-// id begins with a stamp that ascends: it is that time, unless the clock has been ahead before. Then
-// the stamp runs ahead of it, and only the stamp: an upload that was dated by it would not expire.
-func (e *Engine) newUploadID(rules ruleSet) (id index.ContentID, initiated time.Time, err error) {
-	random, err := newID()
-	if err != nil || !rules.orderedUploadIDs {
-		return random, e.now(), err
-	}
-	initiated = e.now()
-	binary.BigEndian.PutUint64(random[:8], uint64(e.stamps.next(initiated).UnixNano()))
-	return random, initiated, nil
-}
-
-// stamps makes times that are all different and ascend, though the clock may not.
-type stamps struct {
-	mu   sync.Mutex // guards last
-	last time.Time
-}
-
-func (s *stamps) next(now time.Time) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !now.After(s.last) {
-		now = s.last.Add(1)
-	}
-	s.last = now
-	return now
 }
