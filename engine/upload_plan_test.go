@@ -159,21 +159,7 @@ func TestUploadStream(t *testing.T) {
 func TestUploadFields(t *testing.T) {
 	req := &engine.UploadRequest{}
 	values := reflect.ValueOf(req).Elem()
-	for i := range values.NumField() {
-		name, v := values.Type().Field(i).Name, values.Field(i)
-		switch v.Kind() {
-		case reflect.String:
-			v.SetString("of " + name)
-		case reflect.Bool:
-			v.SetBool(true)
-		case reflect.Int, reflect.Int64:
-			v.SetInt(int64(i + 1))
-		case reflect.Slice:
-			v.SetBytes([]byte("of " + name))
-		case reflect.Map:
-			v.Set(reflect.ValueOf(map[string]string{"of": name}))
-		}
-	}
+	fill(values)
 	// What is the part's own, or the list of parts'.
 	others := []string{"PartNumber", "Body", "Size", "ContentMD5", "CRC64", "Progress", "Parts", "All", "Checksum"}
 	req.Checksum = engine.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: "of the object"}
@@ -196,6 +182,27 @@ func TestUploadFields(t *testing.T) {
 			} else if got := m.Field(i); want.IsZero() || !reflect.DeepEqual(got.Interface(), want.Interface()) {
 				t.Errorf("%s.%s is %v, want %v", m.Type().Name(), name, got, want)
 			}
+		}
+	}
+}
+
+// fill gives every field another value than its zero, also those of structs that are embedded.
+func fill(values reflect.Value) {
+	for i := range values.NumField() {
+		name, v := values.Type().Field(i).Name, values.Field(i)
+		switch v.Kind() {
+		case reflect.String:
+			v.SetString("of " + name)
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			v.SetInt(int64(i + 1))
+		case reflect.Slice:
+			v.SetBytes([]byte("of " + name))
+		case reflect.Map:
+			v.Set(reflect.ValueOf(map[string]string{"of": name}))
+		case reflect.Struct:
+			fill(v)
 		}
 	}
 }
