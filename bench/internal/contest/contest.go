@@ -176,7 +176,7 @@ func (c *Contest) measure(ctx context.Context, g Group) (err error) {
 		}
 		about.Group, about.Unit = about.Group+", allocated", "KiB"
 		for _, v := range b.rivals {
-			if about.Contender, about.Values, v.allocated = v.Name, v.allocated, nil; c.Fresh {
+			if about.Contender, about.Values, v.allocated = v.Name, v.allocated, nil; c.Fresh && !v.WriteOnly {
 				c.Report.Series = append(c.Report.Series, about)
 			}
 		}
