@@ -121,9 +121,10 @@
 //
 // Objects are read by pages of their metadata: the directory of the parts, and the list of a part's
 // chunks, of which an Object keeps a page or two. Each of them is verified once when it is read:
-// that of encrypted content by its MAC. Without encryption two chunks exchanged in such a list are not noticed by a
-// read; [Engine.Check] with Data compares CRC-64 and MD5 of every part, and the CRC-64 of every chunk, which the list
-// has beside its address.
+// that of encrypted content by its MAC, and all by theirs with [Options].AuthenticateRecords. Without them two chunks exchanged
+// in such a list are not noticed by a read. [Engine.Check] notices them: the list has the CRC-64 of each chunk without
+// encryption beside its address, and these must come to that of the part. With Data it compares each chunk with it, and CRC-64
+// and MD5 of every part.
 //
 // # Deduplication and encryption
 //
