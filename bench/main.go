@@ -94,7 +94,8 @@ kind of call the number, and median and 99th percentile of what they took. At th
 once more and the engine checks itself, with all data when less than 4 GiB are live. Soak fails when
 anything was wrong, when there was an error that was not provoked, when the disk held more than 1.5 times
 the live bytes and 256 MiB at any sample, or when a curve does not level off; -h tells that rule. -seed
-repeats what the clients do, though not how their calls fall together.
+repeats what the clients do, though not how their calls fall together. With -dir, the store of a soak
+that failed is left.
 
 # Wear
 
