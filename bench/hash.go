@@ -95,7 +95,8 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		return err
 	}
-	h.report = report.New("MD5 of "+bytesize.Human(int64(h.size))+" a stream", cli.Command("go run ./bench hash", flags, "json"), "", megabyteNote)
+	command := cli.Command("go run ./bench hash", flags, "json")
+	h.report = report.New("MD5 of "+bytesize.Human(int64(h.size))+" a stream", command, "", megabyteNote)
 	h.report.Baseline = "crypto/md5"
 	if err := h.measure(ctx); err != nil {
 		return err

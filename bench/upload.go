@@ -215,7 +215,10 @@ func (u *uploader) run(ctx context.Context, file string) (_ *summary, err error)
 	if err != nil {
 		return nil, err
 	}
-	s := &summary{File: file, Bucket: bucket, Key: u.options.keyOf(file), Size: info.Size(), KeyID: u.keyID, Encryption: u.encryption}
+	s := &summary{
+		File: file, Bucket: bucket, Key: u.options.keyOf(file), Size: info.Size(),
+		KeyID: u.keyID, Encryption: u.encryption,
+	}
 	s.PartSize = partSizeFor(s.Size, int64(u.options.partSize))
 	watch := process.WatchMemory()
 	if err = u.upload(ctx, f, s); err == nil {
@@ -345,6 +348,7 @@ encryption  %s
 memory      peak %d MiB resident, peak anonymous %d MiB
 verified
 `, s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64, s.UpRate, s.DownRate,
-		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption, s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
+		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption,
+		s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
 	return err
 }

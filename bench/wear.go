@@ -149,7 +149,8 @@ func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 func (w *wear) judge() error {
 	first, last := w.times[0], w.times[len(w.times)-1]
 	if last > w.limit*first {
-		return fmt.Errorf("%s: the last %d calls took %.3g ms each, the first %.3g: %.2f times, may be %v", w.op, w.window, last, first, last/first, w.limit)
+		return fmt.Errorf("%s: the last %d calls took %.3g ms each, the first %.3g: %.2f times, may be %v",
+			w.op, w.window, last, first, last/first, w.limit)
 	}
 	return nil
 }
@@ -171,7 +172,9 @@ func (w *wear) call(ctx context.Context, i int) (time.Duration, error) {
 		return 0, err
 	}
 	id := up.UploadID
-	part, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: bucket, Key: key, UploadID: id, PartNumber: 1, Body: bytes.NewReader(body)})
+	part, err := e.UploadPart(ctx, &engine.UploadPartRequest{
+		Bucket: bucket, Key: key, UploadID: id, PartNumber: 1, Body: bytes.NewReader(body),
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -72,7 +72,9 @@ func drawing(r *report.Report, log bool, format string) (vg.CanvasWriterTo, erro
 	for _, row := range rows {
 		for i, p := range row {
 			left := dc.Min.X + margin + vg.Length(i)*columnWidth
-			room := draw.Canvas{Canvas: dc.Canvas, Rectangle: vg.Rectangle{Min: vg.Point{X: left, Y: y - p.height() + 20}, Max: vg.Point{X: left + columnWidth - 20, Y: y}}}
+			room := draw.Canvas{Canvas: dc.Canvas, Rectangle: vg.Rectangle{
+				Min: vg.Point{X: left, Y: y - p.height() + 20}, Max: vg.Point{X: left + columnWidth - 20, Y: y},
+			}}
 			if err := p.draw(room); err != nil {
 				return nil, err
 			}

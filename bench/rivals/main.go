@@ -60,8 +60,9 @@ func contenders(minio string, logf func(format string, args ...any)) []contest.C
 // parse makes the contest that the arguments ask for, and says what to measure.
 func parse(args []string, stdout, stderr io.Writer) (*contest.Contest, []contest.Group, error) {
 	c := &contest.Contest{
-		Data: cli.Choices(data.Random, data.JSON), Modes: cli.Choices(contest.Plain, "sse"), Parallel: cli.Counts(1, contest.MaxParallel, 16),
-		Logf: func(format string, args ...any) { fmt.Fprintf(stderr, "rivals: "+format+"\n", args...) },
+		Data: cli.Choices(data.Random, data.JSON), Modes: cli.Choices(contest.Plain, "sse"),
+		Parallel: cli.Counts(1, contest.MaxParallel, 16),
+		Logf:     func(format string, args ...any) { fmt.Fprintf(stderr, "rivals: "+format+"\n", args...) },
 	}
 	var names []string
 	for _, k := range contenders("", nil) {

@@ -17,7 +17,9 @@ const Bucket = "bench"
 
 // OpenEngine opens a store and makes sure that Bucket is there. Options that the engine refuses are
 // wrong arguments. logf is told what the store reports.
-func OpenEngine(ctx context.Context, dir string, o engine.Options, rules engine.Rules, logf func(format string, args ...any)) (*engine.Engine, error) {
+func OpenEngine(
+	ctx context.Context, dir string, o engine.Options, rules engine.Rules, logf func(format string, args ...any),
+) (*engine.Engine, error) {
 	o.Events = &engine.Events{Alarm: func(err error) { logf("the store reports: %v", err) }}
 	e, err := engine.Open(ctx, dir, &o)
 	if errors.Is(err, engine.ErrInvalidArgument) {
@@ -61,7 +63,8 @@ type gabion struct {
 
 func (s *gabion) Initiate(ctx context.Context, key string) (string, error) {
 	res, err := s.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: Bucket, Key: key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(s.encryption)},
+		Bucket: Bucket, Key: key,
+		EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(s.encryption)},
 	})
 	if err != nil {
 		return "", err

@@ -27,7 +27,9 @@ type Report struct {
 // New makes a report of now and of this machine, without series. dir is where files are measured; ""
 // for measurements without.
 func New(title, command, dir string, notes ...string) *Report {
-	return &Report{Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine(dir), Notes: notes}
+	return &Report{
+		Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine(dir), Notes: notes,
+	}
 }
 
 // Seconds is the Axis of what is measured over time: its cases are seconds since the start, and charts

@@ -156,7 +156,9 @@ type body struct {
 // goroutine of its own, where a last Read may be under way when the call has returned.
 func (w *World) newBody(ctx context.Context, c Content, start, size int64, p pace) (context.Context, *body) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &body{walk: walk{pace: p, size: size}, world: w, ctx: ctx, cancel: cancel, content: c, start: start, bytes: w.begin()}
+	return ctx, &body{
+		walk: walk{pace: p, size: size}, world: w, ctx: ctx, cancel: cancel, content: c, start: start, bytes: w.begin(),
+	}
 }
 
 func (b *body) end() {

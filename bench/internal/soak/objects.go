@@ -21,7 +21,8 @@ func (c *Client) put(ctx context.Context, key int, p pace) error {
 func (c *Client) putContent(ctx context.Context, key int, id uint64, what held, p pace) error {
 	call, b := c.newBody(ctx, what.Content, 0, what.Size, p)
 	defer b.end()
-	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b, Attributes: engine.Attributes{Metadata: writeName(id)}}
+	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b}
+	req.Metadata = writeName(id)
 	req.EncryptionRequest = encryption(what.Encrypted)
 	if id%2 == 0 {
 		req.Size = what.Size

@@ -34,7 +34,9 @@ const (
 )
 
 // Kinds are all kinds, in the order in which they are shown.
-var Kinds = [...]Kind{KindPut, KindInitiate, KindPart, KindComplete, KindAbort, KindCopy, KindList, KindRead, KindRange, KindDelete, KindSlow}
+var Kinds = [...]Kind{
+	KindPut, KindInitiate, KindPart, KindComplete, KindAbort, KindCopy, KindList, KindRead, KindRange, KindDelete, KindSlow,
+}
 
 // kind is that of a call at this pace.
 func (p pace) kind(of Kind) Kind {

@@ -34,7 +34,8 @@ var errExpired = errors.New("soak: the upload has expired")
 
 func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*upload, error) {
 	begin := c.options.Clock()
-	req := &engine.InitiateMultipartUploadRequest{Bucket: c.options.Bucket, Key: keyName(key), Attributes: engine.Attributes{Metadata: writeName(id)}}
+	req := &engine.InitiateMultipartUploadRequest{Bucket: c.options.Bucket, Key: keyName(key)}
+	req.Metadata = writeName(id)
 	req.EncryptionRequest = encryption(what.Encrypted)
 	res, err := c.engine.InitiateMultipartUpload(ctx, req)
 	if err != nil {
@@ -158,7 +159,8 @@ func (u *upload) complete(ctx context.Context) error {
 // acknowledged.
 func (u *upload) listed(ctx context.Context) error {
 	begin, found := u.options.Clock(), false
-	for up, err := range u.engine.Uploads(ctx, &engine.ListMultipartUploadsRequest{Bucket: u.options.Bucket, Prefix: keyName(u.key)}) {
+	uploads := &engine.ListMultipartUploadsRequest{Bucket: u.options.Bucket, Prefix: keyName(u.key)}
+	for up, err := range u.engine.Uploads(ctx, uploads) {
 		if err != nil {
 			return err
 		}
@@ -168,7 +170,8 @@ func (u *upload) listed(ctx context.Context) error {
 		return engine.ErrNoSuchUpload
 	}
 	var parts []engine.CompletedPart
-	for p, err := range u.engine.Parts(ctx, &engine.ListPartsRequest{Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name}) {
+	listed := &engine.ListPartsRequest{Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name}
+	for p, err := range u.engine.Parts(ctx, listed) {
 		if err != nil {
 			return err
 		}

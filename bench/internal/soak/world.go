@@ -87,7 +87,10 @@ const maxFailures = 20
 
 // NewWorld begins with an engine whose bucket is empty.
 func NewWorld(e *engine.Engine, o Options) *World {
-	return &World{options: o, engine: e, model: NewModel(o.Keys), onFail: func() {}, took: map[Kind][]time.Duration{}, under: map[*underWay]bool{}}
+	return &World{
+		options: o, engine: e, model: NewModel(o.Keys), onFail: func() {},
+		took: map[Kind][]time.Duration{}, under: map[*underWay]bool{},
+	}
 }
 
 // Fail takes over that something is wrong: an answer, or an error that was not provoked.
@@ -132,7 +135,8 @@ func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release 
 	if err != nil {
 		return held{}, nil, err
 	}
-	if info.Key != keyName(key) || info.Size != what.Size || (info.ServerSideEncryption == engine.EncryptionAES256) != what.Encrypted {
+	encrypted := info.ServerSideEncryption == engine.EncryptionAES256
+	if info.Key != keyName(key) || info.Size != what.Size || encrypted != what.Encrypted {
 		release()
 		return held{}, nil, wrongf("write %d is %s of %d bytes, encryption %q; must be %s, %d, encrypted %v",
 			id, info.Key, info.Size, info.ServerSideEncryption, keyName(key), what.Size, what.Encrypted)
