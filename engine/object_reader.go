@@ -149,7 +149,7 @@ func (o *Object) Seek(offset int64, whence int) (int64, error) {
 // Close fails with an error matching fs.ErrClosed, and so does reading.
 func (o *Object) Close() error {
 	o.ahead.stop()
-	o.current = chunkData{}
+	o.ahead, o.current = readAhead{}, chunkData{} // who keeps a closed Object keeps no chunks
 	return o.source.close()
 }
 

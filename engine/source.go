@@ -119,6 +119,9 @@ func (s *source) close() error {
 		return fs.ErrClosed
 	}
 	s.engine.inUse.release(s.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.directory, s.segment, s.pages = nil, nil, [2]*segmentPage{}
 	return nil
 }
 
