@@ -65,7 +65,8 @@ func TestEngineInterrupted(t *testing.T) {
 	}
 }
 
-// The floor, its digests alone and crypto/md5 agree on the ETag; what the floor has stored can be read.
+// The floor, its digests alone and crypto/md5 agree on the ETag; what the floor has stored can be
+// read.
 func TestLesserContenders(t *testing.T) {
 	parts := [][]byte{[]byte("one, "), []byte("two and three")}
 	for _, k := range lesser() {

@@ -74,8 +74,9 @@ func runGrowth(ctx context.Context, args []string, stdout io.Writer, stderr *log
 	})
 }
 
-// measure makes a store for each number of chunks, and then measures parts into all of them in turns: one
-// store that grows would have each number at another time, when the machine may do other things.
+// measure makes a store for each number of chunks, and then measures parts into all of them in
+// turns: one store that grows would have each number at another time, when the machine may do other
+// things.
 func (o *growthOptions) measure(ctx context.Context, r *report.Report, dir string, stderr *log.Logger) (err error) {
 	var stores []*growth
 	defer func() {

@@ -37,7 +37,8 @@ type underWay struct {
 	end func() md5Sum
 }
 
-// An implementation is one of MD5. start returns what begins hashes, for one measurement, and what ends it.
+// An implementation is one of MD5. start returns what begins hashes, for one measurement, and what
+// ends it.
 type implementation struct {
 	name  string
 	start func() (begin func() underWay, stop func())
@@ -54,7 +55,8 @@ func implementations() []implementation {
 			}, func() {}
 		}},
 		{"crypto/md5", func() (func() underWay, func()) { return standard, func() {} }},
-		// A server for each measurement, because it gets slower with each hash that was ever closed.
+		// A server for each measurement, because it gets slower with each hash that was ever
+		// closed.
 		{"md5-simd", func() (func() underWay, func()) {
 			server := md5simd.NewServer()
 			return func() underWay {
@@ -104,8 +106,8 @@ func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 	return h.report.Write(stdout, file)
 }
 
-// measure measures how fast the implementations are: first when each stream is one hash, then when hashes
-// come and go.
+// measure measures how fast the implementations are: first when each stream is one hash, then when
+// hashes come and go.
 func (h *hashing) measure(ctx context.Context) error {
 	buffers := makeBuffers(slices.Max(h.streams.Values), int(min(h.size, hashBuffer)))
 	for _, part := range []bytesize.Size{h.size, h.churn} {
@@ -162,14 +164,14 @@ func hashAll(ctx context.Context, one implementation, buffers [][]byte, size, pa
 	return sums, time.Since(clock), err
 }
 
-// hashStream hashes size bytes in hashes of part bytes, one after the other, the last one shorter: the
-// buffer from its beginning to its end, again and again.
+// hashStream hashes size bytes in hashes of part bytes, one after the other, the last one shorter:
+// the buffer from its beginning to its end, again and again.
 func hashStream(ctx context.Context, begin func() underWay, buffer []byte, size, part int64) (sums []md5Sum, err error) {
 	at, length := int64(0), int64(len(buffer))
 	for ; size > 0; size -= part {
 		part = min(part, size)
-		// A part that fits in the buffer is not cut at its end: md5-simd can block for ever when many
-		// write in the middle of a block.
+		// A part that fits in the buffer is not cut at its end: md5-simd can block for ever when
+		// many write in the middle of a block.
 		if at+part > length {
 			at = 0
 		}

@@ -64,8 +64,8 @@ func TestHashFindsWrongDigest(t *testing.T) {
 	}
 }
 
-// A stream hashes all its bytes, in parts of which the last may be shorter, and no write but the last
-// of a part ends within a block.
+// A stream hashes all its bytes, in parts of which the last may be shorter, and no write but the
+// last of a part ends within a block.
 func TestHashParts(t *testing.T) {
 	for _, test := range []struct {
 		buffer     int

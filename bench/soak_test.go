@@ -18,7 +18,8 @@ var small = []string{"soak", "-duration", "500ms", "-clients", "4", "-live", "4M
 func TestSoak(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	file := filepath.Join(t.TempDir(), "soak.json")
-	// Longer than a slow body takes: all clients may have one at the same time, and nothing ends meanwhile.
+	// Longer than a slow body takes: all clients may have one at the same time, and nothing ends
+	// meanwhile.
 	out := mustBench(t, append(small, "-duration", "3s", "-seed", "7", "-json", file)...)
 	wantEmptyDir(t, os.Getenv("TMPDIR"))
 	for _, text := range []string{"-seed 7", " live ", " disk ", " rss ", " put ", "verified"} {

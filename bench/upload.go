@@ -174,8 +174,8 @@ func (o *uploadOptions) uploadAll(ctx context.Context, stdout io.Writer, stderr 
 	return nil
 }
 
-// openKeyring opens a key ring. Where mayMake says so, it makes one that is not there: beside a store that
-// is, the one that is missing may only be away.
+// openKeyring opens a key ring. Where mayMake says so, it makes one that is not there: beside a
+// store that is, the one that is missing may only be away.
 func openKeyring(path string, mayMake bool) (*crypto.Keyring, error) {
 	keys, err := crypto.OpenKeyring(path)
 	switch {
@@ -230,8 +230,9 @@ func (u *uploader) run(ctx context.Context, file string) (_ *summary, err error)
 	return s, err
 }
 
-// partSizeFor returns wanted, or as many whole chunks as make 10000 parts suffice: as Engine.Upload does,
-// whose ETags are computed anew. What fits in one part has one, though they may not be so small.
+// partSizeFor returns wanted, or as many whole chunks as make 10000 parts suffice: as Engine.Upload
+// does, whose ETags are computed anew. What fits in one part has one, though they may not be so
+// small.
 func partSizeFor(size, wanted int64) int64 {
 	const chunk = engine.DefaultChunkSize
 	needed := (size + engine.MaxPartNumber - 1) / engine.MaxPartNumber
@@ -246,7 +247,8 @@ func partSizeFor(size, wanted int64) int64 {
 
 // upload stores the file as an object, by parts, and counts what that added to the store.
 func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err error) {
-	// The parts of an object that is replaced would show in the counts: they stay as long as it is open.
+	// The parts of an object that is replaced would show in the counts: they stay as long as it is
+	// open.
 	if old, err := u.engine.GetObject(ctx, &engine.GetObjectRequest{Bucket: bucket, Key: s.Key}); err == nil {
 		defer old.Close()
 	}

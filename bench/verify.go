@@ -55,7 +55,8 @@ func (u *uploader) verify(ctx context.Context, f io.ReaderAt, s *summary) (err e
 	return errors.Join(wrong...)
 }
 
-// compare reads both to the end and fails at the first difference. progress is told the bytes so far.
+// compare reads both to the end and fails at the first difference. progress is told the bytes so
+// far.
 func compare(ctx context.Context, object, file io.Reader, progress func(done int64)) error {
 	got, want := make([]byte, copySize), make([]byte, copySize)
 	for offset := int64(0); ; {

@@ -27,8 +27,8 @@ var (
 	// ErrVolumeActive is returned by Remove and Trim for a volume that still takes writes.
 	ErrVolumeActive = errors.New("blob: volume still takes writes")
 
-	// ErrInUse is returned when another Store, of this process or another, has the place open where the
-	// volumes are.
+	// ErrInUse is returned when another Store, of this process or another, has the place open where
+	// the volumes are.
 	ErrInUse = errors.New("blob: in use")
 
 	// ErrNoVolume is returned by Sync, Seal, Trim and Remove for a volume that is not there.
@@ -73,8 +73,9 @@ type Store interface {
 
 	// Get reads a frame into the storage of buf, which it grows as needed, and returns it. The
 	// frame is exactly as it was put, or the error is a *CorruptionError: that covers a frame that
-	// is gone or was never written, since the caller's Ref says that it should be there. An error that
-	// says nothing of the frame is none: the context's end, or no file handles, no memory, no connection.
+	// is gone or was never written, since the caller's Ref says that it should be there. An error
+	// that says nothing of the frame is none: the context's end, or no file handles, no memory, no
+	// connection.
 	Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error)
 
 	// Probe is a cheap proof that the frame of ref is there: its volume is, undamaged, a record at
@@ -111,18 +112,18 @@ type Store interface {
 	// the volume that are under way.
 	Remove(ctx context.Context, volume uint64) error
 
-	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no limit.
-	// Frames of as many bytes may not fit: a store keeps some of it for itself. Free is cheap, and waits for
-	// nobody.
+	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no
+	// limit. Frames of as many bytes may not fit: a store keeps some of it for itself. Free is
+	// cheap, and waits for nobody.
 	Free() (int64, error)
 
-	// NumberAfter has new volumes get numbers greater than volume, which is at most MaxVolume. The caller
-	// may know of volumes that were lost, and no other may be taken for one of them. It is called before the
-	// first Put.
+	// NumberAfter has new volumes get numbers greater than volume, which is at most MaxVolume. The
+	// caller may know of volumes that were lost, and no other may be taken for one of them. It is
+	// called before the first Put.
 	NumberAfter(volume uint64) error
 
-	// Close waits for calls under way, makes everything durable and releases all resources, whatever
-	// error it has to report. A second Close returns ErrClosed.
+	// Close waits for calls under way, makes everything durable and releases all resources,
+	// whatever error it has to report. A second Close returns ErrClosed.
 	Close() error
 }
 

@@ -33,10 +33,12 @@ type memoryFrame struct {
 	bytes  []byte
 }
 
-// defaultVolumeSize is of how many bytes the volumes of a Memory are, unless NewMemory is told otherwise.
+// defaultVolumeSize is of how many bytes the volumes of a Memory are, unless NewMemory is told
+// otherwise.
 const defaultVolumeSize = 256 << 20
 
-// NewMemory returns an empty store whose volumes take about volumeSize bytes each, 256 MiB if it is 0.
+// NewMemory returns an empty store whose volumes take about volumeSize bytes each, 256 MiB if it is
+// 0.
 func NewMemory(volumeSize int64) *Memory {
 	if volumeSize <= 0 {
 		volumeSize = defaultVolumeSize

@@ -9,8 +9,8 @@ import (
 // Address names a chunk by its content.
 type Address [32]byte
 
-// AddressOf returns the address of a chunk without encryption that is to be found in the whole store: its
-// BLAKE3-256. Scope.AddressOf and Cipher.AddressOf are for all other chunks.
+// AddressOf returns the address of a chunk without encryption that is to be found in the whole
+// store: its BLAKE3-256. Scope.AddressOf and Cipher.AddressOf are for all other chunks.
 func AddressOf(data []byte) Address { return blake3Sum(data, &guts.IV, 0) }
 
 // String returns 64 lower-case hex digits.

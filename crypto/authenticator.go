@@ -12,8 +12,8 @@ import (
 // MACSize is the length of a MAC in bytes.
 const MACSize = 16
 
-// Authenticator makes and verifies the MACs of the records of one upload, or of a store: HMAC-SHA256 under a key of
-// its own, cut to MACSize bytes. It is safe for concurrent use.
+// Authenticator makes and verifies the MACs of the records of one upload, or of a store:
+// HMAC-SHA256 under a key of its own, cut to MACSize bytes. It is safe for concurrent use.
 type Authenticator struct {
 	states sync.Pool // of *macState: to key a hash costs as much as a short message
 }
@@ -25,7 +25,8 @@ type macState struct {
 	sum     [sha256.Size]byte
 }
 
-// NewStoreAuthenticator returns what makes the MACs of a store's records, under a key derived from a data key of the store's own.
+// NewStoreAuthenticator returns what makes the MACs of a store's records, under a key derived from
+// a data key of the store's own.
 func NewStoreAuthenticator(key DataKey) (*Authenticator, error) {
 	macKey, err := derive(key[:], storeLabel)
 	if err != nil {
@@ -47,7 +48,8 @@ func (a *Authenticator) MAC(message func(buf []byte) []byte) []byte {
 	return bytes.Clone(s.mac(message))
 }
 
-// Verify returns ErrAuthentication if mac is not that of the message. How long it takes says nothing about where they differ.
+// Verify returns ErrAuthentication if mac is not that of the message. How long it takes says
+// nothing about where they differ.
 func (a *Authenticator) Verify(message func(buf []byte) []byte, mac []byte) error {
 	s := a.states.Get().(*macState)
 	defer a.states.Put(s)

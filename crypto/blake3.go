@@ -10,12 +10,13 @@ import (
 // blake3Group is what the library compresses at once: 16 KiB, in lanes of the vector registers.
 const blake3Group = guts.MaxSIMD * guts.ChunkSize
 
-// blake3Tails holds *[blake3Group]byte: the library reads a whole group even where the data ends before.
+// blake3Tails holds *[blake3Group]byte: the library reads a whole group even where the data ends
+// before.
 var blake3Tails = sync.Pool{New: func() any { return new([blake3Group]byte) }}
 
 // blake3Sum is the BLAKE3-256 of data, on the caller's goroutine. The library's own Sum256 starts a
-// goroutine for every group, each of which must grow its stack first: among callers that already keep
-// all processors busy that costs a tenth of the time, and 64 KiB of garbage a MiB.
+// goroutine for every group, each of which must grow its stack first: among callers that already
+// keep all processors busy that costs a tenth of the time, and 64 KiB of garbage a MiB.
 //
 // The tree is that of section 2.1 of the BLAKE3 paper: complete subtrees from the left, as large as
 // can be.

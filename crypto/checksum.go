@@ -11,8 +11,8 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// ChecksumAlgorithm names one of S3's additional checksums. Any text that is none of the constants is
-// not valid: Valid and CanCombine are false then, Size is 0, and the other methods panic.
+// ChecksumAlgorithm names one of S3's additional checksums. Any text that is none of the constants
+// is not valid: Valid and CanCombine are false then, Size is 0, and the other methods panic.
 type ChecksumAlgorithm string
 
 // The algorithms, by the names that S3 gives them.
@@ -54,12 +54,13 @@ func (a ChecksumAlgorithm) New() hash.Hash { return a.known().start() }
 // Size returns the length of a sum in bytes.
 func (a ChecksumAlgorithm) Size() int { return checksums[a].size }
 
-// CanCombine tells whether the sum of a whole follows from the sums and lengths of its pieces, as it
-// does for the CRCs.
+// CanCombine tells whether the sum of a whole follows from the sums and lengths of its pieces, as
+// it does for the CRCs.
 func (a ChecksumAlgorithm) CanCombine() bool { return checksums[a].modulus != nil }
 
 // Combine returns the sum of X followed by Y from the sums x and y and the length of Y in bytes. It
-// panics when the length is negative, a sum is not Size bytes long or the sums of a cannot be combined.
+// panics when the length is negative, a sum is not Size bytes long or the sums of a cannot be
+// combined.
 func (a ChecksumAlgorithm) Combine(x, y []byte, lenY int64) []byte {
 	c := a.known()
 	if c.modulus == nil {

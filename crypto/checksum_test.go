@@ -130,8 +130,8 @@ func TestCombineChecksumsOfHugeLengths(t *testing.T) {
 }
 
 func TestComposite(t *testing.T) {
-	// Made by hand: the sums of 1234 and 56789 from gzip and sha256sum, as bytes one after the other,
-	// through the same program again.
+	// Made by hand: the sums of 1234 and 56789 from gzip and sha256sum, as bytes one after the
+	// other, through the same program again.
 	for a, want := range map[crypto.ChecksumAlgorithm]string{
 		crypto.CRC32:  "ac133007",
 		crypto.SHA256: "6e74410538a57820d54252d3ffa7d9246aea71fdcedd7e86f240fc57bcd9ab14",

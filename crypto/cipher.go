@@ -22,7 +22,8 @@ const (
 // associated data, or was changed since.
 var ErrAuthentication = errors.New("crypto: authentication failed")
 
-// Cipher addresses and seals the chunks of one upload, and authenticates its records. It is safe for concurrent use.
+// Cipher addresses and seals the chunks of one upload, and authenticates its records. It is safe
+// for concurrent use.
 type Cipher struct {
 	addressKey [8]uint32
 	aead       cipher.AEAD

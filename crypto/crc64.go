@@ -11,6 +11,6 @@ var (
 // of nothing it is 0. The CRC of "123456789" is 11051210869376104954.
 func CRC64(crc uint64, p []byte) uint64 { return updateCRC64(crc, p) }
 
-// CombineCRC64 returns the CRC of A followed by B from the CRC a of A, the CRC b of B and the length
-// of B in bytes. It panics when that is negative.
+// CombineCRC64 returns the CRC of A followed by B from the CRC a of A, the CRC b of B and the
+// length of B in bytes. It panics when that is negative.
 func CombineCRC64(a, b uint64, lenB int64) uint64 { return ecmaModulus.combine(a, b, lenB) }

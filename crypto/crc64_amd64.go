@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// VPCLMULQDQ multiplies in wider registers. CPUs that have it and not AVX-512 are many (AMD's Zen 3,
-// Intel's for desktops), but package cpu tells of it only together with AVX-512.
+// VPCLMULQDQ multiplies in wider registers. CPUs that have it and not AVX-512 are many (AMD's Zen
+// 3, Intel's for desktops), but package cpu tells of it only together with AVX-512.
 var (
 	hasPCLMULQDQ = cpu.X86.HasPCLMULQDQ
 	hasAVX2      = hasPCLMULQDQ && cpu.X86.HasAVX2 && featuresOfLeaf7()&(1<<10) != 0
@@ -54,8 +54,8 @@ func crc64PCLMULQDQ(crc uint64, p []byte) uint64 {
 	return finishFolding(first, second, p[len(p)&^15:])
 }
 
-// foldPCLMULQDQ folds all of p but the last len(p)%16 bytes into two words, with the state of the CRC
-// added before. The length is at least 128.
+// foldPCLMULQDQ folds all of p but the last len(p)%16 bytes into two words, with the state of the
+// CRC added before. The length is at least 128.
 //
 //go:noescape
 func foldPCLMULQDQ(state uint64, p []byte, by *distances) (first, second uint64)

@@ -9,8 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 )
 
-// powerOfX returns x^n modulo the polynomial of ECMA-182, by n multiplications by x. Here bit 63 is the
-// coefficient of x^63, as in the standard; the result is reflected.
+// powerOfX returns x^n modulo the polynomial of ECMA-182, by n multiplications by x. Here bit 63 is
+// the coefficient of x^63, as in the standard; the result is reflected.
 func powerOfX(n int) uint64 {
 	const polynomial = 0x42F0E1EBA9EA3693
 	power := uint64(1)

@@ -5,15 +5,16 @@ import "fmt"
 // CustomerKeySize is the length of a customer key in bytes.
 const CustomerKeySize = 32
 
-// The label of the wrapping key and the associated data of what it wraps. They are part of the format.
+// The label of the wrapping key and the associated data of what it wraps. They are part of the
+// format.
 const (
 	customerLabel     = "gabion/v1 customer key"
 	customerWrapLabel = "gabion/v1 customer data key"
 )
 
 // CustomerKey is a key that a client gives with each request (SSE-C). It wraps the data key of the
-// client's upload in place of a KeyProvider, and is never stored, nor is a digest of it: who loses it
-// loses the data. It formats and encodes as a fixed text, never as its bytes.
+// client's upload in place of a KeyProvider, and is never stored, nor is a digest of it: who loses
+// it loses the data. It formats and encodes as a fixed text, never as its bytes.
 type CustomerKey []byte
 
 // Valid tells whether the key has the right length. A key has no other mark.
@@ -31,8 +32,8 @@ func (k CustomerKey) Wrap(key DataKey) (blob []byte, err error) {
 	return wrapKey(wrappingKey, key, []byte(customerWrapLabel))
 }
 
-// Unwrap recovers a key that the same customer key has wrapped. For any other customer key, also one
-// that is not Valid, and for a blob that was altered it returns ErrAuthentication.
+// Unwrap recovers a key that the same customer key has wrapped. For any other customer key, also
+// one that is not Valid, and for a blob that was altered it returns ErrAuthentication.
 func (k CustomerKey) Unwrap(blob []byte) (DataKey, error) {
 	if !k.Valid() {
 		return DataKey{}, fmt.Errorf("%w: a customer key of %d bytes", ErrAuthentication, len(k))

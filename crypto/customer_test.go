@@ -65,8 +65,8 @@ func TestCustomerKeyRefusesOthers(t *testing.T) {
 	checkNotUnwrapped(t, "a byte more", customer, append(bytes.Clone(blob), 0))
 }
 
-// A key ring whose generation has the bytes of the customer key must not unwrap for it, nor the other
-// way round: each has a wrapping key and associated data of its own.
+// A key ring whose generation has the bytes of the customer key must not unwrap for it, nor the
+// other way round: each has a wrapping key and associated data of its own.
 func TestCustomerKeyIsNoGeneration(t *testing.T) {
 	ring := openRingText(t, keyLine(1, customer))
 	_, w := generate(t, ring, "")

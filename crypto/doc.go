@@ -1,5 +1,5 @@
-// Package crypto holds Gabion's keys, seals, addresses and checksums. MD5, the ETag of a part, is in
-// package md5lanes below it.
+// Package crypto holds Gabion's keys, seals, addresses and checksums. MD5, the ETag of a part, is
+// in package md5lanes below it.
 //
 //	CRC64, CombineCRC64          CRC-64/XZ of a part, by carry-less multiplication where the CPU has
 //	                             it, and of a whole from its pieces
@@ -20,79 +20,84 @@
 //	       ├─ sealing key = HKDF-SHA256(data key, no salt, "gabion/v1 chunk seal")
 //	       └─ MAC key     = HKDF-SHA256(data key, no salt, "gabion/v1 record mac")
 //
-// A store that authenticates its records (Options.AuthenticateRecords of package engine) has a data key of its own, wrapped in
-// its header in the same way. Of it comes one key only:
+// A store that authenticates its records (Options.AuthenticateRecords of package engine) has a data
+// key of its own, wrapped in its header in the same way. Of it comes one key only:
 //
 //	store MAC key = HKDF-SHA256(data key, no salt, "gabion/v1 store record mac")
 //
-// Each derived key is 32 bytes long. A chunk's address is BLAKE3 in keyed mode under the address key,
-// so equal plaintexts of two uploads have unrelated addresses. A chunk is sealed by AES-256-GCM:
+// Each derived key is 32 bytes long. A chunk's address is BLAKE3 in keyed mode under the address
+// key, so equal plaintexts of two uploads have unrelated addresses. A chunk is sealed by
+// AES-256-GCM:
 //
 //	| nonce 12 | ciphertext, as long as the plaintext | tag 16 |
 //
 // The caller's associated data (the engine passes the frame header and the chunk's address) makes a
-// seal valid in its own place only. In the same way the engine seals what else it keeps that has plaintext
-// in it, the state of a digest under way, for its upload and the last part that it covers.
+// seal valid in its own place only. In the same way the engine seals what else it keeps that has
+// plaintext in it, the state of a digest under way, for its upload and the last part that it
+// covers.
 //
-// A seal says what a chunk is, not where it belongs. That say the MACs of records: HMAC-SHA256 under the MAC
-// key, or that of the store where no data key is for it, cut to its first 16 bytes. Of what messages is written in the engine's file seals.go, with vectors in its
-// testdata.
+// A seal says what a chunk is, not where it belongs. That say the MACs of records: HMAC-SHA256
+// under the MAC key, or that of the store where no data key is for it, cut to its first 16 bytes.
+// Of what messages is written in the engine's file seals.go, with vectors in its testdata.
 //
 // The Keyring wraps a data key, under the generation itself, as
 //
 //	| version 1 = 0x01 | nonce 12 | ciphertext 32 | tag 16 |
 //
-// with the associated data "gabion/v1 data key\x00" followed by the key id. A CustomerKey wraps it in
-// the same form, under the key derived from it, with the associated data
-// "gabion/v1 customer data key".
+// with the associated data "gabion/v1 data key\x00" followed by the key id. A CustomerKey wraps it
+// in the same form, under the key derived from it, with the associated data "gabion/v1 customer
+// data key".
 //
 // # Scopes of deduplication
 //
-// A chunk without encryption is addressed by BLAKE3, so that whoever stores it again finds it. It is
-// without a key where the scope is the whole store. Where it is a bucket, or one body, it is BLAKE3 in
-// keyed mode under
+// A chunk without encryption is addressed by BLAKE3, so that whoever stores it again finds it. It
+// is without a key where the scope is the whole store. Where it is a bucket, or one body, it is
+// BLAKE3 in keyed mode under
 //
 //	HKDF-SHA256(store id || scope id, no salt, "gabion/v1 dedup scope")
 //
-// 32 bytes long. Either id has 16 bytes; the scope's is the bucket's generation, random bytes that no
-// other bucket has or had, or the id of the manifest, which no other body has. Equal chunks of two
-// scopes have unrelated addresses, so none is found from the other; addresses of one scope are not
-// given away by anything that a client can ask. No part of this is a secret from who reads the disk.
+// 32 bytes long. Either id has 16 bytes; the scope's is the bucket's generation, random bytes that
+// no other bucket has or had, or the id of the manifest, which no other body has. Equal chunks of
+// two scopes have unrelated addresses, so none is found from the other; addresses of one scope are
+// not given away by anything that a client can ask. No part of this is a secret from who reads the
+// disk.
 //
 // testdata/vectors.json has examples of all of it for other implementations.
 //
 // # Key ring
 //
-// The file of a Keyring is made by CreateKeyring alone: where a file is missing, because a mount is, no
-// new ring appears in its place, under which the store would go on without its keys. It has mode 0600,
-// is replaced as a whole, and its next version is never readable by others. Whoever can write it, or
-// exchange it by a directory or symlink on the way to it, knows the keys of all that is encrypted from
-// then on; such a ring is refused, as sshd refuses such a file: the file and each link must belong to
-// this process's user or the superuser, and so must each directory, which neither group nor others may
-// write unless it has the sticky bit. A ring that others can read is used, and Exposed says so. What has
-// no modes, like access lists of Windows, is not looked at.
+// The file of a Keyring is made by CreateKeyring alone: where a file is missing, because a mount
+// is, no new ring appears in its place, under which the store would go on without its keys. It has
+// mode 0600, is replaced as a whole, and its next version is never readable by others. Whoever can
+// write it, or exchange it by a directory or symlink on the way to it, knows the keys of all that
+// is encrypted from then on; such a ring is refused, as sshd refuses such a file: the file and each
+// link must belong to this process's user or the superuser, and so must each directory, which
+// neither group nor others may write unless it has the sticky bit. A ring that others can read is
+// used, and Exposed says so. What has no modes, like access lists of Windows, is not looked at.
 //
-// Several processes may use one file. They rotate it in turns, by a lock beside it; each reads it again
-// when it is another file than it has read, or has another time or size, before it wraps a key or says
-// that there is none. Temporary files left by a process that was killed are removed by the next one.
+// Several processes may use one file. They rotate it in turns, by a lock beside it; each reads it
+// again when it is another file than it has read, or has another time or size, before it wraps a
+// key or says that there is none. Temporary files left by a process that was killed are removed by
+// the next one.
 //
 // # Nonces
 //
 // Every seal draws a random nonce. A nonce derived from the address would look tempting, since an
-// address names one plaintext. But what is sealed is the compressed form, and another version of the
-// compressor may compress the same chunk differently: two texts under one key and nonce, which breaks
-// GCM altogether. Among q random nonces of 96 bits two are equal with a probability of q*q/2^97. The
-// largest upload (10000 parts of 5 GiB) in chunks of 1 MiB is 2^26 seals, with one more a part for a
-// digest: 2^-45. In chunks of 4 KiB it is 2^33.6 seals: 2^-30. Parts uploaded again count, too, and
-// nothing bounds them: each upload of 48 TiB, ten times over, in chunks of 4 KiB comes to 2^-23. Who
-// finds that too much takes larger chunks. Compaction of volumes moves frames as they are and seals
-// nothing. A generation of a Keyring seals once an upload and once more a rotation, a CustomerKey once
-// an upload.
+// address names one plaintext. But what is sealed is the compressed form, and another version of
+// the compressor may compress the same chunk differently: two texts under one key and nonce, which
+// breaks GCM altogether. Among q random nonces of 96 bits two are equal with a probability of
+// q*q/2^97. The largest upload (10000 parts of 5 GiB) in chunks of 1 MiB is 2^26 seals, with one
+// more a part for a digest: 2^-45. In chunks of 4 KiB it is 2^33.6 seals: 2^-30. Parts uploaded
+// again count, too, and nothing bounds them: each upload of 48 TiB, ten times over, in chunks of 4
+// KiB comes to 2^-23. Who finds that too much takes larger chunks. Compaction of volumes moves
+// frames as they are and seals nothing. A generation of a Keyring seals once an upload and once
+// more a rotation, a CustomerKey once an upload.
 //
 // # Threat model
 //
-// Who, and what he learns or can do. The test that shows it is in brackets; those without a package are
-// in package engine. The process and its memory are not in the attacker's hands unless that is said.
+// Who, and what he learns or can do. The test that shows it is in brackets; those without a package
+// are in package engine. The process and its memory are not in the attacker's hands unless that is
+// said.
 //
 //	A client of the API, or another tenant
 //	  content of others                no; who may read what is the front end's to say, which gives a key
@@ -156,7 +161,8 @@
 //	  bad answers                      are refused, and a panic leaves nothing held [TestProviderOutput, TestNewKeyIsUnwrapped]
 //
 // Keys never appear when a value of this package is formatted or encoded. One caution: package fmt
-// cannot call the methods of unexported fields, so a struct that keeps a DataKey or CustomerKey in one
-// must not be formatted itself. Losing a CustomerKey loses the data: it is never stored, and neither is
-// a digest of it, so nothing else unwraps its data keys, and RotateKeys does not touch them.
+// cannot call the methods of unexported fields, so a struct that keeps a DataKey or CustomerKey in
+// one must not be formatted itself. Losing a CustomerKey loses the data: it is never stored, and
+// neither is a digest of it, so nothing else unwraps its data keys, and RotateKeys does not touch
+// them.
 package crypto

@@ -20,16 +20,16 @@ const (
 	keyringWrapLabel = "gabion/v1 data key\x00"
 )
 
-// Keyring is a KeyProvider whose wrapping keys lie in a local file. Each is one generation; the last
-// is the current one. No generation is ever removed, since old uploads need theirs.
+// Keyring is a KeyProvider whose wrapping keys lie in a local file. Each is one generation; the
+// last is the current one. No generation is ever removed, since old uploads need theirs.
 //
 // The file is everything: without it, what was encrypted is lost. Keep a copy, and not beside the
 // data. It is not encrypted itself, only readable by its owner.
 //
-// Other processes may open and rotate the same file. What they add is current here from the next call
-// on, which looks whether the file has changed; it is read again only then, so a call for a key that is
-// not in it costs no more. What cannot be read again, since the file is away or damaged, stays in use as
-// it was.
+// Other processes may open and rotate the same file. What they add is current here from the next
+// call on, which looks whether the file has changed; it is read again only then, so a call for a
+// key that is not in it costs no more. What cannot be read again, since the file is away or
+// damaged, stays in use as it was.
 //
 // All methods may be called concurrently.
 type Keyring struct {
@@ -53,15 +53,16 @@ type refusal struct {
 	err  error
 }
 
-// OpenKeyring opens the key ring in the file at path, which CreateKeyring has made. Symlinks on the way
-// are followed, and its directory must be readable. When there is no file the error matches
-// fs.ErrNotExist, and none is made: an empty ring in the place of one that is away for a while would part
-// the store from its keys.
+// OpenKeyring opens the key ring in the file at path, which CreateKeyring has made. Symlinks on the
+// way are followed, and its directory must be readable. When there is no file the error matches
+// fs.ErrNotExist, and none is made: an empty ring in the place of one that is away for a while
+// would part the store from its keys.
 //
-// A file that is damaged or of a newer format is refused with a *KeyringError, and left as it is. So is
-// one that others than this process's user and the superuser can write or, because they can change a
-// directory or symlink on the way, exchange: that matches ErrKeyringWritable. One that they can only
-// read is opened: see Exposed. On Windows, where modes say nothing about access, neither is looked at.
+// A file that is damaged or of a newer format is refused with a *KeyringError, and left as it is.
+// So is one that others than this process's user and the superuser can write or, because they can
+// change a directory or symlink on the way, exchange: that matches ErrKeyringWritable. One that
+// they can only read is opened: see Exposed. On Windows, where modes say nothing about access,
+// neither is looked at.
 //
 // Temporary files that a killed process has left beside the ring hold keys, and are removed.
 func OpenKeyring(path string) (*Keyring, error) {
@@ -85,11 +86,11 @@ func OpenKeyring(path string) (*Keyring, error) {
 }
 
 // CreateKeyring makes a key ring of one generation in a new file at path, of mode 0600 whatever the
-// umask, and opens it. It is durable then. When there is anything at path the error matches fs.ErrExist;
-// of several processes that make one at once, one succeeds.
+// umask, and opens it. It is durable then. When there is anything at path the error matches
+// fs.ErrExist; of several processes that make one at once, one succeeds.
 //
-// The directory must exist, on a file system with hard links and locks. One that others can write, or
-// exchange, is refused as by OpenKeyring.
+// The directory must exist, on a file system with hard links and locks. One that others can write,
+// or exchange, is refused as by OpenKeyring.
 func CreateKeyring(path string) (*Keyring, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -124,9 +125,9 @@ func keyringFailed(doing string, err error) error {
 // Rotate adds a generation, makes it the current one and returns its id. It is durable then. Keys
 // that were wrapped before stay readable; RotateKeys of the engine wraps them anew.
 //
-// Processes that rotate one file take turns, by a lock in a file beside it, and keep what the others
-// have added. The file at the end of all symlinks is replaced, by one of mode 0600 and of this process's
-// user; another hard link to it keeps the old one.
+// Processes that rotate one file take turns, by a lock in a file beside it, and keep what the
+// others have added. The file at the end of all symlinks is replaced, by one of mode 0600 and of
+// this process's user; another hard link to it keeps the old one.
 func (k *Keyring) Rotate() (keyID string, err error) {
 	k.rotating.Lock()
 	defer k.rotating.Unlock()
@@ -162,9 +163,9 @@ func (k *Keyring) Rotate() (keyID string, err error) {
 	return g.id, nil
 }
 
-// Exposed returns a *KeyringError that matches ErrKeyringReadable when the mode of the file lets others
-// than its owner read it: its keys are no secret of this process then. The engine reports it when it
-// opens a store.
+// Exposed returns a *KeyringError that matches ErrKeyringReadable when the mode of the file lets
+// others than its owner read it: its keys are no secret of this process then. The engine reports it
+// when it opens a store.
 func (k *Keyring) Exposed() error {
 	info, err := os.Stat(k.path)
 	if err != nil {
@@ -179,8 +180,8 @@ func (k *Keyring) Exposed() error {
 	}
 }
 
-// KeyIDs returns the ids of all generations that are known, oldest first. The last is the current one,
-// unless the file has lost some: those come last.
+// KeyIDs returns the ids of all generations that are known, oldest first. The last is the current
+// one, unless the file has lost some: those come last.
 func (k *Keyring) KeyIDs() []string {
 	r := k.known.Load().all()
 	ids := make([]string, len(r))
@@ -245,11 +246,11 @@ func (*Keyring) GoString() string { return redactedKeyring }
 // Format does not show the keys, whatever the verb.
 func (*Keyring) Format(f fmt.State, _ rune) { redact(f, redactedKeyring) }
 
-// wrapping returns the generation to wrap a key under, "" for the current one. It is one that the file
-// has: what is wrapped must be found again by who opens it next.
+// wrapping returns the generation to wrap a key under, "" for the current one. It is one that the
+// file has: what is wrapped must be found again by who opens it next.
 func (k *Keyring) wrapping(keyID string) (generation, error) {
-	// Also for a generation that is known: another process may have made a later one current, or an older
-	// copy of the file may have been put back.
+	// Also for a generation that is known: another process may have made a later one current, or an
+	// older copy of the file may have been put back.
 	err := k.refresh()
 	r := k.known.Load().file.ring
 	if keyID == "" {
@@ -273,8 +274,8 @@ func (k *Keyring) unwrapping(keyID string) (generation, error) {
 	return generation{}, notFound(keyID, err)
 }
 
-// notFound is the error for a generation that is not known, after reading the file again has led to err.
-// That there is no such key is known only when the file was looked at.
+// notFound is the error for a generation that is not known, after reading the file again has led to
+// err. That there is no such key is known only when the file was looked at.
 func notFound(keyID string, err error) error {
 	switch {
 	case err == nil:

@@ -115,7 +115,8 @@ func names(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// checkAlone checks that the directory holds the key ring with its lock and no leftover of its making.
+// checkAlone checks that the directory holds the key ring with its lock and no leftover of its
+// making.
 func checkAlone(t testing.TB, path string) {
 	t.Helper()
 	name := filepath.Base(path)
@@ -308,8 +309,8 @@ func TestKeyringMakesNoneByItself(t *testing.T) {
 	}
 }
 
-// TestCreateKeyringReplacesNothing makes a ring where something is: a ring, another file, a directory, and
-// a symlink that leads nowhere.
+// TestCreateKeyringReplacesNothing makes a ring where something is: a ring, another file, a
+// directory, and a symlink that leads nowhere.
 func TestCreateKeyringReplacesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "keys")

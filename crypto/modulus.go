@@ -5,9 +5,10 @@ import "sync"
 // modulus is what a CRC is computed modulo: its polynomial, bit-reflected as the CRC itself is, so
 // that the highest bit is the coefficient of x^0 and a shift to the right multiplies by x.
 //
-// A 32-bit CRC is the lower half of a word, and needs no code of its own. Its bits stand for x^32 to
-// x^63 there, so the word is x^32 times the CRC; its polynomial as a word is x^32 times the polynomial
-// likewise. A common factor of value and modulus stays in the remainder: the upper half remains zero.
+// A 32-bit CRC is the lower half of a word, and needs no code of its own. Its bits stand for x^32
+// to x^63 there, so the word is x^32 times the CRC; its polynomial as a word is x^32 times the
+// polynomial likewise. A common factor of value and modulus stays in the remainder: the upper half
+// remains zero.
 type modulus struct {
 	polynomial uint64
 	powers     func() *[63]uint64 // x^(8·2^k): what appending 2^k zero bytes multiplies by
@@ -26,8 +27,8 @@ func newModulus(polynomial uint64) *modulus {
 	return m
 }
 
-// combine returns the CRC of A followed by B from the CRC a of A, the CRC b of B and the length of B
-// in bytes. It panics when that is negative.
+// combine returns the CRC of A followed by B from the CRC a of A, the CRC b of B and the length of
+// B in bytes. It panics when that is negative.
 //
 // Appending n bytes multiplies a CRC by x^8n modulo the polynomial; the conditioning of both CRCs
 // (all ones before and after) cancels out, so crc(AB) = a·x^8n + b. The method is that of Mark

@@ -23,11 +23,13 @@ var (
 	ErrAccessDenied = errors.New("crypto: access to the key denied")
 )
 
-// ErrUnusableKey is returned by those who call a KeyProvider when it has returned what must not be used: a
-// data key that is all zero, a wrapped form that is empty, or an id of a wrapping key that is.
+// ErrUnusableKey is returned by those who call a KeyProvider when it has returned what must not be
+// used: a data key that is all zero, a wrapped form that is empty, or an id of a wrapping key that
+// is.
 var ErrUnusableKey = errors.New("crypto: the key provider returned an unusable key")
 
-// WrappedKey is a data key as it is stored: encrypted by a KeyProvider, which alone understands Blob.
+// WrappedKey is a data key as it is stored: encrypted by a KeyProvider, which alone understands
+// Blob.
 type WrappedKey struct {
 	KeyID string // the key that it is wrapped under
 	Blob  []byte
@@ -38,11 +40,12 @@ type WrappedKey struct {
 // All methods are called concurrently. They may block on a network, and then must return soon after
 // ctx ends. Beside errors of transport they return those listed above, and ErrAuthentication from
 // Unwrap for a key that was altered. An error text must hold no key material. A provider keeps no
-// slice that it is given and returns none that it keeps. No data key is all zero, and neither the id
-// nor the blob of a wrapped key is empty; the engine checks that, and has what is new unwrapped once.
+// slice that it is given and returns none that it keeps. No data key is all zero, and neither the
+// id nor the blob of a wrapped key is empty; the engine checks that, and has what is new unwrapped
+// once.
 //
-// A provider may also have a method Exposed() error, which says that others than this process can read
-// its keys. The engine asks when it opens a store and reports the error as an alarm.
+// A provider may also have a method Exposed() error, which says that others than this process can
+// read its keys. The engine asks when it opens a store and reports the error as an alarm.
 type KeyProvider interface {
 	// CurrentKeyID names the key that new data keys are wrapped under when none is asked for.
 	CurrentKeyID(ctx context.Context) (string, error)
@@ -51,7 +54,8 @@ type KeyProvider interface {
 	// one. When it returns, the wrapping key must be durable.
 	Generate(ctx context.Context, keyID string) (DataKey, WrappedKey, error)
 
-	// Wrap wraps an existing data key under the key keyID, "" for the current one. Rotation uses it.
+	// Wrap wraps an existing data key under the key keyID, "" for the current one. Rotation uses
+	// it.
 	Wrap(ctx context.Context, keyID string, key DataKey) (WrappedKey, error)
 
 	// Unwrap recovers the data key. It goes on working for every key id that was ever current.

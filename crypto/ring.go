@@ -156,8 +156,8 @@ func checkVersion(text []byte) error {
 	return nil
 }
 
-// parseKeyLine reads a line of one key, without its end. It leaves the finer points of the format to
-// the comparison with what encodeRing writes.
+// parseKeyLine reads a line of one key, without its end. It leaves the finer points of the format
+// to the comparison with what encodeRing writes.
 func parseKeyLine(line string) (g generation, ok bool) {
 	words := strings.Split(line, " ")
 	if len(words) != 3 || len(words[1]) != generationIDSize || len(words[2]) != hex.EncodedLen(len(g.key)) {

@@ -14,8 +14,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// ringFile is where the file of a key ring lies. Beside it lie, for a moment, its next version, and for
-// good the lock that everybody takes who makes or removes one:
+// ringFile is where the file of a key ring lies. Beside it lie, for a moment, its next version, and
+// for good the lock that everybody takes who makes or removes one:
 //
 //	<name>                       the ring
 //	.<name>.tmp-<32 hex digits>  the next version; a leftover, if nobody holds the lock
@@ -53,8 +53,8 @@ func newRing(path string) (*ringFile, error) {
 	return openRingFile(path, way.Open, way.Real, filepath.Base(path))
 }
 
-// openRingFile refuses a ring in whose place others can put one of their own, since they can change what
-// open names. They would know the keys of all that is encrypted from then on.
+// openRingFile refuses a ring in whose place others can put one of their own, since they can change
+// what open names. They would know the keys of all that is encrypted from then on.
 func openRingFile(path, open, dir, name string) (*ringFile, error) {
 	if open != "" {
 		return nil, &KeyringError{
@@ -71,8 +71,8 @@ func openRingFile(path, open, dir, name string) (*ringFile, error) {
 
 func (f *ringFile) close() error { return f.dir.Close() }
 
-// read reads the ring. It is durable then: who put the file there may have been killed before its entry
-// was, and no key may be wrapped under a ring that a power loss could take away.
+// read reads the ring. It is durable then: who put the file there may have been killed before its
+// entry was, and no key may be wrapped under a ring that a power loss could take away.
 //
 // Damage comes with the description of the damaged file.
 func (f *ringFile) read() (r ringInFile, err error) {
@@ -146,8 +146,8 @@ func (f *ringFile) create(r ring) (ringInFile, error) {
 	if err != nil {
 		return ringInFile{}, err
 	}
-	// The file must come into being complete, and must not replace another, under which keys may have been
-	// wrapped already. Renaming would replace it; a hard link does not.
+	// The file must come into being complete, and must not replace another, under which keys may
+	// have been wrapped already. Renaming would replace it; a hard link does not.
 	err = f.dir.Link(temp, f.name)
 	return ringInFile{r, info}, errors.Join(err, f.dir.Remove(temp), f.dir.Sync())
 }
@@ -205,8 +205,8 @@ func (f *ringFile) lock() (unlock func() error, err error) {
 	return lock.Close, nil
 }
 
-// tidy removes what is left of changes of the ring whose process was killed: it holds keys. Where this
-// process may not remove anything, who may will do it.
+// tidy removes what is left of changes of the ring whose process was killed: it holds keys. Where
+// this process may not remove anything, who may will do it.
 func (f *ringFile) tidy() error {
 	left, err := f.leftovers()
 	if err != nil || len(left) == 0 {

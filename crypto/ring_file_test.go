@@ -98,7 +98,8 @@ func TestRotatedElsewhere(t *testing.T) {
 	}
 }
 
-// TestOlderRingPutBack wraps nothing under a generation that the file has lost, and unwraps what was.
+// TestOlderRingPutBack wraps nothing under a generation that the file has lost, and unwraps what
+// was.
 func TestOlderRingPutBack(t *testing.T) {
 	path, ring := ringIn(t)
 	older, first := readFile(t, path), currentID(t, ring)
@@ -146,8 +147,8 @@ func TestRingAway(t *testing.T) {
 	}
 }
 
-// TestUnknownKeysReadNothing asks for unknown keys while the file has other content than was read, which
-// its size and time do not show. Who reads it would notice.
+// TestUnknownKeysReadNothing asks for unknown keys while the file has other content than was read,
+// which its size and time do not show. Who reads it would notice.
 func TestUnknownKeysReadNothing(t *testing.T) {
 	path, ring := ringIn(t)
 	elsewhere, other := ringIn(t)

@@ -152,8 +152,8 @@ func TestExposedRing(t *testing.T) {
 	}
 }
 
-// TestRingModes makes all files of a ring under masks that would let everybody in, and the owner not. That
-// of a temporary file is right from the moment it is there.
+// TestRingModes makes all files of a ring under masks that would let everybody in, and the owner
+// not. That of a temporary file is right from the moment it is there.
 func TestRingModes(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o077, 0o277} {
 		path := filepath.Join(t.TempDir(), "keys")
@@ -237,8 +237,8 @@ func TestRingBehindBadSymlinks(t *testing.T) {
 	}
 }
 
-// TestHostileRings puts what is no file, or endless, in the place of a ring and of its lock. Nothing may
-// wait for it or read it all.
+// TestHostileRings puts what is no file, or endless, in the place of a ring and of its lock.
+// Nothing may wait for it or read it all.
 func TestHostileRings(t *testing.T) {
 	hostile := map[string]func(path string) error{
 		"FIFO": func(path string) error { return syscall.Mkfifo(path, 0o600) },
@@ -295,8 +295,8 @@ func TestHostileRings(t *testing.T) {
 	})
 }
 
-// TestRotateInProcesses rotates one ring in several processes at once, and opens it. No generation may
-// be lost, and no process may take the file that another one is writing for a leftover.
+// TestRotateInProcesses rotates one ring in several processes at once, and opens it. No generation
+// may be lost, and no process may take the file that another one is writing for a leftover.
 func TestRotateInProcesses(t *testing.T) {
 	const processes, rotations = 4, 10
 	if path := os.Getenv("GABION_ROTATE_RING"); path != "" {

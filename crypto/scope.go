@@ -6,9 +6,9 @@ import (
 	"lukechampine.com/blake3/guts"
 )
 
-// Scope addresses chunks without encryption that are to be found within one scope of a store only. Equal
-// chunks of two scopes have unrelated addresses. It hides nothing: who reads the disk can make the key. It
-// is safe for concurrent use.
+// Scope addresses chunks without encryption that are to be found within one scope of a store only.
+// Equal chunks of two scopes have unrelated addresses. It hides nothing: who reads the disk can
+// make the key. It is safe for concurrent use.
 type Scope struct {
 	addressKey [8]uint32
 }

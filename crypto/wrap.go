@@ -24,7 +24,8 @@ func wrapKey(wrappingKey []byte, key DataKey, aad []byte) (blob []byte, err erro
 	return blob[:1+len(sealed)], nil
 }
 
-// unwrapKey reverses wrapKey. It returns ErrAuthentication for anything that wrapKey did not return.
+// unwrapKey reverses wrapKey. It returns ErrAuthentication for anything that wrapKey did not
+// return.
 func unwrapKey(wrappingKey, blob, aad []byte) (DataKey, error) {
 	if len(blob) != wrappedKeySize || blob[0] != wrapVersion {
 		return DataKey{}, fmt.Errorf("%w: not a wrapped key of version %d", ErrAuthentication, wrapVersion)

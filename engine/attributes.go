@@ -7,8 +7,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Attributes are what a client says about an object and gets back with it. They are part of the requests that
-// make objects, where what is empty is not said, and of what describes objects.
+// Attributes are what a client says about an object and gets back with it. They are part of the
+// requests that make objects, where what is empty is not said, and of what describes objects.
 type Attributes struct {
 	// The headers are one line of at most 4 KiB each.
 	ContentType        string // application/octet-stream if empty
@@ -53,8 +53,8 @@ func attributesOf(a *index.Attributes) Attributes {
 	}
 }
 
-// check validates the attributes and makes them those of a record, with defaults filled in. Names of metadata
-// come out in lower case. How much metadata there may be is for ruleSet.checkMetadata.
+// check validates the attributes and makes them those of a record, with defaults filled in. Names
+// of metadata come out in lower case. How much metadata there may be is for ruleSet.checkMetadata.
 func (a *Attributes) check() (rec index.Attributes, err error) {
 	rec = index.Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,

@@ -11,8 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// authenticatedStore is a store with a key of its own, and plain objects and encrypted ones of which some parts have one size,
-// and some chunks.
+// authenticatedStore is a store with a key of its own, and plain objects and encrypted ones of
+// which some parts have one size, and some chunks.
 func authenticatedStore(t *testing.T) (*engine.Engine, *index.Memory) {
 	t.Helper()
 	e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10, Keys: keys(t), AuthenticateRecords: true})
@@ -26,7 +26,8 @@ func authenticatedStore(t *testing.T) (*engine.Engine, *index.Memory) {
 	return e, idx
 }
 
-// exchangedParts gives the parts of one number of two objects to each other, and with them what says which they are.
+// exchangedParts gives the parts of one number of two objects to each other, and with them what
+// says which they are.
 func exchangedParts(one, two string, number int) func(index.Tx) error {
 	return func(tx index.Tx) error {
 		var keys [2]index.Key[index.Part]
@@ -50,8 +51,9 @@ func exchangedParts(one, two string, number int) func(index.Tx) error {
 	}
 }
 
-// TestAuthenticatedRecords changes records of plain objects, and turns encrypted ones plain, as whoever writes the disk can,
-// under right checksums. With Options.AuthenticateRecords nothing of it is served, and Check tells it.
+// TestAuthenticatedRecords changes records of plain objects, and turns encrypted ones plain, as
+// whoever writes the disk can, under right checksums. With Options.AuthenticateRecords nothing of
+// it is served, and Check tells it.
 func TestAuthenticatedRecords(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -117,8 +119,8 @@ func TestAuthenticatedHead(t *testing.T) {
 	}
 }
 
-// TestAuthenticatedMoves makes objects whose parts move: another selection at Complete, and copies by reference. They are
-// sound, and exchanging something in them is not.
+// TestAuthenticatedMoves makes objects whose parts move: another selection at Complete, and copies
+// by reference. They are sound, and exchanging something in them is not.
 func TestAuthenticatedMoves(t *testing.T) {
 	for _, sse := range []string{"", "AES256"} {
 		e, idx := authenticatedStore(t)
@@ -163,8 +165,8 @@ func TestAuthenticatedMoves(t *testing.T) {
 	}
 }
 
-// TestAuthenticatedUpload changes what the record of a plain upload says, and turns an encrypted one plain. No part is taken
-// on its word, nor an object made.
+// TestAuthenticatedUpload changes what the record of a plain upload says, and turns an encrypted
+// one plain. No part is taken on its word, nor an object made.
 func TestAuthenticatedUpload(t *testing.T) {
 	for _, test := range []struct {
 		name, sse string
@@ -191,7 +193,8 @@ func TestAuthenticatedUpload(t *testing.T) {
 	}
 }
 
-// TestAuthenticatedUploads exchanges the records of two open plain uploads of one key, and their parts.
+// TestAuthenticatedUploads exchanges the records of two open plain uploads of one key, and their
+// parts.
 func TestAuthenticatedUploads(t *testing.T) {
 	for _, what := range []string{"uploads", "parts"} {
 		e, idx := authenticatedStore(t)
@@ -218,7 +221,8 @@ func TestAuthenticatedUploads(t *testing.T) {
 	}
 }
 
-// TestAuthenticatedStore opens a store that was made with a key of its own in every way, and one that was not.
+// TestAuthenticatedStore opens a store that was made with a key of its own in every way, and one
+// that was not.
 func TestAuthenticatedStore(t *testing.T) {
 	dir, ring := t.TempDir(), keys(t)
 	e := open(t, dir, &engine.Options{Keys: ring, AuthenticateRecords: true})

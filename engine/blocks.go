@@ -6,14 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// Sizes in bytes of the blocks that bodies are read into whose Reads may wait, each twice the one before.
+// Sizes in bytes of the blocks that bodies are read into whose Reads may wait, each twice the one
+// before.
 const (
 	minBlock = 4 << 10
 	maxBlock = 64 << 10
 )
 
-// A block is memory that a body is read into while it waits for its client. A Read may take for ever,
-// and nobody else can use its target meanwhile.
+// A block is memory that a body is read into while it waits for its client. A Read may take for
+// ever, and nobody else can use its target meanwhile.
 type block struct{ mem []byte }
 
 // blocks hands out blocks and keeps those that came back. There is one for each body that is being

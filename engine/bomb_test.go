@@ -37,16 +37,17 @@ func bomb(size uint32) []byte {
 	return append(frame, packed...)
 }
 
-// sealedRecord is the value of a record that has these fields; the index itself refuses to write what is
-// over its limits.
+// sealedRecord is the value of a record that has these fields; the index itself refuses to write
+// what is over its limits.
 func sealedRecord(key, fields []byte) []byte {
 	value := append([]byte{1}, fields...)
 	table := crc32.MakeTable(crc32.Castagnoli)
 	return binary.BigEndian.AppendUint32(value, crc32.Update(crc32.Checksum(key, table), table, value))
 }
 
-// TestBomb has the index say that a frame of 337 bytes is a chunk of 1 GiB, which the frame says, too, and
-// reads it in every way there is. The record is refused before memory is made for what it says.
+// TestBomb has the index say that a frame of 337 bytes is a chunk of 1 GiB, which the frame says,
+// too, and reads it in every way there is. The record is refused before memory is made for what it
+// says.
 func TestBomb(t *testing.T) {
 	const size = 1 << 30
 	frame := bomb(size)
@@ -142,8 +143,8 @@ func arm(t *testing.T, idx *index.Memory, blobs *blob.Memory, frame []byte, size
 	})
 }
 
-// TestFrameHeaderFirst has the index say that a frame of another size is a chunk of 16 MiB, the largest there is: the
-// frame is refused before memory is made.
+// TestFrameHeaderFirst has the index say that a frame of another size is a chunk of 16 MiB, the
+// largest there is: the frame is refused before memory is made.
 func TestFrameHeaderFirst(t *testing.T) {
 	idx, blobs := index.NewMemory(), blob.NewMemory(0)
 	e, err := engine.OpenStores(t.Context(), idx, blobs, &engine.Options{ChunkSize: 64 << 10})

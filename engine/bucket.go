@@ -14,8 +14,8 @@ type CreateBucketRequest struct {
 	Bucket string // 3 to 63 of a-z, 0-9 and -
 	Rules  Rules  // OSS or S3; Options.Rules if zero
 
-	// DedupScope is DedupStore, DedupBucket or DedupNone; Options.DedupScope if zero. It is the engine's own:
-	// neither OSS nor S3 has it.
+	// DedupScope is DedupStore, DedupBucket or DedupNone; Options.DedupScope if zero. It is the
+	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
 }
 
@@ -82,8 +82,8 @@ type DeleteBucketResult struct{}
 
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
 // ErrBucketNotEmpty, as OSS does. A call under way that has begun in the bucket fails with
-// ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time that
-// it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
+// ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time
+// that it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
 func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteBucket", bucket: req.Bucket})

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestBudgetBeyondMemory takes buffers within the greatest MemoryBudget, in a process that may have a small
-// part of that. It is refused a buffer in the end, and goes on when others are given back.
+// TestBudgetBeyondMemory takes buffers within the greatest MemoryBudget, in a process that may have
+// a small part of that. It is refused a buffer in the end, and goes on when others are given back.
 func TestBudgetBeyondMemory(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestBudgetBeyondMemoryChild$", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), "GABION_BUDGET_LIMITED=1")

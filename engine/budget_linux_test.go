@@ -20,8 +20,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// beyondBudget is how much anonymous memory an engine may take beside its MemoryBudget, however many
-// parts of whatever size are under way.
+// beyondBudget is how much anonymous memory an engine may take beside its MemoryBudget, however
+// many parts of whatever size are under way.
 const beyondBudget = 128 << 20
 
 // A load is parts that are uploaded at once, every other one encrypted.
@@ -40,8 +40,8 @@ type strain struct {
 }
 
 // TestBudget uploads parts that are larger, all together, than the memory they may take: it could
-// not pass if memory grew with the size of the parts. GABION_BUDGET makes it 16 parts of so many bytes,
-// 4 of them random.
+// not pass if memory grew with the size of the parts. GABION_BUDGET makes it 16 parts of so many
+// bytes, 4 of them random.
 func TestBudget(t *testing.T) {
 	l := load{Parts: 4, Size: 64 << 20, Fresh: 4, Budget: 8 << 20}
 	if size := rounds(t, "GABION_BUDGET", 0); size > 0 {

@@ -32,7 +32,8 @@ func (b *buffer) space() []byte { return b.mem[headroom : len(b.mem)-crypto.TagS
 // chunk is the plaintext, until a frame is made of it.
 func (b *buffer) chunk() []byte { return b.mem[headroom : headroom+b.n] }
 
-// settle waits until the digests of the body have read the chunk: from then on its bytes may change.
+// settle waits until the digests of the body have read the chunk: from then on its bytes may
+// change.
 func (b *buffer) settle() {
 	if !b.settled {
 		<-b.digested
@@ -40,9 +41,9 @@ func (b *buffer) settle() {
 	}
 }
 
-// budget hands out chunk buffers, never more than its limit at a time over all parts. That bound
-// is what keeps the memory of any number of concurrent uploads of any size flat. No buffer waits for
-// a client for long while somebody else wants one: see filling.
+// budget hands out chunk buffers, never more than its limit at a time over all parts. That bound is
+// what keeps the memory of any number of concurrent uploads of any size flat. No buffer waits for a
+// client for long while somebody else wants one: see filling.
 type budget struct {
 	chunkSize int
 	slots     chan struct{} // one token a buffer that may be given out
@@ -66,7 +67,8 @@ func newBudget(bytes int64, chunkSize int) *budget {
 	return b
 }
 
-// get waits for a buffer, as long as the context lasts. It fails, too, when the system has no memory for it.
+// get waits for a buffer, as long as the context lasts. It fails, too, when the system has no
+// memory for it.
 func (b *budget) get(ctx context.Context) (*buffer, error) {
 	select {
 	case <-b.slots:
@@ -87,8 +89,8 @@ func (b *budget) get(ctx context.Context) (*buffer, error) {
 	}
 }
 
-// cut takes the buffer from the body that has waited longest for its client, if that is too long, and
-// passes it on as a chunk: once that is stored, the buffer is free.
+// cut takes the buffer from the body that has waited longest for its client, if that is too long,
+// and passes it on as a chunk: once that is stored, the buffer is free.
 func (b *budget) cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,8 +106,8 @@ func (b *budget) cut() {
 	}
 }
 
-// take returns the buffer that was given back last, which is paged in and perhaps in a cache, or makes one.
-// The caller has a slot, which it loses when that fails.
+// take returns the buffer that was given back last, which is paged in and perhaps in a cache, or
+// makes one. The caller has a slot, which it loses when that fails.
 func (b *budget) take() (*buffer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

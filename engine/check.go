@@ -11,11 +11,12 @@ import (
 
 // CheckRequest says how thorough a check is.
 type CheckRequest struct {
-	// Data also reads every byte of every object and part, and compares the MD5 and CRC-64 of every part
-	// with its record, and the CRC-64 of every chunk without encryption with its manifest. Otherwise the metadata is checked, and that every chunk's volume is there. What
-	// cannot be opened, because it is under a client's key or the key provider does not give the key, is
-	// no problem: then the checksums of what is stored are all that is verified, and Unopened counts it.
-	// The key provider is asked with and without Data: the MACs of metadata need the keys, too.
+	// Data also reads every byte of every object and part, and compares the MD5 and CRC-64 of every
+	// part with its record, and the CRC-64 of every chunk without encryption with its manifest.
+	// Otherwise the metadata is checked, and that every chunk's volume is there. What cannot be
+	// opened, because it is under a client's key or the key provider does not give the key, is no
+	// problem: then the checksums of what is stored are all that is verified, and Unopened counts
+	// it. The key provider is asked with and without Data: the MACs of metadata need the keys, too.
 	Data bool
 }
 
@@ -27,9 +28,10 @@ type CheckResult struct {
 	Objects, Uploads, Parts, Chunks, Volumes int64
 	Bytes                                    int64 // read and verified, of what copies share once; 0 without Data
 
-	// Unopened counts the parts of which only the checksums of what is stored were verified: not that their
-	// chunks are those that were sent, in that order, nor that they and their object belong together. UnopenedCause says why, of the first
-	// that is not under a client's key; nil if all are.
+	// Unopened counts the parts of which only the checksums of what is stored were verified: not
+	// that their chunks are those that were sent, in that order, nor that they and their object
+	// belong together. UnopenedCause says why, of the first that is not under a client's key; nil
+	// if all are.
 	Unopened      int64
 	UnopenedCause error
 }
@@ -52,8 +54,8 @@ type ProblemKind string
 const (
 	// DataLost: content of an object or upload cannot be read. Everything else can.
 	DataLost ProblemKind = "data lost"
-	// BadAccounting: a count is wrong. All data can be read, but space may leak. While there are records
-	// that cannot be decoded, counts cannot be compared, and are not.
+	// BadAccounting: a count is wrong. All data can be read, but space may leak. While there are
+	// records that cannot be decoded, counts cannot be compared, and are not.
 	BadAccounting ProblemKind = "bad accounting"
 	// BadMetadata: what is said of an object is not what it should be, as its ETag or its name. Its
 	// content is whole.
@@ -77,12 +79,14 @@ func (p Problem) String() string {
 
 // Check proves the store's invariants: every object and part resolves to chunks that are there, the
 // references counted are those that exist, ETags and checksums follow from the parts, no record is
-// without an owner, and the accounts of volumes and of Stats are true. What is wrong is in the result; the
-// error is for a check that could not be done. Other calls go on meanwhile, but reclaiming waits. What is
-// found to be damaged does not count as stored any more, as after a failed read.
+// without an owner, and the accounts of volumes and of Stats are true. What is wrong is in the
+// result; the error is for a check that could not be done. Other calls go on meanwhile, but
+// reclaiming waits. What is found to be damaged does not count as stored any more, as after a
+// failed read.
 //
-// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, and the records of
-// the parts of one object. With Data it reads what parts share once for each, at the pace of one MD5.
+// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, and the records
+// of the parts of one object. With Data it reads what parts share once for each, at the pace of one
+// MD5.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})
@@ -176,8 +180,8 @@ func (k *check) miscounted(format string, args ...any) {
 	k.accounting = append(k.accounting, Problem{Kind: BadAccounting, Err: typed(fmt.Errorf(format, args...))})
 }
 
-// undecoded takes in a record that a scan could not decode, told as p. It returns the error if it is of
-// the scan as a whole.
+// undecoded takes in a record that a scan could not decode, told as p. It returns the error if it
+// is of the scan as a whole.
 func (k *check) undecoded(p Problem, key []byte, err error) error {
 	if len(key) == 0 {
 		return err

@@ -96,8 +96,8 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 	}}, nil
 }
 
-// sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there is
-// to find out.
+// sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there
+// is to find out.
 func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
 	seals := k.engine.sealsWithoutKey(id)
 	if !k.data {
@@ -183,7 +183,8 @@ func (p *partCheck) inline() {
 	p.digest(page.chunks[0], data, err)
 }
 
-// pages checks the pages of a part. It goes on behind one that is wrong, to count what the others refer to.
+// pages checks the pages of a part. It goes on behind one that is wrong, to count what the others
+// refer to.
 func (p *partCheck) pages() {
 	for n := range pagesIn(p.rec) {
 		page, err := readPage(p.r, p.rec, n, p.open.seals)
@@ -261,8 +262,8 @@ func (p *partCheck) reference(c index.PageChunk) {
 	p.digest(c, data, err)
 }
 
-// digest compares the next chunk with what the manifest says of it, and takes it into the digests of the part. Of sealed
-// content the manifest says nothing that the seal does not.
+// digest compares the next chunk with what the manifest says of it, and takes it into the digests
+// of the part. Of sealed content the manifest says nothing that the seal does not.
 func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 	if err != nil {
 		p.wrong(err)

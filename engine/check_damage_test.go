@@ -77,7 +77,8 @@ func relisted(key string, change func([]index.PageChunk)) func(index.Tx) error {
 	}
 }
 
-// TestCheckNames changes one record at a time, under a right checksum, and wants Check to say what is wrong.
+// TestCheckNames changes one record at a time, under a right checksum, and wants Check to say what
+// is wrong.
 func TestCheckNames(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -217,7 +218,8 @@ func TestCheckNames(t *testing.T) {
 	}
 }
 
-// TestCheckGoesOn damages every record of a table, one table at a time, and wants each of them named.
+// TestCheckGoesOn damages every record of a table, one table at a time, and wants each of them
+// named.
 func TestCheckGoesOn(t *testing.T) {
 	e, idx := variedStore(t)
 	put(t, idx, func(tx index.Tx) error {

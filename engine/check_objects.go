@@ -101,7 +101,8 @@ func objectSum(rec *index.Object, parts []numberedPart) []byte {
 	return checksumOfParts(index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}, parts).Value
 }
 
-// named checks the name of an object or upload, and returns the rules of its bucket, if they are known.
+// named checks the name of an object or upload, and returns the rules of its bucket, if they are
+// known.
 func (k *check) named(hit Problem, what string) (rules ruleSet, ok bool) {
 	bucket, there := k.buckets[hit.Bucket]
 	if !there {
@@ -120,7 +121,8 @@ func (k *check) named(hit Problem, what string) (rules ruleSet, ok bool) {
 	return rules, true
 }
 
-// scopes checks that the chunks of parts can be found by nobody whom the scope of their bucket keeps from that.
+// scopes checks that the chunks of parts can be found by nobody whom the scope of their bucket
+// keeps from that.
 func (k *check) scopes(hit Problem, enc *index.Encryption, parts []numberedPart) {
 	rec := k.buckets[hit.Bucket]
 	if rec == nil || enc.Algorithm != "" {
@@ -181,7 +183,8 @@ func (k *check) uploads(ctx context.Context) error {
 	return nil
 }
 
-// partsOf returns the parts of a content that can be decoded, and what hits its owners by the others.
+// partsOf returns the parts of a content that can be decoded, and what hits its owners by the
+// others.
 func (k *check) partsOf(id index.ContentID) (parts []numberedPart, hits []Problem, err error) {
 	for entry, err := range index.ScanAll(k.r, index.PartsOf(id)) {
 		_, number, keyErr := index.ParsePartKey(entry.Key)

@@ -15,9 +15,9 @@ type Checksum struct {
 	Algorithm crypto.ChecksumAlgorithm
 
 	// Type says how the checksum of a multipart object comes from those of its parts. CRC64NVME is
-	// ChecksumFullObject only, SHA1 and SHA256 are ChecksumComposite only; CRC32 and CRC32C may be either
-	// and are ChecksumComposite if Type is empty. Parts have none, and what PutObject makes is
-	// ChecksumFullObject.
+	// ChecksumFullObject only, SHA1 and SHA256 are ChecksumComposite only; CRC32 and CRC32C may be
+	// either and are ChecksumComposite if Type is empty. Parts have none, and what PutObject makes
+	// is ChecksumFullObject.
 	Type ChecksumType
 
 	// Value is the digest in base64, big endian.

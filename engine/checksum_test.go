@@ -87,7 +87,8 @@ func TestChecksums(t *testing.T) {
 			if got.Checksum != want || head(t, e, "bucket", "put").Checksum != want {
 				t.Errorf("PutObject says %+v, want %+v", got.Checksum, want)
 			}
-			// A part that is a copy of it has the checksum, too, also of one that had another, or none.
+			// A part that is a copy of it has the checksum, too, also of one that had another, or
+			// none.
 			up, err := e.InitiateMultipartUpload(context.Background(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm)}})
 			if err != nil {
 				t.Fatal(err)
@@ -171,8 +172,8 @@ func completeChecked(t *testing.T, e *engine.Engine, id string, list []engine.Co
 	}
 }
 
-// TestChecksumsOfOthers verifies what a part brings that its upload did not ask for, and refuses what
-// makes no sense.
+// TestChecksumsOfOthers verifies what a part brings that its upload did not ask for, and refuses
+// what makes no sense.
 func TestChecksumsOfOthers(t *testing.T) {
 	e := openTemp(t, nil)
 	id := mustInitiate(t, e, "bucket", "key", "")

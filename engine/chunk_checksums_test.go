@@ -48,8 +48,8 @@ func manifestOf(t *testing.T, idx index.Store, bucket, key string) (chunks []ind
 	return chunks
 }
 
-// TestChunkChecksums compares the CRC-64 that manifests say of chunks with those of the chunks, whichever way they came in. Of
-// encrypted content they say none.
+// TestChunkChecksums compares the CRC-64 that manifests say of chunks with those of the chunks,
+// whichever way they came in. Of encrypted content they say none.
 func TestChunkChecksums(t *testing.T) {
 	for _, authenticated := range []bool{false, true} {
 		t.Run(fmt.Sprintf("authenticated records %t", authenticated), func(t *testing.T) { testChunkChecksums(t, authenticated) })
@@ -126,8 +126,8 @@ func testChunkChecksums(t *testing.T, authenticated bool) {
 	}
 }
 
-// TestExchangeIsSeen exchanges two chunks in a manifest without encryption. Check sees it without reading data, and nothing is
-// copied by such a manifest.
+// TestExchangeIsSeen exchanges two chunks in a manifest without encryption. Check sees it without
+// reading data, and nothing is copied by such a manifest.
 func TestExchangeIsSeen(t *testing.T) {
 	e, idx := variedStore(t)
 	put(t, idx, swapped("object"))

@@ -15,9 +15,9 @@ import (
 const maxCiphers = 1024
 
 // ciphers keeps the ciphers of recently used contents, so that the key provider, perhaps a remote
-// service, is not asked for every part. What several calls want at once it is asked once for all. An answer
-// holds for Options.KeyLifetime from when the provider was asked, however often it is used: then it is asked
-// again, and may refuse.
+// service, is not asked for every part. What several calls want at once it is asked once for all.
+// An answer holds for Options.KeyLifetime from when the provider was asked, however often it is
+// used: then it is asked again, and may refuse.
 type ciphers struct {
 	keys     *provider // nil if Options.Keys was
 	lifetime time.Duration
@@ -34,8 +34,9 @@ type ciphers struct {
 // timer is what is needed of a time.Timer.
 type timer interface{ Stop() bool }
 
-// wrappedContent is what is asked for: a content whose data key is wrapped in this form. One that is wrapped
-// in another form as well is asked for itself: the provider may think differently of the two.
+// wrappedContent is what is asked for: a content whose data key is wrapped in this form. One that
+// is wrapped in another form as well is asked for itself: the provider may think differently of the
+// two.
 type wrappedContent struct {
 	id   index.ContentID
 	form [sha256.Size]byte
@@ -65,8 +66,9 @@ type unwrapping struct {
 	err    error
 }
 
-// A moment is what two clocks show. Neither does alone: a monotonic one may stand still while the machine
-// sleeps, and one that shows the date may be set back, which must not lengthen the life of a key.
+// A moment is what two clocks show. Neither does alone: a monotonic one may stand still while the
+// machine sleeps, and one that shows the date may be set back, which must not lengthen the life of
+// a key.
 type moment struct {
 	monotonic time.Duration // since some start
 	date      time.Time
@@ -120,7 +122,8 @@ func (c *ciphers) now() moment {
 	return c.clock()
 }
 
-// of returns the cipher of a content, nil if it is not encrypted. It must not be under a client's key.
+// of returns the cipher of a content, nil if it is not encrypted. It must not be under a client's
+// key.
 func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encryption) (*crypto.Cipher, error) {
 	if enc.Algorithm == "" {
 		return nil, nil
@@ -158,7 +161,8 @@ func (c *ciphers) join(ctx context.Context, what wrappedContent, w crypto.Wrappe
 	}
 	u := c.unwrapping[what]
 	if u == nil {
-		// Not under the context of the one who happens to be first: it ends when nobody waits any more.
+		// Not under the context of the one who happens to be first: it ends when nobody waits any
+		// more.
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		u = &unwrapping{asked: now, cancel: cancel, done: make(chan struct{})}
 		c.unwrapping[what] = u
@@ -168,8 +172,8 @@ func (c *ciphers) join(ctx context.Context, what wrappedContent, w crypto.Wrappe
 	return nil, u
 }
 
-// leave is called by everybody who has joined. Behind the last one nobody joins: the answer is in the
-// cache by then or lost, or the question given up.
+// leave is called by everybody who has joined. Behind the last one nobody joins: the answer is in
+// the cache by then or lost, or the question given up.
 func (c *ciphers) leave(what wrappedContent, u *unwrapping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,8 +224,8 @@ func (c *ciphers) keepLocked(what wrappedContent, known knownCipher) {
 	}
 }
 
-// forgetOld takes out of memory what has had its lifetime, and comes again when the next one has. It does
-// not come for each of many, and not at all when nothing is left.
+// forgetOld takes out of memory what has had its lifetime, and comes again when the next one has.
+// It does not come for each of many, and not at all when nothing is left.
 func (c *ciphers) forgetOld() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestClockJumps has a clock that jumps by years, both ways, between any two looks at it. Whatever is
-// dated by it, everything goes on: ids ascend, an answer that is repeated is the answer or is gone,
-// what expires can be expired, and the store is sound.
+// TestClockJumps has a clock that jumps by years, both ways, between any two looks at it. Whatever
+// is dated by it, everything goes on: ids ascend, an answer that is repeated is the answer or is
+// gone, what expires can be expired, and the store is sound.
 func TestClockJumps(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	seed := seed(t)

@@ -38,8 +38,8 @@ type closingBlobs struct {
 
 func (s *closingBlobs) Close() error { return errors.Join(s.err, s.Memory.Close()) }
 
-// TestCloseFails has the stores fail when they are closed, in every way that their contracts allow. Each
-// Close has released everything, or can be called again until it has.
+// TestCloseFails has the stores fail when they are closed, in every way that their contracts allow.
+// Each Close has released everything, or can be called again until it has.
 func TestCloseFails(t *testing.T) {
 	broken := errors.New("it broke")
 	full := fmt.Errorf("%w: %w", index.ErrStillOpen, index.ErrNoSpace)

@@ -13,8 +13,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A volume is worth copying when this share of what it occupies is dead and cannot be given back where it
-// is: in the background, where the copying should pay, and when Reclaim is called.
+// A volume is worth copying when this share of what it occupies is dead and cannot be given back
+// where it is: in the background, where the copying should pay, and when Reclaim is called.
 const (
 	backgroundDeadShare = 0.5
 	reclaimDeadShare    = 0.15
@@ -28,13 +28,13 @@ const (
 	planChunks  = 1 << 17 // live chunks listed at a time, some 50 bytes each
 )
 
-// A compaction gives the disk space of dead chunks back, what needs least first. Volumes in which nothing
-// lives are removed. In others holes are punched where dead chunks lie; that needs no space and moves
-// nothing, so it also works when the disk is full. Copying is for what holes cannot give back: frames so
-// small that dead ones share blocks with live ones, volumes that are nearly empty, of which there would
-// be ever more, and file systems without holes. It copies the live chunks of a volume to active ones,
-// points the index at the copies, and removes the volume. Every step leaves the store valid, so it can
-// stop anywhere; copies that nothing points at are dead like any other.
+// A compaction gives the disk space of dead chunks back, what needs least first. Volumes in which
+// nothing lives are removed. In others holes are punched where dead chunks lie; that needs no space
+// and moves nothing, so it also works when the disk is full. Copying is for what holes cannot give
+// back: frames so small that dead ones share blocks with live ones, volumes that are nearly empty,
+// of which there would be ever more, and file systems without holes. It copies the live chunks of a
+// volume to active ones, points the index at the copies, and removes the volume. Every step leaves
+// the store valid, so it can stop anywhere; copies that nothing points at are dead like any other.
 //
 // What becomes of a volume, and who may move it on:
 //
@@ -52,9 +52,9 @@ const (
 //	spared       after an error, or what is in use: found again as before; of a trimmed volume only what
 //	             the index knows
 //
-// Whatever is destroyed was decided by a list that was made after the condemnation, never by what the
-// volume was chosen for; and nothing is destroyed after a failed commit, of which nobody knows whether
-// it was stored (index.Store's Failure).
+// Whatever is destroyed was decided by a list that was made after the condemnation, never by what
+// the volume was chosen for; and nothing is destroyed after a failed commit, of which nobody knows
+// whether it was stored (index.Store's Failure).
 //
 // Who runs one has the sweeper's turn.
 type compaction struct {
@@ -103,8 +103,9 @@ func (c *compaction) pass(ctx context.Context) (more bool, err error) {
 	if err != nil || len(volumes) == 0 {
 		return false, err
 	}
-	// After the condemnation, since when no part can add to what lives in these volumes. What they were
-	// chosen for was seen before it and may have changed: it decides about nothing that is destroyed.
+	// After the condemnation, since when no part can add to what lives in these volumes. What they
+	// were chosen for was seen before it and may have changed: it decides about nothing that is
+	// destroyed.
 	if plan {
 		if more, err = c.plan(ctx, volumes); err != nil {
 			return false, err
@@ -138,8 +139,8 @@ func (c *compaction) errorsOf(volumes []candidate) error {
 	return errors.Join(errs...)
 }
 
-// condemn reserves the volumes, sealing those that are active: what unfinished parts count on in them by
-// now is listed, and nothing comes to that.
+// condemn reserves the volumes, sealing those that are active: what unfinished parts count on in
+// them by now is listed, and nothing comes to that.
 func (c *compaction) condemn(ctx context.Context, volumes []candidate) (condemned []candidate, err error) {
 	for _, v := range volumes {
 		if v.Active {
@@ -169,8 +170,8 @@ func (c *compaction) spare(volumes []candidate) {
 	}
 }
 
-// plan lists the live chunks of the volumes. It leaves volumes at the end of the list out when there are too
-// many chunks, and says so.
+// plan lists the live chunks of the volumes. It leaves volumes at the end of the list out when
+// there are too many chunks, and says so.
 func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, err error) {
 	byID := make(map[uint64]*candidate, len(volumes))
 	for i := range volumes {
@@ -221,7 +222,8 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 	if len(v.pins) > 0 {
 		return nil
 	}
-	// Not by the plan, which there may not be. The volume is condemned, so what lives in it does not grow.
+	// Not by the plan, which there may not be. The volume is condemned, so what lives in it does
+	// not grow.
 	live, err := c.engine.liveIn(ctx, v.ID)
 	if err != nil || live.LiveChunks > 0 {
 		return err
@@ -241,7 +243,8 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 	if err := c.engine.index.Failure(); err != nil {
 		return err // see trim
 	}
-	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any more.
+	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any
+	// more.
 	v.removed = true
 	delete(c.engine.trims, v.ID)
 	if err := c.engine.blobs.Remove(ctx, v.ID); err != nil {
@@ -256,16 +259,16 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 
 // trim punches holes where nothing lives.
 //
-// What is dead here was found so in a snapshot of the index, which has only what is durable, taken after
-// the volume was condemned. Nobody can resurrect it: a chunk's record is made anew only for a place that
-// is pinned, pins of before are spared below, and no place that was looked up or stored before the trim
-// can be pinned after it (see pins.settle). Who reads a chunk that has been moved meanwhile looks it up
-// again when reading fails. A crash before, amid or after the punching leaves live chunks as they are and
-// dead ones readable or not, which is the same to everybody.
+// What is dead here was found so in a snapshot of the index, which has only what is durable, taken
+// after the volume was condemned. Nobody can resurrect it: a chunk's record is made anew only for a
+// place that is pinned, pins of before are spared below, and no place that was looked up or stored
+// before the trim can be pinned after it (see pins.settle). Who reads a chunk that has been moved
+// meanwhile looks it up again when reading fails. A crash before, amid or after the punching leaves
+// live chunks as they are and dead ones readable or not, which is the same to everybody.
 //
-// A commit that has failed is the one thing that a snapshot does not tell: it may be stored all the same,
-// and name chunks that look dead. Whoever made it lets go of its pins only after the index knows of the
-// failure. So who has seen no pin and then no failure may destroy.
+// A commit that has failed is the one thing that a snapshot does not tell: it may be stored all the
+// same, and name chunks that look dead. Whoever made it lets go of its pins only after the index
+// knows of the failure. So who has seen no pin and then no failure may destroy.
 func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	if !v.planned || v.Damage != nil || !v.worth(v.policy.trim) {
 		return nil
@@ -286,8 +289,8 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 		return err
 	}
 	if len(v.pins) == 0 {
-		// What lives in a sealed volume only shrinks: as long as its account stays, so does this. Nor is
-		// a log that is too short for what should live in it reported each time anew.
+		// What lives in a sealed volume only shrinks: as long as its account stays, so does this.
+		// Nor is a log that is too short for what should live in it reported each time anew.
 		if c.engine.trims == nil {
 			c.engine.trims = make(map[uint64]index.Volume)
 		}

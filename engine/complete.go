@@ -36,9 +36,10 @@ type CompleteMultipartUploadRequest struct {
 
 	Preconditions
 
-	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be left out, as clients of
-	// OSS and S3 do. With it the object is protected as others are against who writes the disk; without it such a one
-	// can make another selection of the upload's parts of it: see package crypto.
+	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be
+	// left out, as clients of OSS and S3 do. With it the object is protected as others are against
+	// who writes the disk; without it such a one can make another selection of the upload's parts
+	// of it: see package crypto.
 	SSECustomerKey crypto.CustomerKey
 }
 
@@ -55,8 +56,8 @@ type CompleteMultipartUploadResult struct {
 	Key    string
 
 	// ETag is the hex of an MD5, then "-" and the number of parts. The MD5 is made over the parts'
-	// ETags as upper-case hex text, and in upper case itself; under S3's rules over the parts' MD5s,
-	// and in lower case.
+	// ETags as upper-case hex text, and in upper case itself; under S3's rules over the parts'
+	// MD5s, and in lower case.
 	ETag         string
 	Size         int64     // bytes of all parts
 	CRC64        uint64    // CRC-64/XZ of the whole object
@@ -70,11 +71,12 @@ type CompleteMultipartUploadResult struct {
 // durable; when it fails, the upload stays usable.
 //
 // The checks come in this order: ErrNoSuchUpload; ErrInvalidArgument for both a list and All;
-// ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part below
-// the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and ErrInvalidRequest for
-// another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed. Of an encrypted upload Options.Keys must
-// give the data key, as S3 demands kms:Decrypt; that comes before what the list says. A second Complete fails
-// with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.
+// ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part
+// below the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and
+// ErrInvalidRequest for another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed.
+// Of an encrypted upload Options.Keys must give the data key, as S3 demands kms:Decrypt; that comes
+// before what the list says. A second Complete fails with ErrNoSuchUpload, as in OSS; under S3's
+// rules it succeeds, see Rules.
 func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
@@ -114,8 +116,8 @@ func (k *completionKey) seals(e *Engine, id index.ContentID) seals {
 	return e.sealsOf(id, k.cipher)
 }
 
-// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction. If the data key is wrapped
-// anew in between it is the same one still.
+// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction.
+// If the data key is wrapped anew in between it is the same one still.
 func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUploadRequest) (obj *index.Object, err error) {
 	key, err := e.completionKey(ctx, req)
 	if err != nil {
@@ -128,7 +130,8 @@ func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUplo
 	return obj, err
 }
 
-// completionKey looks at the upload and gets its key. Where there is no upload, it is for the transaction to say so.
+// completionKey looks at the upload and gets its key. Where there is no upload, it is for the
+// transaction to say so.
 func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUploadRequest) (key completionKey, err error) {
 	var up *openUpload
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
@@ -146,7 +149,8 @@ func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUpload
 	return key, err
 }
 
-// verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state that it is sealed in.
+// verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state
+// that it is sealed in.
 func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUpload, s seals, uploaded, listed []numberedPart) error {
 	for i := range listed {
 		if err := s.part(listed[i].number, &listed[i].Part); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// largeUpload begins an encrypted upload of as many parts as there can be, with the largest checksums. It has
-// their records alone.
+// largeUpload begins an encrypted upload of as many parts as there can be, with the largest
+// checksums. It has their records alone.
 func largeUpload(tb testing.TB, e *engine.Engine) (id string, list []engine.CompletedPart) {
 	tb.Helper()
 	mustBucket(tb, e, "bucket")
@@ -33,8 +33,8 @@ func largeUpload(tb testing.TB, e *engine.Engine) (id string, list []engine.Comp
 	return up.UploadID, list
 }
 
-// TestCompleteLarge completes an upload of as many parts as there can be, of which it takes all, most, about half or few:
-// whichever group is moved, the transaction is not too large.
+// TestCompleteLarge completes an upload of as many parts as there can be, of which it takes all,
+// most, about half or few: whichever group is moved, the transaction is not too large.
 func TestCompleteLarge(t *testing.T) {
 	for _, listed := range []int{10_000, 9000, 5500, 5000, 4500, 1000} {
 		e, _ := memoryStore(t, &engine.Options{Keys: keys(t), AuthenticateRecords: true})

@@ -60,7 +60,8 @@ func openCounted(t testing.TB, dir string, blobs blob.Store) (*engine.Engine, *u
 	return e, counted
 }
 
-// manyParts makes an upload of n parts of the smallest size that all may have, without moving a byte.
+// manyParts makes an upload of n parts of the smallest size that all may have, without moving a
+// byte.
 func manyParts(t testing.TB, e *engine.Engine, n int) (id string, list []engine.CompletedPart) {
 	t.Helper()
 	ctx := context.Background()
@@ -94,9 +95,9 @@ func manyParts(t testing.TB, e *engine.Engine, n int) (id string, list []engine.
 	return up.UploadID, list
 }
 
-// TestCompleteMoves has Complete of 10000 parts, all of them or every other, take one transaction and
-// not touch a chunk. After another Open all is the same. Every other is the largest transaction that
-// there is.
+// TestCompleteMoves has Complete of 10000 parts, all of them or every other, take one transaction
+// and not touch a chunk. After another Open all is the same. Every other is the largest transaction
+// that there is.
 func TestCompleteMoves(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10000 parts, twice")

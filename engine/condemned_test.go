@@ -24,8 +24,8 @@ func (s *hookedBlobs) Seal(ctx context.Context, volume uint64) error {
 	return s.Memory.Seal(ctx, volume)
 }
 
-// TestVolumeComesAliveBeforeItIsCondemned stores an object in a volume that reclaiming has found to be
-// dead, but has not yet condemned. What it destroys must not be decided by what it saw before.
+// TestVolumeComesAliveBeforeItIsCondemned stores an object in a volume that reclaiming has found to
+// be dead, but has not yet condemned. What it destroys must not be decided by what it saw before.
 func TestVolumeComesAliveBeforeItIsCondemned(t *testing.T) {
 	blobs := &hookedBlobs{Memory: blob.NewMemory(0)}
 	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, nil)

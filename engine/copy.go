@@ -30,9 +30,9 @@ type CopyObjectRequest struct {
 	// Conditions are judged on the source, as in UploadPartCopyRequest.
 	Conditions
 
-	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy has the headers
-	// and metadata of Attributes instead of the source's. TaggingDirective is the same for Tags. The StorageClass is that of
-	// Attributes in any case.
+	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy
+	// has the headers and metadata of Attributes instead of the source's. TaggingDirective is the
+	// same for Tags. The StorageClass is that of Attributes in any case.
 	MetadataDirective Directive
 	TaggingDirective  Directive
 	Attributes
@@ -57,22 +57,22 @@ type CopyObjectResult struct {
 }
 
 // CopyObject copies an object of any size. The copy has the content of the source with its ETag,
-// CRC-64, type and parts; between buckets of different rules the ETag is that of the target's rules.
-// It is durable when the call returns, and neither object depends on the other from then on.
+// CRC-64, type and parts; between buckets of different rules the ETag is that of the target's
+// rules. It is durable when the call returns, and neither object depends on the other from then on.
 //
 // When the same keys guard both, that is when neither is encrypted or both are with the same
 // ServerSideEncryption and key id, the copy shares the source's chunks and costs one small
-// transaction, whatever its size. Otherwise every byte is read, verified and encrypted anew, part by
-// part, in bounded memory.
+// transaction, whatever its size. Otherwise every byte is read, verified and encrypted anew, part
+// by part, in bounded memory.
 //
-// Without encryption the DedupScope of the target's bucket has a say, too. Shared chunks keep the scope that
-// they were stored in, and it must lie within the bucket's: the same bucket's always does, any within
-// DedupStore, and that of chunks that were stored under DedupNone within all. Otherwise the bytes are
-// copied, into the scope of the target's bucket.
+// Without encryption the DedupScope of the target's bucket has a say, too. Shared chunks keep the
+// scope that they were stored in, and it must lie within the bucket's: the same bucket's always
+// does, any within DedupStore, and that of chunks that were stored under DedupNone within all.
+// Otherwise the bytes are copied, into the scope of the target's bucket.
 //
-// A copy by reference is of the source at the moment of commit. A copy byte by byte is of the source
-// at the start of the call; onto itself it fails with ErrPreconditionFailed when the object is
-// changed meanwhile.
+// A copy by reference is of the source at the moment of commit. A copy byte by byte is of the
+// source at the start of the call; onto itself it fails with ErrPreconditionFailed when the object
+// is changed meanwhile.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
 // InitiateMultipartUpload, and with a *CorruptionError when the source is damaged.
@@ -174,14 +174,14 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 	return obj, p.rewrite(ctx, src, obj)
 }
 
-// shares says whether the copy may have the source's content: the same keys guard both, and nobody can find
-// its chunks by uploading them whom the scope of the target's bucket keeps from that.
+// shares says whether the copy may have the source's content: the same keys guard both, and nobody
+// can find its chunks by uploading them whom the scope of the target's bucket keeps from that.
 func (p *objectCopy) shares(ctx context.Context, src *openedObject) (bool, error) {
 	if !p.req.EncryptionRequest.suits(&src.rec.Encryption) {
 		return false, nil
 	}
-	// What is in the bucket has been admitted there. It is the same one: both are looked at again at the
-	// moment of commit, and no object outlives its bucket.
+	// What is in the bucket has been admitted there. It is the same one: both are looked at again
+	// at the moment of commit, and no object outlives its bucket.
 	if src.cipher != nil || p.bucket.dedup == DedupStore || p.from.bucket == p.req.Bucket {
 		return true, nil
 	}
@@ -274,8 +274,8 @@ func (p *objectCopy) checkSource(r index.Reader, src *openedObject) (*index.Obje
 }
 
 // rewrite copies the parts one by one into a content of its own, under a new data key. Until the
-// object names it the content is provisional, so that a crash or an error leaves nothing unaccounted
-// for.
+// object names it the content is provisional, so that a crash or an error leaves nothing
+// unaccounted for.
 func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.Object) (err error) {
 	e := p.engine
 	if obj.Content, err = newID(); err != nil {
@@ -321,7 +321,8 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	return err
 }
 
-// rewritePart copies one part, and returns the manifest of the copy. Its digests must come out the same.
+// rewritePart copies one part, and returns the manifest of the copy. Its digests must come out the
+// same.
 func (p *objectCopy) rewritePart(
 	ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher,
 ) (id index.ManifestID, err error) {

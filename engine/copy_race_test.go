@@ -25,8 +25,8 @@ func (h *hookedIndex) Update(ctx context.Context, fn func(index.Tx) error) error
 	return h.Memory.Update(ctx, fn)
 }
 
-// TestCopyMeanwhile changes the source of a copy just before the copy is committed. What comes of it
-// is as if the copy had been before or after that, and what it refers to stays.
+// TestCopyMeanwhile changes the source of a copy just before the copy is committed. What comes of
+// it is as if the copy had been before or after that, and what it refers to stays.
 func TestCopyMeanwhile(t *testing.T) {
 	ctx := context.Background()
 	old, changed := random(1, 100_000), random(2, 100_000)

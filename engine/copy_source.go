@@ -33,8 +33,8 @@ func (ref *objectRef) asSource(err error) error {
 	return err
 }
 
-// intake reads a span of the source. It keeps to the boundaries of the source's chunks, so that they
-// are found to be stored already. ctx ends the reading.
+// intake reads a span of the source. It keeps to the boundaries of the source's chunks, so that
+// they are found to be stored already. ctx ends the reading.
 func (s *openedObject) intake(ctx context.Context, sp span) *intake {
 	at, end := sp.start, sp.start+sp.length
 	var data chunkData

@@ -424,7 +424,8 @@ func TestCopyDamaged(t *testing.T) {
 	}
 }
 
-// TestCopyWrongDigest wants a copy byte by byte to notice that the bytes are not those of the record.
+// TestCopyWrongDigest wants a copy byte by byte to notice that the bytes are not those of the
+// record.
 func TestCopyWrongDigest(t *testing.T) {
 	e, idx := memoryStore(t, &engine.Options{Keys: keys(t)})
 	mustBucket(t, e, "bucket")

@@ -11,7 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// customerUpload makes an object of two of three parts of one size, under a client's key that Complete is given or not.
+// customerUpload makes an object of two of three parts of one size, under a client's key that
+// Complete is given or not.
 func customerUpload(t *testing.T, e *engine.Engine, atComplete crypto.CustomerKey) {
 	t.Helper()
 	mustBucket(t, e, "check")
@@ -49,8 +50,9 @@ func otherOrder(tx index.Tx) error {
 	return errors.Join(err, err2, index.Put(tx, index.DirectoryKey(obj.Content, 0), &page), index.Put(tx, index.ObjectKey("check", "key"), &obj))
 }
 
-// TestCustomerComplete completes uploads under a client's key with it and without. Exchanges are refused both ways, but for another
-// selection of the upload's own parts, which only the key at Complete rules out, or a key of the store.
+// TestCustomerComplete completes uploads under a client's key with it and without. Exchanges are
+// refused both ways, but for another selection of the upload's own parts, which only the key at
+// Complete rules out, or a key of the store.
 func TestCustomerComplete(t *testing.T) {
 	for _, given := range []crypto.CustomerKey{customerKey, nil} {
 		testCustomerComplete(t, given, false)
@@ -88,7 +90,8 @@ func testCustomerComplete(t *testing.T, given crypto.CustomerKey, authenticated 
 	}
 }
 
-// TestCompleteNeedsKey completes an encrypted upload when the key provider is not there, and when it is again.
+// TestCompleteNeedsKey completes an encrypted upload when the key provider is not there, and when
+// it is again.
 func TestCompleteNeedsKey(t *testing.T) {
 	dir, ring := t.TempDir(), keys(t)
 	e := open(t, dir, &engine.Options{Keys: ring})
@@ -110,7 +113,8 @@ func TestCompleteNeedsKey(t *testing.T) {
 	}
 }
 
-// TestSequentialMD5Exchanged changes the sum of a sequential upload, which stands in the clear beside its sealed state.
+// TestSequentialMD5Exchanged changes the sum of a sequential upload, which stands in the clear
+// beside its sealed state.
 func TestSequentialMD5Exchanged(t *testing.T) {
 	e, idx := memoryStore(t, &engine.Options{Keys: keys(t)})
 	mustBucket(t, e, "check")

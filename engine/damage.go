@@ -22,14 +22,14 @@ const (
 // damage is what is known about places of chunks: which are bad, and which have proved to be there.
 // A place is a blob.Ref, so a chunk that was moved or stored anew starts afresh.
 //
-// What is bad never counts as found: its bytes are stored anew, and the chunk's record is pointed at
-// the new place, which heals every object that shares it. The knowledge is here and, so that it
+// What is bad never counts as found: its bytes are stored anew, and the chunk's record is pointed
+// at the new place, which heals every object that shares it. The knowledge is here and, so that it
 // survives, in the chunk's record. That a whole volume is missing or cannot be read is found out at
 // each start and kept in memory alone: it may come back, with a disk that was not mounted.
 //
-// Before a part leans on a chunk that this process has neither read nor written, the chunk's place is
-// proved by blob.Store's Probe: that the volume is there, and the head of the record. That is one read
-// of a few bytes, once, of those among the last 65536 places or so.
+// Before a part leans on a chunk that this process has neither read nor written, the chunk's place
+// is proved by blob.Store's Probe: that the volume is there, and the head of the record. That is
+// one read of a few bytes, once, of those among the last 65536 places or so.
 type damage struct {
 	blobs blob.Store
 	index index.Store
@@ -146,9 +146,9 @@ func (d *damage) prove(ctx context.Context, ref blob.Ref) error {
 	return nil
 }
 
-// note takes in that reading the frames at these places has failed, which the index still points at.
-// Errors that are no damage are ignored. The context's end does not keep the knowledge from being
-// stored. It must not be called in a transaction.
+// note takes in that reading the frames at these places has failed, which the index still points
+// at. Errors that are no damage are ignored. The context's end does not keep the knowledge from
+// being stored. It must not be called in a transaction.
 func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 	var fresh []blob.Ref
 	d.mu.Lock()
@@ -310,8 +310,8 @@ func (d *damage) change(ctx context.Context, places []blob.Ref, which func(blob.
 	return nil
 }
 
-// setStuck notes that of what lives in a volume nothing can be moved, as long as it has so many live
-// bytes.
+// setStuck notes that of what lives in a volume nothing can be moved, as long as it has so many
+// live bytes.
 func (d *damage) setStuck(volume uint64, live int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,11 +8,11 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Copies by reference lean on chunks that nobody reads. What is known to be damaged, or turns out not to
-// be there, is not acknowledged once more.
+// Copies by reference lean on chunks that nobody reads. What is known to be damaged, or turns out
+// not to be there, is not acknowledged once more.
 
-// checkUndamaged fails when a chunk of a content is known to be damaged. It costs one small read while
-// no chunk of the store is.
+// checkUndamaged fails when a chunk of a content is known to be damaged. It costs one small read
+// while no chunk of the store is.
 func (e *Engine) checkUndamaged(ctx context.Context, id index.ContentID) error {
 	return e.index.View(ctx, func(r index.Reader) error {
 		some, err := e.damage.suspects(r)

@@ -11,7 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestWhatDamageIs tells failed reads that say something about what was read from those that do not.
+// TestWhatDamageIs tells failed reads that say something about what was read from those that do
+// not.
 func TestWhatDamageIs(t *testing.T) {
 	for _, test := range []struct {
 		err  error

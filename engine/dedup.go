@@ -7,30 +7,31 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// DedupScope says within what the chunks of a bucket are found to be stored already, and are not stored
-// again. A bucket gets its scope when it is created and keeps it, also when the store is opened with other
-// Options. It is the engine's own: neither OSS nor S3 has such a thing. The empty one stands for the default
-// where a default is said.
+// DedupScope says within what the chunks of a bucket are found to be stored already, and are not
+// stored again. A bucket gets its scope when it is created and keeps it, also when the store is
+// opened with other Options. It is the engine's own: neither OSS nor S3 has such a thing. The empty
+// one stands for the default where a default is said.
 //
-// A chunk that is found takes less time than one that is new. So whoever may upload to a bucket can ask, by
-// the time that an upload takes, whether a chunk of known content is there within the scope. The narrower
-// the scope, the fewer there are to ask, and the more is stored twice.
+// A chunk that is found takes less time than one that is new. So whoever may upload to a bucket can
+// ask, by the time that an upload takes, whether a chunk of known content is there within the
+// scope. The narrower the scope, the fewer there are to ask, and the more is stored twice.
 //
-// It concerns content without encryption. Encrypted content is found again within one upload and its copies,
-// whatever the scope. What a copy by reference shares, it shares in every scope; see CopyObject.
+// It concerns content without encryption. Encrypted content is found again within one upload and
+// its copies, whatever the scope. What a copy by reference shares, it shares in every scope; see
+// CopyObject.
 type DedupScope string
 
 const (
-	// DedupStore is the whole store, but for what is in buckets of a narrower scope: all tenants whose buckets
-	// have it share what is equal, and each can ask what the others have.
+	// DedupStore is the whole store, but for what is in buckets of a narrower scope: all tenants
+	// whose buckets have it share what is equal, and each can ask what the others have.
 	DedupStore DedupScope = "store"
 
-	// DedupBucket is the bucket: who may upload to it can ask what is in it, and nobody else can. A bucket that
-	// is deleted and created again is another one.
+	// DedupBucket is the bucket: who may upload to it can ask what is in it, and nobody else can. A
+	// bucket that is deleted and created again is another one.
 	DedupBucket DedupScope = "bucket"
 
-	// DedupNone is one body: chunks of it that are equal are stored once, and nothing of it is ever found
-	// by another upload, also not by the same part uploaded again.
+	// DedupNone is one body: chunks of it that are equal are stored once, and nothing of it is ever
+	// found by another upload, also not by the same part uploaded again.
 	DedupNone DedupScope = "none"
 )
 
@@ -43,7 +44,8 @@ func (s DedupScope) validate() error {
 	return fmt.Errorf("DedupScope %q is not known; use DedupStore, DedupBucket or DedupNone of package engine", string(s))
 }
 
-// scopeOf is the scope of a part without encryption that is uploaded to the bucket under a manifest.
+// scopeOf is the scope of a part without encryption that is uploaded to the bucket under a
+// manifest.
 func (b *liveBucket) scopeOf(manifest index.ManifestID) index.Scope {
 	switch b.dedup {
 	case DedupBucket:
@@ -54,8 +56,9 @@ func (b *liveBucket) scopeOf(manifest index.ManifestID) index.Scope {
 	return index.Scope{}
 }
 
-// admits says whether the bucket may have a part of this scope, which a copy by reference keeps: nobody may
-// find a chunk whom the bucket's own scope would keep from that. So the part's scope must lie within it.
+// admits says whether the bucket may have a part of this scope, which a copy by reference keeps:
+// nobody may find a chunk whom the bucket's own scope would keep from that. So the part's scope
+// must lie within it.
 func (b *liveBucket) admits(s index.Scope) bool {
 	switch s.Kind {
 	case index.ScopeBucket:
@@ -66,8 +69,8 @@ func (b *liveBucket) admits(s index.Scope) bool {
 	return b.dedup == DedupStore
 }
 
-// chunkKeys are what the chunks of a part are addressed and sealed with. The zero value is that of plain
-// content which is found in the whole store.
+// chunkKeys are what the chunks of a part are addressed and sealed with. The zero value is that of
+// plain content which is found in the whole store.
 type chunkKeys struct {
 	cipher *crypto.Cipher // nil for content without encryption
 	scope  *crypto.Scope  // for content without encryption; nil for the whole store
@@ -84,7 +87,8 @@ func (k chunkKeys) addressOf(data []byte) crypto.Address {
 	return crypto.AddressOf(data)
 }
 
-// keysOf returns the keys of the chunks of a part of this scope. cipher is that of its content, if it has one.
+// keysOf returns the keys of the chunks of a part of this scope. cipher is that of its content, if
+// it has one.
 func (e *Engine) keysOf(cipher *crypto.Cipher, scope index.Scope) (keys chunkKeys, err error) {
 	keys.cipher = cipher
 	if cipher == nil && scope.Kind != index.ScopeStore {

@@ -22,9 +22,9 @@ func (s *scopedStore) copyPart(from, fromKey, rng, to, key string) {
 	mustComplete(s.t, s.Engine, to, key, id)
 }
 
-// TestDedupCopies copies between buckets of all scopes, by all ways. What is shared must lie within the
-// scope of both: whoever uploads the bytes to the source's bucket after the source is gone, or to any other
-// bucket, must not find what the target's scope keeps from them.
+// TestDedupCopies copies between buckets of all scopes, by all ways. What is shared must lie within
+// the scope of both: whoever uploads the bytes to the source's bucket after the source is gone, or
+// to any other bucket, must not find what the target's scope keeps from them.
 func TestDedupCopies(t *testing.T) {
 	const n = 4 // chunks of the body
 	body, small := random(1, n*dedupChunk), random(2, 100)
@@ -126,8 +126,8 @@ func TestDedupCopies(t *testing.T) {
 	}
 }
 
-// TestDedupMixed makes an object whose parts have different scopes, and copies it: every part must be within
-// the scope of the target.
+// TestDedupMixed makes an object whose parts have different scopes, and copies it: every part must
+// be within the scope of the target.
 func TestDedupMixed(t *testing.T) {
 	ctx := context.Background()
 	s := newScopedStore(t)

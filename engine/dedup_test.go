@@ -208,8 +208,8 @@ func TestDedupAddresses(t *testing.T) {
 	}
 }
 
-// TestDedupLasts uses buckets of all scopes in a directory: after another opening under other options, when
-// chunks have moved, all is found as before, read and verified.
+// TestDedupLasts uses buckets of all scopes in a directory: after another opening under other
+// options, when chunks have moved, all is found as before, read and verified.
 func TestDedupLasts(t *testing.T) {
 	dir, body, small := t.TempDir(), random(1, 3*dedupChunk), []byte("small")
 	list := func(e *engine.Engine) (scopes []engine.DedupScope) {
@@ -270,8 +270,8 @@ func TestDedupLasts(t *testing.T) {
 	wantSound(t, e)
 }
 
-// TestDedupHeals damages a chunk in each of two buckets of a scope and uploads its bytes to the one: the
-// other is healed by that only where both have one chunk.
+// TestDedupHeals damages a chunk in each of two buckets of a scope and uploads its bytes to the
+// one: the other is healed by that only where both have one chunk.
 func TestDedupHeals(t *testing.T) {
 	for _, scope := range dedupScopes {
 		t.Run(string(scope), func(t *testing.T) {
@@ -316,8 +316,8 @@ func TestDedupHeals(t *testing.T) {
 	}
 }
 
-// TestDedupCheck changes records so that a chunk is in another scope than it says, or in a wider one than its
-// bucket's, and wants Check to say so.
+// TestDedupCheck changes records so that a chunk is in another scope than it says, or in a wider
+// one than its bucket's, and wants Check to say so.
 func TestDedupCheck(t *testing.T) {
 	ctx := context.Background()
 	s := newScopedStore(t)

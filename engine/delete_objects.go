@@ -34,13 +34,13 @@ type DeleteError struct {
 }
 
 // DeleteObjects deletes up to 1000 objects, as OSS's DeleteMultipleObjects does. Of a list that is
-// empty or longer none is deleted, and the call fails with ErrMalformedXML. A key that is no name of
-// an object, or whose record is damaged, is an error of its own and does not keep the others from
-// being deleted.
+// empty or longer none is deleted, and the call fails with ErrMalformedXML. A key that is no name
+// of an object, or whose record is damaged, is an error of its own and does not keep the others
+// from being deleted.
 //
 // Unlike DeleteObject it is not one step: others may see some of the objects gone and some not yet,
-// and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost does
-// not depend on the objects' sizes; the space comes back in the background.
+// and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost
+// does not depend on the objects' sizes; the space comes back in the background.
 func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (_ *DeleteObjectsResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteObjects", bucket: req.Bucket})

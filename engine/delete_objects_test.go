@@ -119,8 +119,8 @@ func TestDeleteObjectsRefused(t *testing.T) {
 	}
 }
 
-// TestDeleteObjectsDamaged damages records. One that is an object's is left alone, and the object is
-// whole when the record is; one that all objects need fails the call, and nothing has happened.
+// TestDeleteObjectsDamaged damages records. One that is an object's is left alone, and the object
+// is whole when the record is; one that all objects need fails the call, and nothing has happened.
 func TestDeleteObjectsDamaged(t *testing.T) {
 	e, idx := memoryStore(t, nil)
 	ctx := context.Background()

@@ -9,11 +9,12 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// The directory of a content lists the numbers and sizes of its parts by pages, so that a reader finds
-// a part by an offset, or by its place in the order, without reading those before. A content gets it
-// when an object is made of it; one of less than two parts needs none.
+// The directory of a content lists the numbers and sizes of its parts by pages, so that a reader
+// finds a part by an offset, or by its place in the order, without reading those before. A content
+// gets it when an object is made of it; one of less than two parts needs none.
 
-// putDirectory stores the directory of a content that has these parts, in the order of their numbers.
+// putDirectory stores the directory of a content that has these parts, in the order of their
+// numbers.
 func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart, s seals) error {
 	for page, rec := range directoryOf(parts) {
 		s.signDirectory(page, &rec)
@@ -24,7 +25,8 @@ func putDirectory(tx index.Tx, id index.ContentID, parts []index.DirectoryPart, 
 	return nil
 }
 
-// directoryOf returns the pages of the directory of a content that has these parts; none for less than two.
+// directoryOf returns the pages of the directory of a content that has these parts; none for less
+// than two.
 func directoryOf(parts []index.DirectoryPart) (pages []index.Directory) {
 	if len(parts) < 2 {
 		return nil
@@ -179,8 +181,8 @@ func (s *source) segmentNumber(r index.Reader, n int) (*segment, error) {
 	return s.readSegment(r, n, start, p)
 }
 
-// partNumber returns what the directory says of the part that is the n-th in order, from 0, and where
-// it begins.
+// partNumber returns what the directory says of the part that is the n-th in order, from 0, and
+// where it begins.
 func (s *source) partNumber(r index.Reader, n int) (start int64, p index.DirectoryPart, err error) {
 	page, err := s.directoryPage(r, n/index.MaxPageParts)
 	if err != nil {
@@ -212,8 +214,8 @@ func (s *source) readSegment(r index.Reader, n int, start int64, p index.Directo
 	return s.keepSegment(&segment{n: n, start: start, Part: rec}), nil
 }
 
-// onlySegment reads the part of a content that has just one. There is no directory to tell it from an earlier one
-// of the same number; what the object says of its bytes does.
+// onlySegment reads the part of a content that has just one. There is no directory to tell it from
+// an earlier one of the same number; what the object says of its bytes does.
 func (s *source) onlySegment(r index.Reader) (*segment, error) {
 	for entry, err := range index.Scan(r, index.PartsOf(s.id)) {
 		if err != nil {

@@ -1,10 +1,10 @@
 // Package engine is an embedded storage engine for multipart uploads with the semantics of Alibaba
 // Cloud OSS: one process, one directory, no server.
 //
-// [Open] opens a directory, [OpenStores] an index and a chunk store of any kind. Every operation is a
-// method of [Engine] named as OSS names it, with a request of its own, and a result named like it; what
-// describes one thing is its description instead: HeadBucket's a [Bucket], HeadObject's an [ObjectInfo],
-// GetObject's an open [Object].
+// [Open] opens a directory, [OpenStores] an index and a chunk store of any kind. Every operation is
+// a method of [Engine] named as OSS names it, with a request of its own, and a result named like
+// it; what describes one thing is its description instead: HeadBucket's a [Bucket], HeadObject's an
+// [ObjectInfo], GetObject's an open [Object].
 //
 // # Operations
 //
@@ -17,23 +17,24 @@
 //
 // Requests and results are plain structs; a field that is zero is absent or has its default, and a
 // request that is nil is the empty one. What several of them say is a type that they embed:
-// [Attributes], [EncryptionRequest], [Preconditions], [Conditions], [Encryption]. Sizes are in bytes,
-// numbers of parts begin at 1, digests are of the plaintext. ETags come out without quotes, and quotes
-// and case are forgiven on the way in. A listing is a page, or all pages as a sequence: [Engine.Parts],
-// [Engine.Uploads], [Engine.Objects].
+// [Attributes], [EncryptionRequest], [Preconditions], [Conditions], [Encryption]. Sizes are in
+// bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without quotes,
+// and quotes and case are forgiven on the way in. A listing is a page, or all pages as a sequence:
+// [Engine.Parts], [Engine.Uploads], [Engine.Objects].
 //
-// All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that is
-// being committed by then is waited for, so its outcome is definite.
+// All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that
+// is being committed by then is waited for, so its outcome is definite.
 //
-// A bucket follows the [Rules] that it was created with: [OSS] or [S3], whose comments say where the
-// two differ. What OSS does not have and S3 has, as checksums, conditions of writing and keys of
-// clients, is there under both.
+// A bucket follows the [Rules] that it was created with: [OSS] or [S3], whose comments say where
+// the two differ. What OSS does not have and S3 has, as checksums, conditions of writing and keys
+// of clients, is there under both.
 //
 // # Errors
 //
-// Every method that fails returns an [*Error], which says what the call was about and carries OSS's code,
-// HTTP status and, where it is known, fine-grained code: a front end of any protocol is a thin
-// translation. Codes are told apart by errors.Is and the Err values; errors.As reaches the causes.
+// Every method that fails returns an [*Error], which says what the call was about and carries OSS's
+// code, HTTP status and, where it is known, fine-grained code: a front end of any protocol is a
+// thin translation. Codes are told apart by errors.Is and the Err values; errors.As reaches the
+// causes.
 //
 //	the request          ErrInvalidArgument, ErrInvalidBucketName and others of 400: another try fails, too
 //	what is not there    ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchUpload
@@ -46,9 +47,10 @@
 //	a newer version      ErrInternal with a [*FormatError]
 //	the end              ErrClosed
 //
-// A failed mutation has left nothing, but for two cases. After a failed commit of the index nobody knows
-// whether it was stored: it may be there after the next Open, all writes fail until then, and nothing is
-// reclaimed. And what is done in steps says so: Expire, DeleteObjects, RotateKeys, Reclaim.
+// A failed mutation has left nothing, but for two cases. After a failed commit of the index nobody
+// knows whether it was stored: it may be there after the next Open, all writes fail until then, and
+// nothing is reclaimed. And what is done in steps says so: Expire, DeleteObjects, RotateKeys,
+// Reclaim.
 //
 // # What it promises
 //
@@ -74,29 +76,31 @@
 // digests are compared with what the caller gave. Then the volumes are synced; calls that wait at
 // the same time share one sync. Then one transaction of the index names the part.
 //
-// The list of a part's chunks, its manifest, is written in pages of 1024. A page that is full takes the
-// last two steps at once, while the next one fills: its volumes are synced, and a transaction stores it
-// under a manifest that is provisional until the part is named. So memory does not depend on how many
-// chunks a part has. If the body fails or is refused, what was written of its manifest is garbage.
+// The list of a part's chunks, its manifest, is written in pages of 1024. A page that is full takes
+// the last two steps at once, while the next one fills: its volumes are synced, and a transaction
+// stores it under a manifest that is provisional until the part is named. So memory does not depend
+// on how many chunks a part has. If the body fails or is refused, what was written of its manifest
+// is garbage.
 //
 // That order is a law: chunks durable, then the index that names them, then the acknowledgement.
 // Deletion goes the other way round. A crash between any two steps leaves garbage that is
 // accounted for and reclaimed, never a hole.
 //
-// A buffer is for bytes that are there, not for clients that are waited for. A body that does not lie
-// in memory is read into a block of 4 to 64 KiB of its own, and from there into a buffer. Where buffers
-// are short, one whose body waits for its client is cut off as it is, as a chunk of 64 KiB or more, and
-// goes to who needs it. So a slow client costs one block and one goroutine, until its Read returns.
+// A buffer is for bytes that are there, not for clients that are waited for. A body that does not
+// lie in memory is read into a block of 4 to 64 KiB of its own, and from there into a buffer. Where
+// buffers are short, one whose body waits for its client is cut off as it is, as a chunk of 64 KiB
+// or more, and goes to who needs it. So a slow client costs one block and one goroutine, until its
+// Read returns.
 //
 // # Small bodies and copies
 //
-// What PutObject takes in is a content of one part. When its frame is at most 32 KiB long, the index
-// keeps the frame itself instead of a list of chunks: one transaction, one sync.
+// What PutObject takes in is a content of one part. When its frame is at most 32 KiB long, the
+// index keeps the frame itself instead of a list of chunks: one transaction, one sync.
 //
 // CopyObject makes the copy another owner of the source's content, if the same keys guard both; the
-// index counts the owners where there are several. UploadPartCopy refers to the chunks of a part once
-// more, if the copied range is that part and neither side is encrypted. Either needs the scope of the
-// source's chunks to lie within that of the target's bucket. Other copies read and verify
+// index counts the owners where there are several. UploadPartCopy refers to the chunks of a part
+// once more, if the copied range is that part and neither side is encrypted. Either needs the scope
+// of the source's chunks to lie within that of the target's bucket. Other copies read and verify
 // the source and take the usual way, in buffers that end where the source's chunks end, so that
 // those are found to be stored already, if they are in the scope.
 //
@@ -105,52 +109,57 @@
 // DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
 // transaction: the content goes to a queue. A sweeper in the background drops the references that
 // it held, in bounded transactions, and leaves alone what an open Object still reads. A chunk
-// without references is dead. A volume in which nothing
-// lives is removed; where enough of another is dead, holes are punched under dead chunks, which needs no
-// space and copies nothing. What holes cannot give back is copied: the live chunks of a volume are copied,
-// the copies synced, the index pointed at them, and the volume removed, in that order. [Engine.Reclaim]
-// does both at once, [Engine.Check] proves that the accounts are right.
+// without references is dead. A volume in which nothing lives is removed; where enough of another
+// is dead, holes are punched under dead chunks, which needs no space and copies nothing. What holes
+// cannot give back is copied: the live chunks of a volume are copied, the copies synced, the index
+// pointed at them, and the volume removed, in that order. [Engine.Reclaim] does both at once,
+// [Engine.Check] proves that the accounts are right.
 //
 // # Damage
 //
-// Before a part leans on a chunk that this process has neither read nor written nor proved, one read of
-// 44 bytes proves that its record is there; on a disk that has not cached it that is one access. What
-// turned out to be damaged is remembered, also across openings, and never counts as found: the same
-// bytes, uploaded within the same scope, are stored anew, and every object that shares them is healed by
-// that. CopyObject of what is known to be damaged is refused.
+// Before a part leans on a chunk that this process has neither read nor written nor proved, one
+// read of 44 bytes proves that its record is there; on a disk that has not cached it that is one
+// access. What turned out to be damaged is remembered, also across openings, and never counts as
+// found: the same bytes, uploaded within the same scope, are stored anew, and every object that
+// shares them is healed by that. CopyObject of what is known to be damaged is refused.
 //
 // Objects are read by pages of their metadata: the directory of the parts, and the list of a part's
 // chunks, of which an Object keeps a page or two. Each of them is verified once when it is read:
-// that of encrypted content by its MAC, and all by theirs with [Options].AuthenticateRecords. Without them two chunks exchanged
-// in such a list are not noticed by a read. [Engine.Check] notices them: the list has the CRC-64 of each chunk without
-// encryption beside its address, and these must come to that of the part. With Data it compares each chunk with it, and CRC-64
-// and MD5 of every part.
+// that of encrypted content by its MAC, and all by theirs with [Options].AuthenticateRecords.
+// Without them two chunks exchanged in such a list are not noticed by a read. [Engine.Check]
+// notices them: the list has the CRC-64 of each chunk without encryption beside its address, and
+// these must come to that of the part. With Data it compares each chunk with it, and CRC-64 and MD5
+// of every part.
 //
 // # Deduplication and encryption
 //
 // Chunks are found again by content address. Those of an encrypted upload are addressed with a key
 // of that upload's own, so equal plaintexts of two uploads never show as equal on disk, and are
-// found again only within one upload and its copies under the same keys. The records of encrypted content carry MACs
-// under its data key, which bind chunks to their part, parts to their content, and an object to its name, its
-// parts and what is said of it: see seals.go. With [Options].AuthenticateRecords all others carry them, too, under a
-// key of the store. Package crypto documents construction and threat model.
+// found again only within one upload and its copies under the same keys. The records of encrypted
+// content carry MACs under its data key, which bind chunks to their part, parts to their content,
+// and an object to its name, its parts and what is said of it: see seals.go. With
+// [Options].AuthenticateRecords all others carry them, too, under a key of the store. Package
+// crypto documents construction and threat model.
 //
-// Chunks that are found cost less time than new ones: a part of 64 KiB takes 0.80 ms if it is stored already
-// and 1.78 if not, one of 1 MiB 2.75 and 7.25. So who may upload can ask whether a chunk without encryption is
-// there. Within what it is found, and so who can ask, is the [DedupScope] of a bucket: the store, which is the
-// default, the bucket, or one body, which means that nothing is ever found. Addresses are made under a key of
-// the scope, and the record of each part says which it is: no look-up can hit a chunk of another. Buckets of
-// tenants that do not trust each other need DedupBucket at least, and DedupNone where the users of one bucket
-// do not; the price is what they have in common, which is stored once for each. The scope of the chunks
-// that a copy shares lies within that of its bucket, so nobody finds by it what the bucket's scope keeps from them.
+// Chunks that are found cost less time than new ones: a part of 64 KiB takes 0.80 ms if it is
+// stored already and 1.78 if not, one of 1 MiB 2.75 and 7.25. So who may upload can ask whether a
+// chunk without encryption is there. Within what it is found, and so who can ask, is the
+// [DedupScope] of a bucket: the store, which is the default, the bucket, or one body, which means
+// that nothing is ever found. Addresses are made under a key of the scope, and the record of each
+// part says which it is: no look-up can hit a chunk of another. Buckets of tenants that do not
+// trust each other need DedupBucket at least, and DedupNone where the users of one bucket do not;
+// the price is what they have in common, which is stored once for each. The scope of the chunks
+// that a copy shares lies within that of its bucket, so nobody finds by it what the bucket's scope
+// keeps from them.
 //
 // The data key of a content is wrapped by [Options].Keys, and [Engine.RotateKeys] wraps it anew
-// without touching data; or it is wrapped by a key that the client gives with every call and that is
-// not stored: SSECustomerKey. Either way a wrong key is found out before any data is read.
+// without touching data; or it is wrapped by a key that the client gives with every call and that
+// is not stored: SSECustomerKey. Either way a wrong key is found out before any data is read.
 //
-// A data key that the provider gave stays in memory for [Options].KeyLifetime, and longer only for calls
-// under way and open Objects. Within that time it serves every caller. So the provider decides what the engine
-// may read; which caller may have it read is decided by the front end, before it calls.
+// A data key that the provider gave stays in memory for [Options].KeyLifetime, and longer only for
+// calls under way and open Objects. Within that time it serves every caller. So the provider
+// decides what the engine may read; which caller may have it read is decided by the front end,
+// before it calls.
 //
 // # Locks
 //

@@ -8,10 +8,11 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A draft is a manifest that is being written. Its full pages are committed while the body comes in, each
-// in a transaction of its own, so that neither memory nor a transaction grows with the body. The last page
-// goes with what names the manifest, so that the manifest is there if and only if that is. Until then a
-// manifest with pages is provisional: whatever ends it, its pages are garbage that is accounted for.
+// A draft is a manifest that is being written. Its full pages are committed while the body comes
+// in, each in a transaction of its own, so that neither memory nor a transaction grows with the
+// body. The last page goes with what names the manifest, so that the manifest is there if and only
+// if that is. Until then a manifest with pages is provisional: whatever ends it, its pages are
+// garbage that is accounted for.
 //
 // The methods of a draft are for one goroutine at a time.
 type draft struct {
@@ -27,7 +28,8 @@ type draft struct {
 	size   int64 // bytes of these chunks
 }
 
-// newDraft begins a manifest for a content. cipher is nil without encryption. The caller must end it.
+// newDraft begins a manifest for a content. cipher is nil without encryption. The caller must end
+// it.
 func (e *Engine) newDraft(of index.ContentID, cipher *crypto.Cipher) (*draft, error) {
 	id, err := newID()
 	if err != nil {
@@ -38,8 +40,8 @@ func (e *Engine) newDraft(of index.ContentID, cipher *crypto.Cipher) (*draft, er
 	}, nil
 }
 
-// begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's scope, or
-// under its data key.
+// begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's
+// scope, or under its data key.
 func (d *draft) begin(in *intake, b *liveBucket) (err error) {
 	if d.cipher == nil {
 		d.scope = b.scopeOf(d.id)
@@ -70,7 +72,8 @@ func (d *draft) add(ctx context.Context, chunks []*chunk) error {
 	return nil
 }
 
-// publish stores the rest of the manifest of c, and runs fn in the same transaction, which names it.
+// publish stores the rest of the manifest of c, and runs fn in the same transaction, which names
+// it.
 func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error) error {
 	err := d.name(ctx, c.page, func(tx index.Tx) (err error) {
 		switch ch := c.inline(); {
@@ -93,8 +96,9 @@ func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error
 	return err
 }
 
-// name makes chunks durable and then runs fn, which names them, in a transaction. The order is a law, and
-// this is the only place that names chunks of a body: what the index knows has all its bytes on disk.
+// name makes chunks durable and then runs fn, which names them, in a transaction. The order is a
+// law, and this is the only place that names chunks of a body: what the index knows has all its
+// bytes on disk.
 func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) error) error {
 	if err := d.engine.pipeline.sync(ctx, chunks); err != nil {
 		return err
@@ -102,8 +106,9 @@ func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) err
 	return d.engine.index.Update(ctx, fn)
 }
 
-// entry is how the manifest lists a chunk. Of what is sealed it does not say the checksum of the plaintext: by the checksums of
-// chunks who reads the disk could tell which uploads have some in common. A sealed chunk has the tag of its seal instead.
+// entry is how the manifest lists a chunk. Of what is sealed it does not say the checksum of the
+// plaintext: by the checksums of chunks who reads the disk could tell which uploads have some in
+// common. A sealed chunk has the tag of its seal instead.
 func (d *draft) entry(ch *chunk) index.PageChunk {
 	c := index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
 	if d.cipher == nil {
@@ -129,8 +134,9 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 	return delta.apply(tx)
 }
 
-// refer makes the draft one of the content of a part that is there, without encryption. The part must be held against the
-// sweeper until the content is published: only its own references keep the chunks' records.
+// refer makes the draft one of the content of a part that is there, without encryption. The part
+// must be held against the sweeper until the content is published: only its own references keep the
+// chunks' records.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 	d.scope = part.Scope
 	c := &content{md5: part.ETag, size: part.Size, chunks: part.Chunks}
@@ -172,8 +178,8 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 	return c, nil
 }
 
-// read reads a page in a snapshot of its own: one that lasted over all pages would keep the index from
-// giving up what is deleted meanwhile.
+// read reads a page in a snapshot of its own: one that lasted over all pages would keep the index
+// from giving up what is deleted meanwhile.
 func (d *draft) read(ctx context.Context, from func(index.Reader) (*chunkPage, error)) (page *chunkPage, err error) {
 	err = d.engine.index.View(ctx, func(r index.Reader) (err error) {
 		page, err = from(r)
@@ -182,7 +188,8 @@ func (d *draft) read(ctx context.Context, from func(index.Reader) (*chunkPage, e
 	return page, err
 }
 
-// referTo returns the chunks of a page, which must be there and sound, as chunks of another manifest.
+// referTo returns the chunks of a page, which must be there and sound, as chunks of another
+// manifest.
 func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, err error) {
 	for _, pc := range page.chunks {
 		if page.inline == nil {

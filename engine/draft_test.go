@@ -22,7 +22,8 @@ func repeated(chunks int) []byte {
 	return bytes.Repeat(some, chunks/5+1)[:chunks*draftChunk]
 }
 
-// counted returns a body of so many chunks, all of them different. It calls last before it says io.EOF.
+// counted returns a body of so many chunks, all of them different. It calls last before it says
+// io.EOF.
 func counted(chunks int, last func()) io.Reader {
 	n, part, rest := 0, [draftChunk]byte{}, []byte(nil)
 	return readerFunc(func(p []byte) (int, error) {
@@ -41,8 +42,8 @@ func counted(chunks int, last func()) io.Reader {
 	})
 }
 
-// TestDraftMemory looks at what a part of many chunks keeps in memory when all of them have been taken
-// in: it must not depend on how many there are.
+// TestDraftMemory looks at what a part of many chunks keeps in memory when all of them have been
+// taken in: it must not depend on how many there are.
 func TestDraftMemory(t *testing.T) {
 	const (
 		chunks   = 16 * index.MaxPageChunks
@@ -82,8 +83,9 @@ func TestDraftMemory(t *testing.T) {
 	checkStore(t, e)
 }
 
-// TestDraftOperations counts what is done to the stores for parts around the size of a page. Up to one
-// page it is one sync and one transaction; each page more takes one more of both. The digests are those of the whole.
+// TestDraftOperations counts what is done to the stores for parts around the size of a page. Up to
+// one page it is one sync and one transaction; each page more takes one more of both. The digests
+// are those of the whole.
 func TestDraftOperations(t *testing.T) {
 	for _, c := range []struct{ chunks, pages int }{
 		{1, 1}, {index.MaxPageChunks, 1}, {index.MaxPageChunks + 1, 2}, {2 * index.MaxPageChunks, 2}, {2*index.MaxPageChunks + 1, 3},
@@ -106,8 +108,9 @@ func TestDraftOperations(t *testing.T) {
 	}
 }
 
-// TestDraftFaults fails one operation after the other while manifests of several pages are written by
-// every call that writes any, as TestFaults does. It takes every third; GABION_DRAFT_STEP=1 takes them all.
+// TestDraftFaults fails one operation after the other while manifests of several pages are written
+// by every call that writes any, as TestFaults does. It takes every third; GABION_DRAFT_STEP=1
+// takes them all.
 func TestDraftFaults(t *testing.T) {
 	step := rounds(t, "GABION_DRAFT_STEP", 3)
 	first := 1 + int(seed(t)%uint64(step))
@@ -164,8 +167,8 @@ func (f *faultRun) pages() {
 	}
 }
 
-// TestDraftGivenUp ends calls whose first pages are committed in every way that they can fail. Nothing
-// may be left of them.
+// TestDraftGivenUp ends calls whose first pages are committed in every way that they can fail.
+// Nothing may be left of them.
 func TestDraftGivenUp(t *testing.T) {
 	const chunks = 2*index.MaxPageChunks + 1
 	wrong := uint64(1)

@@ -12,7 +12,8 @@ import (
 // An EncryptionAlgorithm is how a service encrypts at rest.
 type EncryptionAlgorithm string
 
-// The algorithms. Both are AES-256 under a data key that Options.Keys wraps; with KMS a request may name the wrapping key.
+// The algorithms. Both are AES-256 under a data key that Options.Keys wraps; with KMS a request may
+// name the wrapping key.
 const (
 	EncryptionAES256 EncryptionAlgorithm = "AES256"
 	EncryptionKMS    EncryptionAlgorithm = "KMS"
@@ -24,8 +25,8 @@ type Encryption struct {
 	ServerSideEncryption      EncryptionAlgorithm
 	ServerSideEncryptionKeyID string // as asked for with KMS
 
-	// SSECustomerAlgorithm is EncryptionAES256 for content under a key of the client's own. It cannot be read
-	// without that key.
+	// SSECustomerAlgorithm is EncryptionAES256 for content under a key of the client's own. It
+	// cannot be read without that key.
 	SSECustomerAlgorithm EncryptionAlgorithm
 }
 
@@ -36,16 +37,17 @@ func encryptionOf(enc *index.Encryption) Encryption {
 	return Encryption{ServerSideEncryption: EncryptionAlgorithm(enc.Algorithm), ServerSideEncryptionKeyID: enc.KeyID}
 }
 
-// EncryptionRequest asks for encryption at rest; it is part of the requests that make objects and uploads. All
-// is empty for none.
+// EncryptionRequest asks for encryption at rest; it is part of the requests that make objects and
+// uploads. All is empty for none.
 type EncryptionRequest struct {
-	// ServerSideEncryption is "", EncryptionAES256 or EncryptionKMS. It applies to all parts of an upload. Both need
-	// Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
+	// ServerSideEncryption is "", EncryptionAES256 or EncryptionKMS. It applies to all parts of an
+	// upload. Both need Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
 	ServerSideEncryption      EncryptionAlgorithm
 	ServerSideEncryptionKeyID string // a key of the provider's; its current one if empty
 
-	// SSECustomerKey encrypts with a key of the client's own, which is not stored: every UploadPart and every
-	// read must give it again. It excludes ServerSideEncryption and needs no Options.Keys. It is S3's.
+	// SSECustomerKey encrypts with a key of the client's own, which is not stored: every UploadPart
+	// and every read must give it again. It excludes ServerSideEncryption and needs no
+	// Options.Keys. It is S3's.
 	SSECustomerKey crypto.CustomerKey
 }
 

@@ -38,21 +38,22 @@ type Engine struct {
 	gone    bool       // everything is released
 }
 
-// Open opens the store in dir, and makes both when they are not there: what it makes is for its owner
-// alone, directories of mode 0700 and files of 0600. nil options work. A change of the working directory
-// does not concern an open store. Symlinks may lead to dir, and are resolved once; in it none is followed,
-// and what is not a regular file where one belongs is a *CorruptionError. An empty directory may be the
-// root of a file system: what systems put there by themselves, such as lost+found, is left alone.
+// Open opens the store in dir, and makes both when they are not there: what it makes is for its
+// owner alone, directories of mode 0700 and files of 0600. nil options work. A change of the
+// working directory does not concern an open store. Symlinks may lead to dir, and are resolved
+// once; in it none is followed, and what is not a regular file where one belongs is a
+// *CorruptionError. An empty directory may be the root of a file system: what systems put there by
+// themselves, such as lost+found, is left alone.
 //
-// It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with ErrInUse
-// when the store is open already, here or in another process; with a
+// It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with
+// ErrInUse when the store is open already, here or in another process; with a
 // *FormatError when a newer version of Gabion wrote it; with a *CorruptionError when its files are
 // damaged so that nothing can be relied on. A damaged volume of chunks does not fail Open: reads
 // of what lies there fail, each with a *CorruptionError. After a crash Open recovers by itself.
 //
-// What it makes is for this process's user alone, directories of mode 0700 and files of mode 0600 whatever
-// the umask. A directory that is there keeps its mode, and an *ExposedError is reported to Events.Alarm if
-// others can use it.
+// What it makes is for this process's user alone, directories of mode 0700 and files of mode 0600
+// whatever the umask. A directory that is there keeps its mode, and an *ExposedError is reported to
+// Events.Alarm if others can use it.
 //
 // ctx bounds the opening only. The caller must call Close.
 func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
@@ -77,20 +78,23 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-// OpenStores opens the store that an index and a chunk store make up, of any kind that passes the suites of
-// packages indextest and blobtest. Of two that are empty it makes a store. nil options work.
+// OpenStores opens the store that an index and a chunk store make up, of any kind that passes the
+// suites of packages indextest and blobtest. Of two that are empty it makes a store. nil options
+// work.
 //
-// The two belong together for good: the index says what lives in the chunk store and where, and all else in
-// it is garbage, which is removed. An index that is empty, or has lost its header, beside a chunk store that is
-// not empty is refused. At most one engine may have either store open at a time, in whatever process: what is
-// under way is known to that engine alone. Stores that others can reach should have a lock that sees to it.
+// The two belong together for good: the index says what lives in the chunk store and where, and all
+// else in it is garbage, which is removed. An index that is empty, or has lost its header, beside a
+// chunk store that is not empty is refused. At most one engine may have either store open at a
+// time, in whatever process: what is under way is known to that engine alone. Stores that others
+// can reach should have a lock that sees to it.
 //
-// Unlike Open it has no directory, no lock and no reserve that is set aside. How much room is left, the stores
-// say by Free; of that the last Options.ReserveSpace bytes are not for data. What is acknowledged is as durable
-// as the stores make it.
+// Unlike Open it has no directory, no lock and no reserve that is set aside. How much room is left,
+// the stores say by Free; of that the last Options.ReserveSpace bytes are not for data. What is
+// acknowledged is as durable as the stores make it.
 //
-// It fails as Open does, with ErrInvalidArgument, a *FormatError or a *CorruptionError; then the stores are
-// the caller's still, and open. Otherwise they are the engine's, and its Close closes both, chunks first.
+// It fails as Open does, with ErrInvalidArgument, a *FormatError or a *CorruptionError; then the
+// stores are the caller's still, and open. Otherwise they are the engine's, and its Close closes
+// both, chunks first.
 //
 // ctx bounds the opening only. The caller must call Close.
 func OpenStores(ctx context.Context, idx index.Store, blobs blob.Store, o *Options) (_ *Engine, err error) {
@@ -135,8 +139,8 @@ func (e *Engine) start(ctx context.Context) error {
 	return nil
 }
 
-// closeStores closes what is open and unlocks the directory. With index.ErrStillOpen the index stays
-// open, and the directory locked, for another try; after anything else all is released.
+// closeStores closes what is open and unlocks the directory. With index.ErrStillOpen the index
+// stays open, and the directory locked, for another try; after anything else all is released.
 func (e *Engine) closeStores() error {
 	var errs []error
 	// Chunks first: the index names what must be durable by then, never the other way round.
@@ -160,8 +164,8 @@ func (e *Engine) closeStores() error {
 // afterwards; every other call does, too, and so does a second Close.
 //
 // Closing needs some disk space. If there is not even what ReserveSpace kept, it fails with
-// ErrNoSpace; everything acknowledged is durable all the same. After this error, and any other, Close
-// can be called again: it returns ErrClosed when everything has been released.
+// ErrNoSpace; everything acknowledged is durable all the same. After this error, and any other,
+// Close can be called again: it returns ErrClosed when everything has been released.
 func (e *Engine) Close() (err error) {
 	c := call{op: "Close", ctx: context.Background()}
 	defer c.wrap(&err)

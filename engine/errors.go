@@ -118,29 +118,32 @@ var (
 	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
 	// ErrKeyTooLong is returned, under S3's rules, for a key of more than 1024 bytes.
 	ErrKeyTooLong = &Error{Code: "KeyTooLongError", HTTPStatus: 400}
-	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object, and
-	// by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
+	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object,
+	// and by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
 	ErrInvalidRange = &Error{Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied."}
-	// ErrInvalidPartNumber is returned by GetObject for a part that the object does not have. It is S3's.
+	// ErrInvalidPartNumber is returned by GetObject for a part that the object does not have. It is
+	// S3's.
 	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
 	// ErrInvalidDigest is returned when Content-MD5 is malformed or is not that of the body.
 	ErrInvalidDigest = &Error{Code: "InvalidDigest", HTTPStatus: 400, Message: "The Content-MD5 you specified was invalid."}
 	// ErrBadDigest is returned when a checksum is not that of the body or object and, under S3's
 	// rules, when Content-MD5 is not.
 	ErrBadDigest = &Error{Code: "BadDigest", HTTPStatus: 400, Message: "A digest that you specified did not match what we calculated."}
-	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload or
-	// object, of checksums and customer keys. It is S3's.
+	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload
+	// or object, of checksums and customer keys. It is S3's.
 	ErrInvalidRequest = &Error{Code: "InvalidRequest", HTTPStatus: 400}
 	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
 	ErrInvalidCRC64 = &Error{Code: "InvalidCRC64", HTTPStatus: 400, Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated."}
 	// ErrIncompleteBody is returned when the body ends early or fails.
 	ErrIncompleteBody = &Error{Code: "IncompleteBody", HTTPStatus: 400}
-	// ErrEntityTooLarge is returned for a part over 5 GiB and an object over what 10000 such parts make.
+	// ErrEntityTooLarge is returned for a part over 5 GiB and an object over what 10000 such parts
+	// make.
 	ErrEntityTooLarge = &Error{Code: "EntityTooLarge", HTTPStatus: 400}
 	// ErrRequestTimeout is returned when the call's context ends first. The context's error is its
 	// cause. A key provider that runs into a timeout of its own is ErrInternal.
 	ErrRequestTimeout = &Error{Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done."}
-	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and KMS.
+	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and
+	// KMS.
 	ErrInvalidEncryptionAlgorithm = &Error{Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400, Message: "ServerSideEncryption must be AES256 or KMS."}
 	// ErrKmsServiceNotEnabled is returned when encryption is asked for, or needed to read, and
 	// Options.Keys is not set.

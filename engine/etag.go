@@ -13,7 +13,8 @@ const (
 	weakly   comparison = "weakly"   // a weak tag is equal to the one without W/: of If-None-Match
 )
 
-// matches says whether a condition, which is * or a list of entity tags, holds for an object's ETag.
+// matches says whether a condition, which is * or a list of entity tags, holds for an object's
+// ETag.
 func (c comparison) matches(condition, etag string) bool {
 	if strings.TrimSpace(condition) == "*" {
 		return true

@@ -78,8 +78,8 @@ func run(ctx context.Context, dir string) error {
 	return err
 }
 
-// An engine on any two stores that pass the suites of packages indextest and blobtest: here on those in
-// memory, which forget everything when they are closed.
+// An engine on any two stores that pass the suites of packages indextest and blobtest: here on
+// those in memory, which forget everything when they are closed.
 func ExampleOpenStores() {
 	ctx := context.Background()
 	e, err := engine.OpenStores(ctx, index.NewMemory(), blob.NewMemory(0), nil)

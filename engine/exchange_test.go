@@ -15,7 +15,8 @@ import (
 // customerKey is that of the objects of exchangeStore that have one.
 var customerKey = crypto.CustomerKey(random(9, crypto.CustomerKeySize))
 
-// exchangeStore is a store with encrypted objects of which some parts have one size, and some chunks.
+// exchangeStore is a store with encrypted objects of which some parts have one size, and some
+// chunks.
 func exchangeStore(t *testing.T) (*engine.Engine, *index.Memory) {
 	t.Helper()
 	e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10, Keys: keys(t)})
@@ -84,8 +85,8 @@ func copied(from, to string) func(index.Tx) error {
 	}
 }
 
-// TestExchange changes records of encrypted objects as whoever writes the disk can, under right checksums. Nothing of it
-// is served, and Check tells it.
+// TestExchange changes records of encrypted objects as whoever writes the disk can, under right
+// checksums. Nothing of it is served, and Check tells it.
 func TestExchange(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -150,8 +151,8 @@ func TestExchange(t *testing.T) {
 	}
 }
 
-// TestOlderPart puts the record of a part back that was uploaded again since, with its pages. Its chunks are there,
-// because another part has them, too.
+// TestOlderPart puts the record of a part back that was uploaded again since, with its pages. Its
+// chunks are there, because another part has them, too.
 func TestOlderPart(t *testing.T) {
 	for _, sse := range []string{"", "AES256"} {
 		for _, parts := range []int{1, 2} {
@@ -197,7 +198,8 @@ func TestOlderPart(t *testing.T) {
 	}
 }
 
-// TestExchangedUpload changes what an open upload's record says. No part is taken on its word, nor an object made.
+// TestExchangedUpload changes what an open upload's record says. No part is taken on its word, nor
+// an object made.
 func TestExchangedUpload(t *testing.T) {
 	for name, change := range map[string]func(*index.Upload){
 		"attributes": func(u *index.Upload) { u.Attributes.Metadata = map[string]string{"role": "admin"} },

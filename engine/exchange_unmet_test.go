@@ -9,9 +9,10 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestExchangeUnmet shows what package crypto says of who writes the disk of a store without a key of its own: he can turn encrypted
-// content plain, since no key is left to say that there should be one. When this fails, the threat model there can promise more.
-// With Options.AuthenticateRecords he cannot: see TestAuthenticatedRecords.
+// TestExchangeUnmet shows what package crypto says of who writes the disk of a store without a key
+// of its own: he can turn encrypted content plain, since no key is left to say that there should be
+// one. When this fails, the threat model there can promise more. With Options.AuthenticateRecords
+// he cannot: see TestAuthenticatedRecords.
 func TestExchangeUnmet(t *testing.T) {
 	e, idx := memoryStore(t, &engine.Options{ChunkSize: 32 << 10, Keys: keys(t)})
 	mustObject(t, e, "check", "sealed", "AES256", random(1, 5*32<<10))

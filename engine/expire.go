@@ -122,7 +122,8 @@ func (x *expiring) some(tx index.Tx) error {
 	return index.IdleWalked(tx, upTo)
 }
 
-// upload aborts an upload, or lets it stand in the table under the time at which it was really used.
+// upload aborts an upload, or lets it stand in the table under the time at which it was really
+// used.
 func (x *expiring) upload(tx index.Tx, at *index.Idle, watched time.Time, id index.ContentID) error {
 	rec, err := index.Get(tx, index.UploadKey(at.Bucket, at.Key, id))
 	if errors.Is(err, index.ErrNotFound) || err == nil && !rec.Watched.Equal(watched) {

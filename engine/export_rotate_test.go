@@ -7,7 +7,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// CountWrappedElsewhere counts the objects of "bucket" whose data key is not wrapped under this key.
+// CountWrappedElsewhere counts the objects of "bucket" whose data key is not wrapped under this
+// key.
 func CountWrappedElsewhere(t *testing.T, e *Engine, keyID string) (n int64) {
 	t.Helper()
 	err := e.index.View(context.Background(), func(r index.Reader) error {

@@ -7,8 +7,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// PutParts stores the records of parts of an encrypted upload, from one number to another, without content. The ETag of each is
-// its number.
+// PutParts stores the records of parts of an encrypted upload, from one number to another, without
+// content. The ETag of each is its number.
 func PutParts(ctx context.Context, e *Engine, bucket, key string, id index.ContentID, from, to int) error {
 	var enc index.Encryption
 	err := e.index.View(ctx, func(r index.Reader) error {

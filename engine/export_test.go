@@ -34,8 +34,8 @@ func (o *Object) Kept() (entries int) {
 	return entries
 }
 
-// WithoutHoles makes the chunk store one that cannot trim, as on a file system without holes: what is
-// dead comes back by copying.
+// WithoutHoles makes the chunk store one that cannot trim, as on a file system without holes: what
+// is dead comes back by copying.
 func WithoutHoles(e *Engine) {
 	<-e.sweeper.turn
 	defer e.sweeper.pass()

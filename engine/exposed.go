@@ -10,9 +10,9 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// An ExposedError says that others than this process's user and the superuser can look into a directory of
-// the store, or change what it holds: by its mode, or because it is another user's. Open leaves it as it
-// is, since whoever made it may want that, and reports it to Events.Alarm.
+// An ExposedError says that others than this process's user and the superuser can look into a
+// directory of the store, or change what it holds: by its mode, or because it is another user's.
+// Open leaves it as it is, since whoever made it may want that, and reports it to Events.Alarm.
 type ExposedError struct {
 	Path string
 	Mode fs.FileMode
@@ -64,7 +64,8 @@ func (d *storeDir) exposed() (errs []error) {
 	return errs
 }
 
-// exposedKeys asks the key provider, which is the caller's code: how it ends must not leave the store locked.
+// exposedKeys asks the key provider, which is the caller's code: how it ends must not leave the
+// store locked.
 func exposedKeys(keys any) error {
 	watcher, ok := keys.(keyWatcher)
 	if !ok {

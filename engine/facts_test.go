@@ -384,8 +384,8 @@ var everyCode = []struct {
 	{"FilePartNotExist", 400}, {"FilePartStale", 400}, {"FilePartInterity", 400}, {"NotImplemented", 501}, {"InternalError", 500},
 }
 
-// TestEveryCode wants a row for every code, or a reason in NOT-OFFERED.md why it is not offered, and not
-// both. It also wants every row's code to be one that is listed.
+// TestEveryCode wants a row for every code, or a reason in NOT-OFFERED.md why it is not offered,
+// and not both. It also wants every row's code to be one that is listed.
 func TestEveryCode(t *testing.T) {
 	type answer struct {
 		code   string

@@ -127,8 +127,8 @@ func (w *world) endUploads() {
 	}
 }
 
-// begin begins an upload with parts of these sizes by number, under a name for it. The parts must go
-// in ascending order to be sequential.
+// begin begins an upload with parts of these sizes by number, under a name for it. The parts must
+// go in ascending order to be sequential.
 func (w *world) begin(name string, req engine.InitiateMultipartUploadRequest, sizes map[int]int) {
 	w.t.Helper()
 	up, err := w.e.InitiateMultipartUpload(context.Background(), &req)
@@ -172,8 +172,8 @@ func (w *world) state() state {
 	return s
 }
 
-// The requests of refusals name bucket/key unless they say otherwise, and uploads by what has become
-// of them. What is read and copied is bucket/there.
+// The requests of refusals name bucket/key unless they say otherwise, and uploads by what has
+// become of them. What is read and copied is bucket/there.
 
 // call is an operation that has no defaults.
 func call[Request, Result any](op func(*engine.Engine, context.Context, *Request) (Result, error), req Request) func(*world) error {
@@ -271,8 +271,8 @@ func getObject(req engine.GetObjectRequest) func(*world) error {
 	}
 }
 
-// getDamaged reads what the disk does not give back as it was: an object of its own, which is deleted then,
-// since the damage is remembered.
+// getDamaged reads what the disk does not give back as it was: an object of its own, which is
+// deleted then, since the damage is remembered.
 func getDamaged(w *world) error {
 	mustObject(w.t, w.e, "bucket", "damaged", "", []byte("content that is damaged"))
 	defer mustDelete(w.t, w.e, "bucket", "damaged")
@@ -337,8 +337,8 @@ func partsOf(t testing.TB, e *engine.Engine, bucket, key, id string) []engine.Pa
 	return res.Parts
 }
 
-// What follows is for the facts that succeed. An upload of theirs is of "new" in the world's bucket,
-// where nothing else is. What cannot fail ends the test if it does.
+// What follows is for the facts that succeed. An upload of theirs is of "new" in the world's
+// bucket, where nothing else is. What cannot fail ends the test if it does.
 
 // same says how got and want differ.
 func same[T any](got, want T) error {

@@ -14,8 +14,9 @@ import (
 
 const failedBucket = "failed"
 
-// TestFailedCommitIsStored lets the commit of each call that names chunks fail, and be stored all the same, as a sync that fails
-// may leave it. Reclaiming in the same process must not destroy what the index does not show and yet has.
+// TestFailedCommitIsStored lets the commit of each call that names chunks fail, and be stored all
+// the same, as a sync that fails may leave it. Reclaiming in the same process must not destroy what
+// the index does not show and yet has.
 func TestFailedCommitIsStored(t *testing.T) {
 	body := random(7, 200_000)
 	for name, call := range map[string]func(*engine.Engine, string) error{
@@ -95,8 +96,8 @@ func failCommit(t *testing.T, k int, call func(*engine.Engine, string) error) bo
 	return true
 }
 
-// A failingIndex stores what it is armed for and says that it failed. Views show what was there before until it is healed, as
-// those of an index do until it is opened again.
+// A failingIndex stores what it is armed for and says that it failed. Views show what was there
+// before until it is healed, as those of an index do until it is opened again.
 type failingIndex struct {
 	*index.Memory
 

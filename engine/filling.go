@@ -8,21 +8,22 @@ import (
 
 // How long a body may keep others waiting for the buffer that it fills.
 const (
-	// stallPatience is how long nothing may come from its client. Somebody who finds no buffer looks
-	// that often for a body to take one from.
+	// stallPatience is how long nothing may come from its client. Somebody who finds no buffer
+	// looks that often for a body to take one from.
 	stallPatience = 50 * time.Millisecond
 	// tricklePatience is how long it may take altogether, while something comes now and then.
 	tricklePatience = 250 * time.Millisecond
 )
 
-// A filling is the first stage of a body on its way in: one goroutine that reads it into buffers of the
-// budget and passes these on.
+// A filling is the first stage of a body on its way in: one goroutine that reads it into buffers of
+// the budget and passes these on.
 //
 // A buffer is only for bytes that are there. A body whose Reads may wait is read into a block of
-// memory beside the budget, and copied from there; so whoever finds no buffer free can take the one of
-// a body that has been waiting for its client: what is in it becomes a chunk as it is, which may have any
-// size. A body takes its buffer only when a block of the largest size is full, or the body has ended.
-// So no client makes chunks that are smaller, and one that sends little costs a small block.
+// memory beside the budget, and copied from there; so whoever finds no buffer free can take the one
+// of a body that has been waiting for its client: what is in it becomes a chunk as it is, which may
+// have any size. A body takes its buffer only when a block of the largest size is full, or the body
+// has ended. So no client makes chunks that are smaller, and one that sends little costs a small
+// block.
 type filling struct {
 	budget *budget
 	blocks *blocks
@@ -50,8 +51,8 @@ func (p *pipeline) newFilling(in *intake) *filling {
 	return &filling{budget: p.budget, blocks: p.blocks, pacing: p.throttle, in: in, filled: make(chan filledBuffer, 1)}
 }
 
-// read fills buffers until the body ends or ctx does. When ctx has ended there is at most one more Read
-// under way.
+// read fills buffers until the body ends or ctx does. When ctx has ended there is at most one more
+// Read under way.
 func (f *filling) read(ctx context.Context) {
 	err := errNoReturn
 	defer func() {
@@ -137,8 +138,8 @@ func (f *filling) readStaged(ctx context.Context) (err error) {
 	return err
 }
 
-// store copies what is staged in a block into buffers and passes on those that are full, all of them if
-// ended is not nil. What is left it moves to the start of the block.
+// store copies what is staged in a block into buffers and passes on those that are full, all of
+// them if ended is not nil. What is left it moves to the start of the block.
 func (f *filling) store(ctx context.Context, b *block, staged *int, ended error) error {
 	from := b.mem[:*staged]
 	for len(from) > 0 && (f.buf != nil || len(from) >= f.blocks.most || ended != nil) {
@@ -217,8 +218,8 @@ func (f *filling) giveUp() {
 	}
 }
 
-// wait says that a Read begins: from now on the buffer can be taken. It is false when there is nobody
-// who would receive what is read.
+// wait says that a Read begins: from now on the buffer can be taken. It is false when there is
+// nobody who would receive what is read.
 func (f *filling) wait() bool {
 	f.budget.mu.Lock()
 	defer f.budget.mu.Unlock()
@@ -227,8 +228,8 @@ func (f *filling) wait() bool {
 	return f.waiting
 }
 
-// waits says whether the body has been waiting for its client for too long. What was taken from it last
-// must have been received: otherwise it waits for whoever takes it in.
+// waits says whether the body has been waiting for its client for too long. What was taken from it
+// last must have been received: otherwise it waits for whoever takes it in.
 func (f *filling) waits(now time.Time) bool {
 	return f.waiting && len(f.filled) == 0 &&
 		(now.Sub(f.silent) >= stallPatience || now.Sub(f.since) >= tricklePatience)
@@ -254,8 +255,8 @@ func (f *filling) send(ctx context.Context, filled filledBuffer) bool {
 	}
 }
 
-// end is called when nobody receives any more. Either the body has ended or its context has: then the
-// buffer goes back at once, though a Read may be under way for as long as its client likes.
+// end is called when nobody receives any more. Either the body has ended or its context has: then
+// the buffer goes back at once, though a Read may be under way for as long as its client likes.
 func (f *filling) end() {
 	f.budget.mu.Lock()
 	f.ended = true

@@ -70,8 +70,8 @@ func (f *storeFormat) line() string {
 // storeEntries are the names of what a store has in its directory.
 var storeEntries = []string{formatFile, disk.LockFile, reserveFile, indexDir, volumeDir}
 
-// systemEntries are what systems put into the root of a file system, or into any directory that is looked
-// at, without being asked. Beside them a store can be made; it leaves them alone.
+// systemEntries are what systems put into the root of a file system, or into any directory that is
+// looked at, without being asked. Beside them a store can be made; it leaves them alone.
 var systemEntries = []string{
 	"lost+found", "aquota.user", "aquota.group", // file systems of Linux
 	".snapshot", ".snapshots", ".zfs", // file servers, Btrfs tools, ZFS
@@ -81,8 +81,8 @@ var systemEntries = []string{
 	".nfs*", // files that were deleted while in use
 }
 
-// isSystems tells what is the system's from what is somebody's. A directory that this process may not
-// read is not of its user, and neither can come to harm by the other.
+// isSystems tells what is the system's from what is somebody's. A directory that this process may
+// not read is not of its user, and neither can come to harm by the other.
 func isSystems(dir *disk.Dir, entry fs.DirEntry) bool {
 	for _, pattern := range systemEntries {
 		if ok, err := path.Match(pattern, entry.Name()); ok && err == nil {
@@ -135,7 +135,8 @@ func makeDirs(dir *disk.Dir, format *storeFormat, names ...string) error {
 	return nil
 }
 
-// identify reads whose store it is, from the header of the index, and makes a store where there is none.
+// identify reads whose store it is, from the header of the index, and makes a store where there is
+// none.
 func (e *Engine) identify(ctx context.Context) error {
 	var header index.Header
 	err := e.index.View(ctx, func(r index.Reader) (err error) {
@@ -171,8 +172,8 @@ func (e *Engine) indexPlace() string {
 	return e.dir.Join(indexDir)
 }
 
-// checkEmpty refuses to make a store where one has been whose index is lost: every chunk would be garbage
-// to it.
+// checkEmpty refuses to make a store where one has been whose index is lost: every chunk would be
+// garbage to it.
 func (e *Engine) checkEmpty(ctx context.Context) error {
 	lost := func(reason string) error {
 		return &CorruptionError{What: "the index", Where: e.indexPlace(), Err: errors.New(reason)}
@@ -214,8 +215,8 @@ func (e *Engine) writeHeader(ctx context.Context) error {
 	})
 }
 
-// claim compares the store's id with what the directory is said to be. For a new store, or one whose maker
-// crashed just before this last step, it writes that down.
+// claim compares the store's id with what the directory is said to be. For a new store, or one
+// whose maker crashed just before this last step, it writes that down.
 func (d *storeDir) claim(id [16]byte) error {
 	switch {
 	case d == nil:

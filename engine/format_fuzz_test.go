@@ -9,7 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// FuzzFormat: what is accepted as a format file is what is written; else it is of a newer version or damaged.
+// FuzzFormat: what is accepted as a format file is what is written; else it is of a newer version
+// or damaged.
 func FuzzFormat(f *testing.F) {
 	const id = "00112233445566778899aabbccddeeff"
 	for _, text := range []string{

@@ -64,8 +64,9 @@ func associatedData(dst, header []byte, addr crypto.Address) []byte {
 }
 
 // decodeFrame returns the plaintext of a frame, verified: it is the chunk with this address, of
-// this size. It works in place, and uses room for what was compressed; the result lies in one of the
-// two. Room that is too small is made anew, but not before the frame itself agrees that it holds so much.
+// this size. It works in place, and uses room for what was compressed; the result lies in one of
+// the two. Room that is too small is made anew, but not before the frame itself agrees that it
+// holds so much.
 func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, room *[]byte) ([]byte, error) {
 	cipher := keys.cipher
 	if len(frame) < frameHeaderSize {

@@ -22,8 +22,9 @@ func frameOf(f *testing.F, chunk []byte, cipher *crypto.Cipher) []byte {
 	return frame
 }
 
-// FuzzFrame decodes any bytes as a frame, and seals any body as one, since nothing else gets behind a seal. What is accepted has the
-// address and the size that were wanted, and the memory for it is no larger than that.
+// FuzzFrame decodes any bytes as a frame, and seals any body as one, since nothing else gets behind
+// a seal. What is accepted has the address and the size that were wanted, and the memory for it is
+// no larger than that.
 func FuzzFrame(f *testing.F) {
 	cipher, err := crypto.NewCipher(crypto.DataKey{})
 	if err != nil {
@@ -67,7 +68,8 @@ func FuzzFrame(f *testing.F) {
 			}
 			return
 		}
-		// Without encryption the address has to be that of the content, which is in the body, packed or not.
+		// Without encryption the address has to be that of the content, which is in the body,
+		// packed or not.
 		var addresses []crypto.Address
 		for _, content := range [][]byte{frame, text, noise, nil} {
 			if len(content) >= frameHeaderSize {

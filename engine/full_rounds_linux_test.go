@@ -17,11 +17,11 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestFullRounds fills small file systems with the default options until nothing more is taken, deletes
-// all objects but one, and reclaims, round after round. Each time nine tenths of what was deleted must
-// come back on disk, without help. In the rounds called foreign, another process takes the disk to its
-// last block when it is full, and gives 8 MiB back. GABION_FILLS, when it is more than 1, sets the number
-// of rounds and has them run at more sizes, on ext4, too.
+// TestFullRounds fills small file systems with the default options until nothing more is taken,
+// deletes all objects but one, and reclaims, round after round. Each time nine tenths of what was
+// deleted must come back on disk, without help. In the rounds called foreign, another process takes
+// the disk to its last block when it is full, and gives 8 MiB back. GABION_FILLS, when it is more
+// than 1, sets the number of rounds and has them run at more sizes, on ext4, too.
 func TestFullRounds(t *testing.T) {
 	n := rounds(t, "GABION_FILLS", 1)
 	sizes, kinds := []int{300}, []string{"tmpfs"}
@@ -197,7 +197,8 @@ func (f *fullRounds) free(t *testing.T) int64 {
 	return space.Bytes
 }
 
-// giveBack has the other process take what has become free, to the last block, and then give some back.
+// giveBack has the other process take what has become free, to the last block, and then give some
+// back.
 func (f *fullRounds) giveBack(t *testing.T) {
 	t.Helper()
 	file, err := os.OpenFile(f.foreign(), os.O_RDWR|os.O_APPEND, 0)

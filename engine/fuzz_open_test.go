@@ -85,8 +85,8 @@ func (s *mutatedStores) fill(t testing.TB, e *engine.Engine, round uint64) {
 	}
 }
 
-// buildMutated makes the images: of a store that was closed; of one that was compacted, used and closed, and the same
-// when it was killed.
+// buildMutated makes the images: of a store that was closed; of one that was compacted, used and
+// closed, and the same when it was killed.
 func buildMutated(t testing.TB) *mutatedStores {
 	s := &mutatedStores{options: mutationOptions(engine.Options{Keys: keys(t)}), bodies: map[string][][]byte{}}
 	dir := filepath.Join(t.TempDir(), "store")
@@ -122,8 +122,9 @@ func buildMutated(t testing.TB) *mutatedStores {
 	return s
 }
 
-// try mutates an image and uses what has become of it. An error is a promise that was broken: Open must give an error
-// or a sound store, of which every object reads as it once was, or not. It reports whether Open gave a store.
+// try mutates an image and uses what has become of it. An error is a promise that was broken: Open
+// must give an error or a sound store, of which every object reads as it once was, or not. It
+// reports whether Open gave a store.
 func (s *mutatedStores) try(dir string, program []byte) (opened bool, err error) {
 	if len(program) == 0 {
 		return false, nil
@@ -139,7 +140,8 @@ func (s *mutatedStores) try(dir string, program []byte) (opened bool, err error)
 	return s.use(dir)
 }
 
-// use opens a store that may be damaged. What it has acknowledged by then must be there when it is opened again.
+// use opens a store that may be damaged. What it has acknowledged by then must be there when it is
+// opened again.
 func (s *mutatedStores) use(dir string) (opened bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -236,7 +238,8 @@ func firstBucket(ctx context.Context, e *engine.Engine) string {
 	return res.Buckets[0].Name
 }
 
-// typedOrNil passes on an error that is not as errors have to be, or that says that something has hung.
+// typedOrNil passes on an error that is not as errors have to be, or that says that something has
+// hung.
 func typedOrNil(err error) error {
 	var typed *engine.Error
 	var corrupt *engine.CorruptionError
@@ -246,7 +249,8 @@ func typedOrNil(err error) error {
 	return fmt.Errorf("%T: %w", err, err)
 }
 
-// mutationSeeds are inputs that take each kind of step once with each entry of a store, some of them.
+// mutationSeeds are inputs that take each kind of step once with each entry of a store, some of
+// them.
 func mutationSeeds(n int) (seeds [][]byte) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range n {
@@ -259,9 +263,10 @@ func mutationSeeds(n int) (seeds [][]byte) {
 	return seeds
 }
 
-// FuzzOpen mutates the directory of a small store and uses what has become of it: bits flipped, files cut, made longer,
-// exchanged, removed, copied under other names, replaced by symlinks, FIFOs and directories, pieces moved. Open gives an
-// error or a sound store. See TestOpenMutated for the same with a bound on memory.
+// FuzzOpen mutates the directory of a small store and uses what has become of it: bits flipped,
+// files cut, made longer, exchanged, removed, copied under other names, replaced by symlinks, FIFOs
+// and directories, pieces moved. Open gives an error or a sound store. See TestOpenMutated for the
+// same with a bound on memory.
 func FuzzOpen(f *testing.F) {
 	for _, seed := range mutationSeeds(2 * stepKinds) {
 		f.Add(seed)
@@ -308,14 +313,15 @@ func TestUnmutated(t *testing.T) {
 	}
 }
 
-// mutationMemory is what a process that opens and uses a mutated store may occupy, in bytes, whatever was done to it.
+// mutationMemory is what a process that opens and uses a mutated store may occupy, in bytes,
+// whatever was done to it.
 const mutationMemory = 256 << 20
 
 // mutationBatch is how many stores one process opens.
 const mutationBatch = 50
 
-// TestOpenMutated is FuzzOpen in processes of their own, with inputs by chance: so what ends a process is caught, and
-// what it occupies measured. GABION_MUTATIONS is how many inputs are tried.
+// TestOpenMutated is FuzzOpen in processes of their own, with inputs by chance: so what ends a
+// process is caught, and what it occupies measured. GABION_MUTATIONS is how many inputs are tried.
 func TestOpenMutated(t *testing.T) {
 	if os.Getenv(mutationVariable) != "" {
 		t.Skip("this is the child")

@@ -17,7 +17,8 @@ type volumeState struct {
 	pinned int64 // bytes of unfinished parts, which the index does not count yet
 }
 
-// room is what the live part of a volume takes on disk, with its share of what is around the frames.
+// room is what the live part of a volume takes on disk, with its share of what is around the
+// frames.
 func (v *volumeState) room() int64 {
 	if v.Bytes == 0 {
 		return 0
@@ -25,8 +26,8 @@ func (v *volumeState) room() int64 {
 	return int64(float64(v.Size) * min(float64(v.live.LiveBytes+v.pinned)/float64(v.Bytes), 1))
 }
 
-// dead is what the volume occupies beyond that. Of an active one it is what its dead frames have: it
-// gives back what it set aside when it is sealed.
+// dead is what the volume occupies beyond that. Of an active one it is what its dead frames have:
+// it gives back what it set aside when it is sealed.
 func (v *volumeState) dead() int64 {
 	if v.Active {
 		return max(v.Bytes-v.live.LiveBytes-v.pinned, 0)
@@ -123,22 +124,22 @@ func (c *compaction) policyFor(states []volumeState) policy {
 	return policy{trim: c.share / 2, copy: c.share, pays: 0.05}
 }
 
-// gives reports whether a volume with enough dead in it would give some back: by holes, unless it has
-// them since the last time that something died in it, or by copying.
+// gives reports whether a volume with enough dead in it would give some back: by holes, unless it
+// has them since the last time that something died in it, or by copying.
 func (e *Engine) gives(v *volumeState, p policy) bool {
 	last, trimmed := e.trims[v.ID]
 	return !trimmed || last != v.live || v.worth(p.copy) && !e.damage.isStuck(v.ID, v.live.LiveBytes)
 }
 
-// smallVolumes of less than smallShare of the volume size are merged, however alive they are: each time
-// a store is opened and closed may leave some, and trimming leaves others.
+// smallVolumes of less than smallShare of the volume size are merged, however alive they are: each
+// time a store is opened and closed may leave some, and trimming leaves others.
 const (
 	smallVolumes = 16
 	smallShare   = 0.125
 )
 
-// choose returns the volumes that are worth touching, what gives back most first, and whether all chunks
-// of the index must be looked at for that.
+// choose returns the volumes that are worth touching, what gives back most first, and whether all
+// chunks of the index must be looked at for that.
 func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool) {
 	e, p := c.engine, c.policyFor(states)
 	var trims, small []candidate

@@ -8,8 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestDamagedVolumeIsNoGarbage has a large volume that cannot be read beside one in which all lives: that is no
-// reason to take what there is out of active ones, since it gives nothing back.
+// TestDamagedVolumeIsNoGarbage has a large volume that cannot be read beside one in which all
+// lives: that is no reason to take what there is out of active ones, since it gives nothing back.
 func TestDamagedVolumeIsNoGarbage(t *testing.T) {
 	const size = 1 << 30
 	lives := volumeState{

@@ -7,8 +7,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestGarbage counts the bytes that a part of 16 MiB leaves to the collector, volumes that are made and
-// sealed meanwhile included.
+// TestGarbage counts the bytes that a part of 16 MiB leaves to the collector, volumes that are made
+// and sealed meanwhile included.
 func TestGarbage(t *testing.T) {
 	if underRaceDetector() {
 		t.Skip("the race detector has memory of its own")
@@ -21,7 +21,8 @@ func TestGarbage(t *testing.T) {
 			for range 8 {
 				next()
 			}
-			// The collector empties the pools of others now and then, and they are filled anew: so the median.
+			// The collector empties the pools of others now and then, and they are filled anew: so
+			// the median.
 			const parts = 12
 			var windows [3]uint64
 			for i := range windows {

@@ -38,8 +38,9 @@ func replaceBucket(t *testing.T, e *engine.Engine, rules engine.Rules) {
 	}
 }
 
-// TestBucketReplaced replaces the bucket of a call just before the call commits. It was in the bucket
-// that is gone, so nothing of it may turn up in the new one, whose rules it was not judged by.
+// TestBucketReplaced replaces the bucket of a call just before the call commits. It was in the
+// bucket that is gone, so nothing of it may turn up in the new one, whose rules it was not judged
+// by.
 func TestBucketReplaced(t *testing.T) {
 	ctx := context.Background()
 	const key = "/not a name in OSS"
@@ -99,7 +100,8 @@ func TestBucketReplaced(t *testing.T) {
 				replace := func() { replaceBucket(t, e, rules) }
 				idx.before.Store(&replace)
 				err = test.call(e, id)
-				// Under the new rules the key may be no name at all, so that there is no such upload either.
+				// Under the new rules the key may be no name at all, so that there is no such
+				// upload either.
 				if !errors.Is(err, test.want) && !(rules == engine.OSS && errors.Is(err, engine.ErrInvalidObjectName) && test.want == engine.ErrNoSuchUpload) {
 					t.Errorf("%s fails with %v, want %v", name, err, test.want)
 				}
@@ -153,7 +155,8 @@ func changeBucket(t *testing.T, idx index.Store, change func(*index.Bucket)) {
 	}
 }
 
-// TestIllegalNamesGo deletes what a store may hold under names that the bucket's rules do not allow.
+// TestIllegalNamesGo deletes what a store may hold under names that the bucket's rules do not
+// allow.
 func TestIllegalNamesGo(t *testing.T) {
 	ctx := t.Context()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -193,8 +196,8 @@ func TestIllegalNamesGo(t *testing.T) {
 	checkStore(t, e)
 }
 
-// TestUploadsOfAnEarlierBucket has uploads under a bucket that they do not belong to: nobody can use
-// them, anybody can end them, and they do not keep the bucket.
+// TestUploadsOfAnEarlierBucket has uploads under a bucket that they do not belong to: nobody can
+// use them, anybody can end them, and they do not keep the bucket.
 func TestUploadsOfAnEarlierBucket(t *testing.T) {
 	const uploads = 250 // more than one transaction gives up
 	ctx := t.Context()

@@ -24,8 +24,8 @@ func goldenClock() func() time.Time {
 	}
 }
 
-// A goldenBuilder puts something of each kind into a store. All bodies compress well, but for those that are called noise, so that
-// what is committed stays small.
+// A goldenBuilder puts something of each kind into a store. All bodies compress well, but for those
+// that are called noise, so that what is committed stays small.
 type goldenBuilder struct {
 	t *testing.T
 	e *engine.Engine
@@ -115,7 +115,8 @@ func (g *goldenBuilder) few() {
 	g.put("of-oss", "small", text(3, 3000), engine.PutObjectRequest{}) // in the index
 }
 
-// everything makes buckets of all rules and scopes, and in them objects and open uploads of all kinds.
+// everything makes buckets of all rules and scopes, and in them objects and open uploads of all
+// kinds.
 func (g *goldenBuilder) everything() {
 	g.bucket("of-oss", engine.OSS, engine.DedupStore)
 	g.bucket("of-s3", engine.S3, engine.DedupStore)
@@ -186,7 +187,8 @@ func (g *goldenBuilder) more() {
 	mustDelete(g.t, g.e, "of-oss", "put-kms")
 }
 
-// goldenImage returns the image of a store with records of its own key or without, which was closed, or is in use.
+// goldenImage returns the image of a store with records of its own key or without, which was
+// closed, or is in use.
 func goldenImage(t *testing.T, ring *crypto.Keyring, s goldenStore) *storeImage {
 	t.Helper()
 	dir := t.TempDir()

@@ -20,7 +20,8 @@ type goldenDamage struct {
 	hit  func(t *testing.T, dir string)
 }
 
-// goldenDamages are what the disk, or somebody, does to the files of a store, and to its records under right checksums.
+// goldenDamages are what the disk, or somebody, does to the files of a store, and to its records
+// under right checksums.
 var goldenDamages = []goldenDamage{
 	{"bit-in-a-chunk", bitInChunk},
 	{"volume-missing", volumeMissing},

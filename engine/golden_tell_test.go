@@ -57,7 +57,8 @@ func (s *teller) say(format string, args ...any) {
 	fmt.Fprintln(&s.text, strings.ReplaceAll(line, s.dir, "$STORE"))
 }
 
-// outcome says what became of a call: which of the errors that a caller tells apart it is, and its words.
+// outcome says what became of a call: which of the errors that a caller tells apart it is, and its
+// words.
 func (s *teller) outcome(err error) string {
 	if err == nil {
 		return "done"

@@ -15,15 +15,17 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// Golden stores are committed as they are on disk, sound and damaged ones, and beside each a text of what it says: what it lists, the
-// digests of what can be read, what Check finds, errors and alarms. Every later version has to open them and say the same. They are
+// Golden stores are committed as they are on disk, sound and damaged ones, and beside each a text
+// of what it says: what it lists, the digests of what can be read, what Check finds, errors and
+// alarms. Every later version has to open them and say the same. They are
 //
 //	testdata/golden/<format>/keyring       the key ring of all of them
 //	testdata/golden/<format>/<name>.tar.gz a store, as storeImage.pack makes it
 //	testdata/golden/<format>/<name>.txt    what it says
 //
-// When an error's words change, or more is told, the texts are written anew by the first command; the second makes the stores of
-// today's format, too. The directory of a format that was released stays as it is, but for the texts.
+// When an error's words change, or more is told, the texts are written anew by the first command;
+// the second makes the stores of today's format, too. The directory of a format that was released
+// stays as it is, but for the texts.
 //
 //	go test ./engine -run TestGoldenStores -update
 //	go test ./engine -run TestGoldenStores -update-stores
@@ -56,7 +58,8 @@ var goldenStores = []goldenStore{
 	{name: "crashed-authenticated", authenticated: true, killed: true},
 }
 
-// TestGoldenStores opens each of the stores and compares what it says. Those that are sound are used then, and are sound afterwards.
+// TestGoldenStores opens each of the stores and compares what it says. Those that are sound are
+// used then, and are sound afterwards.
 func TestGoldenStores(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("paths and the system's errors have other words there")
@@ -99,7 +102,8 @@ func TestGoldenStores(t *testing.T) {
 	}
 }
 
-// goldenKeyring opens a copy of the golden stores' key ring: in a checkout its file has other modes.
+// goldenKeyring opens a copy of the golden stores' key ring: in a checkout its file has other
+// modes.
 func goldenKeyring(t *testing.T) *crypto.Keyring {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(goldenDir, "keyring"))
@@ -135,8 +139,8 @@ func unpackGolden(t *testing.T, name string) (dir string) {
 	return dir
 }
 
-// useGolden goes on with a sound store: it writes, completes what is open, deletes and reclaims, and has all of it when it is opened
-// again.
+// useGolden goes on with a sound store: it writes, completes what is open, deletes and reclaims,
+// and has all of it when it is opened again.
 func useGolden(t *testing.T, dir string, ring *crypto.Keyring) {
 	t.Helper()
 	ctx := context.Background()

@@ -62,8 +62,8 @@ var (
 	}}
 )
 
-// TestDamageIsHealed damages a chunk that two objects share, and stores its bytes once more: the new
-// object and the old ones are whole from then on.
+// TestDamageIsHealed damages a chunk that two objects share, and stores its bytes once more: the
+// new object and the old ones are whole from then on.
 func TestDamageIsHealed(t *testing.T) {
 	none := func(*testing.T, *engine.Engine) {}
 	read := func(t *testing.T, e *engine.Engine) { wantDamaged(t, e, "put") }
@@ -229,8 +229,9 @@ func TestDamageIsNotCopied(t *testing.T) {
 	}
 }
 
-// TestDamageFoundMeanwhile has a part count on a chunk that turns out to be damaged before the part is
-// committed: it is refused, and the next try stores the bytes anew. So does one that comes in between.
+// TestDamageFoundMeanwhile has a part count on a chunk that turns out to be damaged before the part
+// is committed: it is refused, and the next try stores the bytes anew. So does one that comes in
+// between.
 func TestDamageFoundMeanwhile(t *testing.T) {
 	ctx := context.Background()
 	e, data := openWounded(t, inBody, 2)
@@ -265,8 +266,8 @@ func TestDamageFoundMeanwhile(t *testing.T) {
 	wantSound(t, e)
 }
 
-// TestVolumeVanishes removes a volume while the engine is open. What is stored anew does not lean on it,
-// and all of it can be given back.
+// TestVolumeVanishes removes a volume while the engine is open. What is stored anew does not lean
+// on it, and all of it can be given back.
 func TestVolumeVanishes(t *testing.T) {
 	dir, o := t.TempDir(), &engine.Options{ChunkSize: healChunk}
 	e := open(t, dir, o)

@@ -20,8 +20,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// hostileStore makes a store with an object in the index and one in a volume, as Close leaves it, or as a kill
-// does.
+// hostileStore makes a store with an object in the index and one in a volume, as Close leaves it,
+// or as a kill does.
 func hostileStore(t *testing.T, killed bool) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "store")
@@ -57,8 +57,8 @@ func hostileEntries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// useHostile opens a store, uses all of it and closes it. The error is Open's, or that of a read. A store that
-// does not come back in time fails the test: nothing here may wait for anybody.
+// useHostile opens a store, uses all of it and closes it. The error is Open's, or that of a read. A
+// store that does not come back in time fails the test: nothing here may wait for anybody.
 func useHostile(t *testing.T, dir string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -93,7 +93,8 @@ func useHostile(t *testing.T, dir string) error {
 	}
 }
 
-// fingerprint describes all that is below dir: names, kinds, sizes, times of the last change and contents.
+// fingerprint describes all that is below dir: names, kinds, sizes, times of the last change and
+// contents.
 func fingerprint(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -119,8 +120,8 @@ func fingerprint(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// hostileKinds are what may stand in the place of a file or a directory of a store. outside is where what was
-// there has been taken to.
+// hostileKinds are what may stand in the place of a file or a directory of a store. outside is
+// where what was there has been taken to.
 var hostileKinds = map[string]func(path, outside string) error{
 	"a symlink":          func(path, outside string) error { return os.Symlink(outside, path) },
 	"a dangling symlink": func(path, outside string) error { return os.Symlink(outside+".new", path) },
@@ -133,8 +134,9 @@ var hostileKinds = map[string]func(path, outside string) error{
 	},
 }
 
-// TestHostileDirectory puts a symlink, a FIFO or something else in the place of everything that a store has in its
-// directory. Nothing outside changes, nothing hangs, and what is missed is missed by an error.
+// TestHostileDirectory puts a symlink, a FIFO or something else in the place of everything that a
+// store has in its directory. Nothing outside changes, nothing hangs, and what is missed is missed
+// by an error.
 func TestHostileDirectory(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		sound := hostileStore(t, killed)
@@ -173,7 +175,8 @@ func harmless(name string) bool {
 	return base == "RESERVE" || base == "DISCARD" || base == "KEYREGISTRY" || filepath.Ext(base) == ".vlog"
 }
 
-// TestHugeFiles makes every file of a store longer, up to a terabyte of nothing: that costs no time and no memory.
+// TestHugeFiles makes every file of a store longer, up to a terabyte of nothing: that costs no time
+// and no memory.
 func TestHugeFiles(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		sound := hostileStore(t, killed)
@@ -204,8 +207,8 @@ func TestHugeFiles(t *testing.T) {
 	}
 }
 
-// TestHardLinks has a copy of a closed store that shares every file with it, as cp -al makes one. Whatever is done
-// to the store, the copy stays as it was.
+// TestHardLinks has a copy of a closed store that shares every file with it, as cp -al makes one.
+// Whatever is done to the store, the copy stays as it was.
 func TestHardLinks(t *testing.T) {
 	dir := hostileStore(t, false)
 	saved := filepath.Join(filepath.Dir(dir), "copy")
@@ -235,8 +238,8 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
-// TestForeignFiles puts what is not a store's into the directories of one: names of any bytes, and very many. Nothing
-// of it is touched or minded, also after another Close.
+// TestForeignFiles puts what is not a store's into the directories of one: names of any bytes, and
+// very many. Nothing of it is touched or minded, also after another Close.
 func TestForeignFiles(t *testing.T) {
 	dir := hostileStore(t, false)
 	var foreign []string

@@ -20,8 +20,8 @@ import (
 
 const imageSize = 512 << 20
 
-// A fileSystem is one that a test makes in a file. What is written to it reaches the file by syncs, not by
-// the clock, so that a copy of the file catches no half of a commit.
+// A fileSystem is one that a test makes in a file. What is written to it reaches the file by syncs,
+// not by the clock, so that a copy of the file catches no half of a commit.
 type fileSystem struct {
 	name    string
 	mkfs    []string
@@ -56,8 +56,9 @@ func powerLossImage(t *testing.T, fs fileSystem) {
 		mount := fs.mount(t, image, true)
 		live := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: filepath.Join(dir, "keyring")}
 		story := live.life(t, round, rng, func(p *os.Process) error {
-			// Dead, with all its threads, before the image is copied: a sync that is still under way in
-			// the kernel moves what lies in the image, and the copy would catch half of that.
+			// Dead, with all its threads, before the image is copied: a sync that is still under
+			// way in the kernel moves what lies in the image, and the copy would catch half of
+			// that.
 			if err := p.Kill(); err != nil {
 				return err
 			}
@@ -81,9 +82,10 @@ func powerLossImage(t *testing.T, fs fileSystem) {
 	total.report(t)
 }
 
-// TestPowerLossAfterClose copies the image right after a clean Close, once for a new store and once for one
-// that was there: what Close has listed and summed must be on the disk when it returns. Volumes are
-// sealed, copied and removed before, and the reserve file is made. GABION_IMAGES sets the number of rounds.
+// TestPowerLossAfterClose copies the image right after a clean Close, once for a new store and once
+// for one that was there: what Close has listed and summed must be on the disk when it returns.
+// Volumes are sealed, copied and removed before, and the reserve file is made. GABION_IMAGES sets
+// the number of rounds.
 func TestPowerLossAfterClose(t *testing.T) {
 	for _, fs := range fileSystems {
 		t.Run(fs.name, func(t *testing.T) { powerLossAfterClose(t, fs) })
@@ -168,8 +170,8 @@ func mountImage(t *testing.T, image string, fresh bool) *mountedImage {
 	return ext4.mount(t, image, fresh)
 }
 
-// mount mounts the file system in the image, after making it if fresh. It skips the test where that is
-// not possible.
+// mount mounts the file system in the image, after making it if fresh. It skips the test where that
+// is not possible.
 func (fs fileSystem) mount(t *testing.T, image string, fresh bool) *mountedImage {
 	t.Helper()
 	run := func(name string, args ...string) {

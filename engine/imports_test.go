@@ -15,8 +15,8 @@ import (
 const module = "github.com/gabion-storage/gabion/"
 
 // mayImport says which packages of the module each package may import, tests aside. Imports flow
-// one way: bench, engine, then blob, index and crypto, which do not know each other. blob and index hold the
-// contracts of stores and know none of those on disk.
+// one way: bench, engine, then blob, index and crypto, which do not know each other. blob and index
+// hold the contracts of stores and know none of those on disk.
 var mayImport = map[string][]string{
 	"bench": {"engine", "crypto", "crypto/md5lanes", "bench/internal/bytesize",
 		"bench/internal/cli", "bench/internal/contest", "bench/internal/data", "bench/internal/floor", "bench/internal/fanout",

@@ -8,8 +8,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// An indexSpace sees to it that the index can always be compacted, which takes free space for all that lives in it. So small bodies
-// are kept in the index only while it is small beside the disk, and what a large index needs is not given to anything else.
+// An indexSpace sees to it that the index can always be compacted, which takes free space for all
+// that lives in it. So small bodies are kept in the index only while it is small beside the disk,
+// and what a large index needs is not given to anything else.
 type indexSpace struct {
 	index index.Store
 	calls atomic.Int64
@@ -17,9 +18,11 @@ type indexSpace struct {
 }
 
 const (
-	// indexShare of what is free may be in the index before bodies go to volumes, where dead chunks come back without copying.
+	// indexShare of what is free may be in the index before bodies go to volumes, where dead chunks
+	// come back without copying.
 	indexShare = 8
-	// indexAsks is after how many calls the index is asked again, which walks its directory. So many bodies are 8 MiB.
+	// indexAsks is after how many calls the index is asked again, which walks its directory. So
+	// many bodies are 8 MiB.
 	indexAsks = 256
 	// indexDead is for how many dead bytes Reclaim compacts the index: those of half a table.
 	indexDead = 4 << 20
@@ -60,8 +63,8 @@ func (e *Engine) inlineLimit() (int, error) {
 	return maxInlineFrame, nil
 }
 
-// compactIndex gives back what is dead in the index, and returns how many bytes that were. Without the space that takes it is left
-// for later.
+// compactIndex gives back what is dead in the index, and returns how many bytes that were. Without
+// the space that takes it is left for later.
 func (e *Engine) compactIndex(ctx context.Context) (freed int64, err error) {
 	before, err := e.index.Usage(ctx)
 	if err != nil || before.DeadBytes < indexDead {

@@ -21,7 +21,8 @@ const (
 	inlinedObject = 30 << 10
 )
 
-// putInlined puts objects of 30 KiB, numbered from first, until there are enough or the disk is full, and returns how many there are.
+// putInlined puts objects of 30 KiB, numbered from first, until there are enough or the disk is
+// full, and returns how many there are.
 func putInlined(t *testing.T, e *engine.Engine, first, enough int) int {
 	t.Helper()
 	var next atomic.Int64
@@ -87,7 +88,8 @@ func diskUsage(t *testing.T, dir string) int64 {
 	return used
 }
 
-// TestReclaimIndex deletes objects that are in the index. Their space has to come back, and to stay away after reopening.
+// TestReclaimIndex deletes objects that are in the index. Their space has to come back, and to stay
+// away after reopening.
 func TestReclaimIndex(t *testing.T) {
 	const objects, least = 1500, 30 << 20
 	dir := t.TempDir()
@@ -120,8 +122,9 @@ func TestReclaimIndex(t *testing.T) {
 	}
 }
 
-// TestFullOfSmallObjects fills a small disk with objects that fit the index, deletes a third of them and reclaims, over and over. 90 %
-// of what was deleted has to come back each time. GABION_SMALL_FILLS sets the number of rounds.
+// TestFullOfSmallObjects fills a small disk with objects that fit the index, deletes a third of
+// them and reclaims, over and over. 90 % of what was deleted has to come back each time.
+// GABION_SMALL_FILLS sets the number of rounds.
 func TestFullOfSmallObjects(t *testing.T) {
 	mount := t.TempDir()
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=320m"); err != nil {

@@ -184,8 +184,8 @@ type openUpload struct {
 	bucket liveBucket
 }
 
-// findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload. One of an earlier bucket
-// of the name is not there.
+// findUpload returns an open upload, or ErrNoSuchBucket or ErrNoSuchUpload. One of an earlier
+// bucket of the name is not there.
 func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
 	up, err := findRecord(r, bucket, key, uploadID)
 	if err != nil {
@@ -197,8 +197,8 @@ func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, erro
 	return up, up.bucket.rules.checkKey(key)
 }
 
-// findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier bucket
-// has left, or what has a name that the bucket's rules do not allow.
+// findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier
+// bucket has left, or what has a name that the bucket's rules do not allow.
 func findRecord(r index.Reader, bucket, key, uploadID string) (*openUpload, error) {
 	b, err := openBucket(r, bucket)
 	if err != nil {
@@ -238,9 +238,10 @@ func newID() (id [16]byte, err error) {
 	return id, err
 }
 
-// newUploadID makes the id of a new upload, and says when it is initiated. Under orderedUploadIDs the
-// id begins with a stamp that ascends: it is that time, unless the clock has been ahead before. Then
-// the stamp runs ahead of it, and only the stamp: an upload that was dated by it would not expire.
+// newUploadID makes the id of a new upload, and says when it is initiated. Under orderedUploadIDs
+// the id begins with a stamp that ascends: it is that time, unless the clock has been ahead before.
+// Then the stamp runs ahead of it, and only the stamp: an upload that was dated by it would not
+// expire.
 func (e *Engine) newUploadID(rules ruleSet) (id index.ContentID, initiated time.Time, err error) {
 	random, err := newID()
 	if err != nil || !rules.orderedUploadIDs {

@@ -257,7 +257,8 @@ func (r *stalledReader) Read(p []byte) (int, error) {
 	return 0, err
 }
 
-// TestStalledBody cancels calls whose bodies block for ever. What they held is free while they still do.
+// TestStalledBody cancels calls whose bodies block for ever. What they held is free while they
+// still do.
 func TestStalledBody(t *testing.T) {
 	const chunk = 4 << 10
 	e := openTemp(t, &engine.Options{ChunkSize: chunk, MemoryBudget: 4 * chunk})
@@ -477,7 +478,8 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// TestCauseOfEnd ends calls midway with a cause of the caller's own: it is still a call that was ended.
+// TestCauseOfEnd ends calls midway with a cause of the caller's own: it is still a call that was
+// ended.
 func TestCauseOfEnd(t *testing.T) {
 	e := openTemp(t, nil)
 	mustBucket(t, e, "bucket")

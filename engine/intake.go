@@ -10,14 +10,15 @@ import (
 )
 
 // EmptyBody as the Size of a request says that its body is empty, which 0 does not: that means that
-// the size is not known. It is no number that a front end could come by otherwise; net/http, say, has
+// the size is not known. It is no number that a front end could come by otherwise; net/http, say,
+// has
 // -1 for a length that is not known.
 const EmptyBody int64 = math.MinInt64
 
 // An intake is a body on its way in.
 type intake struct {
-	// next reads what becomes one chunk into space, and says io.EOF with or after the last. It waits
-	// for nobody but the store. nil if body is set.
+	// next reads what becomes one chunk into space, and says io.EOF with or after the last. It
+	// waits for nobody but the store. nil if body is set.
 	next func(space []byte) (n int, err error)
 	body *guardedBody // whose Reads may wait for a client
 	left func() int64 // bytes that next will read at most; nil if that is not known
@@ -119,8 +120,8 @@ func leftIn(body io.Reader) int64 {
 	return math.MaxInt64
 }
 
-// A guardedBody reads from a body, which is the caller's code, on a goroutine of ours, where a panic
-// of its would end the process.
+// A guardedBody reads from a body, which is the caller's code, on a goroutine of ours, where a
+// panic of its would end the process.
 type guardedBody struct {
 	body  io.Reader
 	empty int // Reads in a row that have returned nothing
@@ -152,8 +153,8 @@ func (g *guardedBody) read(space []byte) (n int, err error) {
 	return n, err
 }
 
-// fill reads until space is full, or the body ends, with io.EOF, or fails. io.ReadFull would not do:
-// it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off.
+// fill reads until space is full, or the body ends, with io.EOF, or fails. io.ReadFull would not
+// do: it says io.ErrUnexpectedEOF when a body ends, and so do bodies that were cut off.
 func (g *guardedBody) fill(space []byte) (n int, err error) {
 	for n < len(space) && err == nil {
 		var read int

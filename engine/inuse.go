@@ -5,7 +5,8 @@ import "sync"
 // inUse counts who uses a content or a manifest right now: open Objects, and parts being
 // published. What is in use is not swept: it waits until the last user has released it.
 type inUse struct {
-	// freed is called, without the lock, with what somebody waited for, and with what is provisional.
+	// freed is called, without the lock, with what somebody waited for, and with what is
+	// provisional.
 	freed func(id [16]byte)
 
 	mu    sync.Mutex // guards users
@@ -55,8 +56,8 @@ func (u *inUse) want(id [16]byte) bool { return u.mark(id, func(now *use) { now.
 // provide makes what is in use provisional: freed will be called when it is not in use any more.
 func (u *inUse) provide(id [16]byte) { u.mark(id, func(now *use) { now.provisional = true }) }
 
-// spare takes back a provide, and no more than that: what was named may have been replaced already, and
-// then the sweeper waits for it.
+// spare takes back a provide, and no more than that: what was named may have been replaced already,
+// and then the sweeper waits for it.
 func (u *inUse) spare(id [16]byte) { u.mark(id, func(now *use) { now.provisional = false }) }
 
 func (u *inUse) mark(id [16]byte, change func(*use)) bool {

@@ -2,8 +2,8 @@ package engine
 
 import "testing"
 
-// TestSparedAndWanted names what is provisional, and has it replaced before whoever wrote it says that it
-// is named: the sweeper waits for it by then, and must be told.
+// TestSparedAndWanted names what is provisional, and has it replaced before whoever wrote it says
+// that it is named: the sweeper waits for it by then, and must be told.
 func TestSparedAndWanted(t *testing.T) {
 	var freed [][16]byte
 	u := inUse{freed: func(id [16]byte) { freed = append(freed, id) }}

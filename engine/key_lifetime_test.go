@@ -16,8 +16,8 @@ import (
 
 const lifetime = 10 * time.Minute
 
-// A guarded store has an encrypted upload and an object "there", whose data keys are not in memory, and a
-// provider that can be told to deny them.
+// A guarded store has an encrypted upload and an object "there", whose data keys are not in memory,
+// and a provider that can be told to deny them.
 type guarded struct {
 	*engine.Engine
 	id    string
@@ -59,8 +59,8 @@ func (g *guarded) get(t *testing.T) error {
 	return errors.Join(err, obj.Close())
 }
 
-// TestKeyLifetime has a provider deny keys that it gave before. Within the lifetime they are used, however
-// often; after it no call can use them, until they are given again.
+// TestKeyLifetime has a provider deny keys that it gave before. Within the lifetime they are used,
+// however often; after it no call can use them, until they are given again.
 func TestKeyLifetime(t *testing.T) {
 	g := newGuarded(t)
 	ctx := t.Context()
@@ -122,8 +122,8 @@ func TestKeyLifetimeOfNew(t *testing.T) {
 	}
 }
 
-// TestKeyLifetimeClocks sets the date back and has the monotonic clock stand still: neither makes a key live
-// longer.
+// TestKeyLifetimeClocks sets the date back and has the monotonic clock stand still: neither makes a
+// key live longer.
 func TestKeyLifetimeClocks(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -153,7 +153,8 @@ func TestKeyLifetimeClocks(t *testing.T) {
 	}
 }
 
-// TestKeysAreForgotten leaves a store alone: the keys go out of memory, and then nothing runs any more.
+// TestKeysAreForgotten leaves a store alone: the keys go out of memory, and then nothing runs any
+// more.
 func TestKeysAreForgotten(t *testing.T) {
 	g := newGuarded(t)
 	kept := func(when string, keys, timers int) {
@@ -208,7 +209,8 @@ func TestOpenObjectKeepsKey(t *testing.T) {
 	}
 }
 
-// TestKeyOfEachForm wraps a key anew: what was given for the old form says nothing about the new one.
+// TestKeyOfEachForm wraps a key anew: what was given for the old form says nothing about the new
+// one.
 func TestKeyOfEachForm(t *testing.T) {
 	ring := keys(t)
 	denied := ""

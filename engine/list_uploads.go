@@ -14,12 +14,12 @@ type ListMultipartUploadsRequest struct {
 	Prefix    string // only uploads of keys that begin with it
 	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
 
-	// KeyMarker: uploads of keys behind it are listed. One that is a common prefix stands behind all
-	// keys below it, whatever UploadIDMarker is.
+	// KeyMarker: uploads of keys behind it are listed. One that is a common prefix stands behind
+	// all keys below it, whatever UploadIDMarker is.
 	KeyMarker string
 
-	// UploadIDMarker: also uploads of the key KeyMarker whose id is greater are listed. It may be any
-	// text. Without KeyMarker it is ignored, as OSS does.
+	// UploadIDMarker: also uploads of the key KeyMarker whose id is greater are listed. It may be
+	// any text. Without KeyMarker it is ignored, as OSS does.
 	UploadIDMarker string
 
 	MaxUploads int // entries of a page, at most 1000; 0 means 1000
@@ -41,8 +41,8 @@ type ListMultipartUploadsResult struct {
 	IsTruncated bool // there are entries behind this page
 }
 
-// A MultipartUpload is one entry of ListMultipartUploads: an upload that has been initiated, and neither
-// completed nor aborted.
+// A MultipartUpload is one entry of ListMultipartUploads: an upload that has been initiated, and
+// neither completed nor aborted.
 type MultipartUpload struct {
 	Key, UploadID string
 	Initiated     time.Time

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A walk goes over what a bucket holds in the byte order of the keys, and makes one page of it. Keys
-// that agree up to the first delimiter behind the prefix are one entry, their common prefix.
+// A walk goes over what a bucket holds in the byte order of the keys, and makes one page of it.
+// Keys that agree up to the first delimiter behind the prefix are one entry, their common prefix.
 type walk[T any] struct {
 	prefix, delimiter string
 	limit             int // entries of the page

@@ -39,9 +39,10 @@ func refOf(id index.ChunkID, rec index.Chunk) blob.Ref {
 	return blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}
 }
 
-// addReference counts one more reference to a chunk, which lies where ref says; a ref of volume 0 means
-// wherever its record says. A record whose place is known to be bad is pointed at ref instead. When there
-// is no good place, because it has turned out to be bad since the chunk was found, nothing may count on it.
+// addReference counts one more reference to a chunk, which lies where ref says; a ref of volume 0
+// means wherever its record says. A record whose place is known to be bad is pointed at ref
+// instead. When there is no good place, because it has turned out to be bad since the chunk was
+// found, nothing may count on it.
 func addReference(tx index.Tx, d *damage, ref blob.Ref, delta *accounts) error {
 	id := index.ChunkID(ref.ID)
 	key := index.ChunkKey(id)

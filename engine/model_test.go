@@ -252,8 +252,8 @@ func (h *history) newPart(up *modelUpload, body []byte) *modelPart {
 	return &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: h.uploadKey(up)}
 }
 
-// uploadKey stands for the upload's data key, since chunks are found again within one upload only, or for the
-// scope of a part of it.
+// uploadKey stands for the upload's data key, since chunks are found again within one upload only,
+// or for the scope of a part of it.
 func (h *history) uploadKey(up *modelUpload) string {
 	if up.sse == "" {
 		return h.scopeKey(up.bucket)

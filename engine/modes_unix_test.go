@@ -19,9 +19,9 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestModes leads whole lives of stores under masks that would let everybody in, and the owner not. In each
-// a process opens the store, uses and closes it, opens it again and is killed; another finds what it left.
-// They are no superuser's, who may do everything.
+// TestModes leads whole lives of stores under masks that would let everybody in, and the owner not.
+// In each a process opens the store, uses and closes it, opens it again and is killed; another
+// finds what it left. They are no superuser's, who may do everything.
 func TestModes(t *testing.T) {
 	for _, mask := range []string{"0", "0277", "0777"} {
 		t.Run(mask, func(t *testing.T) {
@@ -136,8 +136,8 @@ func (m *modes) use(t *testing.T, round uint64) {
 	}
 }
 
-// isBadgers tells the files that Badger makes as the mask says. They are private because the directory
-// around them is, until the index is closed or opened the next time.
+// isBadgers tells the files that Badger makes as the mask says. They are private because the
+// directory around them is, until the index is closed or opened the next time.
 func (m *modes) isBadgers(path string) bool {
 	return strings.HasPrefix(path, filepath.Join(m.dir, "index")+string(filepath.Separator))
 }

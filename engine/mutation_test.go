@@ -66,7 +66,8 @@ func (f *imageFile) write(path string) error {
 	return os.Truncate(path, f.size)
 }
 
-// A mutation is what an input of FuzzOpen does to the directory of a store, in steps of stepSize bytes:
+// A mutation is what an input of FuzzOpen does to the directory of a store, in steps of stepSize
+// bytes:
 //
 //	kind of step, which file, which other file, where(be16), how much(be16)
 type mutation struct {
@@ -80,7 +81,8 @@ const (
 	mostStep = 8
 )
 
-// apply takes the steps. A step that cannot be taken, since an earlier one has removed the file, is left out.
+// apply takes the steps. A step that cannot be taken, since an earlier one has removed the file, is
+// left out.
 func (m *mutation) apply(program []byte) error {
 	for n := 0; len(program) >= stepSize && n < mostStep; n++ {
 		err := m.step(program[:stepSize])
@@ -103,8 +105,8 @@ func (m *mutation) entry(n byte) string {
 	return filepath.Join(m.dir, names[int(n)%len(names)])
 }
 
-// offsetIn chooses an offset in a file: near its start, near its end, or anywhere; what is only zeros behind its data
-// counts little.
+// offsetIn chooses an offset in a file: near its start, near its end, or anywhere; what is only
+// zeros behind its data counts little.
 func offsetIn(data []byte, where uint16) int64 {
 	n := int64(len(bytes.TrimRight(data, "\x00"))) + 64
 	n = min(n, int64(len(data)))
@@ -231,7 +233,8 @@ func (m *mutation) edit(kind byte, data []byte, other string, where, amount uint
 	return data, nil
 }
 
-// duplicate puts a copy of a file beside it, under the name that the next one of its kind has, or one that is none.
+// duplicate puts a copy of a file beside it, under the name that the next one of its kind has, or
+// one that is none.
 func (m *mutation) duplicate(path, other string, amount uint16) error {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<30 {

@@ -16,9 +16,9 @@ import (
 	"github.com/gabion-storage/gabion/index/badger"
 )
 
-// TestNewerRecords makes all records of a table ones of a newer version, one table at a time, and goes on with the store. What meets
-// one fails with a FormatError, which is no damage. What does not works. And nothing is lost: when the records can be read again, the
-// store is sound.
+// TestNewerRecords makes all records of a table ones of a newer version, one table at a time, and
+// goes on with the store. What meets one fails with a FormatError, which is no damage. What does
+// not works. And nothing is lost: when the records can be read again, the store is sound.
 func TestNewerRecords(t *testing.T) {
 	_, idx := variedStore(t)
 	for table := range recordsOf(t, idx) {
@@ -128,7 +128,8 @@ func recordsOf(t *testing.T, idx index.Store) map[byte]map[string][]byte {
 	return tables
 }
 
-// useAll uses what a varied store holds in many ways, and returns what went wrong. It destroys nothing that was there.
+// useAll uses what a varied store holds in many ways, and returns what went wrong. It destroys
+// nothing that was there.
 func useAll(t *testing.T, e *engine.Engine) map[string]error {
 	t.Helper()
 	ctx := context.Background()

@@ -9,8 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestNilRequests calls every method that takes a request with none at all: it is the empty request,
-// so that the call does the same, and whatever it fails with is an error of a client's.
+// TestNilRequests calls every method that takes a request with none at all: it is the empty
+// request, so that the call does the same, and whatever it fails with is an error of a client's.
 func TestNilRequests(t *testing.T) {
 	e := openTemp(t, nil)
 	defer e.Close()

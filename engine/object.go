@@ -44,8 +44,8 @@ func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 
 // Conditions make a read depend on the state of the object. Those that are empty hold. IfMatch and
 // IfNoneMatch take *, or a list of entity tags as in HTTP's headers: "5", W/"5", "6,7". A weak tag,
-// with W/, is never that of an object for IfMatch, and is as good as another for IfNoneMatch. Missing
-// quotes and the case are forgiven.
+// with W/, is never that of an object for IfMatch, and is as good as another for IfNoneMatch.
+// Missing quotes and the case are forgiven.
 type Conditions struct {
 	IfMatch           string    // else ErrPreconditionFailed
 	IfUnmodifiedSince time.Time // else ErrPreconditionFailed
@@ -128,8 +128,8 @@ type GetObjectRequest struct {
 	// malformed or reaches beyond the object is ignored and the whole object returned, as OSS does.
 	// With RangeBehavior "standard" one that begins within the object is cut to it, and one that
 	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too. Under S3's
-	// rules every range is "standard". The last 0 bytes, "bytes=-0", are ErrInvalidRange in any case;
-	// the last bytes of an empty object are all of it. The case of the unit does not matter.
+	// rules every range is "standard". The last 0 bytes, "bytes=-0", are ErrInvalidRange in any
+	// case; the last bytes of an empty object are all of it. The case of the unit does not matter.
 	Range         string
 	RangeBehavior string
 
@@ -144,8 +144,8 @@ type GetObjectRequest struct {
 
 // GetObject opens an object for reading. The Object is a snapshot: it stays whole and the same
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
-// was deleted from coming back. ctx ends the opening only, not later reads of the Object. Of encrypted
-// content it has the key until it is closed, though Options.Keys may deny it meanwhile.
+// was deleted from coming back. ctx ends the opening only, not later reads of the Object. Of
+// encrypted content it has the key until it is closed, though Options.Keys may deny it meanwhile.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})

@@ -9,7 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestClosedObjectsHoldNothing keeps many Objects that were read and closed: they have given their memory back.
+// TestClosedObjectsHoldNothing keeps many Objects that were read and closed: they have given their
+// memory back.
 func TestClosedObjectsHoldNothing(t *testing.T) {
 	e, _ := memoryStore(t, nil)
 	mustBucket(t, e, "bucket")

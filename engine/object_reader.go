@@ -14,9 +14,9 @@ import (
 // An Object is an object opened for reading. Offsets count from the start of its range; Size in
 // the embedded ObjectInfo is that of the whole object.
 //
-// Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError
-// (in an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and
-// WriteTo share a position and may not. After sequential reads, goroutines decode the next two chunks
+// Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError (in
+// an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and WriteTo
+// share a position and may not. After sequential reads, goroutines decode the next two chunks
 // ahead; they end with Close. An object takes up to eight chunks of memory.
 type Object struct {
 	ObjectInfo
@@ -61,8 +61,9 @@ func (o *Object) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// chunkAt returns the bytes from pos to the end of the chunk that holds it, or of the range. The next
-// chunks are decoded meanwhile if the caller will want them: it says so, or has read up to pos.
+// chunkAt returns the bytes from pos to the end of the chunk that holds it, or of the range. The
+// next chunks are decoded meanwhile if the caller will want them: it says so, or has read up to
+// pos.
 func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 	at := o.span.start + pos
 	if !o.current.covers(at) {

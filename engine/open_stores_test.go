@@ -37,8 +37,8 @@ func openStores(t *testing.T, idx index.Store, blobs blob.Store, o *engine.Optio
 	return e
 }
 
-// TestOpenStoresAgain closes and opens a store in memory. What was stored is there, and Close has closed
-// both stores.
+// TestOpenStoresAgain closes and opens a store in memory. What was stored is there, and Close has
+// closed both stores.
 func TestOpenStoresAgain(t *testing.T) {
 	idx, blobs := index.NewMemory(), blob.NewMemory(0)
 	body := random(1, 300_000)
@@ -65,7 +65,8 @@ func TestOpenStoresAgain(t *testing.T) {
 	}
 }
 
-// TestOpenStoresRefuses gives stores that do not belong together, or are none. They stay open, and as they were.
+// TestOpenStoresRefuses gives stores that do not belong together, or are none. They stay open, and
+// as they were.
 func TestOpenStoresRefuses(t *testing.T) {
 	ctx := t.Context()
 	put := func(key, value string) func(*testing.T, index.Store, blob.Store) {
@@ -137,8 +138,8 @@ func isCorruption(err error) bool {
 	return errors.As(err, &corrupt)
 }
 
-// TestLostVolumesKeepTheirNumbers opens an index beside a chunk store that has lost all its volumes. What is
-// stored from then on must not lie in one that goes by a lost one's number.
+// TestLostVolumesKeepTheirNumbers opens an index beside a chunk store that has lost all its
+// volumes. What is stored from then on must not lie in one that goes by a lost one's number.
 func TestLostVolumesKeepTheirNumbers(t *testing.T) {
 	idx := index.NewMemory()
 	e := openStores(t, lastingIndex{idx}, blob.NewMemory(1<<20), nil)
@@ -184,8 +185,8 @@ type (
 func (s *scarceIndex) Free() (int64, error) { return s.free, nil }
 func (s *scarceBlobs) Free() (int64, error) { return s.free, nil }
 
-// TestOpenStoresReserve has either store say that it is down to the reserve. What adds data is refused, the
-// rest goes on.
+// TestOpenStoresReserve has either store say that it is down to the reserve. What adds data is
+// refused, the rest goes on.
 func TestOpenStoresReserve(t *testing.T) {
 	const plenty = 1 << 40
 	ctx := context.Background()

@@ -18,8 +18,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestRelativeDirectory opens two stores by the same relative name from different working directories.
-// Neither may touch the other, and both go on.
+// TestRelativeDirectory opens two stores by the same relative name from different working
+// directories. Neither may touch the other, and both go on.
 func TestRelativeDirectory(t *testing.T) {
 	o := &engine.Options{ChunkSize: 64 << 10, VolumeSize: 1 << 20}
 	var stores []*engine.Engine
@@ -56,8 +56,8 @@ func TestRelativeDirectory(t *testing.T) {
 	}
 }
 
-// TestInUse opens what is open already, also after all lock files have been deleted, and a store of which
-// only a part is open.
+// TestInUse opens what is open already, also after all lock files have been deleted, and a store of
+// which only a part is open.
 func TestInUse(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, nil)
@@ -105,8 +105,8 @@ func TestInUse(t *testing.T) {
 	open(t, dir, nil)
 }
 
-// TestFreshVolume makes stores in directories that are not empty: beside what systems put into the root of
-// a file system, but not among somebody's files.
+// TestFreshVolume makes stores in directories that are not empty: beside what systems put into the
+// root of a file system, but not among somebody's files.
 func TestFreshVolume(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"lost+found", ".snapshot", ".Trash-1000", "System Volume Information"} {
@@ -137,8 +137,8 @@ func TestFreshVolume(t *testing.T) {
 	}
 }
 
-// TestOptionsRanges gives each option values out of its range, and their neighbours. What is refused makes
-// nothing.
+// TestOptionsRanges gives each option values out of its range, and their neighbours. What is
+// refused makes nothing.
 func TestOptionsRanges(t *testing.T) {
 	const chunk = engine.DefaultChunkSize
 	for name, c := range map[string]struct {
@@ -181,8 +181,8 @@ func TestOptionsRanges(t *testing.T) {
 	}
 }
 
-// TestSmallerVolumes opens a store of large chunks with volumes that are smaller than each of them: they can
-// be moved all the same.
+// TestSmallerVolumes opens a store of large chunks with volumes that are smaller than each of them:
+// they can be moved all the same.
 func TestSmallerVolumes(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, &engine.Options{ChunkSize: 4 << 20})
@@ -206,8 +206,8 @@ func TestSmallerVolumes(t *testing.T) {
 	}
 }
 
-// TestLostIndex opens a directory that has lost its index and what it is, but not its volumes. To a new index
-// all of them were garbage.
+// TestLostIndex opens a directory that has lost its index and what it is, but not its volumes. To a
+// new index all of them were garbage.
 func TestLostIndex(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, nil)

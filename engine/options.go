@@ -36,29 +36,33 @@ const (
 
 // Options configure Open and OpenStores. The zero value of each field means its default.
 type Options struct {
-	// Keys wraps the data keys of encrypted uploads. A data key that it makes is used only when it has
-	// unwrapped it once; what it returns that cannot be used, see crypto.ErrUnusableKey, and a panic are
-	// errors of the call, ErrInternal, and an id or wrapped form that is too long is ErrInvalidArgument.
-	// Calls that need one data key at once share one Unwrap, with the values of the first call's context,
-	// which is cancelled when none of them waits any more. It is called from goroutines of its own. Without
-	// it, asking for encryption fails with ErrKmsServiceNotEnabled, and so does reading what is encrypted.
+	// Keys wraps the data keys of encrypted uploads. A data key that it makes is used only when it
+	// has unwrapped it once; what it returns that cannot be used, see crypto.ErrUnusableKey, and a
+	// panic are errors of the call, ErrInternal, and an id or wrapped form that is too long is
+	// ErrInvalidArgument. Calls that need one data key at once share one Unwrap, with the values of
+	// the first call's context, which is cancelled when none of them waits any more. It is called
+	// from goroutines of its own. Without it, asking for encryption fails with
+	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
 	Keys crypto.KeyProvider
 
-	// KeyLifetime is how long a data key that Keys gave is used without asking for it anew, at most 24
-	// hours; 5 minutes by default. It is counted from the question, by a clock that cannot be set back, and
-	// not from the last use. After it a key that Keys denies meanwhile is not used any more, but by calls
-	// under way and open Objects. Within it the key is used for every call, whoever makes it: whether the
-	// caller may is for the front end to say, which alone knows callers. 1 means that each call asks.
+	// KeyLifetime is how long a data key that Keys gave is used without asking for it anew, at most
+	// 24 hours; 5 minutes by default. It is counted from the question, by a clock that cannot be
+	// set back, and not from the last use. After it a key that Keys denies meanwhile is not used
+	// any more, but by calls under way and open Objects. Within it the key is used for every call,
+	// whoever makes it: whether the caller may is for the front end to say, which alone knows
+	// callers. 1 means that each call asks.
 	KeyLifetime time.Duration
 
-	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps, for MACs of the records of what
-	// is not encrypted, and of what clients do without giving their key. Then who writes the store's directory can neither turn
-	// encrypted objects and open uploads plain, nor exchange, reorder or cut plain ones: see the threat model in package
-	// crypto. It costs about a microsecond a record that is written or read.
+	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps, for MACs
+	// of the records of what is not encrypted, and of what clients do without giving their key.
+	// Then who writes the store's directory can neither turn encrypted objects and open uploads
+	// plain, nor exchange, reorder or cut plain ones: see the threat model in package crypto. It
+	// costs about a microsecond a record that is written or read.
 	//
-	// A store that was made with it has it for good: Open needs Keys, which is asked once and must give the key, and the
-	// store has the key until Close, longer than KeyLifetime. Setting the option again makes sure of it: Open fails with
-	// ErrInvalidArgument when the store has no such key, be it that it was made without.
+	// A store that was made with it has it for good: Open needs Keys, which is asked once and must
+	// give the key, and the store has the key until Close, longer than KeyLifetime. Setting the
+	// option again makes sure of it: Open fails with ErrInvalidArgument when the store has no such
+	// key, be it that it was made without.
 	AuthenticateRecords bool
 
 	// Rules are the rules of buckets that are created without their own; OSS by default.
@@ -73,20 +77,23 @@ type Options struct {
 	ChunkSize int
 
 	// MemoryBudget bounds the chunk buffers of all running uploads together, in bytes; 64 MiB by
-	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for one.
+	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for
+	// one.
 	MemoryBudget int64
 
-	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks at
-	// least, 1 GiB at most; 256 MiB by default. It may differ from one Open to the next. OpenStores has the
-	// caller's chunk store decide on that; there it says what of it is small enough to be merged.
+	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks
+	// at least, 1 GiB at most; 256 MiB by default. It may differ from one Open to the next.
+	// OpenStores has the caller's chunk store decide on that; there it says what of it is small
+	// enough to be merged.
 	VolumeSize int64
 
-	// ReserveSpace is the free disk space in bytes below which what adds data fails with ErrNoSpace;
-	// 128 MiB by default, at least 64 MiB. Reads, completing, deleting and reclaiming go on within
-	// it, down to a quarter. OpenStores goes by what the stores say by Free.
+	// ReserveSpace is the free disk space in bytes below which what adds data fails with
+	// ErrNoSpace; 128 MiB by default, at least 64 MiB. Reads, completing, deleting and reclaiming
+	// go on within it, down to a quarter. OpenStores goes by what the stores say by Free.
 	ReserveSpace int64
 
-	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means that it does not.
+	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means that it
+	// does not.
 	ReclaimRate int64
 
 	// UploadExpiry is how long an upload may be idle before it is aborted in the background; 0
@@ -96,18 +103,19 @@ type Options struct {
 	// Events are called when something happens that no call reports.
 	Events *Events
 
-	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default, and when
-	// Clock panics, which Events.Alarm is told. It is called from goroutines of its own.
+	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default,
+	// and when Clock panics, which Events.Alarm is told. It is called from goroutines of its own.
 	Clock func() time.Time
 }
 
-// Events are hooks, called from goroutines of their own, for which the engine waits. They must return soon
-// and must not call the engine. What a hook panics with is lost. Any of them may be nil.
+// Events are hooks, called from goroutines of their own, for which the engine waits. They must
+// return soon and must not call the engine. What a hook panics with is lost. Any of them may be
+// nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
-	// tried again, a volume that could not be sealed, damage that was noticed in passing. Open calls it
-	// with an *ExposedError for each directory of the store that others can use, and with what the method
-	// Exposed of Options.Keys returns, if there is one, as of crypto.Keyring.
+	// tried again, a volume that could not be sealed, damage that was noticed in passing. Open
+	// calls it with an *ExposedError for each directory of the store that others can use, and with
+	// what the method Exposed of Options.Keys returns, if there is one, as of crypto.Keyring.
 	Alarm func(error)
 
 	// VolumeReclaimed is called after a volume has been removed.

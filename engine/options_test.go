@@ -19,9 +19,9 @@ import (
 // A numberRange is what a field takes beside 0, which means its default.
 type numberRange struct{ least, most int64 }
 
-// TestEveryNumberOfOptions sets every number of all Options to what is far out, at its bounds and just beyond.
-// It finds them by reflection: a field that is added and has no range here fails. What is out of its range is
-// refused before anything is made.
+// TestEveryNumberOfOptions sets every number of all Options to what is far out, at its bounds and
+// just beyond. It finds them by reflection: a field that is added and has no range here fails. What
+// is out of its range is refused before anything is made.
 func TestEveryNumberOfOptions(t *testing.T) {
 	const chunk = engine.DefaultChunkSize
 	tryNumbers(t, map[string]numberRange{

@@ -58,9 +58,9 @@ func (b *brokenKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.Da
 	return b.KeyProvider.Unwrap(ctx, w)
 }
 
-// checkNothingHeld proves that calls which ended badly have left nothing behind: no pin, no buffer, no hold;
-// that the accounts are right; and that all space comes back when everything is deleted. That no call is
-// counted any more shows when the store is closed.
+// checkNothingHeld proves that calls which ended badly have left nothing behind: no pin, no buffer,
+// no hold; that the accounts are right; and that all space comes back when everything is deleted.
+// That no call is counted any more shows when the store is closed.
 func checkNothingHeld(t *testing.T, e *engine.Engine) {
 	t.Helper()
 	checkStore(t, e)
@@ -88,7 +88,8 @@ func checkNothingHeld(t *testing.T, e *engine.Engine) {
 	}
 }
 
-// outsideStore has an open upload "key" and objects "there" and "plain", and asks its provider each time.
+// outsideStore has an open upload "key" and objects "there" and "plain", and asks its provider each
+// time.
 func outsideStore(t *testing.T, o engine.Options) (e *engine.Engine, id string) {
 	t.Helper()
 	o.KeyLifetime, o.ChunkSize, o.VolumeSize = 1, 16<<10, 1<<20
@@ -99,8 +100,8 @@ func outsideStore(t *testing.T, o engine.Options) (e *engine.Engine, id string) 
 	return e, id
 }
 
-// outsideCalls makes the calls that run code of the caller's, each on a goroutine of its own, since that may
-// end it. An error is missing where a call did not return.
+// outsideCalls makes the calls that run code of the caller's, each on a goroutine of its own, since
+// that may end it. An error is missing where a call did not return.
 func outsideCalls(t *testing.T, e *engine.Engine, id string, req engine.UploadPartRequest) map[string]error {
 	t.Helper()
 	ctx := t.Context()
@@ -185,8 +186,8 @@ func outsideCalls(t *testing.T, e *engine.Engine, id string, req engine.UploadPa
 	return all
 }
 
-// TestProviderEnds has each method of the provider panic, or end its goroutine. That is an error of the calls
-// that need it, of no other, and leaves nothing held.
+// TestProviderEnds has each method of the provider panic, or end its goroutine. That is an error of
+// the calls that need it, of no other, and leaves nothing held.
 func TestProviderEnds(t *testing.T) {
 	fails := map[string]string{
 		"CurrentKeyID": "RotateKeys",
@@ -252,8 +253,8 @@ func TestProgressEnds(t *testing.T) {
 	}
 }
 
-// TestHooksEnd has the clock and the events end their goroutine. No call fails for it; the alarm hears of the
-// clock, and stamps are the system's.
+// TestHooksEnd has the clock and the events end their goroutine. No call fails for it; the alarm
+// hears of the clock, and stamps are the system's.
 func TestHooksEnd(t *testing.T) {
 	for how, end := range ends {
 		t.Run(how, func(t *testing.T) {

@@ -6,20 +6,22 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Preconditions are what a request demands of the object that it would replace; they are part of the requests that make
-// objects. All are judged at the moment of commit, PutObject's and Upload's also before the body is read.
+// Preconditions are what a request demands of the object that it would replace; they are part of
+// the requests that make objects. All are judged at the moment of commit, PutObject's and Upload's
+// also before the body is read.
 type Preconditions struct {
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists. It is OSS's.
 	ForbidOverwrite bool
 
-	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must have; without an
-	// object the call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there is none. Both fail with
-	// ErrPreconditionFailed. They are S3's.
+	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must
+	// have; without an object the call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there
+	// is none. Both fail with ErrPreconditionFailed. They are S3's.
 	IfMatch     string
 	IfNoneMatch string
 }
 
-// overwriting is a name, and what a request demands of the object that it is about to replace there.
+// overwriting is a name, and what a request demands of the object that it is about to replace
+// there.
 type overwriting struct {
 	bucket, key string
 	Preconditions

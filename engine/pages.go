@@ -8,8 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// chunkPage is a run of the chunks of a part: a page of its manifest, or its only chunk if the index has
-// that itself.
+// chunkPage is a run of the chunks of a part: a page of its manifest, or its only chunk if the
+// index has that itself.
 type chunkPage struct {
 	start  int64 // of the first chunk, in the part
 	chunks []index.PageChunk
@@ -44,7 +44,8 @@ func pagesIn(rec *index.Part) int {
 	return (rec.Chunks + index.MaxPageChunks - 1) / index.MaxPageChunks
 }
 
-// pageAt reads the page of a part that holds an offset below its size. s are the seals of its content.
+// pageAt reads the page of a part that holds an offset below its size. s are the seals of its
+// content.
 func pageAt(r index.Reader, rec *index.Part, inPart int64, s seals) (page *chunkPage, err error) {
 	if rec.Inline {
 		return inlinePage(r, rec, s)

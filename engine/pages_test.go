@@ -66,8 +66,8 @@ func (s *meteredIndex) cost(fn func()) int64 {
 	return s.read.Load() - before
 }
 
-// clonedParts completes an upload of 10000 parts. Of every part but the last the size is that of body,
-// which all parts share: their manifests are one.
+// clonedParts completes an upload of 10000 parts. Of every part but the last the size is that of
+// body, which all parts share: their manifests are one.
 func clonedParts(t *testing.T, e *engine.Engine, idx *meteredIndex, body []byte) {
 	t.Helper()
 	id := mustInitiate(t, e, "bucket", "many", "")
@@ -125,8 +125,9 @@ func TestRangeReadsWhatItNeeds(t *testing.T) {
 	}
 }
 
-// TestSmallChunksAreReadByPages opens an object of one part of 2 GiB in chunks of 4 KiB, which all are
-// the same, and reads here and there and on from there: few records are read, and fewer are kept.
+// TestSmallChunksAreReadByPages opens an object of one part of 2 GiB in chunks of 4 KiB, which all
+// are the same, and reads here and there and on from there: few records are read, and fewer are
+// kept.
 func TestSmallChunksAreReadByPages(t *testing.T) {
 	const chunk, chunks = 4 << 10, 2 << 30 / (4 << 10)
 	e, idx := metered(t, &engine.Options{ChunkSize: chunk})
@@ -190,8 +191,8 @@ func repeat[T any](v T, n int) []T {
 	return all
 }
 
-// TestCopyCostsNothingMore copies an object of 10000 parts while no chunk is known to be damaged, and
-// while one is.
+// TestCopyCostsNothingMore copies an object of 10000 parts while no chunk is known to be damaged,
+// and while one is.
 func TestCopyCostsNothingMore(t *testing.T) {
 	e, idx := metered(t, &engine.Options{ChunkSize: 32 << 10})
 	clonedParts(t, e, idx, random(seed(t), 100<<10))

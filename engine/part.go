@@ -16,9 +16,10 @@ type UploadPartRequest struct {
 	Bucket, Key, UploadID string
 	PartNumber            int // 1 to 10000
 
-	// Body is read to its end, or to one byte over Size or the limit. A nil Body is an empty one. It
-	// is read from a goroutine of the engine's; when UploadPart has returned with an error, one last
-	// Read may still be under way. A Body that is slow is cut into smaller chunks when memory is short.
+	// Body is read to its end, or to one byte over Size or the limit. A nil Body is an empty one.
+	// It is read from a goroutine of the engine's; when UploadPart has returned with an error, one
+	// last Read may still be under way. A Body that is slow is cut into smaller chunks when memory
+	// is short.
 	Body io.Reader
 
 	Size       int64   // length of Body in bytes, at most 5 GiB; 0 is not known, EmptyBody is none
@@ -144,8 +145,8 @@ func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload,
 	return up, err
 }
 
-// cipherOfUpload returns the cipher of an upload, nil if it is not encrypted, when what the upload's record says is
-// what was said at its start.
+// cipherOfUpload returns the cipher of an upload, nil if it is not encrypted, when what the
+// upload's record says is what was said at its start.
 func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUpload, customer crypto.CustomerKey) (*crypto.Cipher, error) {
 	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, customer)
 	if err != nil {

@@ -15,9 +15,9 @@ type UploadPartCopyRequest struct {
 
 	SourceBucket, SourceKey string
 
-	// SourceRange is a range as "bytes=0-102399" or "bytes=102400-". One that is malformed or reaches
-	// beyond the source is ignored and the whole source copied, as OSS does. Under S3's rules it
-	// fails with ErrInvalidArgument or ErrInvalidRange.
+	// SourceRange is a range as "bytes=0-102399" or "bytes=102400-". One that is malformed or
+	// reaches beyond the source is ignored and the whole source copied, as OSS does. Under S3's
+	// rules it fails with ErrInvalidArgument or ErrInvalidRange.
 	SourceRange string
 
 	// Conditions are judged on the source. Those that do not hold fail as OSS's do: IfMatch and
@@ -28,8 +28,8 @@ type UploadPartCopyRequest struct {
 	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
 	SSECustomerKey       crypto.CustomerKey // that the upload was initiated with, if it was with one
 
-	// Progress is called with the bytes copied so far, now and then, from the caller's goroutine. It
-	// may not be called at all.
+	// Progress is called with the bytes copied so far, now and then, from the caller's goroutine.
+	// It may not be called at all.
 	Progress func(done int64)
 }
 
@@ -47,10 +47,10 @@ type UploadPartCopyResult struct {
 // the source is damaged.
 //
 // A range that is exactly one part of the source, or all of an object that PutObject stored, is
-// copied by reference: nothing is read or written but metadata. Otherwise, and if source or upload are
-// encrypted or their buckets' scopes of deduplication forbid it as in CopyObject, the range is read and
-// hashed; chunks of it that are found to be stored already are not stored again, which are all but those
-// at the ends of the range where both are plain and in one scope.
+// copied by reference: nothing is read or written but metadata. Otherwise, and if source or upload
+// are encrypted or their buckets' scopes of deduplication forbid it as in CopyObject, the range is
+// read and hashed; chunks of it that are found to be stored already are not stored again, which are
+// all but those at the ends of the range where both are plain and in one scope.
 func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest) (_ *UploadPartCopyResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
@@ -145,8 +145,8 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 }
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests
-// must be known, its chunks neither sealed nor to be sealed, and found by nobody whom the scope of the
-// target's bucket keeps from that.
+// must be known, its chunks neither sealed nor to be sealed, and found by nobody whom the scope of
+// the target's bucket keeps from that.
 func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index.Part, error) {
 	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
 		return nil, nil

@@ -44,8 +44,8 @@ func newPins(damaged func(blob.Ref) bool) *pins {
 // carry at once is stored once. lookUp returns ok false if the chunk is not known; then store
 // stores it. When hold succeeds the caller owes a release.
 //
-// A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those who
-// had pinned it before are told when they come to name it; see addReference.
+// A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those
+// who had pinned it before are told when they come to name it; see addReference.
 func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error), store func() (blob.Ref, error)) (foundChunk, error) {
 	for {
 		held, ready, first := p.enter(id)
@@ -102,8 +102,8 @@ func (p *pins) moment() uint64 {
 	return p.trims
 }
 
-// settle records where a pinned chunk is, unless its volume is condemned, or was trimmed after since,
-// when the chunk was not yet pinned and may have been dead: then its place may be a hole.
+// settle records where a pinned chunk is, unless its volume is condemned, or was trimmed after
+// since, when the chunk was not yet pinned and may have been dead: then its place may be a hole.
 func (p *pins) settle(held *pin, found foundChunk, since uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,8 +114,8 @@ func (p *pins) settle(held *pin, found foundChunk, since uint64) bool {
 	return true
 }
 
-// enter returns the pin of id with the caller counted, and whether it is for the caller to look for the
-// chunk. Others have to wait for ready before they look at what was found, unless it is nil.
+// enter returns the pin of id with the caller counted, and whether it is for the caller to look for
+// the chunk. Others have to wait for ready before they look at what was found, unless it is nil.
 func (p *pins) enter(id blob.ID) (held *pin, ready <-chan struct{}, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,10 +171,11 @@ func (p *pins) release(id blob.ID) {
 	}
 }
 
-// condemn reserves a volume for removal or trimming: from now on no chunk in it can be pinned. It returns
-// those that are; a volume with any may be trimmed around them, but must not be removed. The caller owes
-// a spare or a spareTrimmed if the volume stays. One that is removed stays condemned, since somebody may
-// have found or stored a chunk there before, and come to pin it only now.
+// condemn reserves a volume for removal or trimming: from now on no chunk in it can be pinned. It
+// returns those that are; a volume with any may be trimmed around them, but must not be removed.
+// The caller owes a spare or a spareTrimmed if the volume stays. One that is removed stays
+// condemned, since somebody may have found or stored a chunk there before, and come to pin it only
+// now.
 func (p *pins) condemn(volume uint64) (pinned []blob.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,8 +195,8 @@ func (p *pins) spare(volume uint64) {
 	delete(p.condemned, volume)
 }
 
-// spareTrimmed ends the condemnation of a volume that has holes where dead chunks lay, but only for those
-// who look from now on.
+// spareTrimmed ends the condemnation of a volume that has holes where dead chunks lay, but only for
+// those who look from now on.
 func (p *pins) spareTrimmed(volume uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

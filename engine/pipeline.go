@@ -15,9 +15,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// content is a body that has been taken in: split into chunks that are stored. Those of all pages but
-// the last are named by its draft; those of the last are perhaps not yet durable, and pinned until
-// release.
+// content is a body that has been taken in: split into chunks that are stored. Those of all pages
+// but the last are named by its draft; those of the last are perhaps not yet durable, and pinned
+// until release.
 type content struct {
 	md5    [16]byte
 	crc64  uint64
@@ -50,9 +50,9 @@ type chunk struct {
 	held  bool // pinned
 }
 
-// pipeline turns bodies into stored chunks. The memory it uses is its buffers, one scratch a processor,
-// one block for each body under way whose client may be slow, and two pages of chunks for each, however
-// long the bodies are.
+// pipeline turns bodies into stored chunks. The memory it uses is its buffers, one scratch a
+// processor, one block for each body under way whose client may be slow, and two pages of chunks
+// for each, however long the bodies are.
 type pipeline struct {
 	blobs   blob.Store
 	index   index.Store
@@ -85,8 +85,8 @@ func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room 
 	return p
 }
 
-// ended makes sure that an error of a context that has ended shows that: the caller may have ended it
-// with a cause of its own.
+// ended makes sure that an error of a context that has ended shows that: the caller may have ended
+// it with a cause of its own.
 func ended(ctx context.Context, err error) error {
 	if e := ctx.Err(); err != nil && e != nil && !errors.Is(err, e) {
 		return fmt.Errorf("%w: %w", e, err)
@@ -161,8 +161,8 @@ func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) e
 	}
 }
 
-// lookUp finds a chunk that the index knows, and that is there as far as can be told without reading it.
-// One that is known to be damaged, or turns out to be missing, is not found.
+// lookUp finds a chunk that the index knows, and that is there as far as can be told without
+// reading it. One that is known to be damaged, or turns out to be missing, is not found.
 func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, ok bool, err error) {
 	var failed blob.Ref // where the proof has failed
 	var failure error

@@ -195,8 +195,8 @@ type fragileStores struct {
 	index *durableIndex
 }
 
-// newFragileStores returns a pair of which a store was made: the first operation that counts is one of the
-// test's.
+// newFragileStores returns a pair of which a store was made: the first operation that counts is one
+// of the test's.
 func newFragileStores(volumeSize int64, o *engine.Options) *fragileStores {
 	p := &power{}
 	s := &fragileStores{

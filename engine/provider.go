@@ -10,9 +10,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A provider is Options.Keys as the engine calls it: nothing that it does or returns is relied on before it
-// was checked. Its errors are providerErrors, but for those that say that a key id is no use, which are the
-// client's.
+// A provider is Options.Keys as the engine calls it: nothing that it does or returns is relied on
+// before it was checked. Its errors are providerErrors, but for those that say that a key id is no
+// use, which are the client's.
 type provider struct{ keys crypto.KeyProvider }
 
 // newProvider returns nil if there are no keys.
@@ -35,8 +35,8 @@ func (p *provider) current(ctx context.Context) (id string, err error) {
 	return id, checkKeyID(id)
 }
 
-// generate returns a new data key and its wrapped form, which the provider has unwrapped again: what is
-// sealed under a key that does not come back is lost.
+// generate returns a new data key and its wrapped form, which the provider has unwrapped again:
+// what is sealed under a key that does not come back is lost.
 func (p *provider) generate(ctx context.Context, keyID string) (key crypto.DataKey, w crypto.WrappedKey, err error) {
 	err = outside(func() (err error) {
 		key, w, err = p.keys.Generate(ctx, keyID)

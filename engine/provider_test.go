@@ -12,7 +12,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// twistedKeys is a provider whose answers are twisted before they are given. All twists are nil at first.
+// twistedKeys is a provider whose answers are twisted before they are given. All twists are nil at
+// first.
 type twistedKeys struct {
 	*crypto.Keyring
 	twist twist
@@ -57,8 +58,8 @@ func (k *twistedKeys) CurrentKeyID(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// TestProviderOutput has a provider return what must not be used. Nothing is sealed or stored with it, and
-// the calls say so.
+// TestProviderOutput has a provider return what must not be used. Nothing is sealed or stored with
+// it, and the calls say so.
 func TestProviderOutput(t *testing.T) {
 	long := strings.Repeat("x", 4<<10+1)
 	const everything = "Initiate, PutObject, CopyObject, Upload, RotateKeys"
@@ -149,7 +150,8 @@ func TestKeyIDOfClient(t *testing.T) {
 	}
 }
 
-// TestNewKeyIsUnwrapped counts: a key is used when it has been unwrapped once, and that is not asked again.
+// TestNewKeyIsUnwrapped counts: a key is used when it has been unwrapped once, and that is not
+// asked again.
 func TestNewKeyIsUnwrapped(t *testing.T) {
 	provider := &gatedKeys{KeyProvider: keys(t), unwrap: func(context.Context) error { return crypto.ErrAccessDenied }}
 	e := openTemp(t, &engine.Options{Keys: provider})

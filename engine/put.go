@@ -10,8 +10,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// maxInlineFrame is how long the frame of a body may be, in bytes, to be kept in the index, where it
-// costs no sync of its own.
+// maxInlineFrame is how long the frame of a body may be, in bytes, to be kept in the index, where
+// it costs no sync of its own.
 const maxInlineFrame = 32 << 10
 
 // PutObjectRequest carries a whole object.
@@ -19,16 +19,17 @@ type PutObjectRequest struct {
 	Bucket string
 	Key    string // as in InitiateMultipartUploadRequest
 
-	// Body is read to its end, or to one byte over Size or 5 GiB. A nil Body is an empty one. It is read from
-	// a goroutine of the engine's; when PutObject has returned with an error, one last Read may still
-	// be under way.
+	// Body is read to its end, or to one byte over Size or 5 GiB. A nil Body is an empty one. It is
+	// read from a goroutine of the engine's; when PutObject has returned with an error, one last
+	// Read may still be under way.
 	Body io.Reader
 
 	Size       int64   // length of Body in bytes, at most 5 GiB; 0 is not known, EmptyBody is none
 	ContentMD5 string  // base64 of the body's MD5, verified; "" means not given
 	CRC64      *uint64 // the body's CRC-64/XZ, verified; nil means not given
 
-	// Checksum is one more digest of the body, kept with the object. Its Value, if given, is verified.
+	// Checksum is one more digest of the body, kept with the object. Its Value, if given, is
+	// verified.
 	Checksum Checksum
 
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
@@ -51,8 +52,8 @@ type PutObjectResult struct {
 }
 
 // PutObject stores an object from one body of at most 5 GiB. When it returns without error the
-// object is durable; when it fails, what was there before still is. A body that takes at most 32 KiB
-// compressed is kept in the index, and costs a single sync.
+// object is durable; when it fails, what was there before still is. A body that takes at most 32
+// KiB compressed is kept in the index, and costs a single sync.
 //
 // Its errors are those of UploadPart and InitiateMultipartUpload; a body over 5 GiB fails with
 // ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.

@@ -17,8 +17,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A buryingIndex keeps what was deleted as a database of sorted tables does, where a scan has to pass
-// it, and counts what is done. It also notes deletions of keys that are not there.
+// A buryingIndex keeps what was deleted as a database of sorted tables does, where a scan has to
+// pass it, and counts what is done. It also notes deletions of keys that are not there.
 type buryingIndex struct {
 	*index.Memory
 
@@ -111,9 +111,9 @@ func (s *buryingIndex) did() (passed, views, updates int) {
 	return passed, views, updates
 }
 
-// TestCostAfterDeletions does some of each operation, then GABION_DELETIONS of them, a simulated day
-// apart, and some again: they must not pass more records, living or dead, and must not take more
-// transactions.
+// TestCostAfterDeletions does some of each operation, then GABION_DELETIONS of them, a simulated
+// day apart, and some again: they must not pass more records, living or dead, and must not take
+// more transactions.
 func TestCostAfterDeletions(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var clock sync.Mutex
@@ -221,7 +221,8 @@ func TestCostAfterDeletions(t *testing.T) {
 	}
 }
 
-// TestNoWakeUpWithoutWork puts objects that replace nothing: the sweeper must not look at the index.
+// TestNoWakeUpWithoutWork puts objects that replace nothing: the sweeper must not look at the
+// index.
 func TestNoWakeUpWithoutWork(t *testing.T) {
 	idx := newBuryingIndex()
 	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
@@ -247,8 +248,8 @@ func TestNoWakeUpWithoutWork(t *testing.T) {
 	}
 }
 
-// TestSweepTakesManyAtOnce deletes a thousand objects in one call: each transaction that sweeps them
-// costs a sync, so they must share a few.
+// TestSweepTakesManyAtOnce deletes a thousand objects in one call: each transaction that sweeps
+// them costs a sync, so they must share a few.
 func TestSweepTakesManyAtOnce(t *testing.T) {
 	idx := newBuryingIndex()
 	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)

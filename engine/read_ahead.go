@@ -3,8 +3,8 @@ package engine
 // chunksAhead is how many chunks are decoded beside the one that is being read.
 const chunksAhead = 2
 
-// A readAhead decodes the chunks after the one that is being read, while the caller is busy with that.
-// Its methods are for one goroutine.
+// A readAhead decodes the chunks after the one that is being read, while the caller is busy with
+// that. Its methods are for one goroutine.
 type readAhead struct {
 	flights []*flight   // in the order of their chunks
 	free    []chunkData // memory for the next ones
@@ -18,8 +18,8 @@ type flight struct {
 	done    chan struct{} // closed when data or err is there
 }
 
-// fill begins to decode the chunks from an offset of the object on, as far as they begin before limit.
-// Those under way must be the first of them.
+// fill begins to decode the chunks from an offset of the object on, as far as they begin before
+// limit. Those under way must be the first of them.
 func (r *readAhead) fill(s *source, at, limit int64) {
 	for _, f := range r.flights {
 		at = f.end
@@ -42,8 +42,8 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 	}
 }
 
-// take waits for the chunk at this offset, if it is the next one, and exchanges it for what d has. If
-// another one is wanted, none of those under way is.
+// take waits for the chunk at this offset, if it is the next one, and exchanges it for what d has.
+// If another one is wanted, none of those under way is.
 func (r *readAhead) take(at int64, d *chunkData) (taken bool, err error) {
 	if len(r.flights) == 0 || r.flights[0].at != at {
 		r.stop()

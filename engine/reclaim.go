@@ -24,19 +24,20 @@ type VolumeReclaimed struct {
 
 // Reclaim gives the space of what was deleted back and returns when that is done: it drops the
 // references that deletions have queued, removes the volumes in which nothing lives any more, and
-// punches holes into the others where dead chunks lie. Volumes with little in them are merged by copying,
-// and so are those of which 15 % or more is dead and cannot be given back by holes: chunks of a few KiB
-// share blocks of the disk, and not every file system has holes. The index, which holds small bodies, is
-// written anew when some MiB of it may be dead; without the free space for what lives in it that is left
-// for later. The same happens in the background by itself, when more is dead.
+// punches holes into the others where dead chunks lie. Volumes with little in them are merged by
+// copying, and so are those of which 15 % or more is dead and cannot be given back by holes: chunks
+// of a few KiB share blocks of the disk, and not every file system has holes. The index, which
+// holds small bodies, is written anew when some MiB of it may be dead; without the free space for
+// what lives in it that is left for later. The same happens in the background by itself, when more
+// is dead.
 //
 // It may be called beside any other calls, and stopped at any point by ctx; what is done stays
-// done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give it
-// back on a full disk; copying needs the free space of one volume's live bytes, half of
-// Options.ReserveSpace excepted, and is left for later where there is less. What an open Object reads is
-// left for later, and so are volumes that running uploads have just written to, but for holes. A damaged
-// chunk stays where it is and is part of the error, as a *CorruptionError; everything else is reclaimed
-// all the same.
+// done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give
+// it back on a full disk; copying needs the free space of one volume's live bytes, half of
+// Options.ReserveSpace excepted, and is left for later where there is less. What an open Object
+// reads is left for later, and so are volumes that running uploads have just written to, but for
+// holes. A damaged chunk stays where it is and is part of the error, as a *CorruptionError;
+// everything else is reclaimed all the same.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
 	c, err := e.begin(ctx, call{op: "Reclaim"})
 	defer c.end(&err)

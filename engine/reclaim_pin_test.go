@@ -25,8 +25,8 @@ func (b *slowBlobs) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref
 	return ref, err
 }
 
-// TestReclaimBeforePin reclaims the volume that a chunk has just been stored in, before its part has
-// come to say so. The chunk must be stored again.
+// TestReclaimBeforePin reclaims the volume that a chunk has just been stored in, before its part
+// has come to say so. The chunk must be stored again.
 func TestReclaimBeforePin(t *testing.T) {
 	ctx := context.Background()
 	blobs := &slowBlobs{Store: blob.NewMemory(1 << 20)}

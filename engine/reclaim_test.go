@@ -103,8 +103,8 @@ func checkDisk(t *testing.T, e *engine.Engine, dir string, active int64) {
 	}
 }
 
-// TestReclaimTiny fills volumes with chunks that compress to almost nothing: each volume is full, although it
-// holds few bytes of them. Copying them would end the same, over and over.
+// TestReclaimTiny fills volumes with chunks that compress to almost nothing: each volume is full,
+// although it holds few bytes of them. Copying them would end the same, over and over.
 func TestReclaimTiny(t *testing.T) {
 	o := &engine.Options{ChunkSize: 4 << 10, VolumeSize: 1 << 20}
 	e := open(t, t.TempDir(), o)

@@ -7,8 +7,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// The key of a store whose records are authenticated, see Options.AuthenticateRecords, is a data key like that of an
-// upload. It lies wrapped in the store's header, and is made with it.
+// The key of a store whose records are authenticated, see Options.AuthenticateRecords, is a data
+// key like that of an upload. It lies wrapped in the store's header, and is made with it.
 
 // algorithmRecords is what the key in the header is for.
 const algorithmRecords = "HMAC-SHA256"
@@ -34,7 +34,8 @@ func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error
 	case rec.Algorithm == "" && !e.opts.AuthenticateRecords:
 		return nil
 	case rec.Algorithm == "":
-		// Made without the option, or made to look so by who writes the disk: nothing in it would be found out.
+		// Made without the option, or made to look so by who writes the disk: nothing in it would
+		// be found out.
 		return ErrInvalidArgument.saying("Options: AuthenticateRecords is set, but the records of this store have no key.")
 	case e.keys == nil:
 		return ErrKmsServiceNotEnabled.saying("The records of this store are authenticated: Options.Keys must give their key.")

@@ -10,8 +10,8 @@ import (
 )
 
 // Under ruleSet.repeatComplete the answer to a Complete is remembered, for the client that did not
-// get it and asks again. How many are remembered is bounded: with every new one the oldest few go, if
-// they are too old or too many.
+// get it and asks again. How many are remembered is bounded: with every new one the oldest few go,
+// if they are too old or too many.
 const (
 	rememberFor  = time.Hour
 	rememberMost = 1 << 16

@@ -7,16 +7,18 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// Free space, of which the stores know, is guarded in steps, each refused what the one before still gets:
+// Free space, of which the stores know, is guarded in steps, each refused what the one before still
+// gets:
 //
 //	below ReserveSpace      nothing that adds data; a large index adds to it what compacting takes
 //	below a half of it      no copies of chunks either; holes are made, which takes no space
 //	below a quarter of it   no new log of the index; the present one, whose blocks are set aside, takes
 //	                        some thousands of deletions more
 //
-// Others may fill the disk, though. So a file of set-aside blocks lies in the directory, if there is one. It is deleted
-// only when the index needs a new log, or is opened or closed, and finds no room for that: not before,
-// since others would take that space, too. Reclaiming makes it again as soon as there is space for it.
+// Others may fill the disk, though. So a file of set-aside blocks lies in the directory, if there
+// is one. It is deleted only when the index needs a new log, or is opened or closed, and finds no
+// room for that: not before, since others would take that space, too. Reclaiming makes it again as
+// soon as there is space for it.
 const (
 	reserveFile     = "RESERVE"
 	reserveFileSize = 32 << 20

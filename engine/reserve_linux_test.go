@@ -8,8 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestReserveFile has the reserve file be missing, empty, and somebody's link: each time it is there with
-// its blocks when the store is open, and what the link points to is left alone.
+// TestReserveFile has the reserve file be missing, empty, and somebody's link: each time it is
+// there with its blocks when the store is open, and what the link points to is left alone.
 func TestReserveFile(t *testing.T) {
 	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
 	reserve := filepath.Join(dir, "RESERVE")

@@ -33,11 +33,12 @@ type RotateKeysResult struct {
 	Current   string // the provider's id of the key that was current when the call began
 }
 
-// RotateKeys wraps the data key of every encrypted object and open upload anew, and that of a store with
-// Options.AuthenticateRecords, that is not wrapped under the key it should be: the current key of Options.Keys, or the one that the client asked for
-// by its id, which stays the one. It changes a few bytes of metadata each and never touches data,
-// whatever its size. First make another key current, as with crypto.Keyring's Rotate. Without
-// Options.Keys it fails with ErrKmsServiceNotEnabled.
+// RotateKeys wraps the data key of every encrypted object and open upload anew, and that of a store
+// with Options.AuthenticateRecords, that is not wrapped under the key it should be: the current key
+// of Options.Keys, or the one that the client asked for by its id, which stays the one. It changes
+// a few bytes of metadata each and never touches data, whatever its size. First make another key
+// current, as with crypto.Keyring's Rotate. Without Options.Keys it fails with
+// ErrKmsServiceNotEnabled.
 //
 // It may be called beside any other calls, stopped at any point by ctx or by a crash, and called
 // again: what is done stays done, and only the rest is left to do. When it returns without error,
@@ -102,8 +103,8 @@ func (r *rotation) run(ctx context.Context) error {
 	return r.failed.join()
 }
 
-// pass looks at the store's own key and at every bucket: at the uploads first, since an upload that is completed meanwhile then
-// is an object that is still to be looked at.
+// pass looks at the store's own key and at every bucket: at the uploads first, since an upload that
+// is completed meanwhile then is an object that is still to be looked at.
 func (r *rotation) pass(ctx context.Context) error {
 	if err := rotateRange(ctx, r, headerKeys, index.TheHeader()); err != nil {
 		return err
@@ -308,8 +309,8 @@ func refusesKey(err error) bool {
 		errors.Is(err, crypto.ErrAccessDenied) || errors.Is(err, crypto.ErrAuthentication)
 }
 
-// rewrap returns the new form of a data key. The old one is the only way to the data: it is not given up
-// for one that may not work, and the provider has unwrapped.
+// rewrap returns the new form of a data key. The old one is the only way to the data: it is not
+// given up for one that may not work, and the provider has unwrapped.
 func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh crypto.WrappedKey, err error) {
 	key, err := r.keys.unwrap(ctx, crypto.WrappedKey{KeyID: old.Wrapper, Blob: old.WrappedKey})
 	if err != nil {

@@ -46,9 +46,9 @@ func (s *shakyService) arm(k int64, once bool) {
 	s.failAt, s.once = k, once
 }
 
-// TestRotateKeysFaults has the first, second, third ... call of the key provider fail, alone or with
-// all that follow, until RotateKeys gets through. After each the next RotateKeys must do what is
-// left, and no more.
+// TestRotateKeysFaults has the first, second, third ... call of the key provider fail, alone or
+// with all that follow, until RotateKeys gets through. After each the next RotateKeys must do what
+// is left, and no more.
 func TestRotateKeysFaults(t *testing.T) {
 	for name, once := range map[string]bool{"one call": true, "all calls": false} {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +90,9 @@ func TestRotateKeysFaults(t *testing.T) {
 	}
 }
 
-// TestRotateKeysLostGeneration cannot unwrap some data keys. The others must be done, the error must
-// name those and be of bounded length, and when the generation turns up again they are done, too.
+// TestRotateKeysLostGeneration cannot unwrap some data keys. The others must be done, the error
+// must name those and be of bounded length, and when the generation turns up again they are done,
+// too.
 func TestRotateKeysLostGeneration(t *testing.T) {
 	ring, dir := keys(t), t.TempDir()
 	first := ring.KeyIDs()[0]

@@ -25,8 +25,8 @@ func checkData(t testing.TB, e *engine.Engine) {
 	}
 }
 
-// TestRotateKeysKilled kills the process that rotates, at random points, and goes on, until it is done.
-// GABION_ROTATE sets the number of objects.
+// TestRotateKeysKilled kills the process that rotates, at random points, and goes on, until it is
+// done. GABION_ROTATE sets the number of objects.
 func TestRotateKeysKilled(t *testing.T) {
 	objects := rounds(t, "GABION_ROTATE", 1500)
 	dir := t.TempDir()

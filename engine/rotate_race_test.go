@@ -113,9 +113,9 @@ func TestRotateKeysMeanwhile(t *testing.T) {
 	})
 }
 
-// TestRotateKeysConcurrently rotates beside uploads, completes, overwrites, deletions and reads, one
-// rotation beside another and some of them stopped. At the end everything must be there, and be read
-// with the last generation alone.
+// TestRotateKeysConcurrently rotates beside uploads, completes, overwrites, deletions and reads,
+// one rotation beside another and some of them stopped. At the end everything must be there, and be
+// read with the last generation alone.
 func TestRotateKeysConcurrently(t *testing.T) {
 	ring, dir := keys(t), t.TempDir()
 	e := open(t, dir, &engine.Options{Keys: ring, ChunkSize: 4 << 10})
@@ -273,8 +273,8 @@ func (u *rotateUser) check(t *testing.T, e *engine.Engine) {
 	}
 }
 
-// TestCompleteBesideRotation has the data key of an upload wrapped anew between the moment that Complete asks for it and the one
-// that it commits: the object has the new form.
+// TestCompleteBesideRotation has the data key of an upload wrapped anew between the moment that
+// Complete asks for it and the one that it commits: the object has the new form.
 func TestCompleteBesideRotation(t *testing.T) {
 	ring, dir := keys(t), t.TempDir()
 	hooked := &hookedKeys{KeyProvider: ring}

@@ -9,33 +9,35 @@ import (
 
 // Rules name what differs between the services whose semantics a bucket follows. A bucket gets its
 // rules when it is created and keeps them, also when the store is opened with other Options. Rules
-// are OSS or S3; the empty ones stand for the default where a default is said, and others are refused.
+// are OSS or S3; the empty ones stand for the default where a default is said, and others are
+// refused.
 type Rules string
 
 const (
 	// OSS are the rules of Alibaba Cloud OSS.
 	//
-	// Listed parts other than the last have at least 100 KiB. Keys have at most 1023 bytes, else they
-	// fail with ErrInvalidObjectName, and do not begin with / or \. User metadata has at most 8 KiB,
-	// names and values together. ETags are in upper case, and that of a multipart object is made over
-	// the text of the parts' ETags. CompleteMultipartUpload of an upload without parts makes an empty
-	// object; a second one fails with ErrNoSuchUpload. The order of upload ids says nothing. A
-	// Content-MD5 or CRC-64 that is not the body's is ErrInvalidDigest or ErrInvalidCRC64; a body of
-	// PutObject over 5 GiB is ErrInvalidArgument. A range that does not fit is ignored, and so is a
-	// malformed SourceRange; IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified.
+	// Listed parts other than the last have at least 100 KiB. Keys have at most 1023 bytes, else
+	// they fail with ErrInvalidObjectName, and do not begin with / or \. User metadata has at most
+	// 8 KiB, names and values together. ETags are in upper case, and that of a multipart object is
+	// made over the text of the parts' ETags. CompleteMultipartUpload of an upload without parts
+	// makes an empty object; a second one fails with ErrNoSuchUpload. The order of upload ids says
+	// nothing. A Content-MD5 or CRC-64 that is not the body's is ErrInvalidDigest or
+	// ErrInvalidCRC64; a body of PutObject over 5 GiB is ErrInvalidArgument. A range that does not
+	// fit is ignored, and so is a malformed SourceRange; IfNoneMatch and IfModifiedSince of a copy
+	// fail with ErrNotModified.
 	OSS Rules = "OSS"
 
 	// S3 are the rules of Amazon S3, where they differ.
 	//
 	// Listed parts other than the last have at least 5 MiB. Keys have at most 1024 bytes, else they
-	// fail with ErrKeyTooLong, and begin with anything. User metadata has at most 2 KiB. ETags are in
-	// lower case, and that of a multipart object is made over the parts' MD5s as bytes.
-	// CompleteMultipartUpload needs a part; a second one with the same list succeeds with the result
-	// of the first, for an hour and the latest 65536 uploads. The ids of the uploads of one key sort
-	// in the order of their initiation. A digest that is not the body's is ErrBadDigest; a body of
-	// PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeBehavior "standard",
-	// and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the source. All
-	// conditions of a copy fail with ErrPreconditionFailed.
+	// fail with ErrKeyTooLong, and begin with anything. User metadata has at most 2 KiB. ETags are
+	// in lower case, and that of a multipart object is made over the parts' MD5s as bytes.
+	// CompleteMultipartUpload needs a part; a second one with the same list succeeds with the
+	// result of the first, for an hour and the latest 65536 uploads. The ids of the uploads of one
+	// key sort in the order of their initiation. A digest that is not the body's is ErrBadDigest; a
+	// body of PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeBehavior
+	// "standard", and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the
+	// source. All conditions of a copy fail with ErrPreconditionFailed.
 	S3 Rules = "S3"
 )
 

@@ -166,7 +166,8 @@ func TestRepeatComplete(t *testing.T) {
 	again("after more than an hour", engine.ErrNoSuchUpload)
 }
 
-// TestRepeatCompleteIsBounded makes many objects: what is remembered of them does not grow for ever.
+// TestRepeatCompleteIsBounded makes many objects: what is remembered of them does not grow for
+// ever.
 func TestRepeatCompleteIsBounded(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	e, idx := memoryStore(t, &engine.Options{Rules: engine.S3, Clock: func() time.Time { return now }})
@@ -228,8 +229,8 @@ func TestRepeatCompleteHasMost(t *testing.T) {
 	checkStore(t, e)
 }
 
-// TestOrderedUploadIDs wants the ids of S3's uploads in the order of initiation, even by a clock that
-// stands still or goes back.
+// TestOrderedUploadIDs wants the ids of S3's uploads in the order of initiation, even by a clock
+// that stands still or goes back.
 func TestOrderedUploadIDs(t *testing.T) {
 	times := []time.Duration{0, 1, 1, 1, 5, 3, 0, 7}
 	start, n := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), 0

@@ -12,16 +12,18 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A seal of a chunk says what the chunk is; the MACs of records say where it belongs. The records of encrypted content
-// carry one each, under the data key of the content: a page says which chunks follow each other, a part which
-// manifest it has, a directory which parts, an object which content, and an upload what was said when it began.
-// So who writes the disk without the key can destroy, but not exchange, reorder or drop.
+// A seal of a chunk says what the chunk is; the MACs of records say where it belongs. The records
+// of encrypted content carry one each, under the data key of the content: a page says which chunks
+// follow each other, a part which manifest it has, a directory which parts, an object which
+// content, and an upload what was said when it began. So who writes the disk without the key can
+// destroy, but not exchange, reorder or drop.
 //
-// What is authenticated is a message of its own, not the record as the index encodes it, so that another program can
-// make it and the encoding may change. A message begins with its label. Numbers are big endian of 1, 2, 4 or 8
-// bytes (be8 to be64); a text is its length (be32) and its bytes; a time is its unix nanoseconds (be64), of which the smallest
-// number stands for no time; a map is the count of its entries (be32), then their names and values as texts in
-// ascending order of names; a yes is 1, a no is 0 (be8).
+// What is authenticated is a message of its own, not the record as the index encodes it, so that
+// another program can make it and the encoding may change. A message begins with its label. Numbers
+// are big endian of 1, 2, 4 or 8 bytes (be8 to be64); a text is its length (be32) and its bytes; a
+// time is its unix nanoseconds (be64), of which the smallest number stands for no time; a map is
+// the count of its entries (be32), then their names and values as texts in ascending order of
+// names; a yes is 1, a no is 0 (be8).
 //
 //	"gabion/v1 page\x00"       manifest 16, page be32, start be64, count be32, of each chunk: id 32, size be32, CRC-64 be64
 //	"gabion/v1 inline\x00"     manifest 16, id 32, size be32, CRC-64 be64
@@ -39,16 +41,18 @@ import (
 //
 // The CRC-64 of a chunk of encrypted content is 0: see draft.entry.
 //
-// The data key is of one content alone, so the id of the content is not in what belongs to it: Complete may move parts
-// to another. Neither is what RotateKeys changes, the wrapped data key and the id of what it is wrapped under.
+// The data key is of one content alone, so the id of the content is not in what belongs to it:
+// Complete may move parts to another. Neither is what RotateKeys changes, the wrapped data key and
+// the id of what it is wrapped under.
 //
-// A store may have a key of its own, see Options.AuthenticateRecords. It makes the MACs that no data key makes: of
-// content without encryption, and of what is done without the client's key. It is of all contents, so the messages
-// of a part, a directory and an upload have the id of the content (16) behind them then. Pages and inline contents
-// have not: what they belong to is the manifest, which nothing else has.
+// A store may have a key of its own, see Options.AuthenticateRecords. It makes the MACs that no
+// data key makes: of content without encryption, and of what is done without the client's key. It
+// is of all contents, so the messages of a part, a directory and an upload have the id of the
+// content (16) behind them then. Pages and inline contents have not: what they belong to is the
+// manifest, which nothing else has.
 
-// seals makes and verifies the MACs of the records of one content. The zero value is for content without
-// encryption in a store without a key, whose records have none.
+// seals makes and verifies the MACs of the records of one content. The zero value is for content
+// without encryption in a store without a key, whose records have none.
 type seals struct {
 	auth    *crypto.Authenticator // under the data key, or store; nil for records that have no MACs
 	store   *crypto.Authenticator // under the key of the store; nil if it has none
@@ -83,8 +87,8 @@ func (s seals) placed(message []byte) []byte {
 	return message
 }
 
-// of returns the MAC of a message, none without encryption. The message is only made when it is needed, in a buffer that
-// is used again.
+// of returns the MAC of a message, none without encryption. The message is only made when it is
+// needed, in a buffer that is used again.
 func (s seals) of(message func(buf []byte) []byte) []byte {
 	if s.auth == nil {
 		return nil
@@ -92,7 +96,8 @@ func (s seals) of(message func(buf []byte) []byte) []byte {
 	return s.auth.MAC(message)
 }
 
-// verify compares a record's MAC. A MAC where there is to be none has lost its key, which is no better than a wrong one.
+// verify compares a record's MAC. A MAC where there is to be none has lost its key, which is no
+// better than a wrong one.
 func (s seals) verify(mac []byte, message func(buf []byte) []byte, what string, args ...any) error {
 	var err error
 	switch {
@@ -133,8 +138,9 @@ func (s seals) upload(bucket, key string, rec *index.Upload) error {
 	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) }, "the upload of %s/%s", bucket, key)
 }
 
-// object verifies an object. One that was completed without the client's key has the MAC of its upload, of what the
-// client said; which parts were chosen is under the store's key, if there is one.
+// object verifies an object. One that was completed without the client's key has the MAC of its
+// upload, of what the client said; which parts were chosen is under the store's key, if there is
+// one.
 func (s seals) object(bucket, key string, rec *index.Object) error {
 	if completedWithoutKey(rec) {
 		up := index.Upload{Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum}
@@ -168,7 +174,8 @@ func (s seals) signPart(number int, rec *index.Part) {
 	rec.MAC = s.of(func(buf []byte) []byte { return s.placed(partMessage(buf, number, rec)) })
 }
 
-// signMoved gives parts that move to the content their MACs. A MAC under the data key, which moves with them, stays.
+// signMoved gives parts that move to the content their MACs. A MAC under the data key, which moves
+// with them, stays.
 func (s seals) signMoved(parts []numberedPart) {
 	if s.auth == nil || s.auth != s.store {
 		return

@@ -160,7 +160,8 @@ func (r *sealRecord) signed(kind string) (message []byte, verify func(s seals, m
 	return nil, nil, fmt.Errorf("no record is a %s", kind)
 }
 
-// TestVectorsOfSeals makes the MACs that another implementation has made, and refuses each with a bit flipped, cut short, or missing.
+// TestVectorsOfSeals makes the MACs that another implementation has made, and refuses each with a
+// bit flipped, cut short, or missing.
 func TestVectorsOfSeals(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "seals.json"))
 	if err != nil {

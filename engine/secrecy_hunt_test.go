@@ -18,8 +18,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// leakRun is how many bytes of a plaintext must not stand anywhere behind one another. The plaintexts are
-// random, so that no run of so many is there by accident.
+// leakRun is how many bytes of a plaintext must not stand anywhere behind one another. The
+// plaintexts are random, so that no run of so many is there by accident.
 const leakRun = 16
 
 // A hunt is a store whose plaintexts are looked for in all its files and in all that it says.
@@ -134,8 +134,8 @@ func (h *hunt) look(when string) {
 	}
 }
 
-// unsearched returns the pieces of a file that are not what they were at the last look: a plaintext is made
-// before it is written, so it cannot be in the others.
+// unsearched returns the pieces of a file that are not what they were at the last look: a plaintext
+// is made before it is written, so it cannot be in the others.
 func (h *hunt) unsearched(file string, data []byte) (pieces [][]byte) {
 	const size = 64 << 10
 	before := h.searched[file]
@@ -162,8 +162,8 @@ func onlyHex(r rune) rune {
 	return -1
 }
 
-// runs finds runs of leakRun bytes. Each contains a block of half that length that is aligned where it comes
-// from; those are looked up at every offset.
+// runs finds runs of leakRun bytes. Each contains a block of half that length that is aligned where
+// it comes from; those are looked up at every offset.
 type runs struct {
 	plains [][]byte
 	blocks map[uint64]blockOf
@@ -269,8 +269,8 @@ func (h *hunt) copyObject(key, source string, from, to bool) {
 	h.must(err)
 }
 
-// reopen closes the store and opens it again, in between killed or not: what a killed process leaves is what
-// its files hold at that time.
+// reopen closes the store and opens it again, in between killed or not: what a killed process
+// leaves is what its files hold at that time.
 func (h *hunt) reopen(killed bool) {
 	h.Helper()
 	if killed {

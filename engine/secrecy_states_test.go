@@ -17,9 +17,9 @@ import (
 // odd is a length that leaves most of a block of MD5 over, which a digest under way has to keep.
 const odd = minPart + 63
 
-// TestSecrecyOfStates has every operation handle encrypted content, for every kind of key, and looks for
-// plaintext in all files after each: while uploads are open, completed and aborted, when the store is closed,
-// killed, and opened again; and in what errors and events say.
+// TestSecrecyOfStates has every operation handle encrypted content, for every kind of key, and
+// looks for plaintext in all files after each: while uploads are open, completed and aborted, when
+// the store is closed, killed, and opened again; and in what errors and events say.
 func TestSecrecyOfStates(t *testing.T) {
 	for _, kind := range sealings() {
 		t.Run(kind.name, func(t *testing.T) {
@@ -256,8 +256,8 @@ func huntResumed(h *hunt) {
 	}
 }
 
-// TestSecrecyHunt proves that the hunt finds what there is to find: what an upload without encryption leaves
-// in volumes and, of its digest under way, in the index; and what an error says.
+// TestSecrecyHunt proves that the hunt finds what there is to find: what an upload without
+// encryption leaves in volumes and, of its digest under way, in the index; and what an error says.
 func TestSecrecyHunt(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir, &engine.Options{ChunkSize: 64 << 10})

@@ -14,9 +14,9 @@ import (
 )
 
 // The parts of a sequential upload come one after another, so that the MD5 of the whole content can
-// be carried from one to the next: the upload's record holds it as far as the last part, in the form
-// in which crypto/md5 marshals it. That form contains up to 63 bytes of the content as they are. So
-// that of an encrypted upload is sealed by the upload's cipher:
+// be carried from one to the next: the upload's record holds it as far as the last part, in the
+// form in which crypto/md5 marshals it. That form contains up to 63 bytes of the content as they
+// are. So that of an encrypted upload is sealed by the upload's cipher:
 //
 //	| nonce 12 | marshalled state | tag 16 |
 //
@@ -24,8 +24,8 @@ import (
 //
 //	| "gabion/v1 digest under way" | 0 | content id 16 | number of the last part 2, big endian |
 //
-// by which neither that of another upload nor an older one of the same is taken for it. Complete needs
-// no more than the sum, which stands beside it in the clear, as ETags do.
+// by which neither that of another upload nor an older one of the same is taken for it. Complete
+// needs no more than the sum, which stands beside it in the clear, as ETags do.
 
 // digestLabel is part of the format.
 const digestLabel = "gabion/v1 digest under way\x00"
@@ -60,8 +60,8 @@ func hasPart(r index.Reader, id index.ContentID, number int) (bool, error) {
 	return err == nil, err
 }
 
-// A wholeMD5 is the MD5 of all parts of a sequential upload, up to and with the one that is on its way.
-// cipher is that of the upload.
+// A wholeMD5 is the MD5 of all parts of a sequential upload, up to and with the one that is on its
+// way. cipher is that of the upload.
 type wholeMD5 struct {
 	hash.Hash
 	id     index.ContentID
@@ -88,7 +88,8 @@ func resumeMD5(up *openUpload, number int, cipher *crypto.Cipher) (*wholeMD5, er
 	return w, nil
 }
 
-// suspend returns the MD5 as the upload's record keeps it: its state for the next part, and its sum.
+// suspend returns the MD5 as the upload's record keeps it: its state for the next part, and its
+// sum.
 func (w *wholeMD5) suspend() (state, sum []byte, err error) {
 	state, err = w.Hash.(encoding.BinaryMarshaler).MarshalBinary()
 	if err == nil && w.cipher != nil {

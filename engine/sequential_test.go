@@ -141,8 +141,9 @@ func TestSequentialRaces(t *testing.T) {
 	}
 }
 
-// TestSequentialState has the state of the digest of an encrypted upload replaced by an older one, by that of
-// another upload, by one in the clear and by none. The next part notices; the parts before are as they were.
+// TestSequentialState has the state of the digest of an encrypted upload replaced by an older one,
+// by that of another upload, by one in the clear and by none. The next part notices; the parts
+// before are as they were.
 func TestSequentialState(t *testing.T) {
 	e, idx := memoryStore(t, &engine.Options{Keys: keys(t), ChunkSize: 16 << 10})
 	key := func(id string) index.Key[index.Upload] {

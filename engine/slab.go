@@ -5,18 +5,20 @@ import (
 	"runtime"
 )
 
-// slabSize is about how much memory is asked of the system at a time: chunks can be as small as a page.
+// slabSize is about how much memory is asked of the system at a time: chunks can be as small as a
+// page.
 const slabSize = 4 << 20
 
-// A slab is memory that several buffers are cut from. It is not the garbage collector's, which lets as
-// much garbage pile up as there is memory in use: there, a budget of buffers would cost twice its size.
-// The memory goes back to the system when the last buffer is out of reach.
+// A slab is memory that several buffers are cut from. It is not the garbage collector's, which lets
+// as much garbage pile up as there is memory in use: there, a budget of buffers would cost twice
+// its size. The memory goes back to the system when the last buffer is out of reach.
 type slab struct {
 	mem  []byte
 	used int
 }
 
-// newSlab fails when the system has no memory to give: where the collector finds that out, it ends the process.
+// newSlab fails when the system has no memory to give: where the collector finds that out, it ends
+// the process.
 func newSlab(size int) (*slab, error) {
 	mem, err := mapMemory(size)
 	if errors.Is(err, errors.ErrUnsupported) {

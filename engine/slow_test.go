@@ -23,8 +23,8 @@ const (
 	slowBuffers = 8
 )
 
-// inBubble opens a store in memory with few buffers, in a bubble of its own. At the end nothing must be
-// held, and every goroutine gone.
+// inBubble opens a store in memory with few buffers, in a bubble of its own. At the end nothing
+// must be held, and every goroutine gone.
 func inBubble(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
 	synctest.Test(t, func(t *testing.T) {
 		e, err := engine.OpenStores(t.Context(), index.NewMemory(), blob.NewMemory(64<<20), &engine.Options{ChunkSize: slowChunk, MemoryBudget: slowBuffers * slowChunk})
@@ -47,8 +47,8 @@ func putSlow(ctx context.Context, e *engine.Engine, key string, body io.Reader) 
 	return err
 }
 
-// checkPuts puts objects of one byte and of many chunks, which must not take longer than given, in the
-// bubble's time.
+// checkPuts puts objects of one byte and of many chunks, which must not take longer than given, in
+// the bubble's time.
 func checkPuts(t *testing.T, e *engine.Engine, most time.Duration) {
 	t.Helper()
 	for name, body := range map[string][]byte{"one byte": {1}, "many chunks": random(99, 3*slowBuffers*slowChunk)} {
@@ -68,8 +68,8 @@ func checkPuts(t *testing.T, e *engine.Engine, most time.Duration) {
 }
 
 // TestSlowClients has several times as many clients as there are buffers send some bytes and then
-// nothing more, or hardly anything. Others must not notice, whether the clients' calls are still under
-// way or have ended while their Reads go on.
+// nothing more, or hardly anything. Others must not notice, whether the clients' calls are still
+// under way or have ended while their Reads go on.
 func TestSlowClients(t *testing.T) {
 	for name, c := range map[string]struct {
 		sends  int           // bytes before it slows down
@@ -121,8 +121,8 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// TestCancelledStalls ends calls whose bodies have all buffers and wait for their clients. The buffers are
-// free at once, though the Reads are still under way.
+// TestCancelledStalls ends calls whose bodies have all buffers and wait for their clients. The
+// buffers are free at once, though the Reads are still under way.
 func TestCancelledStalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *engine.Engine) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -148,8 +148,8 @@ func TestCancelledStalls(t *testing.T) {
 	})
 }
 
-// TestTeedStreams uploads each of several streams twice at once. A stream goes on only when both have
-// taken what came last, and there are fewer buffers than bodies.
+// TestTeedStreams uploads each of several streams twice at once. A stream goes on only when both
+// have taken what came last, and there are fewer buffers than bodies.
 func TestTeedStreams(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *engine.Engine) {
 		const streams, size = 2 * slowBuffers, 2*slowChunk + slowChunk/2
@@ -179,8 +179,8 @@ func TestTeedStreams(t *testing.T) {
 	})
 }
 
-// TestReadsAfterCancel counts the Reads of a body after its call's context has ended: the one that was
-// under way, and no other.
+// TestReadsAfterCancel counts the Reads of a body after its call's context has ended: the one that
+// was under way, and no other.
 func TestReadsAfterCancel(t *testing.T) {
 	for name, sent := range map[string]int{"without a buffer": 0, "with a buffer": slowChunk / 2} {
 		t.Run(name, func(t *testing.T) {
@@ -208,8 +208,8 @@ func TestReadsAfterCancel(t *testing.T) {
 	}
 }
 
-// TestChunksOfSlowBodies uploads the same content in Reads of all sizes. While there are enough buffers
-// its chunks are the same, so they are found again.
+// TestChunksOfSlowBodies uploads the same content in Reads of all sizes. While there are enough
+// buffers its chunks are the same, so they are found again.
 func TestChunksOfSlowBodies(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *engine.Engine) {
 		for _, size := range []int{1, 4<<10 - 1, 4 << 10, 64<<10 + 1, slowChunk - 1, slowChunk, slowChunk + 1, 3*slowChunk + 100<<10} {
@@ -258,7 +258,8 @@ func oddReader(from io.Reader) io.Reader {
 	})
 }
 
-// TestSizeWhileReading gives bodies without an end a Size: one byte more must be the last that is read.
+// TestSizeWhileReading gives bodies without an end a Size: one byte more must be the last that is
+// read.
 func TestSizeWhileReading(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *engine.Engine) {
 		id := mustInitiate(t, e, "bucket", "key", "")

@@ -11,9 +11,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A source reads the chunks of one content. Of its records it keeps a few pages, whatever its size: one
-// of the directory, one part, and two pages of chunks, which is where a reader and what it decodes ahead
-// are.
+// A source reads the chunks of one content. Of its records it keeps a few pages, whatever its size:
+// one of the directory, one part, and two pages of chunks, which is where a reader and what it
+// decodes ahead are.
 type source struct {
 	engine *Engine
 	call   call // for errors
@@ -62,8 +62,8 @@ func (p *segmentPage) span(n int) (start, end int64) {
 	return end - int64(p.chunks[n].Size), end
 }
 
-// openContent opens the content of an object, which is held. It is released when the source is closed.
-// Of the parts it reads only what says how many there are and of how many bytes.
+// openContent opens the content of an object, which is held. It is released when the source is
+// closed. Of the parts it reads only what says how many there are and of how many bytes.
 func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher) (*source, error) {
 	s := &source{
 		engine: e, call: c, id: rec.Content, cipher: cipher, seals: e.sealsOf(rec.Content, cipher),

@@ -17,9 +17,9 @@ const (
 	volumeDir = "volumes"
 )
 
-// A storeDir is the directory in which Open has an index and a chunk store: its lock, the file that says
-// what it is, and what is set aside for the index on a full disk. nil is of stores that the caller has
-// opened, for which there is nothing of that.
+// A storeDir is the directory in which Open has an index and a chunk store: its lock, the file that
+// says what it is, and what is set aside for the index on a full disk. nil is of stores that the
+// caller has opened, for which there is nothing of that.
 //
 // No other file of the package knows of what kind the two stores are.
 type storeDir struct {

@@ -28,7 +28,8 @@ type queued struct {
 	waiting bool // in the table of what waits
 }
 
-// run sweeps until the trash is empty or the chunks freed have at least this many bytes. It says whether there is more.
+// run sweeps until the trash is empty or the chunks freed have at least this many bytes. It says
+// whether there is more.
 func (s *sweep) run(ctx context.Context, bytes int64) (more bool, err error) {
 	for ids := s.takeFreed(); len(ids) > 0; ids = ids[1:] {
 		if err := s.released(ctx, ids[0]); err != nil {
@@ -80,8 +81,9 @@ func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
 	return nil, err
 }
 
-// settlePushed finds out whether what was pushed is on its way or belonged to a transaction that failed. What is
-// on its way wakes the sweeper when it is there; the other would wake it again and again.
+// settlePushed finds out whether what was pushed is on its way or belonged to a transaction that
+// failed. What is on its way wakes the sweeper when it is there; the other would wake it again and
+// again.
 func (s *sweep) settlePushed(ctx context.Context, pushed uint64) error {
 	return s.engine.index.Update(ctx, func(tx index.Tx) error {
 		ends, err := index.TrashQueue().Ends(tx)
@@ -93,7 +95,8 @@ func (s *sweep) settlePushed(ctx context.Context, pushed uint64) error {
 }
 
 // batch sweeps entries from the head of the queue, many in a transaction. One that is damaged does
-// not keep the others from being swept: it is put aside, for the next call of Reclaim, or a later try.
+// not keep the others from being swept: it is put aside, for the next call of Reclaim, or a later
+// try.
 func (s *sweep) batch(ctx context.Context, batch []queued) error {
 	for i := range batch {
 		batch[i].held = s.engine.inUse.want(batch[i].ID)
@@ -186,8 +189,8 @@ type bite struct {
 	rest  *index.Trash // of the entry that did not fit
 }
 
-// take drops as much of an entry as the bite has room for, and the entry itself with the last of it.
-// One that is held is put where it waits.
+// take drops as much of an entry as the bite has room for, and the entry itself with the last of
+// it. One that is held is put where it waits.
 func (b *bite) take(tx index.Tx, item queued) (done bool, err error) {
 	if item.held {
 		b.left--

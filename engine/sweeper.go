@@ -11,7 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// sweepPinned is how long the sweeper leaves alone, once they are free, the volumes that running uploads counted on.
+// sweepPinned is how long the sweeper leaves alone, once they are free, the volumes that running
+// uploads counted on.
 const sweepPinned = time.Second
 
 // sweepFailed is how long the sweeper waits before it tries again what has failed.
@@ -22,8 +23,8 @@ const sweepFailed = time.Minute
 const sweepBytes = 32 << 20
 
 // The sweeper works in the background. It drops what deletions have put into the trash: parts,
-// manifests, and references to chunks; and has volumes compacted. It also aborts stale uploads. Each
-// of its transactions takes a bounded bite and leaves the rest valid, so it can stop and go on
+// manifests, and references to chunks; and has volumes compacted. It also aborts stale uploads.
+// Each of its transactions takes a bounded bite and leaves the rest valid, so it can stop and go on
 // anywhere, also in another process. It does nothing unless it is woken.
 type sweeper struct {
 	engine *Engine
@@ -250,8 +251,8 @@ func (s *sweeper) take(ctx context.Context) error {
 // pass gives the turn to whoever waits for it.
 func (s *sweeper) pass() { s.turn <- struct{}{} }
 
-// reclaim needs the turn. It works off the trash and meanwhile, and at its end, copies the volumes of
-// which at least this share is dead. It says what was freed.
+// reclaim needs the turn. It works off the trash and meanwhile, and at its end, copies the volumes
+// of which at least this share is dead. It says what was freed.
 func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, error) {
 	if err := s.recover(ctx); err != nil {
 		return ReclaimResult{}, err

@@ -40,8 +40,9 @@ var systemCalls = []faulttest.Call{
 	{Name: "mmap", Errnos: []string{"ENOMEM"}},
 }
 
-// TestSystemCallFaults lets system calls of a process with a store fail, one after another. What was acknowledged must be
-// there, what failed absent or whole, and nothing else. GABION_FAULTS is how many, or "all".
+// TestSystemCallFaults lets system calls of a process with a store fail, one after another. What
+// was acknowledged must be there, what failed absent or whole, and nothing else. GABION_FAULTS is
+// how many, or "all".
 func TestSystemCallFaults(t *testing.T) {
 	start := seed(t)
 	faulttest.Each(t, start, 6, systemCalls, newFaultyStore(t, start).child(), func(f faulttest.Fault) (hit bool) {

@@ -32,9 +32,9 @@ var errAbandoned = errors.New("engine: the body was abandoned")
 
 // take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
-// stores it; where that is done in place it waits for the MD5. A page of chunks is committed while the
-// next one is filled. On success the caller must release the content's last page; on failure nothing is
-// left pinned, and the draft is to be ended.
+// stores it; where that is done in place it waits for the MD5. A page of chunks is committed while
+// the next one is filled. On success the caller must release the content's last page; on failure
+// nothing is left pinned, and the draft is to be ended.
 //
 // A Read that does not return does not hold up the caller once its context has ended; it keeps its
 // goroutine and one block of memory, but no buffer, until it does return.
@@ -110,7 +110,8 @@ func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *md
 	}
 }
 
-// store has a chunk stored beside all others. It may wait for the page before the last to be committed.
+// store has a chunk stored beside all others. It may wait for the page before the last to be
+// committed.
 func (t *taking) store(ctx context.Context, f filledBuffer) {
 	if len(t.page.chunks) == index.MaxPageChunks {
 		t.turn(ctx)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestThreatModel makes sure that the tests exist by which the threat model of package crypto says that
-// it holds.
+// TestThreatModel makes sure that the tests exist by which the threat model of package crypto says
+// that it holds.
 func TestThreatModel(t *testing.T) {
 	there := map[string]bool{}
 	for prefix, pattern := range map[string]string{"": "*_test.go", "crypto.": "../crypto/*_test.go"} {

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Garbage is what the store has on disk for nothing: what is in the trash, and what is dead in volumes
-// and in the index. Reclaiming takes time that writers would rather have for themselves, so they are
-// slowed down when there is more of it than a share of what lives and some room: not at all up to the
-// soft limit, then ever more, and at the hard one they wait until reclaiming has got on.
+// Garbage is what the store has on disk for nothing: what is in the trash, and what is dead in
+// volumes and in the index. Reclaiming takes time that writers would rather have for themselves, so
+// they are slowed down when there is more of it than a share of what lives and some room: not at
+// all up to the soft limit, then ever more, and at the hard one they wait until reclaiming has got
+// on.
 //
-// With what volumes set aside at their ends, the reserve and the log of the index, which the room leaves
-// place for, the store takes at most 1.5 times what lives and 256 MiB.
+// With what volumes set aside at their ends, the reserve and the log of the index, which the room
+// leaves place for, the store takes at most 1.5 times what lives and 256 MiB.
 const (
 	softShare = 0.2
 	softRoom  = 64 << 20
@@ -23,8 +24,8 @@ const (
 	// has left because it does not pay.
 	stuckRoom = 64 << 20
 
-	// throttleBytes is how much is taken in between two looks at the garbage, and mostThrottleBytes how
-	// much while it is far below the soft limit: a look goes over all volumes.
+	// throttleBytes is how much is taken in between two looks at the garbage, and mostThrottleBytes
+	// how much while it is far below the soft limit: a look goes over all volumes.
 	throttleBytes     = 4 << 20
 	mostThrottleBytes = 32 << 20
 
@@ -33,8 +34,8 @@ const (
 	throttleRate = 128 << 20
 
 	// throttlePatience bounds each wait. Reclaiming that does not get on for so long, since an open
-	// Object holds what there is, or a check, a damaged volume or an index that fails is in its way,
-	// stops nobody for longer.
+	// Object holds what there is, or a check, a damaged volume or an index that fails is in its
+	// way, stops nobody for longer.
 	throttlePatience = time.Second
 )
 
@@ -44,8 +45,8 @@ type usage struct {
 	garbage int64 // that reclaiming could give back
 }
 
-// A throttle slows writers down. Who waits holds no buffer; the chunks that a body has stored before
-// are not in the way of reclaiming others.
+// A throttle slows writers down. Who waits holds no buffer; the chunks that a body has stored
+// before are not in the way of reclaiming others.
 type throttle struct {
 	measure func(ctx context.Context) (usage, error)
 	rouse   func() // sets reclaiming going

@@ -103,8 +103,8 @@ func TestThrottleWaits(t *testing.T) {
 	}
 }
 
-// TestThrottleLeavesWhatIsStuck: what reclaiming cannot give back slows nobody down, what comes on top
-// of it does, and when it comes back after all the limits are the old ones.
+// TestThrottleLeavesWhatIsStuck: what reclaiming cannot give back slows nobody down, what comes on
+// top of it does, and when it comes back after all the limits are the old ones.
 func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := engine.NewTestThrottle()
@@ -141,8 +141,8 @@ func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 	})
 }
 
-// TestSustainedOverwriting overwrites a few objects from many clients, GABION_OVERWRITES times, as fast
-// as it goes: the disk must hold little more than what lives.
+// TestSustainedOverwriting overwrites a few objects from many clients, GABION_OVERWRITES times, as
+// fast as it goes: the disk must hold little more than what lives.
 func TestSustainedOverwriting(t *testing.T) {
 	const clients, size = 64, 100_000
 	e := openTemp(t, nil)

@@ -13,16 +13,19 @@ import (
 	"github.com/gabion-storage/gabion/internal/faulttest"
 )
 
-// traceMark is what the names of files begin with that are not there, and that are opened to say in a trace what comes next.
+// traceMark is what the names of files begin with that are not there, and that are opened to say in
+// a trace what comes next.
 const traceMark = "/gabion-trace: "
 
 const traceVariable = "GABION_TRACE_STORE"
 
-// tracedCalls are the system calls that change what is on disk, and mmap, which says what msync is of.
+// tracedCalls are the system calls that change what is on disk, and mmap, which says what msync is
+// of.
 const tracedCalls = "openat,mkdirat,renameat,renameat2,unlinkat,ftruncate,fallocate,write,pwrite64,pwritev,io_submit," +
 	"fsync,fdatasync,sync_file_range,msync,mmap"
 
-// TestTraceChild is the process that is traced: it makes one mutation after another, each once the one before is done.
+// TestTraceChild is the process that is traced: it makes one mutation after another, each once the
+// one before is done.
 func TestTraceChild(t *testing.T) {
 	dir := os.Getenv(traceVariable)
 	if dir == "" {
@@ -138,9 +141,10 @@ func TestTraceChild(t *testing.T) {
 	}
 }
 
-// TestTrace pins the order in which each mutation creates, writes, syncs, renames and removes, as strace sees it: what is named is
-// durable before its name is. Each line of testdata/trace.txt is one call, or several of the same kind one after another. What is
-// written through memory maps, which is all in the index's logs, does not show; its sync does. With -update it is written anew.
+// TestTrace pins the order in which each mutation creates, writes, syncs, renames and removes, as
+// strace sees it: what is named is durable before its name is. Each line of testdata/trace.txt is
+// one call, or several of the same kind one after another. What is written through memory maps,
+// which is all in the index's logs, does not show; its sync does. With -update it is written anew.
 func TestTrace(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

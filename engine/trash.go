@@ -4,9 +4,9 @@ import "github.com/gabion-storage/gabion/index"
 
 // What nothing refers to any more goes to the trash, a queue that the sweeper works off from its
 // head. What may not be swept yet does not stay there: it moves to the table of what waits until
-// nobody holds it, and comes back when it is released. What is being written in several transactions
-// stands in that table from the first one on, so that a crash leaves nothing unaccounted for: when
-// the store is opened nothing is held, and whatever waits goes to the trash.
+// nobody holds it, and comes back when it is released. What is being written in several
+// transactions stands in that table from the first one on, so that a crash leaves nothing
+// unaccounted for: when the store is opened nothing is held, and whatever waits goes to the trash.
 
 // discard queues a content or a manifest that nothing refers to any more.
 func (e *Engine) discard(tx index.Tx, t index.Trash) error {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestUnreadable makes a store beside a directory that the process may not read, as root's at the root of a
-// file system, and counts what is on the disk.
+// TestUnreadable makes a store beside a directory that the process may not read, as root's at the
+// root of a file system, and counts what is on the disk.
 func TestUnreadable(t *testing.T) {
 	openTemp(t, nil) // what is made once a process is root's
 	dir := t.TempDir()
@@ -30,8 +30,8 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
-// asSomebodyElse calls fn on a thread whose files are another user's, to whom dir is given. What the engine
-// does on other threads is root's still.
+// asSomebodyElse calls fn on a thread whose files are another user's, to whom dir is given. What
+// the engine does on other threads is root's still.
 func asSomebodyElse(t *testing.T, dir string, fn func()) {
 	t.Helper()
 	if os.Getuid() != 0 {

@@ -79,8 +79,8 @@ func TestUnwrapIsShared(t *testing.T) {
 	}
 }
 
-// TestUnwrapOutlivesTheFirst ends the context of the call that asked first. It does not wait, and the
-// other call gets the answer. When nobody waits any more the provider is told.
+// TestUnwrapOutlivesTheFirst ends the context of the call that asked first. It does not wait, and
+// the other call gets the answer. When nobody waits any more the provider is told.
 func TestUnwrapOutlivesTheFirst(t *testing.T) {
 	answer, told := make(chan struct{}), make(chan error, 2)
 	e, id, provider := restarted(t, func(ctx context.Context) error {
@@ -138,8 +138,8 @@ func TestUnwrapOutlivesTheFirst(t *testing.T) {
 	}
 }
 
-// TestForeignErrors has the key provider and the body fail with words that the engine has for itself.
-// They are about the provider's contexts and disks, not about the call's and the store's.
+// TestForeignErrors has the key provider and the body fail with words that the engine has for
+// itself. They are about the provider's contexts and disks, not about the call's and the store's.
 func TestForeignErrors(t *testing.T) {
 	for _, foreign := range []error{
 		context.DeadlineExceeded, context.Canceled, fmt.Errorf("asking: %w", context.DeadlineExceeded),

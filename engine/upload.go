@@ -63,9 +63,9 @@ type UploadRequest struct {
 	// instead of aborting it.
 	KeepParts bool
 
-	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey, Sequential and Checksum again. Parts of a
-	// sequential one go one after another. Checksum.Value, if given, must be that of the object, as in
-	// CompleteMultipartUploadRequest.
+	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey,
+	// Sequential and Checksum again. Parts of a sequential one go one after another.
+	// Checksum.Value, if given, must be that of the object, as in CompleteMultipartUploadRequest.
 	Attributes
 	EncryptionRequest
 	Sequential bool
@@ -83,14 +83,14 @@ type UploadRequest struct {
 // abort fails as well, its error is in the cause, and the upload stays open until it is aborted or
 // Expire takes it. The error's PartNumber is the part that failed first.
 //
-// With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part
-// 1 if that is there. Of a Body that is read side by side, each part that is there in its size is
+// With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part 1
+// if that is there. Of a Body that is read side by side, each part that is there in its size is
 // read and compared by MD5, and uploaded only if it differs. Any other Body is uploaded all over
-// again; chunks that are there are found by their address and not stored twice (but in a bucket with
-// DedupNone, where they are until the parts that they replace are reclaimed), and a sequential
-// upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the
-// parts of this Body only; others that were there are given up. A request that is refused before
-// Body is read leaves a resumed upload as it was.
+// again; chunks that are there are found by their address and not stored twice (but in a bucket
+// with DedupNone, where they are until the parts that they replace are reclaimed), and a sequential
+// upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the parts
+// of this Body only; others that were there are given up. A request that is refused before Body is
+// read leaves a resumed upload as it was.
 //
 // It fails with ErrInvalidArgument when a field is out of its range or the body is longer than
 // Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge when it does not fit in
@@ -351,9 +351,9 @@ func (u *managedUpload) compare(ctx context.Context, number int, section *io.Sec
 	return old, n == size && etag == normalETag(old.ETag), err
 }
 
-// digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at most
-// one byte over limit. It reads as take does, so that a body that panics or blocks does no more harm
-// than there.
+// digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at
+// most one byte over limit. It reads as take does, so that a body that panics or blocks does no
+// more harm than there.
 func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (etag string, n int64, err error) {
 	f := p.newFilling(newIntake(io.LimitReader(body, limit+1), 0, nil))
 	go f.read(ctx)

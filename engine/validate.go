@@ -14,7 +14,8 @@ func checkBucketName(name string) error {
 	return nil
 }
 
-// checkNames checks a bucket's and an object's name as far as all rules agree; see ruleSet.checkKey.
+// checkNames checks a bucket's and an object's name as far as all rules agree; see
+// ruleSet.checkKey.
 func checkNames(bucket, key string) error {
 	if err := checkBucketName(bucket); err != nil {
 		return err

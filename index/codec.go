@@ -16,8 +16,8 @@ const checksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A versioned is a run of fields with a version of its own: a record, or fields that several kinds of record have. What follows
-// from a version is in the package comment.
+// A versioned is a run of fields with a version of its own: a record, or fields that several kinds
+// of record have. What follows from a version is in the package comment.
 type versioned interface {
 	version() byte // the one that encode writes, and the newest that decode reads
 	encode(e *encoder)
@@ -40,8 +40,9 @@ func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
 	return e.checksummed(key), nil
 }
 
-// open checks the envelope and decodes the record. The checksum comes first, so that a flipped bit in the version byte is called
-// what it is; that is why the checksum has to stay where it is in every later version.
+// open checks the envelope and decodes the record. The checksum comes first, so that a flipped bit
+// in the version byte is called what it is; that is why the checksum has to stay where it is in
+// every later version.
 func open[R any, P record[R]](key, value []byte) (rec R, err error) {
 	body := len(value) - checksumSize
 	if body < 1 {
@@ -112,7 +113,8 @@ func (e *encoder) size(v int64, limit int64) {
 	e.uint(uint64(v))
 }
 
-// count encodes a counter, which may have any value: an error in the books is for a check to find, not for a write to fail on.
+// count encodes a counter, which may have any value: an error in the books is for a check to find,
+// not for a write to fail on.
 func (e *encoder) count(v int64) { e.buf = binary.AppendVarint(e.buf, v) }
 
 func (e *encoder) bool(v bool) {
@@ -170,8 +172,8 @@ func (e *encoder) texts(m map[string]string, entries, limit int) {
 	}
 }
 
-// A decoder takes fields off the front. After the first error, which stays, every field is zero. It takes only what an encoder
-// writes, so that decoding and encoding gives the same bytes.
+// A decoder takes fields off the front. After the first error, which stays, every field is zero. It
+// takes only what an encoder writes, so that decoding and encoding gives the same bytes.
 type decoder struct {
 	key   []byte // for errors
 	buf   []byte

@@ -1,38 +1,43 @@
-// Package index keeps the metadata of a store: small records under ordered keys, read from snapshots and written in serial, durable
-// transactions.
+// Package index keeps the metadata of a store: small records under ordered keys, read from
+// snapshots and written in serial, durable transactions.
 //
 // # Transactions
 //
-// A [Store] is an ordered map of bytes. [Store.View] reads a snapshot of what is committed and durable, and waits for nobody.
-// [Store.Update] runs a function in a transaction. The functions queue, run one after another on a goroutine of the store, and are
-// committed together, with one sync for all that were waiting:
+// A [Store] is an ordered map of bytes. [Store.View] reads a snapshot of what is committed and
+// durable, and waits for nobody. [Store.Update] runs a function in a transaction. The functions
+// queue, run one after another on a goroutine of the store, and are committed together, with one
+// sync for all that were waiting:
 //
 //	Update(a) ──┐             ┌── a, b, c run in turn,
 //	Update(b) ──┼──> queue ──>│   each sees what the ones      ──> one commit, one sync ──> a, b, c return
 //	Update(c) ──┘             └── before it have written           (d, e, f queue meanwhile)
 //
-// So every update sees all earlier ones: there are no conflicts, no phantoms and no retries. One that fails, panics or writes more
-// than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace and does not fail its neighbours. Nobody is told anything before
-// the commit: an update may have failed because of what another one of its group had written.
+// So every update sees all earlier ones: there are no conflicts, no phantoms and no retries. One
+// that fails, panics or writes more than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace
+// and does not fail its neighbours. Nobody is told anything before the commit: an update may have
+// failed because of what another one of its group had written.
 //
-// A commit that fails is another matter. What the database then holds in memory is not known, so the store stops: every update of
-// the group and every later one gets a [CommitError], while reads go on from the last good commit. After the store is opened again
-// the group is there as a whole or not at all. Being out of space is not a failed commit: it is found out before, refuses updates
+// A commit that fails is another matter. What the database then holds in memory is not known, so
+// the store stops: every update of the group and every later one gets a [CommitError], while reads
+// go on from the last good commit. After the store is opened again the group is there as a whole or
+// not at all. Being out of space is not a failed commit: it is found out before, refuses updates
 // with [ErrNoSpace], and passes when there is space again.
 //
-// [Memory] is the reference. Package badger keeps an index in a directory. Package indextest holds the contract as tests, which both
-// pass, and any other store has to. Both are made of [Serial], which queues and groups the updates of any [Backend]; a store that
-// serves several processes may do without it.
+// [Memory] is the reference. Package badger keeps an index in a directory. Package indextest holds
+// the contract as tests, which both pass, and any other store has to. Both are made of [Serial],
+// which queues and groups the updates of any [Backend]; a store that serves several processes may
+// do without it.
 //
 // # Records and stores
 //
-// A Store knows nothing of what it stores. The records, and the keys they lie under, are the engine's; [Get], [Put], [Delete] and
-// [Scan] store them in any Reader or Tx.
+// A Store knows nothing of what it stores. The records, and the keys they lie under, are the
+// engine's; [Get], [Put], [Delete] and [Scan] store them in any Reader or Tx.
 //
 // # Keys
 //
-// The first byte is the table. Numbers are big endian, so that keys sort as what they say; be16 to be64 are their bits. The builders
-// and parsers of this package are the only code that knows the forms.
+// The first byte is the table. Numbers are big endian, so that keys sort as what they say; be16 to
+// be64 are their bits. The builders and parsers of this package are the only code that knows the
+// forms.
 //
 //	H                                        Header
 //	B bucket                                 Bucket
@@ -53,10 +58,11 @@
 //	Q table                                  Ends      of a queue, or Head alone: the first time of E
 //	S                                        Totals
 //
-// An object key may contain any byte. In the upload table something follows it, so there its zero bytes are escaped: esc replaces 00
-// by 00 FF. The end mark 00 01 is smaller than any longer key's continuation, which is 00 FF or a byte above zero; so the order of
-// the encoded keys is the bytewise order of the object keys. A bucket name has no zero byte. No table begins with '!', which is
-// Badger's.
+// An object key may contain any byte. In the upload table something follows it, so there its zero
+// bytes are escaped: esc replaces 00 by 00 FF. The end mark 00 01 is smaller than any longer key's
+// continuation, which is 00 FF or a byte above zero; so the order of the encoded keys is the
+// bytewise order of the object keys. A bucket name has no zero byte. No table begins with '!',
+// which is Badger's.
 //
 // # Records
 //
@@ -66,8 +72,8 @@
 //	|         |                       | and fields      |
 //	+---------+-----------------------+-----------------+
 //
-// The checksum covers the key, so a record that turns up under another key is refused like a damaged one, with a [CorruptionError].
-// Fields are
+// The checksum covers the key, so a record that turns up under another key is refused like a
+// damaged one, with a [CorruptionError]. Fields are
 //
 //	numbers    uvarint in its shortest form, below a limit each; checksums and hashes are fixed and big endian
 //	counters   zigzag varint: they may be negative, which is for a check to find
@@ -75,13 +81,15 @@
 //	maps       uvarint count, then names and values as texts, in ascending order of names
 //	times      unix nanoseconds, be64; the smallest number stands for the zero time
 //
-// Each record has one encoding only, in each version. Encoding refuses what is over a limit, and decoding does so before it allocates.
+// Each record has one encoding only, in each version. Encoding refuses what is over a limit, and
+// decoding does so before it allocates.
 //
 // # Versions
 //
-// Each kind of record has a version of its own, which its decoder is told. So have [Attributes], [Encryption] and [Checksum], which
-// several kinds have, and the [Object] within a [Completed]: their version stands before their fields, so that a record does not
-// change with what is in it. A kind changes by these rules:
+// Each kind of record has a version of its own, which its decoder is told. So have [Attributes],
+// [Encryption] and [Checksum], which several kinds have, and the [Object] within a [Completed]:
+// their version stands before their fields, so that a record does not change with what is in it. A
+// kind changes by these rules:
 //
 //   - A new field comes last in encode, and the version goes up by one. decode takes the field if the version that it is told has
 //     it. In older records it is zero; so zero must mean what was true before there was the field.

@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// A Spy is a Backend in memory that counts the commits that reach it, and fails them when it is told to.
+// A Spy is a Backend in memory that counts the commits that reach it, and fails them when it is
+// told to.
 type Spy struct {
 	memory
 	Commits atomic.Int64

@@ -19,7 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of the newest version of each kind of record")
 
-// A goldenRecord is a file of testdata/records: a record under its key, and what is to be read from it. The first two lines are
+// A goldenRecord is a file of testdata/records: a record under its key, and what is to be read from
+// it. The first two lines are
 //
 //	key <hex>
 //	record <hex>
@@ -58,7 +59,8 @@ func readGolden(t *testing.T, path string) (g goldenRecord) {
 	return g
 }
 
-// writeGolden writes the file of the newest version of a kind, unless the one that is there is older within.
+// writeGolden writes the file of the newest version of a kind, unless the one that is there is
+// older within.
 func writeGolden(t *testing.T, kind index.Kind) {
 	t.Helper()
 	path := goldenPath(kind, kind.Version)
@@ -82,9 +84,10 @@ func writeGolden(t *testing.T, kind index.Kind) {
 	}
 }
 
-// TestGoldenRecords reads a record of every version of every kind, as they have been on disk. Those of today's version must come out
-// byte by byte when they are written again. With -update it writes the files of today's versions, from the samples: for a kind that
-// has got another version, or is new. The file of a version that a release has written stays as it is, and so does one that has
+// TestGoldenRecords reads a record of every version of every kind, as they have been on disk. Those
+// of today's version must come out byte by byte when they are written again. With -update it writes
+// the files of today's versions, from the samples: for a kind that has got another version, or is
+// new. The file of a version that a release has written stays as it is, and so does one that has
 // fields of an older version in it.
 func TestGoldenRecords(t *testing.T) {
 	for _, kind := range index.Kinds {
@@ -124,8 +127,8 @@ func TestSamplesAreFull(t *testing.T) {
 	}
 }
 
-// fieldsOf lists the fields of a struct that are not zero, one on a line, so that a field that is added changes no line of records
-// without it.
+// fieldsOf lists the fields of a struct that are not zero, one on a line, so that a field that is
+// added changes no line of records without it.
 func fieldsOf(record reflect.Value) string {
 	var text strings.Builder
 	var list func(name string, v reflect.Value)

@@ -11,7 +11,8 @@ type ContentID [16]byte
 // String returns 32 upper-case hex digits, the text form of an upload id.
 func (id ContentID) String() string { return fmt.Sprintf("%X", id[:]) }
 
-// ParseContentID reverses ContentID.String. It accepts nothing but exactly 32 upper-case hex digits.
+// ParseContentID reverses ContentID.String. It accepts nothing but exactly 32 upper-case hex
+// digits.
 func ParseContentID(s string) (ContentID, bool) {
 	var id ContentID
 	if len(s) != 2*len(id) {

@@ -7,8 +7,8 @@ import (
 	"iter"
 )
 
-// Limits of what one Update may write. They keep every transaction far below what a memtable of the database holds, and are the
-// same for every Store, so that what fits one fits all.
+// Limits of what one Update may write. They keep every transaction far below what a memtable of the
+// database holds, and are the same for every Store, so that what fits one fits all.
 const (
 	MaxTxBytes   = 1_200_000 // the sum of len(key) + len(value) + RecordCost over the records written
 	MaxTxRecords = 13_000    // different keys put or deleted
@@ -21,7 +21,8 @@ const (
 var (
 	// ErrNotFound is returned when there is no record under a key.
 	ErrNotFound = errors.New("index: not found")
-	// ErrInvalidKey is returned for the empty key, which builders give for names that cannot be keys.
+	// ErrInvalidKey is returned for the empty key, which builders give for names that cannot be
+	// keys.
 	ErrInvalidKey = errors.New("index: invalid key")
 )
 
@@ -31,7 +32,8 @@ var (
 	ErrTooLarge = errors.New("index: too large for one transaction")
 	// ErrInvalidRecord is returned when a record has a field over its limit. Nothing is written.
 	ErrInvalidRecord = errors.New("index: invalid record")
-	// ErrNoSpace is returned when the disk has no room for the Update. Nothing is written; after space is freed Updates go on.
+	// ErrNoSpace is returned when the disk has no room for the Update. Nothing is written; after
+	// space is freed Updates go on.
 	ErrNoSpace = errors.New("index: no space left")
 )
 
@@ -39,8 +41,9 @@ var (
 var (
 	// ErrClosed is returned by calls that come after Close.
 	ErrClosed = errors.New("index: closed")
-	// ErrStillOpen is returned by Close when it has released nothing, for a reason that can go away: too little space on the disk,
-	// which is an ErrNoSpace, too, or a directory that cannot be asked for it.
+	// ErrStillOpen is returned by Close when it has released nothing, for a reason that can go
+	// away: too little space on the disk, which is an ErrNoSpace, too, or a directory that cannot
+	// be asked for it.
 	ErrStillOpen = errors.New("index: still open")
 	// ErrInUse is returned when another Store, of this process or another, has the directory open.
 	ErrInUse = errors.New("index: directory is in use")
@@ -53,85 +56,100 @@ type Item struct {
 	Key, Value []byte
 }
 
-// Reader reads one state of the index. It is valid until the function that got it returns, and is not for concurrent use.
+// Reader reads one state of the index. It is valid until the function that got it returns, and is
+// not for concurrent use.
 type Reader interface {
 	// Get returns the value under key, or ErrNotFound. The slice is the caller's.
 	Get(key []byte) ([]byte, error)
 
-	// Scan yields the records with start <= key < end in ascending bytewise order; a nil end is no upper bound. Leaving the loop
-	// early is safe. An error comes once and last. A Scan of a Tx shows the state at the start of the loop, so writing while
-	// scanning is safe.
+	// Scan yields the records with start <= key < end in ascending bytewise order; a nil end is no
+	// upper bound. Leaving the loop early is safe. An error comes once and last. A Scan of a Tx
+	// shows the state at the start of the loop, so writing while scanning is safe.
 	Scan(start, end []byte) iter.Seq2[Item, error]
 }
 
-// Tx is a Reader that writes. It sees its own writes and those of every earlier Update. Slices passed in are copied.
+// Tx is a Reader that writes. It sees its own writes and those of every earlier Update. Slices
+// passed in are copied.
 type Tx interface {
 	Reader
 
-	// Put stores value under key. A write over the limits fails with ErrTooLarge, and then so does the whole Update.
+	// Put stores value under key. A write over the limits fails with ErrTooLarge, and then so does
+	// the whole Update.
 	Put(key, value []byte) error
 
 	// Delete removes the record under key. Deleting what is not there is no error.
 	Delete(key []byte) error
 }
 
-// Store is an ordered map of bytes with snapshot reads and serial, durable, group-committed updates. It is safe for concurrent
-// use. The fn of an Update must not call Update of its own store, and no fn may call Close: they would wait for it.
+// Store is an ordered map of bytes with snapshot reads and serial, durable, group-committed
+// updates. It is safe for concurrent use. The fn of an Update must not call Update of its own
+// store, and no fn may call Close: they would wait for it.
 type Store interface {
-	// View calls fn, on the caller's goroutine, with a consistent snapshot of the committed and durable state. It never waits for
-	// an Update. The error is fn's own. An old snapshot keeps old versions on disk: close it soon.
+	// View calls fn, on the caller's goroutine, with a consistent snapshot of the committed and
+	// durable state. It never waits for an Update. The error is fn's own. An old snapshot keeps old
+	// versions on disk: close it soon.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Update runs fn in a transaction of its own. Updates run one after another, so fn sees every Update before it and conflicts
-	// with none. Those that are waiting at the same time are committed together. When Update returns nil, what fn wrote is durable.
+	// Update runs fn in a transaction of its own. Updates run one after another, so fn sees every
+	// Update before it and conflicts with none. Those that are waiting at the same time are
+	// committed together. When Update returns nil, what fn wrote is durable.
 	//
-	// fn runs at most once, on a goroutine of the store. When fn returns an error, nothing of it is stored, and Update returns
-	// that very error; a panic in fn becomes a *PanicError. Other Updates are not affected. ctx is honoured until fn starts; from
-	// then on Update waits for the outcome, which is definite.
+	// fn runs at most once, on a goroutine of the store. When fn returns an error, nothing of it is
+	// stored, and Update returns that very error; a panic in fn becomes a *PanicError. Other
+	// Updates are not affected. ctx is honoured until fn starts; from then on Update waits for the
+	// outcome, which is definite.
 	//
-	// A failed commit fails every Update of its group, and all later ones, with a *CommitError; reads go on, unless
-	// the database cannot do even that any more, which is an error of theirs. Whether the failed group is stored, whole or not at
-	// all, is known after the store has been opened again. Until then nobody may act on what Views show to be absent: see Failure.
+	// A failed commit fails every Update of its group, and all later ones, with a *CommitError;
+	// reads go on, unless the database cannot do even that any more, which is an error of theirs.
+	// Whether the failed group is stored, whole or not at all, is known after the store has been
+	// opened again. Until then nobody may act on what Views show to be absent: see Failure.
 	Update(ctx context.Context, fn func(Tx) error) error
 
-	// Failure returns the *CommitError that every Update gets by now, nil as long as no commit has failed. It waits for nobody.
-	// No Update has returned a *CommitError before Failure does. So who finds in a View that nothing names some bytes, and
-	// then no Failure, may destroy them; after a Failure a commit that Views do not show may be stored all the same.
+	// Failure returns the *CommitError that every Update gets by now, nil as long as no commit has
+	// failed. It waits for nobody. No Update has returned a *CommitError before Failure does. So
+	// who finds in a View that nothing names some bytes, and then no Failure, may destroy them;
+	// after a Failure a commit that Views do not show may be stored all the same.
 	Failure() error
 
-	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no limit. Records of as many bytes may
-	// not fit: a store keeps some of it for itself. It is cheap, and waits for nobody.
+	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no
+	// limit. Records of as many bytes may not fit: a store keeps some of it for itself. It is
+	// cheap, and waits for nobody.
 	Free() (int64, error)
 
 	// Usage says what the store occupies.
 	Usage(ctx context.Context) (Usage, error)
 
-	// Compact gives back the space of what was deleted and overwritten, and makes scans as short as they were before. It writes
-	// what lives into a new database and replaces the old one by it, while Views and Updates go on; a View that began before
-	// keeps the old one, and its space, until it returns. Stores also do so by themselves when it pays; Compact does it now.
+	// Compact gives back the space of what was deleted and overwritten, and makes scans as short as
+	// they were before. It writes what lives into a new database and replaces the old one by it,
+	// while Views and Updates go on; a View that began before keeps the old one, and its space,
+	// until it returns. Stores also do so by themselves when it pays; Compact does it now.
 	//
-	// It needs free space for what lives: without it Compact returns ErrNoSpace. Whenever it fails, and when ctx ends, the old
-	// database stays as it was and nothing is left of the new one. Of several calls at the same time one works and the others
-	// wait for it, as long as their ctx lets them, and then have less to do.
+	// It needs free space for what lives: without it Compact returns ErrNoSpace. Whenever it fails,
+	// and when ctx ends, the old database stays as it was and nothing is left of the new one. Of
+	// several calls at the same time one works and the others wait for it, as long as their ctx
+	// lets them, and then have less to do.
 	Compact(ctx context.Context) error
 
-	// Close waits for the running calls and releases everything, whatever else it has to report; a Compact ends early, with
-	// ErrClosed. Later calls, also of Close, return ErrClosed. Only after ErrStillOpen nothing is released, and Close is to be
-	// called again.
+	// Close waits for the running calls and releases everything, whatever else it has to report; a
+	// Compact ends early, with ErrClosed. Later calls, also of Close, return ErrClosed. Only after
+	// ErrStillOpen nothing is released, and Close is to be called again.
 	//
-	// When work in the background has failed before, Close releases everything as well but returns that *CommitError.
+	// When work in the background has failed before, Close releases everything as well but returns
+	// that *CommitError.
 	Close() error
 }
 
 // Usage is what a Store occupies.
 type Usage struct {
-	// DiskBytes is what its files take on disk, as du counts them: what lives, what was deleted since the last compaction, a
-	// database that is being written or still read, and the logs that are set aside in advance. It is 0 for one in memory.
+	// DiskBytes is what its files take on disk, as du counts them: what lives, what was deleted
+	// since the last compaction, a database that is being written or still read, and the logs that
+	// are set aside in advance. It is 0 for one in memory.
 	DiskBytes int64
-	// CompactBytes is how much free space a Compact takes at most, beside a fixed share of some 50 MiB for logs and tables under way.
+	// CompactBytes is how much free space a Compact takes at most, beside a fixed share of some 50
+	// MiB for logs and tables under way.
 	CompactBytes int64
-	// DeadBytes is how much a Compact gives back at most: what was written since the last one, and for each deletion an average
-	// record of those that lived then.
+	// DeadBytes is how much a Compact gives back at most: what was written since the last one, and
+	// for each deletion an average record of those that lived then.
 	DeadBytes int64
 }
 
@@ -153,8 +171,8 @@ func (e *CorruptionError) Error() string {
 // Unwrap returns the cause.
 func (e *CorruptionError) Unwrap() error { return e.Err }
 
-// VersionError reports a record, or fields in it, of a newer version than this package reads. It says nothing about what else is
-// stored.
+// VersionError reports a record, or fields in it, of a newer version than this package reads. It
+// says nothing about what else is stored.
 type VersionError struct {
 	Where     string // which fields under which key
 	Version   byte   // what they say
@@ -165,7 +183,8 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("index: %s has version %d, newer than %d", e.Where, e.Version, e.Supported)
 }
 
-// CommitError reports that a group of Updates could not be made durable. The store takes no further Updates until opened again.
+// CommitError reports that a group of Updates could not be made durable. The store takes no further
+// Updates until opened again.
 type CommitError struct {
 	Err error
 }
@@ -177,7 +196,8 @@ func (e *CommitError) Error() string {
 // Unwrap returns the cause.
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// PanicError reports that the function of an Update panicked, or ended its goroutine (then Value is nil).
+// PanicError reports that the function of an Update panicked, or ended its goroutine (then Value is
+// nil).
 type PanicError struct {
 	Value any
 	Stack []byte

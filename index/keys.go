@@ -34,9 +34,9 @@ const (
 	maxObjectKey = 1024
 )
 
-// Key is the key of a record of type R. Builders return an empty one, which every access refuses with ErrInvalidKey, for names
-// that cannot be stored: an empty bucket name or one longer than 63 bytes or with a zero byte in it, an object key longer than
-// 1024 bytes, a number out of range.
+// Key is the key of a record of type R. Builders return an empty one, which every access refuses
+// with ErrInvalidKey, for names that cannot be stored: an empty bucket name or one longer than 63
+// bytes or with a zero byte in it, an object key longer than 1024 bytes, a number out of range.
 type Key[R any] []byte
 
 // HeaderKey is the key of the store's header.
@@ -63,7 +63,8 @@ func ParseBucketKey(k Key[Bucket]) (bucket string, err error) {
 	return bucket, nil
 }
 
-// UploadKey is the key of an open upload. The keys of a bucket sort by object key, then by upload id.
+// UploadKey is the key of an open upload. The keys of a bucket sort by object key, then by upload
+// id.
 func UploadKey(bucket, key string, id ContentID) Key[Upload] {
 	if !validBucket(bucket) || len(key) > maxObjectKey {
 		return nil
@@ -205,7 +206,8 @@ func ParseVolumeKey(k Key[Volume]) (volume uint64, err error) {
 	return binary.BigEndian.Uint64(k[1:]), nil
 }
 
-// WaitingKey is the key of what is garbage as soon as nobody holds it any more: the ContentID or ManifestID of it.
+// WaitingKey is the key of what is garbage as soon as nobody holds it any more: the ContentID or
+// ManifestID of it.
 func WaitingKey(id [16]byte) Key[Trash] { return append(Key[Trash]{waitingTable}, id[:]...) }
 
 // parseID takes apart the key of a table whose keys are an id and nothing else.
@@ -235,7 +237,8 @@ func cutBucket(k []byte, table byte) (bucket string, rest []byte, ok bool) {
 	return bucket, rest, ok && validBucket(bucket)
 }
 
-// uploadPrefix is what the upload keys of all object keys that begin with prefix begin with, and no others.
+// uploadPrefix is what the upload keys of all object keys that begin with prefix begin with, and no
+// others.
 func uploadPrefix(bucket, prefix string) []byte {
 	k := bucketPrefix(uploadTable, bucket)
 	for i := range len(prefix) {

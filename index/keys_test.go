@@ -103,7 +103,8 @@ func TestContentID(t *testing.T) {
 	}
 }
 
-// FuzzUploadKey: the order of the encoded keys is the order of (bucket's key, id), and parsing reverses building.
+// FuzzUploadKey: the order of the encoded keys is the order of (bucket's key, id), and parsing
+// reverses building.
 func FuzzUploadKey(f *testing.F) {
 	for _, seed := range [][2]string{{"a", "a\x00"}, {"a\x00", "a\x00\x00"}, {"a\x01", "a\x00\xFF"}, {"", "\x00"}, {"a", "b"}, {"\xFF", ""}} {
 		f.Add(seed[0], "0", seed[1], "1")
@@ -188,7 +189,8 @@ func FuzzParseKeys(f *testing.F) {
 	})
 }
 
-// FuzzIDAfter compares the search for the next upload id with the order of texts that it stands for.
+// FuzzIDAfter compares the search for the next upload id with the order of texts that it stands
+// for.
 func FuzzIDAfter(f *testing.F) {
 	full := strings.Repeat("F", 32)
 	for _, marker := range []string{"", "0", "A", "a", "9:", "/", "G", "F", "FG", "1FFG", full, full[1:] + "E", full[2:] + "0FF", full[1:], "0" + full, "é"} {
@@ -218,7 +220,8 @@ func FuzzIDAfter(f *testing.F) {
 	})
 }
 
-// FuzzListing compares the ranges of listings with what they stand for, over keys that are easy to get wrong.
+// FuzzListing compares the ranges of listings with what they stand for, over keys that are easy to
+// get wrong.
 func FuzzListing(f *testing.F) {
 	f.Add("a", "a/b", "0", "a/")
 	f.Add("", "\x00", "G", "\xFF\xFF")
@@ -258,7 +261,8 @@ func FuzzListing(f *testing.F) {
 	})
 }
 
-// TestRanges puts a record under a few keys of each table, and looks which of them the other ranges take in.
+// TestRanges puts a record under a few keys of each table, and looks which of them the other ranges
+// take in.
 func TestRanges(t *testing.T) {
 	last := id(strings.Repeat("\xFF", 16))
 	parts := []index.Key[index.Part]{

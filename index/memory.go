@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Memory is a Store that forgets everything when closed: the reference for tests, with the same semantics and limits as any other.
+// Memory is a Store that forgets everything when closed: the reference for tests, with the same
+// semantics and limits as any other.
 type Memory struct {
 	serial *Serial
 }

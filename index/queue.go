@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// A Queue is a table of records in the order in which they were pushed. Its ends are kept in a record of their own, so that nobody
-// looks for the oldest one among the marks that a database keeps of deleted ones: taking from a queue costs the same however much
-// went through it before. Whoever pushes or pops does so in an Update; nobody writes its keys in another way.
+// A Queue is a table of records in the order in which they were pushed. Its ends are kept in a
+// record of their own, so that nobody looks for the oldest one among the marks that a database
+// keeps of deleted ones: taking from a queue costs the same however much went through it before.
+// Whoever pushes or pops does so in an Update; nobody writes its keys in another way.
 type Queue[R any] struct{ table byte }
 
 // TrashQueue is what waits to be reclaimed.
@@ -33,7 +34,8 @@ func (q Queue[R]) ParseKey(k Key[R]) (number uint64, err error) {
 // All is the whole table. Scanning it passes what the database keeps of deleted records.
 func (q Queue[R]) All() Range[R] { return tableRange[R](q.table) }
 
-// Ends returns the numbers of the oldest record and of the next one to be pushed; a queue is empty when they are equal.
+// Ends returns the numbers of the oldest record and of the next one to be pushed; a queue is empty
+// when they are equal.
 func (q Queue[R]) Ends(r Reader) (Ends, error) { return endsOf(r, q.table) }
 
 // Between is the range of the records with these numbers.
@@ -83,7 +85,8 @@ func Pop[R any](tx Tx, q Queue[R]) error {
 	return Put(tx, endsKey(q.table), &e)
 }
 
-// Ends are the numbers between which the records of a queue are: Head is the oldest, Tail the next one to be pushed.
+// Ends are the numbers between which the records of a queue are: Head is the oldest, Tail the next
+// one to be pushed.
 type Ends struct {
 	Head, Tail uint64
 }
@@ -98,8 +101,9 @@ func endsOf(r Reader, table byte) (Ends, error) {
 	return e, err
 }
 
-// The table of idle uploads is ordered by time instead of by number: an upload stands in it under a time at which it was last known
-// to be used. It is walked from its oldest time on, up to which nothing can be, and what is walked leaves the table.
+// The table of idle uploads is ordered by time instead of by number: an upload stands in it under a
+// time at which it was last known to be used. It is walked from its oldest time on, up to which
+// nothing can be, and what is walked leaves the table.
 
 // IdleKey is the key of an upload that was last known to be used at this time.
 func IdleKey(used time.Time, upload ContentID) Key[Idle] {
@@ -149,7 +153,8 @@ func IdleWalked(tx Tx, before time.Time) error {
 	return err
 }
 
-// sortable makes numbers of times that sort as they do. Times that have no unix nanoseconds become the first or the last one.
+// sortable makes numbers of times that sort as they do. Times that have no unix nanoseconds become
+// the first or the last one.
 func sortable(t time.Time) uint64 {
 	first, last := time.Unix(0, zeroTime), time.Unix(0, 1<<63-1)
 	switch {

@@ -78,8 +78,8 @@ func PagesOf(manifest ManifestID) Range[Page] {
 // ObjectsOf is the range of the objects of a bucket, by key.
 func ObjectsOf(bucket string) Range[Object] { return ObjectsAfter(bucket, "", "") }
 
-// ObjectsAfter is the range of the objects whose key begins with prefix and is greater than marker. An empty marker is before
-// every key.
+// ObjectsAfter is the range of the objects whose key begins with prefix and is greater than marker.
+// An empty marker is before every key.
 func ObjectsAfter(bucket, prefix, marker string) Range[Object] {
 	if !validBucket(bucket) {
 		return emptyRange[Object]()
@@ -93,8 +93,9 @@ func ObjectsAfter(bucket, prefix, marker string) Range[Object] {
 	return rg
 }
 
-// ObjectsAfterPrefix is the range of the objects whose key begins with prefix and sorts behind all keys that begin with
-// commonPrefix: it skips what a listing with a delimiter has rolled up into one entry.
+// ObjectsAfterPrefix is the range of the objects whose key begins with prefix and sorts behind all
+// keys that begin with commonPrefix: it skips what a listing with a delimiter has rolled up into
+// one entry.
 func ObjectsAfterPrefix(bucket, commonPrefix, prefix string) Range[Object] {
 	if !validBucket(bucket) {
 		return emptyRange[Object]()
@@ -107,9 +108,10 @@ func ObjectsAfterPrefix(bucket, commonPrefix, prefix string) Range[Object] {
 // UploadsOf is the range of the open uploads of a bucket, by object key, then upload id.
 func UploadsOf(bucket string) Range[Upload] { return UploadsAfter(bucket, "", "", "") }
 
-// UploadsAfter is the range of the open uploads whose object key begins with prefix, and is greater than keyMarker or, when
-// idMarker is not empty, equal to it with an upload id whose text is greater than idMarker. The id marker may be any text; without
-// a key marker it is ignored. Empty markers are before everything.
+// UploadsAfter is the range of the open uploads whose object key begins with prefix, and is greater
+// than keyMarker or, when idMarker is not empty, equal to it with an upload id whose text is
+// greater than idMarker. The id marker may be any text; without a key marker it is ignored. Empty
+// markers are before everything.
 func UploadsAfter(bucket, prefix, keyMarker, idMarker string) Range[Upload] {
 	if !validBucket(bucket) {
 		return emptyRange[Upload]()
@@ -142,8 +144,9 @@ func idAfter(marker string) (id ContentID, ok bool) {
 	for ; i < len(nibbles) && i < len(marker) && isUpperHex(marker[i]); i++ {
 		nibbles[i] = bytes.IndexByte([]byte(hexDigits), marker[i])
 	}
-	// The first i digits equal the marker's. A marker that ends here is smaller than any text that goes on. Otherwise the next
-	// digit must be greater than the marker's byte, or, when there is none such, the digits so far must be counted up by one.
+	// The first i digits equal the marker's. A marker that ends here is smaller than any text that
+	// goes on. Otherwise the next digit must be greater than the marker's byte, or, when there is
+	// none such, the digits so far must be counted up by one.
 	switch {
 	case i == len(marker) && i < len(nibbles):
 	case i < len(nibbles) && marker[i] < 'F':
@@ -183,7 +186,8 @@ func prefixRange[R any](prefix []byte) Range[R] {
 // emptyRange has an End, because a Range without one would be everything.
 func emptyRange[R any]() Range[R] { return Range[R]{[]byte{0}, []byte{0}} }
 
-// prefixEnd returns the smallest key behind all that begin with prefix. There always is one, because no table's letter is 0xFF.
+// prefixEnd returns the smallest key behind all that begin with prefix. There always is one,
+// because no table's letter is 0xFF.
 func prefixEnd(prefix []byte) []byte {
 	end := bytes.Clone(prefix)
 	for len(end) > 0 && end[len(end)-1] == 0xFF {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Limits of fields. They are generous: rules about what a client may send belong to the layer above. They are finite, so that a
-// record of any content fits a transaction, and a damaged length never makes a reader allocate much.
+// Limits of fields. They are generous: rules about what a client may send belong to the layer
+// above. They are finite, so that a record of any content fits a transaction, and a damaged length
+// never makes a reader allocate much.
 const (
 	MaxChunkSize   = 16 << 20 // bytes of a chunk before compression and sealing: who reads one makes room for as much
 	MaxPageChunks  = 1024     // chunks on one page of a manifest
@@ -25,7 +26,8 @@ const (
 	maxStored      = MaxChunkSize + 4<<10 // bytes of a chunk where it is: with what a seal and headers add
 )
 
-// Header describes the store. Format is the version of the whole layout on disk; what to do with a newer one is for the layer above.
+// Header describes the store. Format is the version of the whole layout on disk; what to do with a
+// newer one is for the layer above.
 type Header struct {
 	Format  uint32
 	StoreID [16]byte
@@ -73,7 +75,8 @@ func (b *Bucket) decode(d *decoder, _ byte) {
 	b.Generation = Generation(d.fixed(16))
 }
 
-// Attributes is what a client says about an object and gets back with it. Empty maps come back as nil.
+// Attributes is what a client says about an object and gets back with it. Empty maps come back as
+// nil.
 type Attributes struct {
 	ContentType        string
 	CacheControl       string
@@ -198,7 +201,8 @@ func (u *Upload) decode(d *decoder, _ byte) {
 	u.MAC = d.bytes(maxMAC)
 }
 
-// Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the plaintext.
+// Part is a part of an upload, or of the object that became of it. Size, ETag and CRC64 are of the
+// plaintext.
 type Part struct {
 	ETag     [16]byte
 	Size     int64
@@ -240,7 +244,8 @@ func (p *Part) decode(d *decoder, _ byte) {
 	p.MAC = d.bytes(maxMAC)
 }
 
-// PageChunk is one chunk of a part. Size is its length before compression and sealing, at most MaxChunkSize.
+// PageChunk is one chunk of a part. Size is its length before compression and sealing, at most
+// MaxChunkSize.
 type PageChunk struct {
 	ID    ChunkID
 	Size  uint32
@@ -259,7 +264,8 @@ func (c *PageChunk) decode(d *decoder) {
 	c.CRC64 = d.fixed64()
 }
 
-// Page is a run of the chunks of a part, in order; at most MaxPageChunks. All pages of a part but the last have that many.
+// Page is a run of the chunks of a part, in order; at most MaxPageChunks. All pages of a part but
+// the last have that many.
 type Page struct {
 	Start  int64 // where the first chunk begins in the part: who looks for an offset need not read the pages before
 	Chunks []PageChunk
@@ -297,15 +303,17 @@ func (p *Page) decode(d *decoder, _ byte) {
 	}
 }
 
-// DirectoryPart is one part in a Directory. Manifest tells it from another part that had the same number.
+// DirectoryPart is one part in a Directory. Manifest tells it from another part that had the same
+// number.
 type DirectoryPart struct {
 	Number   uint16
 	Size     int64
 	Manifest ManifestID
 }
 
-// Directory is a page of the list of the parts of a content, in order; at most MaxPageParts, and all pages of a content but the
-// last have that many. With it a reader finds the part that holds an offset without reading those before.
+// Directory is a page of the list of the parts of a content, in order; at most MaxPageParts, and
+// all pages of a content but the last have that many. With it a reader finds the part that holds an
+// offset without reading those before.
 type Directory struct {
 	Start int64 // where the first part begins in the content
 	Parts []DirectoryPart
@@ -344,7 +352,8 @@ func (l *Directory) decode(d *decoder, _ byte) {
 	}
 }
 
-// Inline is the whole content of a small part, kept in the index itself. Frame is what the chunk store would hold of it.
+// Inline is the whole content of a small part, kept in the index itself. Frame is what the chunk
+// store would hold of it.
 type Inline struct {
 	PageChunk
 	Frame []byte
@@ -365,7 +374,8 @@ func (i *Inline) decode(d *decoder, _ byte) {
 	i.MAC = d.bytes(maxMAC)
 }
 
-// Object is a complete object. Its parts are those under Content, which it may share with other objects.
+// Object is a complete object. Its parts are those under Content, which it may share with other
+// objects.
 type Object struct {
 	Content    ContentID
 	Type       string

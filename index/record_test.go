@@ -251,7 +251,8 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-// TestChunksOverLimits decodes records of chunks that are larger than any is: who believed them would make room for them.
+// TestChunksOverLimits decodes records of chunks that are larger than any is: who believed them
+// would make room for them.
 func TestChunksOverLimits(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()
@@ -281,7 +282,8 @@ func TestChunksOverLimits(t *testing.T) {
 	}
 }
 
-// TestPartsOverLimit decodes an object of more parts than there are numbers: who copies one makes a list of them.
+// TestPartsOverLimit decodes an object of more parts than there are numbers: who copies one makes a
+// list of them.
 func TestPartsOverLimit(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()
@@ -311,8 +313,9 @@ func TestPartsOverLimit(t *testing.T) {
 	}
 }
 
-// FuzzRecords decodes fields of any bytes, of any version, under a right checksum, as every kind of record. What is accepted is encoded
-// to the same bytes, so there is one encoding of each record only. Of an older version that is true of what it is written as.
+// FuzzRecords decodes fields of any bytes, of any version, under a right checksum, as every kind of
+// record. What is accepted is encoded to the same bytes, so there is one encoding of each record
+// only. Of an older version that is true of what it is written as.
 func FuzzRecords(f *testing.F) {
 	key := []byte("key")
 	for _, kind := range index.Kinds {

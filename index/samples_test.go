@@ -64,7 +64,8 @@ var (
 	}
 )
 
-// samples has one of each kind, by its name. What several kinds have in common has no key of its own.
+// samples has one of each kind, by its name. What several kinds have in common has no key of its
+// own.
 var samples = map[string]sample{
 	"Header":     {index.HeaderKey(), &header},
 	"Bucket":     {index.BucketKey("b"), &bucket},

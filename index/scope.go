@@ -10,14 +10,16 @@ const (
 	ScopePart                    // one part as it was uploaded, and copies of it by reference
 )
 
-// Scope is within what the chunks of a part are found again: their addresses are made under a key of the scope. The zero value is the
-// whole store. Chunks that are sealed are addressed under their data key instead, whatever the scope says.
+// Scope is within what the chunks of a part are found again: their addresses are made under a key
+// of the scope. The zero value is the whole store. Chunks that are sealed are addressed under their
+// data key instead, whatever the scope says.
 type Scope struct {
 	Kind ScopeKind
 	ID   [16]byte // the Generation of the bucket, or the ManifestID that the part was uploaded under; zero for ScopeStore
 }
 
-// encode writes one byte for the whole store, the commonest: Complete moves thousands of parts in one transaction.
+// encode writes one byte for the whole store, the commonest: Complete moves thousands of parts in
+// one transaction.
 func (s *Scope) encode(e *encoder) {
 	switch {
 	case s.Kind > ScopePart:

@@ -6,7 +6,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestScopeBytes pins what the scope of a part costs: Complete moves thousands of parts in one transaction.
+// TestScopeBytes pins what the scope of a part costs: Complete moves thousands of parts in one
+// transaction.
 func TestScopeBytes(t *testing.T) {
 	store := index.NewMemory()
 	defer store.Close()

@@ -12,17 +12,19 @@ import (
 	"github.com/gabion-storage/gabion/internal/gate"
 )
 
-// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot, Free, Usage, Compact and Fault are
-// called by any goroutine, also side by side, the rest by one at a time.
+// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot,
+// Free, Usage, Compact and Fault are called by any goroutine, also side by side, the rest by one at
+// a time.
 type Backend interface {
 	// Ready refuses an update for a reason that goes away, such as a full disk.
 	Ready() error
 
-	// Snapshot returns the state after the last commit that succeeded. It does not wait for one in flight.
+	// Snapshot returns the state after the last commit that succeeded. It does not wait for one in
+	// flight.
 	Snapshot() Snapshot
 
-	// Commit stores changes as one: all durable, or an error, after which it is not called any more. They come in ascending order of
-	// keys, each key once.
+	// Commit stores changes as one: all durable, or an error, after which it is not called any
+	// more. They come in ascending order of keys, each key once.
 	Commit(changes iter.Seq[Change]) error
 
 	// Fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
@@ -33,26 +35,28 @@ type Backend interface {
 	Usage() (Usage, error)
 	Compact(ctx context.Context) error
 
-	// Close releases everything, whatever it returns; but with ErrStillOpen it has released nothing, and is called again. No call
-	// is under way, and no snapshot is held.
+	// Close releases everything, whatever it returns; but with ErrStillOpen it has released
+	// nothing, and is called again. No call is under way, and no snapshot is held.
 	Close() error
 }
 
-// A Snapshot is one committed state of a Backend. It may be read after later commits, until it is released.
+// A Snapshot is one committed state of a Backend. It may be read after later commits, until it is
+// released.
 type Snapshot interface {
 	Reader
 	Release()
 }
 
-// A Change is a record of a commit: it is put, or removed. Its slices never change, so a Backend may keep them.
+// A Change is a record of a commit: it is put, or removed. Its slices never change, so a Backend
+// may keep them.
 type Change struct {
 	Key, Value []byte
 	Removed    bool
 }
 
-// Serial makes a Store of a Backend. It has all that does not depend on where the records are: it queues updates, runs them one after
-// another on a goroutine of its own, in transactions that see what those before have written, holds them to the limits, and commits
-// them in groups.
+// Serial makes a Store of a Backend. It has all that does not depend on where the records are: it
+// queues updates, runs them one after another on a goroutine of its own, in transactions that see
+// what those before have written, holds them to the limits, and commits them in groups.
 type Serial struct {
 	db      Backend
 	queue   chan *update
@@ -157,7 +161,8 @@ func (s *Serial) Compact(ctx context.Context) error {
 	return s.db.Compact(ctx)
 }
 
-// enter counts a call, so that Close waits for it; the caller must call s.gate.Leave when it is done.
+// enter counts a call, so that Close waits for it; the caller must call s.gate.Leave when it is
+// done.
 func (s *Serial) enter(ctx context.Context) error { return s.gate.Enter(ctx, ErrClosed) }
 
 // Close implements Store.
@@ -187,8 +192,8 @@ func (s *Serial) Close() error {
 	return err
 }
 
-// work takes whatever waits into one group and commits it, until the queue is closed. A group cannot go on for ever: the callers
-// of its members wait for it.
+// work takes whatever waits into one group and commits it, until the queue is closed. A group
+// cannot go on for ever: the callers of its members wait for it.
 func (s *Serial) work() {
 	defer close(s.stopped)
 	for u := range s.queue {
@@ -202,8 +207,9 @@ func (s *Serial) work() {
 	}
 }
 
-// poll returns an update that waits, or nil. Callers whose last update was just committed get a chance to queue their next one
-// first: one commit for all of them is worth far more than the moment it takes.
+// poll returns an update that waits, or nil. Callers whose last update was just committed get a
+// chance to queue their next one first: one commit for all of them is worth far more than the
+// moment it takes.
 func (s *Serial) poll() *update {
 	if len(s.queue) == 0 {
 		runtime.Gosched()
@@ -227,8 +233,8 @@ type update struct {
 // claim decides between starting and giving up: it is true for the first caller only.
 func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
 
-// A group is what is committed together. Its members learn their outcome after the commit, the failed ones too: fn may have failed
-// because of what an earlier member wrote.
+// A group is what is committed together. Its members learn their outcome after the commit, the
+// failed ones too: fn may have failed because of what an earlier member wrote.
 type group struct {
 	base    Snapshot
 	changes *node
@@ -246,7 +252,8 @@ func (s *Serial) begin() (*group, error) {
 	return &group{base: s.db.Snapshot()}, nil
 }
 
-// run runs one update in a group, nil for a new one, and returns the group that is open afterwards, if any.
+// run runs one update in a group, nil for a new one, and returns the group that is open afterwards,
+// if any.
 func (s *Serial) run(g *group, u *update) *group {
 	if g == nil {
 		var err error
@@ -259,8 +266,8 @@ func (s *Serial) run(g *group, u *update) *group {
 	t := &tx{view: view{base: g.base, changes: g.changes}, writer: s.writers, total: g.size}
 	u.err = call(u.fn, t)
 	if u.err == nil && !t.total.fits() {
-		// The group cannot take it. It ran already, on exactly the state that is there after the group is committed, so its
-		// changes alone begin the next group.
+		// The group cannot take it. It ran already, on exactly the state that is there after the
+		// group is committed, so its changes alone begin the next group.
 		s.commit(g)
 		var err error
 		if g, err = s.begin(); err != nil {
@@ -280,8 +287,8 @@ func (g *group) add(u *update, t *tx) {
 	}
 }
 
-// call runs fn on a goroutine of its own, where neither a panic nor runtime.Goexit, which is what the FailNow of a test calls, can
-// take the store's goroutine along.
+// call runs fn on a goroutine of its own, where neither a panic nor runtime.Goexit, which is what
+// the FailNow of a test calls, can take the store's goroutine along.
 func call(fn func(Tx) error, t *tx) error {
 	result := make(chan error, 1)
 	go func() {

@@ -90,7 +90,8 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
-// TestStillOpen has a Backend that cannot close yet, twice. Nothing is let in meanwhile, and what fails to close otherwise is closed.
+// TestStillOpen has a Backend that cannot close yet, twice. Nothing is let in meanwhile, and what
+// fails to close otherwise is closed.
 func TestStillOpen(t *testing.T) {
 	full := fmt.Errorf("%w: %w", index.ErrStillOpen, index.ErrNoSpace)
 	broken := errors.New("it broke")

@@ -2,8 +2,8 @@ package index
 
 import "iter"
 
-// Get returns the record under k, or ErrNotFound. A record that is not what was stored under k is a *CorruptionError; one that a
-// newer version of this package has written is a *VersionError.
+// Get returns the record under k, or ErrNotFound. A record that is not what was stored under k is a
+// *CorruptionError; one that a newer version of this package has written is a *VersionError.
 func Get[R any, P record[R]](r Reader, k Key[R]) (R, error) {
 	var none R
 	if len(k) == 0 {
@@ -42,8 +42,8 @@ type Entry[R any] struct {
 	Record R
 }
 
-// Scan yields the records of a range in the order of their keys, as Reader.Scan does. It ends at the first record that cannot be
-// decoded, with that error.
+// Scan yields the records of a range in the order of their keys, as Reader.Scan does. It ends at
+// the first record that cannot be decoded, with that error.
 func Scan[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] {
 	return func(yield func(Entry[R], error) bool) {
 		for item, err := range r.Scan(rg.Start, rg.End) {
@@ -58,8 +58,8 @@ func Scan[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] 
 	}
 }
 
-// ScanAll is a Scan that goes on behind a record that cannot be decoded. Such a record comes with its key and the error; an error
-// without a key comes once and last.
+// ScanAll is a Scan that goes on behind a record that cannot be decoded. Such a record comes with
+// its key and the error; an error without a key comes once and last.
 func ScanAll[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] {
 	return func(yield func(Entry[R], error) bool) {
 		for item, err := range r.Scan(rg.Start, rg.End) {

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// A node is the root of an immutable ordered map: a treap whose operations copy the path they change and share the rest, so that
-// whoever holds a root holds a snapshot. nil is the empty map.
+// A node is the root of an immutable ordered map: a treap whose operations copy the path they
+// change and share the rest, so that whoever holds a root holds a snapshot. nil is the empty map.
 type node struct {
 	entry
 	priority    uint32 // smaller than both children's

@@ -45,7 +45,8 @@ func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 			if !yield(item, err) || err != nil {
 				return
 			}
-			// Kept beyond its function by iter.Pull: the database may be gone, so it must not even look for the next record.
+			// Kept beyond its function by iter.Pull: the database may be gone, so it must not even
+			// look for the next record.
 			if v.over.Load() {
 				yield(Item{}, ErrTxDone)
 				return
@@ -58,7 +59,8 @@ func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 func merge(changes *cursor, base iter.Seq2[Item, error]) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		change := changes.next()
-		// emit yields the changes up to bound, and says whether the one at bound replaces what base has there.
+		// emit yields the changes up to bound, and says whether the one at bound replaces what base
+		// has there.
 		emit := func(bound []byte) (replaced, more bool) {
 			for ; change != nil; change = changes.next() {
 				order := -1
@@ -106,7 +108,8 @@ func (s *size) replace(before *entry, now entry) {
 	}
 }
 
-// A tx is the Tx of one update. Its changes are those of the group before it, with its own over them.
+// A tx is the Tx of one update. Its changes are those of the group before it, with its own over
+// them.
 type tx struct {
 	view
 	writer     uint64

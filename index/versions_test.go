@@ -15,7 +15,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestKindsAreComplete looks in the package's source for what has a version, so that no kind is left out of the other tests.
+// TestKindsAreComplete looks in the package's source for what has a version, so that no kind is
+// left out of the other tests.
 func TestKindsAreComplete(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -62,7 +63,8 @@ func TestKindsAreComplete(t *testing.T) {
 	}
 }
 
-// TestVersions reads every kind of record in a version that there is not, and with fields that are not of its version.
+// TestVersions reads every kind of record in a version that there is not, and with fields that are
+// not of its version.
 func TestVersions(t *testing.T) {
 	for _, kind := range index.Kinds {
 		s := samples[kind.Name]
@@ -93,7 +95,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestVersionsWithin reads records that have fields of a newer version in them, which their own version does not tell.
+// TestVersionsWithin reads records that have fields of a newer version in them, which their own
+// version does not tell.
 func TestVersionsWithin(t *testing.T) {
 	for _, within := range []struct{ outer, inner string }{
 		{"Upload", "Attributes"}, {"Upload", "Encryption"}, {"Upload", "Checksum"},

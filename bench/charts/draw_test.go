@@ -13,8 +13,9 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
-// crowded is a report with all that is hard to draw: many contenders, some with long names and nearly
-// equal values, many cases, groups by several axes, one of cases that are no numbers, gaps, zeros.
+// crowded is a report with all that is hard to draw: many contenders, some with long names and
+// nearly equal values, many cases, groups by several axes, one of cases that are no numbers, gaps,
+// zeros.
 func crowded() *report.Report {
 	r := &report.Report{
 		Title: strings.Repeat("A very long title ", 10), Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Baseline: "floor",

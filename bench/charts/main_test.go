@@ -126,7 +126,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// The charts beside the results show what the results say: all are drawn anew when the drawing changes.
+// The charts beside the results show what the results say: all are drawn anew when the drawing
+// changes.
 func TestResultsAreDrawn(t *testing.T) {
 	for name, args := range map[string][]string{
 		"rivals": {"rivals.json"},

@@ -41,7 +41,8 @@ func (s *spread) add(x, y float64, of *report.Series) {
 	s.low, s.high = append(s.low, of.Median()-least), append(s.high, most-of.Median())
 }
 
-// lines draws the medians over the cases, and returns the names, in the order of the ends of the lines.
+// lines draws the medians over the cases, and returns the names, in the order of the ends of the
+// lines.
 func (p *panel) lines(pl *plot.Plot) (plot.Legend, error) {
 	overTime := p.axis == report.Seconds
 	pl.X.Label.Text, pl.Y.Label.Text = p.axis, p.unit

@@ -24,8 +24,8 @@ func files() contest.Contender {
 	}
 }
 
-// A filesStore is a directory. An upload is a directory below it, with a file a part. An object is a
-// file that names the upload and its parts.
+// A filesStore is a directory. An upload is a directory below it, with a file a part. An object is
+// a file that names the upload and its parts.
 type filesStore struct{ dir string }
 
 func (s *filesStore) Initiate(_ context.Context, key string) (string, error) {

@@ -23,10 +23,10 @@ import (
 
 // bolt is gofakes3 with all objects in one file of bolt.
 //
-// Its parts are kept in memory until Complete (uploader.go), which stores the object as one value in
-// one transaction of bolt; that ends with fdatasync, since s3bolt does not set NoSync. strace of an
-// upload shows fdatasync at Complete only. A download is bolt's mapped memory itself: bson.Unmarshal
-// does not copy the value (decode.go of mgo.v2/bson, readBinary).
+// Its parts are kept in memory until Complete (uploader.go), which stores the object as one value
+// in one transaction of bolt; that ends with fdatasync, since s3bolt does not set NoSync. strace of
+// an upload shows fdatasync at Complete only. A download is bolt's mapped memory itself:
+// bson.Unmarshal does not copy the value (decode.go of mgo.v2/bson, readBinary).
 func bolt() contest.Contender {
 	return contest.Contender{
 		Name: "gofakes3-bolt",

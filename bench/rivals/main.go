@@ -35,7 +35,8 @@ const (
 	bucket    = contest.Bucket
 	minioName = "minio"
 
-	// maxObject keeps an object within what gofakes3 can store with bolt: one value of less than 2 GiB.
+	// maxObject keeps an object within what gofakes3 can store with bolt: one value of less than 2
+	// GiB.
 	maxObject = 2<<30 - 1<<20
 )
 

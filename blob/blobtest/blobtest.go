@@ -178,8 +178,8 @@ func frameTooLarge(t *testing.T, s blob.Store) {
 	}
 }
 
-// frameOverVolume puts frames that are larger than a volume, as one is that was stored when volumes were
-// larger: each gets a volume of its own.
+// frameOverVolume puts frames that are larger than a volume, as one is that was stored when volumes
+// were larger: each gets a volume of its own.
 func frameOverVolume(t *testing.T, s blob.Store) {
 	var volumes []uint64
 	for i, n := range []int{100, VolumeSize + 1, VolumeSize + 1, 3 * VolumeSize, 100} {

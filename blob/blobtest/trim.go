@@ -78,9 +78,9 @@ func mustTrim(t *testing.T, s blob.Store, volume uint64, live []blob.Ref) int64 
 	return freed
 }
 
-// trim keeps, of a volume of frames of many sizes, fewer and fewer. Every byte of those kept must read
-// back, each time the space of the others must come back but for the blocks they share, and a second
-// Trim finds nothing.
+// trim keeps, of a volume of frames of many sizes, fewer and fewer. Every byte of those kept must
+// read back, each time the space of the others must come back but for the blocks they share, and a
+// second Trim finds nothing.
 func trim(t *testing.T, s blob.Store) {
 	ctx := context.Background()
 	var refs []blob.Ref

@@ -6,8 +6,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// appendSize is how much an appender writes at a time: a full batch, or a chunk of the usual size with
-// what is around it.
+// appendSize is how much an appender writes at a time: a full batch, or a chunk of the usual size
+// with what is around it.
 const appendSize = maxBatchBytes + disk.BlockSize
 
 // An appender writes in whole blocks what it is given in pieces of any size.

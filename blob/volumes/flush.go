@@ -24,8 +24,9 @@ type flushState struct {
 	failed   error         // sticky: after a failed fsync nothing is known about the pages
 }
 
-// close closes the file, which takes no more batches and is durable or has failed: so no flush begins any
-// more. One that others wait for may still be under way, though, if a write has failed beside it.
+// close closes the file, which takes no more batches and is durable or has failed: so no flush
+// begins any more. One that others wait for may still be under way, though, if a write has failed
+// beside it.
 func (f *flushState) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -41,8 +41,8 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// TestFailedWrite breaks the handle that a volume is written through. The put that hits it must fail, and
-// the volume with it: what it was given before is not known to be safe.
+// TestFailedWrite breaks the handle that a volume is written through. The put that hits it must
+// fail, and the volume with it: what it was given before is not known to be safe.
 func TestFailedWrite(t *testing.T) {
 	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
 	ctx := context.Background()
@@ -73,8 +73,8 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
-// TestSyncDuringFlush calls Sync while a flush is under way that began before the last put: it must not take
-// that one's success for its own.
+// TestSyncDuringFlush calls Sync while a flush is under way that began before the last put: it must
+// not take that one's success for its own.
 func TestSyncDuringFlush(t *testing.T) {
 	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
 	defer s.Close()
@@ -101,7 +101,8 @@ func TestSyncDuringFlush(t *testing.T) {
 	}
 }
 
-// TestSealDuringFlush seals a volume that has failed while others flush it: its file is theirs until then.
+// TestSealDuringFlush seals a volume that has failed while others flush it: its file is theirs
+// until then.
 func TestSealDuringFlush(t *testing.T) {
 	ctx := context.Background()
 	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})

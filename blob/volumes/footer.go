@@ -11,8 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A sealed volume ends with a block that says what it holds, for the accounting: a line of text, and
-// zeros behind it. A volume without it was not sealed and must be recovered.
+// A sealed volume ends with a block that says what it holds, for the accounting: a line of text,
+// and zeros behind it. A volume without it was not sealed and must be recovered.
 const footerSize = disk.BlockSize
 
 // Format 1 of the line; the last field is the CRC-32C of the line up to there.
@@ -24,8 +24,8 @@ func footerOf(frames, bytes int64) string {
 	return fmt.Sprintf("%s %08x", line, crc32.Checksum([]byte(line), castagnoli))
 }
 
-// writeFooter writes the footer at a multiple of disk.BlockSize, lets the file end there and makes it
-// durable.
+// writeFooter writes the footer at a multiple of disk.BlockSize, lets the file end there and makes
+// it durable.
 func writeFooter(f *os.File, at int64, info blob.VolumeInfo) error {
 	block := disk.AlignedMemory(footerSize)
 	copy(block, footerOf(info.Frames, info.Bytes)+"\n")

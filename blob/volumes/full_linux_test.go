@@ -14,9 +14,10 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestFullDisk fills a small file system to its last byte, first with frames and then, as others might,
-// with something else. Refusals must be ErrNoSpace, what was put before must be made durable and read
-// back, and the blocks that sealing needs must have been set aside: no alarm may be raised.
+// TestFullDisk fills a small file system to its last byte, first with frames and then, as others
+// might, with something else. Refusals must be ErrNoSpace, what was put before must be made durable
+// and read back, and the blocks that sealing needs must have been set aside: no alarm may be
+// raised.
 func TestFullDisk(t *testing.T) {
 	dir := mount(t, "size=24m")
 	ctx := context.Background()

@@ -15,8 +15,8 @@ import (
 	"github.com/gabion-storage/gabion/blob/blobtest"
 )
 
-// TestNoHandles uses up the file handles of the process. A new volume must be refused with an error,
-// leave nothing behind, and be made later.
+// TestNoHandles uses up the file handles of the process. A new volume must be refused with an
+// error, leave nothing behind, and be made later.
 func TestNoHandles(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, small)
@@ -41,8 +41,8 @@ func TestNoHandles(t *testing.T) {
 	}
 }
 
-// TestRemoveWithoutHandles removes volumes when no file can be opened: the directory is open. Nor does it
-// matter that somebody else has removed the file already.
+// TestRemoveWithoutHandles removes volumes when no file can be opened: the directory is open. Nor
+// does it matter that somebody else has removed the file already.
 func TestRemoveWithoutHandles(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()

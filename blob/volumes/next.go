@@ -1,7 +1,7 @@
 package volumes
 
-// A nextVolume is being made while its writer still appends to another one: that takes a flush, which
-// puts would have to wait for. It takes no space yet.
+// A nextVolume is being made while its writer still appends to another one: that takes a flush,
+// which puts would have to wait for. It takes no space yet.
 type nextVolume struct {
 	made   chan struct{} // closed when the volume is, or cannot be
 	volume *volume       // nil if it cannot be made

@@ -25,17 +25,18 @@ const (
 
 // Options configure Open. The zero value of each field means its default.
 type Options struct {
-	// VolumeSize is the size in bytes at which a volume is sealed, MinVolumeSize to MaxVolumeSize; 256
-	// MiB by default. A frame that is larger gets a volume of its own.
+	// VolumeSize is the size in bytes at which a volume is sealed, MinVolumeSize to MaxVolumeSize;
+	// 256 MiB by default. A frame that is larger gets a volume of its own.
 	VolumeSize int64
 
 	// Writers is the number of volumes that take writes at once, each with a few goroutines and
-	// buffers of 1 MiB of its own, at most MaxWriters; by default as many as there are processors, at
-	// most 4.
+	// buffers of 1 MiB of its own, at most MaxWriters; by default as many as there are processors,
+	// at most 4.
 	Writers int
 
-	// ReserveSpace is the free space in bytes below which Put refuses with blob.ErrNoSpace; 64 MiB by
-	// default, at most MaxReserveSpace. It is what reads, removal and the closing of volumes live on when the disk is full.
+	// ReserveSpace is the free space in bytes below which Put refuses with blob.ErrNoSpace; 64 MiB
+	// by default, at most MaxReserveSpace. It is what reads, removal and the closing of volumes
+	// live on when the disk is full.
 	ReserveSpace int64
 
 	// OpenVolumes bounds how many sealed volumes are kept open for reading, each with one file

@@ -11,8 +11,8 @@ import (
 //
 //	| "gbnf" 4 | size of the frame 4 | ID 32 | CRC-32C of these 40 bytes | frame | CRC-32C of all but the first sum |
 //
-// Numbers are big endian. Who has a Ref needs only what follows the header; the header is for finding
-// records without one.
+// Numbers are big endian. Who has a Ref needs only what follows the header; the header is for
+// finding records without one.
 const (
 	recordMagic    = "gbnf"
 	sumSize        = 4

@@ -9,8 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// largestLog is more than a log ever has: of the largest volume, or of one frame that is larger than its volume, with what is around
-// it.
+// largestLog is more than a log ever has: of the largest volume, or of one frame that is larger
+// than its volume, with what is around it.
 const largestLog = MaxVolumeSize + 2*disk.BlockSize + footerSize
 
 // load fills in what a volume found on disk holds, recovering it first if it was not sealed. It
@@ -77,8 +77,8 @@ type contents struct {
 	footed        bool  // there is a footer that says so
 }
 
-// survey finds the records of a log of so many bytes by their headers. A batch begins with a block, and
-// any one may be missing: those after it may have been written, and synced, before it.
+// survey finds the records of a log of so many bytes by their headers. A batch begins with a block,
+// and any one may be missing: those after it may have been written, and synced, before it.
 func survey(log io.ReaderAt, size int64) (found contents, err error) {
 	for at := int64(0); at+recordOverhead <= size; {
 		var h recordHeader
@@ -100,9 +100,9 @@ func survey(log io.ReaderAt, size int64) (found contents, err error) {
 	return found, err
 }
 
-// lastData returns where the last data between from and size ends, or from: behind the last record that was
-// found there may be one whose header is damaged. Its checksum may end in zeros, so what it could take
-// behind the last byte that is not zero counts, too.
+// lastData returns where the last data between from and size ends, or from: behind the last record
+// that was found there may be one whose header is damaged. Its checksum may end in zeros, so what
+// it could take behind the last byte that is not zero counts, too.
 func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 	block := make([]byte, 256<<10)
 	for end := size; end > from; {

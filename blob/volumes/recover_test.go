@@ -146,8 +146,9 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestZeroSum damages the header of the last frame of an unsealed volume. Of its checksum, which is all that
-// lies in the last block, the end is zero, as what follows is: the footer must not be written over it.
+// TestZeroSum damages the header of the last frame of an unsealed volume. Of its checksum, which is
+// all that lies in the last block, the end is zero, as what follows is: the footer must not be
+// written over it.
 func TestZeroSum(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{VolumeSize: 32 << 20, Writers: 1})

@@ -159,8 +159,8 @@ func (s *Store) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, erro
 	return frame, nil
 }
 
-// Probe implements blob.Store. It costs one read of the 44 bytes before the frame, and a look at the file's
-// size.
+// Probe implements blob.Store. It costs one read of the 44 bytes before the frame, and a look at
+// the file's size.
 func (s *Store) Probe(ctx context.Context, ref blob.Ref) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -234,8 +234,8 @@ func (s *Store) Seal(ctx context.Context, id uint64) error {
 	return v.awaitSeal(ctx)
 }
 
-// Trim implements blob.Store: it punches holes. Where the platform or the file system has none, the error
-// matches errors.ErrUnsupported.
+// Trim implements blob.Store: it punches holes. Where the platform or the file system has none, the
+// error matches errors.ErrUnsupported.
 func (s *Store) Trim(ctx context.Context, id uint64, live []blob.Ref) (freed int64, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
@@ -271,8 +271,8 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 	return nil
 }
 
-// Free implements blob.Store. It is what the file system has free, of which the last Options.ReserveSpace bytes
-// are not for frames.
+// Free implements blob.Store. It is what the file system has free, of which the last
+// Options.ReserveSpace bytes are not for frames.
 func (s *Store) Free() (int64, error) {
 	if err := s.enter(context.Background()); err != nil {
 		return 0, err

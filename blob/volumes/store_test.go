@@ -148,8 +148,8 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	t.Errorf("%s did not return to the start\n%s", what, stack[:runtime.Stack(stack, true)])
 }
 
-// openHandles counts the open files, and the contexts of asynchronous I/O, each of which the kernel maps
-// into memory.
+// openHandles counts the open files, and the contexts of asynchronous I/O, each of which the kernel
+// maps into memory.
 func openHandles(t *testing.T) int {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -247,8 +247,9 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestSealedFile looks at what Close leaves of a volume that was more than half full: no block that it does
-// not need, and nothing of the next volume, which had been prepared. Opening it again changes nothing.
+// TestSealedFile looks at what Close leaves of a volume that was more than half full: no block that
+// it does not need, and nothing of the next volume, which had been prepared. Opening it again
+// changes nothing.
 func TestSealedFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{VolumeSize: blobtest.VolumeSize, Writers: 1})
@@ -275,8 +276,8 @@ func TestSealedFile(t *testing.T) {
 	}
 }
 
-// TestPadding looks behind the frames of many batches, each shorter than those before: nothing of another
-// may be there, in memory that is used again.
+// TestPadding looks behind the frames of many batches, each shorter than those before: nothing of
+// another may be there, in memory that is used again.
 func TestPadding(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{Writers: 1})

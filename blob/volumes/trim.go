@@ -25,7 +25,8 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	f, err := v.dir.OpenWritable(v.name)
 	var entry *disk.EntryError
 	if errors.As(err, &entry) {
-		// A hard link, say, to somebody's copy, which would get the holes, too. What lives here can still be copied.
+		// A hard link, say, to somebody's copy, which would get the holes, too. What lives here can
+		// still be copied.
 		return 0, fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	}
 	if err != nil {
@@ -59,9 +60,9 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	return max(before-after, 0), punchErr
 }
 
-// foot returns the size of a log that ends with a footer. One that has none gets it now: without it, the
-// next Open would look for records by the headers of those before, and miss what lies behind a
-// hole.
+// foot returns the size of a log that ends with a footer. One that has none gets it now: without
+// it, the next Open would look for records by the headers of those before, and miss what lies
+// behind a hole.
 func (v *volume) foot(f *os.File) (size int64, err error) {
 	v.infoMu.Lock()
 	footed := v.footed
@@ -89,7 +90,8 @@ func (v *volume) foot(f *os.File) (size int64, err error) {
 	return info.Size(), nil
 }
 
-// holesBetween returns the whole blocks of a log, up to end, of which no byte belongs to a record of live.
+// holesBetween returns the whole blocks of a log, up to end, of which no byte belongs to a record
+// of live.
 func holesBetween(live []blob.Ref, volume uint64, end int64) (holes []span, err error) {
 	kept := make([]span, len(live), len(live)+1)
 	for i, ref := range live {
@@ -115,7 +117,8 @@ func holesBetween(live []blob.Ref, volume uint64, end int64) (holes []span, err 
 	return holes, nil
 }
 
-// punch punches the holes. It goes on after one that fails for want of space, since the next gives some.
+// punch punches the holes. It goes on after one that fails for want of space, since the next gives
+// some.
 func punch(ctx context.Context, f *os.File, holes []span) (err error) {
 	for _, hole := range holes {
 		if err := ctx.Err(); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestTrimReopened trims every volume of a store, each second frame staying, and looks at the disk, which
-// must have what the store says; and at the store when it is opened again, also without one footer, as
-// after a crash before it was written.
+// TestTrimReopened trims every volume of a store, each second frame staying, and looks at the disk,
+// which must have what the store says; and at the store when it is opened again, also without one
+// footer, as after a crash before it was written.
 func TestTrimReopened(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()

@@ -92,8 +92,8 @@ func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
 	return nil
 }
 
-// write writes the frames of a batch to their places. After an error it is not known which of them are
-// there.
+// write writes the frames of a batch to their places. After an error it is not known which of them
+// are there.
 func (v *volume) write(out *appender, batch []*putRequest) error {
 	out.start(v.flush.file, int64(batch[0].ref.Offset))
 	var bytes int64
@@ -200,8 +200,8 @@ func (v *volume) probe(ref blob.Ref) (opened bool, err error) {
 	return v.use(func(log *os.File) error { return probeFrame(log, ref) })
 }
 
-// use calls fn with the volume's file, which stays open meanwhile. It opens a sealed volume if need be
-// and then says so.
+// use calls fn with the volume's file, which stays open meanwhile. It opens a sealed volume if need
+// be and then says so.
 func (v *volume) use(fn func(log *os.File) error) (opened bool, err error) {
 	for {
 		v.mu.RLock()
@@ -277,8 +277,8 @@ func corrupt(ref blob.Ref, format string, args ...any) error {
 	return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf(format, args...)}
 }
 
-// unreadable says why a frame cannot be read. What is wrong with the process that reads, as that it has no file handles
-// left, says nothing of the frame and is no corruption.
+// unreadable says why a frame cannot be read. What is wrong with the process that reads, as that it
+// has no file handles left, says nothing of the frame and is no corruption.
 func unreadable(ref blob.Ref, reason string, err error) error {
 	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR, syscall.EAGAIN, fs.ErrClosed} {
 		if errors.Is(err, passing) {

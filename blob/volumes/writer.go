@@ -8,8 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// What a batch holds at most, but for one frame that is larger. Larger ones save little; smaller ones
-// wait less.
+// What a batch holds at most, but for one frame that is larger. Larger ones save little; smaller
+// ones wait less.
 const (
 	maxBatchBytes  = 1 << 20
 	maxBatchFrames = 1 << 10
@@ -62,8 +62,8 @@ func answer(batch []*putRequest, err error) {
 	}
 }
 
-// A writer appends to one volume at a time. Several goroutines run it: each gives a batch its place and
-// writes it there, beside the others.
+// A writer appends to one volume at a time. Several goroutines run it: each gives a batch its place
+// and writes it there, beside the others.
 type writer struct {
 	store *Store
 	small sync.Mutex // held while a small batch is written
@@ -180,8 +180,8 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 	return v, n, nil
 }
 
-// fitting returns how many puts at the front of batch the present volume has room for, and what they
-// take of it.
+// fitting returns how many puts at the front of batch the present volume has room for, and what
+// they take of it.
 func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 	for ; w.volume != nil && n < len(batch); n++ {
 		more := recordSize(batch[n].frame)

@@ -10,11 +10,11 @@ import (
 const (
 	// turnSize is how much of a message is hashed before others that wait get the processor.
 	turnSize = 1 << 20
-	// sliceSize is how much of each message is hashed before a crew looks whether more have come. It
-	// also bounds the time in a kernel, where the runtime cannot interrupt a goroutine.
+	// sliceSize is how much of each message is hashed before a crew looks whether more have come.
+	// It also bounds the time in a kernel, where the runtime cannot interrupt a goroutine.
 	sliceSize = 16 << 10
-	// yieldEvery is how many slices a leader hashes before it lets others have the processor, who may
-	// only want to give the disk more to do.
+	// yieldEvery is how many slices a leader hashes before it lets others have the processor, who
+	// may only want to give the disk more to do.
 	yieldEvery = 4
 )
 

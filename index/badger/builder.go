@@ -11,9 +11,10 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A builder writes the files of a Badger database for records that come in ascending order of their keys: tables of the last
-// level, and a MANIFEST that lists them. Badger has means of its own for that, but they write through memory maps, where a full
-// disk kills the process, and end it by a panic when a table cannot be written; here every error comes back.
+// A builder writes the files of a Badger database for records that come in ascending order of their
+// keys: tables of the last level, and a MANIFEST that lists them. Badger has means of its own for
+// that, but they write through memory maps, where a full disk kills the process, and end it by a
+// panic when a table cannot be written; here every error comes back.
 type builder struct {
 	dir    *disk.Dir
 	opts   table.Options
@@ -23,10 +24,11 @@ type builder struct {
 }
 
 const (
-	// baseVersion is what all records get, so that whoever looks for later ones can pass the tables by. Badger finds no version 0.
+	// baseVersion is what all records get, so that whoever looks for later ones can pass the tables
+	// by. Badger finds no version 0.
 	baseVersion = 1
-	// ofTransaction is the mark that Badger gives to what a transaction has written. A record without any mark and without a value
-	// is none to it.
+	// ofTransaction is the mark that Badger gives to what a transaction has written. A record
+	// without any mark and without a value is none to it.
 	ofTransaction = 1 << 6
 )
 

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// catchUps is how often a compaction copies what was committed meanwhile before it makes commits wait for the rest.
+	// catchUps is how often a compaction copies what was committed meanwhile before it makes
+	// commits wait for the rest.
 	catchUps = 5
 	// fewCommits is a rest for which it does so earlier.
 	fewCommits = 64
@@ -158,7 +159,8 @@ func (c *compaction) compare(ctx context.Context) error {
 	return nil
 }
 
-// catchUp copies what was committed after what the new generation shows, up to a commit. Both are at that commit then.
+// catchUp copies what was committed after what the new generation shows, up to a commit. Both are
+// at that commit then.
 func (c *compaction) catchUp(ctx context.Context, to uint64) error {
 	batch := &batch{compaction: c, at: to}
 	var last []byte
@@ -278,9 +280,9 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// name makes CURRENT name the new generation. When that fails halfway, CURRENT is made to name the old one again; if that fails,
-// too, nobody knows which of them the next opening finds: then both stay, and since they are the same, nothing more may be
-// committed.
+// name makes CURRENT name the new generation. When that fails halfway, CURRENT is made to name the
+// old one again; if that fails, too, nobody knows which of them the next opening finds: then both
+// stay, and since they are the same, nothing more may be committed.
 func (c *compaction) name() error {
 	err := c.to.write(c.dir)
 	if err == nil {

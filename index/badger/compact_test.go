@@ -50,7 +50,8 @@ func unload(t *testing.T, s index.Store, records int) {
 	}
 }
 
-// TestBadgerSpaceComesBack deletes 60 MB of records of 30 KiB, for which Badger itself would keep all of it.
+// TestBadgerSpaceComesBack deletes 60 MB of records of 30 KiB, for which Badger itself would keep
+// all of it.
 func TestBadgerSpaceComesBack(t *testing.T) {
 	const records, size, small = 2000, 30 << 10, 20 << 20
 	dir := t.TempDir()
@@ -134,7 +135,8 @@ func TestBadgerCompactCrash(t *testing.T) {
 	}
 	closeStore(t, b)
 	for version, image := range map[int]string{1: before, 2: after} {
-		// In the first image the second database is one that was not finished; in the second the first one is not removed yet.
+		// In the first image the second database is one that was not finished; in the second the
+		// first one is not removed yet.
 		other := filepath.Join(image, []string{"", "00000002", filepath.Base(old)}[version])
 		if err := os.MkdirAll(other, 0o700); err != nil {
 			t.Fatal(err)
@@ -170,8 +172,8 @@ func TestBadgerNoCurrent(t *testing.T) {
 	}
 }
 
-// TestBadgerMissingTable takes a table away from an index that was not closed: whatever Badger makes of it, the commits that were in
-// it must be missed, also the second time.
+// TestBadgerMissingTable takes a table away from an index that was not closed: whatever Badger
+// makes of it, the commits that were in it must be missed, also the second time.
 func TestBadgerMissingTable(t *testing.T) {
 	const records, size = 20_000, 500
 	dir := t.TempDir()
@@ -224,7 +226,8 @@ func replaced(t *testing.T, file, content string) string {
 	return file
 }
 
-// TestBadgerScanAfterDeletes counts what a scan steps over after many records were put and deleted in its range.
+// TestBadgerScanAfterDeletes counts what a scan steps over after many records were put and deleted
+// in its range.
 func TestBadgerScanAfterDeletes(t *testing.T) {
 	const rounds, records, bound = 20, 10_000, 3 * 16384
 	b := open(t, t.TempDir())
@@ -263,7 +266,8 @@ func TestBadgerScanAfterDeletes(t *testing.T) {
 	}
 }
 
-// TestBadgerScanHotRecord counts what a scan steps over when one record in its range was overwritten many times.
+// TestBadgerScanHotRecord counts what a scan steps over when one record in its range was
+// overwritten many times.
 func TestBadgerScanHotRecord(t *testing.T) {
 	const versions, bound = 3000, 100
 	b := open(t, t.TempDir())
@@ -295,7 +299,8 @@ func TestBadgerScanHotRecord(t *testing.T) {
 	}
 }
 
-// TestBadgerCompactBeside compacts again and again while the counters of TestBadgerKill are counted up.
+// TestBadgerCompactBeside compacts again and again while the counters of TestBadgerKill are counted
+// up.
 func TestBadgerCompactBeside(t *testing.T) {
 	const writers, updates = 3, 60
 	dir := t.TempDir()
@@ -392,8 +397,8 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-// TestBadgerCompactFillsTheLog commits while a compaction runs. What it copies of that lies in the log of the new database, and leaves
-// less of it for a disk without free space.
+// TestBadgerCompactFillsTheLog commits while a compaction runs. What it copies of that lies in the
+// log of the new database, and leaves less of it for a disk without free space.
 func TestBadgerCompactFillsTheLog(t *testing.T) {
 	const records, size = 100, 10_000
 	b := open(t, t.TempDir())

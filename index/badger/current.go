@@ -14,7 +14,8 @@ import (
 //
 //	gabion index 1 <number of the database> <base> <CRC-32C of the line up to here, 8 hex digits>
 //
-// Replacing it is what puts a new database in charge. The base is the last commit that the database was built from.
+// Replacing it is what puts a new database in charge. The base is the last commit that the database
+// was built from.
 const currentFile = "CURRENT"
 
 // currentSize is more than such a line has.
@@ -69,8 +70,8 @@ func isDatabase(entry fs.DirEntry) bool {
 	return err == nil && entry.IsDir() && entry.Name() == databaseName(number)
 }
 
-// removeOthers removes every database but c, and what a crash while writing currentFile has left. None of it is in charge: it was
-// never finished, or is the one before.
+// removeOthers removes every database but c, and what a crash while writing currentFile has left.
+// None of it is in charge: it was never finished, or is the one before.
 func removeOthers(dir *disk.Dir, c current) error {
 	entries, err := dir.Entries()
 	if err != nil {
@@ -88,8 +89,8 @@ func removeOthers(dir *disk.Dir, c current) error {
 	return nil
 }
 
-// checkNew refuses to begin anew where records are, although currentFile is not. What a crash of the very first opening leaves is
-// a database without records.
+// checkNew refuses to begin anew where records are, although currentFile is not. What a crash of
+// the very first opening leaves is a database without records.
 func checkNew(dir *disk.Dir) error {
 	entries, err := dir.Entries()
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// database is the Backend of a Store: the generation in charge, and the one that is being built to follow it.
+// database is the Backend of a Store: the generation in charge, and the one that is being built to
+// follow it.
 type database struct {
 	dir     *disk.Dir
 	reserve int64
@@ -43,8 +44,9 @@ func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
 	if d.reserve == 0 {
 		d.reserve = defaultReserve
 	}
-	// Badger's own lock would be given free before the checksums are written, and is one of each database; so it is this one that
-	// counts, from before anything is read until after everything is written.
+	// Badger's own lock would be given free before the checksums are written, and is one of each
+	// database; so it is this one that counts, from before anything is read until after everything
+	// is written.
 	if d.lock, err = dir.Lock(); errors.Is(err, disk.ErrLocked) {
 		return nil, fmt.Errorf("%w: %s", index.ErrInUse, dir.Path())
 	} else if err != nil {
@@ -79,7 +81,8 @@ func (d *database) start() error {
 	return nil
 }
 
-// Snapshot implements index.Backend. It shows the commit at a timestamp of a generation, which stays for that long.
+// Snapshot implements index.Backend. It shows the commit at a timestamp of a generation, which
+// stays for that long.
 func (d *database) Snapshot() index.Snapshot { return d.hold() }
 
 func (d *database) hold() *snapshot {
@@ -126,7 +129,8 @@ func (d *database) Commit(changes iter.Seq[index.Change]) error {
 	return nil
 }
 
-// stage makes a record part of a transaction that is about to be committed, and charges the log with it.
+// stage makes a record part of a transaction that is about to be committed, and charges the log
+// with it.
 func (g *generation) stage(txn *badger.Txn, c index.Change) error {
 	g.wal.used += len(c.Key) + len(c.Value) + memTableRecord
 	if c.Removed {
@@ -135,7 +139,8 @@ func (g *generation) stage(txn *badger.Txn, c index.Change) error {
 	return txn.Set(c.Key, c.Value)
 }
 
-// commit makes a transaction durable. When Badger reports trouble meanwhile, the outcome is not waited for: it may never come.
+// commit makes a transaction durable. When Badger reports trouble meanwhile, the outcome is not
+// waited for: it may never come.
 func (g *generation) commit(txn *badger.Txn, at uint64) error {
 	done := make(chan error, 1)
 	if err := txn.CommitAt(at, func(err error) { done <- err }); err != nil {
@@ -171,8 +176,8 @@ func (d *database) Usage() (index.Usage, error) {
 	return index.Usage{DiskBytes: bytes, CompactBytes: d.growth.base + d.growth.written, DeadBytes: d.growth.dead()}, nil
 }
 
-// Close implements index.Backend. It ends what runs in the background, and refuses for want of space, because closing writes the
-// memtable into a table.
+// Close implements index.Backend. It ends what runs in the background, and refuses for want of
+// space, because closing writes the memtable into a table.
 func (d *database) Close() error {
 	d.background.stop()
 	if err := d.spare(); err != nil {
@@ -194,7 +199,8 @@ func (d *database) Close() error {
 	return nil
 }
 
-// drop lets go of a generation, and is true for the last who held it: then it is to be removed. See retire.
+// drop lets go of a generation, and is true for the last who held it: then it is to be removed. See
+// retire.
 func (d *database) drop(g *generation) (last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -218,7 +224,8 @@ func (d *database) retire(g *generation) {
 	d.remove(g)
 }
 
-// remove closes a generation that is not in charge any more and removes its files. What fails is tried again by the next opening.
+// remove closes a generation that is not in charge any more and removes its files. What fails is
+// tried again by the next opening.
 func (d *database) remove(g *generation) {
 	err := g.close()
 	if !errors.Is(err, errStuck) {

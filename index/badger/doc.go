@@ -1,5 +1,5 @@
-// Package badger is the [index.Store] in a directory: a Badger database with all values in its tables, synced writes and a compaction
-// of its own.
+// Package badger is the [index.Store] in a directory: a Badger database with all values in its
+// tables, synced writes and a compaction of its own.
 //
 // # The directory
 //
@@ -11,14 +11,16 @@
 //	    *.vlog DISCARD                its value log, which stays empty: all values are in tables and logs
 //	    SUMS                          checksums of the tables and of what lists them; there only after a proper Close
 //
-// Open verifies SUMS before anything else and removes it when the database is open and before the first commit. Nothing that
-// it lists changes before: tables and MANIFEST change when a memtable is flushed, and after a proper Close there is none. So an
-// opening that fails, or dies, leaves SUMS as it was, and right; files that it does not list hold nothing then, and go.
+// Open verifies SUMS before anything else and removes it when the database is open and before the
+// first commit. Nothing that it lists changes before: tables and MANIFEST change when a memtable is
+// flushed, and after a proper Close there is none. So an opening that fails, or dies, leaves SUMS
+// as it was, and right; files that it does not list hold nothing then, and go.
 //
 // # Compaction
 //
-// Badger's own compaction never runs. It keeps tables of nothing but deletions for ever, and a table that it fails to write it
-// takes for one that is not needed: its records are gone without a word. Instead the database is replaced as a whole:
+// Badger's own compaction never runs. It keeps tables of nothing but deletions for ever, and a
+// table that it fails to write it takes for one that is not needed: its records are gone without a
+// word. Instead the database is replaced as a whole:
 //
 //	1  what a snapshot shows is written as sorted tables of a new database, with plain writes that can fail, and synced
 //	2  the new database is opened and read beside the snapshot: every key and every value is compared
@@ -26,54 +28,65 @@
 //	4  between two commits: the last round; CURRENT names the new database, durably; new snapshots show it
 //	5  the old database is closed and removed when its last snapshot is released
 //
-// A crash before 4 leaves a database that the next opening removes, a crash after it the old one likewise. An error before 4
-// leaves the old one in charge.
+// A crash before 4 leaves a database that the next opening removes, a crash after it the old one
+// likewise. An error before 4 leaves the old one in charge.
 //
-// [Store.Compact] does so now. A Store does it in the background when, since the last time, more was written than the
-// geometric mean of 64 MiB and of what the tables held then, or more records were deleted than a quarter of those that lived then
-// (and than 16,384). So a scan steps over at most that many deletions, and those that come while a compaction runs; a record that
-// was overwritten often costs it a few steps, however often that was. With n times 64 MiB in the tables, a read looks into
-// 8 sqrt(n) small tables at most, and what lives is written anew sqrt(n) times while as much again comes in. It costs free space
-// for a second database while that is built; without it, compacting is refused with [index.ErrNoSpace], and tried again when half as
+// [Store.Compact] does so now. A Store does it in the background when, since the last time, more
+// was written than the geometric mean of 64 MiB and of what the tables held then, or more records
+// were deleted than a quarter of those that lived then (and than 16,384). So a scan steps over at
+// most that many deletions, and those that come while a compaction runs; a record that was
+// overwritten often costs it a few steps, however often that was. With n times 64 MiB in the
+// tables, a read looks into 8 sqrt(n) small tables at most, and what lives is written anew sqrt(n)
+// times while as much again comes in. It costs free space for a second database while that is
+// built; without it, compacting is refused with [index.ErrNoSpace], and tried again when half as
 // much more has come.
 //
 // # Full disks
 //
-// A full disk is met before it is full: Badger writes through memory maps, where the system has no way to refuse but to kill the
-// process. So updates are refused below a reserve of bytes, inodes and file handles, which is left to Badger's background work, and
-// the write-ahead log is preallocated. What the reserve cannot guard against is somebody else using it up in between.
+// A full disk is met before it is full: Badger writes through memory maps, where the system has no
+// way to refuse but to kill the process. So updates are refused below a reserve of bytes, inodes
+// and file handles, which is left to Badger's background work, and the write-ahead log is
+// preallocated. What the reserve cannot guard against is somebody else using it up in between.
 //
 // # Failures of the disk
 //
-// What Badger reports beside the errors of calls, such as a memtable that could not be flushed, ends all updates with a
-// [index.CommitError], and Close returns it, too, and writes no SUMS. Badger itself would try the flush again, under another name, and
-// leave its MANIFEST with a table that is not there. The logs of the memtables are kept from then on, so that nothing depends on
-// what was written after the failure: the next Open takes tables that are missing out of the list and replays the logs. It
-// then proves that nothing is missing: each commit has its number and has written at least one record, nothing is dropped between
-// two compactions, so every number must turn up. A gap is a [index.CorruptionError] that names it.
+// What Badger reports beside the errors of calls, such as a memtable that could not be flushed,
+// ends all updates with a [index.CommitError], and Close returns it, too, and writes no SUMS.
+// Badger itself would try the flush again, under another name, and leave its MANIFEST with a table
+// that is not there. The logs of the memtables are kept from then on, so that nothing depends on
+// what was written after the failure: the next Open takes tables that are missing out of the list
+// and replays the logs. It then proves that nothing is missing: each commit has its number and has
+// written at least one record, nothing is dropped between two compactions, so every number must
+// turn up. A gap is a [index.CorruptionError] that names it.
 //
 // # What is weaker after an unclean stop
 //
-// After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an unacknowledged one is there as a whole
-// or not at all. But damage that the disk itself did meanwhile is found less surely. Tables are verified as after a proper Close, by
-// the sums in them. A log ends at the first record that is not whole, which is how a crash leaves the last commit; since each commit
-// is synced before the next is written, records of another one behind it prove damage, and so does a later log or table, by the gap.
-// So what may be dropped silently is the last commit, or all behind a record of which the lengths themselves were hit.
+// After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an
+// unacknowledged one is there as a whole or not at all. But damage that the disk itself did
+// meanwhile is found less surely. Tables are verified as after a proper Close, by the sums in them.
+// A log ends at the first record that is not whole, which is how a crash leaves the last commit;
+// since each commit is synced before the next is written, records of another one behind it prove
+// damage, and so does a later log or table, by the gap. So what may be dropped silently is the last
+// commit, or all behind a record of which the lengths themselves were hit.
 //
 // # Files that cannot be what they are called
 //
-// The directory may have been restored, or be somebody's trap. In it no symlink is followed, no FIFO waited for, no device opened,
-// no file with other names (hard links) written to, and no small file read beyond its limit: such an entry is a [index.CorruptionError]
-// that names it. Badger goes by paths, believes what its files say of their own sizes, and panics on goroutines of its own, or ends
-// the process, when they lie. So everything that it would open is looked at before, and its tables and logs are verified; files
-// that never hold anything (the value log, DISCARD, the key registry, after a crash) are removed. Who can write the directory while
-// it is in use, or forge checksums, can still destroy it, but reaches nothing outside.
+// The directory may have been restored, or be somebody's trap. In it no symlink is followed, no
+// FIFO waited for, no device opened, no file with other names (hard links) written to, and no small
+// file read beyond its limit: such an entry is a [index.CorruptionError] that names it. Badger goes
+// by paths, believes what its files say of their own sizes, and panics on goroutines of its own, or
+// ends the process, when they lie. So everything that it would open is looked at before, and its
+// tables and logs are verified; files that never hold anything (the value log, DISCARD, the key
+// registry, after a crash) are removed. Who can write the directory while it is in use, or forge
+// checksums, can still destroy it, but reaches nothing outside.
 //
 // # Other platforms
 //
-// Linux is where all of this holds. Elsewhere the write-ahead log cannot be preallocated, which leaves the reserve alone against a
-// full disk. On macOS Badger's sync reaches the drive but does not make it empty its cache, so a power loss can take the last
-// updates. On Windows directories are not synced. Badger syncs the directory of new files only at times: where a file system needs
-// that to keep a synced new file, which ext4, XFS, Btrfs, APFS and NTFS do not, a power loss just after a new table was written
-// could lose it; new write-ahead logs are covered, because this package syncs the directory itself.
+// Linux is where all of this holds. Elsewhere the write-ahead log cannot be preallocated, which
+// leaves the reserve alone against a full disk. On macOS Badger's sync reaches the drive but does
+// not make it empty its cache, so a power loss can take the last updates. On Windows directories
+// are not synced. Badger syncs the directory of new files only at times: where a file system needs
+// that to keep a synced new file, which ext4, XFS, Btrfs, APFS and NTFS do not, a power loss just
+// after a new table was written could lose it; new write-ahead logs are covered, because this
+// package syncs the directory itself.
 package badger

@@ -28,35 +28,38 @@ const (
 func isLog(name string) bool   { return filepath.Ext(name) == logSuffix }
 func isTable(name string) bool { return filepath.Ext(name) == tableSuffix }
 
-// listed are the files that SUMS lists: what holds the records after a proper close. What somebody else has put beside them is not
-// the index's to answer for.
+// listed are the files that SUMS lists: what holds the records after a proper close. What somebody
+// else has put beside them is not the index's to answer for.
 func listed(name string) bool {
 	return isTable(name) || name == badger.ManifestFilename || name == badger.KeyRegistryFileName
 }
 
-// unlisted are the files that hold nothing after a proper close: logs, whose records are in tables then, the value log, which stays
-// empty, and what Badger knows about it. SUMS does not list them, so that Badger may make and change them while it opens, and an
-// opening that fails leaves SUMS, and what it lists, as they were.
+// unlisted are the files that hold nothing after a proper close: logs, whose records are in tables
+// then, the value log, which stays empty, and what Badger knows about it. SUMS does not list them,
+// so that Badger may make and change them while it opens, and an opening that fails leaves SUMS,
+// and what it lists, as they were.
 func unlisted(name string) bool {
 	return isLog(name) || scratch(name) && name != badger.KeyRegistryFileName
 }
 
-// scratch are the files that never hold anything: the value log stays empty, and the key registry has no keys. Badger makes them
-// anew, and does not survive all damage to them.
+// scratch are the files that never hold anything: the value log stays empty, and the key registry
+// has no keys. Badger makes them anew, and does not survive all damage to them.
 func scratch(name string) bool {
 	return filepath.Ext(name) == valueLogSuffix ||
 		slices.Contains([]string{discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite, badger.KeyRegistryFileName}, name)
 }
 
-// isTableName reports whether a table can have this name. Badger ends the process when it is one of a negative number.
+// isTableName reports whether a table can have this name. Badger ends the process when it is one of
+// a negative number.
 func isTableName(name string) bool {
 	id, ok := table.ParseFileID(strings.TrimLeft(name, "-"))
 	return ok && name == table.IDToFilename(id)
 }
 
-// checkEntries makes sure that everything that Badger might open is a file, and one that nobody else shares: Badger goes by paths,
-// so a symlink would lead it elsewhere and a FIFO would stop it for ever, and it truncates a log before it removes it. Who can write
-// the directory can still exchange an entry afterwards; the directory is its owner's alone.
+// checkEntries makes sure that everything that Badger might open is a file, and one that nobody
+// else shares: Badger goes by paths, so a symlink would lead it elsewhere and a FIFO would stop it
+// for ever, and it truncates a log before it removes it. Who can write the directory can still
+// exchange an entry afterwards; the directory is its owner's alone.
 func (g *generation) checkEntries() error {
 	entries, err := g.dir.Entries()
 	if err != nil {

@@ -30,8 +30,8 @@ func WaitCompacted(s *Store) { s.db.background.done.Wait() }
 // CompactDirectly compacts with a context that the store has not wrapped.
 func CompactDirectly(s *Store, ctx context.Context) error { return s.db.Compact(ctx) }
 
-// WaitFlushed waits until Badger has a table in level zero, and has removed the logs of what is in tables: whoever copies the
-// directory then finds nothing that vanishes meanwhile.
+// WaitFlushed waits until Badger has a table in level zero, and has removed the logs of what is in
+// tables: whoever copies the directory then finds nothing that vanishes meanwhile.
 func WaitFlushed(s *Store) {
 	g := s.db.generation()
 	logs := func() int {

@@ -17,7 +17,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/faulttest"
 )
 
-// faultVariable makes the test binary the child of TestBadgerFaults: it names the directory to write to.
+// faultVariable makes the test binary the child of TestBadgerFaults: it names the directory to
+// write to.
 const faultVariable = "GABION_INDEX_FAULT_CHILD"
 
 const (
@@ -28,7 +29,8 @@ const (
 // faultPlain tells the child not to compact.
 const faultPlain = "GABION_INDEX_FAULT_PLAIN"
 
-// faultChild counts, compacts in between, and closes. It tells of every step that was acknowledged. Errors end the counting only.
+// faultChild counts, compacts in between, and closes. It tells of every step that was acknowledged.
+// Errors end the counting only.
 func faultChild(dir string) {
 	b, err := badger.Open(context.Background(), dir, nil)
 	if err != nil {
@@ -77,8 +79,8 @@ func faultChildOf(dir string) *faulttest.Child {
 	return &faulttest.Child{Env: []string{faultVariable + "=" + dir}}
 }
 
-// TestBadgerFaults lets system calls of a process fail, one after another, and looks for everything that was acknowledged.
-// GABION_FAULTS is how many, or "all".
+// TestBadgerFaults lets system calls of a process fail, one after another, and looks for everything
+// that was acknowledged. GABION_FAULTS is how many, or "all".
 func TestBadgerFaults(t *testing.T) {
 	counted := faultChildOf(filepath.Join(t.TempDir(), "index"))
 	faulttest.Each(t, indextest.Seed(t), 6, faultCalls, counted, func(f faulttest.Fault) (hit bool) {
@@ -92,8 +94,9 @@ func TestBadgerFaults(t *testing.T) {
 	})
 }
 
-// TestBadgerManifestFault lets the syncs and the writes of Badger's list of tables fail while memtables are flushed. Badger then
-// removes the table and writes another one, and the list names both.
+// TestBadgerManifestFault lets the syncs and the writes of Badger's list of tables fail while
+// memtables are flushed. Badger then removes the table and writes another one, and the list names
+// both.
 func TestBadgerManifestFault(t *testing.T) {
 	t.Setenv(faultPlain, "1")
 	// With the last one Badger never gets the table written, and Close must not wait for that.

@@ -16,28 +16,33 @@ import (
 )
 
 const (
-	// memTableSize decides most of the memory, and the limits of a transaction: Badger takes 15 % of it, 1,258,291 bytes, and one
-	// record for each 96 of those, 13,107, in one transaction. It must never shrink: the log of an index that was not closed
-	// would not fit.
+	// memTableSize decides most of the memory, and the limits of a transaction: Badger takes 15 %
+	// of it, 1,258,291 bytes, and one record for each 96 of those, 13,107, in one transaction. It
+	// must never shrink: the log of an index that was not closed would not fit.
 	memTableSize = 8 << 20
 
 	// tableSize is that of the tables that a builder writes. Twice of it is taken in memory.
 	tableSize = 8 << 20
 
-	// valueThreshold keeps every value in the LSM: the value log stays empty, so that nothing has to be reclaimed from it.
+	// valueThreshold keeps every value in the LSM: the value log stays empty, so that nothing has
+	// to be reclaimed from it.
 	valueThreshold = 1 << 20
 
-	// outOfReach is a number of tables at which Badger would begin to compact or to hold up writers.
+	// outOfReach is a number of tables at which Badger would begin to compact or to hold up
+	// writers.
 	outOfReach = 1 << 30
 )
 
-// A generation is one Badger database in a directory of its own. One after another is in charge of the index.
+// A generation is one Badger database in a directory of its own. One after another is in charge of
+// the index.
 //
-// Badger never compacts it: its compaction takes a table that it could not write for one that is not needed, and drops its records
-// without a word; it keeps tables that hold nothing but deletions; and it would drop versions under a reader unless it is told of
-// each. So a generation has the tables it was built with, sorted, in the last level, and in level zero what was committed since, a
-// memtable's worth each. When there is too much of that, the next generation is built. Badger runs in managed mode, where a reader
-// names the commit it wants to see: in its other mode every reader waits for the commits in flight, with their syncs.
+// Badger never compacts it: its compaction takes a table that it could not write for one that is
+// not needed, and drops its records without a word; it keeps tables that hold nothing but
+// deletions; and it would drop versions under a reader unless it is told of each. So a generation
+// has the tables it was built with, sorted, in the last level, and in level zero what was committed
+// since, a memtable's worth each. When there is too much of that, the next generation is built.
+// Badger runs in managed mode, where a reader names the commit it wants to see: in its other mode
+// every reader waits for the commits in flight, with their syncs.
 type generation struct {
 	current
 	dir     *disk.Dir
@@ -90,7 +95,8 @@ func (g *generation) open() error {
 	return err
 }
 
-// makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask may forbid. It holds no keys.
+// makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask
+// may forbid. It holds no keys.
 func (g *generation) makeKeyRegistry() (err error) {
 	if _, err := g.dir.Lstat(badger.KeyRegistryFileName); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -102,8 +108,9 @@ func (g *generation) makeKeyRegistry() (err error) {
 	return g.dir.Own(badger.KeyRegistryFileName)
 }
 
-// own makes the files of Badger's their owner's alone. It makes them as the umask says: for everybody, or so that not even the next
-// opening may write them. What it makes while it is open keeps that for so long, in a directory that is the owner's alone.
+// own makes the files of Badger's their owner's alone. It makes them as the umask says: for
+// everybody, or so that not even the next opening may write them. What it makes while it is open
+// keeps that for so long, in a directory that is the owner's alone.
 func (g *generation) own() error {
 	entries, err := g.dir.Entries()
 	if err != nil {
@@ -120,8 +127,9 @@ func (g *generation) own() error {
 	return nil
 }
 
-// verify checks the files of a database that was closed properly, and says whether it was. It comes before Badger sees them,
-// because Badger may end the process, or drop tables, when they are damaged.
+// verify checks the files of a database that was closed properly, and says whether it was. It comes
+// before Badger sees them, because Badger may end the process, or drop tables, when they are
+// damaged.
 func (g *generation) verify() (clean bool, err error) {
 	err = g.dir.VerifySums()
 	var changed *disk.SumsError
@@ -143,7 +151,8 @@ func (g *generation) verify() (clean bool, err error) {
 
 // prepare removes what Badger stumbles over, verifies what it believes and syncs what it relies on.
 func (g *generation) prepare(clean bool) error {
-	// After a proper close, what is not listed was left by an opening that did not succeed. See unlisted.
+	// After a proper close, what is not listed was left by an opening that did not succeed. See
+	// unlisted.
 	superfluous := unlisted
 	if !clean {
 		superfluous = scratch
@@ -151,8 +160,8 @@ func (g *generation) prepare(clean bool) error {
 	if err := g.removeAll(superfluous); err != nil {
 		return err
 	}
-	// A crash between the creation of a log and its first growth, or before its removal, leaves it empty. Badger fails on it once,
-	// and leaks goroutines then.
+	// A crash between the creation of a log and its first growth, or before its removal, leaves it
+	// empty. Badger fails on it once, and leaks goroutines then.
 	if err := g.dir.RemoveEmpty(logSuffix); err != nil {
 		return err
 	}
@@ -160,7 +169,8 @@ func (g *generation) prepare(clean bool) error {
 	if err := g.dir.Separate(badger.ManifestFilename, manifestSize); err != nil {
 		return err
 	}
-	// What Badger did not get to sync before a crash may be in memory only, and what follows builds on it.
+	// What Badger did not get to sync before a crash may be in memory only, and what follows builds
+	// on it.
 	if err := g.syncManifest(); err != nil {
 		return err
 	}
@@ -191,8 +201,9 @@ func (g *generation) removeAll(which func(name string) bool) error {
 	return nil
 }
 
-// begin removes SUMS, durably, before the first commit. Until then nothing that it lists has changed: tables and MANIFEST change
-// when a memtable is flushed, and there is none after a proper close.
+// begin removes SUMS, durably, before the first commit. Until then nothing that it lists has
+// changed: tables and MANIFEST change when a memtable is flushed, and there is none after a proper
+// close.
 func (g *generation) begin() error {
 	return mapError("remove checksums", g.dir.RemoveSums())
 }
@@ -216,8 +227,8 @@ func regime(dir string, report func(format string, err error)) badger.Options {
 		WithCompactL0OnClose(false).
 		WithCompression(options.None).
 		WithBlockCacheSize(0). // without compression the page cache does it
-		// Checking a block when it is read would turn a bad one into records that silently do not exist. Checking when the table
-		// is opened refuses to open.
+		// Checking a block when it is read would turn a bad one into records that silently do not
+		// exist. Checking when the table is opened refuses to open.
 		WithChecksumVerificationMode(options.OnTableRead)
 }
 
@@ -227,8 +238,9 @@ func openBadger(opts badger.Options) (db *badger.DB, err error) {
 	return badger.OpenManaged(opts)
 }
 
-// report takes in what Badger reports as an error. It has no caller to return it to: it is work in the background that failed, and
-// some of it Badger tries again in ways that leave its files inconsistent. So nothing more is committed.
+// report takes in what Badger reports as an error. It has no caller to return it to: it is work in
+// the background that failed, and some of it Badger tries again in ways that leave its files
+// inconsistent. So nothing more is committed.
 func (g *generation) report(format string, err error) {
 	flushing := strings.HasPrefix(format, "error flushing memtable")
 	if flushing && g.db != nil && !g.closing.Load() {
@@ -246,9 +258,10 @@ func (g *generation) report(format string, err error) {
 	}
 }
 
-// holdLogs keeps the logs of all memtables. Badger removes a log when its memtable is in a table and nobody holds it any more, and
-// an iterator does. After a failure it must stay for the next opening: whether a table that Badger wrote after that is found again
-// depends on a MANIFEST whose sync has failed. Badger reports a failed flush where it has no lock, and tries again only later.
+// holdLogs keeps the logs of all memtables. Badger removes a log when its memtable is in a table
+// and nobody holds it any more, and an iterator does. After a failure it must stay for the next
+// opening: whether a table that Badger wrote after that is found again depends on a MANIFEST whose
+// sync has failed. Badger reports a failed flush where it has no lock, and tries again only later.
 func (g *generation) holdLogs() (release func(), err error) {
 	defer recovered(&err)
 	txn := g.db.NewTransactionAt(0, false)
@@ -264,8 +277,8 @@ func (g *generation) failure() error {
 	return nil
 }
 
-// close closes the database. Badger tries for ever to write the last table; after three failures it is left to that. The logs stay
-// until it is known that all went well.
+// close closes the database. Badger tries for ever to write the last table; after three failures it
+// is left to that. The logs stay until it is known that all went well.
 func (g *generation) close() error {
 	release, err := g.holdLogs()
 	if err != nil {

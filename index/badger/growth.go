@@ -10,8 +10,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// growth is what came to a generation since it was built. Reads pass it: every table of it is looked into, and a scan steps over
-// every deletion in its range. So it is bounded, relative to what it is worth to write all that lives anew.
+// growth is what came to a generation since it was built. Reads pass it: every table of it is
+// looked into, and a scan steps over every deletion in its range. So it is bounded, relative to
+// what it is worth to write all that lives anew.
 type growth struct {
 	base      int64 // bytes of the tables it was built with
 	records   int64 // in them
@@ -21,9 +22,11 @@ type growth struct {
 }
 
 const (
-	// leastWritten is how much has to be written for a compaction, in bytes: some eight tables of level zero.
+	// leastWritten is how much has to be written for a compaction, in bytes: some eight tables of
+	// level zero.
 	leastWritten = 64 << 20
-	// leastDeletions is how many records have to be deleted for a compaction. A scan over so many takes a few milliseconds.
+	// leastDeletions is how many records have to be deleted for a compaction. A scan over so many
+	// takes a few milliseconds.
 	leastDeletions = 1 << 14
 )
 
@@ -46,19 +49,22 @@ func (g *growth) dead() int64 {
 	return min(dead, g.base+g.written)
 }
 
-// due reports whether a compaction pays. Of written bytes the limit is the geometric mean of the base and of leastWritten: with a
-// base of b such units, reads then look into 8 sqrt(b) tables at most, and each byte is written sqrt(b) times more.
+// due reports whether a compaction pays. Of written bytes the limit is the geometric mean of the
+// base and of leastWritten: with a base of b such units, reads then look into 8 sqrt(b) tables at
+// most, and each byte is written sqrt(b) times more.
 func (g *growth) due() bool {
 	written := max(leastWritten, math.Sqrt(leastWritten*float64(g.base)))
 	deletions := max(leastDeletions, float64(g.records)/4)
 	return max(float64(g.written)/written, float64(g.deletions)/deletions) >= max(1, g.next)
 }
 
-// postpone is called when a compaction has failed: the next one is due when there is half as much again.
+// postpone is called when a compaction has failed: the next one is due when there is half as much
+// again.
 func (g *growth) postpone() { g.next = 1.5 * max(1, g.next) }
 
-// survey takes the measures of the generation that was opened, and makes sure that no commit is missing in it: each has written at
-// least one record, and none has been dropped since the generation was built.
+// survey takes the measures of the generation that was opened, and makes sure that no commit is
+// missing in it: each has written at least one record, and none has been dropped since the
+// generation was built.
 func (d *database) survey() (err error) {
 	defer recovered(&err)
 	g := d.inCharge
@@ -96,8 +102,8 @@ func (g *generation) complete(seen commitSet, last uint64) error {
 	return nil
 }
 
-// A commitSet holds numbers of commits, by pages of a bit for each. So what it takes depends on how many there are, not on how great
-// the numbers are that damaged files name.
+// A commitSet holds numbers of commits, by pages of a bit for each. So what it takes depends on how
+// many there are, not on how great the numbers are that damaged files name.
 type commitSet map[uint64]*[commitPage / 64]uint64
 
 const commitPage = 1 << 14

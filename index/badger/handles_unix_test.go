@@ -10,8 +10,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// TestBadgerNoHandles uses up the file handles of the process. Updates have to be refused while Badger's background work still has
-// some to create its files with.
+// TestBadgerNoHandles uses up the file handles of the process. Updates have to be refused while
+// Badger's background work still has some to create its files with.
 func TestBadgerNoHandles(t *testing.T) {
 	b := open(t, t.TempDir())
 	defer closeStore(t, b)

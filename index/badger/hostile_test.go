@@ -54,8 +54,8 @@ func badgerFiles(t testing.TB) (log, sst []byte) {
 	return log, read("*.sst")
 }
 
-// TestTableFile changes every byte of a table in turn, cuts it everywhere and makes it longer: what is accepted is only
-// the table itself.
+// TestTableFile changes every byte of a table in turn, cuts it everywhere and makes it longer: what
+// is accepted is only the table itself.
 func TestTableFile(t *testing.T) {
 	_, sst := badgerFiles(t)
 	blocks, ok, err := badger.CheckTable(sst)
@@ -105,8 +105,8 @@ func logRecordOf(keyLength, valueLength uint64, key, value []byte) []byte {
 	return binary.BigEndian.AppendUint32(r, crc32.Checksum(r, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// TestLogEnds puts records whose lengths are wrong at the end of a log of an index that was not closed. It opens with all that was
-// before, without taking the memory that the record asks for.
+// TestLogEnds puts records whose lengths are wrong at the end of a log of an index that was not
+// closed. It opens with all that was before, without taking the memory that the record asks for.
 func TestLogEnds(t *testing.T) {
 	log, _ := badgerFiles(t)
 	for name, end := range map[string][]byte{
@@ -151,8 +151,8 @@ func TestLogEnds(t *testing.T) {
 	}
 }
 
-// TestDamagedLog flips bits of a log of ten commits: what was acknowledged is there, or the damage is named. Of the last commit alone
-// that cannot be told from a crash that came too early for it.
+// TestDamagedLog flips bits of a log of ten commits: what was acknowledged is there, or the damage
+// is named. Of the last commit alone that cannot be told from a crash that came too early for it.
 func TestDamagedLog(t *testing.T) {
 	log, _ := badgerFiles(t)
 	reported := 0
@@ -193,7 +193,8 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
-// TestLogTooLarge has a log with more records than a memtable takes, which Badger would end the process for.
+// TestLogTooLarge has a log with more records than a memtable takes, which Badger would end the
+// process for.
 func TestLogTooLarge(t *testing.T) {
 	log, _ := badgerFiles(t)
 	dir := unclosed(t, func(path string) {
@@ -248,7 +249,8 @@ func FuzzLog(f *testing.F) {
 	})
 }
 
-// FuzzTable: the index of a table of any bytes, also under a right checksum, is accepted or not, and its blocks lie within it.
+// FuzzTable: the index of a table of any bytes, also under a right checksum, is accepted or not,
+// and its blocks lie within it.
 func FuzzTable(f *testing.F) {
 	_, sst := badgerFiles(f)
 	f.Add(sst, false)
@@ -294,8 +296,8 @@ func sealedLine(text string) string {
 	return fmt.Sprintf("%s %08x\n", text, crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// TestWildCommit has a log whose last record is of a commit far beyond the others: it is refused for those that are missing, at
-// no cost.
+// TestWildCommit has a log whose last record is of a commit far beyond the others: it is refused
+// for those that are missing, at no cost.
 func TestWildCommit(t *testing.T) {
 	log, _ := badgerFiles(t)
 	for _, commit := range []uint64{12, 1 << 31, 1 << 62} {

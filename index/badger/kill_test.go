@@ -17,7 +17,8 @@ import (
 	"github.com/gabion-storage/gabion/index/badger"
 )
 
-// childVariable makes the test binary the child of TestBadgerKill: it names the directory to write to.
+// childVariable makes the test binary the child of TestBadgerKill: it names the directory to write
+// to.
 const childVariable = "GABION_INDEX_CHILD"
 
 func TestMain(m *testing.M) {
@@ -37,7 +38,8 @@ const (
 	childRecord  = 40 << 10 // so that a few hundred updates fill memtables
 )
 
-// child counts up one counter for each writer, for ever, and acknowledges each count on its standard output.
+// child counts up one counter for each writer, for ever, and acknowledges each count on its
+// standard output.
 func child(dir string) error {
 	b, err := badger.Open(context.Background(), dir, nil)
 	if err != nil {
@@ -62,7 +64,8 @@ func child(dir string) error {
 	return <-errs
 }
 
-// count counts up under two keys, with a large record between them, so that half an update would show.
+// count counts up under two keys, with a large record between them, so that half an update would
+// show.
 func count(s index.Store, writer int) (n int, err error) {
 	err = s.Update(context.Background(), func(tx index.Tx) error {
 		if n, err = counter(tx, "a", writer); err != nil {
@@ -91,7 +94,8 @@ func counter(r index.Reader, name string, writer int) (int, error) {
 	return strconv.Atoi(string(text))
 }
 
-// TestBadgerKill kills a process that writes, again and again, and looks for everything that was acknowledged.
+// TestBadgerKill kills a process that writes, again and again, and looks for everything that was
+// acknowledged.
 func TestBadgerKill(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 4 {
@@ -118,7 +122,8 @@ func TestBadgerKill(t *testing.T) {
 	}
 }
 
-// killChild runs a child until it has acknowledged updates counts, kills it, and returns the last count of each writer.
+// killChild runs a child until it has acknowledged updates counts, kills it, and returns the last
+// count of each writer.
 func killChild(t *testing.T, dir string, updates int) (last [childWriters]int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

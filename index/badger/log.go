@@ -20,16 +20,17 @@ import (
 //	key id(be64)=0 IV(12)
 //	{ meta(1) user meta(1) key length(uvarint) value length(uvarint) expiry(uvarint) key value CRC-32C of all before(be32) }...
 //
-// It ends at the first record that is not whole. Badger believes the lengths of that one before it has seen its checksum, and takes
-// up to 8 GiB of memory for it, or panics; and it ends the process when a log holds more than a memtable can. So a log is walked
-// here before.
+// It ends at the first record that is not whole. Badger believes the lengths of that one before it
+// has seen its checksum, and takes up to 8 GiB of memory for it, or panics; and it ends the process
+// when a log holds more than a memtable can. So a log is walked here before.
 const (
 	logHeader = 8 + 12
 
 	// largestLog is more than Badger makes one: two memtables.
 	largestLog = 2*memTableSize + 1<<20
 
-	// largestMemTable is below what Badger's arena holds and above what it puts there: a memtable, and one transaction.
+	// largestMemTable is below what Badger's arena holds and above what it puts there: a memtable,
+	// and one transaction.
 	largestMemTable = memTableSize + 2_200_000
 	// memTableNode is what a record takes there on average beside its key and value.
 	memTableNode = 32
@@ -37,13 +38,14 @@ const (
 	// largestLogKey is the longest key of a record with the commit behind it.
 	largestLogKey = index.MaxKeySize + 8
 
-	// mostLogs is more than there ever are with records in them: of the memtables that Badger keeps, those that a failed flush left,
-	// and the present one. Each takes a memtable when it is opened.
+	// mostLogs is more than there ever are with records in them: of the memtables that Badger
+	// keeps, those that a failed flush left, and the present one. Each takes a memtable when it is
+	// opened.
 	mostLogs = 8
 )
 
-// checkLogs walks the logs of a database that was not closed properly. One whose end Badger would stumble over is cut there, where
-// Badger would have cut it.
+// checkLogs walks the logs of a database that was not closed properly. One whose end Badger would
+// stumble over is cut there, where Badger would have cut it.
 func (g *generation) checkLogs() error {
 	entries, err := g.dir.Entries()
 	if err != nil {
@@ -133,10 +135,12 @@ type logRecord struct {
 	plausible bool // its lengths may be those of a record
 }
 
-// walkLog reads a log up to its end, and beyond as far as the lengths of records lead. The error is the reader's.
+// walkLog reads a log up to its end, and beyond as far as the lengths of records lead. The error is
+// the reader's.
 //
-// A commit is synced before the next one is written. So after a crash one commit, the last, may lack any of its blocks. When
-// there are records of another one behind the end, it is the disk that has failed, and what was acknowledged is lost.
+// A commit is synced before the next one is written. So after a crash one commit, the last, may
+// lack any of its blocks. When there are records of another one behind the end, it is the disk that
+// has failed, and what was acknowledged is lost.
 func walkLog(log *bufio.Reader) (w logWalk, err error) {
 	var header [logHeader]byte
 	if _, err := io.ReadFull(log, header[:]); err != nil {

@@ -13,14 +13,16 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Badger's MANIFEST lists the tables of a database. It is a header and records, each of which is a change as a whole:
+// Badger's MANIFEST lists the tables of a database. It is a header and records, each of which is a
+// change as a whole:
 //
 //	"Bdgr" 0000 0008
 //	{ length(be32) CRC-32C(be32) ManifestChangeSet }...
 //
 // ManifestChangeSet and ManifestChange are messages of Protocol Buffers: see badgerpb4.proto.
 //
-// A list of manifestSize bytes would be of a million tables, or of as many flushes since the database was built.
+// A list of manifestSize bytes would be of a million tables, or of as many flushes since the
+// database was built.
 const manifestSize = 32 << 20
 
 var manifestHeader = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
@@ -50,12 +52,15 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 	return append(manifest, set...)
 }
 
-// repairManifest takes tables out of the list that are not there, in a database that was not closed properly.
+// repairManifest takes tables out of the list that are not there, in a database that was not closed
+// properly.
 //
-// Badger leaves such a line when the sync of MANIFEST fails: it removes the table and flushes the memtable once more, under another
-// name. So what was in the table is in that one or still in the log, which was kept (see holdLogs). If somebody else has removed
-// the table, its commits are missing, and the survey of the opened database finds the gap. A table that the database was built
-// with was there and listed, durably, before the database was in charge; no failure of ours takes it away.
+// Badger leaves such a line when the sync of MANIFEST fails: it removes the table and flushes the
+// memtable once more, under another name. So what was in the table is in that one or still in the
+// log, which was kept (see holdLogs). If somebody else has removed the table, its commits are
+// missing, and the survey of the opened database finds the gap. A table that the database was built
+// with was there and listed, durably, before the database was in charge; no failure of ours takes
+// it away.
 //
 // It returns what is listed then. After a proper close nothing may be missing.
 func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {

@@ -10,9 +10,10 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A snapshot shows the commit at a timestamp of a generation, which is there until Release. Every Scan is a Badger
-// transaction of its own: for a reader that is only a timestamp, and so a Scan that its caller never ends leaves nothing behind
-// that could keep the snapshot from being released.
+// A snapshot shows the commit at a timestamp of a generation, which is there until Release. Every
+// Scan is a Badger transaction of its own: for a reader that is only a timestamp, and so a Scan
+// that its caller never ends leaves nothing behind that could keep the snapshot from being
+// released.
 type snapshot struct {
 	db   *database
 	gen  *generation
@@ -67,8 +68,9 @@ func (s *snapshot) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 	}
 }
 
-// versionSteps walks an iterator over all versions, of which the newest of a key comes first. Behind a few more of one key it looks
-// for the next key instead: records that every commit writes, as the totals are, have thousands.
+// versionSteps walks an iterator over all versions, of which the newest of a key comes first.
+// Behind a few more of one key it looks for the next key instead: records that every commit writes,
+// as the totals are, have thousands.
 type versionSteps struct {
 	it    *badger.Iterator
 	last  []byte // the key that the iterator came to last
@@ -99,8 +101,8 @@ func (v *versionSteps) next() {
 	v.it.Seek(append(v.last, 0))
 }
 
-// versions calls fn with every version after since, up to the snapshot's own, in the order of the keys, newest first. Tables that
-// have nothing so new are not looked into.
+// versions calls fn with every version after since, up to the snapshot's own, in the order of the
+// keys, newest first. Tables that have nothing so new are not looked into.
 func (s *snapshot) versions(since uint64, fn func(*badger.Item) error) error {
 	it, stop, err := s.iterator(badger.IteratorOptions{SinceTs: since})
 	if err != nil {
@@ -115,9 +117,9 @@ func (s *snapshot) versions(since uint64, fn func(*badger.Item) error) error {
 	return nil
 }
 
-// iterator returns an iterator over all versions, and what ends it. Badger reads two records ahead, so it is given the prefix that
-// the keys have. After a failed commit Badger may be without a memtable, and panics here; then there is nothing that could be
-// ended.
+// iterator returns an iterator over all versions, and what ends it. Badger reads two records ahead,
+// so it is given the prefix that the keys have. After a failed commit Badger may be without a
+// memtable, and panics here; then there is nothing that could be ended.
 func (s *snapshot) iterator(opts badger.IteratorOptions) (it *badger.Iterator, stop func(), err error) {
 	defer recovered(&err)
 	opts.AllVersions = true
@@ -132,7 +134,8 @@ func commonPrefix(start, end []byte) []byte {
 	for k < len(start) && k < len(end) && start[k] == end[k] {
 		k++
 	}
-	// An end that is the start counted up by one lets the byte that was counted up only be the start's.
+	// An end that is the start counted up by one lets the byte that was counted up only be the
+	// start's.
 	if k < len(start) && k == len(end)-1 && start[k]+1 == end[k] {
 		k++
 	}

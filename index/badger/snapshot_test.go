@@ -8,7 +8,8 @@ import (
 	"github.com/gabion-storage/gabion/index/badger"
 )
 
-// TestCommonPrefix compares it with all short keys over a small alphabet, which has the largest byte.
+// TestCommonPrefix compares it with all short keys over a small alphabet, which has the largest
+// byte.
 func TestCommonPrefix(t *testing.T) {
 	keys := [][]byte{{}}
 	for from := 0; len(keys[from]) < 3; from++ {

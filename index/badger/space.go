@@ -11,28 +11,29 @@ import (
 )
 
 const (
-	// spareInodes and spareHandles are what Badger's background work may need to create files. When it cannot, nothing more can be
-	// committed until the index is opened again.
+	// spareInodes and spareHandles are what Badger's background work may need to create files. When
+	// it cannot, nothing more can be committed until the index is opened again.
 	spareInodes  = 64
 	spareHandles = 16
 
-	// walSpace is what Badger writes to a log before it begins the next: a memtable's worth and one transaction, with the headers
-	// of its records.
+	// walSpace is what Badger writes to a log before it begins the next: a memtable's worth and one
+	// transaction, with the headers of its records.
 	walSpace = memTableSize + 2<<20
 
-	// spareSpace is what Badger needs to go on to a new log, to open and to close: the log, the table that is made of a memtable,
-	// and some room for what the file system itself writes.
+	// spareSpace is what Badger needs to go on to a new log, to open and to close: the log, the
+	// table that is made of a memtable, and some room for what the file system itself writes.
 	spareSpace = 2*walSpace + 4<<20
 
-	// memTableRecord is the most that a record takes of a memtable and of a log beside its key and value: a node of the highest
-	// tower, versions, headers and checksums.
+	// memTableRecord is the most that a record takes of a memtable and of a log beside its key and
+	// value: a node of the highest tower, versions, headers and checksums.
 	memTableRecord = 160
 
 	// largestCommit is what one commit takes of a memtable at most.
 	largestCommit = index.MaxTxBytes + index.MaxTxRecords*(memTableRecord-index.RecordCost)
 )
 
-// Ready implements index.Backend. It refuses updates before anything that Badger cannot survive comes near.
+// Ready implements index.Backend. It refuses updates before anything that Badger cannot survive
+// comes near.
 func (d *database) Ready() error {
 	d.committing.Lock()
 	defer d.committing.Unlock()
@@ -46,9 +47,10 @@ func (d *database) Ready() error {
 	return mapError("preallocate the log", g.wal.allocate())
 }
 
-// roomToCommit refuses a commit that might make Badger write where there is no room. A commit for which the log has room takes no
-// block that is not set aside, so it goes on though others have filled the disk to its last block: that is how what frees space gets
-// through. What others left is needed, and then what the owner has set aside, only for the next log.
+// roomToCommit refuses a commit that might make Badger write where there is no room. A commit for
+// which the log has room takes no block that is not set aside, so it goes on though others have
+// filled the disk to its last block: that is how what frees space gets through. What others left is
+// needed, and then what the owner has set aside, only for the next log.
 func (d *database) roomToCommit(w *wal) error {
 	if w.allocated && w.used+largestCommit <= memTableSize {
 		return nil
@@ -59,7 +61,8 @@ func (d *database) roomToCommit(w *wal) error {
 	return d.spare()
 }
 
-// spare makes sure that Badger can begin a log, open and close, and has the owner give up what it has set aside if need be.
+// spare makes sure that Badger can begin a log, open and close, and has the owner give up what it
+// has set aside if need be.
 func (d *database) spare() error {
 	err := d.room(spareSpace)
 	if err == nil || d.giveUp == nil {
@@ -91,8 +94,8 @@ func (d *database) room(least int64) error {
 	return nil
 }
 
-// A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing it cannot meet a full disk.
-// Who commits owns it.
+// A wal follows the newest of Badger's write-ahead logs and sets its space aside, so that writing
+// it cannot meet a full disk. Who commits owns it.
 type wal struct {
 	dir       *disk.Dir
 	number    int
@@ -115,8 +118,8 @@ func (w *wal) find() error {
 	return nil
 }
 
-// follow notices, after a commit, that Badger went on to a new log, and makes sure that it will be found there: Badger syncs the
-// file but not its directory.
+// follow notices, after a commit, that Badger went on to a new log, and makes sure that it will be
+// found there: Badger syncs the file but not its directory.
 func (w *wal) follow() error {
 	if _, err := w.dir.Lstat(logName(w.number + 1)); err != nil {
 		return nil

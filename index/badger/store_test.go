@@ -78,7 +78,8 @@ func checkLoad(r index.Reader, records, size, version int) error {
 	return nil
 }
 
-// crashed returns a copy of the directory of a killed process, or of one that is killed now while nothing goes on in the background.
+// crashed returns a copy of the directory of a killed process, or of one that is killed now while
+// nothing goes on in the background.
 func crashed(t *testing.T, dir string) string {
 	t.Helper()
 	for {
@@ -140,7 +141,8 @@ func TestBadgerReopen(t *testing.T) {
 	}
 }
 
-// TestBadgerOldSnapshot reads a snapshot whose records have all been overwritten, flushed and compacted away meanwhile.
+// TestBadgerOldSnapshot reads a snapshot whose records have all been overwritten, flushed and
+// compacted away meanwhile.
 func TestBadgerOldSnapshot(t *testing.T) {
 	const records, size, versions = 2_000, 1000, 16
 	b := open(t, t.TempDir())
@@ -163,8 +165,9 @@ func TestBadgerOldSnapshot(t *testing.T) {
 	}
 }
 
-// TestBadgerNoSpace takes the space away. What the present log has room for goes on; for the next one the owner gives up what it
-// has, once, and then updates are refused until there is space again.
+// TestBadgerNoSpace takes the space away. What the present log has room for goes on; for the next
+// one the owner gives up what it has, once, and then updates are refused until there is space
+// again.
 func TestBadgerNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	var space atomic.Pointer[disk.Space]
@@ -268,7 +271,8 @@ func TestBadgerOpenErrors(t *testing.T) {
 	}
 }
 
-// TestBadgerEmptyLog opens an index with a log file of no length, as a crash while Badger removes one leaves it.
+// TestBadgerEmptyLog opens an index with a log file of no length, as a crash while Badger removes
+// one leaves it.
 func TestBadgerEmptyLog(t *testing.T) {
 	b := open(t, t.TempDir())
 	closeStore(t, b)
@@ -293,8 +297,8 @@ func TestBadgerEmptyLog(t *testing.T) {
 	}
 }
 
-// TestBadgerBitFlips flips bits in the files of an index that was closed properly. Each is reported before anything is touched, or
-// does no harm.
+// TestBadgerBitFlips flips bits in the files of an index that was closed properly. Each is reported
+// before anything is touched, or does no harm.
 func TestBadgerBitFlips(t *testing.T) {
 	const records, size, flips = 500, 50, 150
 	dir := t.TempDir()

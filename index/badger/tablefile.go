@@ -22,14 +22,16 @@ import (
 //	length of the index(be32)
 //	sum, length of the sum(be32)
 //
-// where a sum is a message Checksum with a CRC-32C of what is before it. Badger opens tables on goroutines of its own and believes
-// what they say of themselves first, so a bad one is a panic that nobody can catch, or the end of the process; and one of nothing
-// but zeros has the right sum. So each is verified here before.
+// where a sum is a message Checksum with a CRC-32C of what is before it. Badger opens tables on
+// goroutines of its own and believes what they say of themselves first, so a bad one is a panic
+// that nobody can catch, or the end of the process; and one of nothing but zeros has the right sum.
+// So each is verified here before.
 
 // largestTable is more than a table of a memtable, or of the builder's, has.
 const largestTable = 4 * memTableSize
 
-// checkTables verifies the tables that are listed, and with blocks all that lies in them, not only what says where.
+// checkTables verifies the tables that are listed, and with blocks all that lies in them, not only
+// what says where.
 func (g *generation) checkTables(listed *badger.Manifest, blocks bool) error {
 	for id, t := range listed.Tables {
 		name := table.IDToFilename(id)
@@ -171,7 +173,8 @@ func cutTableSum(data []byte) (rest, sum []byte, ok bool) {
 	return data[:at], data[at:], true
 }
 
-// tableSum is the message with the CRC-32C of data, as Badger encodes it: a field that is zero is left out.
+// tableSum is the message with the CRC-32C of data, as Badger encodes it: a field that is zero is
+// left out.
 func tableSum(data []byte) []byte {
 	sum := crc32.Checksum(data, castagnoli)
 	if sum == 0 {

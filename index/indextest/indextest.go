@@ -1,4 +1,5 @@
-// Package indextest is the contract of index.Store as tests. Every implementation, and every wrapper of one, runs it:
+// Package indextest is the contract of index.Store as tests. Every implementation, and every
+// wrapper of one, runs it:
 //
 //	func TestStore(t *testing.T) {
 //		indextest.Run(t, func(t *testing.T) index.Store { return open(t, t.TempDir()) })
@@ -17,7 +18,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Run runs the whole suite. open returns an empty store; Run closes it. The name of a failing test is the clause that is broken.
+// Run runs the whole suite. open returns an empty store; Run closes it. The name of a failing test
+// is the clause that is broken.
 func Run(t *testing.T, open func(t *testing.T) index.Store) {
 	groups := []struct {
 		name  string
@@ -57,7 +59,8 @@ type clause struct {
 // patience is how long a test waits for what must happen before it calls it hanging.
 const patience = 20 * time.Second
 
-// checkGoroutines makes the test fail when, after the store is closed, there are more goroutines than before it was opened.
+// checkGoroutines makes the test fail when, after the store is closed, there are more goroutines
+// than before it was opened.
 func checkGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
@@ -72,7 +75,8 @@ func checkGoroutines(t *testing.T) {
 	})
 }
 
-// A tester is a test with its store. Its methods fail the test on errors, so tests read as what they do.
+// A tester is a test with its store. Its methods fail the test on errors, so tests read as what
+// they do.
 type tester struct {
 	*testing.T
 	s index.Store
@@ -113,7 +117,8 @@ func (t *tester) want(pairs ...string) {
 	})
 }
 
-// wantIn does so in one reader, by Scan and by Get. It may be called from the goroutine of an update.
+// wantIn does so in one reader, by Scan and by Get. It may be called from the goroutine of an
+// update.
 func (t *tester) wantIn(r index.Reader, pairs ...string) {
 	t.Helper()
 	got, err := scanAll(r, nil, nil)
@@ -131,7 +136,8 @@ func (t *tester) wantIn(r index.Reader, pairs ...string) {
 	}
 }
 
-// hold keeps the store's updates waiting until the function it returns is called, so that a test can queue several.
+// hold keeps the store's updates waiting until the function it returns is called, so that a test
+// can queue several.
 func (t *tester) hold() (release func()) {
 	t.Helper()
 	started, gate := make(chan struct{}), make(chan struct{})
@@ -171,7 +177,8 @@ func (t *tester) wait(done <-chan error) error {
 	}
 }
 
-// settle gives calls in the background the time to get where they wait. Nothing depends on it but how sharp a test is.
+// settle gives calls in the background the time to get where they wait. Nothing depends on it but
+// how sharp a test is.
 func settle() { time.Sleep(5 * time.Millisecond) }
 
 func putAll(tx index.Tx, pairs ...string) error {

@@ -98,7 +98,8 @@ var limitClauses = []clause{
 	}},
 }
 
-// testLargeNeighbours queues updates of which no two fit one transaction. Each depends on the one before.
+// testLargeNeighbours queues updates of which no two fit one transaction. Each depends on the one
+// before.
 func testLargeNeighbours(t *tester) {
 	const updates = 6
 	release := t.hold()

@@ -15,7 +15,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// SeedVariable names the environment variable that replays the random tests with the seed that a failure has printed.
+// SeedVariable names the environment variable that replays the random tests with the seed that a
+// failure has printed.
 const SeedVariable = "GABION_SEED"
 
 // Seed returns the seed of a random test, and logs it for a replay.
@@ -36,8 +37,9 @@ var modelClauses = []clause{
 	{"random calls of many goroutines match a model", testModel},
 }
 
-// A model is the history of a store: the records after each update that succeeded. The store keeps the number of its last update
-// under versionKey, so that a view can be compared with the one state it has to show.
+// A model is the history of a store: the records after each update that succeeded. The store keeps
+// the number of its last update under versionKey, so that a view can be compared with the one state
+// it has to show.
 type model struct {
 	*tester
 	mu     sync.Mutex // guards states
@@ -79,8 +81,8 @@ func (m *model) work(ctx context.Context, rng *rand.Rand) error {
 	return nil
 }
 
-// update does the same to the store and to the model. It runs where updates run, one after another, and that is the order of the
-// states.
+// update does the same to the store and to the model. It runs where updates run, one after another,
+// and that is the order of the states.
 func (m *model) update(rng *rand.Rand, tx index.Tx, fails bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -137,7 +137,8 @@ func testScanWhileWriting(t *tester) {
 	t.want("ax", "new", "bx", "new", "cx", "new")
 }
 
-// testGroup queues updates behind one that holds them, so that a store which groups has them in one group.
+// testGroup queues updates behind one that holds them, so that a store which groups has them in one
+// group.
 func testGroup(t *tester) {
 	t.put("base", "0")
 	release := t.hold()

@@ -2,7 +2,8 @@ package disk
 
 import "unsafe"
 
-// BlockSize is what files made by CreateDirect are written in whole multiples of, at multiples of it.
+// BlockSize is what files made by CreateDirect are written in whole multiples of, at multiples of
+// it.
 const BlockSize = 4 << 10
 
 // AlignedMemory returns n bytes that begin at a multiple of BlockSize in memory.

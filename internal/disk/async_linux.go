@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxAsync is how many calls of an Async are under way without blocking; further ones block. The
-	// kernel grants each some of what fs.aio-max-nr allows the whole system.
+	// maxAsync is how many calls of an Async are under way without blocking; further ones block.
+	// The kernel grants each some of what fs.aio-max-nr allows the whole system.
 	maxAsync = 64
 
 	// lookEvery is how often a call looks for its end by itself. The runtime looks for events only
@@ -22,10 +22,10 @@ const (
 	lookEvery = 500 * time.Microsecond
 )
 
-// An Async writes and syncs files without keeping a processor of Go's scheduler meanwhile. A goroutine
-// in a system call has one until the runtime finds that the call takes long: when a disk is written
-// all the time, those who could compute wait for that all the time. Where the kernel offers no
-// asynchronous I/O (see io_setup(2)), the calls block like those of package os.
+// An Async writes and syncs files without keeping a processor of Go's scheduler meanwhile. A
+// goroutine in a system call has one until the runtime finds that the call takes long: when a disk
+// is written all the time, those who could compute wait for that all the time. Where the kernel
+// offers no asynchronous I/O (see io_setup(2)), the calls block like those of package os.
 //
 // The zero Async works. It is safe for concurrent use, but Close must come last.
 type Async struct {
@@ -46,7 +46,8 @@ func (a *Async) WriteAt(f *os.File, p []byte, off int64) error {
 	for len(p) > 0 {
 		n, err := lane.do(f, iocbWrite, p, off)
 		if lost := (*lostError)(nil); errors.As(err, &lost) {
-			// When the lane could be closed, nothing is under way any more, and writing once more is safe.
+			// When the lane could be closed, nothing is under way any more, and writing once more
+			// is safe.
 			if err := a.drop(lane); err != nil {
 				return &os.PathError{Op: "write", Path: f.Name(), Err: errors.Join(lost, err)}
 			}
@@ -71,8 +72,8 @@ func (a *Async) WriteAt(f *os.File, p []byte, off int64) error {
 	return nil
 }
 
-// SyncData is like the function of that name. When the kernel does not tell how it ended, that is an error:
-// a lost page is reported once, so a second sync that succeeds would prove nothing.
+// SyncData is like the function of that name. When the kernel does not tell how it ended, that is
+// an error: a lost page is reported once, so a second sync that succeeds would prove nothing.
 func (a *Async) SyncData(f *os.File) error {
 	lane := a.take()
 	if lane == nil {
@@ -131,8 +132,9 @@ func (a *Async) give(lane *asyncLane) {
 	a.idle = append(a.idle, lane)
 }
 
-// drop closes a lane whose operation may still be under way, and waits for its end: io_destroy(2) does. A
-// lane that went back among the idle ones would take the end of this operation for that of its next.
+// drop closes a lane whose operation may still be under way, and waits for its end: io_destroy(2)
+// does. A lane that went back among the idle ones would take the end of this operation for that of
+// its next.
 func (a *Async) drop(lane *asyncLane) error {
 	a.mu.Lock()
 	a.lanes--
@@ -147,7 +149,8 @@ type asyncLane struct {
 	context uintptr  // of io_setup(2)
 	event   *os.File // an eventfd(2) that becomes readable at the end; the runtime's poller watches it
 
-	// Here, and not on the stack, because they are used while the goroutine waits, whose stack may move.
+	// Here, and not on the stack, because they are used while the goroutine waits, whose stack may
+	// move.
 	request iocb
 	pins    runtime.Pinner
 	count   [8]byte // what event tells
@@ -207,9 +210,9 @@ const (
 	maxAsyncWrite   = 1 << 30 // of one call
 )
 
-// errNotDone says that nothing has happened and that a blocking call may do better. The kernel did not
-// take the operation: it is short of memory, or it (before 4.18), the file system or a sandbox does not
-// know such a one. Or a signal came in between, which the blocking calls see to.
+// errNotDone says that nothing has happened and that a blocking call may do better. The kernel did
+// not take the operation: it is short of memory, or it (before 4.18), the file system or a sandbox
+// does not know such a one. Or a signal came in between, which the blocking calls see to.
 var errNotDone = errors.New("disk: not done")
 
 // A lostError says that an operation is under way, or was, and that its end cannot be had.
@@ -250,7 +253,8 @@ func (l *asyncLane) do(f *os.File, opcode uint16, p []byte, off int64) (n int, e
 // wait returns how the operation under way has ended.
 func (l *asyncLane) wait() (end ioEvent, err error) {
 	for {
-		// Whatever comes of this is only a hint: the event may be one that has been seen to already.
+		// Whatever comes of this is only a hint: the event may be one that has been seen to
+		// already.
 		_ = l.event.SetReadDeadline(time.Now().Add(lookEvery))
 		_, _ = l.event.Read(l.count[:])
 		switch n, errno := l.collect(l.context, &end); {

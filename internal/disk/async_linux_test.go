@@ -84,8 +84,8 @@ func residentPages(t *testing.T, mem []byte) (n int) {
 	return n
 }
 
-// TestAsyncEnds returns all file handles with Close, and all contexts, each of which the kernel maps into
-// memory.
+// TestAsyncEnds returns all file handles with Close, and all contexts, each of which the kernel
+// maps into memory.
 func TestAsyncEnds(t *testing.T) {
 	handles := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")
@@ -121,7 +121,8 @@ func TestAsyncEnds(t *testing.T) {
 	}
 }
 
-// TestAsyncForbidden runs the tests of Async where a sandbox forbids one of the calls that it is made of.
+// TestAsyncForbidden runs the tests of Async where a sandbox forbids one of the calls that it is
+// made of.
 func TestAsyncForbidden(t *testing.T) {
 	for call := range forbidden {
 		t.Run(call, func(t *testing.T) {
@@ -138,7 +139,8 @@ const forbiddenEnv = "GABION_FORBIDDEN_CALL"
 
 var forbidden = map[string]uintptr{"io_setup": unix.SYS_IO_SETUP, "io_submit": unix.SYS_IO_SUBMIT}
 
-// TestAsyncForbiddenChild is the process that TestAsyncForbidden starts: a call forbidden once is so for ever.
+// TestAsyncForbiddenChild is the process that TestAsyncForbidden starts: a call forbidden once is
+// so for ever.
 func TestAsyncForbiddenChild(t *testing.T) {
 	call, ok := forbidden[os.Getenv(forbiddenEnv)]
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestAsyncLostWrite has the kernel fail to tell how a write ended. The write is done again, and nobody
-// takes the end of the first for that of something else: its context is gone.
+// TestAsyncLostWrite has the kernel fail to tell how a write ended. The write is done again, and
+// nobody takes the end of the first for that of something else: its context is gone.
 func TestAsyncLostWrite(t *testing.T) {
 	f, async := asyncFile(t)
 	failed, later := disk.LoseEvents(async, 1)
@@ -49,8 +49,8 @@ func TestAsyncLostWrite(t *testing.T) {
 	}
 }
 
-// TestAsyncLostSync has it fail to tell how a sync ended. That must be an error, whatever a second sync
-// would say: the first may have been the only one to hear of a lost page.
+// TestAsyncLostSync has it fail to tell how a sync ended. That must be an error, whatever a second
+// sync would say: the first may have been the only one to hear of a lost page.
 func TestAsyncLostSync(t *testing.T) {
 	f, async := asyncFile(t)
 	failed, _ := disk.LoseEvents(async, 1)

@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 )
 
-// A Dir is an open directory. What is done in it goes by its handle: neither a change of the working
-// directory nor a symlink in its place leads elsewhere. Names are those of its entries, without
-// separators.
+// A Dir is an open directory. What is done in it goes by its handle: neither a change of the
+// working directory nor a symlink in its place leads elsewhere. Names are those of its entries,
+// without separators.
 //
-// Nothing in it is taken for what its name says. What is opened must be a regular file, or a directory
-// where one is wanted: a symlink is never followed, a FIFO is not waited for and a device is not touched,
-// and each is an *EntryError. That holds for what was put there before; who can write the directory
-// while it is in use can exchange an entry at any moment, and still reaches nothing outside.
+// Nothing in it is taken for what its name says. What is opened must be a regular file, or a
+// directory where one is wanted: a symlink is never followed, a FIFO is not waited for and a device
+// is not touched, and each is an *EntryError. That holds for what was put there before; who can
+// write the directory while it is in use can exchange an entry at any moment, and still reaches
+// nothing outside.
 //
 // All methods but Close may be called from many goroutines.
 type Dir struct {
@@ -31,8 +32,8 @@ type EntryError struct {
 
 func (e *EntryError) Error() string { return fmt.Sprintf("disk: %s: %s", e.Path, e.Reason) }
 
-// OpenDir opens the directory at path, which may be reached by symlinks: they are resolved here, once. The
-// caller must call Close.
+// OpenDir opens the directory at path, which may be reached by symlinks: they are resolved here,
+// once. The caller must call Close.
 func OpenDir(path string) (*Dir, error) {
 	// The working directory may change, and another one may lie under the same name then.
 	path, err := filepath.Abs(path)
@@ -89,7 +90,8 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 	return newDir(root)
 }
 
-// MakeDir makes a directory in d and opens it, durably and with DirMode. One that is there keeps its mode.
+// MakeDir makes a directory in d and opens it, durably and with DirMode. One that is there keeps
+// its mode.
 func (d *Dir) MakeDir(name string) (*Dir, error) {
 	err := d.root.Mkdir(name, DirMode)
 	if err == nil {
@@ -120,8 +122,8 @@ func (d *Dir) Lstat(name string) (fs.FileInfo, error) {
 // Sync makes the creation, renaming and removal of entries durable.
 func (d *Dir) Sync() error { return syncHandle(d.handle) }
 
-// CheckHandles fails if the process cannot open n more files. It spares itself what package os adds: it
-// may run before every commit.
+// CheckHandles fails if the process cannot open n more files. It spares itself what package os
+// adds: it may run before every commit.
 func (d *Dir) CheckHandles(n int) (err error) {
 	for range n {
 		h, openErr := openAgain(d.handle)

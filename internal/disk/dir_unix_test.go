@@ -14,7 +14,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestDirKinds opens, in every way, what is not what its name says. Nothing is followed, waited for or changed.
+// TestDirKinds opens, in every way, what is not what its name says. Nothing is followed, waited for
+// or changed.
 func TestDirKinds(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	d := openDir(t, dir)
@@ -127,8 +128,8 @@ func TestDirLinks(t *testing.T) {
 	}
 }
 
-// TestOpenDirByLink opens a directory through a symlink, which then leads elsewhere, from a working directory that
-// changes.
+// TestOpenDirByLink opens a directory through a symlink, which then leads elsewhere, from a working
+// directory that changes.
 func TestOpenDirByLink(t *testing.T) {
 	base, dir := t.TempDir(), t.TempDir()
 	if err := os.Symlink(dir, filepath.Join(base, "link")); err != nil {

@@ -7,8 +7,9 @@ import (
 )
 
 // CreateDirect creates a file in d, which must not be there, to be written in whole blocks of
-// BlockSize, from memory that AlignedMemory returned. Where the file system can, writing goes past the
-// page cache: nothing is copied, no page is made, and a sync that follows has little left to write.
+// BlockSize, from memory that AlignedMemory returned. Where the file system can, writing goes past
+// the page cache: nothing is copied, no page is made, and a sync that follows has little left to
+// write.
 func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	f, err := d.Create(name)
 	if err != nil || !canDirect(f) {
@@ -34,7 +35,7 @@ func canDirect(f *os.File) bool {
 // AdviseRandom tells the kernel that what is read from f says nothing of what will be read next.
 func AdviseRandom(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
 
-// Extend makes the file longer, up to size, and sets the blocks aside that it gains from its present
-// size on: writing them cannot run out of space then. They read as zeros. Where blocks cannot be set
-// aside it does nothing.
+// Extend makes the file longer, up to size, and sets the blocks aside that it gains from its
+// present size on: writing them cannot run out of space then. They read as zeros. Where blocks
+// cannot be set aside it does nothing.
 func Extend(f *os.File, from, size int64) error { return fallocate(f, 0, from, size-from) }

@@ -59,8 +59,8 @@ func TestCreateDirect(t *testing.T) {
 	}
 }
 
-// TestAsync writes a file from many goroutines at once, more than an Async has lanes, and through files
-// of both kinds.
+// TestAsync writes a file from many goroutines at once, more than an Async has lanes, and through
+// files of both kinds.
 func TestAsync(t *testing.T) {
 	const writers, blocks = 150, 33
 	for name, create := range map[string]func(*disk.Dir, string) (*os.File, error){"direct": (*disk.Dir).CreateDirect, "cached": (*disk.Dir).Create} {

@@ -8,14 +8,15 @@ import (
 )
 
 // Preallocate makes the file system set aside the blocks of f from off to off+n, so that writing
-// them later, also through a memory map, cannot run out of space. The file's size stays; see Extend.
+// them later, also through a memory map, cannot run out of space. The file's size stays; see
+// Extend.
 func Preallocate(f *os.File, off, n int64) error {
 	return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
 
-// PunchHole gives back the blocks of f that lie from off to off+n, and zeros what it takes of others. The
-// bytes read as zeros then; the file's size stays. Where the file system cannot do that, the error
-// matches errors.ErrUnsupported and nothing has changed.
+// PunchHole gives back the blocks of f that lie from off to off+n, and zeros what it takes of
+// others. The bytes read as zeros then; the file's size stays. Where the file system cannot do
+// that, the error matches errors.ErrUnsupported and nothing has changed.
 func PunchHole(f *os.File, off, n int64) error {
 	return fallocateStrictly(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
@@ -30,14 +31,16 @@ func SyncData(f *os.File) error {
 	}
 }
 
-// StartWriteback asks the kernel to begin writing the pages of f from off to off+n to the disk, so that
-// a later sync has less to wait for. It promises nothing: an error of the disk shows in that sync.
+// StartWriteback asks the kernel to begin writing the pages of f from off to off+n to the disk, so
+// that a later sync has less to wait for. It promises nothing: an error of the disk shows in that
+// sync.
 func StartWriteback(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
-// fallocate is fallocateStrictly, but content where that is not supported: a file system without it (some
-// network and overlay ones) leaves the reserve as the only guard, as on the platforms that lack the call.
+// fallocate is fallocateStrictly, but content where that is not supported: a file system without it
+// (some network and overlay ones) leaves the reserve as the only guard, as on the platforms that
+// lack the call.
 func fallocate(f *os.File, mode uint32, off, n int64) error {
 	err := fallocateStrictly(f, mode, off, n)
 	if errors.Is(err, errors.ErrUnsupported) {

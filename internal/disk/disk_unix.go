@@ -66,8 +66,8 @@ func waitLock(f *os.File) error {
 	}
 }
 
-// lockHandle locks the directory itself. NFS makes of it a lock that needs a handle for writing, which no
-// directory has; there, and where else it cannot be had, the lock file stands alone.
+// lockHandle locks the directory itself. NFS makes of it a lock that needs a handle for writing,
+// which no directory has; there, and where else it cannot be had, the lock file stands alone.
 func lockHandle(dir *os.File) error {
 	err := lockFile(dir)
 	for _, cannot := range []error{unix.EBADF, unix.EINVAL, unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP} {

@@ -41,8 +41,8 @@ func waitLock(f *os.File) error {
 	return os.NewSyscallError("LockFileEx", err)
 }
 
-// lockHandle does nothing: a directory's handle cannot be locked here, and a file that is open cannot be
-// deleted, so that the lock file is enough.
+// lockHandle does nothing: a directory's handle cannot be locked here, and a file that is open
+// cannot be deleted, so that the lock file is enough.
 func lockHandle(*os.File) error { return nil }
 
 func isReadOnly(err error) bool { return errors.Is(err, windows.ERROR_WRITE_PROTECT) }

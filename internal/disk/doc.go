@@ -1,10 +1,10 @@
 // Package disk holds the few things Gabion needs from a file system beyond package os: durable
-// puts, preallocation, writing past the page cache, free space, directory locks and checksum lists of
-// closed directories.
+// puts, preallocation, writing past the page cache, free space, directory locks and checksum lists
+// of closed directories.
 //
-// A [Dir] is a directory in which nothing is trusted to be what it is called. All that a store does below
-// its own directory goes through one; functions that take a path are for the way there, and for files that
-// their user chooses, which may lie behind symlinks.
+// A [Dir] is a directory in which nothing is trusted to be what it is called. All that a store does
+// below its own directory goes through one; functions that take a path are for the way there, and
+// for files that their user chooses, which may lie behind symlinks.
 //
 // Platforms differ in what they can guard:
 //

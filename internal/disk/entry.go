@@ -14,8 +14,8 @@ import (
 // Open opens a file of d for reading.
 func (d *Dir) Open(name string) (*os.File, error) { return d.open(name, os.O_RDONLY) }
 
-// OpenWritable opens a file of d for reading and writing. One that has another name elsewhere, a hard
-// link, is an *EntryError: what is there may be somebody's copy, and would change with it.
+// OpenWritable opens a file of d for reading and writing. One that has another name elsewhere, a
+// hard link, is an *EntryError: what is there may be somebody's copy, and would change with it.
 func (d *Dir) OpenWritable(name string) (*os.File, error) {
 	f, err := d.open(name, os.O_RDWR)
 	if err != nil {
@@ -65,7 +65,8 @@ func (d *Dir) open(name string, flag int) (*os.File, error) {
 	return nil, &EntryError{Path: d.Join(name), Reason: "it is exchanged while it is opened"}
 }
 
-// tryOpen returns nothing if the entry was exchanged meanwhile, which a new version of it does, too.
+// tryOpen returns nothing if the entry was exchanged meanwhile, which a new version of it does,
+// too.
 func (d *Dir) tryOpen(name string, flag int) (*os.File, error) {
 	// Before it is opened, because to open a device can be enough to make it do something.
 	info, err := d.Lstat(name)
@@ -88,8 +89,8 @@ func (d *Dir) tryOpen(name string, flag int) (*os.File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// ReadFile returns the content of a file of d. One of more than limit bytes is an *EntryError, and is not
-// read.
+// ReadFile returns the content of a file of d. One of more than limit bytes is an *EntryError, and
+// is not read.
 func (d *Dir) ReadFile(name string, limit int64) (data []byte, err error) {
 	f, err := d.Open(name)
 	if err != nil {
@@ -106,9 +107,9 @@ func (d *Dir) ReadFile(name string, limit int64) (data []byte, err error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// WriteFile puts data into a file of d, atomically and durably: a reader, also one after a power loss,
-// finds the old content or the new, never a mixture. The file gets FileMode, whatever the umask; whatever
-// was under its name, a directory excepted, is replaced.
+// WriteFile puts data into a file of d, atomically and durably: a reader, also one after a power
+// loss, finds the old content or the new, never a mixture. The file gets FileMode, whatever the
+// umask; whatever was under its name, a directory excepted, is replaced.
 func (d *Dir) WriteFile(name string, data []byte) (err error) {
 	temp := tempPrefix(name) + rand.Text()
 	f, err := d.Create(temp)
@@ -139,15 +140,16 @@ func tempPrefix(name string) string { return "." + name + ".tmp-" }
 // IsTemp reports whether an entry is what a crash in WriteFile of this name leaves behind.
 func IsTemp(entry, name string) bool { return strings.HasPrefix(entry, tempPrefix(name)) }
 
-// Rename gives an entry another name in d, and removes what has that name. It is durable after Sync.
+// Rename gives an entry another name in d, and removes what has that name. It is durable after
+// Sync.
 func (d *Dir) Rename(name, next string) error { return d.named(next, d.root.Rename(name, next)) }
 
-// Link gives a file a second name in d, under which nothing may be: else the error matches fs.ErrExist. It
-// is durable after Sync.
+// Link gives a file a second name in d, under which nothing may be: else the error matches
+// fs.ErrExist. It is durable after Sync.
 func (d *Dir) Link(name, second string) error { return d.named(second, d.root.Link(name, second)) }
 
-// Own gives FileMode to a file that a library has made by its path, as the umask was. A file of another
-// user's keeps its mode.
+// Own gives FileMode to a file that a library has made by its path, as the umask was. A file of
+// another user's keeps its mode.
 func (d *Dir) Own(name string) error {
 	info, err := d.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || !OthersRead(info) && !OthersWrite(info) && info.Mode()&FileMode == FileMode {
@@ -188,8 +190,8 @@ func (d *Dir) RemoveEmpty(suffixes ...string) error {
 	return nil
 }
 
-// CheckFile fails with an *EntryError unless the entry is a regular file: so a library that opens it by its
-// path opens nothing else.
+// CheckFile fails with an *EntryError unless the entry is a regular file: so a library that opens
+// it by its path opens nothing else.
 func (d *Dir) CheckFile(name string) error {
 	info, err := d.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -198,8 +200,8 @@ func (d *Dir) CheckFile(name string) error {
 	return err
 }
 
-// CheckPlain is CheckFile, and fails for a file that has another name elsewhere, too: so a library that
-// changes it changes nothing else.
+// CheckPlain is CheckFile, and fails for a file that has another name elsewhere, too: so a library
+// that changes it changes nothing else.
 func (d *Dir) CheckPlain(name string) error {
 	if err := d.CheckFile(name); err != nil {
 		return err
@@ -211,8 +213,8 @@ func (d *Dir) CheckPlain(name string) error {
 	return err
 }
 
-// Separate makes of a file that has another name elsewhere, a hard link, one of its own, durably. It fails
-// if the file has more than limit bytes.
+// Separate makes of a file that has another name elsewhere, a hard link, one of its own, durably.
+// It fails if the file has more than limit bytes.
 func (d *Dir) Separate(name string, limit int64) error {
 	info, err := d.Lstat(name)
 	if err != nil || links(info) < 2 {

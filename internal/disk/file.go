@@ -47,9 +47,9 @@ func fill(f *os.File, data []byte, perm os.FileMode) error {
 	return f.Sync()
 }
 
-// Usage returns the bytes that dir and what lies below its entries of these names occupy on disk, as du
-// counts them; without names it is everything below dir. What vanishes while it walks, and what this
-// process may not read, which then is not its own, is left out.
+// Usage returns the bytes that dir and what lies below its entries of these names occupy on disk,
+// as du counts them; without names it is everything below dir. What vanishes while it walks, and
+// what this process may not read, which then is not its own, is left out.
 func Usage(dir string, names ...string) (int64, error) {
 	roots := []string{dir}
 	var total int64
@@ -95,8 +95,8 @@ func usageBelow(root string) (total int64, err error) {
 	return total, err
 }
 
-// IsNoSpace reports whether err is the system's for a file system without room: no blocks, no inodes
-// or a quota reached.
+// IsNoSpace reports whether err is the system's for a file system without room: no blocks, no
+// inodes or a quota reached.
 func IsNoSpace(err error) bool {
 	return slices.ContainsFunc(noSpaceErrors, func(e error) bool { return errors.Is(err, e) })
 }

@@ -17,14 +17,14 @@ var errLinkLoop = errors.New("its symlinks lead in a circle")
 // A Way is where a path leads.
 type Way struct {
 	Real string // the path without symlinks, absolute
-	// Open is the first directory or symlink on the way, Real itself included if it is a directory, that
-	// others can change: see OthersWrite. Who can do that can put something else at the end of the path.
-	// "" is none.
+	// Open is the first directory or symlink on the way, Real itself included if it is a directory,
+	// that others can change: see OthersWrite. Who can do that can put something else at the end of
+	// the path. "" is none.
 	Open string
 }
 
-// Follow resolves the symlinks of an absolute path. Something must be at its end; otherwise the error
-// names what is missing, and matches fs.ErrNotExist.
+// Follow resolves the symlinks of an absolute path. Something must be at its end; otherwise the
+// error names what is missing, and matches fs.ErrNotExist.
 func Follow(path string) (Way, error) {
 	way := Way{}
 	rest, err := way.begin(path)

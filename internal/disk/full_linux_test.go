@@ -48,8 +48,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestLostPages writes to a device that takes more than it can keep: what is in the page cache cannot get
-// to it, which only a sync finds out. It must say so.
+// TestLostPages writes to a device that takes more than it can keep: what is in the page cache
+// cannot get to it, which only a sync finds out. It must say so.
 func TestLostPages(t *testing.T) {
 	var async disk.Async
 	defer async.Close()

@@ -19,11 +19,12 @@ type Lock struct {
 	dir  *os.File
 }
 
-// Lock locks the directory, by a handle of it where the platform can and by its file LockFile, which
-// it creates and leaves behind. It does not wait.
+// Lock locks the directory, by a handle of it where the platform can and by its file LockFile,
+// which it creates and leaves behind. It does not wait.
 //
-// Either lock would do. But a file can be deleted, by hand or by a tool that tidies up, and a second
-// holder would lock another one of the same name; and not every file system can lock a directory.
+// Either lock would do. But a file can be deleted, by hand or by a tool that tidies up, and a
+// second holder would lock another one of the same name; and not every file system can lock a
+// directory.
 func (d *Dir) Lock() (*Lock, error) {
 	handle, err := d.root.Open(".") // one of its own: a lock belongs to what was opened
 	if err != nil {
@@ -53,9 +54,10 @@ func (d *Dir) lockNamed(name string) (*os.File, error) {
 // errOthers is what WaitLock says of a lock that others can take.
 var errOthers = errors.New("others than this process's user can write it")
 
-// WaitLock locks a file of d, which it makes if it is not there and leaves behind, as soon as nobody else
-// in this process or another has it locked. It holds nothing. Closing the file unlocks it, and so does the
-// end of the process. One that others can write could be locked by them for ever, and is refused.
+// WaitLock locks a file of d, which it makes if it is not there and leaves behind, as soon as
+// nobody else in this process or another has it locked. It holds nothing. Closing the file unlocks
+// it, and so does the end of the process. One that others can write could be locked by them for
+// ever, and is refused.
 func (d *Dir) WaitLock(name string) (*os.File, error) {
 	f, err := d.openOwn(name, os.O_CREATE|os.O_RDWR)
 	if err != nil {

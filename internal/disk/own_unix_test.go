@@ -42,8 +42,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestLockWithoutFile deletes the lock file while it is held. The directory stays locked, for this process
-// and for others.
+// TestLockWithoutFile deletes the lock file while it is held. The directory stays locked, for this
+// process and for others.
 func TestLockWithoutFile(t *testing.T) {
 	if dir := os.Getenv("GABION_LOCK_DIR"); dir != "" { // the other process
 		if _, err := openDir(t, dir).Lock(); !errors.Is(err, disk.ErrLocked) {

@@ -12,8 +12,8 @@ type Space struct {
 	Privileged int64 // bytes beyond Bytes that this process may take, since it is the superuser's; 0 where that is not known
 }
 
-// newSpace makes a Space of a file system's own numbers: blocks free, of so many bytes each, and inodes in
-// all and free. What does not fit into 64 bits is as good as endless.
+// newSpace makes a Space of a file system's own numbers: blocks free, of so many bytes each, and
+// inodes in all and free. What does not fit into 64 bits is as good as endless.
 func newSpace(blocks uint64, blockSize int64, inodes, freeInodes uint64) Space {
 	s := Space{Bytes: math.MaxInt64, Inodes: math.MaxInt64}
 	if high, low := bits.Mul64(blocks, uint64(max(blockSize, 0))); high == 0 {

@@ -2,8 +2,9 @@ package disk
 
 import "golang.org/x/sys/unix"
 
-// spaceFrom counts what the file system reports. f_bavail is in fragments of f_frsize; f_bsize is only
-// the size of transfers that the file system likes, and on FUSE and virtiofs up to 256 times as large.
+// spaceFrom counts what the file system reports. f_bavail is in fragments of f_frsize; f_bsize is
+// only the size of transfers that the file system likes, and on FUSE and virtiofs up to 256 times
+// as large.
 func spaceFrom(st *unix.Statfs_t) Space {
 	unit := int64(st.Frsize)
 	if unit <= 0 {

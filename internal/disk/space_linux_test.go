@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSpaceUnits counts the free space of file systems whose transfer size is not the unit they count in.
+// TestSpaceUnits counts the free space of file systems whose transfer size is not the unit they
+// count in.
 func TestSpaceUnits(t *testing.T) {
 	for name, c := range map[string]struct {
 		st   unix.Statfs_t

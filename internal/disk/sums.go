@@ -37,12 +37,12 @@ type SumsError struct {
 
 func (e *SumsError) Error() string { return fmt.Sprintf("disk: %s: %s", e.File, e.Reason) }
 
-// WriteSums records name, size and checksum of every regular file of d for which include is true (nil
-// means all), durably, in SUMS. It is called when nobody writes to the directory any more. A name with a
-// line's end in it cannot be recorded.
+// WriteSums records name, size and checksum of every regular file of d for which include is true
+// (nil means all), durably, in SUMS. It is called when nobody writes to the directory any more. A
+// name with a line's end in it cannot be recorded.
 //
-// What the list names is durable before the list is, whoever wrote it and however: a list that outlives
-// a power loss which a file's last change did not would condemn a healthy directory.
+// What the list names is durable before the list is, whoever wrote it and however: a list that
+// outlives a power loss which a file's last change did not would condemn a healthy directory.
 func (d *Dir) WriteSums(include func(name string) bool) error {
 	entries, err := d.Entries()
 	if err != nil {
@@ -97,8 +97,8 @@ func (d *Dir) RemoveSums() error {
 	if err := d.Remove(SumsFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// A list that came back after a power loss would condemn a healthy directory. Also when there is none:
-	// who removed it may have been killed before the removal was durable.
+	// A list that came back after a power loss would condemn a healthy directory. Also when there
+	// is none: who removed it may have been killed before the removal was durable.
 	return d.Sync()
 }
 
@@ -150,8 +150,8 @@ func (d *Dir) verifyLine(line string) error {
 	return nil
 }
 
-// parseLine takes a line apart; the rest behind its second field is the name, spaces and all. Each line has
-// one form only.
+// parseLine takes a line apart; the rest behind its second field is the name, spaces and all. Each
+// line has one form only.
 func parseLine(line string) (sum uint32, size int64, name string, ok bool) {
 	sumText, rest, _ := strings.Cut(line, " ")
 	sizeText, name, _ := strings.Cut(rest, " ")

@@ -12,8 +12,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// FuzzSums verifies a directory by a list of any bytes, also with the right checksum behind: the answer is that
-// everything is as listed, or an error that names a file in the directory.
+// FuzzSums verifies a directory by a list of any bytes, also with the right checksum behind: the
+// answer is that everything is as listed, or an error that names a file in the directory.
 func FuzzSums(f *testing.F) {
 	dir := f.TempDir()
 	for name, data := range map[string]string{"a": "content of a", "b c": "b", "empty": ""} {

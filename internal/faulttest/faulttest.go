@@ -1,4 +1,5 @@
-// Package faulttest lets single system calls of a test's child process fail, one after another, under strace.
+// Package faulttest lets single system calls of a test's child process fail, one after another,
+// under strace.
 package faulttest
 
 import (
@@ -53,8 +54,8 @@ func (f Fault) when() string {
 	return strconv.Itoa(f.K)
 }
 
-// Inject runs the child with the fault, and returns what it told on standard output and how often the fault has come. More
-// arguments of strace may narrow down where.
+// Inject runs the child with the fault, and returns what it told on standard output and how often
+// the fault has come. More arguments of strace may narrow down where.
 func (f Fault) Inject(t *testing.T, c *Child, args ...string) (told string, hits int) {
 	t.Helper()
 	args = append(args, "-e", "trace="+f.Call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Call, f.Errno, f.when()))
@@ -62,7 +63,8 @@ func (f Fault) Inject(t *testing.T, c *Child, args ...string) (told string, hits
 	return told, strings.Count(trace, "(INJECTED)")
 }
 
-// Trace runs the child under strace and returns what it told and what was traced. A child that dies says so.
+// Trace runs the child under strace and returns what it told and what was traced. A child that dies
+// says so.
 func (c *Child) Trace(t *testing.T, args ...string) (told, trace string) {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
@@ -91,9 +93,9 @@ func (c *Child) Trace(t *testing.T, args ...string) (told, trace string) {
 	return out.String(), string(data)
 }
 
-// Each tries faults: as many as Variable says, else a few, chosen by the seed among the calls that the child makes; or all of
-// them, k counting up until nothing is hit. try reports whether its fault has come. child is for the run that counts, without
-// a fault.
+// Each tries faults: as many as Variable says, else a few, chosen by the seed among the calls that
+// the child makes; or all of them, k counting up until nothing is hit. try reports whether its
+// fault has come. child is for the run that counts, without a fault.
 func Each(t *testing.T, seed uint64, few int, calls []Call, child *Child, try func(Fault) (hit bool)) {
 	t.Helper()
 	text := os.Getenv(Variable)

@@ -6,15 +6,16 @@ import (
 	"sync"
 )
 
-// A Gate lets calls in until it is shut. The zero value is open. Its methods may be called from many goroutines.
+// A Gate lets calls in until it is shut. The zero value is open. Its methods may be called from
+// many goroutines.
 type Gate struct {
 	mu    sync.Mutex // guards shut, and that calls are added only while it is open
 	shut  bool
 	calls sync.WaitGroup
 }
 
-// Enter lets a call in, which must Leave when it is done. It refuses with ctx's error when that has ended,
-// and with closed once the gate is shut.
+// Enter lets a call in, which must Leave when it is done. It refuses with ctx's error when that has
+// ended, and with closed once the gate is shut.
 func (g *Gate) Enter(ctx context.Context, closed error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -46,8 +46,8 @@ func Parse(flags *flag.FlagSet, args []string, operands string, stdout io.Writer
 	return nil
 }
 
-// Command returns the command line that does the same again: name and all flags, but those that leave
-// names and those whose default is that nothing is said.
+// Command returns the command line that does the same again: name and all flags, but those that
+// leave names and those whose default is that nothing is said.
 func Command(name string, flags *flag.FlagSet, leave ...string) string {
 	words := []string{name}
 	flags.VisitAll(func(f *flag.Flag) {
@@ -60,8 +60,8 @@ func Command(name string, flags *flag.FlagSet, leave ...string) string {
 	return strings.Join(words, " ")
 }
 
-// Conclude tells the error of a program, if any, behind its name, and returns the exit status. help is
-// the command that tells how the program is used.
+// Conclude tells the error of a program, if any, behind its name, and returns the exit status. help
+// is the command that tells how the program is used.
 func Conclude(ctx context.Context, err error, name, help string, stderr io.Writer) int {
 	var wrong usageError
 	switch {

@@ -37,8 +37,8 @@ const (
 	partsAxis    = "parts in flight"
 	readersAxis  = "readers"
 
-	// warmBytes is how much is uploaded before what counts: more than the engine's chunk buffers, so
-	// that they are paged in.
+	// warmBytes is how much is uploaded before what counts: more than the engine's chunk buffers,
+	// so that they are paged in.
 	warmBytes = 80 << 20
 )
 
@@ -72,9 +72,9 @@ type Contest struct {
 	Report     *report.Report
 	Logf       func(format string, args ...any)
 
-	// Fresh gives each upload a new store, in which something was stored before, has readers only count
-	// what comes, and adds to the report what is allocated. Otherwise all uploads of a group go to one store
-	// and are removed, and readers copy what comes into a buffer.
+	// Fresh gives each upload a new store, in which something was stored before, has readers only
+	// count what comes, and adds to the report what is allocated. Otherwise all uploads of a group
+	// go to one store and are removed, and readers copy what comes into a buffer.
 	Fresh bool
 
 	dir   string // where stores are made
@@ -93,8 +93,8 @@ func (c *Contest) Define(flags *flag.FlagSet, leastPart int64, mostObject bytesi
 	c.Place.Define(flags)
 }
 
-// Groups are all combinations of an operation with data and modes. Data that is stored already is uploaded
-// only, and only plain: encrypted chunks are found again within one upload only.
+// Groups are all combinations of an operation with data and modes. Data that is stored already is
+// uploaded only, and only plain: encrypted chunks are found again within one upload only.
 func (c *Contest) Groups(op string) (groups []Group) {
 	for _, kind := range c.Data.Values {
 		for _, mode := range c.Modes.Values {
@@ -106,8 +106,8 @@ func (c *Contest) Groups(op string) (groups []Group) {
 	return groups
 }
 
-// Run measures groups, prints the tables and saves the report. Objects of more than most bytes are wrong
-// arguments.
+// Run measures groups, prints the tables and saves the report. Objects of more than most bytes are
+// wrong arguments.
 func (c *Contest) Run(ctx context.Context, groups []Group, most bytesize.Size, stdout io.Writer) error {
 	if n := c.partsFor(slices.Max(c.Parallel.Values)); c.Part > most/bytesize.Size(n) {
 		return cli.Usagef("-part and -parts: %d parts of %v are more than %v", n, c.Part, most)
@@ -293,8 +293,8 @@ func (b *bout) uploads(ctx context.Context, parallel int) ([]report.Run, error) 
 	return runs, nil
 }
 
-// fresh gives a rival a new store that has stored something: where stored data is measured, what comes
-// again then.
+// fresh gives a rival a new store that has stored something: where stored data is measured, what
+// comes again then.
 func (b *bout) fresh(ctx context.Context, v *rival, o *object, before uint32, parallel int) error {
 	if err := v.open(ctx); err != nil {
 		return err
@@ -308,8 +308,8 @@ func (b *bout) fresh(ctx context.Context, v *rival, o *object, before uint32, pa
 	return err
 }
 
-// downloads are the runs of so many readers. Each has read the object once just before it is measured, so
-// that the page cache has it.
+// downloads are the runs of so many readers. Each has read the object once just before it is
+// measured, so that the page cache has it.
 func (b *bout) downloads(ctx context.Context, readers int) ([]report.Run, error) {
 	if b.object == nil {
 		o, err := b.take(ctx, b.partsFor(1))

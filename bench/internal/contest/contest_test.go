@@ -164,8 +164,8 @@ func TestOrderRotates(t *testing.T) {
 	}
 }
 
-// What counts is uploaded after something else was, for Fresh to a new store; it is new in each round, but
-// the same for all; and stored data was there before.
+// What counts is uploaded after something else was, for Fresh to a new store; it is new in each
+// round, but the same for all; and stored data was there before.
 func TestBytesOfRounds(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		for _, kind := range []data.Kind{data.Random, data.JSON, data.Stored} {
@@ -183,7 +183,8 @@ func TestBytesOfRounds(t *testing.T) {
 				t.Errorf("%s: the contenders were given different data: %q", kind, of)
 			}
 			slices.Sort(of["a"])
-			// Not Fresh: one that is tried, and one a round. Fresh: the same before each round, or the round's.
+			// Not Fresh: one that is tried, and one a round. Fresh: the same before each round, or
+			// the round's.
 			if n := len(slices.Compact(of["a"])); fresh && kind == data.Stored && n != 2 || !(fresh && kind == data.Stored) && n != 3 {
 				t.Errorf("fresh %v, %s: %d different objects: %q", fresh, kind, n, of["a"])
 			}

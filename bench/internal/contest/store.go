@@ -23,8 +23,8 @@ type Store interface {
 	// Download writes the whole object.
 	Download(ctx context.Context, key string, w io.Writer) error
 
-	// Remove deletes an object and gives its space back, so that none of it burdens what is measured
-	// next.
+	// Remove deletes an object and gives its space back, so that none of it burdens what is
+	// measured next.
 	Remove(ctx context.Context, key string) error
 
 	Close() error
@@ -79,7 +79,8 @@ func newObject(ctx context.Context, parts [][]byte) (*object, error) {
 	return &object{parts, etag, int64(size)}, err
 }
 
-// upload stores parts by a whole cycle, several at once. It returns the ETag and how long that took.
+// upload stores parts by a whole cycle, several at once. It returns the ETag and how long that
+// took.
 func upload(ctx context.Context, s Store, key string, parts [][]byte, parallel int) (etag string, took time.Duration, err error) {
 	etags := make([]string, len(parts))
 	begin := time.Now()
@@ -152,9 +153,9 @@ func (o *object) download(ctx context.Context, s Store, readers int, copies bool
 
 const sinkBuffer = 1 << 20
 
-// A sink is where downloads go. With a buffer it copies what comes into it, as a reader would, so that
-// a contender that hands out its own memory has moved the bytes, too; and it reads in pieces of 1 MiB
-// where io.Copy lets it, so that none pays for small ones.
+// A sink is where downloads go. With a buffer it copies what comes into it, as a reader would, so
+// that a contender that hands out its own memory has moved the bytes, too; and it reads in pieces
+// of 1 MiB where io.Copy lets it, so that none pays for small ones.
 type sink struct {
 	n      int64
 	buffer []byte

@@ -51,15 +51,15 @@ func NewSet(kind Kind, n, size int) *Set {
 	return s
 }
 
-// Close gives the memory back. Parts that were returned must not be used any more, neither by uploads
-// that were given up: when one has failed, the Set is better left open.
+// Close gives the memory back. Parts that were returned must not be used any more, neither by
+// uploads that were given up: when one has failed, the Set is better left open.
 func (s *Set) Close() {
 	s.free()
 	s.parts = nil
 }
 
-// Parts returns the first n parts as they are in a round: no two chunks of all rounds are alike. The
-// bytes stay until Parts is called with another round.
+// Parts returns the first n parts as they are in a round: no two chunks of all rounds are alike.
+// The bytes stay until Parts is called with another round.
 func (s *Set) Parts(n int, round uint32) [][]byte {
 	for i, part := range s.parts[:n] {
 		if s.rounds[i] != round {

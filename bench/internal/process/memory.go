@@ -1,5 +1,5 @@
-// Package process is what a benchmark asks the system for: the memory and processor time of the process,
-// and that disks come to rest.
+// Package process is what a benchmark asks the system for: the memory and processor time of the
+// process, and that disks come to rest.
 package process
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ReadMemory returns bytes that the process takes, by the names that the file has that tells: as VmRSS,
-// VmHWM and RssAnon. It is empty where the system does not tell.
+// ReadMemory returns bytes that the process takes, by the names that the file has that tells: as
+// VmRSS, VmHWM and RssAnon. It is empty where the system does not tell.
 func ReadMemory() map[string]int64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	memory := map[string]int64{}
@@ -31,8 +31,8 @@ type Memory struct {
 	PeakAnonymous int64 `json:"peak_anonymous_bytes"`
 }
 
-// WatchMemory takes a sample of the memory every 50 ms until stop is called, once, which returns what
-// it saw.
+// WatchMemory takes a sample of the memory every 50 ms until stop is called, once, which returns
+// what it saw.
 func WatchMemory() (stop func() Memory) {
 	peak, done := int64(0), make(chan struct{})
 	var running sync.WaitGroup

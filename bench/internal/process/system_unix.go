@@ -19,8 +19,8 @@ func CPUTime() time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// Allocate returns n bytes outside of Go's heap, and what gives them back. In the heap, a gigabyte of
-// them would have the garbage collector run far more rarely than where the engine is used, which
+// Allocate returns n bytes outside of Go's heap, and what gives them back. In the heap, a gigabyte
+// of them would have the garbage collector run far more rarely than where the engine is used, which
 // would flatter whoever allocates.
 func Allocate(n int) (mem []byte, free func()) {
 	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)

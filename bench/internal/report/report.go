@@ -24,16 +24,16 @@ type Report struct {
 	Series   []Series  `json:"series"`
 }
 
-// New makes a report of now and of this machine, without series. dir is where files are measured; ""
-// for measurements without.
+// New makes a report of now and of this machine, without series. dir is where files are measured;
+// "" for measurements without.
 func New(title, command, dir string, notes ...string) *Report {
 	return &Report{
 		Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine(dir), Notes: notes,
 	}
 }
 
-// Seconds is the Axis of what is measured over time: its cases are seconds since the start, and charts
-// show them evenly.
+// Seconds is the Axis of what is measured over time: its cases are seconds since the start, and
+// charts show them evenly.
 const Seconds = "seconds"
 
 // A Series is what one contender reached in one case: a value a round. Group, Case and Contender

@@ -30,7 +30,8 @@ func (r *Report) Table(w io.Writer) error {
 	return out.Flush()
 }
 
-// group prints one group: cases by contenders, whichever of them there are fewer of beside each other.
+// group prints one group: cases by contenders, whichever of them there are fewer of beside each
+// other.
 func (r *Report) group(out io.Writer, group string) {
 	axis, unit := r.About(group)
 	fmt.Fprintf(out, "\n%s, %s:\n\n", group, unit)

@@ -65,8 +65,8 @@ func (c *Client) size(least int64) int64 {
 // pool is of how many contents duplicates are made.
 const pool = 16
 
-// content draws what a write gives its key: of some objects many have the same, some compress, and some
-// are encrypted.
+// content draws what a write gives its key: of some objects many have the same, some compress, and
+// some are encrypted.
 func (c *Client) content(id uint64, least int64) held {
 	var of Content
 	if c.rng.IntN(100) < 12 {
@@ -80,8 +80,8 @@ func (c *Client) content(id uint64, least int64) held {
 	return c.copied(held{Content: of}, id)
 }
 
-// copied is a content after the copy id, which some encrypt. One that is encrypted as its source is shares
-// its chunks.
+// copied is a content after the copy id, which some encrypt. One that is encrypted as its source is
+// shares its chunks.
 func (c *Client) copied(source held, id uint64) held {
 	switch encrypted := c.rng.IntN(5) == 0; {
 	case !encrypted:
@@ -97,8 +97,8 @@ func ended(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && (errors.Is(err, engine.ErrRequestTimeout) || errors.Is(err, engine.ErrIncompleteBody))
 }
 
-// conclude ends a write with the error of its call, and returns the error unless it was provoked. A call
-// that went well is counted as one of kind.
+// conclude ends a write with the error of its call, and returns the error unless it was provoked. A
+// call that went well is counted as one of kind.
 func (c *Client) conclude(ctx, call context.Context, wr *Write, kind Kind, begin time.Time, err error) error {
 	switch {
 	case err == nil:

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// A rule says when a curve does not level off. The first third of its values is warming up. The curve
-// grows when the median of the last third is above factor times the median of the second third, and
-// slack more; or above steady times it and slack more, while three quarters of the last third are above
-// three quarters of the second one. So one spike, and a saw tooth shorter than a third, are level, and a
-// curve that grows slowly all the time is not.
+// A rule says when a curve does not level off. The first third of its values is warming up. The
+// curve grows when the median of the last third is above factor times the median of the second
+// third, and slack more; or above steady times it and slack more, while three quarters of the last
+// third are above three quarters of the second one. So one spike, and a saw tooth shorter than a
+// third, are level, and a curve that grows slowly all the time is not.
 type rule struct {
 	factor float64
 	steady float64
@@ -60,11 +60,11 @@ func (r rule) check(values []float64) error {
 	return nil
 }
 
-// check fails when the curve grows in samples that have values of it. Where few calls come in an interval, a
-// p99 is the slowest of them, and where they differ much, as copies do of which some share their bytes and
-// some encrypt them anew, its median goes up and down by chance. So what its values say must hold for all
-// calls of a third, too. Those alone would not do: one moment in which the machine stood still is enough to
-// lift their p99.
+// check fails when the curve grows in samples that have values of it. Where few calls come in an
+// interval, a p99 is the slowest of them, and where they differ much, as copies do of which some
+// share their bytes and some encrypt them anew, its median goes up and down by chance. So what its
+// values say must hold for all calls of a third, too. Those alone would not do: one moment in which
+// the machine stood still is enough to lift their p99.
 func (c *curve) check(samples []Sample) error {
 	values := make([]float64, len(samples))
 	for i := range samples {
@@ -90,8 +90,8 @@ func (c *curve) check(samples []Sample) error {
 	return fmt.Errorf("%w; over all calls from %.5g to %.5g", err, before, after)
 }
 
-// Judge fails when a sample takes more disk than it may, or a curve does not level off. unjudged are those
-// of too few values.
+// Judge fails when a sample takes more disk than it may, or a curve does not level off. unjudged
+// are those of too few values.
 func Judge(samples []Sample) (unjudged []string, err error) {
 	for _, s := range samples {
 		if s.Disk > s.mostDisk() {

@@ -69,9 +69,9 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
-// TestRareCalls judges calls of which some are slow and few come in an interval. They do not get slower,
-// though the slowest of an interval may happen to; and when they do, it must be seen. What is chance is so
-// for fixed seeds.
+// TestRareCalls judges calls of which some are slow and few come in an interval. They do not get
+// slower, though the slowest of an interval may happen to; and when they do, it must be seen. What
+// is chance is so for fixed seeds.
 func TestRareCalls(t *testing.T) {
 	const runs = 400
 	alarms, missed := 0, 0
@@ -107,7 +107,8 @@ func TestRareCalls(t *testing.T) {
 	}
 }
 
-// TestMoment has the machine stand still for a moment near the end: all calls of one interval are slow.
+// TestMoment has the machine stand still for a moment near the end: all calls of one interval are
+// slow.
 func TestMoment(t *testing.T) {
 	all := samples()
 	all[50].Took[soak.KindRead] = slices.Repeat([]time.Duration{3 * time.Second}, 20)

@@ -173,8 +173,8 @@ func (m *Model) prune(k *modelKey) {
 	k.versions = kept
 }
 
-// ruleOut forgets what cannot have taken effect, since a look saw what was there before it: writes that ended
-// before the look began, and began after tick.
+// ruleOut forgets what cannot have taken effect, since a look saw what was there before it: writes
+// that ended before the look began, and began after tick.
 func (k *modelKey) ruleOut(l *Look, tick int64) {
 	k.drop(func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
 }
@@ -201,8 +201,8 @@ func (l *Look) End() {
 	delete(l.model.looks, l)
 }
 
-// Saw takes over that the call, which has returned, saw the write id under the key. It fails when that
-// cannot be. The content is returned held: release must be called.
+// Saw takes over that the call, which has returned, saw the write id under the key. It fails when
+// that cannot be. The content is returned held: release must be called.
 func (l *Look) Saw(key int, id uint64) (_ held, release func(), err error) {
 	m, k := l.model, &l.model.keys[key]
 	k.mu.Lock()

@@ -38,8 +38,8 @@ func (w *World) Fill(ctx context.Context) error {
 
 var errFailed = errors.New("soak: something is wrong")
 
-// Run has all clients make calls until stop is closed, ctx ends or something fails. sample is called
-// at every tick.
+// Run has all clients make calls until stop is closed, ctx ends or something fails. sample is
+// called at every tick.
 func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, sample func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,8 +81,8 @@ func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time
 	return w.Failures()
 }
 
-// Settle reads every object once more, now that nobody writes, compares the listing, and has the space
-// of what is dead given back.
+// Settle reads every object once more, now that nobody writes, compares the listing, and has the
+// space of what is dead given back.
 func (w *World) Settle(ctx context.Context) error {
 	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
 		return w.NewClient(0).read(ctx, key, steady)

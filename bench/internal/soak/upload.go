@@ -102,8 +102,8 @@ func (c *Client) upload(ctx context.Context, key int) error {
 	return u.run(ctx, end, parts, func(ctx context.Context, i int) error { return u.part(ctx, i, paces[i]) })
 }
 
-// run stores so many parts and ends the upload: 0 leaves it open, 1 and 2 abort, others complete it. One
-// that the engine aborted is no failure, and one whose source has changed is aborted.
+// run stores so many parts and ends the upload: 0 leaves it open, 1 and 2 abort, others complete
+// it. One that the engine aborted is no failure, and one whose source has changed is aborted.
 func (u *upload) run(ctx context.Context, end, parts int, part func(ctx context.Context, i int) error) error {
 	err := fanout.Each(ctx, 1+u.rng.IntN(partsAtOnce), parts, part)
 	if err == nil && end == 0 && u.leave(u) {

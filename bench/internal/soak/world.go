@@ -41,7 +41,8 @@ func (s Sizes) mean(least int64) float64 {
 }
 
 // KeysFor returns how many keys hold about so many live bytes, at least two. Of the writes some are
-// uploads by parts, which are larger, a quarter compress about four times, and some keys are absent.
+// uploads by parts, which are larger, a quarter compress about four times, and some keys are
+// absent.
 func (o *Options) KeysFor(live int64) int {
 	const uploads, repetitive, present = 0.2, 0.25, 0.75
 	mean := (1-uploads)*o.Sizes.mean(o.Sizes.Least) + uploads*o.Sizes.mean(o.leastUpload())
@@ -158,8 +159,8 @@ type idleUpload struct {
 	parts *underWay
 }
 
-// leave remembers an upload that is left open, unless there are enough of them: a few, so that they are a
-// small share of what is live, however many calls a second there are.
+// leave remembers an upload that is left open, unless there are enough of them: a few, so that they
+// are a small share of what is live, however many calls a second there are.
 func (w *World) leave(u *upload) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -170,8 +171,9 @@ func (w *World) leave(u *upload) bool {
 	return true
 }
 
-// Live returns the bytes that must be on disk now. An upload may be there for a while after its expiry:
-// the engine looks at intervals of an eighth of it, at least every second and at most every hour.
+// Live returns the bytes that must be on disk now. An upload may be there for a while after its
+// expiry: the engine looks at intervals of an eighth of it, at least every second and at most every
+// hour.
 func (w *World) Live() int64 {
 	live, expiry := w.model.Live(), w.options.Expiry
 	gone := w.options.Clock().Add(-expiry - min(max(expiry/8, time.Second), time.Hour) - time.Second)

@@ -197,7 +197,8 @@ func (l *lab) behind(t *testing.T, key int, change func(info engine.ObjectInfo, 
 	}
 }
 
-// Each of these is a store that does wrong. The soak must find it, and by whichever call may see it.
+// Each of these is a store that does wrong. The soak must find it, and by whichever call may see
+// it.
 func TestWrongAnswersAreFound(t *testing.T) {
 	content := soak.Content{Seed: 5, Size: 200_000}
 	same := func(info engine.ObjectInfo, data []byte) (map[string]string, []byte) { return info.Metadata, data }
