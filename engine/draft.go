@@ -72,15 +72,15 @@ func (d *draft) add(ctx context.Context, chunks []*chunk) error {
 	return nil
 }
 
-// publish stores the rest of the manifest of c, and runs fn in the same transaction, which names
-// it.
-func (d *draft) publish(ctx context.Context, c *content, fn func(index.Tx) error) error {
-	err := d.name(ctx, c.page, func(tx index.Tx) (err error) {
-		switch ch := c.inline(); {
+// publish stores the rest of the manifest of a body, and runs fn in the same transaction, which
+// names it.
+func (d *draft) publish(ctx context.Context, body *takenBody, fn func(index.Tx) error) error {
+	err := d.name(ctx, body.page, func(tx index.Tx) (err error) {
+		switch ch := body.inline(); {
 		case ch != nil:
 			err = putInline(tx, d.id, index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}, d.seals)
-		case len(c.page) > 0:
-			err = d.addPage(tx, c.page)
+		case len(body.page) > 0:
+			err = d.addPage(tx, body.page)
 		}
 		if err != nil {
 			return err
@@ -134,12 +134,12 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 	return delta.apply(tx)
 }
 
-// refer makes the draft one of the content of a part that is there, without encryption. The part
-// must be held against the sweeper until the content is published: only its own references keep the
+// refer makes the draft one of a part that is there, without encryption. The part
+// must be held against the sweeper until it is published: only its own references keep the
 // chunks' records.
-func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
+func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error) {
 	d.scope = part.Scope
-	c := &content{md5: part.ETag, size: part.Size, chunks: part.Chunks}
+	body := &takenBody{md5: part.ETag, size: part.Size, chunks: part.Chunks}
 	var end int64
 	pages := pagesIn(part)
 	if part.Inline {
@@ -147,7 +147,7 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 	}
 	for n := range pages {
 		if n > 0 {
-			if err := d.add(ctx, c.page); err != nil {
+			if err := d.add(ctx, body.page); err != nil {
 				return nil, err
 			}
 		}
@@ -164,18 +164,18 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*content, error) {
 			return nil, manifestError(part, "page %d begins at byte %d, the one before ends at %d", n, page.start, end)
 		}
 		end = page.end()
-		if c.page, err = d.referTo(ctx, page); err != nil {
+		if body.page, err = d.referTo(ctx, page); err != nil {
 			return nil, err
 		}
-		c.sum(c.page)
+		body.sum(body.page)
 	}
 	if end != part.Size {
 		return nil, manifestError(part, "it lists %d bytes, wanted are %d", end, part.Size)
 	}
-	if c.crc64 != part.CRC64 {
-		return nil, manifestError(part, "its chunks have CRC-64 %016x in their order, the part has %016x", c.crc64, part.CRC64)
+	if body.crc64 != part.CRC64 {
+		return nil, manifestError(part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.crc64, part.CRC64)
 	}
-	return c, nil
+	return body, nil
 }
 
 // read reads a page in a snapshot of its own: one that lasted over all pages would keep the index

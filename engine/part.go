@@ -115,7 +115,7 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 	if err != nil {
 		return nil, err
 	}
-	rec, err := e.takePart(ctx, at, up, cipher, in, req.Checksum, func(body *content) error { return wanted.compare(body, up.bucket.rules) })
+	rec, err := e.takePart(ctx, at, up, cipher, in, req.Checksum, func(body *takenBody) error { return wanted.compare(body, up.bucket.rules) })
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
 	}
@@ -157,7 +157,7 @@ func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUploa
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.
 func (e *Engine) takePart(
-	ctx context.Context, at partPlace, up *openUpload, cipher *crypto.Cipher, in *intake, asked Checksum, check func(*content) error,
+	ctx context.Context, at partPlace, up *openUpload, cipher *crypto.Cipher, in *intake, asked Checksum, check func(*takenBody) error,
 ) (*index.Part, error) {
 	sum, err := checksumOfBody(asked, up.Checksum.Algorithm)
 	if err != nil {
@@ -235,7 +235,7 @@ func checkBody(size int64, contentMD5 string, crc64 *uint64, tooLarge *Error) (d
 	return d, nil
 }
 
-func (d *digests) compare(body *content, rules ruleSet) error {
+func (d *digests) compare(body *takenBody, rules ruleSet) error {
 	if d.md5 != nil && *d.md5 != body.md5 {
 		return rules.digestMismatch(ErrInvalidDigest.ec("0017-00000503"))
 	}
@@ -248,7 +248,7 @@ func (d *digests) compare(body *content, rules ruleSet) error {
 // newPart is a part whose chunks are stored, or known, and which the index does not name yet.
 type newPart struct {
 	place    partPlace
-	body     *content
+	body     *takenBody
 	draft    *draft
 	checksum []byte
 
@@ -256,11 +256,11 @@ type newPart struct {
 	digest, md5 []byte
 }
 
-// record makes the record of the part that has the content, under the draft's manifest.
-func (c *content) record(d *draft, checksum []byte) *index.Part {
+// record makes the record of the part that the body is, under the draft's manifest.
+func (b *takenBody) record(d *draft, checksum []byte) *index.Part {
 	return &index.Part{
-		ETag: c.md5, Size: c.size, CRC64: c.crc64, Checksum: checksum,
-		Manifest: d.id, Chunks: c.chunks, Inline: c.inline() != nil, Scope: d.scope,
+		ETag: b.md5, Size: b.size, CRC64: b.crc64, Checksum: checksum,
+		Manifest: d.id, Chunks: b.chunks, Inline: b.inline() != nil, Scope: d.scope,
 	}
 }
 

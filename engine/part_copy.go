@@ -141,7 +141,7 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 	}
 	in := p.source.intake(ctx, p.span)
 	in.progress = p.req.Progress
-	return e.takePart(ctx, p.at, p.up, cipher, in, Checksum{}, func(*content) error { return nil })
+	return e.takePart(ctx, p.at, p.up, cipher, in, Checksum{}, func(*takenBody) error { return nil })
 }
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests

@@ -15,10 +15,10 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// content is a body that has been taken in: split into chunks that are stored. Those of all pages
-// but the last are named by its draft; those of the last are perhaps not yet durable, and pinned
-// until release.
-type content struct {
+// A takenBody is a body that has been taken in: split into chunks that are stored. Those of all
+// pages but the last are named by its draft; those of the last are perhaps not yet durable, and
+// pinned until release.
+type takenBody struct {
 	md5    [16]byte
 	crc64  uint64
 	size   int64
@@ -26,17 +26,17 @@ type content struct {
 	page   []*chunk // the last page
 }
 
-// sum continues the content's CRC-64 with that of its next chunks.
-func (c *content) sum(chunks []*chunk) {
+// sum continues the body's CRC-64 with that of its next chunks.
+func (b *takenBody) sum(chunks []*chunk) {
 	for _, ch := range chunks {
-		c.crc64 = crypto.CombineCRC64(c.crc64, ch.crc64, int64(ch.size))
+		b.crc64 = crypto.CombineCRC64(b.crc64, ch.crc64, int64(ch.size))
 	}
 }
 
 // inline is the only chunk, if its frame is to be kept in the index, or nil.
-func (c *content) inline() *chunk {
-	if c.chunks == 1 && c.page[0].frame != nil {
-		return c.page[0]
+func (b *takenBody) inline() *chunk {
+	if b.chunks == 1 && b.page[0].frame != nil {
+		return b.page[0]
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ type chunk struct {
 	id    crypto.Address
 	size  int
 	crc64 uint64
-	frame []byte // of a chunk that is not stored: see content.inline
+	frame []byte // of a chunk that is not stored: see takenBody.inline
 	found foundChunk
 	held  bool // pinned
 }

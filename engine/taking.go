@@ -14,7 +14,7 @@ type taking struct {
 	pipeline *pipeline
 	in       *intake
 	draft    *draft
-	content  content
+	body     takenBody
 	cancel   context.CancelCauseFunc // ends all stages
 
 	page       *page          // that is being filled
@@ -33,12 +33,12 @@ var errAbandoned = errors.New("engine: the body was abandoned")
 // take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
 // stores it; where that is done in place it waits for the MD5. A page of chunks is committed while
-// the next one is filled. On success the caller must release the content's last page; on failure
+// the next one is filled. On success the caller must release the last page of the body; on failure
 // nothing is left pinned, and the draft is to be ended.
 //
 // A Read that does not return does not hold up the caller once its context has ended; it keeps its
 // goroutine and one block of memory, but no buffer, until it does return.
-func (p *pipeline) take(caller context.Context, in *intake, d *draft) (*content, error) {
+func (p *pipeline) take(caller context.Context, in *intake, d *draft) (*takenBody, error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	sum := p.md5.New()
@@ -68,15 +68,15 @@ func (p *pipeline) take(caller context.Context, in *intake, d *draft) (*content,
 	if err := context.Cause(ctx); err != nil {
 		return nil, ended(caller, err)
 	}
-	t.content.sum(t.page.chunks)
-	t.content.md5, t.content.page = sum.Sum(), t.page.chunks
+	t.body.sum(t.page.chunks)
+	t.body.md5, t.body.page = sum.Sum(), t.page.chunks
 	whole = true
-	return &t.content, nil
+	return &t.body, nil
 }
 
 // spread receives the filled buffers in order, has each stored and computes the digests meanwhile.
 func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *md5lanes.Hash) error {
-	in, c := t.in, &t.content
+	in, body := t.in, &t.body
 	for {
 		var f filledBuffer
 		select {
@@ -88,10 +88,10 @@ func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *md
 			if f.err != nil {
 				return f.err
 			}
-			return checkSize(in, c.size)
+			return checkSize(in, body.size)
 		}
-		c.size += int64(f.buf.n)
-		if err := in.checkMost(c.size); err != nil {
+		body.size += int64(f.buf.n)
+		if err := in.checkMost(body.size); err != nil {
 			t.pipeline.budget.put(f.buf)
 			return err
 		}
@@ -105,7 +105,7 @@ func (t *taking) spread(ctx context.Context, filled <-chan filledBuffer, sum *md
 			return err
 		}
 		if in.progress != nil {
-			in.progress(c.size)
+			in.progress(body.size)
 		}
 	}
 }
@@ -117,10 +117,10 @@ func (t *taking) store(ctx context.Context, f filledBuffer) {
 		t.turn(ctx)
 	}
 	ch, inline := &chunk{size: f.buf.n}, 0
-	if f.last && t.content.chunks == 0 {
+	if f.last && t.body.chunks == 0 {
 		inline = t.in.inline
 	}
-	t.content.chunks++
+	t.body.chunks++
 	t.page.chunks = append(t.page.chunks, ch)
 	b := f.buf
 	t.page.stores.Go(func() {
@@ -141,7 +141,7 @@ func (t *taking) turn(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		t.content.sum(full.chunks)
+		t.body.sum(full.chunks)
 		if err := t.draft.add(ctx, full.chunks); err != nil {
 			t.cancel(err)
 		}
