@@ -13,7 +13,7 @@ func TestGarbage(t *testing.T) {
 	if underRaceDetector() {
 		t.Skip("the race detector has memory of its own")
 	}
-	const most = 64 << 10
+	const most = 68 << 10 // 61 to 66 KB are measured, most of it Badger's
 	for _, c := range garbageCases {
 		t.Run(c.String(), func(t *testing.T) {
 			e := openTemp(t, &engine.Options{Keys: keys(t)})
