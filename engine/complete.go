@@ -39,7 +39,7 @@ type CompleteMultipartUploadRequest struct {
 	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be
 	// left out, as clients of OSS and S3 do. With it the object is protected as others are against
 	// who writes the disk; without it such a one can make another selection of the upload's parts
-	// of it: see package crypto.
+	// of it, unless the store has Options.AuthenticateRecords: see package crypto.
 	SSECustomerKey crypto.CustomerKey
 }
 

@@ -79,9 +79,12 @@ func (s seals) ofStore() seals {
 	return seals{auth: s.store, store: s.store, content: s.content, unknown: s.store == nil}
 }
 
+// underStore says whether the MACs are under the key of the store.
+func (s seals) underStore() bool { return s.auth != nil && s.auth == s.store }
+
 // placed ends the message of a record that belongs to the content.
 func (s seals) placed(message []byte) []byte {
-	if s.auth == s.store {
+	if s.underStore() {
 		message = append(message, s.content[:]...)
 	}
 	return message
@@ -177,7 +180,7 @@ func (s seals) signPart(number int, rec *index.Part) {
 // signMoved gives parts that move to the content their MACs. A MAC under the data key, which moves
 // with them, stays.
 func (s seals) signMoved(parts []numberedPart) {
-	if s.auth == nil || s.auth != s.store {
+	if !s.underStore() {
 		return
 	}
 	for i := range parts {
