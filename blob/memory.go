@@ -111,7 +111,9 @@ func (m *Memory) Probe(ctx context.Context, ref Ref) error {
 func (m *Memory) findLocked(ref Ref) ([]byte, error) {
 	v := m.volumes[ref.Volume]
 	if v == nil {
-		return nil, &CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+		return nil, &CorruptionError{
+			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing",
+		}
 	}
 	frame, ok := v.frames[ref.ID]
 	if !ok || frame.offset != ref.Offset {
@@ -156,7 +158,10 @@ func (m *Memory) Volumes(ctx context.Context) ([]VolumeInfo, error) {
 	}
 	infos := make([]VolumeInfo, 0, len(m.volumes))
 	for id, v := range m.volumes {
-		infos = append(infos, VolumeInfo{ID: id, Bytes: v.bytes, Frames: v.count, Size: v.bytes, DiskBytes: v.held, Active: id == m.active})
+		infos = append(infos, VolumeInfo{
+			ID: id, Bytes: v.bytes, Frames: v.count, Size: v.bytes, DiskBytes: v.held,
+			Active: id == m.active,
+		})
 	}
 	slices.SortFunc(infos, func(a, b VolumeInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return infos, nil
@@ -246,7 +251,10 @@ func (m *Memory) NumberAfter(volume uint64) error {
 	case m.closed:
 		return ErrClosed
 	case volume > MaxVolume:
-		return fmt.Errorf("blob: volume %d has no number behind it, the greatest is %d", volume, uint64(MaxVolume))
+		return fmt.Errorf(
+			"blob: volume %d has no number behind it, the greatest is %d", volume,
+			uint64(MaxVolume),
+		)
 	}
 	m.latest = max(m.latest, volume)
 	return nil

@@ -27,7 +27,9 @@ func blake3Sum(data []byte, key *[8]uint32, flags uint32) (sum [32]byte) {
 	done := uint64(0)
 	for ; len(data) > blake3Group; done++ {
 		group := (*[blake3Group]byte)(data)
-		cv := guts.ChainingValue(guts.CompressBuffer(group, blake3Group, key, done*guts.MaxSIMD, flags))
+		cv := guts.ChainingValue(
+			guts.CompressBuffer(group, blake3Group, key, done*guts.MaxSIMD, flags),
+		)
 		for bits := done; bits&1 == 1; bits >>= 1 {
 			depth--
 			cv = guts.ChainingValue(guts.ParentNode(roots[depth], cv, key, flags))

@@ -48,7 +48,9 @@ func NewCipher(key DataKey) (*Cipher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cipher{addressKey: blake3Key(addressKey), aead: aead, auth: newAuthenticator(macKey)}, nil
+	return &Cipher{
+		addressKey: blake3Key(addressKey), aead: aead, auth: newAuthenticator(macKey),
+	}, nil
 }
 
 // Authenticator makes and verifies the MACs of this upload's records.
@@ -94,7 +96,9 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 
 func seal(aead cipher.AEAD, buf, aad []byte) ([]byte, error) {
 	if len(buf) < NonceSize {
-		return nil, fmt.Errorf("crypto: sealing %d bytes, which leave no room for the nonce", len(buf))
+		return nil, fmt.Errorf(
+			"crypto: sealing %d bytes, which leave no room for the nonce", len(buf),
+		)
 	}
 	// Grown first: were GCM to grow it, the nonce would stay behind.
 	buf = slices.Grow(buf, TagSize)

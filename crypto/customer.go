@@ -23,7 +23,9 @@ func (k CustomerKey) Valid() bool { return len(k) == CustomerKeySize }
 // Wrap wraps key. It fails for a key that is not Valid.
 func (k CustomerKey) Wrap(key DataKey) (blob []byte, err error) {
 	if !k.Valid() {
-		return nil, fmt.Errorf("crypto: a customer key of %d bytes, not %d", len(k), CustomerKeySize)
+		return nil, fmt.Errorf(
+			"crypto: a customer key of %d bytes, not %d", len(k), CustomerKeySize,
+		)
 	}
 	wrappingKey, err := derive(k, customerLabel)
 	if err != nil {

@@ -333,7 +333,8 @@ func (k *Keyring) readAgain() (ringInFile, error) {
 
 // unchanged reports whether a file is as it was. Who rotates a ring makes another file of it.
 func unchanged(now, then fs.FileInfo) bool {
-	return os.SameFile(now, then) && now.ModTime().Equal(then.ModTime()) && now.Size() == then.Size()
+	return os.SameFile(now, then) && now.ModTime().Equal(then.ModTime()) &&
+		now.Size() == then.Size()
 }
 
 // with is what is known after the file was read or written again.

@@ -160,7 +160,8 @@ func checkVersion(text []byte) error {
 // to the comparison with what encodeRing writes.
 func parseKeyLine(line string) (g generation, ok bool) {
 	words := strings.Split(line, " ")
-	if len(words) != 3 || len(words[1]) != generationIDSize || len(words[2]) != hex.EncodedLen(len(g.key)) {
+	if len(words) != 3 || len(words[1]) != generationIDSize ||
+		len(words[2]) != hex.EncodedLen(len(g.key)) {
 		return generation{}, false
 	}
 	id, err := hex.DecodeString(words[1])

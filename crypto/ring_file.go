@@ -90,7 +90,9 @@ func (f *ringFile) read() (r ringInFile, err error) {
 		return r, err
 	}
 	if disk.OthersWrite(info) {
-		return r, &KeyringError{Path: f.path, Reason: "others can write it", Err: ErrKeyringWritable}
+		return r, &KeyringError{
+			Path: f.path, Reason: "others can write it", Err: ErrKeyringWritable,
+		}
 	}
 	r.info = info
 	// One byte over the limit is enough to see that there is too much.
@@ -233,7 +235,8 @@ func (f *ringFile) leftovers() (names []string, err error) {
 	}
 	for _, entry := range entries {
 		digits, ok := strings.CutPrefix(entry.Name(), f.tempPrefix())
-		if !ok || !entry.Type().IsRegular() || len(digits) != tempDigits || strings.Trim(digits, "0123456789abcdef") != "" {
+		if !ok || !entry.Type().IsRegular() || len(digits) != tempDigits ||
+			strings.Trim(digits, "0123456789abcdef") != "" {
 			continue
 		}
 		info, err := entry.Info()

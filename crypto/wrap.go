@@ -28,7 +28,9 @@ func wrapKey(wrappingKey []byte, key DataKey, aad []byte) (blob []byte, err erro
 // return.
 func unwrapKey(wrappingKey, blob, aad []byte) (DataKey, error) {
 	if len(blob) != wrappedKeySize || blob[0] != wrapVersion {
-		return DataKey{}, fmt.Errorf("%w: not a wrapped key of version %d", ErrAuthentication, wrapVersion)
+		return DataKey{}, fmt.Errorf(
+			"%w: not a wrapped key of version %d", ErrAuthentication, wrapVersion,
+		)
 	}
 	aead, err := newAEAD(wrappingKey)
 	if err != nil {

@@ -49,7 +49,9 @@ func attributesOf(a *index.Attributes) Attributes {
 	return Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
 		ContentEncoding: a.ContentEncoding, Expires: a.Expires,
-		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags), StorageClass: StorageClass(a.StorageClass),
+		Metadata: maps.Clone(
+			a.Metadata,
+		), Tags: maps.Clone(a.Tags), StorageClass: StorageClass(a.StorageClass),
 	}
 }
 
@@ -71,7 +73,9 @@ func (a *Attributes) check() (rec index.Attributes, err error) {
 		{"Expires", rec.Expires},
 	} {
 		if len(h.value) > maxHeaderBytes || strings.ContainsAny(h.value, "\r\n\x00") {
-			return rec, ErrInvalidArgument.saying("%s must be at most %d bytes on one line.", h.field, maxHeaderBytes)
+			return rec, ErrInvalidArgument.saying(
+				"%s must be at most %d bytes on one line.", h.field, maxHeaderBytes,
+			)
 		}
 	}
 	switch a.StorageClass {
@@ -79,7 +83,10 @@ func (a *Attributes) check() (rec index.Attributes, err error) {
 		rec.StorageClass = string(StorageStandard)
 	case StorageStandard, StorageIA, StorageArchive, StorageColdArchive, StorageDeepColdArchive:
 	default:
-		return rec, ErrInvalidArgument.saying("StorageClass is %q, must be Standard, IA, Archive, ColdArchive or DeepColdArchive.", a.StorageClass)
+		return rec, ErrInvalidArgument.saying(
+			"StorageClass is %q, must be Standard, IA, Archive, ColdArchive or DeepColdArchive.",
+			a.StorageClass,
+		)
 	}
 	if rec.Metadata, err = checkMetadata(a.Metadata); err != nil {
 		return rec, err
@@ -92,8 +99,12 @@ func checkMetadata(in map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(in))
 	for name, value := range in {
 		lower := strings.ToLower(name)
-		if _, twice := out[lower]; twice || !isMetadataName(lower) || strings.ContainsAny(value, "\r\n\x00") {
-			return nil, ErrInvalidArgument.saying("Metadata %q: names are letters, digits and -, each once whatever its case; values are one line.", name)
+		if _, twice := out[lower]; twice || !isMetadataName(lower) ||
+			strings.ContainsAny(value, "\r\n\x00") {
+			return nil, ErrInvalidArgument.saying(
+				"Metadata %q: names are letters, digits and -, each once whatever its case; values are one line.",
+				name,
+			)
 		}
 		out[lower] = value
 	}
@@ -111,11 +122,16 @@ func isMetadataName(lower string) bool {
 
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
-		return ErrInvalidArgument.saying("Tags has %d entries, must be at most %d.", len(tags), maxTags)
+		return ErrInvalidArgument.saying(
+			"Tags has %d entries, must be at most %d.", len(tags), maxTags,
+		)
 	}
 	for k, v := range tags {
 		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
-			return ErrInvalidArgument.saying("Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey, maxTagValue, k, len(k), len(v))
+			return ErrInvalidArgument.saying(
+				"Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey,
+				maxTagValue, k, len(k), len(v),
+			)
 		}
 	}
 	return nil

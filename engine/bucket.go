@@ -23,7 +23,9 @@ type CreateBucketRequest struct {
 type CreateBucketResult struct{}
 
 // CreateBucket makes a bucket. A name that is taken fails with ErrBucketAlreadyExists.
-func (e *Engine) CreateBucket(ctx context.Context, req *CreateBucketRequest) (_ *CreateBucketResult, err error) {
+func (e *Engine) CreateBucket(
+	ctx context.Context, req *CreateBucketRequest,
+) (_ *CreateBucketResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CreateBucket", bucket: req.Bucket})
 	defer c.end(&err)
@@ -84,7 +86,9 @@ type DeleteBucketResult struct{}
 // ErrBucketNotEmpty, as OSS does. A call under way that has begun in the bucket fails with
 // ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time
 // that it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
-func (e *Engine) DeleteBucket(ctx context.Context, req *DeleteBucketRequest) (_ *DeleteBucketResult, err error) {
+func (e *Engine) DeleteBucket(
+	ctx context.Context, req *DeleteBucketRequest,
+) (_ *DeleteBucketResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteBucket", bucket: req.Bucket})
 	defer c.end(&err)
@@ -128,7 +132,9 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 			return false, err
 		}
 		if entry.Record.Generation == bucket.generation {
-			return false, ErrBucketNotEmpty.saying("The bucket has Multipart Uploads. Please complete or abort them.")
+			return false, ErrBucketNotEmpty.saying(
+				"The bucket has Multipart Uploads. Please complete or abort them.",
+			)
 		}
 		if leftovers = append(leftovers, entry); len(leftovers) == leftoversAtOnce {
 			break
@@ -166,7 +172,9 @@ type Bucket struct {
 }
 
 // ListBuckets lists all buckets.
-func (e *Engine) ListBuckets(ctx context.Context, _ *ListBucketsRequest) (_ *ListBucketsResult, err error) {
+func (e *Engine) ListBuckets(
+	ctx context.Context, _ *ListBucketsRequest,
+) (_ *ListBucketsResult, err error) {
 	c, err := e.begin(ctx, call{op: "ListBuckets"})
 	defer c.end(&err)
 	if err != nil {
@@ -242,7 +250,9 @@ func openBucket(r index.Reader, name string) (liveBucket, error) {
 		return liveBucket{}, err
 	}
 	b, err := bucketOf(name, rec)
-	return liveBucket{name: name, generation: rec.Generation, rules: ruleSets[b.Rules], dedup: b.DedupScope}, err
+	return liveBucket{
+		name: name, generation: rec.Generation, rules: ruleSets[b.Rules], dedup: b.DedupScope,
+	}, err
 }
 
 // openBucketFor returns a bucket whose rules allow objects of this name.
@@ -260,7 +270,9 @@ func openBucketFor(r index.Reader, name, key string) (liveBucket, error) {
 func (b *liveBucket) check(r index.Reader) error {
 	rec, err := findBucket(r, b.name)
 	if err == nil && rec.Generation != b.generation {
-		err = ErrNoSuchBucket.saying("The bucket was deleted meanwhile. The one of that name is another.")
+		err = ErrNoSuchBucket.saying(
+			"The bucket was deleted meanwhile. The one of that name is another.",
+		)
 	}
 	return err
 }
@@ -277,11 +289,15 @@ func findBucket(r index.Reader, name string) (*index.Bucket, error) {
 func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 	rules := Rules(rec.Rules)
 	if rules.validate() != nil {
-		return Bucket{}, ErrNotImplemented.saying("Bucket %s has rules %q, which this version does not know.", name, rec.Rules)
+		return Bucket{}, ErrNotImplemented.saying(
+			"Bucket %s has rules %q, which this version does not know.", name, rec.Rules,
+		)
 	}
 	dedup := DedupScope(rec.Dedup)
 	if dedup.validate() != nil {
-		return Bucket{}, ErrNotImplemented.saying("Bucket %s has dedup scope %q, which this version does not know.", name, rec.Dedup)
+		return Bucket{}, ErrNotImplemented.saying(
+			"Bucket %s has dedup scope %q, which this version does not know.", name, rec.Dedup,
+		)
 	}
 	return Bucket{Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup}, nil
 }

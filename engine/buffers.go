@@ -121,7 +121,9 @@ func (b *budget) take() (*buffer, error) {
 		slab, err := newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
 		if err != nil {
 			b.slots <- struct{}{}
-			return nil, fmt.Errorf("engine: no memory for a chunk buffer, within Options.MemoryBudget: %w", err)
+			return nil, fmt.Errorf(
+				"engine: no memory for a chunk buffer, within Options.MemoryBudget: %w", err,
+			)
 		}
 		b.slab = slab
 	}

@@ -177,7 +177,9 @@ func (k *check) problem(p Problem) {
 }
 
 func (k *check) miscounted(format string, args ...any) {
-	k.accounting = append(k.accounting, Problem{Kind: BadAccounting, Err: typed(fmt.Errorf(format, args...))})
+	k.accounting = append(
+		k.accounting, Problem{Kind: BadAccounting, Err: typed(fmt.Errorf(format, args...))},
+	)
 }
 
 // undecoded takes in a record that a scan could not decode, told as p. It returns the error if it
@@ -210,7 +212,9 @@ func (k *check) listChunks(context.Context) error {
 				return err
 			}
 			if id, keyErr := index.ParseChunkKey(entry.Key); keyErr == nil {
-				k.chunks[id] = &chunkCheck{err: err} // what refers to it is hit by that, and not by its absence
+				k.chunks[id] = &chunkCheck{
+					err: err,
+				} // what refers to it is hit by that, and not by its absence
 			}
 			continue
 		}
@@ -221,7 +225,10 @@ func (k *check) listChunks(context.Context) error {
 		c := &chunkCheck{Chunk: entry.Record}
 		where := fmt.Sprintf("volume %d", c.Volume)
 		if v, there := k.volumes[c.Volume]; !there {
-			c.err = &CorruptionError{What: "chunk " + id.String(), Where: where, Err: errors.New("the volume is missing")}
+			c.err = &CorruptionError{
+				What: "chunk " + id.String(), Where: where,
+				Err: errors.New("the volume is missing"),
+			}
 		} else if v.Damage != nil {
 			c.err = &CorruptionError{What: "chunk " + id.String(), Where: where, Err: v.Damage}
 		} else if !k.data { // else reading it will tell

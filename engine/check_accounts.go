@@ -137,13 +137,17 @@ func (k *check) idle(context.Context) error {
 		if err != nil {
 			return err
 		}
-		rec, err := index.Get(k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id)) // one that cannot be decoded is told already
+		rec, err := index.Get(
+			k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id),
+		) // one that cannot be decoded is told already
 		if entries++; err != nil || !rec.Watched.Equal(watched) {
 			k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
 		}
 	}
 	if entries != k.totals.Uploads {
-		k.miscounted("%d uploads are in the table of idle uploads, there are %d", entries, k.totals.Uploads)
+		k.miscounted(
+			"%d uploads are in the table of idle uploads, there are %d", entries, k.totals.Uploads,
+		)
 	}
 	return nil
 }
@@ -155,7 +159,9 @@ func (k *check) counts(context.Context) error {
 		case c.Refs == 0:
 			k.miscounted("chunk %s has a record, but no references", id)
 		case c.Refs != c.counted:
-			k.miscounted("chunk %s is referred to %d times, its record says %d", id, c.counted, c.Refs)
+			k.miscounted(
+				"chunk %s is referred to %d times, its record says %d", id, c.counted, c.Refs,
+			)
 		}
 	}
 	return nil
@@ -172,8 +178,12 @@ func (k *check) accounts(context.Context) error {
 	}
 	for id, v := range want {
 		// Of one that is missing or cannot be read the chunks tell.
-		if has, ok := k.volumes[id]; ok && has.Damage == nil && (v.LiveBytes > has.Bytes || v.LiveChunks > has.Frames) {
-			k.miscounted("volume %d has %+v live, but only %d bytes of %d chunks", id, v, has.Bytes, has.Frames)
+		if has, ok := k.volumes[id]; ok && has.Damage == nil &&
+			(v.LiveBytes > has.Bytes || v.LiveChunks > has.Frames) {
+			k.miscounted(
+				"volume %d has %+v live, but only %d bytes of %d chunks", id, v, has.Bytes,
+				has.Frames,
+			)
 		}
 	}
 	for entry, err := range index.ScanAll(k.r, index.Volumes()) {

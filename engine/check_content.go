@@ -26,7 +26,10 @@ type manifestCheck struct {
 }
 
 // content checks the content of an object or upload, once for all its owners.
-func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, open *opener, parts []numberedPart, hits []Problem) error {
+func (k *check) content(
+	ctx context.Context, hit Problem, id index.ContentID, open *opener, parts []numberedPart,
+	hits []Problem,
+) error {
 	c := k.contents[id]
 	if c == nil {
 		c = &contentCheck{hits: hits}
@@ -44,7 +47,9 @@ func (k *check) content(ctx context.Context, hit Problem, id index.ContentID, op
 }
 
 // parts checks the parts of a content.
-func (k *check) parts(ctx context.Context, c *contentCheck, open *opener, parts []numberedPart) error {
+func (k *check) parts(
+	ctx context.Context, c *contentCheck, open *opener, parts []numberedPart,
+) error {
 	for i := range parts {
 		if err := k.part(parts[i].number, &parts[i].Part, open); err != nil {
 			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: err})
@@ -66,7 +71,9 @@ type opener struct {
 }
 
 // opener returns what verifies a content.
-func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encryption) (*opener, error) {
+func (k *check) opener(
+	ctx context.Context, id index.ContentID, enc *index.Encryption,
+) (*opener, error) {
 	if enc.Customer {
 		return k.sealedOpener(ctx, id), nil
 	}
@@ -84,16 +91,19 @@ func (k *check) opener(ctx context.Context, id index.ContentID, enc *index.Encry
 	if !k.data {
 		return &opener{encrypted: cipher != nil, seals: seals}, nil
 	}
-	return &opener{encrypted: cipher != nil, seals: seals, read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
-		keys, err := k.engine.keysOf(cipher, scope)
-		if err != nil {
-			return nil, err
-		}
-		if inline != nil {
-			return decodeInline(inline, c, keys, &k.scratch)
-		}
-		return k.engine.readFrame(ctx, ref, int(c.Size), keys, &k.scratch)
-	}}, nil
+	return &opener{
+		encrypted: cipher != nil, seals: seals,
+		read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
+			keys, err := k.engine.keysOf(cipher, scope)
+			if err != nil {
+				return nil, err
+			}
+			if inline != nil {
+				return decodeInline(inline, c, keys, &k.scratch)
+			}
+			return k.engine.readFrame(ctx, ref, int(c.Size), keys, &k.scratch)
+		},
+	}, nil
 }
 
 // sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there
@@ -103,16 +113,19 @@ func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
 	if !k.data {
 		return &opener{encrypted: true, seals: seals, sealed: true}
 	}
-	return &opener{encrypted: true, seals: seals, sealed: true, read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
-		if inline != nil {
-			return inline, nil // the record's checksum has been verified
-		}
-		frame, err := k.engine.blobs.Get(ctx, ref, k.scratch.frame)
-		if err == nil {
-			k.scratch.frame = frame
-		}
-		return frame, err
-	}}
+	return &opener{
+		encrypted: true, seals: seals, sealed: true,
+		read: func(_ index.Scope, ref blob.Ref, inline []byte, _ index.PageChunk) ([]byte, error) {
+			if inline != nil {
+				return inline, nil // the record's checksum has been verified
+			}
+			frame, err := k.engine.blobs.Get(ctx, ref, k.scratch.frame)
+			if err == nil {
+				k.scratch.frame = frame
+			}
+			return frame, err
+		},
+	}
 }
 
 // A partCheck is one part that is being checked.
@@ -151,7 +164,12 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 		p.pages()
 	}
 	if !open.encrypted && p.err == nil && p.listed != rec.CRC64 {
-		p.wrong(manifestError(rec, "its chunks have CRC-64 %016x in their order, the part has %016x", p.listed, rec.CRC64))
+		p.wrong(
+			manifestError(
+				rec, "its chunks have CRC-64 %016x in their order, the part has %016x", p.listed,
+				rec.CRC64,
+			),
+		)
 	}
 	switch {
 	case open.sealed:
@@ -160,7 +178,10 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 	case p.err == nil && (p.crc64 != rec.CRC64 || [16]byte(p.md5.Sum(nil)) != rec.ETag):
 		p.wrong(&CorruptionError{
 			What: "manifest " + rec.Manifest.String(), Where: "index",
-			Err: fmt.Errorf("its chunks have CRC-64 %016x and MD5 %x in their order, the part has %016x and %x", p.crc64, p.md5.Sum(nil), rec.CRC64, rec.ETag),
+			Err: fmt.Errorf(
+				"its chunks have CRC-64 %016x and MD5 %x in their order, the part has %016x and %x",
+				p.crc64, p.md5.Sum(nil), rec.CRC64, rec.ETag,
+			),
 		})
 	}
 	return p.err
@@ -189,7 +210,10 @@ func (p *partCheck) pages() {
 	for n := range pagesIn(p.rec) {
 		page, err := readPage(p.r, p.rec, n, p.open.seals)
 		if err == nil && page.start != p.next {
-			err = manifestError(p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.start, p.next)
+			err = manifestError(
+				p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.start,
+				p.next,
+			)
 		}
 		if err != nil {
 			p.wrong(err)
@@ -273,7 +297,11 @@ func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 	}
 	crc := crypto.CRC64(0, data)
 	if !p.open.encrypted && crc != c.CRC64 {
-		p.wrong(manifestError(p.rec, "it says that chunk %s has CRC-64 %016x, it has %016x", c.ID, c.CRC64, crc))
+		p.wrong(
+			manifestError(
+				p.rec, "it says that chunk %s has CRC-64 %016x, it has %016x", c.ID, c.CRC64, crc,
+			),
+		)
 		return
 	}
 	p.md5.Write(data) // a hash never fails

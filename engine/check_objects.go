@@ -59,7 +59,10 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 		size += parts[i].Size
 	}
 	if len(parts) != rec.Parts || size != rec.Size {
-		hit.Err = fmt.Errorf("its parts are %d of %d bytes, its record says %d of %d", len(parts), size, rec.Parts, rec.Size)
+		hit.Err = fmt.Errorf(
+			"its parts are %d of %d bytes, its record says %d of %d", len(parts), size, rec.Parts,
+			rec.Size,
+		)
 		k.problem(hit)
 		return // nothing else can follow from them
 	}
@@ -69,7 +72,9 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 	}
 	hit.Kind = BadMetadata
 	if crc := combinedCRC64(parts); crc != rec.CRC64 {
-		hit.Err = fmt.Errorf("its parts have CRC-64 %016x together, its record says %016x", crc, rec.CRC64)
+		hit.Err = fmt.Errorf(
+			"its parts have CRC-64 %016x together, its record says %016x", crc, rec.CRC64,
+		)
 		k.problem(hit)
 	}
 	if rec.Type == typeNormal && len(parts) == 1 && !bytes.Equal(rec.MD5, parts[0].ETag[:]) {
@@ -77,7 +82,10 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 		k.problem(hit)
 	}
 	if sum := objectSum(rec, parts); !bytes.Equal(sum, rec.Checksum.Value) {
-		hit.Err = fmt.Errorf("its %s is %x by its parts, its record says %x", rec.Checksum.Algorithm, sum, rec.Checksum.Value)
+		hit.Err = fmt.Errorf(
+			"its %s is %x by its parts, its record says %x", rec.Checksum.Algorithm, sum,
+			rec.Checksum.Value,
+		)
 		k.problem(hit)
 	}
 	rules, ok := k.named(hit, "object")
@@ -98,7 +106,9 @@ func objectSum(rec *index.Object, parts []numberedPart) []byte {
 	case rec.Type == typeNormal && len(parts) == 1:
 		return parts[0].Checksum
 	}
-	return checksumOfParts(index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}, parts).Value
+	return checksumOfParts(
+		index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}, parts,
+	).Value
 }
 
 // named checks the name of an object or upload, and returns the rules of its bucket, if they are
@@ -135,7 +145,9 @@ func (k *check) scopes(hit Problem, enc *index.Encryption, parts []numberedPart)
 	for i := range parts {
 		if p := &parts[i]; !b.admits(p.Scope) {
 			hit.Kind, hit.PartNumber = BadMetadata, p.number
-			hit.Err = fmt.Errorf("its chunks can be found outside of the scope %q of its bucket", rec.Dedup)
+			hit.Err = fmt.Errorf(
+				"its chunks can be found outside of the scope %q of its bucket", rec.Dedup,
+			)
 			k.problem(hit)
 		}
 	}
@@ -218,7 +230,8 @@ func (k *check) directory(id index.ContentID, parts []numberedPart, s seals) err
 		if err != nil {
 			return err
 		}
-		if page != n || n >= len(want) || entry.Record.Start != want[n].Start || !slices.Equal(entry.Record.Parts, want[n].Parts) {
+		if page != n || n >= len(want) || entry.Record.Start != want[n].Start ||
+			!slices.Equal(entry.Record.Parts, want[n].Parts) {
 			return fmt.Errorf("page %d of the directory of its parts is not of its parts", page)
 		}
 		if err := s.directory(id, page, &entry.Record); err != nil {
@@ -269,7 +282,10 @@ func (k *check) trash(ctx context.Context) error {
 			if n, err := index.TrashQueue().ParseKey(entry.Key); err == nil {
 				queued++
 				if n < ends.Head || n >= ends.Tail {
-					k.miscounted("trash %d is not in the queue, which goes from %d to %d", n, ends.Head, ends.Tail)
+					k.miscounted(
+						"trash %d is not in the queue, which goes from %d to %d", n, ends.Head,
+						ends.Tail,
+					)
 				}
 			}
 			if err := errors.Join(k.trashed(&entry.Record), ctx.Err()); err != nil {
@@ -278,7 +294,9 @@ func (k *check) trash(ctx context.Context) error {
 		}
 	}
 	if queued != ends.Tail-ends.Head {
-		k.miscounted("the trash queue has %d entries, its ends are %d and %d", queued, ends.Head, ends.Tail)
+		k.miscounted(
+			"the trash queue has %d entries, its ends are %d and %d", queued, ends.Head, ends.Tail,
+		)
 	}
 	return nil
 }

@@ -36,7 +36,9 @@ const (
 // checkAlgorithm accepts the algorithms that there are, and none.
 func checkAlgorithm(a crypto.ChecksumAlgorithm) error {
 	if a != "" && !a.Valid() {
-		return ErrInvalidRequest.saying("Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", a)
+		return ErrInvalidRequest.saying(
+			"Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", a,
+		)
 	}
 	return nil
 }
@@ -48,7 +50,9 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 		return index.Checksum{}, err
 	}
 	if c.Value != "" || a == "" && c.Type != "" {
-		return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type goes with an Algorithm, and Value with parts and objects.")
+		return index.Checksum{}, ErrInvalidRequest.saying(
+			"Checksum.Type goes with an Algorithm, and Value with parts and objects.",
+		)
 	}
 	var types []ChecksumType
 	switch {
@@ -69,7 +73,9 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 			return index.Checksum{Algorithm: string(a), Type: string(t)}, nil
 		}
 	}
-	return index.Checksum{}, ErrInvalidRequest.saying("Checksum.Type %q does not go with %s.", c.Type, c.Algorithm)
+	return index.Checksum{}, ErrInvalidRequest.saying(
+		"Checksum.Type %q does not go with %s.", c.Type, c.Algorithm,
+	)
 }
 
 // checksumOf returns algorithm and type of the checksums of an upload.
@@ -81,7 +87,9 @@ func checksumOf(c *index.Checksum) Checksum {
 func parseChecksum(a crypto.ChecksumAlgorithm, value string) ([]byte, error) {
 	sum, err := base64.StdEncoding.DecodeString(value)
 	if err != nil || len(sum) != a.Size() {
-		return nil, ErrInvalidRequest.saying("Checksum.Value is %q, must be base64 of %d bytes.", value, a.Size())
+		return nil, ErrInvalidRequest.saying(
+			"Checksum.Value is %q, must be base64 of %d bytes.", value, a.Size(),
+		)
 	}
 	return sum, nil
 }
@@ -98,14 +106,18 @@ type bodyChecksum struct {
 // of the upload, which the request need not repeat.
 func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 	if asked.Type != "" {
-		return b, ErrInvalidRequest.saying("Checksum.Type is %q; it belongs to uploads, not to parts or bodies.", asked.Type)
+		return b, ErrInvalidRequest.saying(
+			"Checksum.Type is %q; it belongs to uploads, not to parts or bodies.", asked.Type,
+		)
 	}
 	if err := checkAlgorithm(asked.Algorithm); err != nil {
 		return b, err
 	}
 	b.algorithm = asked.Algorithm
 	if of != "" && asked.Algorithm != "" && string(asked.Algorithm) != of {
-		return b, ErrInvalidRequest.saying("Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of)
+		return b, ErrInvalidRequest.saying(
+			"Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of,
+		)
 	}
 	if of != "" {
 		b.algorithm, b.kept = crypto.ChecksumAlgorithm(of), true
@@ -132,7 +144,9 @@ func (b *bodyChecksum) sum() ([]byte, error) {
 	}
 	sum := b.hash.Sum(nil)
 	if b.wanted != nil && string(sum) != string(b.wanted) {
-		return nil, ErrBadDigest.saying("The %s that you specified did not match what we calculated.", b.algorithm)
+		return nil, ErrBadDigest.saying(
+			"The %s that you specified did not match what we calculated.", b.algorithm,
+		)
 	}
 	if !b.kept {
 		return nil, nil
@@ -145,7 +159,10 @@ func partChecksum(algorithm string, sum []byte) Checksum {
 	if algorithm == "" {
 		return Checksum{}
 	}
-	return Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Value: base64.StdEncoding.EncodeToString(sum)}
+	return Checksum{
+		Algorithm: crypto.ChecksumAlgorithm(algorithm),
+		Value:     base64.StdEncoding.EncodeToString(sum),
+	}
 }
 
 // objectChecksum is what an object's record says.
@@ -183,13 +200,19 @@ func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 	got := objectChecksum(obj)
 	switch {
 	case asked.Algorithm != "" && asked.Algorithm != got.Algorithm:
-		return ErrInvalidRequest.saying("Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm)
+		return ErrInvalidRequest.saying(
+			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm,
+		)
 	case asked.Type != "" && asked.Type != got.Type:
-		return ErrBadDigest.saying("Checksum.Type is %s, that of the upload is %q.", asked.Type, got.Type)
+		return ErrBadDigest.saying(
+			"Checksum.Type is %s, that of the upload is %q.", asked.Type, got.Type,
+		)
 	case asked.Value != "" && got.Algorithm == "":
 		return ErrInvalidRequest.saying("Checksum.Value is given, but the upload has no checksums.")
 	case asked.Value != "" && asked.Value != got.Value:
-		return ErrBadDigest.saying("The checksum of the object is %s %s, not %s.", got.Algorithm, got.Value, asked.Value)
+		return ErrBadDigest.saying(
+			"The checksum of the object is %s %s, not %s.", got.Algorithm, got.Value, asked.Value,
+		)
 	}
 	return nil
 }

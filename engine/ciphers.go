@@ -91,14 +91,18 @@ func systemClock() func() moment {
 func newCiphers(keys *provider, lifetime time.Duration) *ciphers {
 	return &ciphers{
 		keys: keys, lifetime: lifetime,
-		known: make(map[wrappedContent]knownCipher), unwrapping: make(map[wrappedContent]*unwrapping),
+		known: make(
+			map[wrappedContent]knownCipher,
+		), unwrapping: make(map[wrappedContent]*unwrapping),
 		clock: systemClock(),
 		after: func(d time.Duration, fn func()) timer { return time.AfterFunc(d, fn) },
 	}
 }
 
 // generate makes a data key for a new content and returns its wrapped form, for the record.
-func (c *ciphers) generate(ctx context.Context, id index.ContentID, keyID string) (wrapped crypto.WrappedKey, cipher *crypto.Cipher, err error) {
+func (c *ciphers) generate(
+	ctx context.Context, id index.ContentID, keyID string,
+) (wrapped crypto.WrappedKey, cipher *crypto.Cipher, err error) {
 	if c.keys == nil {
 		return wrapped, nil, ErrKmsServiceNotEnabled
 	}
@@ -124,7 +128,9 @@ func (c *ciphers) now() moment {
 
 // of returns the cipher of a content, nil if it is not encrypted. It must not be under a client's
 // key.
-func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encryption) (*crypto.Cipher, error) {
+func (c *ciphers) of(
+	ctx context.Context, id index.ContentID, enc *index.Encryption,
+) (*crypto.Cipher, error) {
 	if enc.Algorithm == "" {
 		return nil, nil
 	}
@@ -148,7 +154,9 @@ func (c *ciphers) of(ctx context.Context, id index.ContentID, enc *index.Encrypt
 
 // join returns the cipher of a content if it is there. Else the caller waits with others, and must
 // leave; it gets nothing to wait for if there is nobody to ask.
-func (c *ciphers) join(ctx context.Context, what wrappedContent, w crypto.WrappedKey) (*crypto.Cipher, *unwrapping) {
+func (c *ciphers) join(
+	ctx context.Context, what wrappedContent, w crypto.WrappedKey,
+) (*crypto.Cipher, *unwrapping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.clock()
@@ -185,7 +193,9 @@ func (c *ciphers) leave(what wrappedContent, u *unwrapping) {
 }
 
 // unwrap asks the provider.
-func (c *ciphers) unwrap(ctx context.Context, what wrappedContent, w crypto.WrappedKey, u *unwrapping) {
+func (c *ciphers) unwrap(
+	ctx context.Context, what wrappedContent, w crypto.WrappedKey, u *unwrapping,
+) {
 	key, err := c.keys.unwrap(ctx, w)
 	if err == nil {
 		u.cipher, err = crypto.NewCipher(key)

@@ -111,10 +111,13 @@ func (c *compaction) pass(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	steps := []func(context.Context, *candidate) error{c.removeDead, c.trim, c.copy} // the last two by the plan
+	// The last two by the plan.
+	steps := []func(context.Context, *candidate) error{c.removeDead, c.trim, c.copy}
 	for i, step := range steps {
 		if i == len(steps)-1 { // what needs least space first, since each gives some
-			slices.SortFunc(volumes, func(a, b candidate) int { return cmp.Compare(a.room(), b.room()) })
+			slices.SortFunc(
+				volumes, func(a, b candidate) int { return cmp.Compare(a.room(), b.room()) },
+			)
 		}
 		for i := range volumes {
 			if err := ctx.Err(); err != nil {
@@ -141,7 +144,9 @@ func (c *compaction) errorsOf(volumes []candidate) error {
 
 // condemn reserves the volumes, sealing those that are active: what unfinished parts count on in
 // them by now is listed, and nothing comes to that.
-func (c *compaction) condemn(ctx context.Context, volumes []candidate) (condemned []candidate, err error) {
+func (c *compaction) condemn(
+	ctx context.Context, volumes []candidate,
+) (condemned []candidate, err error) {
 	for _, v := range volumes {
 		if v.Active {
 			if err := c.engine.blobs.Seal(ctx, v.ID); err != nil {
@@ -253,7 +258,9 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 	freed := v.DiskBytes - moved
 	c.result.Volumes++
 	c.result.DiskBytes += freed
-	c.engine.opts.reclaimed(VolumeReclaimed{Volume: v.ID, Moved: moved, Freed: freed + v.holes, Removed: true})
+	c.engine.opts.reclaimed(
+		VolumeReclaimed{Volume: v.ID, Moved: moved, Freed: freed + v.holes, Removed: true},
+	)
 	return nil
 }
 
@@ -337,7 +344,9 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 		if v.holes > 0 || v.merge {
 			return nil
 		}
-		return ErrNoSpace.saying("%d bytes are free on the disk, copying what lives needs %d.", free, need)
+		return ErrNoSpace.saying(
+			"%d bytes are free on the disk, copying what lives needs %d.", free, need,
+		)
 	}
 	var moved int64
 	var errs []error
@@ -448,7 +457,8 @@ func (c *compaction) copyAll(ctx context.Context, refs, copies []blob.Ref) error
 func repoint(tx index.Tx, from, to blob.Ref, delta *accounts) error {
 	key := index.ChunkKey(index.ChunkID(from.ID))
 	rec, err := index.Get(tx, key)
-	if errors.Is(err, index.ErrNotFound) || err == nil && refOf(index.ChunkID(from.ID), rec) != from {
+	if errors.Is(err, index.ErrNotFound) ||
+		err == nil && refOf(index.ChunkID(from.ID), rec) != from {
 		return nil
 	}
 	if err != nil {
@@ -464,7 +474,9 @@ func (c *compaction) pace(ctx context.Context, begun time.Time, size int64) erro
 	if rate == 0 {
 		return nil
 	}
-	wait := time.NewTimer(time.Duration(float64(size)/float64(rate)*float64(time.Second)) - time.Since(begun))
+	wait := time.NewTimer(
+		time.Duration(float64(size)/float64(rate)*float64(time.Second)) - time.Since(begun),
+	)
 	defer wait.Stop()
 	select {
 	case <-wait.C:

@@ -77,9 +77,13 @@ type CompleteMultipartUploadResult struct {
 // Of an encrypted upload Options.Keys must give the data key, as S3 demands kms:Decrypt; that comes
 // before what the list says. A second Complete fails with ErrNoSuchUpload, as in OSS; under S3's
 // rules it succeeds, see Rules.
-func (e *Engine) CompleteMultipartUpload(ctx context.Context, req *CompleteMultipartUploadRequest) (_ *CompleteMultipartUploadResult, err error) {
+func (e *Engine) CompleteMultipartUpload(
+	ctx context.Context, req *CompleteMultipartUploadRequest,
+) (_ *CompleteMultipartUploadResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	c, err := e.begin(ctx, call{
+		op: "CompleteMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID,
+	})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
@@ -118,7 +122,9 @@ func (k *completionKey) seals(e *Engine, id index.ContentID) seals {
 
 // completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction.
 // If the data key is wrapped anew in between it is the same one still.
-func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUploadRequest) (obj *index.Object, err error) {
+func (e *Engine) completeWithKey(
+	ctx context.Context, req *CompleteMultipartUploadRequest,
+) (obj *index.Object, err error) {
 	key, err := e.completionKey(ctx, req)
 	if err != nil {
 		return nil, err
@@ -132,7 +138,9 @@ func (e *Engine) completeWithKey(ctx context.Context, req *CompleteMultipartUplo
 
 // completionKey looks at the upload and gets its key. Where there is no upload, it is for the
 // transaction to say so.
-func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUploadRequest) (key completionKey, err error) {
+func (e *Engine) completionKey(
+	ctx context.Context, req *CompleteMultipartUploadRequest,
+) (key completionKey, err error) {
 	var up *openUpload
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		up, err = findUpload(r, req.Bucket, req.Key, req.UploadID)
@@ -151,7 +159,9 @@ func (e *Engine) completionKey(ctx context.Context, req *CompleteMultipartUpload
 
 // verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state
 // that it is sealed in.
-func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUpload, s seals, uploaded, listed []numberedPart) error {
+func (k *completionKey) verify(
+	req *CompleteMultipartUploadRequest, up *openUpload, s seals, uploaded, listed []numberedPart,
+) error {
 	for i := range listed {
 		if err := s.part(listed[i].number, &listed[i].Part); err != nil {
 			return err
@@ -162,13 +172,18 @@ func (k *completionKey) verify(req *CompleteMultipartUploadRequest, up *openUplo
 	}
 	whole, err := resumeMD5(up, uploaded[len(uploaded)-1].number+1, k.cipher)
 	if err == nil && !bytes.Equal(whole.Sum(nil), up.MD5) {
-		err = &CorruptionError{What: "the MD5 of upload " + req.UploadID, Where: "index", Err: errors.New("it is not that of its sealed state")}
+		err = &CorruptionError{
+			What: "the MD5 of upload " + req.UploadID, Where: "index",
+			Err: errors.New("it is not that of its sealed state"),
+		}
 	}
 	return err
 }
 
 // complete does it inside a transaction.
-func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key completionKey) (*index.Object, error) {
+func (e *Engine) complete(
+	tx index.Tx, req *CompleteMultipartUploadRequest, key completionKey,
+) (*index.Object, error) {
 	up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
 	contradiction := req.All && len(req.Parts) > 0
 	if errors.Is(err, ErrNoSuchUpload) && !contradiction {
@@ -179,7 +194,8 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 		return nil, ecForUpload(err, ecComplete)
 	}
 	if contradiction {
-		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").ec("0042-00000216")
+		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").
+			ec("0042-00000216")
 	}
 	s := key.seals(e, up.id)
 	if err := s.upload(req.Bucket, req.Key, &up.Upload); err != nil {
@@ -201,7 +217,9 @@ func (e *Engine) complete(tx index.Tx, req *CompleteMultipartUploadRequest, key 
 		return nil, err
 	}
 	if req.Size != 0 && req.Size != obj.Size {
-		return nil, ErrInvalidRequest.saying("The parts have %d bytes together, Size is %d.", obj.Size, req.Size)
+		return nil, ErrInvalidRequest.saying(
+			"The parts have %d bytes together, Size is %d.", obj.Size, req.Size,
+		)
 	}
 	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
 		return nil, err
@@ -244,7 +262,9 @@ func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*ind
 		obj.Size += p.Size
 	}
 	if obj.Size > maxObjectSize {
-		return nil, ErrEntityTooLarge.saying("The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize))
+		return nil, ErrEntityTooLarge.saying(
+			"The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize),
+		)
 	}
 	// The MD5 covers all parts; of fewer nobody knows it.
 	if up.Sequential && len(listed) == len(uploaded) {
@@ -278,14 +298,18 @@ func partsOf(r index.Reader, id index.ContentID) (parts []numberedPart, err erro
 
 // selectParts returns the uploaded parts that the request lists, or says what is wrong with the
 // list.
-func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, up *openUpload) ([]numberedPart, error) {
+func selectParts(
+	req *CompleteMultipartUploadRequest, uploaded []numberedPart, up *openUpload,
+) ([]numberedPart, error) {
 	if err := checkOrder(req.Parts); err != nil {
 		return nil, err
 	}
 	listed := uploaded
 	if !req.All {
 		if len(req.Parts) == 0 && len(uploaded) > 0 {
-			return nil, ErrMalformedXML.saying("Parts is empty, but the upload has %d parts; set All to take them.", len(uploaded))
+			return nil, ErrMalformedXML.saying(
+				"Parts is empty, but the upload has %d parts; set All to take them.", len(uploaded),
+			)
 		}
 		var err error
 		if listed, err = matchParts(req.Parts, uploaded); err != nil {
@@ -298,7 +322,10 @@ func selectParts(req *CompleteMultipartUploadRequest, uploaded []numberedPart, u
 	smallest := up.bucket.rules.minPartSize
 	for i, p := range listed {
 		if p.Size < smallest && i < len(listed)-1 {
-			small := ErrEntityTooSmall.saying("Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size, smallest)
+			small := ErrEntityTooSmall.saying(
+				"Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size,
+				smallest,
+			)
 			small.PartNumber = p.number
 			return nil, small
 		}
@@ -310,7 +337,10 @@ func checkOrder(parts []CompletedPart) error {
 	last := 0
 	for _, p := range parts {
 		if p.PartNumber < 1 || p.PartNumber > MaxPartNumber {
-			return ErrInvalidPartOrder.saying("Part number must be an integer between 1 and %d, inclusive; one is %d.", MaxPartNumber, p.PartNumber)
+			return ErrInvalidPartOrder.saying(
+				"Part number must be an integer between 1 and %d, inclusive; one is %d.",
+				MaxPartNumber, p.PartNumber,
+			)
 		}
 		if p.PartNumber <= last {
 			return ErrInvalidPartOrder
@@ -347,7 +377,9 @@ func (p *numberedPart) is(want CompletedPart) bool {
 // separate parts the listed parts from the others, which it discards, and returns the content that
 // holds the listed ones. Whichever group is smaller moves to a content of its own, which keeps the
 // transaction of 10000 parts small.
-func (e *Engine) separate(tx index.Tx, id index.ContentID, key completionKey, uploaded, listed []numberedPart) (index.ContentID, error) {
+func (e *Engine) separate(
+	tx index.Tx, id index.ContentID, key completionKey, uploaded, listed []numberedPart,
+) (index.ContentID, error) {
 	if len(listed) == len(uploaded) {
 		return id, nil
 	}
@@ -357,7 +389,9 @@ func (e *Engine) separate(tx index.Tx, id index.ContentID, key completionKey, up
 	}
 	others := without(uploaded, listed)
 	if len(others) <= len(listed) {
-		return id, errors.Join(moveParts(tx, id, fresh, others), e.discard(tx, trashOf(fresh, others)))
+		return id, errors.Join(
+			moveParts(tx, id, fresh, others), e.discard(tx, trashOf(fresh, others)),
+		)
 	}
 	key.seals(e, fresh).signMoved(listed)
 	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discard(tx, trashOf(id, others)))

@@ -76,7 +76,9 @@ type CopyObjectResult struct {
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
 // InitiateMultipartUpload, and with a *CorruptionError when the source is damaged.
-func (e *Engine) CopyObject(ctx context.Context, req *CopyObjectRequest) (_ *CopyObjectResult, err error) {
+func (e *Engine) CopyObject(
+	ctx context.Context, req *CopyObjectRequest,
+) (_ *CopyObjectResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "CopyObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
@@ -276,7 +278,9 @@ func (p *objectCopy) checkSource(r index.Reader, src *openedObject) (*index.Obje
 // rewrite copies the parts one by one into a content of its own, under a new data key. Until the
 // object names it the content is provisional, so that a crash or an error leaves nothing
 // unaccounted for.
-func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.Object) (err error) {
+func (p *objectCopy) rewrite(
+	ctx context.Context, src *openedObject, obj *index.Object,
+) (err error) {
 	e := p.engine
 	if obj.Content, err = newID(); err != nil {
 		return err
@@ -305,7 +309,9 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
 			if _, err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
-				return ErrPreconditionFailed.saying("The object was overwritten while it was copied onto itself.")
+				return ErrPreconditionFailed.saying(
+					"The object was overwritten while it was copied onto itself.",
+				)
 			} else if err != nil {
 				return err
 			}
@@ -324,7 +330,11 @@ func (p *objectCopy) rewrite(ctx context.Context, src *openedObject, obj *index.
 // rewritePart copies one part, and returns the manifest of the copy. Its digests must come out the
 // same.
 func (p *objectCopy) rewritePart(
-	ctx context.Context, src *openedObject, part *segment, to index.ContentID, cipher *crypto.Cipher,
+	ctx context.Context,
+	src *openedObject,
+	part *segment,
+	to index.ContentID,
+	cipher *crypto.Cipher,
 ) (id index.ManifestID, err error) {
 	e := p.engine
 	in := src.intake(ctx, span{start: part.start, length: part.Size})
@@ -348,7 +358,9 @@ func (p *objectCopy) rewritePart(
 	defer e.pipeline.release(body.page)
 	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
 		return id, &CorruptionError{
-			What: fmt.Sprintf("part %d of %s/%s", part.n+1, p.from.bucket, p.from.key), Where: "index",
+			What: fmt.Sprintf(
+				"part %d of %s/%s", part.n+1, p.from.bucket, p.from.key,
+			), Where: "index",
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}

@@ -9,13 +9,16 @@ import (
 // checkSourceNames checks the names of the source of a copy.
 func checkSourceNames(bucket, key string) error {
 	if bucket == "" || key == "" {
-		return ErrInvalidArgument.saying("Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.").ec("0042-00000302")
+		return ErrInvalidArgument.saying("Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.").
+			ec("0042-00000302")
 	}
 	return checkBucketName(bucket)
 }
 
 // openSource opens the source of a copy. rules are the target's.
-func (e *Engine) openSource(ctx context.Context, c *call, from objectRef, rules ruleSet) (*openedObject, error) {
+func (e *Engine) openSource(
+	ctx context.Context, c *call, from objectRef, rules ruleSet,
+) (*openedObject, error) {
 	src, _, err := e.openObject(ctx, c, from)
 	if err != nil {
 		return nil, rules.copyCondition(from.asSource(err))
@@ -27,7 +30,9 @@ func (e *Engine) openSource(ctx context.Context, c *call, from objectRef, rules 
 func (ref *objectRef) asSource(err error) error {
 	for _, missing := range []*Error{ErrNoSuchBucket, ErrNoSuchKey} {
 		if errors.Is(err, missing) {
-			return missing.saying("%s It is the source, %s/%s.", missing.Message, ref.bucket, ref.key)
+			return missing.saying(
+				"%s It is the source, %s/%s.", missing.Message, ref.bucket, ref.key,
+			)
 		}
 	}
 	return err
@@ -53,5 +58,7 @@ func (s *openedObject) intake(ctx context.Context, sp span) *intake {
 		}
 		return n, nil
 	}
-	return &intake{next: next, own: true, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge}
+	return &intake{
+		next: next, own: true, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge,
+	}
 }

@@ -53,7 +53,9 @@ type place struct {
 func newDamage(blobs blob.Store, idx index.Store, alarm func(error)) *damage {
 	return &damage{
 		blobs: blobs, index: idx, alarm: alarm,
-		bad: make(map[blob.Ref]error), volumes: make(map[uint64]error), stuck: make(map[uint64]int64),
+		bad: make(
+			map[blob.Ref]error,
+		), volumes: make(map[uint64]error), stuck: make(map[uint64]int64),
 		proven: make([]place, provenPlaces),
 	}
 }
@@ -97,7 +99,9 @@ func (d *damage) knownIn(id index.ChunkID, rec *index.Chunk) error {
 	if content := (*CorruptionError)(nil); errors.As(reason, &content) {
 		return reason
 	}
-	return &CorruptionError{What: "chunk " + id.String(), Where: fmt.Sprintf("volume %d", rec.Volume), Err: reason}
+	return &CorruptionError{
+		What: "chunk " + id.String(), Where: fmt.Sprintf("volume %d", rec.Volume), Err: reason,
+	}
 }
 
 // suspects reports whether anything at all is known to be bad.
@@ -118,7 +122,11 @@ func (d *damage) good(ref blob.Ref) {
 }
 
 func placeOf(ref blob.Ref) (p place, slot int) {
-	return place{ref.Volume, ref.Offset, binary.BigEndian.Uint32(ref.ID[:]) | 1}, int(binary.BigEndian.Uint64(ref.ID[4:]) % provenPlaces)
+	return place{
+		ref.Volume,
+		ref.Offset,
+		binary.BigEndian.Uint32(ref.ID[:]) | 1,
+	}, int(binary.BigEndian.Uint64(ref.ID[4:]) % provenPlaces)
 }
 
 // prove returns nil when there is reason to believe that the frame is there.
@@ -173,7 +181,9 @@ func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := errors.Join(d.learnVolumes(ctx, fresh), d.mark(ctx, fresh)); err != nil {
-		d.alarm(fmt.Errorf("noting damaged chunks: %w", err)) // they are known until Close all the same
+		d.alarm(
+			fmt.Errorf("noting damaged chunks: %w", err),
+		) // they are known until Close all the same
 	}
 }
 
@@ -237,7 +247,9 @@ func liveVolumes(ctx context.Context, idx index.Store) (ids []uint64, err error)
 			if err != nil && len(entry.Key) == 0 {
 				return err
 			}
-			id, err := index.ParseVolumeKey(entry.Key) // the key is all it takes, should the record be damaged
+			id, err := index.ParseVolumeKey(
+				entry.Key,
+			) // the key is all it takes, should the record be damaged
 			if err != nil {
 				return err
 			}
@@ -278,7 +290,9 @@ func (d *damage) clear(ctx context.Context, places []blob.Ref) error {
 }
 
 // change makes the records of chunks say whether they are damaged, where they still point there.
-func (d *damage) change(ctx context.Context, places []blob.Ref, which func(blob.Ref) bool, damaged bool) error {
+func (d *damage) change(
+	ctx context.Context, places []blob.Ref, which func(blob.Ref) bool, damaged bool,
+) error {
 	for len(places) > 0 {
 		batch := places[:min(len(places), markBatch)]
 		places = places[len(batch):]
@@ -290,7 +304,9 @@ func (d *damage) change(ctx context.Context, places []blob.Ref, which func(blob.
 				}
 				key := index.ChunkKey(index.ChunkID(ref.ID))
 				rec, err := index.Get(tx, key)
-				if errors.Is(err, index.ErrNotFound) || err == nil && (refOf(index.ChunkID(ref.ID), rec) != ref || rec.Damaged == damaged) {
+				if errors.Is(err, index.ErrNotFound) ||
+					err == nil &&
+						(refOf(index.ChunkID(ref.ID), rec) != ref || rec.Damaged == damaged) {
 					continue
 				}
 				if err != nil {

@@ -73,5 +73,7 @@ func (e *Engine) proveChunk(ctx context.Context, id index.ChunkID) error {
 
 // missingRecord says that a chunk has no record, though something refers to it.
 func missingRecord(id index.ChunkID) error {
-	return &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing")}
+	return &CorruptionError{
+		What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
+	}
 }

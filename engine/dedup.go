@@ -41,7 +41,10 @@ func (s DedupScope) validate() error {
 	case DedupStore, DedupBucket, DedupNone:
 		return nil
 	}
-	return fmt.Errorf("DedupScope %q is not known; use DedupStore, DedupBucket or DedupNone of package engine", string(s))
+	return fmt.Errorf(
+		"DedupScope %q is not known; use DedupStore, DedupBucket or DedupNone of package engine",
+		string(s),
+	)
 }
 
 // scopeOf is the scope of a part without encryption that is uploaded to the bucket under a

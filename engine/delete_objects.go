@@ -41,7 +41,9 @@ type DeleteError struct {
 // Unlike DeleteObject it is not one step: others may see some of the objects gone and some not yet,
 // and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost
 // does not depend on the objects' sizes; the space comes back in the background.
-func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (_ *DeleteObjectsResult, err error) {
+func (e *Engine) DeleteObjects(
+	ctx context.Context, req *DeleteObjectsRequest,
+) (_ *DeleteObjectsResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteObjects", bucket: req.Bucket})
 	defer c.end(&err)
@@ -52,7 +54,8 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 		return nil, err
 	}
 	if n := len(req.Keys); n == 0 || n > MaxDeleteKeys {
-		return nil, ErrMalformedXML.saying("Keys has %d entries, must have 1 to %d.", n, MaxDeleteKeys).ec("0016-00000608")
+		return nil, ErrMalformedXML.saying("Keys has %d entries, must have 1 to %d.", n, MaxDeleteKeys).
+			ec("0016-00000608")
 	}
 	res := &DeleteObjectsResult{}
 	for keys := range slices.Chunk(req.Keys, deleteBatch) {
@@ -76,7 +79,9 @@ func (e *Engine) DeleteObjects(ctx context.Context, req *DeleteObjectsRequest) (
 
 // deleteObjects deletes some objects in one transaction. failed says of each key why it was left
 // out.
-func (e *Engine) deleteObjects(ctx context.Context, bucket string, keys []string) (failed []error, err error) {
+func (e *Engine) deleteObjects(
+	ctx context.Context, bucket string, keys []string,
+) (failed []error, err error) {
 	failed = make([]error, len(keys))
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		b, err := openBucket(tx, bucket)

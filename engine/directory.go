@@ -95,9 +95,12 @@ func (s *source) directoryPage(r index.Reader, n int) (*directoryPage, error) {
 	}
 	want := min(s.count-first, index.MaxPageParts)
 	last := first+want == s.count
-	if len(rec.Parts) != want || page.end > s.size || last && page.end != s.size || n == 0 && page.Start != 0 {
-		return nil, s.inconsistent("page %d of its directory has %d parts up to byte %d, wanted are %d parts of %d and of %d bytes in all",
-			n, len(rec.Parts), page.end, want, s.count, s.size)
+	if len(rec.Parts) != want || page.end > s.size || last && page.end != s.size ||
+		n == 0 && page.Start != 0 {
+		return nil, s.inconsistent(
+			"page %d of its directory has %d parts up to byte %d, wanted are %d parts of %d and of %d bytes in all",
+			n, len(rec.Parts), page.end, want, s.count, s.size,
+		)
 	}
 	s.mu.Lock()
 	s.directory = page
@@ -112,13 +115,18 @@ func (s *source) directoryPages() int {
 
 // directoryAt returns the page with the part that holds the byte at, which is below size.
 func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err error) {
-	guess := int(at / max(s.size/int64(s.count), 1) / index.MaxPageParts) // mostly right: parts mostly are of one size
-	found, err := searchPages(s.directoryPages(), guess, at, func(n int) (start, end int64, err error) {
-		if page, err = s.directoryPage(r, n); err != nil {
-			return 0, 0, err
-		}
-		return page.Start, page.end, nil
-	})
+	guess := int(
+		at / max(s.size/int64(s.count), 1) / index.MaxPageParts,
+	) // mostly right: parts mostly are of one size
+	found, err := searchPages(
+		s.directoryPages(), guess, at,
+		func(n int) (start, end int64, err error) {
+			if page, err = s.directoryPage(r, n); err != nil {
+				return 0, 0, err
+			}
+			return page.Start, page.end, nil
+		},
+	)
 	if err == nil && !found {
 		err = s.inconsistent("no page of its directory has byte %d", at)
 	}
@@ -126,7 +134,9 @@ func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err
 }
 
 // searchPages looks for the page that holds an offset. read says where a page begins and ends.
-func searchPages(pages, guess int, at int64, read func(n int) (start, end int64, err error)) (found bool, err error) {
+func searchPages(
+	pages, guess int, at int64, read func(n int) (start, end int64, err error),
+) (found bool, err error) {
 	low, high := 0, pages
 	for n := min(guess, pages-1); low < high; n = (low + high) / 2 {
 		start, end, err := read(n)
@@ -196,7 +206,9 @@ func (s *source) partNumber(r index.Reader, n int) (start int64, p index.Directo
 }
 
 // readSegment reads the record of a part and keeps it as the latest.
-func (s *source) readSegment(r index.Reader, n int, start int64, p index.DirectoryPart) (*segment, error) {
+func (s *source) readSegment(
+	r index.Reader, n int, start int64, p index.DirectoryPart,
+) (*segment, error) {
 	rec, err := index.Get(r, index.PartKey(s.id, int(p.Number)))
 	switch {
 	case errors.Is(err, index.ErrNotFound):
@@ -204,9 +216,13 @@ func (s *source) readSegment(r index.Reader, n int, start int64, p index.Directo
 	case err != nil:
 		return nil, err
 	case rec.Manifest != p.Manifest:
-		return nil, s.inconsistent("part %d has manifest %s, its directory says %s", p.Number, rec.Manifest, p.Manifest)
+		return nil, s.inconsistent(
+			"part %d has manifest %s, its directory says %s", p.Number, rec.Manifest, p.Manifest,
+		)
 	case rec.Size != p.Size:
-		return nil, s.inconsistent("part %d has %d bytes, its directory says %d", p.Number, rec.Size, p.Size)
+		return nil, s.inconsistent(
+			"part %d has %d bytes, its directory says %d", p.Number, rec.Size, p.Size,
+		)
 	}
 	if err := s.seals.part(int(p.Number), &rec); err != nil {
 		return nil, err
@@ -230,7 +246,9 @@ func (s *source) onlySegment(r index.Reader) (*segment, error) {
 		case rec.Size != s.size:
 			return nil, s.inconsistent("its part has %d bytes, wanted are %d", rec.Size, s.size)
 		case rec.CRC64 != s.crc64:
-			return nil, s.inconsistent("its part has CRC-64 %016x, wanted is %016x", rec.CRC64, s.crc64)
+			return nil, s.inconsistent(
+				"its part has CRC-64 %016x, wanted is %016x", rec.CRC64, s.crc64,
+			)
 		case len(s.md5) > 0 && !bytes.Equal(rec.ETag[:], s.md5):
 			return nil, s.inconsistent("its part has MD5 %x, wanted is %x", rec.ETag, s.md5)
 		}
@@ -251,5 +269,7 @@ func (s *source) keepSegment(seg *segment) *segment {
 
 // inconsistent says what is wrong with the content's records.
 func (s *source) inconsistent(format string, args ...any) error {
-	return &CorruptionError{What: "object content " + s.id.String(), Where: "index", Err: fmt.Errorf(format, args...)}
+	return &CorruptionError{
+		What: "object content " + s.id.String(), Where: "index", Err: fmt.Errorf(format, args...),
+	}
 }

@@ -78,7 +78,9 @@ func (d *draft) publish(ctx context.Context, body *takenBody, fn func(index.Tx) 
 	err := d.name(ctx, body.page, func(tx index.Tx) (err error) {
 		switch ch := body.inline(); {
 		case ch != nil:
-			err = putInline(tx, d.id, index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}, d.seals)
+			err = putInline(
+				tx, d.id, index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}, d.seals,
+			)
 		case len(body.page) > 0:
 			err = d.addPage(tx, body.page)
 		}
@@ -161,7 +163,9 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 			return nil, err
 		}
 		if page.start != end {
-			return nil, manifestError(part, "page %d begins at byte %d, the one before ends at %d", n, page.start, end)
+			return nil, manifestError(
+				part, "page %d begins at byte %d, the one before ends at %d", n, page.start, end,
+			)
 		}
 		end = page.end()
 		if body.page, err = d.referTo(ctx, page); err != nil {
@@ -173,14 +177,19 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 		return nil, manifestError(part, "it lists %d bytes, wanted are %d", end, part.Size)
 	}
 	if body.crc64 != part.CRC64 {
-		return nil, manifestError(part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.crc64, part.CRC64)
+		return nil, manifestError(
+			part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.crc64,
+			part.CRC64,
+		)
 	}
 	return body, nil
 }
 
 // read reads a page in a snapshot of its own: one that lasted over all pages would keep the index
 // from giving up what is deleted meanwhile.
-func (d *draft) read(ctx context.Context, from func(index.Reader) (*chunkPage, error)) (page *chunkPage, err error) {
+func (d *draft) read(
+	ctx context.Context, from func(index.Reader) (*chunkPage, error),
+) (page *chunkPage, err error) {
 	err = d.engine.index.View(ctx, func(r index.Reader) (err error) {
 		page, err = from(r)
 		return err
@@ -199,7 +208,9 @@ func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, 
 		}
 		ref := blob.Ref{ID: blob.ID(pc.ID)}
 		chunks = append(chunks, &chunk{
-			id: crypto.Address(pc.ID), size: int(pc.Size), crc64: pc.CRC64, frame: page.inline, found: foundChunk{ref: ref},
+			id: crypto.Address(
+				pc.ID,
+			), size: int(pc.Size), crc64: pc.CRC64, frame: page.inline, found: foundChunk{ref: ref},
 		})
 	}
 	return chunks, nil

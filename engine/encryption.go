@@ -34,7 +34,10 @@ func encryptionOf(enc *index.Encryption) Encryption {
 	if enc.Customer {
 		return Encryption{SSECustomerAlgorithm: EncryptionAlgorithm(enc.Algorithm)}
 	}
-	return Encryption{ServerSideEncryption: EncryptionAlgorithm(enc.Algorithm), ServerSideEncryptionKeyID: enc.KeyID}
+	return Encryption{
+		ServerSideEncryption:      EncryptionAlgorithm(enc.Algorithm),
+		ServerSideEncryptionKeyID: enc.KeyID,
+	}
 }
 
 // EncryptionRequest asks for encryption at rest; it is part of the requests that make objects and
@@ -55,15 +58,23 @@ func (w *EncryptionRequest) check() error {
 	customer, keyID := w.SSECustomerKey, w.ServerSideEncryptionKeyID
 	switch {
 	case customer != nil && !customer.Valid():
-		return ErrInvalidArgument.saying("SSECustomerKey has %d bytes, must have %d.", len(customer), crypto.CustomerKeySize)
+		return ErrInvalidArgument.saying(
+			"SSECustomerKey has %d bytes, must have %d.", len(customer), crypto.CustomerKeySize,
+		)
 	case customer != nil && (w.ServerSideEncryption != "" || keyID != ""):
-		return ErrInvalidArgument.saying("SSECustomerKey and ServerSideEncryption exclude each other.")
+		return ErrInvalidArgument.saying(
+			"SSECustomerKey and ServerSideEncryption exclude each other.",
+		)
 	case w.ServerSideEncryption == "" && keyID == "":
 		return nil
 	case w.ServerSideEncryption != EncryptionKMS && keyID != "":
-		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.")
+		return ErrInvalidArgument.saying(
+			"ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.",
+		)
 	case len(keyID) > index.MaxKeyID || strings.ContainsAny(keyID, "\r\n\x00"):
-		return ErrInvalidArgument.saying("ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID)
+		return ErrInvalidArgument.saying(
+			"ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID,
+		)
 	case w.ServerSideEncryption != EncryptionKMS && w.ServerSideEncryption != EncryptionAES256:
 		return ErrInvalidEncryptionAlgorithm
 	}
@@ -73,12 +84,16 @@ func (w *EncryptionRequest) check() error {
 // suits says whether content that is encrypted in this way need not be encrypted anew: the same
 // keys guard it. Content under a client's key always is encrypted anew.
 func (w *EncryptionRequest) suits(enc *index.Encryption) bool {
-	return !enc.Customer && w.SSECustomerKey == nil && string(w.ServerSideEncryption) == enc.Algorithm && w.ServerSideEncryptionKeyID == enc.KeyID
+	return !enc.Customer && w.SSECustomerKey == nil &&
+		string(w.ServerSideEncryption) == enc.Algorithm &&
+		w.ServerSideEncryptionKeyID == enc.KeyID
 }
 
 // newEncryption makes a data key for a new content, if encryption is wanted. The cipher is nil
 // otherwise.
-func (e *Engine) newEncryption(ctx context.Context, id index.ContentID, want *EncryptionRequest) (index.Encryption, *crypto.Cipher, error) {
+func (e *Engine) newEncryption(
+	ctx context.Context, id index.ContentID, want *EncryptionRequest,
+) (index.Encryption, *crypto.Cipher, error) {
 	if err := want.check(); err != nil {
 		return index.Encryption{}, nil, err
 	}
@@ -93,11 +108,15 @@ func (e *Engine) newEncryption(ctx context.Context, id index.ContentID, want *En
 		return index.Encryption{}, nil, err
 	}
 	return index.Encryption{
-		Algorithm: string(want.ServerSideEncryption), KeyID: want.ServerSideEncryptionKeyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
+		Algorithm: string(
+			want.ServerSideEncryption,
+		), KeyID: want.ServerSideEncryptionKeyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
 	}, cipher, nil
 }
 
-func customerEncryption(customer crypto.CustomerKey) (enc index.Encryption, cipher *crypto.Cipher, err error) {
+func customerEncryption(
+	customer crypto.CustomerKey,
+) (enc index.Encryption, cipher *crypto.Cipher, err error) {
 	key, err := crypto.NewDataKey()
 	if err != nil {
 		return enc, nil, err
@@ -107,24 +126,34 @@ func customerEncryption(customer crypto.CustomerKey) (enc index.Encryption, ciph
 		return enc, nil, err
 	}
 	cipher, err = crypto.NewCipher(key)
-	return index.Encryption{Algorithm: string(EncryptionAES256), Customer: true, WrappedKey: blob}, cipher, err
+	return index.Encryption{
+		Algorithm: string(EncryptionAES256), Customer: true, WrappedKey: blob,
+	}, cipher, err
 }
 
 // cipherOf returns the cipher of a content, nil if it is not encrypted. customer is the key that
 // the request gives.
-func (e *Engine) cipherOf(ctx context.Context, id index.ContentID, enc *index.Encryption, customer crypto.CustomerKey) (*crypto.Cipher, error) {
+func (e *Engine) cipherOf(
+	ctx context.Context, id index.ContentID, enc *index.Encryption, customer crypto.CustomerKey,
+) (*crypto.Cipher, error) {
 	switch {
 	case !enc.Customer && customer != nil:
-		return nil, ErrInvalidRequest.saying("SSECustomerKey is given, but the content is not encrypted with a key of the client's.")
+		return nil, ErrInvalidRequest.saying(
+			"SSECustomerKey is given, but the content is not encrypted with a key of the client's.",
+		)
 	case !enc.Customer:
 		return e.ciphers.of(ctx, id, enc)
 	case customer == nil:
-		return nil, ErrInvalidRequest.saying("The content is encrypted with a key of the client's: SSECustomerKey must give it.")
+		return nil, ErrInvalidRequest.saying(
+			"The content is encrypted with a key of the client's: SSECustomerKey must give it.",
+		)
 	}
 	// Not from the cache: whoever asks must have the key.
 	key, err := customer.Unwrap(enc.WrappedKey)
 	if errors.Is(err, crypto.ErrAuthentication) {
-		return nil, ErrAccessDenied.saying("SSECustomerKey is not the key that the content is encrypted with.")
+		return nil, ErrAccessDenied.saying(
+			"SSECustomerKey is not the key that the content is encrypted with.",
+		)
 	}
 	if err != nil {
 		return nil, err

@@ -97,7 +97,9 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 // both, chunks first.
 //
 // ctx bounds the opening only. The caller must call Close.
-func OpenStores(ctx context.Context, idx index.Store, blobs blob.Store, o *Options) (_ *Engine, err error) {
+func OpenStores(
+	ctx context.Context, idx index.Store, blobs blob.Store, o *Options,
+) (_ *Engine, err error) {
 	c := call{op: "OpenStores", ctx: ctx}
 	defer c.wrap(&err)
 	e := &Engine{opts: o.withDefaults(), index: idx, blobs: blobs}

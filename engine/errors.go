@@ -87,23 +87,43 @@ func (e *Error) Is(target error) bool {
 var (
 	// ErrNoSuchBucket is returned when the bucket does not exist, or is another one than at the
 	// beginning of the call.
-	ErrNoSuchBucket = &Error{Code: "NoSuchBucket", HTTPStatus: 404, EC: "0015-00000101", Message: "The specified bucket does not exist."}
+	ErrNoSuchBucket = &Error{
+		Code: "NoSuchBucket", HTTPStatus: 404, EC: "0015-00000101",
+		Message: "The specified bucket does not exist.",
+	}
 	// ErrNoSuchKey is returned when there is no object of that name.
-	ErrNoSuchKey = &Error{Code: "NoSuchKey", HTTPStatus: 404, EC: "0026-00000001", Message: "The specified key does not exist."}
+	ErrNoSuchKey = &Error{
+		Code: "NoSuchKey", HTTPStatus: 404, EC: "0026-00000001",
+		Message: "The specified key does not exist.",
+	}
 	// ErrNoSuchUpload is returned when the upload id is malformed, unknown, of another object, or
 	// when the upload has been completed or aborted.
-	ErrNoSuchUpload = &Error{Code: "NoSuchUpload", HTTPStatus: 404, Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}
+	ErrNoSuchUpload = &Error{
+		Code: "NoSuchUpload", HTTPStatus: 404,
+		Message: "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+	}
 	// ErrBucketAlreadyExists is returned by CreateBucket for a name that is taken.
-	ErrBucketAlreadyExists = &Error{Code: "BucketAlreadyExists", HTTPStatus: 409, Message: "The requested bucket name is not available."}
+	ErrBucketAlreadyExists = &Error{
+		Code: "BucketAlreadyExists", HTTPStatus: 409,
+		Message: "The requested bucket name is not available.",
+	}
 	// ErrBucketNotEmpty is returned by DeleteBucket while the bucket has objects or open uploads.
 	ErrBucketNotEmpty = &Error{Code: "BucketNotEmpty", HTTPStatus: 409}
 	// ErrFileAlreadyExists is returned when an object exists and ForbidOverwrite is set.
-	ErrFileAlreadyExists = &Error{Code: "FileAlreadyExists", HTTPStatus: 409, Message: "The object you specified already exists and can not be overwritten."}
+	ErrFileAlreadyExists = &Error{
+		Code: "FileAlreadyExists", HTTPStatus: 409,
+		Message: "The object you specified already exists and can not be overwritten.",
+	}
 	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold.
-	ErrPreconditionFailed = &Error{Code: "PreconditionFailed", HTTPStatus: 412, Message: "At least one of the pre-conditions you specified did not hold."}
+	ErrPreconditionFailed = &Error{
+		Code: "PreconditionFailed", HTTPStatus: 412,
+		Message: "At least one of the pre-conditions you specified did not hold.",
+	}
 	// ErrNotModified is returned when IfNoneMatch or IfModifiedSince says that the caller has the
 	// object already. A front end answers 304 without a body.
-	ErrNotModified = &Error{Code: "NotModified", HTTPStatus: 304, Message: "The object has not been modified."}
+	ErrNotModified = &Error{
+		Code: "NotModified", HTTPStatus: 304, Message: "The object has not been modified.",
+	}
 )
 
 // Errors of arguments and bodies.
@@ -112,7 +132,9 @@ var (
 	ErrInvalidArgument = &Error{Code: "InvalidArgument", HTTPStatus: 400}
 	// ErrInvalidBucketName is returned for a name that breaks OSS's rules: 3 to 63 of a-z, 0-9 and
 	// -, beginning and ending with a letter or digit.
-	ErrInvalidBucketName = &Error{Code: "InvalidBucketName", HTTPStatus: 400, Message: "The specified bucket is not valid."}
+	ErrInvalidBucketName = &Error{
+		Code: "InvalidBucketName", HTTPStatus: 400, Message: "The specified bucket is not valid.",
+	}
 	// ErrInvalidObjectName is returned for a key that is not 1 to 1023 bytes of UTF-8 or begins
 	// with / or \; under S3's rules for one that is empty or not UTF-8.
 	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
@@ -120,20 +142,31 @@ var (
 	ErrKeyTooLong = &Error{Code: "KeyTooLongError", HTTPStatus: 400}
 	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object,
 	// and by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
-	ErrInvalidRange = &Error{Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied."}
+	ErrInvalidRange = &Error{
+		Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied.",
+	}
 	// ErrInvalidPartNumber is returned by GetObject for a part that the object does not have. It is
 	// S3's.
 	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
 	// ErrInvalidDigest is returned when Content-MD5 is malformed or is not that of the body.
-	ErrInvalidDigest = &Error{Code: "InvalidDigest", HTTPStatus: 400, Message: "The Content-MD5 you specified was invalid."}
+	ErrInvalidDigest = &Error{
+		Code: "InvalidDigest", HTTPStatus: 400,
+		Message: "The Content-MD5 you specified was invalid.",
+	}
 	// ErrBadDigest is returned when a checksum is not that of the body or object and, under S3's
 	// rules, when Content-MD5 is not.
-	ErrBadDigest = &Error{Code: "BadDigest", HTTPStatus: 400, Message: "A digest that you specified did not match what we calculated."}
+	ErrBadDigest = &Error{
+		Code: "BadDigest", HTTPStatus: 400,
+		Message: "A digest that you specified did not match what we calculated.",
+	}
 	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload
 	// or object, of checksums and customer keys. It is S3's.
 	ErrInvalidRequest = &Error{Code: "InvalidRequest", HTTPStatus: 400}
 	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
-	ErrInvalidCRC64 = &Error{Code: "InvalidCRC64", HTTPStatus: 400, Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated."}
+	ErrInvalidCRC64 = &Error{
+		Code: "InvalidCRC64", HTTPStatus: 400,
+		Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated.",
+	}
 	// ErrIncompleteBody is returned when the body ends early or fails.
 	ErrIncompleteBody = &Error{Code: "IncompleteBody", HTTPStatus: 400}
 	// ErrEntityTooLarge is returned for a part over 5 GiB and an object over what 10000 such parts
@@ -141,13 +174,21 @@ var (
 	ErrEntityTooLarge = &Error{Code: "EntityTooLarge", HTTPStatus: 400}
 	// ErrRequestTimeout is returned when the call's context ends first. The context's error is its
 	// cause. A key provider that runs into a timeout of its own is ErrInternal.
-	ErrRequestTimeout = &Error{Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done."}
+	ErrRequestTimeout = &Error{
+		Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done.",
+	}
 	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and
 	// KMS.
-	ErrInvalidEncryptionAlgorithm = &Error{Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400, Message: "ServerSideEncryption must be AES256 or KMS."}
+	ErrInvalidEncryptionAlgorithm = &Error{
+		Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400,
+		Message: "ServerSideEncryption must be AES256 or KMS.",
+	}
 	// ErrKmsServiceNotEnabled is returned when encryption is asked for, or needed to read, and
 	// Options.Keys is not set.
-	ErrKmsServiceNotEnabled = &Error{Code: "KmsServiceNotEnabled", HTTPStatus: 403, Message: "Server-side encryption needs a key provider, and Options.Keys is not set."}
+	ErrKmsServiceNotEnabled = &Error{
+		Code: "KmsServiceNotEnabled", HTTPStatus: 403,
+		Message: "Server-side encryption needs a key provider, and Options.Keys is not set.",
+	}
 	// ErrKeyNotFound is returned when the key provider does not know the key.
 	ErrKeyNotFound = &Error{Code: "KeyNotFound", HTTPStatus: 404}
 	// ErrKeyDisabled is returned when the key provider has the key disabled.
@@ -158,7 +199,9 @@ var (
 	ErrKeyPendingImport = &Error{Code: "KeyPendingImport", HTTPStatus: 409}
 	// ErrAccessDenied is returned when the key provider denies the use of the key, and when
 	// SSECustomerKey is not the key that the content was stored with.
-	ErrAccessDenied = &Error{Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms."}
+	ErrAccessDenied = &Error{
+		Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms.",
+	}
 	// ErrNotImplemented is returned for what this version cannot do.
 	ErrNotImplemented = &Error{Code: "NotImplemented", HTTPStatus: 501}
 )
@@ -166,35 +209,60 @@ var (
 // Errors of sequential uploads. The upload stays usable after each of them.
 var (
 	// ErrPartNotSequential is returned when a part is not the next one.
-	ErrPartNotSequential = &Error{Code: "PartNotSequential", HTTPStatus: 400, Message: "For sequential multipart upload, parts must be uploaded in order, beginning with number 1."}
+	ErrPartNotSequential = &Error{
+		Code: "PartNotSequential", HTTPStatus: 400,
+		Message: "For sequential multipart upload, parts must be uploaded in order, beginning with number 1.",
+	}
 	// ErrPartAlreadyExist is returned when the part has been uploaded before.
-	ErrPartAlreadyExist = &Error{Code: "PartAlreadyExist", HTTPStatus: 409, EC: "0042-00000108", Message: "For sequential multipart upload, you can't overwrite uploaded parts."}
+	ErrPartAlreadyExist = &Error{
+		Code: "PartAlreadyExist", HTTPStatus: 409, EC: "0042-00000108",
+		Message: "For sequential multipart upload, you can't overwrite uploaded parts.",
+	}
 )
 
 // Errors of CompleteMultipartUpload. The upload stays usable after each of them.
 var (
 	// ErrMalformedXML is returned for an empty part list when the upload has parts and, under S3's
 	// rules, for every empty one. DeleteObjects returns it for none or over 1000 keys.
-	ErrMalformedXML = &Error{Code: "MalformedXML", HTTPStatus: 400, EC: "0042-00000205", Message: "The XML you provided was not well-formed or did not validate against our published schema."}
+	ErrMalformedXML = &Error{
+		Code: "MalformedXML", HTTPStatus: 400, EC: "0042-00000205",
+		Message: "The XML you provided was not well-formed or did not validate against our published schema.",
+	}
 	// ErrInvalidPart is returned when a listed part was not uploaded or has another ETag.
-	ErrInvalidPart = &Error{Code: "InvalidPart", HTTPStatus: 400, Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag."}
+	ErrInvalidPart = &Error{
+		Code: "InvalidPart", HTTPStatus: 400,
+		Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.",
+	}
 	// ErrInvalidPartOrder is returned when part numbers are out of range or not ascending.
-	ErrInvalidPartOrder = &Error{Code: "InvalidPartOrder", HTTPStatus: 400, EC: "0042-00000209", Message: "The list of parts was not in ascending order. Parts list must specified in order by part number."}
+	ErrInvalidPartOrder = &Error{
+		Code: "InvalidPartOrder", HTTPStatus: 400, EC: "0042-00000209",
+		Message: "The list of parts was not in ascending order. Parts list must specified in order by part number.",
+	}
 	// ErrEntityTooSmall is returned when a listed part other than the last is below the minimum of
 	// the bucket's rules: 100 KiB in OSS, 5 MiB in S3.
-	ErrEntityTooSmall = &Error{Code: "EntityTooSmall", HTTPStatus: 400, EC: "0042-00000213", Message: "Your proposed upload smaller than the minimum allowed size."}
+	ErrEntityTooSmall = &Error{
+		Code: "EntityTooSmall", HTTPStatus: 400, EC: "0042-00000213",
+		Message: "Your proposed upload smaller than the minimum allowed size.",
+	}
 )
 
 // Errors of the engine itself.
 var (
 	// ErrClosed is returned by every call that begins after Close.
-	ErrClosed = &Error{Code: "ServiceUnavailable", HTTPStatus: 503, Message: "The engine is closed."}
+	ErrClosed = &Error{
+		Code: "ServiceUnavailable", HTTPStatus: 503, Message: "The engine is closed.",
+	}
 	// ErrInUse is returned by Open when another engine, here or in another process, has the
 	// directory open.
-	ErrInUse = &Error{Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine."}
+	ErrInUse = &Error{
+		Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine.",
+	}
 	// ErrNoSpace is returned by writes when the disk is full or filled up to Options.ReserveSpace.
 	// Reads and deletions go on; when there is space again, so do writes.
-	ErrNoSpace = &Error{Code: "InsufficientStorage", HTTPStatus: 507, Message: "There is no space left on the disk."}
+	ErrNoSpace = &Error{
+		Code: "InsufficientStorage", HTTPStatus: 507,
+		Message: "There is no space left on the disk.",
+	}
 	// ErrInternal is returned for what should not happen; the cause is in Err, often a
 	// *CorruptionError. What a key provider fails with for reasons of its own is among it.
 	ErrInternal = &Error{Code: "InternalError", HTTPStatus: 500}
@@ -223,7 +291,10 @@ type FormatError struct {
 }
 
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("engine: %s has format %d, newer than %d, which this version supports", e.Where, e.Version, e.Supported)
+	return fmt.Sprintf(
+		"engine: %s has format %d, newer than %d, which this version supports", e.Where, e.Version,
+		e.Supported,
+	)
 }
 
 // with returns a copy of e that carries a cause.
@@ -279,7 +350,8 @@ func asError(ctx context.Context, err error) *Error {
 		return e
 	}
 	// Contexts end in key providers, too, for reasons of their own.
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+	if ctx.Err() != nil &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return ErrRequestTimeout.with(err)
 	}
 	for _, c := range causes {
@@ -330,13 +402,17 @@ func typed(err error) error {
 		if frame.Err != nil {
 			cause = fmt.Errorf("%s: %w", frame.Reason, frame.Err)
 		}
-		return &CorruptionError{What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: cause}
+		return &CorruptionError{
+			What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: cause,
+		}
 	case errors.As(err, &record):
 		return &CorruptionError{What: "the index", Where: record.Where, Err: err}
 	case errors.As(err, &entry):
 		return &CorruptionError{What: "a file of the store", Where: entry.Path, Err: err}
 	case errors.As(err, &version):
-		return &FormatError{Where: version.Where, Version: int(version.Version), Supported: int(version.Supported)}
+		return &FormatError{
+			Where: version.Where, Version: int(version.Version), Supported: int(version.Supported),
+		}
 	}
 	return err
 }

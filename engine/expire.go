@@ -34,7 +34,9 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 	before := req.Before
 	if before.IsZero() {
 		if e.opts.UploadExpiry == 0 {
-			return nil, ErrInvalidArgument.saying("Before is zero, and Options.UploadExpiry is not set.")
+			return nil, ErrInvalidArgument.saying(
+				"Before is zero, and Options.UploadExpiry is not set.",
+			)
 		}
 		before = e.now().Add(-e.opts.UploadExpiry)
 	}
@@ -54,7 +56,9 @@ const (
 // watch stores the record of an upload that was last used at a time known now, and puts it into the
 // table of idle uploads. It stands there under that time until somebody looks whether it was used
 // since: so a part costs nothing more, and looking costs what may be stale, not what exists.
-func watch(tx index.Tx, bucket, key string, id index.ContentID, rec *index.Upload, used time.Time) error {
+func watch(
+	tx index.Tx, bucket, key string, id index.ContentID, rec *index.Upload, used time.Time,
+) error {
 	rec.Watched = used
 	if err := index.PutIdle(tx, used, id, &index.Idle{Bucket: bucket, Key: key}); err != nil {
 		return err
@@ -63,7 +67,9 @@ func watch(tx index.Tx, bucket, key string, id index.ContentID, rec *index.Uploa
 }
 
 // expire aborts the uploads idle since before. It says how many, and whether there are others.
-func (e *Engine) expire(ctx context.Context, before time.Time) (aborted int64, left bool, err error) {
+func (e *Engine) expire(
+	ctx context.Context, before time.Time,
+) (aborted int64, left bool, err error) {
 	for {
 		x := expiring{engine: e, before: before}
 		err := e.index.Update(ctx, x.some)
@@ -124,7 +130,9 @@ func (x *expiring) some(tx index.Tx) error {
 
 // upload aborts an upload, or lets it stand in the table under the time at which it was really
 // used.
-func (x *expiring) upload(tx index.Tx, at *index.Idle, watched time.Time, id index.ContentID) error {
+func (x *expiring) upload(
+	tx index.Tx, at *index.Idle, watched time.Time, id index.ContentID,
+) error {
 	rec, err := index.Get(tx, index.UploadKey(at.Bucket, at.Key, id))
 	if errors.Is(err, index.ErrNotFound) || err == nil && !rec.Watched.Equal(watched) {
 		return index.Delete(tx, index.IdleKey(watched, id))

@@ -19,8 +19,10 @@ type ExposedError struct {
 }
 
 func (e *ExposedError) Error() string {
-	return fmt.Sprintf("engine: others can read or change the directory %s: its mode is %v, should be %v, and of this process's user",
-		e.Path, e.Mode, fs.ModeDir|disk.DirMode)
+	return fmt.Sprintf(
+		"engine: others can read or change the directory %s: its mode is %v, should be %v, and of this process's user",
+		e.Path, e.Mode, fs.ModeDir|disk.DirMode,
+	)
 }
 
 // A keyWatcher is a key provider that knows whether its keys are a secret of this process, such as

@@ -48,7 +48,10 @@ type filledBuffer struct {
 }
 
 func (p *pipeline) newFilling(in *intake) *filling {
-	return &filling{budget: p.budget, blocks: p.blocks, pacing: p.throttle, in: in, filled: make(chan filledBuffer, 1)}
+	return &filling{
+		budget: p.budget, blocks: p.blocks, pacing: p.throttle, in: in,
+		filled: make(chan filledBuffer, 1),
+	}
 }
 
 // read fills buffers until the body ends or ctx does. When ctx has ended there is at most one more

@@ -56,15 +56,22 @@ func parseFormat(path, data string) (*storeFormat, error) {
 		return nil, &FormatError{Where: path, Version: version, Supported: formatVersion}
 	}
 	f := &storeFormat{}
-	if n, decodeErr := hex.Decode(f.id[:], []byte(id[:min(len(id), 32)])); err != nil || decodeErr != nil || n != len(f.id) || data != f.line() {
-		return nil, &CorruptionError{What: "the store's format file", Where: path, Err: errors.New("its checksum is wrong")}
+	if n, decodeErr := hex.Decode(f.id[:], []byte(id[:min(len(id), 32)])); err != nil ||
+		decodeErr != nil ||
+		n != len(f.id) ||
+		data != f.line() {
+		return nil, &CorruptionError{
+			What: "the store's format file", Where: path, Err: errors.New("its checksum is wrong"),
+		}
 	}
 	return f, nil
 }
 
 func (f *storeFormat) line() string {
 	line := fmt.Sprintf("gabion store %d %x", formatVersion, f.id)
-	return fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
+	return fmt.Sprintf(
+		"%s %08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)),
+	)
 }
 
 // storeEntries are the names of what a store has in its directory.
@@ -108,7 +115,9 @@ func checkForeign(dir *disk.Dir) error {
 	for _, entry := range entries {
 		ours := slices.Contains(storeEntries, entry.Name()) || disk.IsTemp(entry.Name(), formatFile)
 		if !ours && !isSystems(dir, entry) {
-			return ErrInvalidArgument.saying("%s is not a Gabion store and not empty: it holds %q.", dir.Path(), entry.Name())
+			return ErrInvalidArgument.saying(
+				"%s is not a Gabion store and not empty: it holds %q.", dir.Path(), entry.Name(),
+			)
 		}
 	}
 	return nil
@@ -123,7 +132,9 @@ func makeDirs(dir *disk.Dir, format *storeFormat, names ...string) error {
 		}
 		d, err := open(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return &CorruptionError{What: "a directory of the store", Where: dir.Join(name), Err: err}
+			return &CorruptionError{
+				What: "a directory of the store", Where: dir.Join(name), Err: err,
+			}
 		}
 		if err != nil {
 			return err
@@ -155,7 +166,9 @@ func (e *Engine) identify(ctx context.Context) error {
 	case err != nil:
 		return err
 	case header.Format > formatVersion:
-		return &FormatError{Where: e.indexPlace(), Version: int(header.Format), Supported: formatVersion}
+		return &FormatError{
+			Where: e.indexPlace(), Version: int(header.Format), Supported: formatVersion,
+		}
 	}
 	e.storeID = header.StoreID
 	if err := e.dir.claim(e.storeID); err != nil {
@@ -225,7 +238,10 @@ func (d *storeDir) claim(id [16]byte) error {
 		d.format = &storeFormat{id: id}
 		return d.WriteFile(formatFile, []byte(d.format.line()))
 	case d.format.id != id:
-		return &CorruptionError{What: "the index", Where: d.Join(indexDir), Err: errors.New("it belongs to another store")}
+		return &CorruptionError{
+			What: "the index", Where: d.Join(indexDir),
+			Err: errors.New("it belongs to another store"),
+		}
 	}
 	return nil
 }

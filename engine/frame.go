@@ -26,7 +26,9 @@ const (
 
 // encodeFrame makes the frame of the chunk in b, in place; the plaintext is gone afterwards.
 // scratch has room for the compressed form.
-func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch []byte) ([]byte, error) {
+func encodeFrame(
+	b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch []byte,
+) ([]byte, error) {
 	var flags byte
 	body := b.chunk()
 	if packed := s2.Encode(scratch, body); len(packed) < len(body) {
@@ -42,7 +44,9 @@ func encodeFrame(b *buffer, addr crypto.Address, cipher *crypto.Cipher, scratch 
 	flags |= flagSealed
 	b.settle()
 	putHeader(b.mem, flags, b.n)
-	sealed, err := cipher.Seal(b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.bound[:0], b.mem, addr))
+	sealed, err := cipher.Seal(
+		b.mem[frameHeaderSize:headroom+len(body)], associatedData(b.bound[:0], b.mem, addr),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +71,9 @@ func associatedData(dst, header []byte, addr crypto.Address) []byte {
 // this size. It works in place, and uses room for what was compressed; the result lies in one of
 // the two. Room that is too small is made anew, but not before the frame itself agrees that it
 // holds so much.
-func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, room *[]byte) ([]byte, error) {
+func decodeFrame(
+	frame []byte, addr crypto.Address, size int, keys chunkKeys, room *[]byte,
+) ([]byte, error) {
 	cipher := keys.cipher
 	if len(frame) < frameHeaderSize {
 		return nil, fmt.Errorf("the frame has %d bytes, its header %d", len(frame), frameHeaderSize)
@@ -78,11 +84,15 @@ func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, ro
 	case header[0] != frameVersion:
 		return nil, fmt.Errorf("the frame has version %d, wanted is %d", header[0], frameVersion)
 	case flags&^(flagCompressed|flagSealed) != 0 || header[2] != 0 || header[3] != 0:
-		return nil, fmt.Errorf("the frame's flags are %x, known are %x", header[1:4], flagCompressed|flagSealed)
+		return nil, fmt.Errorf(
+			"the frame's flags are %x, known are %x", header[1:4], flagCompressed|flagSealed,
+		)
 	case int64(rawSize) != int64(size):
 		return nil, fmt.Errorf("the frame is of %d bytes, wanted are %d", rawSize, size)
 	case flags&flagSealed != 0 != (cipher != nil):
-		return nil, fmt.Errorf("the frame is sealed: %t, wanted is %t", flags&flagSealed != 0, cipher != nil)
+		return nil, fmt.Errorf(
+			"the frame is sealed: %t, wanted is %t", flags&flagSealed != 0, cipher != nil,
+		)
 	}
 	if cipher != nil {
 		var err error
@@ -92,7 +102,9 @@ func decodeFrame(frame []byte, addr crypto.Address, size int, keys chunkKeys, ro
 	}
 	if flags&flagCompressed != 0 {
 		if n, err := s2.DecodedLen(body); err != nil || n != size {
-			return nil, fmt.Errorf("the frame unpacks to %d bytes, wanted are %d (%v)", n, size, err)
+			return nil, fmt.Errorf(
+				"the frame unpacks to %d bytes, wanted are %d (%v)", n, size, err,
+			)
 		}
 		if cap(*room) < size {
 			*room = make([]byte, size)

@@ -128,7 +128,8 @@ func (c *compaction) policyFor(states []volumeState) policy {
 // has them since the last time that something died in it, or by copying.
 func (e *Engine) gives(v *volumeState, p policy) bool {
 	last, trimmed := e.trims[v.ID]
-	return !trimmed || last != v.live || v.worth(p.copy) && !e.damage.isStuck(v.ID, v.live.LiveBytes)
+	return !trimmed || last != v.live ||
+		v.worth(p.copy) && !e.damage.isStuck(v.ID, v.live.LiveBytes)
 }
 
 // smallVolumes of less than smallShare of the volume size are merged, however alive they are: each

@@ -43,7 +43,9 @@ type InitiateMultipartUploadResult struct {
 
 // InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
 // of uploads of one name may be open, as in OSS.
-func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMultipartUploadRequest) (_ *InitiateMultipartUploadResult, err error) {
+func (e *Engine) InitiateMultipartUpload(
+	ctx context.Context, req *InitiateMultipartUploadRequest,
+) (_ *InitiateMultipartUploadResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "InitiateMultipartUpload", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
@@ -104,7 +106,9 @@ func (e *Engine) InitiateMultipartUpload(ctx context.Context, req *InitiateMulti
 }
 
 // bucketFor returns a bucket whose rules allow such an object.
-func (e *Engine) bucketFor(ctx context.Context, name, key string, metadata map[string]string) (b liveBucket, err error) {
+func (e *Engine) bucketFor(
+	ctx context.Context, name, key string, metadata map[string]string,
+) (b liveBucket, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		b, err = openBucketFor(r, name, key)
 		return err
@@ -126,9 +130,13 @@ type AbortMultipartUploadResult struct{}
 // AbortMultipartUpload ends an upload and gives up its parts; their space comes back in the
 // background. A part that is under way fails with ErrNoSuchUpload when it finishes. A second Abort
 // fails with ErrNoSuchUpload, as in OSS.
-func (e *Engine) AbortMultipartUpload(ctx context.Context, req *AbortMultipartUploadRequest) (_ *AbortMultipartUploadResult, err error) {
+func (e *Engine) AbortMultipartUpload(
+	ctx context.Context, req *AbortMultipartUploadRequest,
+) (_ *AbortMultipartUploadResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	c, err := e.begin(ctx, call{
+		op: "AbortMultipartUpload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID,
+	})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err

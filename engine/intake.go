@@ -87,7 +87,9 @@ func (in *intake) checkMost(got int64) error {
 	case in.size > 0 && got > in.size:
 		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", in.size)
 	case got > in.limit:
-		return in.tooLarge.saying("The body is longer than %d bytes, the most that is allowed.", in.limit)
+		return in.tooLarge.saying(
+			"The body is longer than %d bytes, the most that is allowed.", in.limit,
+		)
 	}
 	return nil
 }

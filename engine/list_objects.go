@@ -29,7 +29,9 @@ type ListObjectsResult struct {
 // ListObjects lists the objects of a bucket in the byte order of their keys, as OSS does. Each
 // common prefix counts as one entry. One is listed when there is a key below it behind Marker, also
 // when Marker lies below it. A page costs what it holds, not what the bucket holds.
-func (e *Engine) ListObjects(ctx context.Context, req *ListObjectsRequest) (_ *ListObjectsResult, err error) {
+func (e *Engine) ListObjects(
+	ctx context.Context, req *ListObjectsRequest,
+) (_ *ListObjectsResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "ListObjects", bucket: req.Bucket})
 	defer c.end(&err)
@@ -96,7 +98,9 @@ func objectsIn(r index.Reader, rg index.Range[index.Object]) iter.Seq2[ObjectInf
 
 // Objects is ListObjects as a sequence over all pages, without the common prefixes. Each page is a
 // snapshot of its own. An error comes once and last.
-func (e *Engine) Objects(ctx context.Context, req *ListObjectsRequest) iter.Seq2[ObjectInfo, error] {
+func (e *Engine) Objects(
+	ctx context.Context, req *ListObjectsRequest,
+) iter.Seq2[ObjectInfo, error] {
 	req = orEmpty(req)
 	return pages(*req, func(next *ListObjectsRequest) ([]ObjectInfo, bool, error) {
 		page, err := e.ListObjects(ctx, next)

@@ -27,9 +27,13 @@ type ListPartsResult struct {
 
 // ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
 // holds.
-func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListPartsResult, err error) {
+func (e *Engine) ListParts(
+	ctx context.Context, req *ListPartsRequest,
+) (_ *ListPartsResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	c, err := e.begin(
+		ctx, call{op: "ListParts", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID},
+	)
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
@@ -38,7 +42,9 @@ func (e *Engine) ListParts(ctx context.Context, req *ListPartsRequest) (_ *ListP
 		return nil, err
 	}
 	if req.PartNumberMarker < 0 {
-		return nil, ErrInvalidArgument.saying("PartNumberMarker is %d, must not be negative.", req.PartNumberMarker)
+		return nil, ErrInvalidArgument.saying(
+			"PartNumberMarker is %d, must not be negative.", req.PartNumberMarker,
+		)
 	}
 	limit, err := checkPageSize("MaxParts", req.MaxParts)
 	if err != nil {

@@ -56,7 +56,9 @@ type MultipartUpload struct {
 // one key in the order of their ids, as OSS does. Each common prefix counts as one entry. One is
 // listed when there is a key below it behind KeyMarker, also when KeyMarker lies below it, as in
 // ListObjects. A page costs what it holds, not what the bucket holds.
-func (e *Engine) ListMultipartUploads(ctx context.Context, req *ListMultipartUploadsRequest) (_ *ListMultipartUploadsResult, err error) {
+func (e *Engine) ListMultipartUploads(
+	ctx context.Context, req *ListMultipartUploadsRequest,
+) (_ *ListMultipartUploadsResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "ListMultipartUploads", bucket: req.Bucket})
 	defer c.end(&err)
@@ -138,7 +140,9 @@ func uploadOf(entry *index.Entry[index.Upload]) (MultipartUpload, error) {
 
 // Uploads is ListMultipartUploads as a sequence over all pages, without the common prefixes. Each
 // page is a snapshot of its own. An error comes once and last.
-func (e *Engine) Uploads(ctx context.Context, req *ListMultipartUploadsRequest) iter.Seq2[MultipartUpload, error] {
+func (e *Engine) Uploads(
+	ctx context.Context, req *ListMultipartUploadsRequest,
+) iter.Seq2[MultipartUpload, error] {
 	req = orEmpty(req)
 	return pages(*req, func(next *ListMultipartUploadsRequest) ([]MultipartUpload, bool, error) {
 		page, err := e.ListMultipartUploads(ctx, next)

@@ -75,7 +75,9 @@ func (w *walk[T]) commonPrefix(key string) string {
 
 // pages turns a paged listing into a sequence. fetch returns the entries that next asks for and
 // whether there are more, and moves next on. An error comes once and last.
-func pages[T, Request any](first Request, fetch func(next *Request) ([]T, bool, error)) iter.Seq2[T, error] {
+func pages[T, Request any](
+	first Request, fetch func(next *Request) ([]T, bool, error),
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		next := first
 		for more := true; more; {

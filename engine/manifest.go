@@ -50,7 +50,10 @@ func addReference(tx index.Tx, d *damage, ref blob.Ref, delta *accounts) error {
 	switch {
 	case errors.Is(err, index.ErrNotFound) && ref.Volume == 0:
 		// A copy by reference counts on the record that its source's reference keeps.
-		return &CorruptionError{What: "chunk " + ref.ID.String(), Where: "index", Err: errors.New("its record is missing")}
+		return &CorruptionError{
+			What: "chunk " + ref.ID.String(), Where: "index",
+			Err: errors.New("its record is missing"),
+		}
 	case errors.Is(err, index.ErrNotFound):
 		rec = index.Chunk{Volume: ref.Volume, Offset: ref.Offset, Stored: ref.Size}
 		if err := d.knownIn(id, &rec); err != nil {
@@ -89,7 +92,10 @@ func dropReference(tx index.Tx, id index.ChunkID, delta *accounts) error {
 	key := index.ChunkKey(id)
 	rec, err := index.Get(tx, key)
 	if errors.Is(err, index.ErrNotFound) || err == nil && rec.Refs == 0 {
-		return &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("a manifest refers to it, but its record counts no reference")}
+		return &CorruptionError{
+			What: "chunk " + id.String(), Where: "index",
+			Err: errors.New("a manifest refers to it, but its record counts no reference"),
+		}
 	}
 	if err != nil {
 		return err

@@ -86,7 +86,9 @@ type HeadObjectRequest struct {
 // HeadObject describes an object. It fails with ErrNoSuchKey, with ErrPreconditionFailed or
 // ErrNotModified when a condition does not hold, and with ErrInvalidRequest or ErrAccessDenied when
 // SSECustomerKey is not what the object was stored with.
-func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *ObjectInfo, err error) {
+func (e *Engine) HeadObject(
+	ctx context.Context, req *HeadObjectRequest,
+) (_ *ObjectInfo, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "HeadObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
@@ -103,7 +105,8 @@ func (e *Engine) HeadObject(ctx context.Context, req *HeadObjectRequest) (_ *Obj
 			return err
 		}
 		info = infoOf(req.Bucket, req.Key, obj)
-		if enc := &obj.Encryption; enc.Customer || enc.Algorithm == "" || req.SSECustomerKey != nil { // else the key provider would be asked
+		if enc := &obj.Encryption; enc.Customer || enc.Algorithm == "" ||
+			req.SSECustomerKey != nil { // else the key provider would be asked
 			cipher, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey)
 			if err == nil {
 				err = e.sealsOf(obj.Content, cipher).object(req.Bucket, req.Key, obj)
@@ -159,7 +162,9 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err := req.checkRange(); err != nil {
 		return nil, err
 	}
-	src, rules, err := e.openObject(ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey})
+	src, rules, err := e.openObject(
+		ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +190,9 @@ type openedObject struct {
 }
 
 // openObject opens an object, if the conditions hold, and returns the bucket's rules, too.
-func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *openedObject, _ ruleSet, err error) {
+func (e *Engine) openObject(
+	ctx context.Context, c *call, ref objectRef,
+) (_ *openedObject, _ ruleSet, err error) {
 	rec, rules, err := e.holdObject(ctx, ref.bucket, ref.key)
 	if err != nil {
 		return nil, rules, err
@@ -218,7 +225,9 @@ func (e *Engine) openObject(ctx context.Context, c *call, ref objectRef) (_ *ope
 func (req *GetObjectRequest) checkRange() error {
 	switch {
 	case req.RangeBehavior != "" && req.RangeBehavior != "standard":
-		return ErrInvalidArgument.saying("RangeBehavior is %q, must be standard or empty.", req.RangeBehavior)
+		return ErrInvalidArgument.saying(
+			"RangeBehavior is %q, must be standard or empty.", req.RangeBehavior,
+		)
 	case req.PartNumber != 0 && req.Range != "":
 		return ErrInvalidArgument.saying("Range and PartNumber exclude each other.")
 	case req.PartNumber != 0:
@@ -231,9 +240,13 @@ func (req *GetObjectRequest) checkRange() error {
 func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet) (span, error) {
 	switch n := req.PartNumber; {
 	case n == 0:
-		return parseRange(req.Range, s.size, rules.standardRanges || req.RangeBehavior == "standard")
+		return parseRange(
+			req.Range, s.size, rules.standardRanges || req.RangeBehavior == "standard",
+		)
 	case n > max(s.count, 1):
-		return span{}, ErrInvalidPartNumber.saying("PartNumber is %d, the object has %d parts.", n, s.count)
+		return span{}, ErrInvalidPartNumber.saying(
+			"PartNumber is %d, the object has %d parts.", n, s.count,
+		)
 	case s.count == 0:
 		return span{}, nil
 	case s.count == 1:
@@ -246,7 +259,9 @@ func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet)
 
 // holdObject returns an object's record with its content held against the sweeper; the caller
 // must release it. It also returns the bucket's rules.
-func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Object, ruleSet, error) {
+func (e *Engine) holdObject(
+	ctx context.Context, bucket, key string,
+) (*index.Object, ruleSet, error) {
 	for {
 		rec, _, err := e.viewObject(ctx, bucket, key)
 		if err != nil {
@@ -266,7 +281,9 @@ func (e *Engine) holdObject(ctx context.Context, bucket, key string) (*index.Obj
 	}
 }
 
-func (e *Engine) viewObject(ctx context.Context, bucket, key string) (rec *index.Object, rules ruleSet, err error) {
+func (e *Engine) viewObject(
+	ctx context.Context, bucket, key string,
+) (rec *index.Object, rules ruleSet, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		if rec, err = findObject(r, bucket, key); err != nil {
 			return err
@@ -288,7 +305,9 @@ type DeleteObjectResult struct{}
 
 // DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
 // whatever the object's size; the space comes back in the background.
-func (e *Engine) DeleteObject(ctx context.Context, req *DeleteObjectRequest) (_ *DeleteObjectResult, err error) {
+func (e *Engine) DeleteObject(
+	ctx context.Context, req *DeleteObjectRequest,
+) (_ *DeleteObjectResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "DeleteObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)

@@ -140,7 +140,9 @@ func (o *Object) Seek(offset int64, whence int) (int64, error) {
 		return 0, ErrInvalidArgument.saying("whence is %d, must be 0, 1 or 2.", whence)
 	}
 	if offset < 0 {
-		return 0, ErrInvalidArgument.saying("The position would be %d, must not be negative.", offset)
+		return 0, ErrInvalidArgument.saying(
+			"The position would be %d, must not be negative.", offset,
+		)
 	}
 	o.pos = offset
 	return offset, nil
@@ -182,7 +184,9 @@ func decodeInline(frame []byte, c index.PageChunk, keys chunkKeys, d *chunkData)
 }
 
 // readChunk reads and verifies one chunk. The result lies in d's memory.
-func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
+func (e *Engine) readChunk(
+	ctx context.Context, c index.PageChunk, keys chunkKeys, d *chunkData,
+) ([]byte, error) {
 	var failed blob.Ref // where reading has failed
 	var failure error
 	for {
@@ -209,12 +213,16 @@ func (e *Engine) readChunk(ctx context.Context, c index.PageChunk, keys chunkKey
 func (e *Engine) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
 	rec, ok, err := chunkRecord(ctx, e.index, id)
 	if err == nil && !ok {
-		err = &CorruptionError{What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing")}
+		err = &CorruptionError{
+			What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
+		}
 	}
 	return refOf(id, rec), err
 }
 
-func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, keys chunkKeys, d *chunkData) (plain []byte, err error) {
+func (e *Engine) readFrame(
+	ctx context.Context, ref blob.Ref, size int, keys chunkKeys, d *chunkData,
+) (plain []byte, err error) {
 	frame, err := e.blobs.Get(ctx, ref, d.frame)
 	if err != nil {
 		return nil, err
@@ -222,7 +230,9 @@ func (e *Engine) readFrame(ctx context.Context, ref blob.Ref, size int, keys chu
 	d.frame = frame
 	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, keys, &d.plain)
 	if err != nil {
-		return nil, &CorruptionError{What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err}
+		return nil, &CorruptionError{
+			What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err,
+		}
 	}
 	return plain, nil
 }

@@ -156,7 +156,12 @@ func (o *Options) withDefaults() Options {
 func (o *Options) validate() error {
 	var errs []error
 	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
-		errs = append(errs, fmt.Errorf("ChunkSize is %d, must be %d to %d", o.ChunkSize, minChunkSize, maxChunkSize))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"ChunkSize is %d, must be %d to %d", o.ChunkSize, minChunkSize, maxChunkSize,
+			),
+		)
 	} else {
 		chunk := int64(o.ChunkSize)
 		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
@@ -167,16 +172,30 @@ func (o *Options) validate() error {
 		}
 	}
 	if o.ReserveSpace < minReserve || o.ReserveSpace > maxReserve {
-		errs = append(errs, fmt.Errorf("ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve, int64(maxReserve)))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve,
+				int64(maxReserve),
+			),
+		)
 	}
 	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
-		errs = append(errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime))
+		errs = append(
+			errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime),
+		)
 	}
 	if o.UploadExpiry < 0 || o.UploadExpiry > maxUploadExpiry {
-		errs = append(errs, fmt.Errorf("UploadExpiry is %v, must be 0 to %v", o.UploadExpiry, maxUploadExpiry))
+		errs = append(
+			errs,
+			fmt.Errorf("UploadExpiry is %v, must be 0 to %v", o.UploadExpiry, maxUploadExpiry),
+		)
 	}
 	if o.ReclaimRate < 0 || o.ReclaimRate > maxReclaimRate {
-		errs = append(errs, fmt.Errorf("ReclaimRate is %d, must be 0 to %d", o.ReclaimRate, int64(maxReclaimRate)))
+		errs = append(
+			errs,
+			fmt.Errorf("ReclaimRate is %d, must be 0 to %d", o.ReclaimRate, int64(maxReclaimRate)),
+		)
 	}
 	if o.AuthenticateRecords && o.Keys == nil {
 		errs = append(errs, errors.New("AuthenticateRecords needs Keys"))

@@ -53,13 +53,18 @@ func pageAt(r index.Reader, rec *index.Part, inPart int64, s seals) (page *chunk
 	if rec.Chunks == 0 {
 		return nil, manifestError(rec, "it has no chunks, but the part %d bytes", rec.Size)
 	}
-	guess := int(inPart / max(rec.Size/int64(rec.Chunks), 1) / index.MaxPageChunks) // right, unless the chunks differ in size
-	found, err := searchPages(pagesIn(rec), guess, inPart, func(n int) (start, end int64, err error) {
-		if page, err = readPage(r, rec, n, s); err != nil {
-			return 0, 0, err
-		}
-		return page.start, page.end(), nil
-	})
+	guess := int(
+		inPart / max(rec.Size/int64(rec.Chunks), 1) / index.MaxPageChunks,
+	) // right, unless the chunks differ in size
+	found, err := searchPages(
+		pagesIn(rec), guess, inPart,
+		func(n int) (start, end int64, err error) {
+			if page, err = readPage(r, rec, n, s); err != nil {
+				return 0, 0, err
+			}
+			return page.start, page.end(), nil
+		},
+	)
 	if err == nil && !found {
 		err = manifestError(rec, "no page has byte %d", inPart)
 	}
@@ -81,9 +86,13 @@ func readPage(r index.Reader, rec *index.Part, n int, s seals) (*chunkPage, erro
 	page := newChunkPage(stored.Start, stored.Chunks...)
 	want := min(rec.Chunks-n*index.MaxPageChunks, index.MaxPageChunks)
 	last := n == pagesIn(rec)-1
-	if len(page.chunks) != want || page.end() > rec.Size || last && page.end() != rec.Size || n == 0 && page.start != 0 {
-		return nil, manifestError(rec, "page %d lists %d chunks up to byte %d, wanted are %d chunks of %d and of %d bytes in all",
-			n, len(page.chunks), page.end(), want, rec.Chunks, rec.Size)
+	if len(page.chunks) != want || page.end() > rec.Size || last && page.end() != rec.Size ||
+		n == 0 && page.start != 0 {
+		return nil, manifestError(
+			rec,
+			"page %d lists %d chunks up to byte %d, wanted are %d chunks of %d and of %d bytes in all",
+			n, len(page.chunks), page.end(), want, rec.Chunks, rec.Size,
+		)
 	}
 	return page, nil
 }
@@ -108,5 +117,7 @@ func inlinePage(r index.Reader, rec *index.Part, s seals) (*chunkPage, error) {
 }
 
 func manifestError(rec *index.Part, format string, args ...any) error {
-	return &CorruptionError{What: "manifest " + rec.Manifest.String(), Where: "index", Err: fmt.Errorf(format, args...)}
+	return &CorruptionError{
+		What: "manifest " + rec.Manifest.String(), Where: "index", Err: fmt.Errorf(format, args...),
+	}
 }

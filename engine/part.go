@@ -67,7 +67,9 @@ func partOf(up *openUpload, number int, rec *index.Part) Part {
 
 func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 	return UploadPartResult{
-		ETag: up.bucket.rules.etag(rec.ETag), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
+		ETag: up.bucket.rules.etag(
+			rec.ETag,
+		), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
 		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
 		Encryption: encryptionOf(&up.Encryption),
 	}
@@ -90,9 +92,14 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 //   - ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload;
 //   - ErrPartAlreadyExist and ErrPartNotSequential, of a sequential upload, for every number but the next;
 //   - the errors of Options.Keys, ErrNoSpace, and ErrRequestTimeout when ctx ends.
-func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *UploadPartResult, err error) {
+func (e *Engine) UploadPart(
+	ctx context.Context, req *UploadPartRequest,
+) (_ *UploadPartResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
+	c, err := e.begin(ctx, call{
+		op: "UploadPart", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID,
+		part: req.PartNumber,
+	})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
@@ -115,7 +122,10 @@ func (e *Engine) UploadPart(ctx context.Context, req *UploadPartRequest) (_ *Upl
 	if err != nil {
 		return nil, err
 	}
-	rec, err := e.takePart(ctx, at, up, cipher, in, req.Checksum, func(body *takenBody) error { return wanted.compare(body, up.bucket.rules) })
+	rec, err := e.takePart(
+		ctx, at, up, cipher, in, req.Checksum,
+		func(body *takenBody) error { return wanted.compare(body, up.bucket.rules) },
+	)
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
 	}
@@ -147,7 +157,9 @@ func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload,
 
 // cipherOfUpload returns the cipher of an upload, nil if it is not encrypted, when what the
 // upload's record says is what was said at its start.
-func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUpload, customer crypto.CustomerKey) (*crypto.Cipher, error) {
+func (e *Engine) cipherOfUpload(
+	ctx context.Context, at partPlace, up *openUpload, customer crypto.CustomerKey,
+) (*crypto.Cipher, error) {
 	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, customer)
 	if err != nil {
 		return nil, err
@@ -157,7 +169,13 @@ func (e *Engine) cipherOfUpload(ctx context.Context, at partPlace, up *openUploa
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.
 func (e *Engine) takePart(
-	ctx context.Context, at partPlace, up *openUpload, cipher *crypto.Cipher, in *intake, asked Checksum, check func(*takenBody) error,
+	ctx context.Context,
+	at partPlace,
+	up *openUpload,
+	cipher *crypto.Cipher,
+	in *intake,
+	asked Checksum,
+	check func(*takenBody) error,
 ) (*index.Part, error) {
 	sum, err := checksumOfBody(asked, up.Checksum.Algorithm)
 	if err != nil {
@@ -217,7 +235,9 @@ func (req *UploadPartRequest) check() (d digests, err error) {
 }
 
 // checkBody validates what a request says of its body.
-func checkBody(size int64, contentMD5 string, crc64 *uint64, tooLarge *Error) (d digests, err error) {
+func checkBody(
+	size int64, contentMD5 string, crc64 *uint64, tooLarge *Error,
+) (d digests, err error) {
 	if size < 0 && size != EmptyBody {
 		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", size)
 	}
@@ -302,13 +322,17 @@ func (p *newPart) advance(tx index.Tx, up *openUpload) error {
 }
 
 // putPart stores the record of a part and discards what it replaces.
-func (e *Engine) putPart(tx index.Tx, id index.ContentID, number int, rec *index.Part) (replaced bool, err error) {
+func (e *Engine) putPart(
+	tx index.Tx, id index.ContentID, number int, rec *index.Part,
+) (replaced bool, err error) {
 	key := index.PartKey(id, number)
 	old, err := index.Get(tx, key)
 	switch {
 	case err == nil:
 		replaced = true
-		err = e.discard(tx, index.Trash{Kind: index.TrashManifest, ID: old.Manifest, Parts: 1, Bytes: old.Size})
+		err = e.discard(
+			tx, index.Trash{Kind: index.TrashManifest, ID: old.Manifest, Parts: 1, Bytes: old.Size},
+		)
 	case errors.Is(err, index.ErrNotFound):
 		err = count(tx, index.Totals{Parts: 1})
 	}

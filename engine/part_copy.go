@@ -51,9 +51,14 @@ type UploadPartCopyResult struct {
 // are encrypted or their buckets' scopes of deduplication forbid it as in CopyObject, the range is
 // read and hashed; chunks of it that are found to be stored already are not stored again, which are
 // all but those at the ends of the range where both are plain and in one scope.
-func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest) (_ *UploadPartCopyResult, err error) {
+func (e *Engine) UploadPartCopy(
+	ctx context.Context, req *UploadPartCopyRequest,
+) (_ *UploadPartCopyResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID, part: req.PartNumber})
+	c, err := e.begin(ctx, call{
+		op: "UploadPartCopy", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID,
+		part: req.PartNumber,
+	})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
@@ -65,7 +70,9 @@ func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest)
 			return nil, err
 		}
 	}
-	p := &partCopy{engine: e, req: req, at: partPlace{req.Bucket, req.Key, req.UploadID, req.PartNumber}}
+	p := &partCopy{
+		engine: e, req: req, at: partPlace{req.Bucket, req.Key, req.UploadID, req.PartNumber},
+	}
 	if p.up, err = e.openForPart(ctx, p.at); err != nil {
 		return nil, ecForUpload(err, ecUploadPartCopy)
 	}
@@ -80,9 +87,13 @@ func (e *Engine) UploadPartCopy(ctx context.Context, req *UploadPartCopyRequest)
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPartCopy)
 	}
-	res := &UploadPartCopyResult{UploadPartResult: resultOfPart(p.up, rec), SourceSize: p.source.size}
+	res := &UploadPartCopyResult{
+		UploadPartResult: resultOfPart(p.up, rec), SourceSize: p.source.size,
+	}
 	if p.span.partial {
-		res.SourceRange = fmt.Sprintf("bytes %d-%d/%d", p.span.start, p.span.start+p.span.length-1, p.source.size)
+		res.SourceRange = fmt.Sprintf(
+			"bytes %d-%d/%d", p.span.start, p.span.start+p.span.length-1, p.source.size,
+		)
 	}
 	return res, nil
 }
@@ -102,17 +113,24 @@ func (p *partCopy) chooseRange() (err error) {
 	if p.up.bucket.rules.standardRanges && p.req.SourceRange != "" {
 		first, last, ok := splitRange(p.req.SourceRange)
 		if !ok || first < 0 || last < 0 {
-			return ErrInvalidArgument.saying("SourceRange is %q, must be bytes=first-last.", p.req.SourceRange)
+			return ErrInvalidArgument.saying(
+				"SourceRange is %q, must be bytes=first-last.", p.req.SourceRange,
+			)
 		}
 		if last >= p.source.size {
-			return ErrInvalidRange.saying("SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size)
+			return ErrInvalidRange.saying(
+				"SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size,
+			)
 		}
 	}
 	if p.span, err = parseRange(p.req.SourceRange, p.source.size, false); err != nil {
-		p.span = span{length: p.source.size} // a copy ignores what does not fit, the last 0 bytes, too
+		// A copy ignores what does not fit, the last 0 bytes, too.
+		p.span = span{length: p.source.size}
 	}
 	if p.span.length > MaxPartSize {
-		return ErrEntityTooLarge.saying("%d bytes would be copied, a part has at most %d.", p.span.length, int64(MaxPartSize))
+		return ErrEntityTooLarge.saying(
+			"%d bytes would be copied, a part has at most %d.", p.span.length, int64(MaxPartSize),
+		)
 	}
 	return nil
 }
@@ -137,11 +155,15 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		return e.commitPart(ctx, &newPart{place: p.at, body: body, draft: d, checksum: part.Checksum})
+		return e.commitPart(
+			ctx, &newPart{place: p.at, body: body, draft: d, checksum: part.Checksum},
+		)
 	}
 	in := p.source.intake(ctx, p.span)
 	in.progress = p.req.Progress
-	return e.takePart(ctx, p.at, p.up, cipher, in, Checksum{}, func(*takenBody) error { return nil })
+	return e.takePart(
+		ctx, p.at, p.up, cipher, in, Checksum{}, func(*takenBody) error { return nil },
+	)
 }
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests
@@ -163,7 +185,8 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 		}
 		return err
 	})
-	if err != nil || part.start != p.span.start || part.Size != p.span.length || !p.up.bucket.admits(part.Scope) {
+	if err != nil || part.start != p.span.start || part.Size != p.span.length ||
+		!p.up.bucket.admits(part.Scope) {
 		return nil, err
 	}
 	rec := part.Part

@@ -36,7 +36,10 @@ type foundChunk struct {
 }
 
 func newPins(damaged func(blob.Ref) bool) *pins {
-	return &pins{damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool), trimmed: make(map[uint64]uint64)}
+	return &pins{
+		damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool),
+		trimmed: make(map[uint64]uint64),
+	}
 }
 
 // hold pins the chunk with this address and says where it is. Of those who ask at the same time
@@ -46,7 +49,10 @@ func newPins(damaged func(blob.Ref) bool) *pins {
 //
 // A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those
 // who had pinned it before are told when they come to name it; see addReference.
-func (p *pins) hold(ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error), store func() (blob.Ref, error)) (foundChunk, error) {
+func (p *pins) hold(
+	ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error),
+	store func() (blob.Ref, error),
+) (foundChunk, error) {
 	for {
 		held, ready, first := p.enter(id)
 		if first {
@@ -78,7 +84,9 @@ func (p *pins) outcome(held *pin) (found foundChunk, ok bool) {
 
 // find settles a pin. What lies in a condemned volume does not count: it may be gone before the
 // part names it.
-func (p *pins) find(held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error)) (foundChunk, error) {
+func (p *pins) find(
+	held *pin, lookUp func() (foundChunk, bool, error), store func() (blob.Ref, error),
+) (foundChunk, error) {
 	since := p.moment()
 	found, ok, err := lookUp()
 	if err != nil || ok && p.settle(held, found, since) {

@@ -67,7 +67,9 @@ type pipeline struct {
 	throttle *throttle // slows bodies down; nil does not
 }
 
-func newPipeline(blobs blob.Store, idx index.Store, d *damage, o *Options, room func() error, processors int) *pipeline {
+func newPipeline(
+	blobs blob.Store, idx index.Store, d *damage, o *Options, room func() error, processors int,
+) *pipeline {
 	p := &pipeline{
 		blobs:   blobs,
 		index:   idx,
@@ -96,7 +98,9 @@ func ended(ctx context.Context, err error) error {
 
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
 // frame is at most inline bytes long is not stored, but kept.
-func (p *pipeline) store(ctx context.Context, b *buffer, keys chunkKeys, ch *chunk, inline int) error {
+func (p *pipeline) store(
+	ctx context.Context, b *buffer, keys chunkKeys, ch *chunk, inline int,
+) error {
 	defer func() {
 		b.settle()
 		p.budget.put(b)
@@ -163,7 +167,9 @@ func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) e
 
 // lookUp finds a chunk that the index knows, and that is there as far as can be told without
 // reading it. One that is known to be damaged, or turns out to be missing, is not found.
-func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundChunk, ok bool, err error) {
+func (p *pipeline) lookUp(
+	ctx context.Context, id crypto.Address,
+) (found foundChunk, ok bool, err error) {
 	var failed blob.Ref // where the proof has failed
 	var failure error
 	for {
@@ -189,7 +195,9 @@ func (p *pipeline) lookUp(ctx context.Context, id crypto.Address) (found foundCh
 }
 
 // chunkRecord returns the record of a chunk, if the index has one.
-func chunkRecord(ctx context.Context, idx index.Store, id index.ChunkID) (rec index.Chunk, ok bool, err error) {
+func chunkRecord(
+	ctx context.Context, idx index.Store, id index.ChunkID,
+) (rec index.Chunk, ok bool, err error) {
 	err = idx.View(ctx, func(r index.Reader) (err error) {
 		rec, err = index.Get(r, index.ChunkKey(id))
 		if errors.Is(err, index.ErrNotFound) {

@@ -37,7 +37,9 @@ func (p *provider) current(ctx context.Context) (id string, err error) {
 
 // generate returns a new data key and its wrapped form, which the provider has unwrapped again:
 // what is sealed under a key that does not come back is lost.
-func (p *provider) generate(ctx context.Context, keyID string) (key crypto.DataKey, w crypto.WrappedKey, err error) {
+func (p *provider) generate(
+	ctx context.Context, keyID string,
+) (key crypto.DataKey, w crypto.WrappedKey, err error) {
 	err = outside(func() (err error) {
 		key, w, err = p.keys.Generate(ctx, keyID)
 		return err
@@ -53,7 +55,9 @@ func (p *provider) generate(ctx context.Context, keyID string) (key crypto.DataK
 }
 
 // wrap wraps a data key, and has its wrapped form unwrapped again.
-func (p *provider) wrap(ctx context.Context, keyID string, key crypto.DataKey) (w crypto.WrappedKey, err error) {
+func (p *provider) wrap(
+	ctx context.Context, keyID string, key crypto.DataKey,
+) (w crypto.WrappedKey, err error) {
 	err = outside(func() (err error) {
 		w, err = p.keys.Wrap(ctx, keyID, key)
 		return err
@@ -65,14 +69,20 @@ func (p *provider) wrap(ctx context.Context, keyID string, key crypto.DataKey) (
 }
 
 // verify returns a copy of the wrapped form of a key if it is that, and can be stored.
-func (p *provider) verify(ctx context.Context, key crypto.DataKey, w crypto.WrappedKey) (crypto.WrappedKey, error) {
+func (p *provider) verify(
+	ctx context.Context, key crypto.DataKey, w crypto.WrappedKey,
+) (crypto.WrappedKey, error) {
 	w.Blob = bytes.Clone(w.Blob)
 	if err := checkWrapped(w); err != nil {
 		return crypto.WrappedKey{}, err
 	}
 	again, err := p.unwrap(ctx, w)
 	if err == nil && subtle.ConstantTimeCompare(again[:], key[:]) == 0 {
-		err = ofProvider(fmt.Errorf("%w: the wrapped form of a data key is of another one", crypto.ErrAuthentication))
+		err = ofProvider(
+			fmt.Errorf(
+				"%w: the wrapped form of a data key is of another one", crypto.ErrAuthentication,
+			),
+		)
 	}
 	if err != nil {
 		return crypto.WrappedKey{}, err
@@ -81,8 +91,12 @@ func (p *provider) verify(ctx context.Context, key crypto.DataKey, w crypto.Wrap
 }
 
 // unwrap recovers a data key.
-func (p *provider) unwrap(ctx context.Context, w crypto.WrappedKey) (key crypto.DataKey, err error) {
-	w.Blob = bytes.Clone(w.Blob) // what the provider does to it does not concern the record that it is of
+func (p *provider) unwrap(
+	ctx context.Context, w crypto.WrappedKey,
+) (key crypto.DataKey, err error) {
+	w.Blob = bytes.Clone(
+		w.Blob,
+	) // what the provider does to it does not concern the record that it is of
 	err = outside(func() (err error) {
 		key, err = p.keys.Unwrap(ctx, w)
 		return err
@@ -104,7 +118,10 @@ func checkKeyID(id string) error {
 	case id == "":
 		return ofProvider(unusable("the id of the wrapping key is empty"))
 	case len(id) > index.MaxKeyID:
-		return ErrInvalidArgument.saying("The key provider has an id of %d bytes for the key, which must have at most %d.", len(id), index.MaxKeyID)
+		return ErrInvalidArgument.saying(
+			"The key provider has an id of %d bytes for the key, which must have at most %d.",
+			len(id), index.MaxKeyID,
+		)
 	}
 	return nil
 }
@@ -115,7 +132,10 @@ func checkWrapped(w crypto.WrappedKey) error {
 	case len(w.Blob) == 0:
 		return ofProvider(unusable("the wrapped data key is empty"))
 	case len(w.Blob) > index.MaxWrappedKey:
-		return ErrInvalidArgument.saying("The key provider has wrapped the data key into %d bytes, which must be at most %d.", len(w.Blob), index.MaxWrappedKey)
+		return ErrInvalidArgument.saying(
+			"The key provider has wrapped the data key into %d bytes, which must be at most %d.",
+			len(w.Blob), index.MaxWrappedKey,
+		)
 	}
 	return checkKeyID(w.KeyID)
 }

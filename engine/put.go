@@ -57,7 +57,9 @@ type PutObjectResult struct {
 //
 // Its errors are those of UploadPart and InitiateMultipartUpload; a body over 5 GiB fails with
 // ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
-func (e *Engine) PutObject(ctx context.Context, req *PutObjectRequest) (_ *PutObjectResult, err error) {
+func (e *Engine) PutObject(
+	ctx context.Context, req *PutObjectRequest,
+) (_ *PutObjectResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "PutObject", bucket: req.Bucket, key: req.Key})
 	defer c.end(&err)
@@ -74,7 +76,9 @@ func (e *Engine) PutObject(ctx context.Context, req *PutObjectRequest) (_ *PutOb
 	}
 	return &PutObjectResult{
 		ETag: obj.ETag, Size: obj.Size, ContentMD5: base64.StdEncoding.EncodeToString(obj.MD5), CRC64: obj.CRC64,
-		Checksum: objectChecksum(obj), LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
+		Checksum: objectChecksum(
+			obj,
+		), LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
 	}, nil
 }
 
@@ -159,7 +163,9 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
 	if p.sum.kept {
-		obj.Checksum = index.Checksum{Algorithm: string(p.sum.algorithm), Type: string(ChecksumFullObject), Value: sum}
+		obj.Checksum = index.Checksum{
+			Algorithm: string(p.sum.algorithm), Type: string(ChecksumFullObject), Value: sum,
+		}
 	}
 	err = d.publish(ctx, body, func(tx index.Tx) error {
 		if err := p.bucket.check(tx); err != nil {

@@ -22,7 +22,9 @@ func (e *Engine) makeRecordsKey(ctx context.Context, header *index.Header) error
 	if err != nil {
 		return err
 	}
-	header.Records = index.Encryption{Algorithm: algorithmRecords, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID}
+	header.Records = index.Encryption{
+		Algorithm: algorithmRecords, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
+	}
 	e.records, err = crypto.NewStoreAuthenticator(key)
 	return err
 }
@@ -36,9 +38,13 @@ func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error
 	case rec.Algorithm == "":
 		// Made without the option, or made to look so by who writes the disk: nothing in it would
 		// be found out.
-		return ErrInvalidArgument.saying("Options: AuthenticateRecords is set, but the records of this store have no key.")
+		return ErrInvalidArgument.saying(
+			"Options: AuthenticateRecords is set, but the records of this store have no key.",
+		)
 	case e.keys == nil:
-		return ErrKmsServiceNotEnabled.saying("The records of this store are authenticated: Options.Keys must give their key.")
+		return ErrKmsServiceNotEnabled.saying(
+			"The records of this store are authenticated: Options.Keys must give their key.",
+		)
 	}
 	key, err := e.keys.unwrap(ctx, crypto.WrappedKey{KeyID: rec.Wrapper, Blob: rec.WrappedKey})
 	if err != nil {

@@ -28,7 +28,10 @@ func listDigest(parts []CompletedPart) [16]byte {
 }
 
 // remember keeps the answer to a Complete.
-func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *openUpload, listed []numberedPart, obj *index.Object) error {
+func (e *Engine) remember(
+	tx index.Tx, req *CompleteMultipartUploadRequest, up *openUpload, listed []numberedPart,
+	obj *index.Object,
+) error {
 	if !up.bucket.rules.repeatComplete {
 		return nil
 	}
@@ -40,7 +43,10 @@ func (e *Engine) remember(tx index.Tx, req *CompleteMultipartUploadRequest, up *
 	answer.Attributes = index.Attributes{}
 	answer.Encryption.WrappedKey = nil
 	answer.MAC, answer.UploadMAC = nil, nil
-	rec := index.Completed{Bucket: req.Bucket, Key: req.Key, Generation: up.Generation, List: listDigest(list), Object: answer}
+	rec := index.Completed{
+		Bucket: req.Bucket, Key: req.Key, Generation: up.Generation, List: listDigest(list),
+		Object: answer,
+	}
 	if err := index.Put(tx, index.CompletedKey(up.id), &rec); err != nil {
 		return err
 	}
@@ -79,7 +85,9 @@ func forget(tx index.Tx, now time.Time) error {
 
 // replay returns the object of an upload that was completed before with the same list, or
 // ErrNoSuchUpload.
-func (e *Engine) replay(r index.Reader, req *CompleteMultipartUploadRequest) (*index.Object, error) {
+func (e *Engine) replay(
+	r index.Reader, req *CompleteMultipartUploadRequest,
+) (*index.Object, error) {
 	id, ok := index.ParseContentID(req.UploadID)
 	if !ok {
 		return nil, ErrNoSuchUpload
@@ -92,7 +100,8 @@ func (e *Engine) replay(r index.Reader, req *CompleteMultipartUploadRequest) (*i
 	if err2 != nil {
 		return nil, err2
 	}
-	same := rec.Generation == bucket.generation && rec.Bucket == req.Bucket && rec.Key == req.Key && (req.All || rec.List == listDigest(req.Parts))
+	same := rec.Generation == bucket.generation && rec.Bucket == req.Bucket && rec.Key == req.Key &&
+		(req.All || rec.List == listDigest(req.Parts))
 	if err != nil || !same || e.now().Sub(rec.Object.Modified) > rememberFor {
 		return nil, ErrNoSuchUpload
 	}

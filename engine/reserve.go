@@ -35,7 +35,10 @@ func (e *Engine) room() error {
 		return err
 	}
 	if free < e.opts.ReserveSpace+forIndex {
-		return ErrNoSpace.saying("%d bytes are free on the disk, the reserve is %d, and the index needs %d.", free, e.opts.ReserveSpace, forIndex)
+		return ErrNoSpace.saying(
+			"%d bytes are free on the disk, the reserve is %d, and the index needs %d.", free,
+			e.opts.ReserveSpace, forIndex,
+		)
 	}
 	return nil
 }

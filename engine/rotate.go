@@ -53,7 +53,9 @@ type RotateKeysResult struct {
 // The old form is given up only for one that the provider has unwrapped again, so each data key
 // takes three calls of it. At most 8 data keys are worked on at a time. Keep old keys: backups of
 // the store hold data keys that are wrapped under them, and so does what is part of the error.
-func (e *Engine) RotateKeys(ctx context.Context, _ *RotateKeysRequest) (_ *RotateKeysResult, err error) {
+func (e *Engine) RotateKeys(
+	ctx context.Context, _ *RotateKeysRequest,
+) (_ *RotateKeysResult, err error) {
 	c, err := e.begin(ctx, call{op: "RotateKeys"})
 	defer c.end(&err)
 	if err != nil {
@@ -252,7 +254,9 @@ func rotateRange[R any](ctx context.Context, r *rotation, t *keyTable[R], rg ind
 
 // collectStale returns the stale data keys of the next records of a range, cuts those records off
 // the range, and says whether it has more.
-func collectStale[R any](r *rotation, t *keyTable[R], reader index.Reader, rg *index.Range[R]) (stale []staleKey, more bool, err error) {
+func collectStale[R any](
+	r *rotation, t *keyTable[R], reader index.Reader, rg *index.Range[R],
+) (stale []staleKey, more bool, err error) {
 	looked := 0
 	for entry, err := range t.scan(reader, *rg) {
 		if err != nil && len(entry.Key) == 0 {
@@ -311,7 +315,9 @@ func refusesKey(err error) bool {
 
 // rewrap returns the new form of a data key. The old one is the only way to the data: it is not
 // given up for one that may not work, and the provider has unwrapped.
-func (r *rotation) rewrap(ctx context.Context, old *index.Encryption) (fresh crypto.WrappedKey, err error) {
+func (r *rotation) rewrap(
+	ctx context.Context, old *index.Encryption,
+) (fresh crypto.WrappedKey, err error) {
 	key, err := r.keys.unwrap(ctx, crypto.WrappedKey{KeyID: old.Wrapper, Blob: old.WrappedKey})
 	if err != nil {
 		return fresh, err

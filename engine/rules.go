@@ -113,9 +113,13 @@ func (r ruleSet) checkKey(key string) error {
 	case key == "":
 		return ErrInvalidObjectName.saying("The object name can not be empty.")
 	case len(key) > r.maxKeyLength && r.keyTooLong:
-		return ErrKeyTooLong.saying("Your key is too long: it has %d bytes, the limit is %d.", len(key), r.maxKeyLength)
+		return ErrKeyTooLong.saying(
+			"Your key is too long: it has %d bytes, the limit is %d.", len(key), r.maxKeyLength,
+		)
 	case len(key) > r.maxKeyLength:
-		return ErrInvalidObjectName.saying("The Length of Object name must be less than %d.", r.maxKeyLength+1)
+		return ErrInvalidObjectName.saying(
+			"The Length of Object name must be less than %d.", r.maxKeyLength+1,
+		)
 	case !r.leadingSlash && (key[0] == '/' || key[0] == '\\') || !utf8.ValidString(key):
 		return ErrInvalidObjectName.saying("The specified object is not valid.")
 	}
@@ -129,7 +133,9 @@ func (r ruleSet) checkMetadata(metadata map[string]string) error {
 		total += len(name) + len(value)
 	}
 	if total > r.maxMetadata {
-		return ErrInvalidArgument.saying("Metadata has %d bytes, must be at most %d.", total, r.maxMetadata)
+		return ErrInvalidArgument.saying(
+			"Metadata has %d bytes, must be at most %d.", total, r.maxMetadata,
+		)
 	}
 	return nil
 }

@@ -111,34 +111,51 @@ func (s seals) verify(mac []byte, message func(buf []byte) []byte, what string, 
 		err = crypto.ErrAuthentication
 	}
 	if err != nil {
-		err = &CorruptionError{What: "the record of " + fmt.Sprintf(what, args...), Where: "index", Err: err}
+		err = &CorruptionError{
+			What: "the record of " + fmt.Sprintf(what, args...), Where: "index", Err: err,
+		}
 	}
 	return err
 }
 
 // page verifies a page of a manifest.
 func (s seals) page(id index.ManifestID, n int, rec *index.Page) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return pageMessage(buf, id, n, rec) }, "page %d of manifest %s", n, id)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return pageMessage(buf, id, n, rec) },
+		"page %d of manifest %s", n, id,
+	)
 }
 
 // inline verifies a content that the index has itself.
 func (s seals) inline(id index.ManifestID, rec *index.Inline) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return inlineMessage(buf, id, rec) }, "the content of manifest %s", id)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return inlineMessage(buf, id, rec) },
+		"the content of manifest %s", id,
+	)
 }
 
 // part verifies a part.
 func (s seals) part(number int, rec *index.Part) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(partMessage(buf, number, rec)) }, "part %d, manifest %s", number, rec.Manifest)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return s.placed(partMessage(buf, number, rec)) },
+		"part %d, manifest %s", number, rec.Manifest,
+	)
 }
 
 // directory verifies a page of a directory.
 func (s seals) directory(id index.ContentID, n int, rec *index.Directory) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(directoryMessage(buf, n, rec)) }, "page %d of the directory of content %s", n, id)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return s.placed(directoryMessage(buf, n, rec)) },
+		"page %d of the directory of content %s", n, id,
+	)
 }
 
 // upload verifies what an open upload says.
 func (s seals) upload(bucket, key string, rec *index.Upload) error {
-	return s.verify(rec.MAC, func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) }, "the upload of %s/%s", bucket, key)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) },
+		"the upload of %s/%s", bucket, key,
+	)
 }
 
 // object verifies an object. One that was completed without the client's key has the MAC of its
@@ -146,13 +163,18 @@ func (s seals) upload(bucket, key string, rec *index.Upload) error {
 // one.
 func (s seals) object(bucket, key string, rec *index.Object) error {
 	if completedWithoutKey(rec) {
-		up := index.Upload{Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum}
+		up := index.Upload{
+			Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum,
+		}
 		if err := s.verify(rec.UploadMAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }, "object %s/%s", bucket, key); err != nil {
 			return err
 		}
 		s = s.ofStore()
 	}
-	return s.verify(rec.MAC, func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) }, "object %s/%s", bucket, key)
+	return s.verify(
+		rec.MAC, func(buf []byte) []byte { return objectMessage(buf, bucket, key, rec) },
+		"object %s/%s", bucket, key,
+	)
 }
 
 func completedWithoutKey(rec *index.Object) bool {
@@ -169,7 +191,9 @@ func (s seals) ofDirectory(rec *index.Object) seals {
 
 // signUpload gives an upload its MAC, when what a client said of it is final.
 func (s seals) signUpload(bucket, key string, rec *index.Upload) {
-	rec.MAC = s.of(func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) })
+	rec.MAC = s.of(
+		func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) },
+	)
 }
 
 // signPart gives a part its MAC, when everything else in it is final.

@@ -83,7 +83,10 @@ func resumeMD5(up *openUpload, number int, cipher *crypto.Cipher) (*wholeMD5, er
 		err = w.Hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
 	}
 	if err != nil {
-		return nil, &CorruptionError{What: fmt.Sprintf("the MD5 of the parts before part %d of upload %s", number, up.id), Where: "index", Err: err}
+		return nil, &CorruptionError{
+			What:  fmt.Sprintf("the MD5 of the parts before part %d of upload %s", number, up.id),
+			Where: "index", Err: err,
+		}
 	}
 	return w, nil
 }
@@ -93,7 +96,9 @@ func resumeMD5(up *openUpload, number int, cipher *crypto.Cipher) (*wholeMD5, er
 func (w *wholeMD5) suspend() (state, sum []byte, err error) {
 	state, err = w.Hash.(encoding.BinaryMarshaler).MarshalBinary()
 	if err == nil && w.cipher != nil {
-		state, err = w.cipher.Seal(append(make([]byte, crypto.NonceSize), state...), w.place(w.number))
+		state, err = w.cipher.Seal(
+			append(make([]byte, crypto.NonceSize), state...), w.place(w.number),
+		)
 	}
 	return state, w.Sum(nil), err
 }

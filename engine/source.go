@@ -64,7 +64,9 @@ func (p *segmentPage) span(n int) (start, end int64) {
 
 // openContent opens the content of an object, which is held. It is released when the source is
 // closed. Of the parts it reads only what says how many there are and of how many bytes.
-func (e *Engine) openContent(ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher) (*source, error) {
+func (e *Engine) openContent(
+	ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher,
+) (*source, error) {
 	s := &source{
 		engine: e, call: c, id: rec.Content, cipher: cipher, seals: e.sealsOf(rec.Content, cipher),
 		count: rec.Parts, size: rec.Size, crc64: rec.CRC64, md5: rec.MD5,

@@ -194,7 +194,10 @@ type bite struct {
 func (b *bite) take(tx index.Tx, item queued) (done bool, err error) {
 	if item.held {
 		b.left--
-		return true, errors.Join(index.Pop(tx, index.TrashQueue()), index.Put(tx, index.WaitingKey(item.ID), &item.Trash))
+		return true, errors.Join(
+			index.Pop(tx, index.TrashQueue()),
+			index.Put(tx, index.WaitingKey(item.ID), &item.Trash),
+		)
 	}
 	now := item.Trash
 	if item.Kind == index.TrashContent {
@@ -265,7 +268,9 @@ func (b *bite) takeContent(tx index.Tx, t *index.Trash) (done bool, err error) {
 
 // takeManifest drops the pages of a manifest, or what the index has instead. part is what refers to
 // it, if that is known.
-func (b *bite) takeManifest(tx index.Tx, id index.ManifestID, part *index.Part) (done bool, err error) {
+func (b *bite) takeManifest(
+	tx index.Tx, id index.ManifestID, part *index.Part,
+) (done bool, err error) {
 	if b.left <= 0 {
 		return false, nil
 	}

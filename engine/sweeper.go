@@ -52,7 +52,9 @@ func startSweeper(e *Engine) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &sweeper{
 		engine: e, cancel: cancel, turn: make(chan struct{}, 1),
-		woken: make(chan struct{}, 1), pinned: make(chan struct{}, 1), begun: make(chan struct{}, 1),
+		woken: make(
+			chan struct{}, 1,
+		), pinned: make(chan struct{}, 1), begun: make(chan struct{}, 1),
 	}
 	s.turn <- struct{}{}
 	e.inUse.freed = func(id [16]byte) { s.free(id) }

@@ -96,9 +96,13 @@ type UploadRequest struct {
 // Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge when it does not fit in
 // 10000 parts, and else as InitiateMultipartUpload, UploadPart, ListParts and
 // CompleteMultipartUpload do.
-func (e *Engine) Upload(ctx context.Context, req *UploadRequest) (_ *CompleteMultipartUploadResult, err error) {
+func (e *Engine) Upload(
+	ctx context.Context, req *UploadRequest,
+) (_ *CompleteMultipartUploadResult, err error) {
 	req = orEmpty(req)
-	c, err := e.begin(ctx, call{op: "Upload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID})
+	c, err := e.begin(
+		ctx, call{op: "Upload", bucket: req.Bucket, key: req.Key, uploadID: req.UploadID},
+	)
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
@@ -106,7 +110,9 @@ func (e *Engine) Upload(ctx context.Context, req *UploadRequest) (_ *CompleteMul
 	if err := req.check(); err != nil {
 		return nil, err
 	}
-	u := &managedUpload{engine: e, req: req, etags: map[int]string{}, moved: make(chan struct{}, 1), reported: -1}
+	u := &managedUpload{
+		engine: e, req: req, etags: map[int]string{}, moved: make(chan struct{}, 1), reported: -1,
+	}
 	if err := u.open(ctx); err != nil {
 		return nil, err
 	}
@@ -123,7 +129,9 @@ func (req *UploadRequest) check() error {
 	case req.Size < 0 && req.Size != EmptyBody:
 		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
 	case req.Parallel < 0 || req.Parallel > MaxParallel:
-		return ErrInvalidArgument.saying("Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel)
+		return ErrInvalidArgument.saying(
+			"Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel,
+		)
 	}
 	return req.Preconditions.validate()
 }
@@ -151,7 +159,9 @@ func (req *UploadRequest) initiation() *InitiateMultipartUploadRequest {
 }
 
 // part is the request that uploads one part.
-func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)) *UploadPartRequest {
+func (req *UploadRequest) part(
+	id string, p *bodyPart, progress func(done int64),
+) *UploadPartRequest {
 	size := p.size
 	if req.Size == EmptyBody {
 		size = EmptyBody
@@ -163,7 +173,9 @@ func (req *UploadRequest) part(id string, p *bodyPart, progress func(done int64)
 }
 
 // completion is the request that makes the object.
-func (req *UploadRequest) completion(id string, parts []CompletedPart) *CompleteMultipartUploadRequest {
+func (req *UploadRequest) completion(
+	id string, parts []CompletedPart,
+) *CompleteMultipartUploadRequest {
 	return &CompleteMultipartUploadRequest{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum, SSECustomerKey: req.SSECustomerKey,
 		Preconditions: req.Preconditions,
@@ -337,7 +349,9 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 }
 
 // compare tells whether the section is there as this part. It leaves the section at its start.
-func (u *managedUpload) compare(ctx context.Context, number int, section *io.SectionReader, size int64) (old Part, same bool, err error) {
+func (u *managedUpload) compare(
+	ctx context.Context, number int, section *io.SectionReader, size int64,
+) (old Part, same bool, err error) {
 	old, ok := u.there[number]
 	if !ok || old.Size != size {
 		return old, false, nil
@@ -354,7 +368,9 @@ func (u *managedUpload) compare(ctx context.Context, number int, section *io.Sec
 // digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at
 // most one byte over limit. It reads as take does, so that a body that panics or blocks does no
 // more harm than there.
-func (p *pipeline) digest(ctx context.Context, body io.Reader, limit int64) (etag string, n int64, err error) {
+func (p *pipeline) digest(
+	ctx context.Context, body io.Reader, limit int64,
+) (etag string, n int64, err error) {
 	f := p.newFilling(newIntake(io.LimitReader(body, limit+1), 0, nil))
 	go f.read(ctx)
 	defer f.end()
@@ -424,7 +440,9 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 	}
 	if abortErr != nil {
 		failed := *asError(ctx, err)
-		failed.Err = errors.Join(failed.Err, fmt.Errorf("the upload could not be aborted: %w", abortErr))
+		failed.Err = errors.Join(
+			failed.Err, fmt.Errorf("the upload could not be aborted: %w", abortErr),
+		)
 		return &failed
 	}
 	e.sweeper.wake()

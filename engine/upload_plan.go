@@ -23,13 +23,17 @@ type partPlan struct {
 func planParts(size, wanted, least, chunkSize int64) (partPlan, error) {
 	const most = int64(MaxPartSize)
 	if size > maxObjectSize {
-		return partPlan{}, ErrEntityTooLarge.saying("Size is %d, must be at most %d.", size, int64(maxObjectSize))
+		return partPlan{}, ErrEntityTooLarge.saying(
+			"Size is %d, must be at most %d.", size, int64(maxObjectSize),
+		)
 	}
 	if wanted == 0 {
 		wanted = roundUp(max(DefaultPartSize, least), chunkSize)
 	}
 	if wanted < least || wanted > most {
-		return partPlan{}, ErrInvalidArgument.saying("PartSize is %d, must be %d to %d.", wanted, least, most)
+		return partPlan{}, ErrInvalidArgument.saying(
+			"PartSize is %d, must be %d to %d.", wanted, least, most,
+		)
 	}
 	if needed := ceilDiv(size, MaxPartNumber); needed > wanted {
 		wanted = min(roundUp(needed, chunkSize), most)
@@ -63,7 +67,10 @@ func (p partPlan) offset(number int) int64 { return int64(number-1) * p.partSize
 // tooLong says that the body goes on behind the last part.
 func (p partPlan) tooLong() error {
 	if p.size == 0 {
-		return ErrEntityTooLarge.saying("The body does not fit in %d parts that begin with %d bytes each.", MaxPartNumber, p.partSize)
+		return ErrEntityTooLarge.saying(
+			"The body does not fit in %d parts that begin with %d bytes each.", MaxPartNumber,
+			p.partSize,
+		)
 	}
 	return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", p.size)
 }
@@ -99,7 +106,9 @@ func (s *sections) next(ctx context.Context) (*bodyPart, error) {
 	if number == parts {
 		reach++ // and it shows if the body is longer
 	}
-	return &bodyPart{number: number, body: io.NewSectionReader(s.body, offset, reach), size: length}, nil
+	return &bodyPart{
+		number: number, body: io.NewSectionReader(s.body, offset, reach), size: length,
+	}, nil
 }
 
 // stream are the parts of a body that is read once, in order. A part begins when the reading of the
@@ -136,7 +145,9 @@ func (s *stream) next(ctx context.Context) (*bodyPart, error) {
 		return nil, s.plan.tooLong()
 	}
 	s.number++
-	return &bodyPart{number: s.number, body: &streamPart{stream: s, left: s.plan.length(s.number)}}, nil
+	return &bodyPart{
+		number: s.number, body: &streamPart{stream: s, left: s.plan.length(s.number)},
+	}, nil
 }
 
 // read reads from the body. A body that has failed stays failed.

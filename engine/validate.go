@@ -28,7 +28,8 @@ func checkNames(bucket, key string) error {
 
 func checkPartNumber(n int) error {
 	if n < 1 || n > MaxPartNumber {
-		return ErrInvalidArgument.saying("Part number must be an integer between 1 and %d, inclusive; PartNumber is %d.", MaxPartNumber, n).ec("0017-00000220")
+		return ErrInvalidArgument.saying("Part number must be an integer between 1 and %d, inclusive; PartNumber is %d.", MaxPartNumber, n).
+			ec("0017-00000220")
 	}
 	return nil
 }

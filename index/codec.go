@@ -205,7 +205,10 @@ func (d *decoder) versioned(f versioned) {
 		d.fail(errNoVersion)
 	case version > newest:
 		kind := strings.TrimPrefix(fmt.Sprintf("%T", f), "*index.")
-		d.fail(&VersionError{Where: "the " + kind + " in " + describe(d.key), Version: version, Supported: newest})
+		d.fail(&VersionError{
+			Where: "the " + kind + " in " + describe(d.key), Version: version,
+			Supported: newest,
+		})
 	default:
 		d.older = d.older || version < newest
 		f.decode(d, version)

@@ -91,7 +91,9 @@ func PartKey(content ContentID, number int) Key[Part] {
 	if number < 0 || number > 0xFFFF {
 		return nil
 	}
-	return binary.BigEndian.AppendUint16(append(Key[Part]{partTable}, content[:]...), uint16(number))
+	return binary.BigEndian.AppendUint16(
+		append(Key[Part]{partTable}, content[:]...), uint16(number),
+	)
 }
 
 // ParsePartKey reverses PartKey.
@@ -125,7 +127,9 @@ func DirectoryKey(content ContentID, page int) Key[Directory] {
 	if page < 0 || page > 0xFFFF {
 		return nil
 	}
-	return binary.BigEndian.AppendUint16(append(Key[Directory]{partsTable}, content[:]...), uint16(page))
+	return binary.BigEndian.AppendUint16(
+		append(Key[Directory]{partsTable}, content[:]...), uint16(page),
+	)
 }
 
 // ParseDirectoryKey reverses DirectoryKey.
@@ -148,7 +152,9 @@ func ParseInlineKey(k Key[Inline]) (ManifestID, error) {
 }
 
 // SharedKey is the key of the count of the objects that share a content.
-func SharedKey(content ContentID) Key[Shared] { return append(Key[Shared]{sharedTable}, content[:]...) }
+func SharedKey(content ContentID) Key[Shared] {
+	return append(Key[Shared]{sharedTable}, content[:]...)
+}
 
 // ParseSharedKey reverses SharedKey.
 func ParseSharedKey(k Key[Shared]) (ContentID, error) {

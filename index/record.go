@@ -348,7 +348,10 @@ func (l *Directory) decode(d *decoder, _ byte) {
 	}
 	l.Parts = make([]DirectoryPart, n)
 	for i := range l.Parts {
-		l.Parts[i] = DirectoryPart{Number: uint16(d.uint(math.MaxUint16)), Size: d.size(math.MaxInt64), Manifest: ManifestID(d.fixed(16))}
+		l.Parts[i] = DirectoryPart{
+			Number: uint16(d.uint(math.MaxUint16)), Size: d.size(math.MaxInt64),
+			Manifest: ManifestID(d.fixed(16)),
+		}
 	}
 }
 

@@ -80,7 +80,10 @@ const queueSize = 256
 
 // NewSerial returns the Store of a Backend, which is its own from now on.
 func NewSerial(db Backend) *Serial {
-	s := &Serial{db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}), ending: make(chan struct{})}
+	s := &Serial{
+		db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}),
+		ending: make(chan struct{}),
+	}
 	go s.work()
 	return s
 }

@@ -221,7 +221,10 @@ func volumesFill(t *testing.T, s blob.Store) {
 		count += v.Frames
 	}
 	if total != frames*size || count != frames {
-		t.Errorf("volumes account for %d bytes in %d frames, wanted %d in %d", total, count, frames*size, frames)
+		t.Errorf(
+			"volumes account for %d bytes in %d frames, wanted %d in %d", total, count, frames*size,
+			frames,
+		)
 	}
 	for i, ref := range refs {
 		_, frame := Frame(uint64(1000+i), size)
@@ -271,7 +274,10 @@ func removeVolume(t *testing.T, s blob.Store) {
 	}
 	for i, ref := range fill(t, s, 40, 100_000) {
 		if gone[ref.Volume] {
-			t.Fatalf("frame %d went to a volume that goes by the number %d of one that was removed", i, ref.Volume)
+			t.Fatalf(
+				"frame %d went to a volume that goes by the number %d of one that was removed", i,
+				ref.Volume,
+			)
 		}
 	}
 	for i, ref := range refs {

@@ -114,10 +114,14 @@ func trim(t *testing.T, s blob.Store) {
 		freed := mustTrim(t, s, volume, live)
 		after := onDisk(t, s, volume)
 		if before-after != freed {
-			t.Errorf("Trim said %d bytes came back; the volume had %d and has %d", freed, before, after)
+			t.Errorf(
+				"Trim said %d bytes came back; the volume had %d and has %d", freed, before, after,
+			)
 		}
 		if room := int64(len(live)+1) * 3 * block; after > sizeOf(live)+room {
-			t.Errorf("with %d bytes live and %d dead the volume occupies %d", sizeOf(live), dead, after)
+			t.Errorf(
+				"with %d bytes live and %d dead the volume occupies %d", sizeOf(live), dead, after,
+			)
 		}
 		if again := mustTrim(t, s, volume, live); again != 0 {
 			t.Errorf("a second Trim gave %d bytes back", again)
@@ -132,7 +136,8 @@ func trim(t *testing.T, s blob.Store) {
 		}
 		for i, ref := range refs {
 			var corrupt *blob.CorruptionError
-			if _, err := s.Get(ctx, ref, nil); i%every != 0 && err != nil && !errors.As(err, &corrupt) {
+			if _, err := s.Get(ctx, ref, nil); i%every != 0 && err != nil &&
+				!errors.As(err, &corrupt) {
 				t.Errorf("Get of a dead frame: %v", err)
 			}
 		}

@@ -53,6 +53,7 @@ func readFooter(f io.ReaderAt, size int64) (frames, bytes int64, ok bool, err er
 	}
 	// The numbers go into accounts, so they must be such as a file of this size can have.
 	room := size - footerSize
-	possible := frames >= 0 && bytes >= 0 && frames <= room/recordOverhead && bytes <= room-frames*recordOverhead
+	possible := frames >= 0 && bytes >= 0 && frames <= room/recordOverhead &&
+		bytes <= room-frames*recordOverhead
 	return frames, bytes, possible && text == footerOf(frames, bytes), nil
 }

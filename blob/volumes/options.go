@@ -76,16 +76,32 @@ func (o *Options) withDefaults() Options {
 func (o *Options) validate() error {
 	var errs []error
 	if o.VolumeSize < MinVolumeSize || o.VolumeSize > MaxVolumeSize {
-		errs = append(errs, fmt.Errorf("blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, MinVolumeSize, MaxVolumeSize))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, MinVolumeSize,
+				MaxVolumeSize,
+			),
+		)
 	}
 	if o.Writers < 0 || o.Writers > MaxWriters {
-		errs = append(errs, fmt.Errorf("blob: Writers is %d, must be 0 to %d", o.Writers, MaxWriters))
+		errs = append(
+			errs, fmt.Errorf("blob: Writers is %d, must be 0 to %d", o.Writers, MaxWriters),
+		)
 	}
 	if o.ReserveSpace < 0 || o.ReserveSpace > MaxReserveSpace {
-		errs = append(errs, fmt.Errorf("blob: ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace)))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"blob: ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace),
+			),
+		)
 	}
 	if o.OpenVolumes < 0 || o.OpenVolumes > MaxOpenVolumes {
-		errs = append(errs, fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes))
+		errs = append(
+			errs,
+			fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes),
+		)
 	}
 	return errors.Join(errs...)
 }

@@ -34,7 +34,9 @@ func (h *recordHeader) fill(id blob.ID, size uint32) {
 	copy(h[:], recordMagic)
 	binary.BigEndian.PutUint32(h[4:], size)
 	copy(h[8:], id[:])
-	binary.BigEndian.PutUint32(h[headerSize-sumSize:], crc32.Checksum(h[:headerSize-sumSize], castagnoli))
+	binary.BigEndian.PutUint32(
+		h[headerSize-sumSize:], crc32.Checksum(h[:headerSize-sumSize], castagnoli),
+	)
 }
 
 // parse returns the size of the frame that the header is of, if it is one.

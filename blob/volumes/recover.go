@@ -26,7 +26,9 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 	if err != nil {
 		alarm(err)
 	}
-	v.info = blob.VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied}
+	v.info = blob.VolumeInfo{
+		ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied,
+	}
 	v.footed = found.footed
 	return found.end == 0
 }
@@ -43,7 +45,9 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	}
 	if info.Size() > largestLog {
 		// Looking through a terabyte of nothing would take hours.
-		return contents{}, fmt.Errorf("the log has %d bytes, a volume has at most %d", info.Size(), int64(largestLog))
+		return contents{}, fmt.Errorf(
+			"the log has %d bytes, a volume has at most %d", info.Size(), int64(largestLog),
+		)
 	}
 	frames, bytes, sealed, err := readFooter(f, info.Size())
 	if err != nil || sealed {
@@ -66,7 +70,9 @@ func (v *volume) finish(found contents) error {
 	if err != nil {
 		return err
 	}
-	err = writeFooter(f, disk.RoundUp(found.end), blob.VolumeInfo{Frames: found.frames, Bytes: found.bytes})
+	err = writeFooter(
+		f, disk.RoundUp(found.end), blob.VolumeInfo{Frames: found.frames, Bytes: found.bytes},
+	)
 	return errors.Join(err, f.Close())
 }
 

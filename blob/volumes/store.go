@@ -147,7 +147,9 @@ func (s *Store) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, erro
 	defer s.gate.Leave()
 	v := s.lookup(ref.Volume)
 	if v == nil {
-		return nil, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+		return nil, &blob.CorruptionError{
+			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing",
+		}
 	}
 	frame, opened, err := v.read(ref, buf)
 	if opened {
@@ -168,7 +170,9 @@ func (s *Store) Probe(ctx context.Context, ref blob.Ref) error {
 	defer s.gate.Leave()
 	v := s.lookup(ref.Volume)
 	if v == nil {
-		return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing"}
+		return &blob.CorruptionError{
+			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is missing",
+		}
 	}
 	opened, err := v.probe(ref)
 	if opened {
@@ -289,7 +293,10 @@ func (s *Store) NumberAfter(volume uint64) error {
 	}
 	defer s.gate.Leave()
 	if volume > blob.MaxVolume {
-		return fmt.Errorf("blob: volume %d has no number behind it, the greatest is %d", volume, uint64(blob.MaxVolume))
+		return fmt.Errorf(
+			"blob: volume %d has no number behind it, the greatest is %d", volume,
+			uint64(blob.MaxVolume),
+		)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

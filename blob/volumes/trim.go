@@ -101,7 +101,10 @@ func holesBetween(live []blob.Ref, volume uint64, end int64) (holes []span, err 
 			// A list that is wrong must not decide what is destroyed.
 			return nil, &blob.CorruptionError{
 				Volume: volume, ID: ref.ID,
-				Reason: fmt.Sprintf("its record of %d bytes at %d in volume %d cannot be here: the log has %d", ref.Size, ref.Offset, ref.Volume, end),
+				Reason: fmt.Sprintf(
+					"its record of %d bytes at %d in volume %d cannot be here: the log has %d",
+					ref.Size, ref.Offset, ref.Volume, end,
+				),
 			}
 		}
 	}

@@ -47,7 +47,10 @@ type volume struct {
 
 // createVolume makes a new volume, durably.
 func createVolume(dir *disk.Dir, id uint64, async *disk.Async) (_ *volume, err error) {
-	v := &volume{id: id, dir: dir, name: volumeName(id), sealed: make(chan struct{}), info: blob.VolumeInfo{ID: id, Active: true}}
+	v := &volume{
+		id: id, dir: dir, name: volumeName(id), sealed: make(chan struct{}),
+		info: blob.VolumeInfo{ID: id, Active: true},
+	}
 	v.flush.disk = async
 	if v.flush.file, err = dir.CreateDirect(v.name); err != nil {
 		return nil, err
@@ -195,7 +198,9 @@ func (v *volume) read(ref blob.Ref, buf []byte) (frame []byte, opened bool, err 
 // probe looks for the header of ref's record. Like read, it says whether it opened the volume.
 func (v *volume) probe(ref blob.Ref) (opened bool, err error) {
 	if err := v.describe().Damage; err != nil {
-		return false, &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err}
+		return false, &blob.CorruptionError{
+			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err,
+		}
 	}
 	return v.use(func(log *os.File) error { return probeFrame(log, ref) })
 }
@@ -249,7 +254,9 @@ func readFrame(log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
 	}
 	frame := buf[:n]
 	if h := headerOf(ref.ID, ref.Size); h.trailer(frame) != recordTrailer(buf[n:]) {
-		return nil, corrupt(ref, "the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset)
+		return nil, corrupt(
+			ref, "the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset,
+		)
 	}
 	return frame, nil
 }
@@ -274,7 +281,9 @@ func (v *volume) open() error {
 
 // corrupt says what is wrong with a frame.
 func corrupt(ref blob.Ref, format string, args ...any) error {
-	return &blob.CorruptionError{Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf(format, args...)}
+	return &blob.CorruptionError{
+		Volume: ref.Volume, ID: ref.ID, Reason: fmt.Sprintf(format, args...),
+	}
 }
 
 // unreadable says why a frame cannot be read. What is wrong with the process that reads, as that it

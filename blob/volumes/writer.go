@@ -161,7 +161,9 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 	n, size := w.fitting(batch)
 	if n == 0 {
 		w.retire()
-		n, size = 1, recordSize(batch[0].frame) // a new volume takes any frame, and if it is longer, then that one alone
+		n, size = 1, recordSize(
+			batch[0].frame,
+		) // a new volume takes any frame, and if it is longer, then that one alone
 	}
 	if err := w.checkSpace(size); err != nil {
 		return nil, n, err
@@ -201,10 +203,16 @@ func (w *writer) checkSpace(size int64) error {
 	}
 	need := size + w.store.opts.ReserveSpace
 	if space.Bytes < need {
-		return fmt.Errorf("%w: %d bytes are free, wanted are %d with the reserve", blob.ErrNoSpace, space.Bytes, need)
+		return fmt.Errorf(
+			"%w: %d bytes are free, wanted are %d with the reserve", blob.ErrNoSpace, space.Bytes,
+			need,
+		)
 	}
 	if space.Inodes < reserveInodes {
-		return fmt.Errorf("%w: %d inodes are free, the reserve is %d", blob.ErrNoSpace, space.Inodes, reserveInodes)
+		return fmt.Errorf(
+			"%w: %d inodes are free, the reserve is %d", blob.ErrNoSpace, space.Inodes,
+			reserveInodes,
+		)
 	}
 	return nil
 }

@@ -49,7 +49,9 @@ func (w *writer) header() {
 	w.linef("#include \"go_asm.h\"")
 	w.linef("#include \"textflag.h\"")
 	w.linef("")
-	w.linef("// The constants T of RFC 1321, eight times each: AVX2 has no cheap way to repeat one.")
+	w.linef(
+		"// The constants T of RFC 1321, eight times each: AVX2 has no cheap way to repeat one.",
+	)
 	for i := range 64 {
 		for j := range 4 {
 			t := uint64(sine(i))

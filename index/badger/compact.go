@@ -150,11 +150,17 @@ func (c *compaction) compare(ctx context.Context) error {
 			return err
 		}
 		if !more || !bytes.Equal(got.Key, want.Key) || !bytes.Equal(got.Value, want.Value) {
-			return &index.CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database is wrong at key %x", want.Key)}
+			return &index.CorruptionError{
+				Where:  c.next.dir.Path(),
+				Reason: fmt.Sprintf("the new database is wrong at key %x", want.Key),
+			}
 		}
 	}
 	if got, err, more := next(); more {
-		return errors.Join(err, &index.CorruptionError{Where: c.next.dir.Path(), Reason: fmt.Sprintf("the new database has a key %x", got.Key)})
+		return errors.Join(err, &index.CorruptionError{
+			Where:  c.next.dir.Path(),
+			Reason: fmt.Sprintf("the new database has a key %x", got.Key),
+		})
 	}
 	return nil
 }

@@ -41,8 +41,12 @@ func readCurrent(dir *disk.Dir) (c current, err error) {
 }
 
 func parseCurrent(path string, data []byte) (c current, err error) {
-	if _, err := fmt.Sscanf(string(data), currentFormat, &c.number, &c.base); err != nil || string(data) != c.line() || c.number < 1 {
-		return c, &index.CorruptionError{Where: path, Reason: "the line or its checksum is wrong", Err: err}
+	if _, err := fmt.Sscanf(string(data), currentFormat, &c.number, &c.base); err != nil ||
+		string(data) != c.line() ||
+		c.number < 1 {
+		return c, &index.CorruptionError{
+			Where: path, Reason: "the line or its checksum is wrong", Err: err,
+		}
 	}
 	return c, nil
 }
@@ -78,7 +82,8 @@ func removeOthers(dir *disk.Dir, c current) error {
 		return err
 	}
 	for _, entry := range entries {
-		stale := isDatabase(entry) && entry.Name() != c.name() || disk.IsTemp(entry.Name(), currentFile)
+		stale := isDatabase(entry) && entry.Name() != c.name() ||
+			disk.IsTemp(entry.Name(), currentFile)
 		if !stale {
 			continue
 		}
@@ -107,9 +112,12 @@ func checkNew(dir *disk.Dir) error {
 		}
 		if found != "" {
 			return &index.CorruptionError{
-				Where:  dir.Join(currentFile),
-				Reason: fmt.Sprintf("the file is missing, but %s is there: restore it, or the whole directory, from a copy", found),
-				Err:    fs.ErrNotExist,
+				Where: dir.Join(currentFile),
+				Reason: fmt.Sprintf(
+					"the file is missing, but %s is there: restore it, or the whole directory, from a copy",
+					found,
+				),
+				Err: fs.ErrNotExist,
 			}
 		}
 	}

@@ -40,7 +40,10 @@ type database struct {
 
 // openDatabase takes over dir, unless it fails.
 func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
-	d := &database{dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, compacting: make(chan struct{}, 1)}
+	d := &database{
+		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space,
+		compacting: make(chan struct{}, 1),
+	}
 	if d.reserve == 0 {
 		d.reserve = defaultReserve
 	}
@@ -173,7 +176,10 @@ func (d *database) Usage() (index.Usage, error) {
 	}
 	d.committing.Lock()
 	defer d.committing.Unlock()
-	return index.Usage{DiskBytes: bytes, CompactBytes: d.growth.base + d.growth.written, DeadBytes: d.growth.dead()}, nil
+	return index.Usage{
+		DiskBytes: bytes, CompactBytes: d.growth.base + d.growth.written,
+		DeadBytes: d.growth.dead(),
+	}, nil
 }
 
 // Close implements index.Backend. It ends what runs in the background, and refuses for want of

@@ -46,7 +46,13 @@ func unlisted(name string) bool {
 // has no keys. Badger makes them anew, and does not survive all damage to them.
 func scratch(name string) bool {
 	return filepath.Ext(name) == valueLogSuffix ||
-		slices.Contains([]string{discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite, badger.KeyRegistryFileName}, name)
+		slices.Contains(
+			[]string{
+				discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite,
+				badger.KeyRegistryFileName,
+			},
+			name,
+		)
 }
 
 // isTableName reports whether a table can have this name. Badger ends the process when it is one of
@@ -69,7 +75,9 @@ func (g *generation) checkEntries() error {
 		name := entry.Name()
 		switch {
 		case isTable(name) && !isTableName(name):
-			err = &index.CorruptionError{Where: g.dir.Join(name), Reason: "no table has such a name"}
+			err = &index.CorruptionError{
+				Where: g.dir.Join(name), Reason: "no table has such a name",
+			}
 		case listed(name):
 			err = g.dir.CheckFile(name)
 		case unlisted(name):

@@ -64,11 +64,15 @@ type generation struct {
 func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, error) {
 	own, err := dir.OpenDir(c.name())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &index.CorruptionError{Where: dir.Join(c.name()), Reason: "the database is missing", Err: err}
+		return nil, &index.CorruptionError{
+			Where: dir.Join(c.name()), Reason: "the database is missing", Err: err,
+		}
 	} else if err != nil {
 		return nil, mapError("open", err)
 	}
-	g := &generation{current: c, dir: own, alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{})}
+	g := &generation{
+		current: c, dir: own, alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{}),
+	}
 	g.wal.dir = g.dir
 	if err := g.open(); err != nil {
 		return nil, errors.Join(mapError("open", err), own.Close())
@@ -144,7 +148,9 @@ func (g *generation) verify() (clean bool, err error) {
 	// Without a MANIFEST Badger would begin an empty database.
 	_, err = g.dir.Lstat(badger.ManifestFilename)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = &index.CorruptionError{Where: g.dir.Join(badger.ManifestFilename), Reason: "the file is missing", Err: err}
+		err = &index.CorruptionError{
+			Where: g.dir.Join(badger.ManifestFilename), Reason: "the file is missing", Err: err,
+		}
 	}
 	return false, err
 }
@@ -327,7 +333,9 @@ func (g *generation) seal() error {
 func (g *generation) last() uint64 { return max(g.base, g.db.MaxVersion()) }
 
 func (g *generation) syncManifest() error {
-	f, err := g.dir.OpenWritable(badger.ManifestFilename) // Windows syncs only what could be written
+	f, err := g.dir.OpenWritable(
+		badger.ManifestFilename,
+	) // Windows syncs only what could be written
 	if err != nil {
 		return err
 	}
@@ -363,7 +371,10 @@ type alarmLogger struct {
 
 func (l *alarmLogger) Errorf(format string, args ...any) {
 	if l.report != nil {
-		l.report(format, fmt.Errorf("index: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))))
+		l.report(
+			format,
+			fmt.Errorf("index: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))),
+		)
 	}
 }
 

@@ -94,8 +94,10 @@ func (g *generation) complete(seen commitSet, last uint64) error {
 	for commit := g.base; commit < last; {
 		if commit++; !seen.has(commit) {
 			return &index.CorruptionError{
-				Where:  g.dir.Path(),
-				Reason: fmt.Sprintf("commit %d of %d is missing: restore the directory from a copy", commit, last),
+				Where: g.dir.Path(),
+				Reason: fmt.Sprintf(
+					"commit %d of %d is missing: restore the directory from a copy", commit, last,
+				),
 			}
 		}
 	}

@@ -58,7 +58,10 @@ func (g *generation) checkLogs() error {
 			continue
 		}
 		if logs++; logs > mostLogs {
-			return &index.CorruptionError{Where: g.dir.Join(name), Reason: fmt.Sprintf("there are more than %d logs", mostLogs)}
+			return &index.CorruptionError{
+				Where:  g.dir.Join(name),
+				Reason: fmt.Sprintf("there are more than %d logs", mostLogs),
+			}
 		}
 		if err := g.checkLog(name); err != nil {
 			return err
@@ -93,7 +96,9 @@ func (g *generation) checkLog(name string) (err error) {
 		return err
 	}
 	if info.Size() < logHeader || info.Size() > largestLog {
-		return corrupt("the log has %d bytes, must have %d to %d", info.Size(), logHeader, largestLog)
+		return corrupt(
+			"the log has %d bytes, must have %d to %d", info.Size(), logHeader, largestLog,
+		)
 	}
 	w, err := walkLog(bufio.NewReaderSize(f, 1<<16))
 	switch {
@@ -102,7 +107,10 @@ func (g *generation) checkLog(name string) (err error) {
 	case w.sealed:
 		return corrupt("the log is encrypted")
 	case w.beyond != 0:
-		return corrupt("it is damaged at byte %d, and commit %d lies behind: restore the directory from a copy", w.end, w.beyond)
+		return corrupt(
+			"it is damaged at byte %d, and commit %d lies behind: restore the directory from a copy",
+			w.end, w.beyond,
+		)
 	case w.memory > largestMemTable:
 		return corrupt("the log holds %d bytes, more than a memtable", w.memory)
 	case w.harmless:

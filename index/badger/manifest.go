@@ -77,7 +77,11 @@ func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err
 		case t.Level > 0 || clean:
-			return nil, &index.CorruptionError{Where: g.dir.Join(name), Reason: "the table is missing: restore it, or the whole directory, from a copy", Err: err}
+			return nil, &index.CorruptionError{
+				Where:  g.dir.Join(name),
+				Reason: "the table is missing: restore it, or the whole directory, from a copy",
+				Err:    err,
+			}
 		default:
 			missing = append(missing, manifestChange{table: id, remove: true})
 		}
@@ -92,7 +96,9 @@ func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
 	for _, m := range missing {
 		delete(listed.Tables, m.table)
 	}
-	return &listed, g.dir.WriteFile(badger.ManifestFilename, appendManifest(data[:size], missing...))
+	return &listed, g.dir.WriteFile(
+		badger.ManifestFilename, appendManifest(data[:size], missing...),
+	)
 }
 
 // replayManifest returns what MANIFEST lists, and the size of its whole records.
@@ -107,7 +113,9 @@ func (g *generation) replayManifest() (listed badger.Manifest, size int64, err e
 		return listed, 0, err
 	}
 	if info.Size() > manifestSize { // also of nothing: zeros are empty records
-		return listed, 0, &index.CorruptionError{Where: f.Name(), Reason: fmt.Sprintf("the list of tables has %d bytes", info.Size())}
+		return listed, 0, &index.CorruptionError{
+			Where: f.Name(), Reason: fmt.Sprintf("the list of tables has %d bytes", info.Size()),
+		}
 	}
 	listed, size, err = badger.ReplayManifestFile(f, 0, badger.Options{})
 	if err != nil {
@@ -116,9 +124,11 @@ func (g *generation) replayManifest() (listed badger.Manifest, size int64, err e
 			return listed, 0, err
 		}
 		err = &index.CorruptionError{
-			Where:  g.dir.Join(badger.ManifestFilename),
-			Reason: fmt.Sprintf("the list of tables is damaged: restore %s from a copy", g.dir.Path()),
-			Err:    err,
+			Where: g.dir.Join(badger.ManifestFilename),
+			Reason: fmt.Sprintf(
+				"the list of tables is damaged: restore %s from a copy", g.dir.Path(),
+			),
+			Err: err,
 		}
 	}
 	return listed, size, err

@@ -120,7 +120,9 @@ func (s *snapshot) versions(since uint64, fn func(*badger.Item) error) error {
 // iterator returns an iterator over all versions, and what ends it. Badger reads two records ahead,
 // so it is given the prefix that the keys have. After a failed commit Badger may be without a
 // memtable, and panics here; then there is nothing that could be ended.
-func (s *snapshot) iterator(opts badger.IteratorOptions) (it *badger.Iterator, stop func(), err error) {
+func (s *snapshot) iterator(
+	opts badger.IteratorOptions,
+) (it *badger.Iterator, stop func(), err error) {
 	defer recovered(&err)
 	opts.AllVersions = true
 	txn := s.gen.db.NewTransactionAt(s.at, false)

@@ -87,9 +87,14 @@ func (d *database) room(least int64) error {
 	case err != nil:
 		return mapError("ask for free space", err)
 	case space.Bytes+space.Privileged < least:
-		return fmt.Errorf("%w: %d bytes are free, %d must stay so", index.ErrNoSpace, space.Bytes+space.Privileged, least)
+		return fmt.Errorf(
+			"%w: %d bytes are free, %d must stay so", index.ErrNoSpace,
+			space.Bytes+space.Privileged, least,
+		)
 	case space.Inodes < spareInodes:
-		return fmt.Errorf("%w: %d inodes are free, %d must stay so", index.ErrNoSpace, space.Inodes, spareInodes)
+		return fmt.Errorf(
+			"%w: %d inodes are free, %d must stay so", index.ErrNoSpace, space.Inodes, spareInodes,
+		)
 	}
 	return nil
 }

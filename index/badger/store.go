@@ -57,7 +57,9 @@ func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 		opts = &Options{}
 	}
 	if opts.Reserve < 0 || opts.Reserve > maxReserve {
-		return nil, fmt.Errorf("index: Reserve is %d, must be 0 to %d", opts.Reserve, int64(maxReserve))
+		return nil, fmt.Errorf(
+			"index: Reserve is %d, must be 0 to %d", opts.Reserve, int64(maxReserve),
+		)
 	}
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, mapError("create directory", err)

@@ -36,10 +36,16 @@ func (g *generation) checkTables(listed *badger.Manifest, blocks bool) error {
 	for id, t := range listed.Tables {
 		name := table.IDToFilename(id)
 		corrupt := func(format string, args ...any) error {
-			return &index.CorruptionError{Where: g.dir.Join(name), Reason: fmt.Sprintf(format, args...)}
+			return &index.CorruptionError{
+				Where: g.dir.Join(name), Reason: fmt.Sprintf(format, args...),
+			}
 		}
-		if id >= 1<<31 || int(t.Level) >= regime("", nil).MaxLevels || t.KeyID != 0 || t.Compression != options.None {
-			return corrupt("it is listed as one that is not the index's: level %d, key %d, compression %d", t.Level, t.KeyID, t.Compression)
+		if id >= 1<<31 || int(t.Level) >= regime("", nil).MaxLevels || t.KeyID != 0 ||
+			t.Compression != options.None {
+			return corrupt(
+				"it is listed as one that is not the index's: level %d, key %d, compression %d",
+				t.Level, t.KeyID, t.Compression,
+			)
 		}
 		if err := g.checkTable(name, blocks, corrupt); err != nil {
 			return err
@@ -48,7 +54,9 @@ func (g *generation) checkTables(listed *badger.Manifest, blocks bool) error {
 	return nil
 }
 
-func (g *generation) checkTable(name string, blocks bool, corrupt func(string, ...any) error) (err error) {
+func (g *generation) checkTable(
+	name string, blocks bool, corrupt func(string, ...any) error,
+) (err error) {
 	f, err := g.dir.Open(name)
 	if err != nil {
 		return err

@@ -36,7 +36,9 @@ var lifeClauses = []clause{
 		var queued []<-chan error
 		for i := range 4 {
 			queued = append(queued, t.background(func(ctx context.Context) error {
-				return t.s.Update(ctx, func(tx index.Tx) error { return putAll(tx, fmt.Sprint(i), "x") })
+				return t.s.Update(
+					ctx, func(tx index.Tx) error { return putAll(tx, fmt.Sprint(i), "x") },
+				)
 			}))
 		}
 		settle()

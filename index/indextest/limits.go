@@ -16,7 +16,9 @@ var limitClauses = []clause{
 		t.put(key, val)
 		t.want(key, val)
 		t.tooLarge("a longer key", func(tx index.Tx) error { return putAll(tx, key+"k", "") })
-		t.tooLarge("a longer key to delete", func(tx index.Tx) error { return deleteAll(tx, key+"k") })
+		t.tooLarge(
+			"a longer key to delete", func(tx index.Tx) error { return deleteAll(tx, key+"k") },
+		)
 		t.tooLarge("a longer value", func(tx index.Tx) error { return putAll(tx, key, val+"v") })
 		t.want(key, val)
 	}},
@@ -46,7 +48,9 @@ var limitClauses = []clause{
 			return errors.Join(fill(records, size)(tx), tx.Put(record(0), value('x', size+1)))
 		})
 		t.update(func(tx index.Tx) error { // what is overwritten does not count
-			return errors.Join(fill(records, size)(tx), fill(records, 0)(tx), fill(records, size)(tx))
+			return errors.Join(
+				fill(records, size)(tx), fill(records, 0)(tx), fill(records, size)(tx),
+			)
 		})
 	}},
 	{"an Update that is too large fails, even when its function does not care", func(t *tester) {
@@ -84,9 +88,13 @@ var limitClauses = []clause{
 	{"updates that are too large together succeed, in turn", testLargeNeighbours},
 	{"what an earlier update of the group wrote does not widen the limits", func(t *tester) {
 		release := t.hold()
-		full := t.background(func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords, 0)) })
+		full := t.background(
+			func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords, 0)) },
+		)
 		settle()
-		over := t.background(func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords+1, 0)) })
+		over := t.background(
+			func(ctx context.Context) error { return t.s.Update(ctx, fill(index.MaxTxRecords+1, 0)) },
+		)
 		settle()
 		release()
 		if err := t.wait(full); err != nil {
@@ -114,11 +122,17 @@ func testLargeNeighbours(t *tester) {
 				if err != nil {
 					return err
 				}
-				if pairs, err := scanAll(tx, []byte("big"), []byte("bih")); len(pairs) != 4*(int(n[0]-'0')-1) || err != nil {
+				if pairs, err := scanAll(tx, []byte("big"), []byte("bih")); len(
+					pairs,
+				) != 4*(int(n[0]-'0')-1) ||
+					err != nil {
 					t.Errorf("update %s sees %d pairs, %v", n, len(pairs)/2, err)
 				}
 				big := value(byte(i), index.MaxValueSize)
-				return errors.Join(tx.Put(append([]byte("big"), n...), big), tx.Put(append([]byte("big+"), n...), big))
+				return errors.Join(
+					tx.Put(append([]byte("big"), n...), big),
+					tx.Put(append([]byte("big+"), n...), big),
+				)
 			})
 		}))
 	}

@@ -54,7 +54,9 @@ func testModel(t *tester) {
 	var done []<-chan error
 	for worker := range 6 {
 		rng := rand.New(rand.NewPCG(seed, uint64(worker)))
-		done = append(done, t.background(func(ctx context.Context) error { return m.work(ctx, rng) }))
+		done = append(
+			done, t.background(func(ctx context.Context) error { return m.work(ctx, rng) }),
+		)
 	}
 	for _, d := range done {
 		if err := t.wait(d); err != nil {
@@ -117,7 +119,8 @@ func step(rng *rand.Rand, tx index.Tx, state map[string]string) error {
 	case 3:
 		got, err := tx.Get([]byte(key))
 		want, there := state[key]
-		if there && (err != nil || string(got) != want) || !there && !errors.Is(err, index.ErrNotFound) {
+		if there && (err != nil || string(got) != want) ||
+			!there && !errors.Is(err, index.ErrNotFound) {
 			return fmt.Errorf("get(%q) = %q, %w, want %q, %v", key, got, err, want, there)
 		}
 		return nil

@@ -65,7 +65,10 @@ var readClauses = []clause{
 }
 
 func testBounds(t *tester) {
-	keys := []string{"\x00", "\x00\x00", "\x01", "a", "a\x00", "a\x00b", "a\x01", "aa", "b", "\xFE\xFF", "\xFF", "\xFF\x00", "\xFF\xFF"}
+	keys := []string{
+		"\x00", "\x00\x00", "\x01", "a", "a\x00", "a\x00b", "a\x01", "aa", "b", "\xFE\xFF", "\xFF",
+		"\xFF\x00", "\xFF\xFF",
+	}
 	for i := range keys { // stored in another order
 		key := keys[i*5%len(keys)]
 		t.put(key, "v"+key)

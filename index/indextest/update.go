@@ -92,10 +92,21 @@ func testOwnWrites(t *tester) {
 			want        []string
 		}{
 			{want: []string{"b", "2", "d", "4", "f", "6", "h", "8"}},
-			{put: []string{"a", "1", "c", "3", "i", "9"}, want: []string{"a", "1", "b", "2", "c", "3", "d", "4", "f", "6", "h", "8", "i", "9"}},
-			{put: []string{"b", "two"}, delete: []string{"d"}, want: []string{"a", "1", "b", "two", "c", "3", "f", "6", "h", "8", "i", "9"}},
+			{
+				put: []string{"a", "1", "c", "3", "i", "9"},
+				want: []string{
+					"a", "1", "b", "2", "c", "3", "d", "4", "f", "6", "h", "8", "i", "9",
+				},
+			},
+			{
+				put: []string{"b", "two"}, delete: []string{"d"},
+				want: []string{"a", "1", "b", "two", "c", "3", "f", "6", "h", "8", "i", "9"},
+			},
 			{delete: []string{"a", "h", "i", "x"}, want: []string{"b", "two", "c", "3", "f", "6"}},
-			{put: []string{"d", "again", "h", ""}, want: []string{"b", "two", "c", "3", "d", "again", "f", "6", "h", ""}},
+			{
+				put:  []string{"d", "again", "h", ""},
+				want: []string{"b", "two", "c", "3", "d", "again", "f", "6", "h", ""},
+			},
 			{delete: []string{"b", "c", "d", "f", "h"}},
 			{put: []string{"e", "5"}, want: []string{"e", "5"}},
 		}
@@ -144,7 +155,9 @@ func testGroup(t *tester) {
 	release := t.hold()
 	var done []<-chan error
 	queue := func(fn func(index.Tx) error) {
-		done = append(done, t.background(func(ctx context.Context) error { return t.s.Update(ctx, fn) }))
+		done = append(
+			done, t.background(func(ctx context.Context) error { return t.s.Update(ctx, fn) }),
+		)
 		settle() // so that they queue in this order
 	}
 	queue(func(tx index.Tx) error { return putAll(tx, "a", "1", "b", "1") })

@@ -225,7 +225,10 @@ func (e *lostError) Unwrap() error { return e.err }
 // do performs one operation and waits for its end. After a lostError the lane must be dropped.
 func (l *asyncLane) do(f *os.File, opcode uint16, p []byte, off int64) (n int, err error) {
 	cb := &l.request
-	*cb = iocb{opcode: opcode, file: uint32(f.Fd()), offset: off, flags: iocbFlagEventfd, eventfd: uint32(l.event.Fd())}
+	*cb = iocb{
+		opcode: opcode, file: uint32(f.Fd()), offset: off, flags: iocbFlagEventfd,
+		eventfd: uint32(l.event.Fd()),
+	}
 	if p = p[:min(len(p), maxAsyncWrite)]; len(p) > 0 {
 		l.pins.Pin(&p[0])
 		defer l.pins.Unpin()
@@ -269,6 +272,9 @@ func (l *asyncLane) wait() (end ioEvent, err error) {
 // getEvents looks, without waiting, whether the operation of a context has ended.
 func getEvents(context uintptr, end *ioEvent) (n int, errno unix.Errno) {
 	var atOnce unix.Timespec
-	got, _, errno := unix.Syscall6(unix.SYS_IO_GETEVENTS, context, 0, 1, uintptr(unsafe.Pointer(end)), uintptr(unsafe.Pointer(&atOnce)), 0)
+	got, _, errno := unix.Syscall6(
+		unix.SYS_IO_GETEVENTS, context, 0, 1, uintptr(unsafe.Pointer(end)),
+		uintptr(unsafe.Pointer(&atOnce)), 0,
+	)
 	return int(got), errno
 }

@@ -150,7 +150,9 @@ func (d *Dir) named(name string, err error) error {
 
 // notA says that an entry is not of the kind that is wanted.
 func notA(wanted, path string, is fs.FileInfo) error {
-	return &EntryError{Path: path, Reason: fmt.Sprintf("it is %s, not a %s", kindOf(is.Mode()), wanted)}
+	return &EntryError{
+		Path: path, Reason: fmt.Sprintf("it is %s, not a %s", kindOf(is.Mode()), wanted),
+	}
 }
 
 func kindOf(mode fs.FileMode) string {

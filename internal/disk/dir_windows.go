@@ -20,7 +20,9 @@ func syncHandle(*os.File) error { return nil }
 
 func openAgain(f *os.File) (h windows.Handle, err error) {
 	self := windows.CurrentProcess()
-	err = windows.DuplicateHandle(self, windows.Handle(f.Fd()), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS)
+	err = windows.DuplicateHandle(
+		self, windows.Handle(f.Fd()), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS,
+	)
 	return h, os.NewSyscallError("DuplicateHandle", err)
 }
 

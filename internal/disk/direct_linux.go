@@ -17,7 +17,9 @@ func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	}
 	// Not by opening it again: where that fails, a file would be left behind.
 	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err == nil {
-		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT) // refused where it cannot be done
+		_, _ = unix.FcntlInt(
+			f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT,
+		) // refused where it cannot be done
 	}
 	return f, nil
 }
@@ -29,7 +31,8 @@ func canDirect(f *os.File) bool {
 		return false // kernels before 6.1 do not tell
 	}
 	aligned := func(n uint32) bool { return n > 0 && BlockSize%n == 0 }
-	return st.Mask&unix.STATX_DIOALIGN != 0 && aligned(st.Dio_mem_align) && aligned(st.Dio_offset_align)
+	return st.Mask&unix.STATX_DIOALIGN != 0 && aligned(st.Dio_mem_align) &&
+		aligned(st.Dio_offset_align)
 }
 
 // AdviseRandom tells the kernel that what is read from f says nothing of what will be read next.

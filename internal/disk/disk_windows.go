@@ -37,7 +37,9 @@ func lockFile(f *os.File) error {
 
 // waitLock is lockFile, but waits.
 func waitLock(f *os.File) error {
-	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &windows.Overlapped{})
+	err := windows.LockFileEx(
+		windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &windows.Overlapped{},
+	)
 	return os.NewSyscallError("LockFileEx", err)
 }
 

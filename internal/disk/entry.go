@@ -102,7 +102,10 @@ func (d *Dir) ReadFile(name string, limit int64) (data []byte, err error) {
 		return nil, err
 	}
 	if info.Size() > limit {
-		return nil, &EntryError{Path: f.Name(), Reason: fmt.Sprintf("it has %d bytes, at most %d are expected", info.Size(), limit)}
+		return nil, &EntryError{
+			Path:   f.Name(),
+			Reason: fmt.Sprintf("it has %d bytes, at most %d are expected", info.Size(), limit),
+		}
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }
@@ -152,7 +155,8 @@ func (d *Dir) Link(name, second string) error { return d.named(second, d.root.Li
 // another user's keeps its mode.
 func (d *Dir) Own(name string) error {
 	info, err := d.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || !OthersRead(info) && !OthersWrite(info) && info.Mode()&FileMode == FileMode {
+	if err != nil || !info.Mode().IsRegular() ||
+		!OthersRead(info) && !OthersWrite(info) && info.Mode()&FileMode == FileMode {
 		return err
 	}
 	if err := d.named(name, d.root.Chmod(name, FileMode)); !Forbidden(err) {
@@ -174,7 +178,9 @@ func (d *Dir) RemoveEmpty(suffixes ...string) error {
 		return err
 	}
 	for _, entry := range entries {
-		if !slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(entry.Name(), s) }) {
+		if !slices.ContainsFunc(
+			suffixes, func(s string) bool { return strings.HasSuffix(entry.Name(), s) },
+		) {
 			continue
 		}
 		info, err := entry.Info()
@@ -228,5 +234,8 @@ func (d *Dir) Separate(name string, limit int64) error {
 }
 
 func (d *Dir) linked(name string) error {
-	return &EntryError{Path: d.Join(name), Reason: "it is a hard link, and its other names would change with it: replace it by a copy"}
+	return &EntryError{
+		Path:   d.Join(name),
+		Reason: "it is a hard link, and its other names would change with it: replace it by a copy",
+	}
 }

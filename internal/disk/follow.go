@@ -83,5 +83,7 @@ func (w *Way) look(path string) (fs.FileInfo, error) {
 
 // components are the names that a path consists of.
 func components(path string) []string {
-	return strings.FieldsFunc(path, func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) })
+	return strings.FieldsFunc(
+		path, func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) },
+	)
 }

@@ -27,7 +27,8 @@ func OthersRead(info fs.FileInfo) bool {
 // only the owner counts. It is always false where modes mean nothing.
 func OthersWrite(info fs.FileInfo) bool {
 	mode := info.Mode()
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int64(st.Uid) != int64(os.Geteuid()) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 &&
+		int64(st.Uid) != int64(os.Geteuid()) {
 		return true
 	}
 	switch {

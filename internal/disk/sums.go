@@ -138,14 +138,22 @@ func (d *Dir) verifyLine(line string) error {
 		return err
 	}
 	if info.Size() != size {
-		return &SumsError{File: f.Name(), Reason: fmt.Sprintf("it has %d bytes, recorded were %d", info.Size(), size)}
+		return &SumsError{
+			File:   f.Name(),
+			Reason: fmt.Sprintf("it has %d bytes, recorded were %d", info.Size(), size),
+		}
 	}
 	sum, read, err := sumOf(f)
 	if err != nil {
 		return err
 	}
 	if sum != want || read != size {
-		return &SumsError{File: f.Name(), Reason: fmt.Sprintf("the checksum of %d bytes is %08x, recorded was %08x of %d", read, sum, want, size)}
+		return &SumsError{
+			File: f.Name(),
+			Reason: fmt.Sprintf(
+				"the checksum of %d bytes is %08x, recorded was %08x of %d", read, sum, want, size,
+			),
+		}
 	}
 	return nil
 }
@@ -157,7 +165,8 @@ func parseLine(line string) (sum uint32, size int64, name string, ok bool) {
 	sizeText, name, _ := strings.Cut(rest, " ")
 	sum64, sumErr := strconv.ParseUint(sumText, 16, 32)
 	size, sizeErr := strconv.ParseInt(sizeText, 10, 64)
-	ok = sumErr == nil && sizeErr == nil && size >= 0 && line == fmt.Sprintf("%08x %d %s", sum64, size, name)
+	ok = sumErr == nil && sizeErr == nil && size >= 0 &&
+		line == fmt.Sprintf("%08x %d %s", sum64, size, name)
 	return uint32(sum64), size, name, ok
 }
 
@@ -168,7 +177,9 @@ func isName(name string) bool {
 
 // settleFile makes a file durable and sums it.
 func (d *Dir) settleFile(name string) (sum uint32, size int64, err error) {
-	f, err := d.open(name, os.O_RDWR) // for writing, because not every system syncs a handle that is for reading
+	f, err := d.open(
+		name, os.O_RDWR,
+	) // for writing, because not every system syncs a handle that is for reading
 	if err != nil {
 		return 0, 0, err
 	}

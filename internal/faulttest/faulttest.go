@@ -58,7 +58,10 @@ func (f Fault) when() string {
 // the fault has come. More arguments of strace may narrow down where.
 func (f Fault) Inject(t *testing.T, c *Child, args ...string) (told string, hits int) {
 	t.Helper()
-	args = append(args, "-e", "trace="+f.Call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%s", f.Call, f.Errno, f.when()))
+	args = append(
+		args, "-e", "trace="+f.Call, "-e",
+		fmt.Sprintf("inject=%s:error=%s:when=%s", f.Call, f.Errno, f.when()),
+	)
 	told, trace := c.Trace(t, args...)
 	return told, strings.Count(trace, "(INJECTED)")
 }
@@ -96,7 +99,9 @@ func (c *Child) Trace(t *testing.T, args ...string) (told, trace string) {
 // Each tries faults: as many as Variable says, else a few, chosen by the seed among the calls that
 // the child makes; or all of them, k counting up until nothing is hit. try reports whether its
 // fault has come. child is for the run that counts, without a fault.
-func Each(t *testing.T, seed uint64, few int, calls []Call, child *Child, try func(Fault) (hit bool)) {
+func Each(
+	t *testing.T, seed uint64, few int, calls []Call, child *Child, try func(Fault) (hit bool),
+) {
 	t.Helper()
 	text := os.Getenv(Variable)
 	if text == "all" {
@@ -122,7 +127,9 @@ func Each(t *testing.T, seed uint64, few int, calls []Call, child *Child, try fu
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range few {
 		call := made[rng.IntN(len(made))]
-		try(Fault{call.Name, call.Errnos[rng.IntN(len(call.Errnos))], 1 + rng.IntN(most[call.Name])})
+		try(Fault{
+			call.Name, call.Errnos[rng.IntN(len(call.Errnos))], 1 + rng.IntN(most[call.Name]),
+		})
 	}
 }
 
