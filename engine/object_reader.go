@@ -17,7 +17,9 @@ import (
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError (in
 // an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and WriteTo
 // share a position and may not. After sequential reads, goroutines decode the next two chunks
-// ahead; they end with Close. An object takes up to eight chunks of memory.
+// ahead; they end with Close. ReadAt keeps the last four chunks, so that small reads do not verify
+// a chunk each anew. An object takes up to eight chunks of memory for Read and WriteTo, as many for
+// ReadAt, and two more for each ReadAt above four that are under way at once.
 type Object struct {
 	ObjectInfo
 	source *source
@@ -26,6 +28,8 @@ type Object struct {
 
 	current chunkData // what Read is in
 	ahead   readAhead // what comes after that
+
+	kept chunkCache // for ReadAt
 }
 
 var (
@@ -111,14 +115,12 @@ func (o *Object) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, ErrInvalidArgument.saying("The offset is %d, must not be negative.", off)
 	}
-	var data chunkData
 	for n < len(p) && off < o.span.length {
-		at := o.span.start + off
-		if err := o.source.load(at, &data); err != nil {
+		wanted := min(int64(len(p)-n), o.span.length-off)
+		copied, err := o.kept.read(o.source, o.span.start+off, p[n:int64(n)+wanted])
+		if err != nil {
 			return n, err
 		}
-		room := min(int64(len(p)-n), o.span.length-off)
-		copied := copy(p[n:int64(n)+room], data.from(at))
 		n += copied
 		off += int64(copied)
 	}
@@ -153,6 +155,7 @@ func (o *Object) Seek(offset int64, whence int) (int64, error) {
 func (o *Object) Close() error {
 	o.ahead.stop()
 	o.ahead, o.current = readAhead{}, chunkData{} // who keeps a closed Object keeps no chunks
+	o.kept.close()
 	return o.source.close()
 }
 

@@ -25,7 +25,7 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 		at = f.end
 	}
 	for len(r.flights) < chunksAhead && at < limit {
-		end, err := s.endOf(at)
+		_, end, err := s.chunkSpan(at)
 		if err != nil {
 			return // who reads that far will meet it
 		}

@@ -216,14 +216,14 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	return nil
 }
 
-// endOf returns where the chunk ends that holds the byte at, which is below size.
-func (s *source) endOf(at int64) (end int64, err error) {
+// chunkSpan returns where the chunk lies that holds the byte at, which is below size.
+func (s *source) chunkSpan(at int64) (start, end int64, err error) {
 	err = s.perform(func(ctx context.Context) error {
 		page, n, err := s.find(ctx, at)
 		if err == nil {
-			_, end = page.span(n)
+			start, end = page.span(n)
 		}
 		return err
 	})
-	return end, err
+	return start, end, err
 }
