@@ -7,8 +7,8 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/minio/crc64nvme v1.1.1 // of S3 clients: the standard library computes it at a tenth of the speed
 	github.com/minio/md5-simd v1.1.2
+	github.com/zeebo/blake3 v0.2.4
 	golang.org/x/sys v0.49.0
-	lukechampine.com/blake3 v1.4.1
 )
 
 require (

@@ -1,76 +1,58 @@
 package crypto
 
 import (
-	"encoding/binary"
 	"sync"
 
-	"lukechampine.com/blake3/guts"
+	"github.com/zeebo/blake3"
 )
 
-// blake3Group is what the library compresses at once: 16 KiB, in lanes of the vector registers.
-const blake3Group = guts.MaxSIMD * guts.ChunkSize
+// blake3Buffer is how much of what it hashed a blake3.Hasher keeps: the group of BLAKE3's chunks
+// that came last.
+const blake3Buffer = 8 << 10
 
-// blake3Tails holds *[blake3Group]byte: the library reads a whole group even where the data ends
-// before.
-var blake3Tails = sync.Pool{New: func() any { return new([blake3Group]byte) }}
+var zeros [blake3Buffer]byte
 
-// blake3Sum is the BLAKE3-256 of data, on the caller's goroutine. The library's own Sum256 starts a
-// goroutine for every group, each of which must grow its stack first: among callers that already
-// keep all processors busy that costs a tenth of the time, and 64 KiB of garbage a MiB.
-//
-// The tree is that of section 2.1 of the BLAKE3 paper: complete subtrees from the left, as large as
-// can be.
-func blake3Sum(data []byte, key *[8]uint32, flags uint32) (sum [32]byte) {
-	// Roots of complete subtrees, the largest first. Their sizes in groups are the bits of done.
-	var roots [64][8]uint32
-	depth := 0
-	done := uint64(0)
-	for ; len(data) > blake3Group; done++ {
-		group := (*[blake3Group]byte)(data)
-		cv := guts.ChainingValue(
-			guts.CompressBuffer(group, blake3Group, key, done*guts.MaxSIMD, flags),
-		)
-		for bits := done; bits&1 == 1; bits >>= 1 {
-			depth--
-			cv = guts.ChainingValue(guts.ParentNode(roots[depth], cv, key, flags))
+// A blake3Hash makes BLAKE3-256 sums, all under one key or all without, on the caller's goroutine.
+// It is safe for concurrent use.
+type blake3Hash struct {
+	// hashers holds *blake3.Hasher. One has 11 KiB, and the library makes a new one for each key.
+	hashers sync.Pool
+}
+
+// newBLAKE3 returns BLAKE3 without a key.
+func newBLAKE3() *blake3Hash {
+	b := new(blake3Hash)
+	b.hashers.New = func() any { return blake3.New() }
+	return b
+}
+
+// newKeyedBLAKE3 returns BLAKE3 in keyed mode.
+func newKeyedBLAKE3(key [32]byte) *blake3Hash {
+	b := new(blake3Hash)
+	b.hashers.New = func() any {
+		h, err := blake3.NewKeyed(key[:])
+		if err != nil {
+			panic("crypto: BLAKE3 refuses a key of 32 bytes: " + err.Error()) // no other length fails
 		}
-		roots[depth] = cv
-		depth++
-		data = data[blake3Group:]
+		return h
 	}
-	node := blake3Tail(data, key, done*guts.MaxSIMD, flags)
-	for depth > 0 {
-		depth--
-		node = guts.ParentNode(roots[depth], guts.ChainingValue(node), key, flags)
-	}
-	node.Flags |= guts.FlagRoot
-	for i, word := range guts.CompressNode(node) {
-		if 4*i < len(sum) {
-			binary.LittleEndian.PutUint32(sum[4*i:], word)
-		}
-	}
+	return b
+}
+
+// sum returns the BLAKE3-256 of data and allocates nothing.
+func (b *blake3Hash) sum(data []byte) [32]byte {
+	h := b.hashers.Get().(*blake3.Hasher)
+	defer b.hashers.Put(h)
+	return sumAndForget(h, data)
+}
+
+// sumAndForget leaves none of data in h, which lies in a pool afterwards: it may be somebody's
+// secret.
+func sumAndForget(h *blake3.Hasher, data []byte) (sum [32]byte) {
+	_, _ = h.Write(data) // cannot fail
+	h.Sum(sum[:0])
+	h.Reset() // keeps the key, and the buffer
+	_, _ = h.Write(zeros[:min(len(data), blake3Buffer)])
+	h.Reset()
 	return sum
-}
-
-// blake3Tail compresses the last group, which may be short or, when there is no data, empty.
-func blake3Tail(data []byte, key *[8]uint32, counter uint64, flags uint32) guts.Node {
-	if len(data) == blake3Group {
-		return guts.CompressBuffer((*[blake3Group]byte)(data), blake3Group, key, counter, flags)
-	}
-	if len(data) <= guts.ChunkSize {
-		return guts.CompressChunk(data, key, counter, flags)
-	}
-	tail := blake3Tails.Get().(*[blake3Group]byte)
-	defer blake3Tails.Put(tail)
-	n := copy(tail[:], data)
-	defer clear(tail[:n]) // it may be somebody's secret
-	return guts.CompressBuffer(tail, n, key, counter, flags)
-}
-
-// blake3Key is the form in which the library takes a key.
-func blake3Key(key []byte) (words [8]uint32) {
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(key[4*i:])
-	}
-	return words
 }

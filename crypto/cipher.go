@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"lukechampine.com/blake3/guts"
 )
 
 // The parts that a seal adds to its plaintext.
@@ -25,9 +23,9 @@ var ErrAuthentication = errors.New("crypto: authentication failed")
 // Cipher addresses and seals the chunks of one upload, and authenticates its records. It is safe
 // for concurrent use.
 type Cipher struct {
-	addressKey [8]uint32
-	aead       cipher.AEAD
-	auth       *Authenticator
+	addresses *blake3Hash
+	aead      cipher.AEAD
+	auth      *Authenticator
 }
 
 // NewCipher derives the keys of an upload from its data key.
@@ -49,7 +47,7 @@ func NewCipher(key DataKey) (*Cipher, error) {
 		return nil, err
 	}
 	return &Cipher{
-		addressKey: blake3Key(addressKey), aead: aead, auth: newAuthenticator(macKey),
+		addresses: newKeyedBLAKE3([32]byte(addressKey)), aead: aead, auth: newAuthenticator(macKey),
 	}, nil
 }
 
@@ -57,9 +55,7 @@ func NewCipher(key DataKey) (*Cipher, error) {
 func (c *Cipher) Authenticator() *Authenticator { return c.auth }
 
 // AddressOf returns the address of a chunk of this upload: its BLAKE3-256 under the upload's key.
-func (c *Cipher) AddressOf(data []byte) Address {
-	return blake3Sum(data, &c.addressKey, guts.FlagKeyedHash)
-}
+func (c *Cipher) AddressOf(data []byte) Address { return c.addresses.sum(data) }
 
 // Seal encrypts in place. buf is NonceSize bytes of room, then the plaintext; the result is a fresh
 // nonce, the ciphertext and the tag, TagSize longer than buf and in the same memory when its

@@ -3,14 +3,19 @@ package crypto
 import (
 	"errors"
 	"os"
+	"unsafe"
 
-	"lukechampine.com/blake3/guts"
+	"github.com/zeebo/blake3"
 )
 
-// KeyedBLAKE3 is the BLAKE3-256 of data under a key of 32 bytes.
-func KeyedBLAKE3(key, data []byte) [32]byte {
-	words := blake3Key(key)
-	return blake3Sum(data, &words, guts.FlagKeyedHash)
+// KeyedBLAKE3 is the BLAKE3-256 of data under a key.
+func KeyedBLAKE3(key [32]byte, data []byte) [32]byte { return newKeyedBLAKE3(key).sum(data) }
+
+// AfterBLAKE3 is what lies in the memory of a hasher that has summed data.
+func AfterBLAKE3(data []byte) []byte {
+	h := blake3.New()
+	sumAndForget(h, data)
+	return unsafe.Slice((*byte)(unsafe.Pointer(h)), unsafe.Sizeof(*h))
 }
 
 // RecodeRing decodes the text of a key ring and encodes the result.
