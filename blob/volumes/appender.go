@@ -8,7 +8,7 @@ import (
 
 // appendSize is how much an appender writes at a time: a full batch, or a chunk of the usual size
 // with what is around it.
-const appendSize = maxBatchBytes + disk.BlockSize
+const appendSize = 1<<20 + disk.BlockSize
 
 // An appender writes in whole blocks what it is given in pieces of any size.
 type appender struct {
@@ -21,11 +21,11 @@ type appender struct {
 }
 
 // start begins a run of blocks in a file.
-func (a *appender) start(file *os.File, at int64) {
+func (a *appender) start(async *disk.Async, file *os.File, at int64) {
 	if a.mem == nil {
 		a.mem = disk.AlignedMemory(appendSize)
 	}
-	a.file, a.at, a.n, a.err = file, at, 0, nil
+	a.disk, a.file, a.at, a.n, a.err = async, file, at, 0, nil
 }
 
 func (a *appender) write(p []byte) {

@@ -7,7 +7,7 @@ import (
 )
 
 // BreakSync closes the handle through which the volume is flushed.
-func BreakSync(s *Store, volume uint64) { s.lookup(volume).flush.file.Close() }
+func BreakSync(s *Store, volume uint64) { s.lookup(volume).flush.files[0].Close() }
 
 // HoldFlush has a flush of the volume be under way until end is called, when it succeeds.
 func HoldFlush(s *Store, volume uint64) (end func()) {
@@ -23,34 +23,43 @@ func HoldFlush(s *Store, volume uint64) (end func()) {
 }
 
 // ReadFrame reads a frame of a log.
-var ReadFrame = readFrame
+func ReadFrame(k Kind, log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
+	return readFrame(kinds()[k], log, ref, buf)
+}
 
 // FooterOf is the line of a footer.
-var FooterOf = footerOf
+func FooterOf(frames, bytes int64) string { return contents{frames: frames, bytes: bytes}.line() }
 
 // ReadFooter reads the footer of a log.
-var ReadFooter = readFooter
+func ReadFooter(log io.ReaderAt, size int64) (frames, bytes int64, ok bool, err error) {
+	found, err := readFooter(log, size)
+	return found.frames, found.bytes, found.footed, err
+}
 
 // FooterSize is how long a footer is.
 const FooterSize = footerSize
 
-// ParseHeader takes the header of a record apart, and makes it again.
-func ParseHeader(data []byte) (size uint32, again []byte, ok bool) {
-	var h recordHeader
-	copy(h[:], data)
-	size, ok = h.parse()
-	made := headerOf(blob.ID(h[8:]), size)
-	return size, made[:], ok
+// MaxHeadSize is how long the head of a record is at most.
+const MaxHeadSize = maxHeadSize
+
+// ParseHead takes the head of a record at an offset of a log apart, and makes it again.
+func ParseHead(k Kind, data []byte, at int64) (again []byte, ok bool) {
+	ref, ok := kinds()[k].parse(data, at)
+	if !ok {
+		return nil, false
+	}
+	h := kinds()[k].head(ref)
+	return h.bytes(), true
 }
 
 // Survey counts what a log holds.
-func Survey(log io.ReaderAt, size int64) (frames, bytes, end int64, err error) {
-	found, err := survey(log, size)
+func Survey(k Kind, log io.ReaderAt, size int64) (frames, bytes, end int64, err error) {
+	found, err := survey(kinds()[k], log, size)
 	return found.frames, found.bytes, found.end, err
 }
 
-// HeaderSize is how long the header of a record is, RecordOverhead all that is around a frame.
-const (
-	HeaderSize     = headerSize
-	RecordOverhead = recordOverhead
-)
+// Start is where the first record of a log is, MinRecord what is around a frame at least, and
+// RecordSize what a record has.
+func Start(k Kind) int64                 { return kinds()[k].figures().start }
+func MinRecord(k Kind) int64             { return kinds()[k].figures().minRecord }
+func RecordSize(k Kind, frame int) int64 { return kinds()[k].recordSize(frame) }

@@ -2,29 +2,26 @@ package volumes
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// pushSize is how much is written to a log before it starts on its way to the disk.
-const pushSize = 4 << 20
-
 // flushState makes one volume's appends durable for everybody who waits, with one flush at a time.
 type flushState struct {
-	disk *disk.Async
-	file *os.File // that is appended to; nil once the volume is sealed
+	disk  *disk.Async
+	files []*os.File // that a flush makes durable, in this order; nil once the volume is sealed
 
 	mu       sync.Mutex    // guards everything below; not held during a flush
-	pushed   int64         // up to where writing back has been started
 	appended uint64        // batches written
 	durable  uint64        // batches known to be on disk
 	flushing chan struct{} // closed when the flush under way ends; nil when there is none
 	failed   error         // sticky: after a failed fsync nothing is known about the pages
 }
 
-// close closes the file, which takes no more batches and is durable or has failed: so no flush
+// close closes the files, which take no more batches and are durable or have failed: so no flush
 // begins any more. One that others wait for may still be under way, though, if a write has failed
 // beside it.
 func (f *flushState) close() error {
@@ -35,29 +32,19 @@ func (f *flushState) close() error {
 		<-wait
 		f.mu.Lock()
 	}
-	if f.file == nil {
-		return nil
+	var errs []error
+	for _, file := range f.files {
+		errs = append(errs, file.Close())
 	}
-	err := f.file.Close()
-	f.file = nil
-	return err
+	f.files = nil
+	return errors.Join(errs...)
 }
 
-// wrote notes that a batch has been written, the end of which is there.
-func (f *flushState) wrote(end int64) {
+// wrote notes that a batch has been written.
+func (f *flushState) wrote() {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.appended++
-	from := f.pushed
-	push := end-from >= pushSize
-	if push {
-		f.pushed = end
-	}
-	f.mu.Unlock()
-	// What lies in the page cache starts on its way to the disk while more is written, so that the
-	// sync which follows finds most of it there. Where writing goes past it, this does nothing.
-	if push {
-		disk.StartWriteback(f.file, from, end-from)
-	}
 }
 
 // fail marks the volume as one that must not be relied upon.
@@ -104,7 +91,10 @@ func (f *flushState) sync(ctx context.Context) error {
 func (f *flushState) lead() {
 	upTo := f.begin()
 	f.mu.Unlock()
-	err := f.disk.SyncData(f.file)
+	var err error
+	for i := 0; i < len(f.files) && err == nil; i++ {
+		err = f.disk.SyncData(f.files[i])
+	}
 	f.mu.Lock()
 	f.end(upTo, err)
 }

@@ -7,28 +7,50 @@ import (
 	"os"
 	"strings"
 
-	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A sealed volume ends with a block that says what it holds, for the accounting: a line of text,
-// and zeros behind it. A volume without it was not sealed and must be recovered.
+// The footer of a volume says what it holds, for the accounting: a line of text. A volume without
+// one was not sealed and must be recovered. That of a log volume is a block at the end of the log,
+// with zeros behind the line.
 const footerSize = disk.BlockSize
 
 // Format 1 of the line; the last field is the CRC-32C of the line up to there.
 const footerLine = "gabion volume 1 frames %d bytes %d"
 
-// footerOf returns the line of a volume that holds so much.
-func footerOf(frames, bytes int64) string {
-	line := fmt.Sprintf(footerLine, frames, bytes)
-	return fmt.Sprintf("%s %08x", line, crc32.Checksum([]byte(line), castagnoli))
+// contents are what a log holds.
+type contents struct {
+	frames, bytes int64
+	end           int64 // behind it lie only zeros that mean nothing
+	footed        bool  // there is a footer that says so
+}
+
+// line returns the line of a footer that says so.
+func (c contents) line() string {
+	line := fmt.Sprintf(footerLine, c.frames, c.bytes)
+	return fmt.Sprintf("%s %08x\n", line, crc32.Checksum([]byte(line), castagnoli))
+}
+
+// parseFooter returns what a line says of a volume with room for so many bytes of records, if it is
+// one and that can be: the numbers go into accounts.
+func parseFooter(line string, room, minRecord int64) (c contents) {
+	if _, err := fmt.Sscanf(line, footerLine, &c.frames, &c.bytes); err != nil {
+		return contents{}
+	}
+	possible := c.frames >= 0 && c.bytes >= 0 && c.frames <= room/minRecord &&
+		c.bytes <= room-c.frames*minRecord
+	if !possible || line != c.line() {
+		return contents{}
+	}
+	c.footed = true
+	return c
 }
 
 // writeFooter writes the footer at a multiple of disk.BlockSize, lets the file end there and makes
 // it durable.
-func writeFooter(f *os.File, at int64, info blob.VolumeInfo) error {
+func writeFooter(f *os.File, at int64, c contents) error {
 	block := disk.AlignedMemory(footerSize)
-	copy(block, footerOf(info.Frames, info.Bytes)+"\n")
+	copy(block, c.line())
 	if _, err := f.WriteAt(block, at); err != nil {
 		return err
 	}
@@ -38,22 +60,20 @@ func writeFooter(f *os.File, at int64, info blob.VolumeInfo) error {
 	return f.Sync()
 }
 
-// readFooter returns what the footer of a volume says, whose file has so many bytes, if it has one.
-func readFooter(f io.ReaderAt, size int64) (frames, bytes int64, ok bool, err error) {
+// readFooter returns what the footer at the end of a log says, which has so many bytes, if there is
+// one.
+func readFooter(f io.ReaderAt, size int64) (contents, error) {
 	if size < footerSize {
-		return 0, 0, false, nil
+		return contents{}, nil
 	}
 	block := make([]byte, footerSize)
 	if _, err := f.ReadAt(block, size-footerSize); err != nil {
-		return 0, 0, false, err
+		return contents{}, err
 	}
-	text, _, _ := strings.Cut(string(block), "\n")
-	if _, err := fmt.Sscanf(text, footerLine, &frames, &bytes); err != nil {
-		return 0, 0, false, nil
+	line, _, _ := strings.Cut(string(block), "\n")
+	c := parseFooter(line+"\n", size-footerSize, logKind{}.recordSize(0))
+	if c.footed {
+		c.end = size
 	}
-	// The numbers go into accounts, so they must be such as a file of this size can have.
-	room := size - footerSize
-	possible := frames >= 0 && bytes >= 0 && frames <= room/recordOverhead &&
-		bytes <= room-frames*recordOverhead
-	return frames, bytes, possible && text == footerOf(frames, bytes), nil
+	return c, nil
 }

@@ -25,6 +25,10 @@ const (
 
 // Options configure Open. The zero value of each field means its default.
 type Options struct {
+	// Kind is the kind of new volumes; Log by default. Those that are there are read and reclaimed
+	// whatever kind they are of.
+	Kind Kind
+
 	// VolumeSize is the size in bytes at which a volume is sealed, MinVolumeSize to MaxVolumeSize;
 	// 256 MiB by default. A frame that is larger gets a volume of its own.
 	VolumeSize int64
@@ -54,6 +58,9 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		out = *o
 	}
+	if out.Kind == "" {
+		out.Kind = Log
+	}
 	if out.VolumeSize == 0 {
 		out.VolumeSize = DefaultVolumeSize
 	}
@@ -74,7 +81,7 @@ func (o *Options) withDefaults() Options {
 
 // validate reports every field that is out of its range.
 func (o *Options) validate() error {
-	var errs []error
+	errs := []error{o.Kind.validate()}
 	if o.VolumeSize < MinVolumeSize || o.VolumeSize > MaxVolumeSize {
 		errs = append(
 			errs,

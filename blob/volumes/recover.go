@@ -6,12 +6,10 @@ import (
 	"io"
 
 	"github.com/gabion-storage/gabion/blob"
-	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// largestLog is more than a log ever has: of the largest volume, or of one frame that is larger
-// than its volume, with what is around it.
-const largestLog = MaxVolumeSize + 2*disk.BlockSize + footerSize
+// errVacant says that a volume has no log, nor ever had: a crash came while it was made.
+var errVacant = errors.New("blob: the volume has no log")
 
 // load fills in what a volume found on disk holds, recovering it first if it was not sealed. It
 // reports whether the volume never held anything: a crash came before its first batch.
@@ -19,10 +17,10 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 	found, err := v.inspect(alarm)
 	if err != nil {
 		v.info = blob.VolumeInfo{ID: v.id, Damage: err}
-		v.info.Size, v.info.DiskBytes, _ = v.onDisk()
+		v.info.Size, v.info.DiskBytes, _ = v.files.usage(false)
 		return false
 	}
-	size, occupied, err := v.onDisk()
+	size, occupied, err := v.files.usage(false)
 	if err != nil {
 		alarm(err)
 	}
@@ -30,11 +28,14 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 		ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied,
 	}
 	v.footed = found.footed
-	return found.end == 0
+	return found.end <= v.kind.figures().start
 }
 
 func (v *volume) inspect(alarm func(error)) (found contents, err error) {
-	f, err := v.dir.Open(v.name)
+	f, err := v.files.open()
+	if errors.Is(err, errVacant) {
+		return contents{}, nil
+	}
 	if err != nil {
 		return contents{}, err
 	}
@@ -43,20 +44,20 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	if err != nil {
 		return contents{}, err
 	}
-	if info.Size() > largestLog {
+	if longest := v.kind.figures().longest; info.Size() > longest {
 		// Looking through a terabyte of nothing would take hours.
 		return contents{}, fmt.Errorf(
-			"the log has %d bytes, a volume has at most %d", info.Size(), int64(largestLog),
+			"the log has %d bytes, a volume has at most %d", info.Size(), longest,
 		)
 	}
-	frames, bytes, sealed, err := readFooter(f, info.Size())
-	if err != nil || sealed {
-		return contents{frames: frames, bytes: bytes, end: info.Size(), footed: true}, err
-	}
-	if found, err = survey(f, info.Size()); err != nil || found.end == 0 {
+	if found, err = v.files.footer(f, info.Size()); err != nil || found.footed {
 		return found, err
 	}
-	if err := v.finish(found); err != nil {
+	found, err = survey(v.kind, f, info.Size())
+	if err != nil || found.end <= v.kind.figures().start {
+		return found, err
+	}
+	if err := v.files.finish(found); err != nil {
 		alarm(err) // on a full disk, say; the frames can be read all the same
 		return found, nil
 	}
@@ -64,41 +65,26 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	return found, nil
 }
 
-// finish seals a volume that the process or the machine stopped to write.
-func (v *volume) finish(found contents) error {
-	f, err := v.dir.OpenWritable(v.name)
-	if err != nil {
-		return err
-	}
-	err = writeFooter(
-		f, disk.RoundUp(found.end), blob.VolumeInfo{Frames: found.frames, Bytes: found.bytes},
-	)
-	return errors.Join(err, f.Close())
-}
-
-// contents are what a log holds.
-type contents struct {
-	frames, bytes int64
-	end           int64 // behind it lie only zeros that mean nothing
-	footed        bool  // there is a footer that says so
-}
-
-// survey finds the records of a log of so many bytes by their headers. A batch begins with a block,
-// and any one may be missing: those after it may have been written, and synced, before it.
-func survey(log io.ReaderAt, size int64) (found contents, err error) {
-	for at := int64(0); at+recordOverhead <= size; {
-		var h recordHeader
-		if _, err := log.ReadAt(h[:], at); err != nil {
+// survey finds the records of a log of so many bytes by their heads.
+func survey(k kind, log io.ReaderAt, size int64) (found contents, err error) {
+	figures := k.figures()
+	found.end = figures.start
+	var head [maxHeadSize]byte
+	for at := figures.start; at+figures.minRecord <= size; {
+		n, err := log.ReadAt(head[:], at)
+		if err != nil && err != io.EOF {
 			return contents{}, err
 		}
-		n, ok := h.parse()
-		next := at + recordOverhead + int64(n)
+		ref, ok := k.parse(head[:n], at)
+		next := at + k.recordSize(int(ref.Size))
 		if !ok || next > size {
-			at = disk.RoundUp(at + 1)
+			if at, err = k.resume(log, at+1, size); err != nil {
+				return contents{}, err
+			}
 			continue
 		}
 		found.frames++
-		found.bytes += int64(n)
+		found.bytes += int64(ref.Size)
 		found.end = next
 		at = next
 	}
@@ -107,7 +93,7 @@ func survey(log io.ReaderAt, size int64) (found contents, err error) {
 }
 
 // lastData returns where the last data between from and size ends, or from: behind the last record
-// that was found there may be one whose header is damaged. Its checksum may end in zeros, so what
+// that was found there may be one whose head is damaged. Its checksum may end in zeros, so what
 // it could take behind the last byte that is not zero counts, too.
 func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 	block := make([]byte, 256<<10)

@@ -22,7 +22,7 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	if v.removed {
 		return 0, fmt.Errorf("%w: %d", blob.ErrNoVolume, v.id)
 	}
-	f, err := v.dir.OpenWritable(v.name)
+	f, err := v.files.openWritable()
 	var entry *disk.EntryError
 	if errors.As(err, &entry) {
 		// A hard link, say, to somebody's copy, which would get the holes, too. What lives here can
@@ -41,16 +41,16 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	if err != nil {
 		return 0, err
 	}
-	holes, err := holesBetween(live, v.id, size-footerSize)
+	holes, err := v.holesBetween(live, size-v.kind.figures().footer)
 	if err != nil {
 		return 0, err
 	}
-	_, before, err := v.onDisk()
+	_, before, err := v.files.usage(false)
 	if err != nil {
 		return 0, err
 	}
 	punchErr := punch(ctx, f, holes)
-	size, after, err := v.onDisk()
+	size, after, err := v.files.usage(false)
 	if err != nil {
 		return 0, err
 	}
@@ -60,8 +60,8 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	return max(before-after, 0), punchErr
 }
 
-// foot returns the size of a log that ends with a footer. One that has none gets it now: without
-// it, the next Open would look for records by the headers of those before, and miss what lies
+// foot returns the size of the log of a volume that has a footer. One that has none gets it now:
+// without it, the next Open would look for records by the heads of those before, and miss what lies
 // behind a hole.
 func (v *volume) foot(f *os.File) (size int64, err error) {
 	v.infoMu.Lock()
@@ -91,16 +91,16 @@ func (v *volume) foot(f *os.File) (size int64, err error) {
 }
 
 // holesBetween returns the whole blocks of a log, up to end, of which no byte belongs to a record
-// of live.
-func holesBetween(live []blob.Ref, volume uint64, end int64) (holes []span, err error) {
+// of live, nor lies before the first record.
+func (v *volume) holesBetween(live []blob.Ref, end int64) (holes []span, err error) {
 	kept := make([]span, len(live), len(live)+1)
 	for i, ref := range live {
 		from := int64(ref.Offset)
-		kept[i] = span{from, from + recordOverhead + int64(ref.Size)}
-		if ref.Volume != volume || kept[i].to > end {
+		kept[i] = span{from, from + v.kind.recordSize(int(ref.Size))}
+		if ref.Volume != v.id || kept[i].to > end {
 			// A list that is wrong must not decide what is destroyed.
 			return nil, &blob.CorruptionError{
-				Volume: volume, ID: ref.ID,
+				Volume: v.id, ID: ref.ID,
 				Reason: fmt.Sprintf(
 					"its record of %d bytes at %d in volume %d cannot be here: the log has %d",
 					ref.Size, ref.Offset, ref.Volume, end,
@@ -109,7 +109,7 @@ func holesBetween(live []blob.Ref, volume uint64, end int64) (holes []span, err 
 		}
 	}
 	slices.SortFunc(kept, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	var at int64
+	at := v.kind.figures().start
 	for _, k := range append(kept, span{end, end}) {
 		hole := span{disk.RoundUp(at), k.from / disk.BlockSize * disk.BlockSize} // inward
 		if hole.from < hole.to {

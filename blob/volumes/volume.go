@@ -1,6 +1,7 @@
 package volumes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,20 +16,19 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// allocateAhead is how far the blocks of an active volume are set aside before they are written. A
-// volume gives back what it did not need when it is sealed.
-const allocateAhead = 8 << 20
-
-// A volume is one file, a log of records. It begins active: one writer appends to it. Sealing ends
-// that for good, and from then on the file is opened when somebody reads.
+// A volume is a log of records, with what its kind keeps beside it. It begins active: one writer
+// appends to it. Sealing ends that for good, and from then on the log is opened when somebody
+// reads.
 type volume struct {
-	id   uint64
-	dir  *disk.Dir
-	name string
+	id    uint64
+	dir   *disk.Dir
+	kind  kind
+	files files
 
 	// Used by the volume's writer only, under its lock, until it is sealed.
-	end       int64 // of the log, a multiple of disk.BlockSize
-	allocated int64 // up to where blocks are set aside
+	active active
+	end    int64 // of the log: what comes next is written there
+	frames int64 // that have a place
 
 	writes sync.WaitGroup // under way, or about to be
 
@@ -42,77 +42,72 @@ type volume struct {
 
 	infoMu sync.Mutex      // guards what follows; taken last
 	info   blob.VolumeInfo // Size and DiskBytes of a sealed volume only
-	footed bool            // the log ends with its footer
+	footed bool            // it has its footer
 }
 
 // createVolume makes a new volume, durably.
-func createVolume(dir *disk.Dir, id uint64, async *disk.Async) (_ *volume, err error) {
+func createVolume(
+	dir *disk.Dir, id uint64, o *Options, async *disk.Async,
+) (_ *volume, err error) {
+	k := kinds()[o.Kind]
 	v := &volume{
-		id: id, dir: dir, name: volumeName(id), sealed: make(chan struct{}),
-		info: blob.VolumeInfo{ID: id, Active: true},
+		id: id, dir: dir, kind: k, files: k.files(dir, nameOf(k, id)), end: k.figures().start,
+		sealed: make(chan struct{}), info: blob.VolumeInfo{ID: id, Active: true},
 	}
-	v.flush.disk = async
-	if v.flush.file, err = dir.CreateDirect(v.name); err != nil {
+	if v.active, err = v.files.create(o, async); err != nil {
 		return nil, err
 	}
-	if v.reader, err = dir.Open(v.name); err != nil {
+	v.flush.disk, v.flush.files = async, v.active.synced()
+	if v.reader, err = v.files.open(); err != nil {
 		return nil, errors.Join(err, v.discard())
 	}
 	// Reading ahead in a log that is being written would find what is not there yet.
 	disk.AdviseRandom(v.reader)
-	// The file's entry must outlive a power loss as well as its content.
-	if err := dir.Sync(); err != nil {
-		return nil, errors.Join(err, v.discard())
-	}
 	return v, nil
 }
 
 // discard closes and deletes a volume that holds nothing.
 func (v *volume) discard() error {
-	return errors.Join(v.flush.close(), v.release(), v.dir.Remove(v.name))
+	return errors.Join(v.flush.close(), v.active.close(), v.release(), v.files.remove())
 }
 
-// fits reports whether records of so many bytes can still be appended.
-func (v *volume) fits(size, volumeSize int64) bool { return v.end+size <= volumeSize }
+// fits reports whether so many frames, whose records have so many bytes, can still be appended.
+func (v *volume) fits(frames int, size, volumeSize int64) bool {
+	return v.end+size <= volumeSize && v.frames+int64(frames) <= v.kind.figures().mostFrames
+}
+
+// halfFull reports whether half of what the volume takes has been appended.
+func (v *volume) halfFull(volumeSize int64) bool {
+	return v.end >= volumeSize/2 || v.frames >= v.kind.figures().mostFrames/2
+}
 
 // reserve gives the frames of a batch, whose records have so many bytes, their places. write must
 // follow. After an error nothing has happened.
 func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
-	end := disk.RoundUp(v.end + size)
-	if need := end + footerSize; need > v.allocated {
-		upTo := max(need, min(end+allocateAhead, disk.RoundUp(volumeSize)+footerSize))
-		if err := disk.Extend(v.flush.file, v.allocated, upTo); err != nil {
-			return err
-		}
-		v.allocated = upTo
+	end, err := v.active.allocate(v.end+size, volumeSize)
+	if err != nil {
+		return err
 	}
 	at := v.end
 	for _, r := range batch {
 		r.ref = blob.Ref{ID: r.id, Volume: v.id, Offset: uint32(at), Size: uint32(len(r.frame))}
-		at += recordSize(r.frame)
+		at += v.kind.recordSize(len(r.frame))
 	}
 	v.end = end
+	v.frames += int64(len(batch))
 	return nil
 }
 
 // write writes the frames of a batch to their places. After an error it is not known which of them
 // are there.
 func (v *volume) write(out *appender, batch []*putRequest) error {
-	out.start(v.flush.file, int64(batch[0].ref.Offset))
-	var bytes int64
-	for _, r := range batch {
-		out.write(r.header[:])
-		out.write(r.frame)
-		out.write(r.trailer[:])
-		bytes += int64(len(r.frame))
-	}
-	if err := out.finish(); err != nil {
+	if err := v.active.write(out, batch); err != nil {
 		return err
 	}
-	v.flush.wrote(out.at)
+	v.flush.wrote()
 	v.infoMu.Lock()
 	defer v.infoMu.Unlock()
-	v.info.Bytes += bytes
+	v.info.Bytes += sizeOf(batch)
 	v.info.Frames += int64(len(batch))
 	return nil
 }
@@ -123,33 +118,24 @@ func (v *volume) describe() blob.VolumeInfo {
 	info := v.info
 	v.infoMu.Unlock()
 	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
-		info.Size, info.DiskBytes, _ = v.onDisk()
+		info.Size, info.DiskBytes, _ = v.files.usage(true)
 	}
 	return info
 }
 
-// active reports whether the volume takes writes.
-func (v *volume) active() bool {
+// isActive reports whether the volume takes writes.
+func (v *volume) isActive() bool {
 	v.infoMu.Lock()
 	defer v.infoMu.Unlock()
 	return v.info.Active
 }
 
-// onDisk returns how long the file is and what it occupies.
-func (v *volume) onDisk() (size, occupied int64, err error) {
-	info, err := v.dir.Lstat(v.name)
-	if err != nil {
-		return 0, 0, err
-	}
-	return info.Size(), disk.Allocated(info), nil
-}
-
-// seal ends writing: everything is made durable and the log gets its footer. A volume where that
+// seal ends writing: everything is made durable and the volume gets its footer. One where that
 // failed is recovered by the next Open.
 func (v *volume) seal() error {
 	footed := false
 	defer func() {
-		size, occupied, _ := v.onDisk()
+		size, occupied, _ := v.files.usage(false)
 		v.infoMu.Lock()
 		v.info.Active, v.info.Size, v.info.DiskBytes, v.footed = false, size, occupied, footed
 		v.infoMu.Unlock()
@@ -157,16 +143,15 @@ func (v *volume) seal() error {
 	}()
 	v.writes.Wait()
 	err := v.flush.sync(context.Background())
-	switch {
-	case err != nil:
-	case v.end == 0: // no room for its first batch, nor for a footer: the next Open drops it
-		err = v.flush.file.Truncate(0)
-	default:
-		err = writeFooter(v.flush.file, v.end, v.describe())
-		footed = err == nil
+	if err == nil {
+		v.infoMu.Lock()
+		info := v.info
+		v.infoMu.Unlock()
+		err = v.active.finish(v.end, info)
+		footed = err == nil && info.Frames > 0
 	}
 	// The reader goes, too: the next one may read ahead.
-	if err := errors.Join(err, v.flush.close(), v.release()); err != nil {
+	if err := errors.Join(err, v.flush.close(), v.active.close(), v.release()); err != nil {
 		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
 	}
 	return nil
@@ -189,20 +174,20 @@ func (v *volume) awaitSeal(ctx context.Context) error {
 // then says so.
 func (v *volume) read(ref blob.Ref, buf []byte) (frame []byte, opened bool, err error) {
 	opened, err = v.use(func(log *os.File) (err error) {
-		frame, err = readFrame(log, ref, buf)
+		frame, err = readFrame(v.kind, log, ref, buf)
 		return err
 	})
 	return frame, opened, err
 }
 
-// probe looks for the header of ref's record. Like read, it says whether it opened the volume.
+// probe looks for the head of ref's record. Like read, it says whether it opened the volume.
 func (v *volume) probe(ref blob.Ref) (opened bool, err error) {
 	if err := v.describe().Damage; err != nil {
 		return false, &blob.CorruptionError{
 			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err,
 		}
 	}
-	return v.use(func(log *os.File) error { return probeFrame(log, ref) })
+	return v.use(func(log *os.File) error { return probeFrame(v.kind, log, ref) })
 }
 
 // use calls fn with the volume's file, which stays open meanwhile. It opens a sealed volume if need
@@ -223,37 +208,41 @@ func (v *volume) use(fn func(log *os.File) error) (opened bool, err error) {
 	}
 }
 
-// probeFrame compares the header of a record, and the length of its log, with what ref promises.
-func probeFrame(log *os.File, ref blob.Ref) error {
-	var h recordHeader
-	if _, err := log.ReadAt(h[:], int64(ref.Offset)); err != nil {
-		return unreadable(ref, "the header of its record cannot be read", err)
+// probeFrame compares the head of a record, and the length of its log, with what ref promises.
+func probeFrame(k kind, log *os.File, ref blob.Ref) error {
+	if ref.Size > blob.MaxFrameSize {
+		return corrupt(ref, "no frame has the %d bytes that are wanted", ref.Size)
 	}
-	if h != headerOf(ref.ID, ref.Size) {
+	h := k.head(ref)
+	is := make([]byte, h.size)
+	if _, err := log.ReadAt(is, int64(ref.Offset)); err != nil {
+		return unreadable(ref, "the head of its record cannot be read", err)
+	}
+	if !bytes.Equal(is, h.bytes()) {
 		return corrupt(ref, "no record of its %d bytes begins at %d", ref.Size, ref.Offset)
 	}
 	info, err := log.Stat()
 	if err != nil {
 		return unreadable(ref, "its log cannot be looked at", err)
 	}
-	if end := int64(ref.Offset) + recordOverhead + int64(ref.Size); info.Size() < end {
+	if end := int64(ref.Offset) + k.recordSize(int(ref.Size)); info.Size() < end {
 		return corrupt(ref, "the log has %d bytes and the record ends at %d", info.Size(), end)
 	}
 	return nil
 }
 
 // readFrame reads a frame and the sum behind it, and compares that with what ref promises.
-func readFrame(log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
+func readFrame(k kind, log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
 	if ref.Size > blob.MaxFrameSize {
 		return nil, corrupt(ref, "no frame has the %d bytes that are wanted", ref.Size)
 	}
-	n := int(ref.Size)
+	n, h := int(ref.Size), k.head(ref)
 	buf = slices.Grow(buf[:0], n+sumSize)[:n+sumSize]
-	if _, err := log.ReadAt(buf, int64(ref.Offset)+headerSize); err != nil {
+	if _, err := log.ReadAt(buf, int64(ref.Offset)+int64(h.size)); err != nil {
 		return nil, unreadable(ref, "the frame cannot be read", err)
 	}
 	frame := buf[:n]
-	if h := headerOf(ref.ID, ref.Size); h.trailer(frame) != recordTrailer(buf[n:]) {
+	if h.trailer(frame) != trailer(buf[n:]) {
 		return nil, corrupt(
 			ref, "the checksum of its %d bytes at %d is wrong", ref.Size, ref.Offset,
 		)
@@ -271,7 +260,7 @@ func (v *volume) open() error {
 	case v.removed:
 		return &blob.CorruptionError{Volume: v.id, Reason: "the volume has been removed"}
 	}
-	f, err := v.dir.Open(v.name)
+	f, err := v.files.open()
 	if err != nil {
 		return unreadable(blob.Ref{Volume: v.id}, "the volume cannot be opened", err)
 	}
@@ -321,7 +310,7 @@ func (v *volume) remove() error {
 	if err := v.releaseLocked(); err != nil {
 		return err
 	}
-	if err := v.dir.Remove(v.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := v.files.remove(); err != nil {
 		return err
 	}
 	v.removed = true

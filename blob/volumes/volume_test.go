@@ -28,7 +28,7 @@ func TestWhatDamageIs(t *testing.T) {
 		&os.PathError{Op: "read", Err: syscall.EMFILE}: false,
 		fmt.Errorf("anything"):                         true,
 	} {
-		_, got := volumes.ReadFrame(failingLog{err}, blob.Ref{Volume: 7, Size: 10}, nil)
+		_, got := volumes.ReadFrame(volumes.Log, failingLog{err}, blob.Ref{Volume: 7, Size: 10}, nil)
 		var corrupt *blob.CorruptionError
 		if is := errors.As(got, &corrupt); is != want || !errors.Is(got, err) {
 			t.Errorf("reading fails with %v: damage is %t, wanted %t", got, is, want)

@@ -8,16 +8,9 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// What a batch holds at most, but for one frame that is larger. Larger ones save little; smaller
-// ones wait less.
 const (
-	maxBatchBytes  = 1 << 20
+	// maxBatchFrames is how many frames a batch holds at most.
 	maxBatchFrames = 1 << 10
-)
-
-const (
-	// writesAtOnce is how many batches a writer has under way.
-	writesAtOnce = 4
 
 	// smallBatch is what is not worth a write of its own as long as another such one is under way:
 	// what comes meanwhile goes with it, in fewer blocks.
@@ -31,18 +24,11 @@ const reserveInodes = 256
 type putRequest struct {
 	id      blob.ID
 	frame   []byte
-	header  recordHeader
-	trailer recordTrailer
+	head    head    // of a kind whose heads do not depend on the place
+	trailer trailer // likewise
 	ref     blob.Ref
 	err     error
 	done    chan struct{} // gets one token when ref or err is set
-}
-
-// prepare makes r the request for a frame.
-func (r *putRequest) prepare(id blob.ID, frame []byte) {
-	r.id, r.frame = id, frame
-	r.header.fill(id, uint32(len(frame)))
-	r.trailer = r.header.trailer(frame)
 }
 
 // result waits until the frame is written, or could not be.
@@ -75,7 +61,7 @@ type writer struct {
 
 // run serves puts until the store is closed.
 func (w *writer) run() {
-	out := &appender{disk: &w.store.disk}
+	out := new(appender)
 	var batch []*putRequest
 	for {
 		select {
@@ -112,7 +98,7 @@ func sizeOf(batch []*putRequest) (size int64) {
 // collect adds the puts that wait right now to the batch.
 func (w *writer) collect(batch []*putRequest) []*putRequest {
 	size := sizeOf(batch)
-	limit := min(maxBatchBytes, w.store.opts.VolumeSize/2)
+	limit := min(w.store.kind.figures().batchBytes, w.store.opts.VolumeSize/2)
 	for len(batch) < maxBatchFrames && size < limit {
 		select {
 		case r := <-w.store.puts:
@@ -161,9 +147,8 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 	n, size := w.fitting(batch)
 	if n == 0 {
 		w.retire()
-		n, size = 1, recordSize(
-			batch[0].frame,
-		) // a new volume takes any frame, and if it is longer, then that one alone
+		// A new volume takes any frame, and if it is longer, then that one alone.
+		n, size = 1, w.store.kind.recordSize(len(batch[0].frame))
 	}
 	if err := w.checkSpace(size); err != nil {
 		return nil, n, err
@@ -186,8 +171,8 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 // they take of it.
 func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 	for ; w.volume != nil && n < len(batch); n++ {
-		more := recordSize(batch[n].frame)
-		if !w.volume.fits(size+more, w.store.opts.VolumeSize) {
+		more := w.store.kind.recordSize(len(batch[n].frame))
+		if !w.volume.fits(n+1, size+more, w.store.opts.VolumeSize) {
 			break
 		}
 		size += more
@@ -202,6 +187,9 @@ func (w *writer) checkSpace(size int64) error {
 		return err
 	}
 	need := size + w.store.opts.ReserveSpace
+	if w.volume == nil {
+		need += w.store.kind.figures().createSpace
+	}
 	if space.Bytes < need {
 		return fmt.Errorf(
 			"%w: %d bytes are free, wanted are %d with the reserve", blob.ErrNoSpace, space.Bytes,
