@@ -6,31 +6,25 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
 )
 
-// A buffer holds one chunk, with room around it so that its frame can be made in place:
-//
-//	| header 8 | nonce 12 | chunk | tag 16 |
+// A buffer holds one chunk, with room around it so that its frame can be made in place.
 type buffer struct {
 	mem  []byte
 	n    int   // bytes of the chunk
 	slab *slab // that mem is part of; it must not be unmapped before
-
-	bound [boundSize]byte // room for what a seal binds
 
 	// The digests of a body are computed in order, and meanwhile its chunks are stored.
 	digested chan struct{} // gets one token when they have read this chunk
 	settled  bool          // it was taken out
 }
 
-const headroom = frameHeaderSize + crypto.NonceSize
-
 // space is where the chunk is read into.
-func (b *buffer) space() []byte { return b.mem[headroom : len(b.mem)-crypto.TagSize] }
+func (b *buffer) space() []byte { return b.mem[frame.Headroom : len(b.mem)-frame.Tailroom] }
 
 // chunk is the plaintext, until a frame is made of it.
-func (b *buffer) chunk() []byte { return b.mem[headroom : headroom+b.n] }
+func (b *buffer) chunk() []byte { return b.mem[frame.Headroom : frame.Headroom+b.n] }
 
 // settle waits until the digests of the body have read the chunk: from then on its bytes may
 // change.
@@ -116,7 +110,7 @@ func (b *budget) take() (*buffer, error) {
 		b.free = b.free[:last]
 		return buf, nil
 	}
-	size := headroom + b.chunkSize + crypto.TagSize
+	size := frame.Headroom + b.chunkSize + frame.Tailroom
 	if b.slab == nil || !b.slab.has(size) {
 		slab, err := newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
 		if err != nil {

@@ -101,7 +101,7 @@ func (k *check) opener(
 			if inline != nil {
 				return decodeInline(inline, c, keys, &k.scratch)
 			}
-			return k.engine.readFrame(ctx, ref, int(c.Size), keys, &k.scratch)
+			return k.engine.chunks.readAt(ctx, ref, int(c.Size), keys, &k.scratch)
 		},
 	}, nil
 }

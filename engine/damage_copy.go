@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -53,27 +52,4 @@ func (e *Engine) checkManifest(ctx context.Context, r index.Reader, id index.Man
 		}
 	}
 	return nil
-}
-
-// proveChunk fails when a chunk is known to be damaged or turns out not to be there.
-func (e *Engine) proveChunk(ctx context.Context, id index.ChunkID) error {
-	_, ok, err := e.pipeline.lookUp(ctx, crypto.Address(id))
-	if err != nil || ok {
-		return err
-	}
-	rec, ok, err := chunkRecord(ctx, e.index, id)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return missingRecord(id)
-	}
-	return e.damage.knownIn(id, &rec)
-}
-
-// missingRecord says that a chunk has no record, though something refers to it.
-func missingRecord(id index.ChunkID) error {
-	return &CorruptionError{
-		What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
-	}
 }

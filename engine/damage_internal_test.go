@@ -83,12 +83,12 @@ func TestPassingErrorsAreNoDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{index: idx, damage: d}
-	if _, ok, err := p.lookUp(ctx, [32]byte{1}); ok || !errors.Is(err, syscall.EMFILE) {
-		t.Errorf("lookUp without file handles: %t, %v", ok, err)
+	chunks := &storedChunks{idx, blobs, d}
+	if _, ok, err := chunks.find(ctx, [32]byte{1}); ok || !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("looking without file handles: %t, %v", ok, err)
 	}
 	blobs.err = nil
-	if found, ok, err := p.lookUp(ctx, [32]byte{1}); !ok || err != nil || found.ref != ref {
-		t.Errorf("lookUp afterwards: %+v, %t, %v", found, ok, err)
+	if found, ok, err := chunks.find(ctx, [32]byte{1}); !ok || err != nil || found != ref {
+		t.Errorf("looking afterwards: %+v, %t, %v", found, ok, err)
 	}
 }

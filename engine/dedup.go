@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -72,30 +73,12 @@ func (b *liveBucket) admits(s index.Scope) bool {
 	return b.dedup == DedupStore
 }
 
-// chunkKeys are what the chunks of a part are addressed and sealed with. The zero value is that of
-// plain content which is found in the whole store.
-type chunkKeys struct {
-	cipher *crypto.Cipher // nil for content without encryption
-	scope  *crypto.Scope  // for content without encryption; nil for the whole store
-}
-
-// addressOf returns the address of a chunk.
-func (k chunkKeys) addressOf(data []byte) crypto.Address {
-	switch {
-	case k.cipher != nil:
-		return k.cipher.AddressOf(data)
-	case k.scope != nil:
-		return k.scope.AddressOf(data)
-	}
-	return crypto.AddressOf(data)
-}
-
 // keysOf returns the keys of the chunks of a part of this scope. cipher is that of its content, if
 // it has one.
-func (e *Engine) keysOf(cipher *crypto.Cipher, scope index.Scope) (keys chunkKeys, err error) {
-	keys.cipher = cipher
+func (e *Engine) keysOf(cipher *crypto.Cipher, scope index.Scope) (keys frame.Keys, err error) {
+	keys.Cipher = cipher
 	if cipher == nil && scope.Kind != index.ScopeStore {
-		keys.scope, err = crypto.NewScope(e.storeID, scope.ID)
+		keys.Scope, err = crypto.NewScope(e.storeID, scope.ID)
 	}
 	return keys, err
 }

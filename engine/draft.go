@@ -202,7 +202,7 @@ func (d *draft) read(
 func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, err error) {
 	for _, pc := range page.chunks {
 		if page.inline == nil {
-			if err := d.engine.proveChunk(ctx, pc.ID); err != nil {
+			if err := d.engine.chunks.prove(ctx, pc.ID); err != nil {
 				return nil, err
 			}
 		}

@@ -23,6 +23,7 @@ type Engine struct {
 	blobs   blob.Store
 
 	damage     *damage
+	chunks     *storedChunks
 	pipeline   *pipeline
 	keys       *provider             // nil if Options.Keys is
 	records    *crypto.Authenticator // of records that no data key is for; nil if they have no MACs
@@ -132,8 +133,9 @@ func (e *Engine) start(ctx context.Context) error {
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
+	e.chunks = &storedChunks{e.index, e.blobs, e.damage}
 	e.indexSpace = &indexSpace{index: e.index}
-	e.pipeline = newPipeline(e.blobs, e.index, e.damage, &e.opts, e.room, runtime.GOMAXPROCS(0))
+	e.pipeline = newPipeline(e.blobs, e.chunks, &e.opts, e.room, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/gabion-storage/gabion/engine/internal/frame"
 )
 
 // EmptyBody as the Size of a request says that its body is empty, which 0 does not: that means that
@@ -28,7 +30,7 @@ type intake struct {
 	limit    int64 // bytes that the body may have at most
 	tooLarge *Error
 	inline   int // a body of one chunk is not stored when its frame is at most so long
-	keys     chunkKeys
+	keys     frame.Keys
 	digests  []hash.Hash // beside the MD5
 	progress func(done int64)
 }

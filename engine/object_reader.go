@@ -1,15 +1,6 @@
 package engine
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-
-	"github.com/gabion-storage/gabion/blob"
-	"github.com/gabion-storage/gabion/crypto"
-	"github.com/gabion-storage/gabion/index"
-)
+import "io"
 
 // An Object is an object opened for reading. Offsets count from the start of its range; Size in
 // the embedded ObjectInfo is that of the whole object.
@@ -157,85 +148,4 @@ func (o *Object) Close() error {
 	o.ahead, o.current = readAhead{}, chunkData{} // who keeps a closed Object keeps no chunks
 	o.kept.close()
 	return o.source.close()
-}
-
-// chunkData is a decoded chunk, and the memory for decoding the next.
-type chunkData struct {
-	start int64 // in the object
-	bytes []byte
-
-	frame, plain []byte
-}
-
-func (d *chunkData) covers(at int64) bool {
-	return at >= d.start && at < d.end()
-}
-
-// end is where the next chunk begins.
-func (d *chunkData) end() int64 { return d.start + int64(len(d.bytes)) }
-
-func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
-
-// decodeInline verifies a chunk that the index has. The result lies in d's memory.
-func decodeInline(frame []byte, c index.PageChunk, keys chunkKeys, d *chunkData) ([]byte, error) {
-	d.frame = append(d.frame[:0], frame...) // decoding works in place
-	plain, err := decodeFrame(d.frame, crypto.Address(c.ID), int(c.Size), keys, &d.plain)
-	if err != nil {
-		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
-	}
-	return plain, nil
-}
-
-// readChunk reads and verifies one chunk. The result lies in d's memory.
-func (e *Engine) readChunk(
-	ctx context.Context, c index.PageChunk, keys chunkKeys, d *chunkData,
-) ([]byte, error) {
-	var failed blob.Ref // where reading has failed
-	var failure error
-	for {
-		ref, err := e.locate(ctx, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		if ref == failed {
-			e.damage.noteOne(ctx, ref, failure)
-			return nil, failure
-		}
-		plain, err := e.readFrame(ctx, ref, int(c.Size), keys, d)
-		if err == nil {
-			e.damage.good(ref)
-			return plain, nil
-		}
-		// Between the two steps the chunk may have moved and its old volume gone. It is damaged
-		// only if the index still says that it is there.
-		failed, failure = ref, err
-	}
-}
-
-// locate says where the index has a chunk.
-func (e *Engine) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
-	rec, ok, err := chunkRecord(ctx, e.index, id)
-	if err == nil && !ok {
-		err = &CorruptionError{
-			What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
-		}
-	}
-	return refOf(id, rec), err
-}
-
-func (e *Engine) readFrame(
-	ctx context.Context, ref blob.Ref, size int, keys chunkKeys, d *chunkData,
-) (plain []byte, err error) {
-	frame, err := e.blobs.Get(ctx, ref, d.frame)
-	if err != nil {
-		return nil, err
-	}
-	d.frame = frame
-	plain, err = decodeFrame(frame, crypto.Address(ref.ID), size, keys, &d.plain)
-	if err != nil {
-		return nil, &CorruptionError{
-			What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err,
-		}
-	}
-	return plain, nil
 }

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/klauspost/compress/s2"
-
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -55,34 +54,32 @@ type chunk struct {
 // for each, however long the bodies are.
 type pipeline struct {
 	blobs   blob.Store
-	index   index.Store
 	md5     *md5lanes.Pool
 	budget  *budget
 	blocks  *blocks
 	scratch chan []byte // one a processor: who has one may compute
 	pins    *pins
-	damage  *damage
-	room    func() error // refuses what adds data when the disk is full
+	chunks  *storedChunks // what need not be stored
+	room    func() error  // refuses what adds data when the disk is full
 
 	throttle *throttle // slows bodies down; nil does not
 }
 
 func newPipeline(
-	blobs blob.Store, idx index.Store, d *damage, o *Options, room func() error, processors int,
+	blobs blob.Store, chunks *storedChunks, o *Options, room func() error, processors int,
 ) *pipeline {
 	p := &pipeline{
 		blobs:   blobs,
-		index:   idx,
 		md5:     md5lanes.NewPool(),
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
 		blocks:  newBlocks(o.ChunkSize),
 		scratch: make(chan []byte, processors),
-		pins:    newPins(func(ref blob.Ref) bool { return d.known(ref) != nil }),
-		damage:  d,
+		pins:    newPins(func(ref blob.Ref) bool { return chunks.damage.known(ref) != nil }),
+		chunks:  chunks,
 		room:    room,
 	}
 	for range processors {
-		p.scratch <- make([]byte, s2.MaxEncodedLen(o.ChunkSize))
+		p.scratch <- make([]byte, frame.ScratchSize(o.ChunkSize))
 	}
 	return p
 }
@@ -99,7 +96,7 @@ func ended(ctx context.Context, err error) error {
 // store addresses one chunk, makes sure that it is stored, and gives its buffer back. One whose
 // frame is at most inline bytes long is not stored, but kept.
 func (p *pipeline) store(
-	ctx context.Context, b *buffer, keys chunkKeys, ch *chunk, inline int,
+	ctx context.Context, b *buffer, keys frame.Keys, ch *chunk, inline int,
 ) error {
 	defer func() {
 		b.settle()
@@ -107,22 +104,22 @@ func (p *pipeline) store(
 	}()
 	err := p.compute(ctx, func([]byte) error {
 		ch.crc64 = crypto.CRC64(0, b.chunk())
-		ch.id = keys.addressOf(b.chunk())
+		ch.id = keys.AddressOf(b.chunk())
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var frame []byte // made once: the plaintext is gone then
+	var made []byte // once: the plaintext is gone then
 	encode := func() error {
-		if frame != nil {
+		if made != nil {
 			return nil
 		}
-		if keys.cipher != nil {
+		if keys.Cipher != nil {
 			b.settle() // now, rather than while others could compute
 		}
 		return p.compute(ctx, func(scratch []byte) (err error) {
-			frame, err = encodeFrame(b, ch.id, keys.cipher, scratch)
+			made, err = frame.Encode(b.mem, b.n, ch.id, keys, scratch, b.settle)
 			return err
 		})
 	}
@@ -130,13 +127,14 @@ func (p *pipeline) store(
 		if err := encode(); err != nil {
 			return err
 		}
-		if len(frame) <= inline {
-			ch.frame = bytes.Clone(frame) // it lies in the buffer
+		if len(made) <= inline {
+			ch.frame = bytes.Clone(made) // it lies in the buffer
 			return nil
 		}
 	}
 	ch.found, err = p.pins.hold(ctx, blob.ID(ch.id), func() (foundChunk, bool, error) {
-		return p.lookUp(ctx, ch.id)
+		ref, ok, err := p.chunks.find(ctx, index.ChunkID(ch.id))
+		return foundChunk{ref: ref, durable: true}, ok, err
 	}, func() (blob.Ref, error) {
 		if err := p.room(); err != nil {
 			return blob.Ref{}, err
@@ -144,9 +142,9 @@ func (p *pipeline) store(
 		if err := encode(); err != nil {
 			return blob.Ref{}, err
 		}
-		ref, err := p.blobs.Put(ctx, blob.ID(ch.id), frame)
+		ref, err := p.blobs.Put(ctx, blob.ID(ch.id), made)
 		if err == nil {
-			p.damage.good(ref)
+			p.chunks.damage.good(ref)
 		}
 		return ref, err
 	})
@@ -163,50 +161,6 @@ func (p *pipeline) compute(ctx context.Context, fn func(scratch []byte) error) e
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// lookUp finds a chunk that the index knows, and that is there as far as can be told without
-// reading it. One that is known to be damaged, or turns out to be missing, is not found.
-func (p *pipeline) lookUp(
-	ctx context.Context, id crypto.Address,
-) (found foundChunk, ok bool, err error) {
-	var failed blob.Ref // where the proof has failed
-	var failure error
-	for {
-		rec, ok, err := chunkRecord(ctx, p.index, index.ChunkID(id))
-		if err != nil || !ok || p.damage.knownIn(index.ChunkID(id), &rec) != nil {
-			return foundChunk{}, false, err
-		}
-		ref := refOf(index.ChunkID(id), rec)
-		if ref == failed {
-			p.damage.noteOne(ctx, ref, failure)
-			return foundChunk{}, false, nil
-		}
-		err = p.damage.prove(ctx, ref)
-		if err == nil {
-			return foundChunk{ref: ref, durable: true}, true, nil
-		}
-		if !isDamage(err) {
-			return foundChunk{}, false, err
-		}
-		// Between the two steps the chunk may have moved and its old volume gone: look again.
-		failed, failure = ref, err
-	}
-}
-
-// chunkRecord returns the record of a chunk, if the index has one.
-func chunkRecord(
-	ctx context.Context, idx index.Store, id index.ChunkID,
-) (rec index.Chunk, ok bool, err error) {
-	err = idx.View(ctx, func(r index.Reader) (err error) {
-		rec, err = index.Get(r, index.ChunkKey(id))
-		if errors.Is(err, index.ErrNotFound) {
-			return nil
-		}
-		ok = err == nil
-		return err
-	})
-	return rec, ok, err
 }
 
 // sync makes chunks durable.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,7 +49,7 @@ func (s *segment) covers(at int64) bool { return at >= s.start && at < s.start+s
 type segmentPage struct {
 	*segment
 	*chunkPage
-	keys chunkKeys
+	keys frame.Keys
 }
 
 func (p *segmentPage) covers(at int64) bool {
@@ -206,7 +207,7 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	if page.inline != nil {
 		plain, err = decodeInline(page.inline, chunk, page.keys, d)
 	} else {
-		plain, err = s.engine.readChunk(ctx, chunk, page.keys, d)
+		plain, err = s.engine.chunks.read(ctx, chunk, page.keys, d)
 	}
 	if err != nil {
 		return err

@@ -1,10 +1,8 @@
-package engine
+package frame
 
 import (
 	"bytes"
 	"testing"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -12,10 +10,10 @@ import (
 // frameOf makes the frame of a chunk. cipher is nil for one without encryption.
 func frameOf(f *testing.F, chunk []byte, cipher *crypto.Cipher) []byte {
 	f.Helper()
-	b := &buffer{mem: make([]byte, headroom+len(chunk)+crypto.TagSize), n: len(chunk), settled: true}
-	copy(b.space(), chunk)
-	addr := chunkKeys{cipher: cipher}.addressOf(chunk)
-	frame, err := encodeFrame(b, addr, cipher, make([]byte, s2.MaxEncodedLen(len(chunk))))
+	mem, scratch := make([]byte, Headroom+len(chunk)+Tailroom), make([]byte, ScratchSize(len(chunk)))
+	copy(mem[Headroom:], chunk)
+	keys := Keys{Cipher: cipher}
+	frame, err := Encode(mem, len(chunk), keys.AddressOf(chunk), keys, scratch, func() {})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -41,29 +39,29 @@ func FuzzFrame(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, wanted uint16, seal bool) {
 		size := int(wanted)
-		decode := func(frame []byte, addr crypto.Address, keys chunkKeys) ([]byte, error) {
+		decode := func(frame []byte, addr crypto.Address, keys Keys) ([]byte, error) {
 			var room []byte
-			plain, err := decodeFrame(bytes.Clone(frame), addr, size, keys, &room)
+			plain, err := Decode(bytes.Clone(frame), addr, size, keys, &room)
 			if cap(room) > size || err == nil && len(plain) != size {
 				t.Errorf("%x: %d bytes in a room of %d, wanted are %d", frame, len(plain), cap(room), size)
 			}
 			return plain, err
 		}
 		if seal {
-			if len(frame) < frameHeaderSize {
+			if len(frame) < headerSize {
 				return
 			}
 			addr := crypto.Address{1}
-			header := bytes.Clone(frame[:frameHeaderSize])
+			header := bytes.Clone(frame[:headerSize])
 			header[1] |= flagSealed
-			body := append(make([]byte, crypto.NonceSize), frame[frameHeaderSize:]...)
+			body := append(make([]byte, crypto.NonceSize), frame[headerSize:]...)
 			sealed, err := cipher.Seal(body, associatedData(nil, header, addr))
 			if err != nil {
 				t.Fatal(err)
 			}
 			frame = append(header, sealed...)
-			_, _ = decode(frame, addr, chunkKeys{cipher: cipher}) // whether it is one is decode's to say
-			if _, err := decode(frame, crypto.Address{2}, chunkKeys{cipher: cipher}); err == nil {
+			_, _ = decode(frame, addr, Keys{Cipher: cipher}) // whether it is one is decode's to say
+			if _, err := decode(frame, crypto.Address{2}, Keys{Cipher: cipher}); err == nil {
 				t.Errorf("%x is accepted under another address", frame)
 			}
 			return
@@ -72,16 +70,16 @@ func FuzzFrame(f *testing.F) {
 		// packed or not.
 		var addresses []crypto.Address
 		for _, content := range [][]byte{frame, text, noise, nil} {
-			if len(content) >= frameHeaderSize {
-				addresses = append(addresses, crypto.AddressOf(content[frameHeaderSize:]))
+			if len(content) >= headerSize {
+				addresses = append(addresses, crypto.AddressOf(content[headerSize:]))
 			}
 			addresses = append(addresses, crypto.AddressOf(content))
 		}
 		for _, addr := range addresses {
-			if plain, err := decode(frame, addr, chunkKeys{}); err == nil && crypto.AddressOf(plain) != addr {
+			if plain, err := decode(frame, addr, Keys{}); err == nil && crypto.AddressOf(plain) != addr {
 				t.Errorf("%x is accepted as chunk %s", frame, addr)
 			}
-			if plain, err := decode(frame, addr, chunkKeys{cipher: cipher}); err == nil && cipher.AddressOf(plain) != addr {
+			if plain, err := decode(frame, addr, Keys{Cipher: cipher}); err == nil && cipher.AddressOf(plain) != addr {
 				t.Errorf("%x, which nobody has sealed, is accepted as chunk %s", frame, addr)
 			}
 		}

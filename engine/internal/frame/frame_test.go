@@ -1,0 +1,120 @@
+package frame_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
+)
+
+// allKeys are one of each kind.
+func allKeys(t *testing.T) map[string]frame.Keys {
+	t.Helper()
+	cipher, err := crypto.NewCipher(crypto.DataKey{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := crypto.NewScope([16]byte{1}, [16]byte{2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]frame.Keys{"plain": {}, "scoped": {Scope: scope}, "sealed": {Cipher: cipher}}
+}
+
+// TestFrames makes frames of chunks that pack and that do not, and opens them again. The plaintext
+// must be whole when overwrite is called first, since digests may be reading it until that returns,
+// and stay whole if it never is.
+func TestFrames(t *testing.T) {
+	noise := make([]byte, 10_000)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	for kind, keys := range allKeys(t) {
+		for name, content := range map[string][]byte{
+			"text": bytes.Repeat([]byte("text "), 2000), "noise": noise,
+		} {
+			for _, n := range []int{0, 1, 7, 4095, len(content)} {
+				t.Run(fmt.Sprint(kind, " ", name, " ", n), func(t *testing.T) {
+					testFrame(t, keys, content[:n])
+				})
+			}
+		}
+	}
+}
+
+func testFrame(t *testing.T, keys frame.Keys, chunk []byte) {
+	n := len(chunk)
+	mem := make([]byte, frame.Headroom+n+frame.Tailroom)
+	plaintext := mem[frame.Headroom : frame.Headroom+n]
+	copy(plaintext, chunk)
+	addr, calls := keys.AddressOf(chunk), 0
+	made, err := frame.Encode(mem, n, addr, keys, make([]byte, frame.ScratchSize(n)), func() {
+		if calls++; calls == 1 && !bytes.Equal(plaintext, chunk) {
+			t.Error("the plaintext has changed before overwrite was called")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calls == 0 && !bytes.Equal(plaintext, chunk) {
+		t.Error("the plaintext has changed, and overwrite was not called")
+	}
+	if keys.Cipher != nil && calls == 0 {
+		t.Error("a chunk was sealed in place without calling overwrite")
+	}
+	var room []byte
+	got, err := frame.Decode(bytes.Clone(made), addr, n, keys, &room)
+	if err != nil || !bytes.Equal(got, chunk) {
+		t.Fatalf("decoded are %d bytes, %v; want the %d of the chunk", len(got), err, n)
+	}
+	for what, err := range map[string]error{
+		"of another size":     decode(made, addr, n+1, keys),
+		"under another":       decode(made, crypto.Address{1}, n, keys),
+		"that is cut off":     decode(made[:len(made)-1], addr, n, keys),
+		"without a header":    decode(made[:4], addr, n, keys),
+		"of another version":  decode(changed(made, 0), addr, n, keys),
+		"with unknown flags":  decode(changed(made, 2), addr, n, keys),
+		"with a changed tail": decode(changed(made, len(made)-1), addr, n, keys),
+	} {
+		if err == nil {
+			t.Errorf("a frame %s is accepted", what)
+		}
+	}
+}
+
+func decode(made []byte, addr crypto.Address, size int, keys frame.Keys) error {
+	var room []byte
+	_, err := frame.Decode(bytes.Clone(made), addr, size, keys, &room)
+	return err
+}
+
+// changed is the frame with one byte changed.
+func changed(made []byte, at int) []byte {
+	made = bytes.Clone(made)
+	made[at] ^= 0x80
+	return made
+}
+
+// TestKeysOfAnother opens frames with keys of another kind.
+func TestKeysOfAnother(t *testing.T) {
+	chunk := []byte("chunk")
+	all := allKeys(t)
+	for made, keys := range all {
+		mem := make([]byte, frame.Headroom+len(chunk)+frame.Tailroom)
+		copy(mem[frame.Headroom:], chunk)
+		addr, scratch := keys.AddressOf(chunk), make([]byte, frame.ScratchSize(len(chunk)))
+		f, err := frame.Encode(mem, len(chunk), addr, keys, scratch, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for opened, others := range all {
+			if err := decode(f, addr, len(chunk), others); (err == nil) != (made == opened) {
+				t.Errorf("a %s frame opened as %s: %v", made, opened, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/frame"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// storedChunks are the chunks that the index knows: where they are, whether they are sound, and
+// what is in them. Reads, copies and Check ask here, and so does the intake for what it need not
+// store.
+type storedChunks struct {
+	index  index.Store
+	blobs  blob.Store
+	damage *damage
+}
+
+// record returns the record of a chunk, if there is one.
+func (s *storedChunks) record(
+	ctx context.Context, id index.ChunkID,
+) (rec index.Chunk, ok bool, err error) {
+	err = s.index.View(ctx, func(r index.Reader) (err error) {
+		rec, err = index.Get(r, index.ChunkKey(id))
+		if errors.Is(err, index.ErrNotFound) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return rec, ok, err
+}
+
+// find returns where a chunk is that is there as far as can be told without reading it. One that is
+// known to be damaged, or turns out to be missing, is not found.
+func (s *storedChunks) find(
+	ctx context.Context, id index.ChunkID,
+) (ref blob.Ref, ok bool, err error) {
+	var failed blob.Ref // where the proof has failed
+	var failure error
+	for {
+		rec, ok, err := s.record(ctx, id)
+		if err != nil || !ok || s.damage.knownIn(id, &rec) != nil {
+			return blob.Ref{}, false, err
+		}
+		ref := refOf(id, rec)
+		if ref == failed {
+			s.damage.noteOne(ctx, ref, failure)
+			return blob.Ref{}, false, nil
+		}
+		err = s.damage.prove(ctx, ref)
+		if err == nil {
+			return ref, true, nil
+		}
+		if !isDamage(err) {
+			return blob.Ref{}, false, err
+		}
+		// Between the two steps the chunk may have moved and its old volume gone: look again.
+		failed, failure = ref, err
+	}
+}
+
+// prove fails when a chunk is known to be damaged or turns out not to be there.
+func (s *storedChunks) prove(ctx context.Context, id index.ChunkID) error {
+	_, ok, err := s.find(ctx, id)
+	if err != nil || ok {
+		return err
+	}
+	rec, ok, err := s.record(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return missingRecord(id)
+	}
+	return s.damage.knownIn(id, &rec)
+}
+
+// locate says where the index has a chunk.
+func (s *storedChunks) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
+	rec, ok, err := s.record(ctx, id)
+	if err == nil && !ok {
+		err = missingRecord(id)
+	}
+	return refOf(id, rec), err
+}
+
+// read reads and verifies one chunk. The result lies in d's memory.
+func (s *storedChunks) read(
+	ctx context.Context, c index.PageChunk, keys frame.Keys, d *chunkData,
+) ([]byte, error) {
+	var failed blob.Ref // where reading has failed
+	var failure error
+	for {
+		ref, err := s.locate(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if ref == failed {
+			s.damage.noteOne(ctx, ref, failure)
+			return nil, failure
+		}
+		plain, err := s.readAt(ctx, ref, int(c.Size), keys, d)
+		if err == nil {
+			s.damage.good(ref)
+			return plain, nil
+		}
+		// Between the two steps the chunk may have moved and its old volume gone. It is damaged
+		// only if the index still says that it is there.
+		failed, failure = ref, err
+	}
+}
+
+// readAt reads and verifies the chunk of this size that lies at ref. The result lies in d's memory.
+func (s *storedChunks) readAt(
+	ctx context.Context, ref blob.Ref, size int, keys frame.Keys, d *chunkData,
+) (plain []byte, err error) {
+	stored, err := s.blobs.Get(ctx, ref, d.frame)
+	if err != nil {
+		return nil, err
+	}
+	d.frame = stored
+	plain, err = frame.Decode(stored, crypto.Address(ref.ID), size, keys, &d.plain)
+	if err != nil {
+		return nil, &CorruptionError{
+			What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err,
+		}
+	}
+	return plain, nil
+}
+
+// missingRecord says that a chunk has no record, though something refers to it.
+func missingRecord(id index.ChunkID) error {
+	return &CorruptionError{
+		What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
+	}
+}
+
+// chunkData is a decoded chunk, and the memory for decoding the next.
+type chunkData struct {
+	start int64 // in the object
+	bytes []byte
+
+	frame, plain []byte
+}
+
+func (d *chunkData) covers(at int64) bool {
+	return at >= d.start && at < d.end()
+}
+
+// end is where the next chunk begins.
+func (d *chunkData) end() int64 { return d.start + int64(len(d.bytes)) }
+
+func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
+
+// decodeInline verifies a chunk that the index has itself. The result lies in d's memory.
+func decodeInline(
+	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
+) ([]byte, error) {
+	d.frame = append(d.frame[:0], inline...) // decoding works in place
+	plain, err := frame.Decode(d.frame, crypto.Address(c.ID), int(c.Size), keys, &d.plain)
+	if err != nil {
+		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
+	}
+	return plain, nil
+}
