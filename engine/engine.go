@@ -10,6 +10,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/gate"
 )
@@ -25,6 +26,7 @@ type Engine struct {
 	damage     *damage
 	chunks     *storedChunks
 	pipeline   *pipeline
+	throttle   *throttle.Throttle    // slows bodies down
 	keys       *provider             // nil if Options.Keys is
 	records    *crypto.Authenticator // of records that no data key is for; nil if they have no MACs
 	ciphers    *ciphers
@@ -135,9 +137,9 @@ func (e *Engine) start(ctx context.Context) error {
 	}
 	e.chunks = &storedChunks{e.index, e.blobs, e.damage}
 	e.indexSpace = &indexSpace{index: e.index}
-	e.pipeline = newPipeline(e.blobs, e.chunks, &e.opts, e.room, runtime.GOMAXPROCS(0))
+	e.throttle = throttle.New(e.usage, func() { e.sweeper.rouse() })
+	e.pipeline = newPipeline(e.blobs, e.chunks, &e.opts, e.room, e.throttle.Wait, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
-	e.pipeline.throttle = newThrottle(e.usage, func() { e.sweeper.rouse() })
 	e.sweeper = startSweeper(e)
 	e.alarmExposed()
 	return nil

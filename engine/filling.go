@@ -27,7 +27,7 @@ const (
 type filling struct {
 	budget *budget
 	blocks *blocks
-	pacing *throttle
+	pace   func(ctx context.Context, n int) error
 	in     *intake
 	filled chan filledBuffer // has room for one: the buffer that is taken from a body is passed on at once
 
@@ -49,7 +49,7 @@ type filledBuffer struct {
 
 func (p *pipeline) newFilling(in *intake) *filling {
 	return &filling{
-		budget: p.budget, blocks: p.blocks, pacing: p.throttle, in: in,
+		budget: p.budget, blocks: p.blocks, pace: p.pace, in: in,
 		filled: make(chan filledBuffer, 1),
 	}
 }
@@ -171,7 +171,7 @@ func (f *filling) store(ctx context.Context, b *block, staged *int, ended error)
 
 // next waits for an empty buffer, and before that until about n more bytes may be taken in.
 func (f *filling) next(ctx context.Context, n int) (*buffer, error) {
-	if err := f.pacing.wait(ctx, n); err != nil {
+	if err := f.pace(ctx, n); err != nil {
 		return nil, err
 	}
 	b, err := f.budget.get(ctx)

@@ -59,14 +59,14 @@ type pipeline struct {
 	blocks  *blocks
 	scratch chan []byte // one a processor: who has one may compute
 	pins    *pins
-	chunks  *storedChunks // what need not be stored
-	room    func() error  // refuses what adds data when the disk is full
-
-	throttle *throttle // slows bodies down; nil does not
+	chunks  *storedChunks                          // what need not be stored
+	room    func() error                           // refuses what adds data when the disk is full
+	pace    func(ctx context.Context, n int) error // waits until n more bytes may be taken in
 }
 
 func newPipeline(
-	blobs blob.Store, chunks *storedChunks, o *Options, room func() error, processors int,
+	blobs blob.Store, chunks *storedChunks, o *Options, room func() error,
+	pace func(context.Context, int) error, processors int,
 ) *pipeline {
 	p := &pipeline{
 		blobs:   blobs,
@@ -77,6 +77,7 @@ func newPipeline(
 		pins:    newPins(func(ref blob.Ref) bool { return chunks.damage.known(ref) != nil }),
 		chunks:  chunks,
 		room:    room,
+		pace:    pace,
 	}
 	for range processors {
 		p.scratch <- make([]byte, frame.ScratchSize(o.ChunkSize))

@@ -46,7 +46,7 @@ func (s *sweep) run(ctx context.Context, bytes int64) (more bool, err error) {
 		if err := s.batch(ctx, batch); err != nil {
 			return false, err
 		}
-		s.engine.pipeline.throttle.goesOn(ctx)
+		s.engine.throttle.GoesOn(ctx)
 	}
 	return true, nil
 }

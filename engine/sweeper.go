@@ -259,9 +259,9 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 	if err := s.recover(ctx); err != nil {
 		return ReclaimResult{}, err
 	}
-	throttle := s.engine.pipeline.throttle
-	throttle.began()
-	defer throttle.ended(ctx)
+	throttle := s.engine.throttle
+	throttle.Began()
+	defer throttle.Ended(ctx)
 	var errs []error
 	sweeping := sweep{sweeper: s}
 	var compacted ReclaimResult
@@ -274,7 +274,7 @@ func (s *sweeper) reclaim(ctx context.Context, share float64, seal bool) (Reclai
 		compacted.Volumes += c.result.Volumes
 		compacted.Trimmed += c.result.Trimmed
 		compacted.DiskBytes += c.result.DiskBytes
-		throttle.goesOn(ctx)
+		throttle.GoesOn(ctx)
 		if c.left && !more {
 			signal(s.pinned)
 		}

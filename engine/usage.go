@@ -3,11 +3,12 @@ package engine
 import (
 	"context"
 
+	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
 )
 
 // usage finds out what lives and what is garbage. It costs a look at each volume.
-func (e *Engine) usage(ctx context.Context) (u usage, err error) {
+func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	var onDisk int64
 	volumes, err := e.blobs.Volumes(ctx)
 	if err != nil {
@@ -37,10 +38,10 @@ func (e *Engine) usage(ctx context.Context) (u usage, err error) {
 	// What is in the trash counts as stored, though maybe less than it was before compression.
 	stored := t.StoredBytes + t.InlineBytes
 	trash := max(min(t.TrashBytes, stored), 0)
-	u.live = stored + pinned - trash
-	u.garbage = trash
+	u.Live = stored + pinned - trash
+	u.Garbage = trash
 	if e.opts.ReclaimRate == 0 {
-		u.garbage += max(onDisk-t.StoredBytes-pinned, 0)
+		u.Garbage += max(onDisk-t.StoredBytes-pinned, 0)
 	}
 	return u, nil
 }

@@ -1,11 +1,5 @@
-package engine
-
-import (
-	"context"
-	"sync"
-	"time"
-)
-
+// Package throttle slows down who writes when reclaiming cannot keep up.
+//
 // Garbage is what the store has on disk for nothing: what is in the trash, and what is dead in
 // volumes and in the index. Reclaiming takes time that writers would rather have for themselves, so
 // they are slowed down when there is more of it than a share of what lives and some room: not at
@@ -14,6 +8,15 @@ import (
 //
 // With what volumes set aside at their ends, the reserve and the log of the index, which the room
 // leaves place for, the store takes at most 1.5 times what lives and 256 MiB.
+package throttle
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// The limits.
 const (
 	softShare = 0.2
 	softRoom  = 64 << 20
@@ -24,52 +27,51 @@ const (
 	// has left because it does not pay.
 	stuckRoom = 64 << 20
 
-	// throttleBytes is how much is taken in between two looks at the garbage, and mostThrottleBytes
-	// how much while it is far below the soft limit: a look goes over all volumes.
-	throttleBytes     = 4 << 20
-	mostThrottleBytes = 32 << 20
+	// lookEvery is how many bytes are taken in between two looks at the garbage, and mostLookEvery
+	// how many while it is far below the soft limit: a look goes over all volumes.
+	lookEvery     = 4 << 20
+	mostLookEvery = 32 << 20
 
-	// throttleRate is how many bytes a second all writers together may take in halfway between the
+	// halfwayRate is how many bytes a second all writers together may take in halfway between the
 	// limits. It goes to nothing at the hard one, and is unbounded at the soft one.
-	throttleRate = 128 << 20
+	halfwayRate = 128 << 20
 
-	// throttlePatience bounds each wait. Reclaiming that does not get on for so long, since an open
+	// patience bounds each wait. Reclaiming that does not get on for so long, since an open
 	// Object holds what there is, or a check, a damaged volume or an index that fails is in its
 	// way, stops nobody for longer.
-	throttlePatience = time.Second
+	patience = time.Second
 )
 
-// usage is what a store has on disk, in bytes.
-type usage struct {
-	live    int64
-	garbage int64 // that reclaiming could give back
+// Usage is what a store has on disk, in bytes.
+type Usage struct {
+	Live    int64
+	Garbage int64 // that reclaiming could give back
 }
 
-// A throttle slows writers down. Who waits holds no buffer; the chunks that a body has stored
-// before are not in the way of reclaiming others.
-type throttle struct {
-	measure func(ctx context.Context) (usage, error)
-	rouse   func() // sets reclaiming going
+// A Throttle slows writers down. Its methods may be called from many goroutines. Who waits should
+// have nothing that others need.
+type Throttle struct {
+	measure func(ctx context.Context) (Usage, error)
+	rouse   func()
 
 	mu       sync.Mutex // guards the fields below
-	known    usage      // as of the last look
+	known    Usage      // as of the last look
 	taken    int64      // bytes since
 	interval int64      // to the next one
-	stuck    int64      // garbage that the last pass has left
-	passing  bool       // reclaiming is at work
+	stuck    int64      // garbage that reclaiming has left
+	working  bool       // reclaiming is at work
 	next     time.Time  // when the next byte may be taken in
 	progress chan struct{}
 }
 
-func newThrottle(measure func(context.Context) (usage, error), rouse func()) *throttle {
-	return &throttle{measure: measure, rouse: rouse, progress: make(chan struct{})}
+// New makes a throttle. measure finds out what is on disk; rouse sets reclaiming going, and soon
+// returns.
+func New(measure func(context.Context) (Usage, error), rouse func()) *Throttle {
+	return &Throttle{measure: measure, rouse: rouse, progress: make(chan struct{})}
 }
 
-// wait is called before n bytes of a body are taken in. It fails only when ctx ends.
-func (t *throttle) wait(ctx context.Context, n int) error {
-	if t == nil {
-		return nil
-	}
+// Wait is called before n bytes are taken in. It fails only when ctx ends.
+func (t *Throttle) Wait(ctx context.Context, n int) error {
 	t.mu.Lock()
 	look := false
 	if t.taken += int64(n); t.taken >= t.interval {
@@ -78,7 +80,7 @@ func (t *throttle) wait(ctx context.Context, n int) error {
 	t.mu.Unlock()
 	if look {
 		if err := t.look(ctx); err != nil {
-			return ctx.Err() // whoever stores the body will see what the matter is
+			return ctx.Err() // whoever stores the bytes will see what the matter is
 		}
 	}
 	delay, full := t.delay(n)
@@ -99,7 +101,7 @@ func (t *throttle) wait(ctx context.Context, n int) error {
 }
 
 // look finds out how much garbage there is.
-func (t *throttle) look(ctx context.Context) error {
+func (t *Throttle) look(ctx context.Context) error {
 	u, err := t.measure(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,13 +109,13 @@ func (t *throttle) look(ctx context.Context) error {
 		return err
 	}
 	t.known = u
-	t.stuck = min(t.stuck, u.garbage)
-	t.interval = min(max((u.softLimit(t.stuck)-u.garbage)/4, throttleBytes), mostThrottleBytes)
+	t.stuck = min(t.stuck, u.Garbage)
+	t.interval = min(max((u.softLimit(t.stuck)-u.Garbage)/4, lookEvery), mostLookEvery)
 	return nil
 }
 
 // delay says for how long n bytes are to wait, or that there is as much garbage as there may be.
-func (t *throttle) delay(n int) (delay time.Duration, full bool) {
+func (t *Throttle) delay(n int) (delay time.Duration, full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.known.pressure(t.stuck)
@@ -129,40 +131,40 @@ func (t *throttle) delay(n int) (delay time.Duration, full bool) {
 	if t.next.Before(now) {
 		t.next = now
 	}
-	rate := throttleRate * (1 - x) / x
+	rate := halfwayRate * (1 - x) / x
 	t.next = t.next.Add(time.Duration(float64(n) / rate * float64(time.Second)))
-	if most := now.Add(throttlePatience); t.next.After(most) {
+	if most := now.Add(patience); t.next.After(most) {
 		t.next = most
 	}
 	return t.next.Sub(now), false
 }
 
 // softLimit is how much garbage slows nobody down.
-func (u usage) softLimit(stuck int64) int64 {
-	return max(int64(softShare*float64(u.live))+softRoom, stuck)
+func (u Usage) softLimit(stuck int64) int64 {
+	return max(int64(softShare*float64(u.Live))+softRoom, stuck)
 }
 
 // pressure is where the garbage is between the soft limit, 0, and the hard one, 1.
-func (u usage) pressure(stuck int64) float64 {
+func (u Usage) pressure(stuck int64) float64 {
 	soft := float64(u.softLimit(stuck))
-	hard := max(hardShare*float64(u.live)+hardRoom, float64(stuck+stuckRoom))
-	return (float64(u.garbage) - soft) / (hard - soft)
+	hard := max(hardShare*float64(u.Live)+hardRoom, float64(stuck+stuckRoom))
+	return (float64(u.Garbage) - soft) / (hard - soft)
 }
 
 // waitForProgress waits until there is less garbage than there may be, or reclaiming cannot help.
-func (t *throttle) waitForProgress(ctx context.Context) error {
-	patience := time.NewTimer(throttlePatience)
-	defer patience.Stop()
+func (t *Throttle) waitForProgress(ctx context.Context) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	for {
 		t.mu.Lock()
-		progress, passing := t.progress, t.passing
+		progress, working := t.progress, t.working
 		t.mu.Unlock()
-		if !passing {
+		if !working {
 			t.rouse()
 		}
 		select {
 		case <-progress:
-		case <-patience.C:
+		case <-timer.C:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -176,27 +178,27 @@ func (t *throttle) waitForProgress(ctx context.Context) error {
 	}
 }
 
-// began says that reclaiming is at work.
-func (t *throttle) began() {
+// Began says that reclaiming is at work.
+func (t *Throttle) Began() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.passing = true
+	t.working = true
 }
 
-// goesOn says that reclaiming has given something back. Who waits looks again.
-func (t *throttle) goesOn(ctx context.Context) { t.update(ctx, false) }
+// GoesOn says that reclaiming has given something back. Who waits looks again.
+func (t *Throttle) GoesOn(ctx context.Context) { t.update(ctx, false) }
 
-// ended says that reclaiming has given back what it could.
-func (t *throttle) ended(ctx context.Context) { t.update(ctx, true) }
+// Ended says that reclaiming has given back what it could.
+func (t *Throttle) Ended(ctx context.Context) { t.update(ctx, true) }
 
-func (t *throttle) update(ctx context.Context, ended bool) {
+func (t *Throttle) update(ctx context.Context, ended bool) {
 	err := t.look(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ended {
-		t.passing = false
+		t.working = false
 		if err == nil {
-			t.stuck = t.known.garbage
+			t.stuck = t.known.Garbage
 		}
 	}
 	close(t.progress)

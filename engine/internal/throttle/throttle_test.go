@@ -1,17 +1,28 @@
-package engine_test
+package throttle
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/gabion-storage/gabion/engine"
 )
+
+// A world is what a throttle looks at and rouses.
+type world struct {
+	*Throttle
+	Usage
+	roused int
+}
+
+func newWorld() *world {
+	w := &world{}
+	w.Throttle = New(
+		func(context.Context) (Usage, error) { return w.Usage, nil }, func() { w.roused++ },
+	)
+	return w
+}
 
 // TestThrottleSlowsDown takes in the same bytes by one writer and by many: how long that takes must
 // depend on the garbage, not on them.
@@ -19,7 +30,7 @@ func TestThrottleSlowsDown(t *testing.T) {
 	const total, piece = 64 << 20, 1 << 20
 	took := func(live, garbage int64, writers int) (elapsed time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
-			x := engine.NewTestThrottle()
+			x := newWorld()
 			x.Live, x.Garbage = live, garbage
 			began := time.Now()
 			var all sync.WaitGroup
@@ -37,10 +48,10 @@ func TestThrottleSlowsDown(t *testing.T) {
 		})
 		return elapsed
 	}
-	const step = (engine.HardRoom - engine.SoftRoom) / 8
+	const step = (hardRoom - softRoom) / 8
 	last := time.Duration(0)
 	for i := range 8 {
-		garbage := int64(engine.SoftRoom + i*step)
+		garbage := int64(softRoom + i*step)
 		one, many := took(0, garbage, 1), took(0, garbage, 16)
 		if one != many {
 			t.Errorf("with %d garbage one writer needs %v, many need %v", garbage, one, many)
@@ -57,34 +68,34 @@ func TestThrottleSlowsDown(t *testing.T) {
 
 // TestThrottleWaits has more garbage than there may be.
 func TestThrottleWaits(t *testing.T) {
-	const tooMuch = engine.HardRoom + 1
+	const tooMuch = hardRoom + 1
 	for name, test := range map[string]struct {
-		meanwhile func(x *engine.TestThrottle, cancel func())
+		meanwhile func(x *world, cancel func())
 		want      time.Duration
 		err       error
 	}{
-		"until there is less": {func(x *engine.TestThrottle, _ func()) {
+		"until there is less": {func(x *world, _ func()) {
 			time.Sleep(100 * time.Millisecond)
 			x.Began()
-			x.GoesOn() // nothing yet
+			x.GoesOn(context.Background()) // nothing yet
 			time.Sleep(100 * time.Millisecond)
 			x.Garbage = 0
-			x.GoesOn()
+			x.GoesOn(context.Background())
 		}, 200 * time.Millisecond, nil},
-		"until reclaiming ends without success": {func(x *engine.TestThrottle, _ func()) {
+		"until reclaiming ends without success": {func(x *world, _ func()) {
 			time.Sleep(300 * time.Millisecond)
 			x.Began()
-			x.Ended()
+			x.Ended(context.Background())
 		}, 300 * time.Millisecond, nil},
-		"until the context ends": {func(_ *engine.TestThrottle, cancel func()) {
+		"until the context ends": {func(_ *world, cancel func()) {
 			time.Sleep(400 * time.Millisecond)
 			cancel()
 		}, 400 * time.Millisecond, context.Canceled},
-		"not for ever": {func(*engine.TestThrottle, func()) {}, time.Second, nil},
+		"not for ever": {func(*world, func()) {}, time.Second, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x := engine.NewTestThrottle()
+				x := newWorld()
 				x.Garbage = tooMuch
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -94,7 +105,7 @@ func TestThrottleWaits(t *testing.T) {
 				if took := time.Since(began); took != test.want || !errors.Is(err, test.err) {
 					t.Errorf("it took %v, %v; want %v, %v", took, err, test.want, test.err)
 				}
-				if x.Roused == 0 {
+				if x.roused == 0 {
 					t.Error("nobody was told to reclaim")
 				}
 				synctest.Wait()
@@ -107,10 +118,10 @@ func TestThrottleWaits(t *testing.T) {
 // top of it does, and when it comes back after all the limits are the old ones.
 func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := engine.NewTestThrottle()
+		x := newWorld()
 		wait := func(garbage int64) time.Duration {
 			x.Garbage = garbage
-			x.GoesOn()
+			x.GoesOn(context.Background())
 			began := time.Now()
 			if err := x.Wait(t.Context(), 1<<20); err != nil {
 				t.Error(err)
@@ -122,7 +133,7 @@ func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 		const stuck = 1 << 30
 		x.Garbage = stuck
 		x.Began()
-		x.Ended()
+		x.Ended(context.Background())
 		if d := wait(stuck); d != 0 {
 			t.Errorf("what is stuck slows down by %v", d)
 		}
@@ -135,54 +146,8 @@ func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 		if d := wait(0); d != 0 {
 			t.Errorf("no garbage slows down by %v", d)
 		}
-		if d := wait(engine.HardRoom + 1); d != time.Second {
+		if d := wait(hardRoom + 1); d != time.Second {
 			t.Errorf("after what was stuck has come back, too much makes wait %v", d)
 		}
 	})
-}
-
-// TestSustainedOverwriting overwrites a few objects from many clients, GABION_OVERWRITES times, as
-// fast as it goes: the disk must hold little more than what lives.
-func TestSustainedOverwriting(t *testing.T) {
-	const clients, size = 64, 100_000
-	e := openTemp(t, nil)
-	mustBucket(t, e, "bucket")
-	total := rounds(t, "GABION_OVERWRITES", 6000)
-	var most int64
-	var mu sync.Mutex
-	next := 0
-	var all sync.WaitGroup
-	for c := range clients {
-		all.Go(func() {
-			for {
-				mu.Lock()
-				n := next
-				next++
-				mu.Unlock()
-				if n >= total {
-					return
-				}
-				body := random(uint64(n), size)
-				_, err := e.PutObject(context.Background(), &engine.PutObjectRequest{
-					Bucket: "bucket", Key: fmt.Sprint(c), Body: bytes.NewReader(body),
-				})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n%200 == 0 {
-					disk := stats(t, e).DiskBytes
-					mu.Lock()
-					most = max(most, disk)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	all.Wait()
-	const limit = clients*size*3/2 + 256<<20
-	t.Logf("%d puts, at most %d bytes on disk", total, most)
-	if most > limit {
-		t.Errorf("%d bytes were on disk, want at most %d", most, limit)
-	}
 }
