@@ -18,7 +18,7 @@ const (
 	yieldEvery = 4
 )
 
-// An verdict tells a message that waits what has become of it.
+// A verdict tells a message that waits what has become of it.
 type verdict int
 
 const (
@@ -35,7 +35,9 @@ const (
 // When lanes serve all messages at least as fast as all processors would by crypto/md5, no more
 // goroutines lead than lanes need: the other processors are left to other work.
 type crews struct {
-	kernels []kernel  // of ascending numbers of lanes; none: nothing may be hashed here
+	// kernels are of ascending widths and slowdowns, each faster for a full crew than crypto/md5.
+	// If there are none, nothing may be hashed here.
+	kernels []kernel
 	scratch sync.Pool // of *lanes
 
 	mu       sync.Mutex // guards the fields below
@@ -75,18 +77,32 @@ func (c *crews) enter(m *member, processors int) (leads bool) {
 	return false
 }
 
-// leadersLocked is how many shall lead, at least one. In lanes a message takes at most twice as
-// long as by crypto/md5. So once there are twice as many messages as processors, lanes are no
-// slower, however few processors serve them.
+// leadersLocked is how many shall lead, at least one. When lanes take twice as long for a message
+// as crypto/md5, and there are twice as many messages as processors, lanes are no slower, however
+// few processors serve them.
 func (c *crews) leadersLocked(processors int) int {
-	if c.messages < 2*processors {
+	if c.messages < c.fewest()*processors {
 		return processors
 	}
-	return min(processors, (c.messages+c.width()-1)/c.width())
+	width := c.widthLocked(processors)
+	return min(processors, (c.messages+width-1)/width)
 }
 
-// width is the most messages of a crew.
-func (c *crews) width() int { return c.kernels[len(c.kernels)-1].width }
+// fewest is how many messages it takes for lanes to be no slower than crypto/md5 on one processor.
+func (c *crews) fewest() int { return c.kernels[0].slowdown }
+
+// widthLocked is the most messages of a crew. A kernel that takes longer than the first is for when
+// there are so many messages that lanes are no slower nevertheless.
+func (c *crews) widthLocked(processors int) int {
+	slowdown := max(c.fewest(), c.messages/processors)
+	width := c.kernels[0].width
+	for _, k := range c.kernels {
+		if k.slowdown <= slowdown {
+			width = k.width
+		}
+	}
+	return width
+}
 
 // lead hashes a crew until m is done, or, when others lead and suffice, puts m back in the queue.
 func (c *crews) lead(m *member, processors int, more bool) (done bool) {
@@ -100,10 +116,8 @@ func (c *crews) lead(m *member, processors int, more bool) (done bool) {
 		if crew, stay = c.recruit(crew, processors); !stay {
 			return false
 		}
-		if len(crew) == 1 {
-			slice := m.rest[:min(len(m.rest), sliceSize)]
-			_ = m.alone(slice) // does not fail where there are kernels: see stateKnown
-			m.rest = m.rest[len(slice):]
+		if len(crew) < c.fewest() {
+			inTurn(crew)
 		} else {
 			c.together(crew)
 		}
@@ -123,7 +137,7 @@ func (c *crews) recruit(crew []*member, processors int) (larger []*member, stay 
 		c.queue = slices.Insert(c.queue, 0, crew...)
 		return nil, false
 	}
-	n := min(len(c.queue), c.width()-len(crew))
+	n := min(len(c.queue), max(0, c.widthLocked(processors)-len(crew)))
 	crew = append(crew, c.queue[:n]...)
 	c.queue = slices.Delete(c.queue, 0, n)
 	return crew, true
@@ -162,7 +176,16 @@ func (c *crews) dismiss(crew []*member) []*member {
 	return nil
 }
 
-// together hashes a slice of every message of the crew.
+// inTurn hashes a slice of every message of the crew by crypto/md5.
+func inTurn(crew []*member) {
+	for _, m := range crew {
+		slice := m.rest[:min(len(m.rest), sliceSize)]
+		_ = m.alone(slice) // does not fail where there are kernels: see stateKnown
+		m.rest = m.rest[len(slice):]
+	}
+}
+
+// together hashes a slice of every message of the crew in lanes.
 func (c *crews) together(crew []*member) {
 	l, _ := c.scratch.Get().(*lanes)
 	if l == nil {

@@ -6,10 +6,10 @@ import "golang.org/x/sys/cpu"
 
 func init() {
 	if cpu.X86.HasAVX2 {
-		Kernels["AVX2x8"] = Kernel{8, avx2x8}
-		Kernels["AVX2x16"] = Kernel{16, avx2x16}
+		Kernels["AVX2x8"] = Kernel{8, 2, avx2x8}
+		Kernels["AVX2x16"] = Kernel{16, 2, avx2x16}
 	}
 	if cpu.X86.HasAVX512F {
-		Kernels["AVX512x16"] = Kernel{16, avx512x16}
+		Kernels["AVX512x16"] = Kernel{16, 2, avx512x16}
 	}
 }

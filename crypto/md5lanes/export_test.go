@@ -7,7 +7,7 @@ import (
 )
 
 // Kernels holds the kernels that this CPU has, by name, and one in Go.
-var Kernels = map[string]Kernel{"Go": {16, hashLanesInGo}}
+var Kernels = map[string]Kernel{"Go": {16, 2, hashLanesInGo}}
 
 type Kernel = kernel
 
@@ -21,6 +21,22 @@ const (
 
 // Width returns the number of lanes.
 func (k kernel) Width() int { return k.width }
+
+// NewKernel returns a kernel that calls before and then hashes as Go's does, which needs all of 16
+// lanes.
+func NewKernel(width, slowdown int, before func()) Kernel {
+	return kernel{width, slowdown, func(l *lanes, blocks int) {
+		before()
+		hashLanesInGo(l, blocks)
+	}}
+}
+
+// CrewsOf returns how many crews lead when so many messages are under way, and how many messages
+// each takes at most.
+func CrewsOf(messages, processors int, kernels ...kernel) (leaders, width int) {
+	c := &crews{kernels: kernels, messages: messages}
+	return c.leadersLocked(processors), c.widthLocked(processors)
+}
 
 // Run hashes whole blocks, equally many of each message, into the states.
 func (k kernel) Run(states [][4]uint32, messages [][]byte) {

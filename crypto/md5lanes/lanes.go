@@ -19,10 +19,13 @@ type lanes struct {
 	words [64*maxLanes + 64]byte // scratch: the message words, at the first multiple of 64
 }
 
-// An kernel hashes blocks of several messages at once.
+//go:generate go run kernels_gen.go kernels_gen_avx.go kernels_gen_neon.go
+
+// A kernel hashes blocks of several messages at once.
 type kernel struct {
-	width int                        // how many lanes
-	run   func(l *lanes, blocks int) // hashes so many blocks, at least one, of each message
+	width    int                        // how many lanes
+	slowdown int                        // a message takes about so many times as long as alone
+	run      func(l *lanes, blocks int) // hashes so many blocks, at least one, of each message
 }
 
 // The state that crypto/md5 exports is, with numbers in big endian:
