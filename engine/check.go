@@ -95,10 +95,10 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 		return nil, err
 	}
 	// Reclaiming would move chunks and remove volumes under the snapshot.
-	if err := e.sweeper.take(ctx); err != nil {
+	if err := e.worker.claim(ctx); err != nil {
 		return nil, err
 	}
-	defer e.sweeper.pass()
+	defer e.worker.yield()
 	k := newCheck(e, req.Data)
 	err = e.index.View(ctx, func(r index.Reader) error {
 		k.r = r
@@ -232,7 +232,7 @@ func (k *check) listChunks(context.Context) error {
 		} else if v.Damage != nil {
 			c.err = &CorruptionError{What: "chunk " + id.String(), Where: where, Err: v.Damage}
 		} else if !k.data { // else reading it will tell
-			c.err = k.engine.damage.knownIn(id, &entry.Record)
+			c.err = k.engine.damage.KnownIn(id, &entry.Record)
 		}
 		if c.Damaged {
 			k.totals.Damaged++

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -205,7 +206,7 @@ func (k *check) accounts(context.Context) error {
 	for id, v := range want {
 		k.miscounted("volume %d has %+v live, and no record", id, v)
 	}
-	totals, err := totalsOf(k.r)
+	totals, err := ledger.Totals(k.r)
 	if err != nil {
 		return k.undecoded(Problem{Kind: BadAccounting}, index.TotalsKey(), err)
 	}

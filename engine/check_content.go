@@ -9,6 +9,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -160,12 +161,12 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 		k.manifests[rec.Manifest] = manifestCheck{inline: true}
 		p.inline()
 	} else {
-		k.manifests[rec.Manifest] = manifestCheck{pages: pagesIn(rec)}
+		k.manifests[rec.Manifest] = manifestCheck{pages: ledger.Pages(rec)}
 		p.pages()
 	}
 	if !open.encrypted && p.err == nil && p.listed != rec.CRC64 {
 		p.wrong(
-			manifestError(
+			ledger.WrongManifest(
 				rec, "its chunks have CRC-64 %016x in their order, the part has %016x", p.listed,
 				rec.CRC64,
 			),
@@ -189,29 +190,29 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 
 // inline checks a part that the index has itself.
 func (p *partCheck) inline() {
-	page, err := inlinePage(p.r, p.rec, p.open.seals)
+	page, err := ledger.ReadInline(p.r, p.rec, &p.open.seals)
 	if err != nil {
 		p.wrong(err)
 		return
 	}
-	p.totals.InlineBytes += int64(len(page.inline))
-	p.list(page.chunks[0])
+	p.totals.InlineBytes += int64(len(page.Inline))
+	p.list(page.Chunks[0])
 	if p.open.read == nil {
 		return
 	}
-	data, err := p.open.read(p.rec.Scope, blob.Ref{}, page.inline, page.chunks[0])
+	data, err := p.open.read(p.rec.Scope, blob.Ref{}, page.Inline, page.Chunks[0])
 	p.res.Bytes += int64(len(data))
-	p.digest(page.chunks[0], data, err)
+	p.digest(page.Chunks[0], data, err)
 }
 
 // pages checks the pages of a part. It goes on behind one that is wrong, to count what the others
 // refer to.
 func (p *partCheck) pages() {
-	for n := range pagesIn(p.rec) {
-		page, err := readPage(p.r, p.rec, n, p.open.seals)
-		if err == nil && page.start != p.next {
-			err = manifestError(
-				p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.start,
+	for n := range ledger.Pages(p.rec) {
+		page, err := ledger.ReadPage(p.r, p.rec, n, &p.open.seals)
+		if err == nil && page.Start != p.next {
+			err = ledger.WrongManifest(
+				p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.Start,
 				p.next,
 			)
 		}
@@ -220,14 +221,14 @@ func (p *partCheck) pages() {
 			p.count(n)
 			continue
 		}
-		p.next = page.end()
-		for _, c := range page.chunks {
+		p.next = page.End()
+		for _, c := range page.Chunks {
 			p.list(c)
 			p.reference(c)
 		}
 	}
 	if p.next != p.rec.Size {
-		p.wrong(manifestError(p.rec, "it lists %d bytes, wanted are %d", p.next, p.rec.Size))
+		p.wrong(ledger.WrongManifest(p.rec, "it lists %d bytes, wanted are %d", p.next, p.rec.Size))
 	}
 }
 
@@ -262,7 +263,7 @@ func (p *partCheck) reference(c index.PageChunk) {
 	rec := p.counted(c.ID)
 	switch {
 	case rec == nil:
-		p.wrong(missingRecord(c.ID))
+		p.wrong(ledger.MissingRecord(c.ID))
 		return
 	case p.open.read == nil || rec.err != nil || p.open.sealed && rec.read:
 		if rec.err != nil {
@@ -270,13 +271,13 @@ func (p *partCheck) reference(c index.PageChunk) {
 		}
 		return
 	}
-	place := refOf(c.ID, rec.Chunk)
+	place := ledger.RefOf(c.ID, rec.Chunk)
 	data, err := p.open.read(p.rec.Scope, place, nil, c)
 	switch {
 	case err != nil:
 		rec.err = err
 		p.failed[place] = err
-	case !rec.read && !p.open.sealed && (rec.Damaged || p.engine.damage.known(place) != nil):
+	case !rec.read && !p.open.sealed && (rec.Damaged || p.engine.damage.Known(place) != nil):
 		p.sound = append(p.sound, place)
 	}
 	if !rec.read {
@@ -298,7 +299,7 @@ func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 	crc := crypto.CRC64(0, data)
 	if !p.open.encrypted && crc != c.CRC64 {
 		p.wrong(
-			manifestError(
+			ledger.WrongManifest(
 				p.rec, "it says that chunk %s has CRC-64 %016x, it has %016x", c.ID, c.CRC64, crc,
 			),
 		)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -36,27 +37,9 @@ const (
 // volume to active ones, points the index at the copies, and removes the volume. Every step leaves
 // the store valid, so it can stop anywhere; copies that nothing points at are dead like any other.
 //
-// What becomes of a volume, and who may move it on:
+// What becomes of a volume, and who may move it on, is a diagram in package ledger.
 //
-//	active ──> sealed ──> condemned ──┬─> removed
-//	              ^           │       │
-//	              └── spared ─┴───────┴─> trimmed (sealed, with holes) ──> condemned ...
-//
-//	active       takes frames. The chunk store seals it when it is full, a compaction when it wants it
-//	sealed       what unfinished parts found in it is pinned; parts may find more, and pin that
-//	condemned    by who has the sweeper's turn: nothing more is found in it. What lives is listed from now
-//	             on: it only gets less, but for the pins that were there, which are listed with it
-//	trimmed      holes lie where neither a chunk of the list nor a pin is
-//	copied       each chunk of the list has a synced copy, then the index points at that
-//	removed      when the index counts nothing in it and no pin, no reader and no open Object is left
-//	spared       after an error, or what is in use: found again as before; of a trimmed volume only what
-//	             the index knows
-//
-// Whatever is destroyed was decided by a list that was made after the condemnation, never by what
-// the volume was chosen for; and nothing is destroyed after a failed commit, of which nobody knows
-// whether it was stored (index.Store's Failure).
-//
-// Who runs one has the sweeper's turn.
+// Who runs one has the turn.
 type compaction struct {
 	engine *Engine
 	share  float64
@@ -84,15 +67,15 @@ type candidate struct {
 // run gives back what is worth it. It goes on after a volume that fails.
 func (c *compaction) run(ctx context.Context) error {
 	for {
-		more, err := c.pass(ctx)
+		more, err := c.round(ctx)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-// pass does as much as can be planned at a time, and says whether there was more.
-func (c *compaction) pass(ctx context.Context) (more bool, err error) {
+// round does as much as can be planned at a time, and says whether there was more.
+func (c *compaction) round(ctx context.Context) (more bool, err error) {
 	states, err := c.engine.volumeStates(ctx)
 	if err != nil {
 		return false, err
@@ -196,10 +179,10 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 			if err != nil {
 				return err
 			}
-			if c.engine.damage.knownIn(id, &entry.Record) != nil {
+			if c.engine.damage.KnownIn(id, &entry.Record) != nil {
 				v.damaged++
 			}
-			v.chunks = append(v.chunks, refOf(id, entry.Record))
+			v.chunks = append(v.chunks, ledger.RefOf(id, entry.Record))
 			for listed++; listed > planChunks && last > 0; last-- {
 				v := &volumes[last]
 				listed -= len(v.chunks)
@@ -229,7 +212,7 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 	}
 	// Not by the plan, which there may not be. The volume is condemned, so what lives in it does
 	// not grow.
-	live, err := c.engine.liveIn(ctx, v.ID)
+	live, err := ledger.LiveIn(ctx, c.engine.index, v.ID)
 	if err != nil || live.LiveChunks > 0 {
 		return err
 	}
@@ -238,7 +221,7 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 
 // remove removes a volume whose live chunks, of which so many bytes were copied, are elsewhere.
 func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) error {
-	live, err := c.engine.liveIn(ctx, v.ID)
+	live, err := ledger.LiveIn(ctx, c.engine.index, v.ID)
 	if err != nil {
 		return err
 	}
@@ -403,16 +386,16 @@ func (c *compaction) move(ctx context.Context, refs []blob.Ref) (int64, error) {
 		return 0, errors.Join(copyErr, err)
 	}
 	err := e.index.Update(ctx, func(tx index.Tx) error {
-		var delta accounts
+		var delta ledger.Delta
 		for i, ref := range copies {
 			if ref.Volume == 0 {
 				continue
 			}
-			if err := repoint(tx, refs[i], ref, &delta); err != nil {
+			if err := delta.Move(tx, refs[i], ref); err != nil {
 				return err
 			}
 		}
-		return delta.apply(tx)
+		return delta.Apply(tx)
 	})
 	if err != nil {
 		return 0, errors.Join(copyErr, err)
@@ -451,21 +434,6 @@ func (c *compaction) copyAll(ctx context.Context, refs, copies []blob.Ref) error
 	}
 	c.engine.damage.note(ctx, failed)
 	return errors.Join(errs...)
-}
-
-// repoint makes a chunk's record name its copy, if the chunk still lives and where it was.
-func repoint(tx index.Tx, from, to blob.Ref, delta *accounts) error {
-	key := index.ChunkKey(index.ChunkID(from.ID))
-	rec, err := index.Get(tx, key)
-	if errors.Is(err, index.ErrNotFound) ||
-		err == nil && refOf(index.ChunkID(from.ID), rec) != from {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	delta.place(&rec, to)
-	return index.Put(tx, key, &rec)
 }
 
 // pace waits so that no more than Options.ReclaimRate bytes are moved a second.

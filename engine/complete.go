@@ -98,7 +98,7 @@ func (e *Engine) CompleteMultipartUpload(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return &CompleteMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key,
 		ETag: obj.ETag, Size: obj.Size, CRC64: obj.CRC64, Checksum: objectChecksum(obj), LastModified: obj.Modified,
@@ -390,11 +390,11 @@ func (e *Engine) separate(
 	others := without(uploaded, listed)
 	if len(others) <= len(listed) {
 		return id, errors.Join(
-			moveParts(tx, id, fresh, others), e.discard(tx, trashOf(fresh, others)),
+			moveParts(tx, id, fresh, others), e.discardParts(tx, fresh, others),
 		)
 	}
 	key.seals(e, fresh).signMoved(listed)
-	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discard(tx, trashOf(id, others)))
+	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discardParts(tx, id, others))
 }
 
 // without returns the parts of all that are not in listed; both are in ascending order.
@@ -407,6 +407,15 @@ func without(all, listed []numberedPart) (others []numberedPart) {
 		others = append(others, p)
 	}
 	return others
+}
+
+// discardParts queues a content that has these parts for the sweeping.
+func (e *Engine) discardParts(tx index.Tx, id index.ContentID, parts []numberedPart) error {
+	var bytes int64
+	for i := range parts {
+		bytes += parts[i].Size
+	}
+	return e.trash.DiscardContent(tx, id, len(parts), bytes)
 }
 
 func moveParts(tx index.Tx, from, to index.ContentID, parts []numberedPart) error {

@@ -113,7 +113,7 @@ func TestCompleteMoves(t *testing.T) {
 		mustReclaim(t, e) // so that the background is at rest
 		updates, calls := idx.updates.Load(), blobs.calls.Load()
 		done := mustComplete(t, e, "bucket", "key", id, list...)
-		// The sweeper takes transactions of its own for what is not listed.
+		// The worker takes transactions of its own for what is not listed.
 		if n := idx.updates.Load() - updates; every == 1 && n != 1 {
 			t.Errorf("Complete took %d transactions", n)
 		}

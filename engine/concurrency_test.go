@@ -457,7 +457,7 @@ func TestReclaimWhileWriting(t *testing.T) {
 }
 
 // TestCloseWhileReading closes an Object whose content has been deleted under many readers. They
-// end with fs.ErrClosed; what the sweeper then takes away is not corruption.
+// end with fs.ErrClosed; what is swept then is not corruption.
 func TestCloseWhileReading(t *testing.T) {
 	const chunk = 4 << 10
 	e := openTemp(t, &engine.Options{ChunkSize: chunk})

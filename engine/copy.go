@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -97,7 +98,7 @@ func (e *Engine) CopyObject(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return &CopyObjectResult{
 		ETag: obj.ETag, Size: obj.Size, CRC64: obj.CRC64, Checksum: objectChecksum(obj),
 		LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
@@ -229,16 +230,16 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 	return &obj, p.bucket.rules.checkMetadata(attributes.Metadata)
 }
 
-// commit makes obj the object, if everything still is as it must be. own is called before what the
-// copy replaces is given up, which may be the source. s are the seals of the content of obj.
-func (p *objectCopy) commit(tx index.Tx, obj *index.Object, s seals, own func() error) error {
+// commit makes obj the object, if everything still is as it must be. prepare is called before what
+// the copy replaces is given up, which may be the source. s are the seals of the content of obj.
+func (p *objectCopy) commit(tx index.Tx, obj *index.Object, s seals, prepare func() error) error {
 	if err := p.bucket.check(tx); err != nil {
 		return err
 	}
 	if err := p.when.check(tx); err != nil {
 		return err
 	}
-	if err := own(); err != nil {
+	if err := prepare(); err != nil {
 		return err
 	}
 	obj.Modified = p.engine.now()
@@ -258,7 +259,7 @@ func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Ob
 		}
 		// Its key may have been wrapped anew meanwhile. The rest is what was verified.
 		obj.Encryption.WrappedKey, obj.Encryption.Wrapper = now.Encryption.WrappedKey, now.Encryption.Wrapper
-		return p.commit(tx, obj, src.seals, func() error { return own(tx, obj.Content) })
+		return p.commit(tx, obj, src.seals, func() error { return ledger.AddOwner(tx, obj.Content) })
 	})
 }
 
@@ -289,9 +290,9 @@ func (p *objectCopy) rewrite(
 	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, &p.req.EncryptionRequest); err != nil {
 		return err
 	}
-	fresh := e.newProvisional(obj.Content, index.TrashContent)
-	defer fresh.end()
-	if err := e.index.Update(ctx, fresh.begin); err != nil {
+	fresh := e.trash.NewProvisional(obj.Content, index.TrashContent)
+	defer fresh.End()
+	if err := e.index.Update(ctx, fresh.Begin); err != nil {
 		return err
 	}
 	parts := make([]index.DirectoryPart, src.count)
@@ -318,11 +319,11 @@ func (p *objectCopy) rewrite(
 		}
 		s := e.sealsOf(obj.Content, cipher)
 		return p.commit(tx, obj, s, func() error {
-			return errors.Join(fresh.settle(tx), putDirectory(tx, obj.Content, parts, s))
+			return errors.Join(fresh.Name(tx), putDirectory(tx, obj.Content, parts, s))
 		})
 	})
 	if err == nil {
-		fresh.settled()
+		fresh.Named()
 	}
 	return err
 }
@@ -368,7 +369,7 @@ func (p *objectCopy) rewritePart(
 	rec.Modified = part.Modified
 	d.seals.signPart(part.n+1, rec)
 	return d.id, d.publish(ctx, body, func(tx index.Tx) error {
-		_, err := e.putPart(tx, to, part.n+1, rec)
+		_, err := e.trash.PutPart(tx, to, part.n+1, rec)
 		return err
 	})
 }

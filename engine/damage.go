@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -73,9 +74,9 @@ func isDamage(err error) bool {
 	return errors.As(err, &stored) || errors.As(err, &content)
 }
 
-// known returns why a place is known to be bad, or nil. What only the chunk's record knows, the
+// Known returns why a place is known to be bad, or nil. What only the chunk's record knows, the
 // caller sees there.
-func (d *damage) known(ref blob.Ref) error {
+func (d *damage) Known(ref blob.Ref) error {
 	if !d.some.Load() {
 		return nil
 	}
@@ -87,9 +88,9 @@ func (d *damage) known(ref blob.Ref) error {
 	return d.bad[ref]
 }
 
-// knownIn returns why the chunk with this record is known to be bad, or nil.
-func (d *damage) knownIn(id index.ChunkID, rec *index.Chunk) error {
-	reason := d.known(refOf(id, *rec))
+// KnownIn returns why the chunk with this record is known to be bad, or nil.
+func (d *damage) KnownIn(id index.ChunkID, rec *index.Chunk) error {
+	reason := d.Known(ledger.RefOf(id, *rec))
 	if reason == nil && rec.Damaged {
 		reason = errors.New("reading it has failed before")
 	}
@@ -109,7 +110,7 @@ func (d *damage) suspects(r index.Reader) (bool, error) {
 	if d.some.Load() {
 		return true, nil
 	}
-	t, err := totalsOf(r)
+	t, err := ledger.Totals(r)
 	return t.Damaged != 0, err
 }
 
@@ -131,7 +132,7 @@ func placeOf(ref blob.Ref) (p place, slot int) {
 
 // prove returns nil when there is reason to believe that the frame is there.
 func (d *damage) prove(ctx context.Context, ref blob.Ref) error {
-	if err := d.known(ref); err != nil {
+	if err := d.Known(ref); err != nil {
 		return err
 	}
 	p, slot := placeOf(ref)
@@ -229,7 +230,7 @@ func (d *damage) learnVolumes(ctx context.Context, places []blob.Ref) error {
 
 // load finds out which volumes are missing or cannot be read of those in which anything lives.
 func (d *damage) load(ctx context.Context) error {
-	volumes, err := liveVolumes(ctx, d.index)
+	volumes, err := ledger.LiveVolumes(ctx, d.index)
 	if err != nil || len(volumes) == 0 {
 		return err
 	}
@@ -240,29 +241,9 @@ func (d *damage) load(ctx context.Context) error {
 	return d.learnVolumes(ctx, places)
 }
 
-// liveVolumes lists the volumes in which the index says that anything lives, in ascending order.
-func liveVolumes(ctx context.Context, idx index.Store) (ids []uint64, err error) {
-	err = idx.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Volumes()) {
-			if err != nil && len(entry.Key) == 0 {
-				return err
-			}
-			id, err := index.ParseVolumeKey(
-				entry.Key,
-			) // the key is all it takes, should the record be damaged
-			if err != nil {
-				return err
-			}
-			ids = append(ids, id)
-		}
-		return nil
-	})
-	return ids, err
-}
-
 // lastVolume returns the greatest number of a volume that the index knows of.
 func (e *Engine) lastVolume(ctx context.Context) (uint64, error) {
-	ids, err := liveVolumes(ctx, e.index)
+	ids, err := ledger.LiveVolumes(ctx, e.index)
 	if len(ids) == 0 {
 		return 0, err
 	}
@@ -297,27 +278,16 @@ func (d *damage) change(
 		batch := places[:min(len(places), markBatch)]
 		places = places[len(batch):]
 		err := d.index.Update(ctx, func(tx index.Tx) error {
-			var delta accounts
+			var delta ledger.Delta
 			for _, ref := range batch {
 				if !which(ref) {
 					continue
 				}
-				key := index.ChunkKey(index.ChunkID(ref.ID))
-				rec, err := index.Get(tx, key)
-				if errors.Is(err, index.ErrNotFound) ||
-					err == nil &&
-						(refOf(index.ChunkID(ref.ID), rec) != ref || rec.Damaged == damaged) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				delta.damaged(&rec, damaged)
-				if err := index.Put(tx, key, &rec); err != nil {
+				if err := delta.Mark(tx, ref, damaged); err != nil {
 					return err
 				}
 			}
-			return delta.apply(tx)
+			return delta.Apply(tx)
 		})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -38,10 +39,10 @@ func (e *Engine) checkManifest(ctx context.Context, r index.Reader, id index.Man
 		for _, c := range entry.Record.Chunks {
 			rec, err := index.Get(r, index.ChunkKey(c.ID))
 			if errors.Is(err, index.ErrNotFound) {
-				err = missingRecord(c.ID)
+				err = ledger.MissingRecord(c.ID)
 			}
 			if err == nil {
-				err = e.damage.knownIn(c.ID, &rec)
+				err = e.damage.KnownIn(c.ID, &rec)
 			}
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,7 +49,7 @@ func TestDamageIsBounded(t *testing.T) {
 	if len(d.bad) != badPlaces {
 		t.Errorf("%d places are kept, %d is the limit", len(d.bad), badPlaces)
 	}
-	if ref := (blob.Ref{Volume: 1, Offset: 1 << 20}); d.known(ref) == nil {
+	if ref := (blob.Ref{Volume: 1, Offset: 1 << 20}); d.Known(ref) == nil {
 		t.Error("that the volume is missing was not noticed")
 	}
 	if len(d.proven) != provenPlaces {
@@ -77,8 +78,10 @@ func TestPassingErrorsAreNoDamage(t *testing.T) {
 	}
 	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
 	err = idx.Update(ctx, func(tx index.Tx) error {
-		var delta accounts
-		return errors.Join(addReference(tx, d, ref, &delta), delta.apply(tx))
+		page := index.Page{Chunks: []index.PageChunk{{ID: index.ChunkID(ref.ID)}}}
+		return ledger.PutPage(
+			tx, d, index.ManifestID{}, 0, &page, func(int) blob.Ref { return ref },
+		)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ func (e *Engine) deleteObjects(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return failed, nil
 }
 

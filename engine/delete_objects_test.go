@@ -180,7 +180,7 @@ func TestDeleteObjectsDamaged(t *testing.T) {
 type watchedIndex struct {
 	*index.Memory
 
-	mu      sync.Mutex // guards the fields below: the sweeper updates, too
+	mu      sync.Mutex // guards the fields below: the worker updates, too
 	fifth   func()
 	updates int
 	largest int

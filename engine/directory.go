@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,19 +49,6 @@ func directoryParts(parts []numberedPart) []index.DirectoryPart {
 		list[i] = index.DirectoryPart{Number: uint16(p.number), Size: p.Size, Manifest: p.Manifest}
 	}
 	return list
-}
-
-// dropDirectory deletes what putDirectory has stored, if there is any: at most ten records.
-func dropDirectory(tx index.Tx, id index.ContentID) error {
-	for entry, err := range index.Scan(tx, index.DirectoryOf(id)) {
-		if err != nil && len(entry.Key) == 0 {
-			return err
-		}
-		if err := index.Delete(tx, entry.Key); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // A directoryPage is a page of a directory that has been read.
@@ -118,7 +106,7 @@ func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err
 	guess := int(
 		at / max(s.size/int64(s.count), 1) / index.MaxPageParts,
 	) // mostly right: parts mostly are of one size
-	found, err := searchPages(
+	found, err := ledger.SearchPages(
 		s.directoryPages(), guess, at,
 		func(n int) (start, end int64, err error) {
 			if page, err = s.directoryPage(r, n); err != nil {
@@ -131,27 +119,6 @@ func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err
 		err = s.inconsistent("no page of its directory has byte %d", at)
 	}
 	return page, err
-}
-
-// searchPages looks for the page that holds an offset. read says where a page begins and ends.
-func searchPages(
-	pages, guess int, at int64, read func(n int) (start, end int64, err error),
-) (found bool, err error) {
-	low, high := 0, pages
-	for n := min(guess, pages-1); low < high; n = (low + high) / 2 {
-		start, end, err := read(n)
-		switch {
-		case err != nil:
-			return false, err
-		case at < start:
-			high = n
-		case at >= end:
-			low = n + 1
-		default:
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // segmentAt returns the part that holds the byte at, which is below size.

@@ -107,8 +107,8 @@
 // # Deletion
 //
 // DeleteObject, AbortMultipartUpload, an overwritten object and a replaced part cost one small
-// transaction: the content goes to a queue. A sweeper in the background drops the references that
-// it held, in bounded transactions, and leaves alone what an open Object still reads. A chunk
+// transaction: the content goes to a queue. In the background it is swept: the references that it
+// held are dropped, in bounded transactions, but what an open Object still reads waits. A chunk
 // without references is dead. A volume in which nothing lives is removed; where enough of another
 // is dead, holes are punched under dead chunks, which needs no space and copies nothing. What holes
 // cannot give back is copied: the live chunks of a volume are copied, the copies synced, the index
@@ -163,7 +163,8 @@
 //
 // # Locks
 //
-// None of the engine's locks is held during I/O, but for the sweeper's turn. Transactions of the
-// index run one at a time; that is what makes the operations linearizable. Within a transaction's
-// function pins.mu and inUse.mu may be taken, never the other way round.
+// None of the engine's locks is held during I/O, but for the turn, of which there is one for
+// whoever sweeps, compacts or checks. Transactions of the index run one at a time; that is what
+// makes the operations linearizable. Within a transaction's function the mutexes of the pins and of
+// the trash may be taken, never the other way round.
 package engine

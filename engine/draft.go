@@ -5,6 +5,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -21,7 +22,7 @@ type draft struct {
 	scope       index.Scope // of its chunks
 	cipher      *crypto.Cipher
 	seals       seals // of the content that it becomes part of
-	provisional *provisional
+	provisional *ledger.Provisional
 
 	pages  int   // that are committed
 	chunks int   // on them
@@ -36,7 +37,8 @@ func (e *Engine) newDraft(of index.ContentID, cipher *crypto.Cipher) (*draft, er
 		return nil, err
 	}
 	return &draft{
-		engine: e, id: id, cipher: cipher, seals: e.sealsOf(of, cipher), provisional: e.newProvisional(id, index.TrashManifest),
+		engine: e, id: id, cipher: cipher, seals: e.sealsOf(of, cipher),
+		provisional: e.trash.NewProvisional(id, index.TrashManifest),
 	}, nil
 }
 
@@ -51,7 +53,7 @@ func (d *draft) begin(in *intake, b *liveBucket) (err error) {
 }
 
 // end gives up what was not published.
-func (d *draft) end() { d.provisional.end() }
+func (d *draft) end() { d.provisional.End() }
 
 // add commits a full page. There must be more chunks to come.
 func (d *draft) add(ctx context.Context, chunks []*chunk) error {
@@ -59,7 +61,7 @@ func (d *draft) add(ctx context.Context, chunks []*chunk) error {
 		if err := d.addPage(tx, chunks); err != nil {
 			return err
 		}
-		return d.provisional.begin(tx)
+		return d.provisional.Begin(tx)
 	})
 	if err != nil {
 		return err
@@ -78,22 +80,22 @@ func (d *draft) publish(ctx context.Context, body *takenBody, fn func(index.Tx) 
 	err := d.name(ctx, body.page, func(tx index.Tx) (err error) {
 		switch ch := body.inline(); {
 		case ch != nil:
-			err = putInline(
-				tx, d.id, index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}, d.seals,
-			)
+			rec := index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}
+			d.seals.signInline(d.id, &rec)
+			err = ledger.PutInline(tx, d.id, &rec)
 		case len(body.page) > 0:
 			err = d.addPage(tx, body.page)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.provisional.settle(tx); err != nil {
+		if err := d.provisional.Name(tx); err != nil {
 			return err
 		}
 		return fn(tx)
 	})
 	if err == nil {
-		d.provisional.settled()
+		d.provisional.Named()
 	}
 	return err
 }
@@ -122,28 +124,23 @@ func (d *draft) entry(ch *chunk) index.PageChunk {
 // addPage stores the next page and counts its references.
 func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 	page := index.Page{Start: d.size, Chunks: make([]index.PageChunk, len(chunks))}
-	var delta accounts
 	for i, ch := range chunks {
 		page.Chunks[i] = d.entry(ch)
-		if err := addReference(tx, d.engine.damage, ch.found.ref, &delta); err != nil {
-			return err
-		}
 	}
-	page.MAC = d.seals.of(func(buf []byte) []byte { return pageMessage(buf, d.id, d.pages, &page) })
-	if err := index.Put(tx, index.PageKey(d.id, d.pages), &page); err != nil {
-		return err
-	}
-	return delta.apply(tx)
+	d.seals.signPage(d.id, d.pages, &page)
+	return ledger.PutPage(
+		tx, d.engine.damage, d.id, d.pages, &page,
+		func(i int) blob.Ref { return chunks[i].found.ref },
+	)
 }
 
-// refer makes the draft one of a part that is there, without encryption. The part
-// must be held against the sweeper until it is published: only its own references keep the
-// chunks' records.
+// refer makes the draft one of a part that is there, without encryption. The part must be in use
+// until the draft is published: only its own references keep the chunks' records.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error) {
 	d.scope = part.Scope
 	body := &takenBody{md5: part.ETag, size: part.Size, chunks: part.Chunks}
 	var end int64
-	pages := pagesIn(part)
+	pages := ledger.Pages(part)
 	if part.Inline {
 		pages = 1
 	}
@@ -153,31 +150,31 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 				return nil, err
 			}
 		}
-		page, err := d.read(ctx, func(r index.Reader) (*chunkPage, error) {
+		page, err := d.read(ctx, func(r index.Reader) (*ledger.Page, error) {
 			if part.Inline {
-				return inlinePage(r, part, d.seals)
+				return ledger.ReadInline(r, part, &d.seals)
 			}
-			return readPage(r, part, n, d.seals)
+			return ledger.ReadPage(r, part, n, &d.seals)
 		})
 		if err != nil {
 			return nil, err
 		}
-		if page.start != end {
-			return nil, manifestError(
-				part, "page %d begins at byte %d, the one before ends at %d", n, page.start, end,
+		if page.Start != end {
+			return nil, ledger.WrongManifest(
+				part, "page %d begins at byte %d, the one before ends at %d", n, page.Start, end,
 			)
 		}
-		end = page.end()
+		end = page.End()
 		if body.page, err = d.referTo(ctx, page); err != nil {
 			return nil, err
 		}
 		body.sum(body.page)
 	}
 	if end != part.Size {
-		return nil, manifestError(part, "it lists %d bytes, wanted are %d", end, part.Size)
+		return nil, ledger.WrongManifest(part, "it lists %d bytes, wanted are %d", end, part.Size)
 	}
 	if body.crc64 != part.CRC64 {
-		return nil, manifestError(
+		return nil, ledger.WrongManifest(
 			part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.crc64,
 			part.CRC64,
 		)
@@ -188,8 +185,8 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 // read reads a page in a snapshot of its own: one that lasted over all pages would keep the index
 // from giving up what is deleted meanwhile.
 func (d *draft) read(
-	ctx context.Context, from func(index.Reader) (*chunkPage, error),
-) (page *chunkPage, err error) {
+	ctx context.Context, from func(index.Reader) (*ledger.Page, error),
+) (page *ledger.Page, err error) {
 	err = d.engine.index.View(ctx, func(r index.Reader) (err error) {
 		page, err = from(r)
 		return err
@@ -199,9 +196,9 @@ func (d *draft) read(
 
 // referTo returns the chunks of a page, which must be there and sound, as chunks of another
 // manifest.
-func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, err error) {
-	for _, pc := range page.chunks {
-		if page.inline == nil {
+func (d *draft) referTo(ctx context.Context, page *ledger.Page) (chunks []*chunk, err error) {
+	for _, pc := range page.Chunks {
+		if page.Inline == nil {
 			if err := d.engine.chunks.prove(ctx, pc.ID); err != nil {
 				return nil, err
 			}
@@ -210,7 +207,7 @@ func (d *draft) referTo(ctx context.Context, page *chunkPage) (chunks []*chunk, 
 		chunks = append(chunks, &chunk{
 			id: crypto.Address(
 				pc.ID,
-			), size: int(pc.Size), crc64: pc.CRC64, frame: page.inline, found: foundChunk{ref: ref},
+			), size: int(pc.Size), crc64: pc.CRC64, frame: page.Inline, found: foundChunk{ref: ref},
 		})
 	}
 	return chunks, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/gate"
@@ -31,10 +32,10 @@ type Engine struct {
 	records    *crypto.Authenticator // of records that no data key is for; nil if they have no MACs
 	ciphers    *ciphers
 	indexSpace *indexSpace
-	inUse      inUse
+	trash      *ledger.Trash
 	stamps     stamps
-	sweeper    *sweeper
-	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the sweeper's turn
+	worker     *worker
+	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the turn
 
 	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone
@@ -137,10 +138,12 @@ func (e *Engine) start(ctx context.Context) error {
 	}
 	e.chunks = &storedChunks{e.index, e.blobs, e.damage}
 	e.indexSpace = &indexSpace{index: e.index}
-	e.throttle = throttle.New(e.usage, func() { e.sweeper.rouse() })
+	e.throttle = throttle.New(e.usage, func() { e.worker.rouse() })
 	e.pipeline = newPipeline(e.blobs, e.chunks, &e.opts, e.room, e.throttle.Wait, runtime.GOMAXPROCS(0))
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
-	e.sweeper = startSweeper(e)
+	e.trash = ledger.NewTrash(e.index, e.now, func() { e.worker.rouse() })
+	e.worker = newWorker(e)
+	e.worker.start()
 	e.alarmExposed()
 	return nil
 }
@@ -182,7 +185,7 @@ func (e *Engine) Close() (err error) {
 	}
 	if e.gate.Shut() {
 		e.gate.Wait()
-		e.sweeper.stop()
+		e.worker.stop()
 		e.ciphers.close()
 	}
 	err = e.closeStores()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -387,6 +388,7 @@ func typed(err error) error {
 		corrupt *CorruptionError
 		frame   *blob.CorruptionError
 		record  *index.CorruptionError
+		ledgers *ledger.CorruptionError
 		version *index.VersionError
 		entry   *disk.EntryError
 	)
@@ -405,6 +407,8 @@ func typed(err error) error {
 		return &CorruptionError{
 			What: what, Where: fmt.Sprintf("volume %d", frame.Volume), Err: cause,
 		}
+	case errors.As(err, &ledgers):
+		return ofLedger(err)
 	case errors.As(err, &record):
 		return &CorruptionError{What: "the index", Where: record.Where, Err: err}
 	case errors.As(err, &entry):
@@ -413,6 +417,16 @@ func typed(err error) error {
 		return &FormatError{
 			Where: version.Where, Version: int(version.Version), Supported: int(version.Supported),
 		}
+	}
+	return err
+}
+
+// ofLedger turns a corruption error of the ledger into one of this package, and leaves others as
+// they are.
+func ofLedger(err error) error {
+	var ledgers *ledger.CorruptionError
+	if errors.As(err, &ledgers) {
+		return &CorruptionError{What: ledgers.What, Where: "index", Err: ledgers.Err}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -77,7 +78,7 @@ func (e *Engine) expire(
 			return aborted, true, err
 		}
 		if aborted += x.aborted; x.aborted > 0 {
-			e.sweeper.wake()
+			e.worker.wake()
 		}
 		if x.walked {
 			return aborted, x.left, nil
@@ -120,7 +121,7 @@ func (x *expiring) some(tx index.Tx) error {
 			return err
 		}
 	}
-	totals, err := totalsOf(tx)
+	totals, err := ledger.Totals(tx)
 	if err != nil {
 		return err
 	}

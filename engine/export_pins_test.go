@@ -20,8 +20,4 @@ func (e *Engine) WaitForUnwrap() (n int) {
 }
 
 // Held counts the contents and manifests that somebody uses.
-func (e *Engine) Held() int {
-	e.inUse.mu.Lock()
-	defer e.inUse.mu.Unlock()
-	return len(e.inUse.users)
-}
+func (e *Engine) Held() int { return e.trash.InUse() }

@@ -28,7 +28,7 @@ func (o *Object) Kept() (entries int) {
 	}
 	for _, p := range s.pages {
 		if p != nil {
-			entries += len(p.chunks)
+			entries += len(p.Page.Chunks)
 		}
 	}
 	return entries
@@ -37,8 +37,8 @@ func (o *Object) Kept() (entries int) {
 // WithoutHoles makes the chunk store one that cannot trim, as on a file system without holes: what
 // is dead comes back by copying.
 func WithoutHoles(e *Engine) {
-	<-e.sweeper.turn
-	defer e.sweeper.pass()
+	<-e.worker.turn
+	defer e.worker.yield()
 	e.blobs = noHoles{e.blobs}
 }
 

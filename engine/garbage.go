@@ -3,10 +3,10 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,7 +48,7 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 		return nil, err
 	}
 	pinned := e.pipeline.pins.bytesIn()
-	live, err := e.volumeAccounts(ctx)
+	live, err := ledger.Volumes(ctx, e.index)
 	if err != nil {
 		return nil, err
 	}
@@ -57,37 +57,6 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 		states[i] = volumeState{VolumeInfo: info, live: live[info.ID], pinned: pinned[info.ID]}
 	}
 	return states, nil
-}
-
-// volumeAccounts returns the index's account of each volume.
-func (e *Engine) volumeAccounts(ctx context.Context) (live map[uint64]index.Volume, err error) {
-	live = make(map[uint64]index.Volume)
-	err = e.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Volumes()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseVolumeKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			live[id] = entry.Record
-		}
-		return nil
-	})
-	return live, err
-}
-
-// liveIn returns the index's account of one volume.
-func (e *Engine) liveIn(ctx context.Context, volume uint64) (live index.Volume, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		live, err = index.Get(r, index.VolumeKey(volume))
-		if errors.Is(err, index.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
-	return live, err
 }
 
 // A policy says when giving space back is worth it, in shares of what a volume occupies.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -89,7 +90,7 @@ func (e *Engine) InitiateMultipartUpload(
 				return err
 			}
 		}
-		if err := count(tx, index.Totals{Uploads: 1}); err != nil {
+		if err := ledger.Count(tx, index.Totals{Uploads: 1}); err != nil {
 			return err
 		}
 		return watch(tx, req.Bucket, req.Key, id, &rec, rec.Initiated)
@@ -97,7 +98,7 @@ func (e *Engine) InitiateMultipartUpload(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.watch()
+	e.worker.watch()
 	return &InitiateMultipartUploadResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id.String(),
 		Checksum:   checksumOf(&rec.Checksum),
@@ -154,18 +155,18 @@ func (e *Engine) AbortMultipartUpload(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return &AbortMultipartUploadResult{}, nil
 }
 
-// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeper.
+// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeping.
 func (e *Engine) abort(tx index.Tx, bucket, key string, up *openUpload) error {
 	parts, err := partsOf(tx, up.id)
 	if err != nil {
 		return err
 	}
 	if len(parts) > 0 {
-		if err := e.discard(tx, trashOf(up.id, parts)); err != nil {
+		if err := e.discardParts(tx, up.id, parts); err != nil {
 			return err
 		}
 	}
@@ -182,7 +183,7 @@ func endUpload(tx index.Tx, bucket, key string, up *openUpload) error {
 	if err := index.Delete(tx, index.UploadKey(bucket, key, up.id)); err != nil {
 		return err
 	}
-	return count(tx, index.Totals{Uploads: -1})
+	return ledger.Count(tx, index.Totals{Uploads: -1})
 }
 
 // An openUpload is an upload as a transaction sees it.

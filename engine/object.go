@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -182,7 +183,7 @@ type objectRef struct {
 	customer    crypto.CustomerKey
 }
 
-// An openedObject is an object held against the sweeper until its source is closed.
+// An openedObject is an object whose content is in use until its source is closed.
 type openedObject struct {
 	*source
 	rec   *index.Object
@@ -193,14 +194,14 @@ type openedObject struct {
 func (e *Engine) openObject(
 	ctx context.Context, c *call, ref objectRef,
 ) (_ *openedObject, _ ruleSet, err error) {
-	rec, rules, err := e.holdObject(ctx, ref.bucket, ref.key)
+	rec, rules, err := e.useObject(ctx, ref.bucket, ref.key)
 	if err != nil {
 		return nil, rules, err
 	}
 	opened := false
 	defer func() {
 		if !opened { // an error, or whatever else leaves the call
-			e.inUse.release(rec.Content)
+			e.trash.Leave(rec.Content)
 		}
 	}()
 	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, ref.customer)
@@ -257,9 +258,9 @@ func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet)
 	}
 }
 
-// holdObject returns an object's record with its content held against the sweeper; the caller
-// must release it. It also returns the bucket's rules.
-func (e *Engine) holdObject(
+// useObject returns an object's record with its content in use; the caller must leave it. It also
+// returns the bucket's rules.
+func (e *Engine) useObject(
 	ctx context.Context, bucket, key string,
 ) (*index.Object, ruleSet, error) {
 	for {
@@ -267,14 +268,14 @@ func (e *Engine) holdObject(
 		if err != nil {
 			return nil, ruleSet{}, err
 		}
-		e.inUse.hold(rec.Content)
-		// What was deleted between the look and the hold may be swept already. What is still there
-		// now can only be swept after a later transaction has queued it, and that finds the hold.
+		e.trash.Use(rec.Content)
+		// What was deleted between the look and the use may be swept already. What is still there
+		// now can only be swept after a later transaction has queued it, and that finds the use.
 		again, rules, err := e.viewObject(ctx, bucket, key)
 		if err == nil && again.Content == rec.Content {
 			return again, rules, nil
 		}
-		e.inUse.release(rec.Content)
+		e.trash.Leave(rec.Content)
 		if err != nil {
 			return nil, ruleSet{}, err
 		}
@@ -330,7 +331,7 @@ func (e *Engine) DeleteObject(
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return &DeleteObjectResult{}, nil
 }
 
@@ -360,14 +361,14 @@ func (e *Engine) putObject(tx index.Tx, bucket, key string, obj *index.Object) e
 	if _, err := e.discardObject(tx, bucket, key); err != nil {
 		return err
 	}
-	if err := count(tx, index.Totals{Objects: 1, LogicalBytes: obj.Size}); err != nil {
+	if err := ledger.Count(tx, index.Totals{Objects: 1, LogicalBytes: obj.Size}); err != nil {
 		return err
 	}
 	return index.Put(tx, index.ObjectKey(bucket, key), obj)
 }
 
-// discardObject queues the content of an object, if there is one, for the sweeper, and says whether
-// there is. The caller deletes or overwrites the record.
+// discardObject gives up the content of an object, if there is one, and says whether there is. The
+// caller deletes or overwrites the record.
 func (e *Engine) discardObject(tx index.Tx, bucket, key string) (there bool, err error) {
 	old, err := index.Get(tx, index.ObjectKey(bucket, key))
 	if errors.Is(err, index.ErrNotFound) {
@@ -376,14 +377,8 @@ func (e *Engine) discardObject(tx index.Tx, bucket, key string) (there bool, err
 	if err != nil {
 		return false, err
 	}
-	last, err := disown(tx, old.Content)
-	if err != nil {
+	if err := e.trash.DropOwner(tx, old.Content, old.Parts, old.Size); err != nil {
 		return false, err
 	}
-	if last {
-		if err := e.discard(tx, index.Trash{Kind: index.TrashContent, ID: old.Content, Parts: int64(old.Parts), Bytes: old.Size}); err != nil {
-			return false, err
-		}
-	}
-	return true, count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
+	return true, ledger.Count(tx, index.Totals{Objects: -1, LogicalBytes: -old.Size})
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"io"
 	"time"
 
@@ -299,11 +298,11 @@ func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error
 		}
 		rec.Modified = e.now()
 		p.draft.seals.signPart(p.place.number, rec)
-		replaced, err = e.putPart(tx, up.id, p.place.number, rec)
+		replaced, err = e.trash.PutPart(tx, up.id, p.place.number, rec)
 		return err
 	})
 	if replaced {
-		e.sweeper.wake()
+		e.worker.wake()
 	}
 	return rec, err
 }
@@ -319,27 +318,6 @@ func (p *newPart) advance(tx index.Tx, up *openUpload) error {
 	}
 	up.Digest, up.MD5 = p.digest, p.md5
 	return index.Put(tx, index.UploadKey(p.place.bucket, p.place.key, up.id), &up.Upload)
-}
-
-// putPart stores the record of a part and discards what it replaces.
-func (e *Engine) putPart(
-	tx index.Tx, id index.ContentID, number int, rec *index.Part,
-) (replaced bool, err error) {
-	key := index.PartKey(id, number)
-	old, err := index.Get(tx, key)
-	switch {
-	case err == nil:
-		replaced = true
-		err = e.discard(
-			tx, index.Trash{Kind: index.TrashManifest, ID: old.Manifest, Parts: 1, Bytes: old.Size},
-		)
-	case errors.Is(err, index.ErrNotFound):
-		err = count(tx, index.Totals{Parts: 1})
-	}
-	if err != nil {
-		return false, err
-	}
-	return replaced, index.Put(tx, key, rec)
 }
 
 // combinedCRC64 is the CRC-64 of the parts one behind the other.

@@ -48,7 +48,7 @@ func newPins(damaged func(blob.Ref) bool) *pins {
 // stores it. When hold succeeds the caller owes a release.
 //
 // A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those
-// who had pinned it before are told when they come to name it; see addReference.
+// who had pinned it before are told when they come to name it; see ledger.PutPage.
 func (p *pins) hold(
 	ctx context.Context, id blob.ID, lookUp func() (found foundChunk, ok bool, err error),
 	store func() (blob.Ref, error),

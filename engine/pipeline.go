@@ -74,7 +74,7 @@ func newPipeline(
 		budget:  newBudget(o.MemoryBudget, o.ChunkSize),
 		blocks:  newBlocks(o.ChunkSize),
 		scratch: make(chan []byte, processors),
-		pins:    newPins(func(ref blob.Ref) bool { return chunks.damage.known(ref) != nil }),
+		pins:    newPins(func(ref blob.Ref) bool { return chunks.damage.Known(ref) != nil }),
 		chunks:  chunks,
 		room:    room,
 		pace:    pace,

@@ -178,7 +178,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		part.Modified = obj.Modified
 		d.seals.signPart(1, part)
 		d.seals.signObject(p.req.Bucket, p.req.Key, obj)
-		if _, err := e.putPart(tx, obj.Content, 1, part); err != nil {
+		if _, err := e.trash.PutPart(tx, obj.Content, 1, part); err != nil {
 			return err
 		}
 		return e.putObject(tx, p.req.Bucket, p.req.Key, obj)
@@ -186,6 +186,6 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return obj, nil
 }

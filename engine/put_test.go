@@ -109,7 +109,7 @@ func TestPutSmallSyncs(t *testing.T) {
 		mustPut(t, e, engine.PutObjectRequest{Key: "key-" + fmt.Sprint(size), Body: bytes.NewReader(random(1, size))})
 		return f.power.count - before
 	}
-	if !eventually(func() bool { return count(30_000) == 1 }) { // the sweeper may take an update of its own
+	if !eventually(func() bool { return count(30_000) == 1 }) { // the worker may take an update of its own
 		t.Error("a small body costs more than one update of the index")
 	}
 	if n := count(40_000); n < 3 {

@@ -211,7 +211,7 @@ func TestCostAfterDeletions(t *testing.T) {
 		if most := before[op.name].passed*3/2 + 10*some; passed > most {
 			t.Errorf("%s: %d passed, want at most %d", op.name, passed, most)
 		}
-		// The sweeper may come once for each of them, or once for all.
+		// The worker may come once for each of them, or once for all.
 		if most := before[op.name].transactions + 12*some; transactions > most {
 			t.Errorf("%s: %d transactions, want at most %d", op.name, transactions, most)
 		}
@@ -221,7 +221,7 @@ func TestCostAfterDeletions(t *testing.T) {
 	}
 }
 
-// TestNoWakeUpWithoutWork puts objects that replace nothing: the sweeper must not look at the
+// TestNoWakeUpWithoutWork puts objects that replace nothing: the worker must not look at the
 // index.
 func TestNoWakeUpWithoutWork(t *testing.T) {
 	idx := newBuryingIndex()

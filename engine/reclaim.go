@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // ReclaimRequest is empty.
 type ReclaimRequest struct{}
@@ -44,12 +47,12 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	if err != nil {
 		return nil, err
 	}
-	if err := e.sweeper.take(ctx); err != nil {
+	if err := e.worker.claim(ctx); err != nil {
 		return nil, err
 	}
-	defer e.sweeper.pass()
-	e.sweeper.tryAgain()
-	freed, err := e.sweeper.reclaim(ctx, reclaimDeadShare, true)
+	defer e.worker.yield()
+	e.trash.Retry()
+	freed, err := e.reclaim(ctx, reclaimDeadShare, true)
 	if err != nil {
 		return nil, err
 	}
@@ -59,4 +62,40 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	}
 	freed.DiskBytes += fromIndex
 	return &freed, nil
+}
+
+// sweepBytes is how much is swept before volumes are looked at: what is dead must not pile up until
+// the trash is empty.
+const sweepBytes = 32 << 20
+
+// reclaim needs the turn. It has the trash swept and meanwhile, and at its end, copies the volumes
+// of which at least this share is dead. It says what was freed.
+func (e *Engine) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, error) {
+	var res ReclaimResult
+	if err := e.trash.Recover(ctx); err != nil {
+		return res, err
+	}
+	e.throttle.Began()
+	defer e.throttle.Ended(ctx)
+	var errs, damaged []error
+	for more := true; more && ctx.Err() == nil; {
+		swept, err := e.trash.Sweep(ctx, sweepBytes, e.throttle.GoesOn)
+		res.Chunks += swept.Chunks
+		res.Bytes += swept.Bytes
+		for _, err := range swept.Damaged {
+			damaged = append(damaged, ofLedger(err))
+		}
+		more = swept.More
+		c := compaction{engine: e, share: share, seal: seal && !more}
+		errs = append(errs, err, c.run(ctx))
+		res.Volumes += c.result.Volumes
+		res.Trimmed += c.result.Trimmed
+		res.DiskBytes += c.result.DiskBytes
+		e.throttle.GoesOn(ctx)
+		if c.left && !more {
+			signal(e.worker.pinned)
+		}
+	}
+	errs = append(errs, e.dir.refillReserve(), ctx.Err())
+	return res, errors.Join(append(errs, damaged...)...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -59,7 +60,7 @@ func (e *Engine) remember(
 
 // forget counts one more answer and deletes old ones.
 func forget(tx index.Tx, now time.Time) error {
-	totals, err := totalsOf(tx)
+	totals, err := ledger.Totals(tx)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func forget(tx index.Tx, now time.Time) error {
 		}
 		kept--
 	}
-	return count(tx, index.Totals{Completed: kept - totals.Completed})
+	return ledger.Count(tx, index.Totals{Completed: kept - totals.Completed})
 }
 
 // replay returns the object of an upload that was completed before with the same list, or

@@ -118,16 +118,16 @@ func (s seals) verify(mac []byte, message func(buf []byte) []byte, what string, 
 	return err
 }
 
-// page verifies a page of a manifest.
-func (s seals) page(id index.ManifestID, n int, rec *index.Page) error {
+// Page verifies a page of a manifest.
+func (s seals) Page(id index.ManifestID, n int, rec *index.Page) error {
 	return s.verify(
 		rec.MAC, func(buf []byte) []byte { return pageMessage(buf, id, n, rec) },
 		"page %d of manifest %s", n, id,
 	)
 }
 
-// inline verifies a content that the index has itself.
-func (s seals) inline(id index.ManifestID, rec *index.Inline) error {
+// Inline verifies a content that the index has itself.
+func (s seals) Inline(id index.ManifestID, rec *index.Inline) error {
 	return s.verify(
 		rec.MAC, func(buf []byte) []byte { return inlineMessage(buf, id, rec) },
 		"the content of manifest %s", id,
@@ -194,6 +194,16 @@ func (s seals) signUpload(bucket, key string, rec *index.Upload) {
 	rec.MAC = s.of(
 		func(buf []byte) []byte { return s.placed(uploadMessage(buf, bucket, key, rec)) },
 	)
+}
+
+// signPage gives a page of a manifest its MAC, when everything else in it is final.
+func (s seals) signPage(id index.ManifestID, n int, rec *index.Page) {
+	rec.MAC = s.of(func(buf []byte) []byte { return pageMessage(buf, id, n, rec) })
+}
+
+// signInline gives a content that the index has itself its MAC.
+func (s seals) signInline(id index.ManifestID, rec *index.Inline) {
+	rec.MAC = s.of(func(buf []byte) []byte { return inlineMessage(buf, id, rec) })
 }
 
 // signPart gives a part its MAC, when everything else in it is final.

@@ -107,13 +107,13 @@ func (r *sealRecord) signed(kind string) (message []byte, verify func(s seals, m
 		}
 		return pageMessage(nil, manifest, r.Page, &rec), func(s seals, mac []byte) error {
 			rec.MAC = mac
-			return s.page(manifest, r.Page, &rec)
+			return s.Page(manifest, r.Page, &rec)
 		}, err
 	case "inline":
 		rec := index.Inline{PageChunk: index.PageChunk{ID: index.ChunkID(r.ID), Size: uint32(r.Size), CRC64: r.CRC64}}
 		return inlineMessage(nil, manifest, &rec), func(s seals, mac []byte) error {
 			rec.MAC = mac
-			return s.inline(manifest, &rec)
+			return s.Inline(manifest, &rec)
 		}, nil
 	case "part":
 		rec := index.Part{
@@ -235,7 +235,7 @@ func BenchmarkPageMAC(b *testing.B) {
 	rec.MAC = s.of(func(buf []byte) []byte { return pageMessage(buf, index.ManifestID{}, 0, &rec) })
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.page(index.ManifestID{}, 0, &rec); err != nil {
+		if err := s.Page(index.ManifestID{}, 0, &rec); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine/internal/frame"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -48,23 +49,22 @@ func (s *segment) covers(at int64) bool { return at >= s.start && at < s.start+s
 // A segmentPage is a page of the chunks of a segment.
 type segmentPage struct {
 	*segment
-	*chunkPage
+	*ledger.Page
 	keys frame.Keys
 }
 
 func (p *segmentPage) covers(at int64) bool {
 	inPart := at - p.segment.start
-	return inPart >= p.chunkPage.start && inPart < p.chunkPage.end()
+	return inPart >= p.Page.Start && inPart < p.Page.End()
 }
 
 // span returns where a chunk of the page lies in the object.
 func (p *segmentPage) span(n int) (start, end int64) {
-	end = p.segment.start + p.ends[n]
-	return end - int64(p.chunks[n].Size), end
+	end = p.segment.start + p.Page.Ends[n]
+	return end - int64(p.Page.Chunks[n].Size), end
 }
 
-// openContent opens the content of an object, which is held. It is released when the source is
-// closed. Of the parts it reads only what says how many there are and of how many bytes.
+// openContent opens the content of an object, which is in use. It is left when the source is closed. Of the parts it reads only what says how many there are and of how many bytes.
 func (e *Engine) openContent(
 	ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher,
 ) (*source, error) {
@@ -121,7 +121,7 @@ func (s *source) close() error {
 	if s.closed.Swap(true) {
 		return fs.ErrClosed
 	}
-	s.engine.inUse.release(s.id)
+	s.engine.trash.Leave(s.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.directory, s.segment, s.pages = nil, nil, [2]*segmentPage{}
@@ -161,7 +161,7 @@ func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, 
 			if err != nil {
 				return err
 			}
-			chunks, err := pageAt(r, &seg.Part, at-seg.start, s.seals)
+			chunks, err := ledger.PageAt(r, &seg.Part, at-seg.start, &s.seals)
 			if err != nil {
 				return err
 			}
@@ -174,7 +174,7 @@ func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, 
 		}
 		s.keep(page)
 	}
-	return page, page.chunkAt(at - page.segment.start), nil
+	return page, page.Page.ChunkAt(at - page.segment.start), nil
 }
 
 // kept returns the page that holds the byte at, if it is there.
@@ -202,10 +202,10 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	if err != nil {
 		return err
 	}
-	chunk := page.chunks[n]
+	chunk := page.Page.Chunks[n]
 	var plain []byte
-	if page.inline != nil {
-		plain, err = decodeInline(page.inline, chunk, page.keys, d)
+	if page.Page.Inline != nil {
+		plain, err = decodeInline(page.Page.Inline, chunk, page.keys, d)
 	} else {
 		plain, err = s.engine.chunks.read(ctx, chunk, page.keys, d)
 	}

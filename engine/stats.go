@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -53,7 +54,7 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	}
 	res := &StatsResult{}
 	err = e.index.View(ctx, func(r index.Reader) error {
-		t, err := totalsOf(r)
+		t, err := ledger.Totals(r)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine/internal/frame"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -44,10 +45,10 @@ func (s *storedChunks) find(
 	var failure error
 	for {
 		rec, ok, err := s.record(ctx, id)
-		if err != nil || !ok || s.damage.knownIn(id, &rec) != nil {
+		if err != nil || !ok || s.damage.KnownIn(id, &rec) != nil {
 			return blob.Ref{}, false, err
 		}
-		ref := refOf(id, rec)
+		ref := ledger.RefOf(id, rec)
 		if ref == failed {
 			s.damage.noteOne(ctx, ref, failure)
 			return blob.Ref{}, false, nil
@@ -75,18 +76,18 @@ func (s *storedChunks) prove(ctx context.Context, id index.ChunkID) error {
 	case err != nil:
 		return err
 	case !ok:
-		return missingRecord(id)
+		return ledger.MissingRecord(id)
 	}
-	return s.damage.knownIn(id, &rec)
+	return s.damage.KnownIn(id, &rec)
 }
 
 // locate says where the index has a chunk.
 func (s *storedChunks) locate(ctx context.Context, id index.ChunkID) (blob.Ref, error) {
 	rec, ok, err := s.record(ctx, id)
 	if err == nil && !ok {
-		err = missingRecord(id)
+		err = ledger.MissingRecord(id)
 	}
-	return refOf(id, rec), err
+	return ledger.RefOf(id, rec), err
 }
 
 // read reads and verifies one chunk. The result lies in d's memory.
@@ -131,13 +132,6 @@ func (s *storedChunks) readAt(
 		}
 	}
 	return plain, nil
-}
-
-// missingRecord says that a chunk has no record, though something refers to it.
-func missingRecord(id index.ChunkID) error {
-	return &CorruptionError{
-		What: "chunk " + id.String(), Where: "index", Err: errors.New("its record is missing"),
-	}
 }
 
 // chunkData is a decoded chunk, and the memory for decoding the next.

@@ -445,6 +445,6 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 		)
 		return &failed
 	}
-	e.sweeper.wake()
+	e.worker.wake()
 	return err
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -29,7 +30,7 @@ func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	}
 	var t index.Totals
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		t, err = totalsOf(r)
+		t, err = ledger.Totals(r)
 		return err
 	})
 	if err != nil {

@@ -51,7 +51,7 @@
 //	C chunk(32)                              Chunk
 //	V volume(be64)                           Volume
 //	T number(be64)                           Trash     a queue
-//	W id(16)                                 Trash     garbage once nobody holds it
+//	W id(16)                                 Trash     garbage once nobody uses it
 //	D content(16)                            Completed
 //	A number(be64)                           Answer    a queue
 //	E time(be64) content(16)                 Idle      unix nanoseconds, the sign inverted

@@ -212,7 +212,7 @@ func ParseVolumeKey(k Key[Volume]) (volume uint64, err error) {
 	return binary.BigEndian.Uint64(k[1:]), nil
 }
 
-// WaitingKey is the key of what is garbage as soon as nobody holds it any more: the ContentID or
+// WaitingKey is the key of what is garbage as soon as nobody uses it any more: the ContentID or
 // ManifestID of it.
 func WaitingKey(id [16]byte) Key[Trash] { return append(Key[Trash]{waitingTable}, id[:]...) }
 

@@ -51,7 +51,7 @@ func AllShared() Range[Shared] { return tableRange[Shared](sharedTable) }
 // AllCompleted is what is remembered of completed uploads, by upload id.
 func AllCompleted() Range[Completed] { return tableRange[Completed](doneTable) }
 
-// AllWaiting is everything that is garbage as soon as nobody holds it any more.
+// AllWaiting is everything that is garbage as soon as nobody uses it any more.
 func AllWaiting() Range[Trash] { return tableRange[Trash](waitingTable) }
 
 // PartsOf is the range of the parts of a content, by number.

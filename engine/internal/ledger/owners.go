@@ -1,4 +1,4 @@
-package engine
+package ledger
 
 import (
 	"errors"
@@ -9,18 +9,18 @@ import (
 // A copy of an object shares its content. The content's record of owners is there only while it has
 // more than one, so what was never copied costs nothing.
 
-// own counts one more owner of a content that has one.
-func own(tx index.Tx, id index.ContentID) error {
-	n, err := ownersOf(tx, id)
+// AddOwner counts one more owner of a content that has one.
+func AddOwner(tx index.Tx, id index.ContentID) error {
+	n, err := owners(tx, id)
 	if err != nil {
 		return err
 	}
 	return index.Put(tx, index.SharedKey(id), &index.Shared{Owners: n + 1})
 }
 
-// disown counts one owner less, and says whether it was the last.
-func disown(tx index.Tx, id index.ContentID) (last bool, err error) {
-	n, err := ownersOf(tx, id)
+// dropOwner counts one owner less, and says whether it was the last.
+func dropOwner(tx index.Tx, id index.ContentID) (last bool, err error) {
+	n, err := owners(tx, id)
 	if err != nil || n == 1 {
 		return n == 1, err
 	}
@@ -30,7 +30,7 @@ func disown(tx index.Tx, id index.ContentID) (last bool, err error) {
 	return false, index.Put(tx, index.SharedKey(id), &index.Shared{Owners: n - 1})
 }
 
-func ownersOf(r index.Reader, id index.ContentID) (uint64, error) {
+func owners(r index.Reader, id index.ContentID) (uint64, error) {
 	rec, err := index.Get(r, index.SharedKey(id))
 	if errors.Is(err, index.ErrNotFound) {
 		return 1, nil

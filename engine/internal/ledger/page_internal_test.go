@@ -1,4 +1,4 @@
-package engine
+package ledger
 
 import (
 	"math/bits"
@@ -18,7 +18,7 @@ func TestSearchPages(t *testing.T) {
 		for at := range size {
 			reads := 0
 			var start, end int64
-			found, err := searchPages(pages, rng.IntN(2*pages), at, func(n int) (int64, int64, error) {
+			found, err := SearchPages(pages, rng.IntN(2*pages), at, func(n int) (int64, int64, error) {
 				reads++
 				start, end = starts[n], starts[n+1]
 				return start, end, nil
@@ -28,7 +28,7 @@ func TestSearchPages(t *testing.T) {
 			}
 		}
 	}
-	if found, err := searchPages(3, 0, 7, func(int) (int64, int64, error) { return 0, 7, nil }); found || err != nil {
+	if found, err := SearchPages(3, 0, 7, func(int) (int64, int64, error) { return 0, 7, nil }); found || err != nil {
 		t.Errorf("what is on no page: %t, %v", found, err)
 	}
 }

@@ -1,10 +1,10 @@
-package engine
+package ledger
 
 import "testing"
 
 // TestSparedAndWanted names what is provisional, and has it replaced before whoever wrote it says
-// that it is named: the sweeper waits for it by then, and must be told.
-func TestSparedAndWanted(t *testing.T) {
+// that it is named: the sweeping waits for it by then, and must be told.
+func TestNamedAndWanted(t *testing.T) {
 	var freed [][16]byte
 	u := inUse{freed: func(id [16]byte) { freed = append(freed, id) }}
 	for _, test := range []struct {
@@ -18,15 +18,15 @@ func TestSparedAndWanted(t *testing.T) {
 	} {
 		freed = nil
 		id := [16]byte{1}
-		u.hold(id)
+		u.enter(id)
 		if test.provisional {
-			u.provide(id)
+			u.provisional(id)
 		}
 		if test.wanted && !u.want(id) {
 			t.Errorf("%s: it is in use, and was said not to be", test.name)
 		}
-		u.spare(id)
-		u.release(id)
+		u.named(id)
+		u.leave(id)
 		if got := len(freed) > 0; got != test.alsoFreed {
 			t.Errorf("%s: freed is %t, want %t", test.name, got, test.alsoFreed)
 		}

@@ -1,0 +1,201 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Limits of one transaction of a sweep. Others wait for it, but each costs a sync: many entries
+// share one. A page of a manifest is swept whole, though.
+const (
+	sweepRecords = 4 * index.MaxPageChunks // records changed
+	sweepEntries = 1024                    // entries looked at beforehand
+)
+
+// Swept is what a Sweep has done.
+type Swept struct {
+	Chunks  int64   // that are dead now
+	Bytes   int64   // of these chunks, as stored
+	Damaged []error // of each entry that was put aside, until Retry
+	More    bool    // there is more in the trash
+}
+
+// A sweep is one Sweep under way.
+type sweep struct {
+	*Trash
+	done Swept
+}
+
+// queued is one entry of the queue, or of what waits.
+type queued struct {
+	index.Trash
+	used    bool
+	waiting bool // in the table of what waits
+}
+
+// Sweep works off the trash until it is empty, or the chunks that have died have at least this many
+// bytes. Each of its transactions takes a bounded bite and leaves the rest valid, so it can stop
+// anywhere, and go on in another process. progress is called after each step, with no lock held.
+//
+// With an error it says what it has done so far. One Sweep goes on at a time.
+func (t *Trash) Sweep(
+	ctx context.Context, bytes int64, progress func(context.Context),
+) (Swept, error) {
+	s := &sweep{Trash: t}
+	err := s.run(ctx, bytes, progress)
+	return s.done, err
+}
+
+func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Context)) error {
+	for ids := s.takeFreed(); len(ids) > 0; ids = ids[1:] {
+		if err := s.waiting(ctx, ids[0]); err != nil {
+			s.free(ids...) // for the next time
+			return err
+		}
+	}
+	start := s.done.Bytes
+	for s.done.Bytes-start < bytes {
+		batch, err := s.next(ctx)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if err := s.batch(ctx, batch); err != nil {
+			return err
+		}
+		progress(ctx)
+	}
+	s.done.More = true
+	return nil
+}
+
+// next returns the entries at the head of the queue. They are committed, so whoever can still open
+// what they name uses it by now: see Use.
+func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
+	pushed := s.pushed.Load()
+	var ends index.Ends
+	err = s.index.View(ctx, func(r index.Reader) error {
+		q := index.TrashQueue()
+		if ends, err = q.Ends(r); err != nil || ends.Head == ends.Tail {
+			return err
+		}
+		for entry, err := range index.Scan(r, q.Between(ends)) {
+			if err != nil {
+				return err
+			}
+			if batch = append(batch, queued{Trash: entry.Record}); len(batch) == sweepEntries {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil || len(batch) > 0 {
+		return batch, err
+	}
+	s.swept.Store(ends.Tail)
+	if pushed > ends.Tail {
+		err = s.correctPushed(ctx, pushed)
+	}
+	return nil, err
+}
+
+// correctPushed finds out whether what was pushed is on its way or belonged to a transaction that
+// failed. What is on its way is swept when it is there; for the other Pending would be true for
+// good.
+func (s *sweep) correctPushed(ctx context.Context, pushed uint64) error {
+	return s.index.Update(ctx, func(tx index.Tx) error {
+		ends, err := index.TrashQueue().Ends(tx)
+		if err == nil {
+			s.pushed.CompareAndSwap(pushed, ends.Tail)
+		}
+		return err
+	})
+}
+
+// batch sweeps entries from the head of the queue, many in a transaction. One that is damaged does
+// not keep the others from being swept: it is put aside.
+func (s *sweep) batch(ctx context.Context, batch []queued) error {
+	for i := range batch {
+		batch[i].used = s.inUse.want(batch[i].ID)
+	}
+	for most := len(batch); len(batch) > 0; {
+		done, err := s.transaction(ctx, batch[:most])
+		batch = batch[done:]
+		switch {
+		case err == nil:
+			most = len(batch)
+		case !isDamage(err):
+			return err
+		case most > 1:
+			most = 1 // one by one, up to the damaged one
+		default:
+			s.done.Damaged = append(s.done.Damaged, err)
+			s.putAside(batch[0].ID)
+			batch[0].used = true // so that it is put where it waits
+		}
+		most = min(most, len(batch))
+	}
+	return nil
+}
+
+// transaction sweeps entries in one transaction, and says how many it has finished.
+func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err error) {
+	b := bite{left: sweepRecords}
+	err = s.index.Update(ctx, func(tx index.Tx) error {
+		for done < len(batch) && b.left > 0 {
+			finished, err := b.entry(tx, batch[done])
+			if err != nil {
+				return err
+			}
+			if !finished {
+				break
+			}
+			done++
+		}
+		return b.delta.Apply(tx)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if b.rest != nil {
+		batch[done].Trash = *b.rest
+	}
+	s.done.Chunks -= b.delta.totals.Chunks
+	s.done.Bytes -= b.delta.totals.StoredBytes
+	return done, nil
+}
+
+// waiting sweeps what nobody uses any more.
+func (s *sweep) waiting(ctx context.Context, id [16]byte) error {
+	for {
+		item := queued{Trash: index.Trash{ID: id}, waiting: true}
+		err := s.index.View(ctx, func(r index.Reader) (err error) {
+			item.Trash, err = index.Get(r, index.WaitingKey(id))
+			return err
+		})
+		if errors.Is(err, index.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		done, err := s.transaction(ctx, []queued{item})
+		switch {
+		case err != nil && isDamage(err):
+			s.done.Damaged = append(s.done.Damaged, err)
+			s.putAside(id)
+			return nil
+		case err != nil || done > 0:
+			return err
+		}
+	}
+}
+
+// isDamage says whether an error is of an entry rather than of the index as a whole.
+func isDamage(err error) bool {
+	var contradiction *CorruptionError
+	var corrupt *index.CorruptionError
+	var version *index.VersionError
+	return errors.As(err, &contradiction) || errors.As(err, &corrupt) || errors.As(err, &version)
+}
