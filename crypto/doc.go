@@ -76,9 +76,9 @@
 //	the same without AVX2        650    360    650    330    650    380
 //	AMD EPYC with AVX2          2690   1910
 //
-// zeebo's is first in each pair. With it the slowest of the CPUs that a server has is faster; it
-// loses where there is AVX-512, being no faster there than without. On arm64 both are portable Go.
-// zeebo's repository has NEON, but none of its releases up to v0.2.4.
+// zeebo's is first in each pair. The worst case decides: without AVX-512 it is faster, and with it
+// no slower than without. On arm64 both are portable Go; zeebo's repository has NEON, but none of
+// its releases up to v0.2.4.
 //
 // # Key ring
 //
