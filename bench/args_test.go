@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/engine"
 )
 
 func TestWrongArguments(t *testing.T) {
@@ -70,7 +69,10 @@ func TestWrongArguments(t *testing.T) {
 		{"engine -parts 10001", "-parts"},
 		{"engine -parts 3 -parallel 1,4", "-parts"},
 		{"engine -rounds 0", "-rounds"},
-		{"engine -data stored -sse AES256", "nothing is left"},
+		{"engine -data stored -sse sse", "nothing is left"},
+		{"engine -op download -only disk", "nothing is left"},
+		{"engine -only nobody", "-only"},
+		{"engine -readers 0", "-readers"},
 		{"engine -data stored -op download", "nothing is left"},
 		{"engine file", `"file"`},
 		{"chart FILE", "bench/charts"},
@@ -136,24 +138,6 @@ func TestHelp(t *testing.T) {
 		status, out, errs := bench(t, strings.Fields(test.args)...)
 		if status != cli.ExitOK || errs != "" || !strings.Contains(out, test.want) {
 			t.Errorf("bench %s: exit status %d, stdout %q, stderr %q", test.args, status, out, errs)
-		}
-	}
-}
-
-// The ETags that are computed anew are those of parts as Engine.Upload cuts them.
-func TestPartSizes(t *testing.T) {
-	const mib = 1 << 20
-	for _, test := range []struct{ size, wanted, want int64 }{
-		{0, 8 * mib, 8 * mib},
-		{100, 100, 100 << 10},
-		{200 << 10, 100 << 10, 100 << 10},
-		{200 << 10, 100, 100},
-		{10000 * 8 * mib, 8 * mib, 8 * mib},
-		{10000*8*mib + 1, 8 * mib, 9 * mib},
-		{10000 * engine.MaxPartSize, mib, engine.MaxPartSize},
-	} {
-		if got := partSizeFor(test.size, test.wanted); got != test.want {
-			t.Errorf("of %d bytes, wanted %d: %d, want %d", test.size, test.wanted, got, test.want)
 		}
 	}
 }

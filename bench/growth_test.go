@@ -23,65 +23,45 @@ func TestGrowth(t *testing.T) {
 	}
 	out := mustBench(t, "growth", "-chunks", "0,10,50", "-part-size", "40000", "-rounds", "2", "-dir", store, "-json", file)
 	wantEmptyDir(t, store)
-	for _, text := range []string{"chunks", "part by part", "index"} {
-		if !strings.Contains(out, text) {
-			t.Errorf("the table does not name %q:\n%s", text, out)
-		}
-	}
 	r := loadReport(t, file)
 	if got, want := r.Cases("a part"), []string{"0", "10", "50"}; !slices.Equal(got, want) {
 		t.Errorf("measured at %v chunks, want %v", got, want)
 	}
 	for _, test := range []struct {
-		group, case_, contender string
-		values                  int // 0: none
+		group, case_, unit string
+		values             int
 	}{
-		{"a part", "0", "time", 2},
-		{"rate", "0", "part by part", 2},
-		{"rate", "0", "growing", 0},
-		{"rate", "50", "growing", 1},
-		{"disk", "50", "index", 1},
-		{"disk", "50", "store", 1},
+		{"a part", "0", "ms", 2},
+		{"a part", "50", "CPU ms", 2},
+		{"the store", "50", "MB/s", 1},
+		{"the store", "0", "index MiB", 1},
+		{"the store", "50", "store MiB", 1},
 	} {
-		s := r.Find(test.group, test.case_, test.contender)
-		if (s != nil) != (test.values > 0) || s != nil && len(s.Values) != test.values {
-			t.Errorf("%s, %s, %s: got %+v, want %d values", test.group, test.case_, test.contender, s, test.values)
+		s := r.Find(test.group, test.case_, "gabion", test.unit)
+		if s == nil || len(s.Values) != test.values {
+			t.Errorf("%s, %s, %s: got %+v, want %d values", test.group, test.case_, test.unit, s, test.values)
 		}
+	}
+	if !strings.Contains(out, "store MiB") {
+		t.Errorf("the table does not name all units:\n%s", out)
 	}
 }
 
-// The parts must not be duplicates of each other, or nothing would grow, and must be whole.
+// The chunks must not be duplicates of each other, or nothing would grow, and must be whole, though
+// they are more than fit in one part.
 func TestGrowthReachesMark(t *testing.T) {
-	g := openTestGrowth(t)
-	for _, mark := range []int64{1, 25, 26, 77} {
-		if err := g.fill(t.Context(), mark, 10*g.chunkSize); err != nil {
+	for _, chunks := range []int64{1, 77, 2500} {
+		g := openTestGrowth(t)
+		if _, err := g.fill(t.Context(), chunks); err != nil {
 			t.Fatal(err)
 		}
 		stats, err := g.engine.Stats(t.Context(), &engine.StatsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stats.Chunks != mark || stats.References != mark || stats.StoredBytes < mark*g.chunkSize {
-			t.Errorf("at %d chunks there are %d, %d uses, %d bytes", mark, stats.Chunks, stats.References, stats.StoredBytes)
+		if stats.Chunks != chunks || stats.References != chunks || stats.StoredBytes < chunks*g.chunkSize {
+			t.Errorf("of %d chunks there are %d, %d uses, %d bytes", chunks, stats.Chunks, stats.References, stats.StoredBytes)
 		}
-	}
-}
-
-// An upload has only so many parts.
-func TestGrowthGoesOnInNextUpload(t *testing.T) {
-	g := openTestGrowth(t)
-	first, err := g.next(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.number = engine.MaxPartNumber - 1
-	last, err := g.next(t.Context())
-	if err != nil || last.UploadID != first.UploadID || last.PartNumber != engine.MaxPartNumber {
-		t.Errorf("the last part of an upload is %+v, %v", last, err)
-	}
-	next, err := g.next(t.Context())
-	if err != nil || next.UploadID == first.UploadID || next.PartNumber != 1 {
-		t.Errorf("the part after it is %+v, %v", next, err)
 	}
 }
 

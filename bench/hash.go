@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log"
 	"math"
@@ -17,8 +18,8 @@ import (
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/bench/internal/contest"
 	"github.com/gabion-storage/gabion/bench/internal/fanout"
+	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
@@ -31,8 +32,8 @@ const (
 
 type md5Sum = [md5.Size]byte
 
-// underWay is an MD5 under way; end ends it.
-type underWay struct {
+// A hashing is an MD5 under way; end ends it.
+type hashing struct {
 	io.Writer
 	end func() md5Sum
 }
@@ -41,102 +42,97 @@ type underWay struct {
 // ends it.
 type implementation struct {
 	name  string
-	start func() (begin func() underWay, stop func())
+	start func() (begin func() hashing, stop func())
 }
 
 // implementations are what is compared, ours first.
 func implementations() []implementation {
 	return []implementation{
-		{"ours", func() (func() underWay, func()) {
+		{"ours", func() (func() hashing, func()) {
 			pool := md5lanes.NewPool()
-			return func() underWay {
+			return func() hashing {
 				h := pool.New()
-				return underWay{h, func() md5Sum { defer h.Close(); return h.Sum() }}
+				return hashing{h, func() md5Sum { defer h.Close(); return h.Sum() }}
 			}, func() {}
 		}},
-		{"crypto/md5", func() (func() underWay, func()) { return standard, func() {} }},
+		{"crypto/md5", func() (func() hashing, func()) { return standard, func() {} }},
 		// A server for each measurement, because it gets slower with each hash that was ever
 		// closed.
-		{"md5-simd", func() (func() underWay, func()) {
+		{"md5-simd", func() (func() hashing, func()) {
 			server := md5simd.NewServer()
-			return func() underWay {
+			return func() hashing {
 				h := server.NewHash()
-				return underWay{h, func() md5Sum { defer h.Close(); return md5Sum(h.Sum(nil)) }}
+				return hashing{h, func() md5Sum { defer h.Close(); return md5Sum(h.Sum(nil)) }}
 			}, server.Close
 		}},
 	}
 }
 
 // standard is a hash of crypto/md5.
-func standard() underWay {
+func standard() hashing {
 	h := md5.New()
-	return underWay{h, func() md5Sum { return md5Sum(h.Sum(nil)) }}
+	return hashing{h, func() md5Sum { return md5Sum(h.Sum(nil)) }}
 }
 
-// A hashing is the hash command: all streams hash size bytes each.
-type hashing struct {
-	size, churn bytesize.Size
-	streams     cli.List[int]
-	rounds      int
-	all         []implementation
-	report      *report.Report
-	log         *log.Logger
-}
-
-// runHash is the hash command.
+// runHash is the hash command: all streams hash size bytes each, first as one hash, then in hashes
+// of churn bytes that come and go.
 func runHash(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
-	h := &hashing{size: 64 << 20, churn: 100 << 10, rounds: 5, all: implementations(), log: stderr}
-	h.streams = cli.Counts(1, maxStreams, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
-	file := ""
+	size, churn, rounds, file := bytesize.Size(64<<20), bytesize.Size(100<<10), 5, ""
+	streams := cli.Counts(1, maxStreams, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 	flags := flag.NewFlagSet("bench hash", flag.ContinueOnError)
-	cli.Size(flags, &h.size, "size", 1, math.MaxInt64, "`bytes` that each stream hashes, or a number with KiB, MiB or GiB")
-	cli.Size(flags, &h.churn, "churn", 0, math.MaxInt64, "`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
-	flags.Var(&h.streams, "streams", "`numbers` of concurrent streams to measure")
-	cli.Rounds(flags, &h.rounds)
+	cli.Size(flags, &size, "size", 1, math.MaxInt64, "`bytes` that each stream hashes")
+	cli.Size(flags, &churn, "churn", 0, math.MaxInt64,
+		"`bytes` of a hash in the second table, where hashes come and go; 0 leaves it out")
+	flags.Var(&streams, "streams", "`numbers` of concurrent streams to measure")
+	cli.Rounds(flags, &rounds)
 	flags.StringVar(&file, "json", "", cli.JSONUsage)
 	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		return err
 	}
-	command := cli.Command("go run ./bench hash", flags, "json")
-	h.report = report.New("MD5 of "+bytesize.Human(int64(h.size))+" a stream", command, "", megabyteNote)
-	h.report.Baseline = "crypto/md5"
-	if err := h.measure(ctx); err != nil {
-		return err
-	}
-	return h.report.Write(stdout, file)
-}
-
-// measure measures how fast the implementations are: first when each stream is one hash, then when
-// hashes come and go.
-func (h *hashing) measure(ctx context.Context) error {
-	buffers := makeBuffers(slices.Max(h.streams.Values), int(min(h.size, hashBuffer)))
-	for _, part := range []bytesize.Size{h.size, h.churn} {
-		for _, n := range h.streams.Values {
+	r := report.New(fmt.Sprintf("MD5 of %v a stream", size),
+		cli.Command("go run ./bench hash", flags, "json"), "", "MB is 10^6 bytes.")
+	r.Baseline = "crypto/md5"
+	buffers := makeBuffers(slices.Max(streams.Values), int(min(size, hashBuffer)))
+	for _, part := range []bytesize.Size{size, churn} {
+		for _, n := range streams.Values {
 			if part == 0 {
 				continue
 			}
-			about := report.Series{Group: "hashes of " + bytesize.Human(int64(part)), Axis: "streams", Case: strconv.Itoa(n), Unit: "MB/s"}
-			h.log.Printf("%s: streams: %d", about.Group, n)
-			var want [][]md5Sum // of whoever is measured first
-			runs := make([]report.Run, len(h.all))
-			for i, one := range h.all {
-				runs[i] = report.Run{Name: one.name, Measure: func(ctx context.Context) (float64, error) {
-					got, took, err := hashAll(ctx, one, buffers[:n], int64(h.size), int64(part))
-					if want == nil {
-						want = got
-					}
-					if err == nil && !slices.EqualFunc(got, want, slices.Equal) {
-						err = errors.New("the digests differ from those of the first")
-					}
-					return contest.Rate(int64(h.size)*int64(n), took), err
-				}}
-			}
-			if err := h.report.Measure(ctx, h.rounds, about, runs, nil); err != nil {
+			stderr.Printf("hashes of %v: streams: %d", part, n)
+			runs := hashRuns(implementations(), buffers[:n], int64(size), part)
+			if err := r.Interleave(ctx, rounds, []string{"MB/s"}, runs, nil); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return r.Write(stdout, file)
+}
+
+// hashRuns are the runs of one number of streams. They fail when the digests differ.
+func hashRuns(
+	all []implementation, buffers [][]byte, size int64, part bytesize.Size,
+) (runs []report.Run) {
+	about := report.Series{
+		Group: fmt.Sprintf("hashes of %v", part), Axis: "streams", Case: strconv.Itoa(len(buffers)),
+	}
+	var want [][]md5Sum // of whoever is measured first
+	for _, one := range all {
+		about.Contender = one.name
+		runs = append(runs, report.Run{
+			Series: about,
+			Measure: func(ctx context.Context) ([]float64, error) {
+				got, took, err := hashAll(ctx, one, buffers, size, int64(part))
+				if want == nil {
+					want = got
+				}
+				if err == nil && !slices.EqualFunc(got, want, slices.Equal) {
+					err = errors.New("the digests differ from those of the first")
+				}
+				return []float64{process.Rate(size*int64(len(buffers)), took)}, err
+			},
+		})
+	}
+	return runs
 }
 
 // makeBuffers returns n buffers of random bytes, no two alike.
@@ -152,7 +148,9 @@ func makeBuffers(n, length int) [][]byte {
 
 // hashAll hashes size bytes in each of as many streams as there are buffers, all at once, in hashes
 // of part bytes. It returns the digests and the time from the common start to the last end.
-func hashAll(ctx context.Context, one implementation, buffers [][]byte, size, part int64) ([][]md5Sum, time.Duration, error) {
+func hashAll(
+	ctx context.Context, one implementation, buffers [][]byte, size, part int64,
+) ([][]md5Sum, time.Duration, error) {
 	begin, stop := one.start()
 	defer stop()
 	sums := make([][]md5Sum, len(buffers))
@@ -166,7 +164,9 @@ func hashAll(ctx context.Context, one implementation, buffers [][]byte, size, pa
 
 // hashStream hashes size bytes in hashes of part bytes, one after the other, the last one shorter:
 // the buffer from its beginning to its end, again and again.
-func hashStream(ctx context.Context, begin func() underWay, buffer []byte, size, part int64) (sums []md5Sum, err error) {
+func hashStream(
+	ctx context.Context, begin func() hashing, buffer []byte, size, part int64,
+) (sums []md5Sum, err error) {
 	at, length := int64(0), int64(len(buffer))
 	for ; size > 0; size -= part {
 		part = min(part, size)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
-	"io"
-	"log"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,13 +23,13 @@ func TestHashTables(t *testing.T) {
 		}
 	}
 	r := loadReport(t, file)
-	if got, want := r.Groups(), []string{"hashes of 68.4 KiB", "hashes of 2.9 KiB"}; !slices.Equal(got, want) {
+	if got, want := r.Groups(), []string{"hashes of 70000", "hashes of 3000"}; !slices.Equal(got, want) {
 		t.Errorf("groups are %q, want %q", got, want)
 	}
 	for _, group := range r.Groups() {
 		for _, streams := range []string{"1", "3", "12"} {
 			for _, contender := range []string{"ours", "crypto/md5", "md5-simd"} {
-				if s := r.Find(group, streams, contender); s == nil || len(s.Values) != 2 || s.Median() <= 0 {
+				if s := r.Find(group, streams, contender, "MB/s"); s == nil || len(s.Values) != 2 || s.Median() <= 0 {
 					t.Errorf("%s, %s streams, %s: %v, want two rates", group, streams, contender, s)
 				}
 			}
@@ -47,18 +45,19 @@ func TestHashWithoutChurn(t *testing.T) {
 }
 
 func TestHashFindsWrongDigest(t *testing.T) {
-	h := &hashing{size: 10, streams: cli.Counts(1, maxStreams, 2), rounds: 1, all: implementations(), report: &report.Report{}, log: log.New(io.Discard, "", 0)}
-	h.all[1] = implementation{"forgery", func() (func() underWay, func()) {
-		return func() underWay {
+	all := implementations()
+	all[1] = implementation{"forgery", func() (func() hashing, func()) {
+		return func() hashing {
 			h := standard()
-			return underWay{h, func() md5Sum {
+			return hashing{h, func() md5Sum {
 				sum := h.end()
 				sum[3]++
 				return sum
 			}}
 		}, func() {}
 	}}
-	err := h.measure(t.Context())
+	r := &report.Report{}
+	err := r.Interleave(t.Context(), 1, []string{"MB/s"}, hashRuns(all, makeBuffers(2, 10), 10, 10), nil)
 	if err == nil || !strings.Contains(err.Error(), "2 streams: forgery, round 1: the digests differ") {
 		t.Errorf("got %v", err)
 	}
@@ -80,10 +79,10 @@ func TestHashParts(t *testing.T) {
 		{hashBuffer, 2*hashBuffer + 5, 2*hashBuffer + 5, []int64{2*hashBuffer + 5}},
 	} {
 		var lengths []int64
-		begin := func() underWay {
+		begin := func() hashing {
 			lengths = append(lengths, 0)
 			length := &lengths[len(lengths)-1]
-			return underWay{writer(func(p []byte) {
+			return hashing{writer(func(p []byte) {
 				if *length%md5.BlockSize != 0 && *length >= hashWrite {
 					t.Errorf("a write begins at %d", *length)
 				}

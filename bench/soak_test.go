@@ -12,15 +12,15 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/soak"
 )
 
-// small are arguments of a run that takes little.
-var small = []string{"soak", "-duration", "500ms", "-clients", "4", "-live", "4MiB", "-most", "256KiB", "-interval", "100ms", "-expiry", "1s"}
+// shortSoak are arguments of a run that takes little.
+var shortSoak = []string{"soak", "-duration", "500ms", "-clients", "4", "-live", "4MiB", "-most", "256KiB", "-interval", "100ms", "-expiry", "1s"}
 
 func TestSoak(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	file := filepath.Join(t.TempDir(), "soak.json")
 	// Longer than a slow body takes: all clients may have one at the same time, and nothing ends
 	// meanwhile.
-	out := mustBench(t, append(small, "-duration", "3s", "-seed", "7", "-json", file)...)
+	out := mustBench(t, append(shortSoak, "-duration", "3s", "-seed", "7", "-json", file)...)
 	wantEmptyDir(t, os.Getenv("TMPDIR"))
 	for _, text := range []string{"-seed 7", " live ", " disk ", " rss ", " put ", "verified"} {
 		if !strings.Contains(out, text) {
@@ -49,7 +49,7 @@ func TestSoakInterrupted(t *testing.T) {
 // What is wrong is the exit status, and the store stays where it was asked for.
 func TestSoakFails(t *testing.T) {
 	dir := t.TempDir()
-	status, _, errs := bench(t, append(small, "-dir", dir, "-json", filepath.Join(dir, "missing", "file"))...)
+	status, _, errs := bench(t, append(shortSoak, "-dir", dir, "-json", filepath.Join(dir, "missing", "file"))...)
 	if status != cli.ExitFailed || !strings.Contains(errs, "is left as it is") {
 		t.Errorf("exit status %d, stderr %q", status, errs)
 	}

@@ -130,15 +130,17 @@ func sample(n int) []byte {
 }
 
 // uploadAll opens the store and uploads one file after the other, up to the first that fails.
-func (o *uploadOptions) uploadAll(ctx context.Context, stdout io.Writer, stderr *log.Logger) (err error) {
+func (o *uploadOptions) uploadAll(
+	ctx context.Context, stdout io.Writer, stderr *log.Logger,
+) (err error) {
 	u := &uploader{options: o, log: stderr}
 	opts := engine.Options{}
 	if o.sse {
-		path, made := o.keyring, o.newKeys || !isThere(o.dir)
+		path, mayMake := o.keyring, o.newKeys || !isThere(o.dir)
 		if path == "" {
 			path = o.dir + ".keyring"
 		}
-		keys, err := openKeyring(path, made)
+		keys, err := openKeyring(path, mayMake)
 		if err != nil {
 			return err
 		}
@@ -146,9 +148,10 @@ func (o *uploadOptions) uploadAll(ctx context.Context, stdout io.Writer, stderr 
 		if u.keyID, err = keys.CurrentKeyID(ctx); err != nil {
 			return err
 		}
-		opts.Keys, u.encryption = keys, algorithm
+		opts.Keys, u.encryption = keys, engine.EncryptionAES256
 	}
-	if u.engine, err = contest.OpenEngine(ctx, o.dir, opts, engine.OSS, stderr.Printf); err != nil {
+	u.engine, err = contest.OpenEngine(ctx, o.dir, opts, engine.OSS, stderr.Printf)
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, u.engine.Close()) }()
@@ -198,10 +201,11 @@ func isThere(dir string) bool {
 
 // An uploader uploads files into the bucket and verifies what has become of them.
 type uploader struct {
-	options           *uploadOptions
-	engine            *engine.Engine
-	encryption, keyID string // "" for none
-	log               *log.Logger
+	options    *uploadOptions
+	engine     *engine.Engine
+	encryption engine.EncryptionAlgorithm // "" for none
+	keyID      string
+	log        *log.Logger
 }
 
 // run uploads one file and verifies the object.
@@ -219,7 +223,6 @@ func (u *uploader) run(ctx context.Context, file string) (_ *summary, err error)
 		File: file, Bucket: bucket, Key: u.options.keyOf(file), Size: info.Size(),
 		KeyID: u.keyID, Encryption: u.encryption,
 	}
-	s.PartSize = partSizeFor(s.Size, int64(u.options.partSize))
 	watch := process.WatchMemory()
 	if err = u.upload(ctx, f, s); err == nil {
 		if err = u.verify(ctx, f, s); err != nil {
@@ -230,26 +233,12 @@ func (u *uploader) run(ctx context.Context, file string) (_ *summary, err error)
 	return s, err
 }
 
-// partSizeFor returns wanted, or as many whole chunks as make 10000 parts suffice: as Engine.Upload
-// does, whose ETags are computed anew. What fits in one part has one, though they may not be so
-// small.
-func partSizeFor(size, wanted int64) int64 {
-	const chunk = engine.DefaultChunkSize
-	needed := (size + engine.MaxPartNumber - 1) / engine.MaxPartNumber
-	switch {
-	case size <= wanted:
-		return max(wanted, engine.OSS.MinPartSize())
-	case needed <= wanted || wanted < engine.OSS.MinPartSize(): // the engine refuses that
-		return wanted
-	}
-	return min((needed+chunk-1)/chunk*chunk, engine.MaxPartSize)
-}
-
 // upload stores the file as an object, by parts, and counts what that added to the store.
 func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err error) {
 	// The parts of an object that is replaced would show in the counts: they stay as long as it is
 	// open.
-	if old, err := u.engine.GetObject(ctx, &engine.GetObjectRequest{Bucket: bucket, Key: s.Key}); err == nil {
+	get := &engine.GetObjectRequest{Bucket: bucket, Key: s.Key}
+	if old, err := u.engine.GetObject(ctx, get); err == nil {
 		defer old.Close()
 	}
 	before, err := u.settle(ctx)
@@ -257,13 +246,16 @@ func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err erro
 		return err
 	}
 	req := &engine.UploadRequest{
-		Bucket: bucket, Key: s.Key, Body: f, Size: s.Size, PartSize: s.PartSize, Parallel: u.options.parallel,
-		Progress: progress(u.log, "uploading", s.Key, s.Size),
+		Bucket: bucket, Key: s.Key, Body: f, Size: s.Size, Parallel: u.options.parallel,
+		PartSize: int64(u.options.partSize), Progress: progress(u.log, "uploading", s.Key, s.Size),
 	}
-	req.ServerSideEncryption = engine.EncryptionAlgorithm(u.encryption)
+	if s.Size <= req.PartSize { // one part, which may be small
+		req.PartSize = max(req.PartSize, engine.OSS.MinPartSize())
+	}
 	if s.Size == 0 {
 		req.Size = engine.EmptyBody
 	}
+	req.ServerSideEncryption = u.encryption
 	begin := time.Now()
 	done, err := u.engine.Upload(ctx, req)
 	took := time.Since(begin)
@@ -278,7 +270,7 @@ func (u *uploader) upload(ctx context.Context, f *os.File, s *summary) (err erro
 		return err
 	}
 	s.ETag, s.CRC64 = done.ETag, done.CRC64
-	s.UpSeconds, s.UpRate = took.Seconds(), contest.Rate(s.Size, took)
+	s.UpSeconds, s.UpRate = took.Seconds(), process.Rate(s.Size, took)
 	s.NewChunks = after.Chunks - before.Chunks
 	s.DeduplicatedChunks = after.References - before.References - s.NewChunks
 	s.StoredBytes = after.StoredBytes - before.StoredBytes
@@ -325,32 +317,35 @@ type summary struct {
 	DeduplicatedChunks int64 `json:"chunks_deduplicated"`
 	StoredBytes        int64 `json:"stored_bytes"`
 
-	Encryption string         `json:"encryption,omitempty"`
-	KeyID      string         `json:"encryption_key_id,omitempty"`
-	Memory     process.Memory `json:"memory"`
-	Verified   bool           `json:"verified"`
+	Encryption engine.EncryptionAlgorithm `json:"encryption,omitempty"`
+	KeyID      string                     `json:"encryption_key_id,omitempty"`
+	Memory     process.Memory             `json:"memory"`
+	Verified   bool                       `json:"verified"`
 }
 
 // write prints the summary as lines for people.
 func (s *summary) write(w io.Writer) error {
 	encryption := "none"
 	if s.Encryption != "" {
-		encryption = s.Encryption + ", key " + s.KeyID
+		encryption = fmt.Sprintf("%s, key %s", s.Encryption, s.KeyID)
 	}
-	_, err := fmt.Fprintf(w, `object      %s/%s
-size        %s
-parts       %d x %s
-ETag        %s
-CRC64       %d
-up          %.1f MB/s
-down        %.1f MB/s
-chunks      %d new, %d deduplicated
-stored      %s
-encryption  %s
-memory      peak %d MiB resident, peak anonymous %d MiB
-verified
-`, s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64, s.UpRate, s.DownRate,
-		s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes), encryption,
-		s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
+	text := strings.Join([]string{
+		"object      %s/%s",
+		"size        %s",
+		"parts       %d x %s",
+		"ETag        %s",
+		"CRC64       %d",
+		"up          %.1f MB/s",
+		"down        %.1f MB/s",
+		"chunks      %d new, %d deduplicated",
+		"stored      %s",
+		"encryption  %s",
+		"memory      peak %d MiB resident, peak anonymous %d MiB",
+		"verified\n",
+	}, "\n")
+	_, err := fmt.Fprintf(w, text,
+		s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64,
+		s.UpRate, s.DownRate, s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes),
+		encryption, s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
 	return err
 }

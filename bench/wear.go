@@ -36,45 +36,38 @@ type wearOptions struct {
 	n, window, keys, clients int
 	size                     bytesize.Size
 	limit                    float64
-	command                  string
-}
-
-func parseWear(args []string, stdout io.Writer) (*wearOptions, error) {
-	const most = 1 << 30
-	o := &wearOptions{n: 1_000_000, window: 10_000, keys: 1000, clients: 16, size: 4 << 10, limit: 1.2}
-	o.ops = cli.Choices(wearPut, wearComplete, wearListParts)
-	flags := flag.NewFlagSet("bench wear", flag.ContinueOnError)
-	flags.Var(&o.ops, "op", "`calls` to measure, each in a store of its own")
-	cli.Int(flags, &o.n, "n", 2, most, "`number` of calls, at least two windows")
-	cli.Int(flags, &o.window, "window", 1, most/2, "`calls` that are compared: the first so many and the last so many")
-	cli.Int(flags, &o.keys, "keys", 1, most, "`number` of keys that the calls go to in turn")
-	cli.Int(flags, &o.clients, "clients", 1, contest.MaxParallel, "calls under way at once")
-	cli.Size(flags, &o.size, "size", 8, 16<<20, "`bytes` of a body")
-	flags.Float64Var(&o.limit, "limit", o.limit, "how many `times` what the first calls took the last ones may take")
-	o.Define(flags)
-	if err := cli.Parse(flags, args, "", stdout); err != nil {
-		return nil, err
-	}
-	switch {
-	case o.n < 2*o.window:
-		return nil, cli.Usagef("-n is %d and -window %d, must be at least two windows", o.n, o.window)
-	case !(o.limit > 0):
-		return nil, cli.Usagef("-limit is %v, must be above 0", o.limit)
-	}
-	o.command = cli.Command("go run ./bench wear", flags, "dir", "json")
-	return o, nil
 }
 
 // runWear is the wear command.
 func runWear(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
-	o, err := parseWear(args, stdout)
-	if err != nil {
+	const most = 1 << 30
+	o := &wearOptions{n: 1_000_000, window: 10_000, keys: 1000, clients: 16, size: 4 << 10}
+	o.ops = cli.Choices(wearPut, wearComplete, wearListParts)
+	flags := flag.NewFlagSet("bench wear", flag.ContinueOnError)
+	flags.Var(&o.ops, "op", "`calls` to measure, each in a store of its own")
+	cli.Int(flags, &o.n, "n", 2, most, "`number` of calls, at least two windows")
+	cli.Int(flags, &o.window, "window", 1, most/2,
+		"`calls` that are compared: the first so many and the last so many")
+	cli.Int(flags, &o.keys, "keys", 1, most, "`number` of keys that the calls go to in turn")
+	cli.Int(flags, &o.clients, "clients", 1, contest.MaxParallel, "calls under way at once")
+	cli.Size(flags, &o.size, "size", 8, 16<<20, "`bytes` of a body")
+	flags.Float64Var(&o.limit, "limit", 1.2,
+		"how many `times` what the first calls took the last ones may take")
+	o.Define(flags)
+	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		return err
 	}
+	switch {
+	case o.n < 2*o.window:
+		return cli.Usagef("-n is %d and -window %d, must be at least two windows", o.n, o.window)
+	case !(o.limit > 0):
+		return cli.Usagef("-limit is %v, must be above 0", o.limit)
+	}
+	command := cli.Command("go run ./bench wear", flags, "dir", "json")
 	return o.In(func(dir string) error {
-		r := report.New(fmt.Sprintf("Calls after more and more whose effect is gone, over %d keys", o.keys), o.command, dir,
-			"The mean of the calls of a window. CPU is that of the process, work in the background and the calls around the measured ones included.",
-			"put: PutObject and DeleteObject. complete: CompleteMultipartUpload under S3's rules, of an upload of one part; a day passes for the store between windows. listparts: ListParts of an upload of one part, which is then aborted.")
+		r := report.New("Calls after more and more whose effect is gone", command, dir,
+			"The mean of the calls of a window. CPU is that of the process, work in the background"+
+				" and the calls around the measured ones included.")
 		var worn []error
 		for _, op := range o.ops.Values {
 			w := &wear{wearOptions: o, op: op, log: stderr, report: r}
@@ -105,8 +98,10 @@ func (w *wear) measure(ctx context.Context, dir string) (err error) {
 	if w.op == wearComplete {
 		rules = engine.S3
 	}
-	clock := func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) }
-	if w.engine, err = contest.OpenEngine(ctx, dir, engine.Options{Clock: clock}, rules, w.log.Printf); err != nil {
+	o := engine.Options{
+		Clock: func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) },
+	}
+	if w.engine, err = contest.OpenEngine(ctx, dir, o, rules, w.log.Printf); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.engine.Close()) }()
@@ -121,27 +116,25 @@ func (w *wear) measure(ctx context.Context, dir string) (err error) {
 // measureWindow makes n calls, and takes down what they took. After it a day passes.
 func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 	var took atomic.Int64
-	before := process.CPUTime()
-	err := fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {
-		d, err := w.call(ctx, done+i)
-		took.Add(int64(d))
-		return err
+	cost, err := process.Measure(func() error {
+		return fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {
+			d, err := w.call(ctx, done+i)
+			took.Add(int64(d))
+			return err
+		})
 	})
 	if err != nil {
 		return err
 	}
-	spent := process.CPUTime() - before
 	w.later.Add(int64(24 * time.Hour))
-	add := func(contender string, d time.Duration) float64 {
-		mean := milliseconds(d) / float64(n)
-		w.report.Series = append(w.report.Series, report.Series{
-			Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: contender, Unit: "ms", Values: []float64{mean},
-		})
-		return mean
+	each := milliseconds(time.Duration(took.Load())) / float64(n)
+	about := report.Series{
+		Group: w.op, Axis: "calls", Case: strconv.Itoa(done + n), Contender: "gabion",
 	}
-	add("CPU", spent)
-	w.times = append(w.times, add("time", time.Duration(took.Load())))
-	w.log.Printf("%s: %d calls, %.3g ms each", w.op, done+n, w.times[len(w.times)-1])
+	w.report.Add(about, "ms", each)
+	w.report.Add(about, "CPU ms", milliseconds(cost.CPU)/float64(n))
+	w.times = append(w.times, each)
+	w.log.Printf("%s: %d calls, %.3g ms each", w.op, done+n, each)
 	return nil
 }
 
@@ -149,25 +142,27 @@ func (w *wear) measureWindow(ctx context.Context, done, n int) error {
 func (w *wear) judge() error {
 	first, last := w.times[0], w.times[len(w.times)-1]
 	if last > w.limit*first {
-		return fmt.Errorf("%s: the last %d calls took %.3g ms each, the first %.3g: %.2f times, may be %v",
-			w.op, w.window, last, first, last/first, w.limit)
+		return fmt.Errorf("%s: the last %d calls took %.3g ms each, the first %.3g: more than %v times",
+			w.op, w.window, last, first, w.limit)
 	}
 	return nil
 }
 
 // call makes the call of number i, with what belongs to it, and returns how long it took.
-func (w *wear) call(ctx context.Context, i int) (time.Duration, error) {
+func (w *wear) call(ctx context.Context, i int) (took time.Duration, err error) {
 	e, key, body := w.engine, fmt.Sprintf("key/%06d", i%w.keys), make([]byte, w.size)
 	binary.BigEndian.PutUint64(body, uint64(i)) // another one for every call
 	begin := time.Now()
 	if w.op == wearPut {
-		_, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: bucket, Key: key, Body: bytes.NewReader(body)})
+		_, err := e.PutObject(ctx,
+			&engine.PutObjectRequest{Bucket: bucket, Key: key, Body: bytes.NewReader(body)})
 		if err == nil {
 			_, err = e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: bucket, Key: key})
 		}
 		return time.Since(begin), err
 	}
-	up, err := e.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: key})
+	up, err := e.InitiateMultipartUpload(ctx,
+		&engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: key})
 	if err != nil {
 		return 0, err
 	}
@@ -181,17 +176,19 @@ func (w *wear) call(ctx context.Context, i int) (time.Duration, error) {
 	begin = time.Now()
 	if w.op == wearComplete {
 		_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-			Bucket: bucket, Key: key, UploadID: id, Parts: []engine.CompletedPart{{PartNumber: 1, ETag: part.ETag}},
+			Bucket: bucket, Key: key, UploadID: id,
+			Parts: []engine.CompletedPart{{PartNumber: 1, ETag: part.ETag}},
 		})
 		return time.Since(begin), err
 	}
 	page, err := e.ListParts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: key, UploadID: id})
-	took := time.Since(begin)
+	took = time.Since(begin)
 	if err == nil && len(page.Parts) != 1 {
 		err = fmt.Errorf("an upload of one part lists %d", len(page.Parts))
 	}
 	if err == nil {
-		_, err = e.AbortMultipartUpload(ctx, &engine.AbortMultipartUploadRequest{Bucket: bucket, Key: key, UploadID: id})
+		_, err = e.AbortMultipartUpload(ctx,
+			&engine.AbortMultipartUploadRequest{Bucket: bucket, Key: key, UploadID: id})
 	}
 	return took, err
 }

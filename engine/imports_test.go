@@ -19,16 +19,17 @@ const module = "github.com/gabion-storage/gabion/"
 // hold the contracts of stores and know none of those on disk.
 var mayImport = map[string][]string{
 	"bench": {"engine", "crypto", "crypto/md5lanes", "bench/internal/bytesize",
-		"bench/internal/cli", "bench/internal/contest", "bench/internal/data", "bench/internal/floor", "bench/internal/fanout",
+		"bench/internal/cli", "bench/internal/compare", "bench/internal/contest", "bench/internal/data",
+		"bench/internal/fanout",
 		"bench/internal/process", "bench/internal/report", "bench/internal/soak", "internal/disk"},
 	"bench/internal/bytesize": {},
 	"bench/internal/cli":      {"bench/internal/bytesize"},
-	"bench/internal/contest": {"engine", "crypto", "bench/internal/bytesize", "bench/internal/cli", "bench/internal/data", "bench/internal/fanout",
+	"bench/internal/contest": {"engine", "crypto", "crypto/md5lanes", "bench/internal/bytesize", "bench/internal/cli", "bench/internal/data", "bench/internal/fanout",
 		"bench/internal/process", "bench/internal/report"},
 	"bench/internal/process": {},
 	"bench/internal/fanout":  {},
 	"bench/internal/data":    {"bench/internal/process"},
-	"bench/internal/floor":   {"blob", "blob/volumes", "crypto", "crypto/md5lanes"},
+	"bench/internal/compare": {},
 	"bench/internal/report":  {},
 	"bench/internal/soak":    {"engine", "bench/internal/bytesize", "bench/internal/fanout", "bench/internal/report"},
 

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
 
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
@@ -38,7 +41,7 @@ func crowded() *report.Report {
 	add("hashes", "streams", "MB/s", near, "1", "2", "3", "4", "6", "8", "12", "16", "24", "32", "64")
 	add(strings.Repeat("long group ", 20), "streams", "MB/s", func(i, j int) float64 { return math.Pow(10, float64(i)-3) }, "1", "1000", "1024")
 	add("one axis more", "parts in flight", "MB/s", func(i, j int) float64 { return float64(i%3) - 1 }, "1", "4", "16")
-	add("bars", "", "ms", near, "16 MiB parts", "small objects", strings.Repeat("long case ", 20))
+	add("named", "", "ms", near, "16 MiB parts", "small objects")
 	add("one case", "readers", "MB/s", func(i, j int) float64 { return float64(i) }, "16")
 	add("nothing", "seconds", "MiB", func(i, j int) float64 { return 0 }, "1", "2")
 	return r
@@ -55,7 +58,7 @@ func TestEverythingIsNamed(t *testing.T) {
 		if _, err := c.WriteTo(&out); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{">ms<", ">parts in flight<", ">hashes<", ">bars<", ">16 MiB parts ", ">one case, 16 readers<", "median of 3 rounds in turns; whiskers", "linux/amd64, 2 CPUs", "2026-01-02"}
+		want := []string{">ms", ">parts in flight<", ">hashes<", ">named<", ">16 MiB parts<", ">one case, 16 readers<", "median of 3 rounds in turns; whiskers", "linux/amd64, 2 CPUs", "2026-01-02"}
 		for _, c := range r.Cases("hashes") {
 			want = append(want, ">"+c+"<")
 		}
@@ -73,25 +76,27 @@ func TestEverythingIsNamed(t *testing.T) {
 	}
 }
 
-// Panels of one axis and unit have one scale, unless that would make one of them flat.
-func TestScalesAreShared(t *testing.T) {
+// A panel has the contenders that have values in its unit, and lines if there are several cases.
+func TestPanels(t *testing.T) {
 	r := &report.Report{}
-	for group, most := range map[string]float64{"a": 100, "b": 60, "c": 1000} {
-		unit := "MB/s"
-		if group == "c" {
-			unit = "ms"
-		}
-		for _, c := range []string{"1", "2"} {
-			r.Series = append(r.Series, report.Series{Group: group, Axis: "parts", Case: c, Contender: "x", Unit: unit, Values: []float64{most}})
+	about := report.Series{Group: "g", Axis: "parts", Case: "1", Contender: "ours"}
+	r.Add(about, "MB/s", 1)
+	r.Add(about, "CPU ns/B", 2)
+	about.Contender = "remote"
+	r.Add(about, "MB/s", 3)
+	for unit, want := range map[string][]string{"MB/s": {"ours", "remote"}, "CPU ns/B": {"ours"}} {
+		p := newPanel(r, "g", unit, false)
+		if !slices.Equal(p.names, want) || p.height() != 80+barHeight*vg.Length(len(want)) {
+			t.Errorf("%s: a panel of %q, %v high; want bars of %q", unit, p.names, p.height(), want)
 		}
 	}
-	for flat, want := range map[float64]float64{60: 100, 20: 20} {
-		panels := []*panel{newPanel(r, "a", false), newPanel(r, "b", false), newPanel(r, "c", false)}
-		panels[1].most = flat
-		shareScales(panels)
-		if panels[0].most != 100 || panels[1].most != want || panels[2].most != 1000 {
-			t.Errorf("the scales end at %v, %v and %v, want 100, %v and 1000", panels[0].most, panels[1].most, panels[2].most, want)
-		}
+	for i := range maxNames {
+		about.Case = strconv.Itoa(10 * (i + 1))
+		r.Add(about, "MB/s", 4)
+	}
+	p := newPanel(r, "g", "MB/s", false)
+	if p.height() != lineHeight || len(p.numbers) != maxNames+1 || p.numbers[2] != 20 {
+		t.Errorf("of %d cases: %v high, numbers %v", len(p.cases), p.height(), p.numbers)
 	}
 }
 
@@ -106,8 +111,5 @@ func TestTicks(t *testing.T) {
 		if got := labels(evenTicks(0, most)); got != want {
 			t.Errorf("up to %v: %s, want %s", most, got, want)
 		}
-	}
-	if got, want := labels(roundTicks(300, 1500)), "100 200 500 1000 2000 5000 "; got != want {
-		t.Errorf("logarithmic: %s, want %s", got, want)
 	}
 }

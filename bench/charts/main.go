@@ -52,7 +52,7 @@ func drawFiles(args []string, stdout io.Writer) error {
 		}
 		reports = append(reports, r)
 	}
-	r, err := report.Merge(reports...)
+	r, err := report.Merge(reports[0], reports[1:]...)
 	if err == nil && *markdown {
 		err = r.Table(stdout)
 	}

@@ -13,19 +13,23 @@ import (
 	"strings"
 
 	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // files is the simplest thing that one could write, and durable: a file a part.
 func files() contest.Contender {
 	return contest.Contender{
 		Name: "files",
-		Note: "in process; a file a part and a list of them; syncs every file and its directory before every acknowledgement; does not verify what it reads",
-		Open: func(_ context.Context, dir string, _ bool) (contest.Store, error) { return &filesStore{dir}, nil },
+		Note: "in process; a file a part and a list of them; writes each to a temporary file, syncs" +
+			" it, renames it and syncs the directory; does not verify what it reads",
+		Open: func(_ context.Context, dir string, _ bool) (contest.Store, error) {
+			return &filesStore{dir}, nil
+		},
 	}
 }
 
 // A filesStore is a directory. An upload is a directory below it, with a file a part. An object is
-// a file that names the upload and its parts.
+// a file that names the upload's parts.
 type filesStore struct{ dir string }
 
 func (s *filesStore) Initiate(_ context.Context, key string) (string, error) {
@@ -33,16 +37,15 @@ func (s *filesStore) Initiate(_ context.Context, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Base(path), syncDir(s.dir)
+	return filepath.Base(path), disk.SyncDir(s.dir)
 }
 
-func (s *filesStore) UploadPart(_ context.Context, _, id string, number int, body []byte) (string, error) {
-	dir := filepath.Join(s.dir, id)
-	if err := writeFile(filepath.Join(dir, strconv.Itoa(number)), body); err != nil {
-		return "", err
-	}
+func (s *filesStore) UploadPart(
+	_ context.Context, _, id string, number int, body []byte,
+) (string, error) {
 	sum := md5.Sum(body)
-	return hex.EncodeToString(sum[:]), syncDir(dir)
+	path := filepath.Join(s.dir, id, strconv.Itoa(number))
+	return hex.EncodeToString(sum[:]), disk.WriteFile(path, body, 0o600)
 }
 
 func (s *filesStore) Complete(_ context.Context, key, id string, etags []string) (string, error) {
@@ -58,22 +61,15 @@ func (s *filesStore) Complete(_ context.Context, key, id string, etags []string)
 	if err != nil {
 		return "", err
 	}
-	temp, path := filepath.Join(s.dir, id, "list"), filepath.Join(s.dir, key)
-	if err := writeFile(temp, []byte(list.String())); err != nil {
-		return "", err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return "", err
-	}
-	return etag, syncDir(s.dir)
+	return etag, disk.WriteFile(filepath.Join(s.dir, key), []byte(list.String()), 0o600)
 }
 
 func (s *filesStore) Download(_ context.Context, key string, w io.Writer) error {
-	parts, err := s.parts(key)
+	list, err := os.ReadFile(filepath.Join(s.dir, key))
 	if err != nil {
 		return err
 	}
-	for _, part := range parts {
+	for _, part := range strings.Fields(string(list)) {
 		if err := copyFile(w, filepath.Join(s.dir, part)); err != nil {
 			return err
 		}
@@ -91,44 +87,4 @@ func copyFile(w io.Writer, path string) (err error) {
 	return err
 }
 
-// parts returns the paths of an object's parts, below the store's directory.
-func (s *filesStore) parts(key string) ([]string, error) {
-	list, err := os.ReadFile(filepath.Join(s.dir, key))
-	return strings.Fields(string(list)), err
-}
-
-func (s *filesStore) Remove(_ context.Context, key string) error {
-	parts, err := s.parts(key)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(filepath.Join(s.dir, key)); err != nil {
-		return err
-	}
-	return os.RemoveAll(filepath.Join(s.dir, filepath.Dir(parts[0])))
-}
-
 func (s *filesStore) Close() error { return nil }
-
-// writeFile makes a file and syncs it, but not its directory.
-func writeFile(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) (err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return f.Sync()
-}

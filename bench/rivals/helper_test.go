@@ -16,13 +16,17 @@ func rivals(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// open opens a contender in a temporary directory. Where there is no MinIO, its test is skipped.
-func open(t *testing.T, k contest.Contender, encrypt bool) contest.Store {
-	t.Helper()
-	if k.Name == minioName && os.Getenv("GABION_MINIO") == "" {
+func skipWithoutMinIO(t *testing.T, k contest.Contender) {
+	if k.Open == nil {
 		t.Skip("GABION_MINIO does not name a MinIO server's binary")
 	}
-	s, err := k.Open(t.Context(), t.TempDir(), encrypt)
+}
+
+// open opens a contender in a temporary directory.
+func open(t *testing.T, k contest.Contender) contest.Store {
+	t.Helper()
+	skipWithoutMinIO(t, k)
+	s, err := k.Open(t.Context(), t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,5 +40,7 @@ func open(t *testing.T, k contest.Contender, encrypt bool) contest.Store {
 
 // all are the contenders, MinIO being that of the environment.
 func all(t *testing.T) []contest.Contender {
-	return contenders(os.Getenv("GABION_MINIO"), t.Logf)
+	all := contenders(t.Logf)
+	all[len(all)-1] = minioServer(os.Getenv("GABION_MINIO"))
+	return all
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 )
 
@@ -25,7 +24,6 @@ const (
 type server struct {
 	address        string
 	user, password string
-	dir            string        // of the drive
 	end            func()        // asks the process to end, and makes it if it does not
 	ended          chan struct{} // closed when the process has ended
 	err            error         // how it ended, and
@@ -34,16 +32,17 @@ type server struct {
 
 // startServer starts binary with its data and home in dir, and waits until it is ready.
 func startServer(ctx context.Context, binary, dir string) (_ *server, err error) {
-	s := &server{user: "rivals", password: rand.Text(), dir: filepath.Join(dir, "drive"), ended: make(chan struct{})}
+	s := &server{user: "rivals", password: rand.Text(), ended: make(chan struct{})}
 	if s.address, err = freeAddress(); err != nil {
 		return nil, err
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
-	process := exec.CommandContext(running, binary, "server", s.dir, "--address", s.address)
+	process := exec.CommandContext(running, binary, "server", "drive", "--address", s.address)
 	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) }
 	process.WaitDelay = stopTimeout
-	process.Dir, process.Stdout, process.Stderr, process.Env = dir, &s.log, &s.log, s.environment(dir)
+	process.Dir, process.Env = dir, s.environment(dir)
+	process.Stdout, process.Stderr = &s.log, &s.log
 	if err := process.Start(); err != nil {
 		end()
 		return nil, err
@@ -100,16 +99,6 @@ func (s *server) waitReady(ctx context.Context) error {
 		case <-time.After(pollEvery):
 		}
 	}
-}
-
-// emptyTrash removes what the server has deleted, which it moves away and removes later.
-func (s *server) emptyTrash() error {
-	trash := filepath.Join(s.dir, ".minio.sys", "tmp", ".trash")
-	deleted, err := os.ReadDir(trash)
-	for _, entry := range deleted {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(trash, entry.Name())))
-	}
-	return err
 }
 
 // stop ends the server. It fails when that had ended by itself.

@@ -24,7 +24,8 @@ import (
 func versity() contest.Contender {
 	return contest.Contender{
 		Name: "versitygw",
-		Note: "in process, its posix backend; syncs nothing; Complete copies all parts into one file; computes CRC-64/NVME, too; does not verify what it reads",
+		Note: "in process, its posix backend; syncs nothing; Complete copies all parts into one" +
+			" file; computes CRC-64/NVME, too; does not verify what it reads",
 		Open: openVersity,
 	}
 }
@@ -42,7 +43,9 @@ func openVersity(ctx context.Context, dir string, _ bool) (_ contest.Store, err 
 	if s.posix, err = posix.New(dir, meta.XattrMeta{}, posix.PosixOpts{}); err != nil {
 		return nil, errors.Join(err, os.Chdir(s.wd))
 	}
-	input := &s3.CreateBucketInput{Bucket: new(bucket), CreateBucketConfiguration: &types.CreateBucketConfiguration{}}
+	input := &s3.CreateBucketInput{
+		Bucket: new(bucket), CreateBucketConfiguration: &types.CreateBucketConfiguration{},
+	}
 	if err := s.posix.CreateBucket(ctx, input, []byte("{}")); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -50,11 +53,14 @@ func openVersity(ctx context.Context, dir string, _ bool) (_ contest.Store, err 
 }
 
 func (s *versityStore) Initiate(ctx context.Context, key string) (string, error) {
-	res, err := s.posix.CreateMultipartUpload(ctx, s3response.CreateMultipartUploadInput{Bucket: new(bucket), Key: &key})
+	res, err := s.posix.CreateMultipartUpload(ctx,
+		s3response.CreateMultipartUploadInput{Bucket: new(bucket), Key: &key})
 	return res.UploadId, err
 }
 
-func (s *versityStore) UploadPart(ctx context.Context, key, id string, number int, body []byte) (string, error) {
+func (s *versityStore) UploadPart(
+	ctx context.Context, key, id string, number int, body []byte,
+) (string, error) {
 	res, err := s.posix.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: new(bucket), Key: &key, UploadId: &id, PartNumber: new(int32(number)),
 		Body: bytes.NewReader(body), ContentLength: new(int64(len(body))),
@@ -65,10 +71,13 @@ func (s *versityStore) UploadPart(ctx context.Context, key, id string, number in
 	return *res.ETag, nil
 }
 
-func (s *versityStore) Complete(ctx context.Context, key, id string, etags []string) (string, error) {
+func (s *versityStore) Complete(
+	ctx context.Context, key, id string, etags []string,
+) (string, error) {
 	upload := &types.CompletedMultipartUpload{}
 	for i := range etags {
-		upload.Parts = append(upload.Parts, types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: &etags[i]})
+		part := types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: &etags[i]}
+		upload.Parts = append(upload.Parts, part)
 	}
 	res, _, err := s.posix.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: new(bucket), Key: &key, UploadId: &id, MultipartUpload: upload,
@@ -86,11 +95,6 @@ func (s *versityStore) Download(ctx context.Context, key string, w io.Writer) (e
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	_, err = io.Copy(w, res.Body)
-	return err
-}
-
-func (s *versityStore) Remove(ctx context.Context, key string) error {
-	_, err := s.posix.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: new(bucket), Key: &key})
 	return err
 }
 

@@ -11,11 +11,21 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 )
 
-// A value is a flag of a value from least to most.
-type value[T cmp.Ordered] struct {
-	at          *T
-	least, most T
-	parse       func(text string) (T, error)
+// within is a parser of values from least to most.
+func within[T cmp.Ordered](least, most T, parse func(string) (T, error)) func(string) (T, error) {
+	return func(text string) (none T, err error) {
+		parsed, err := parse(text)
+		if err == nil && !(parsed >= least && parsed <= most) {
+			err = fmt.Errorf("%v must be %v to %v", parsed, least, most)
+		}
+		return parsed, err
+	}
+}
+
+// A value is a flag of one value.
+type value[T any] struct {
+	at    *T
+	parse func(text string) (T, error)
 }
 
 // String implements flag.Value.
@@ -30,24 +40,22 @@ func (v value[T]) String() string {
 // Set implements flag.Value.
 func (v value[T]) Set(text string) error {
 	parsed, err := v.parse(text)
-	if err != nil {
-		return err
+	if err == nil {
+		*v.at = parsed
 	}
-	if !(parsed >= v.least && parsed <= v.most) {
-		return fmt.Errorf("must be %v to %v", v.least, v.most)
-	}
-	*v.at = parsed
-	return nil
+	return err
 }
 
 // Int defines a flag of a number from least to most. *at is its default.
 func Int(flags *flag.FlagSet, at *int, name string, least, most int, usage string) {
-	flags.Var(value[int]{at, least, most, strconv.Atoi}, name, usage)
+	flags.Var(value[int]{at, within(least, most, strconv.Atoi)}, name, usage)
 }
 
 // Size defines a flag of a number of bytes from least to most. *at is its default.
-func Size(flags *flag.FlagSet, at *bytesize.Size, name string, least, most bytesize.Size, usage string) {
-	flags.Var(value[bytesize.Size]{at, least, most, bytesize.Parse}, name, usage)
+func Size(
+	flags *flag.FlagSet, at *bytesize.Size, name string, least, most bytesize.Size, usage string,
+) {
+	flags.Var(value[bytesize.Size]{at, within(least, most, bytesize.Parse)}, name, usage)
 }
 
 // MaxRounds bounds -rounds.
@@ -104,11 +112,10 @@ func Choices[T comparable](known ...T) List[T] {
 
 // Counts is a flag of numbers from least to most. values are its default.
 func Counts(least, most int, values ...int) List[int] {
-	return List[int]{values, func(word string) (int, error) {
-		n, err := strconv.Atoi(word)
-		if err != nil || n < least || n > most {
-			return 0, fmt.Errorf("%q is not a number from %d to %d", word, least, most)
-		}
-		return n, nil
-	}}
+	return List[int]{values, within(least, most, strconv.Atoi)}
+}
+
+// Sizes is a flag of numbers of bytes from least to most. values are its default.
+func Sizes(least, most bytesize.Size, values ...bytesize.Size) List[bytesize.Size] {
+	return List[bytesize.Size]{values, within(least, most, bytesize.Parse)}
 }

@@ -18,11 +18,13 @@ func TestList(t *testing.T) {
 	}{
 		{"5", []int{5}, ""},
 		{"1,20,300", []int{1, 20, 300}, ""},
-		{"", nil, `"" is not a number from 1 to 300`},
-		{"1,,4", nil, `"" is not a number from 1 to 300`},
-		{"1,4,", nil, `"" is not a number from 1 to 300`},
-		{"1, 4", nil, `" 4" is not a number`},
-		{"1,x,0", nil, `"x" is not`},
+		{"", nil, `parsing ""`},
+		{"1,,4", nil, `parsing ""`},
+		{"1,4,", nil, `parsing ""`},
+		{"1, 4", nil, `parsing " 4"`},
+		{"1,x,0", nil, `parsing "x"`},
+		{"1,0", nil, "0 must be 1 to 300"},
+		{"301", nil, "301 must be 1 to 300"},
 		{"1,4,4", nil, "4 is there twice"},
 	} {
 		l := cli.Counts(1, 300, 9)

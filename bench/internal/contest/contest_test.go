@@ -7,15 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/data"
+	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/crypto/md5lanes"
 )
 
 // A fake is a store in memory that notes who is called, and can be made to lie.
@@ -91,24 +97,19 @@ func (f *fake) Download(_ context.Context, _ string, w io.Writer) error {
 	return nil
 }
 
-func (f *fake) Remove(context.Context, string) error {
-	f.object = ""
-	return nil
-}
-
 func (f *fake) Close() error {
 	f.opened--
 	return nil
 }
 
 // newContest measures two rounds of three fakes.
-func newContest(t *testing.T, fresh bool, change func(*fake)) (*Contest, []*fake, *[]string) {
+func newContest(t *testing.T, change func(*fake)) (*Contest, *[]string) {
 	diary := &[]string{}
 	fakes := []*fake{{name: "a", diary: diary}, {name: "b", diary: diary}, {name: "c", diary: diary}}
 	change(fakes[1])
 	c := &Contest{
-		Parallel: cli.Counts(1, 9, 1), Readers: []int{2}, Part: 1 << 10, Parts: 3, Rounds: 2, Fresh: fresh,
-		dir: t.TempDir(), Report: &report.Report{}, Logf: t.Logf,
+		Parallel: cli.Counts(1, 9, 1), Readers: cli.Counts(1, 9, 2), Rounds: 2, part: 1 << 10, parts: 3,
+		dir: t.TempDir(), report: &report.Report{}, Logf: t.Logf,
 	}
 	for _, f := range fakes {
 		c.Contenders = append(c.Contenders, f.contender())
@@ -120,34 +121,35 @@ func newContest(t *testing.T, fresh bool, change func(*fake)) (*Contest, []*fake
 			}
 		}
 	})
-	return c, fakes, diary
+	return c, diary
 }
 
-func measure(t *testing.T, c *Contest, op string) {
+func measure(t *testing.T, c *Contest, g group) {
 	t.Helper()
-	if err := c.measure(t.Context(), Group{op, data.Random, Plain}); err != nil {
+	if err := c.measure(t.Context(), g); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // who are the lines of a diary without the ETags.
 func who(diary []string) (lines []string) {
-	for _, line := range diary {
-		if !strings.HasSuffix(line, "-3") {
-			lines = append(lines, line)
-		}
-	}
-	return lines
+	return slices.DeleteFunc(slices.Clone(diary), func(line string) bool { return strings.HasSuffix(line, "-3") })
 }
 
-// All rivals are measured once a round, and who comes first differs from round to round.
+// All rivals are measured once a round, and who comes first differs from round to round. Each has
+// shown before that it gives back what it stores, and each upload comes after another one.
 func TestOrderRotates(t *testing.T) {
-	c, _, diary := newContest(t, false, func(*fake) {})
-	measure(t, c, Upload)
-	measure(t, c, Download)
-	tried := "a up object,a down,b up object,b down,c up object,c down,"
-	want := strings.Split(tried+"a up object,b up object,c up object,b up object,c up object,a up object,"+tried, ",")
-	want = want[:len(want)-1]
+	c, diary := newContest(t, func(*fake) {})
+	c.Contenders[2].Remote = true
+	measure(t, c, group{Upload, data.Random, Plain})
+	measure(t, c, group{Download, data.Random, Plain})
+	var want []string
+	begun := []string{"a up object", "a down", "b up object", "b down", "c up object", "c down"}
+	want = append(want, begun...)
+	for _, name := range strings.Split("a,b,c,b,c,a", ",") {
+		want = append(want, name+" up before", name+" up object")
+	}
+	want = append(want, begun...)
 	for _, name := range strings.Split("a,b,c,b,c,a", ",") { // one to warm up and two that are measured
 		want = append(want, slices.Repeat([]string{name + " down"}, 3)...)
 	}
@@ -156,41 +158,51 @@ func TestOrderRotates(t *testing.T) {
 	}
 	for group, case_ := range map[string]string{"upload, random, plain": "1", "download, random, plain": "2"} {
 		for _, name := range []string{"a", "b", "c"} {
-			s := c.Report.Find(group, case_, name)
-			if s == nil || len(s.Values) != 2 || slices.Min(s.Values) <= 0 {
-				t.Errorf("%s, %s: got %v, want two values", group, name, s)
+			for _, unit := range units {
+				s, known := c.report.Find(group, case_, name, unit), unit == "MB/s" || name != "c"
+				if (s != nil) != known || s != nil && len(s.Values) != 2 {
+					t.Errorf("%s, %s, %s: got %v, want two values: %v", group, name, unit, s, known)
+				}
 			}
 		}
 	}
 }
 
-// What counts is uploaded after something else was, for Fresh to a new store; it is new in each
-// round, but the same for all; and stored data was there before.
-func TestBytesOfRounds(t *testing.T) {
-	for _, fresh := range []bool{false, true} {
-		for _, kind := range []data.Kind{data.Random, data.JSON, data.Stored} {
-			c, _, diary := newContest(t, fresh, func(*fake) {})
-			if err := c.measure(t.Context(), Group{Upload, kind, Plain}); err != nil {
-				t.Fatal(err)
+func TestValues(t *testing.T) {
+	cost := process.Cost{Time: 2 * time.Second, CPU: 3 * time.Second, Heap: 8 << 10}
+	v := &rival{}
+	if got := v.values(cost, 500_000_000, 4); !slices.Equal(got, []float64{250, 6, 2}) {
+		t.Errorf("got %v, want 250 MB/s, 6 ns/B and 2 KiB", got)
+	}
+	v.Remote = true
+	if got := v.values(cost, 500_000_000, 4); !slices.Equal(got, []float64{250}) {
+		t.Errorf("got %v of another process, want 250 MB/s", got)
+	}
+}
+
+// What counts is uploaded after something else was, to a new store; it is the same for all; and
+// stored data was there before.
+func TestBytes(t *testing.T) {
+	for _, kind := range []data.Kind{data.Random, data.JSON, data.Stored} {
+		c, diary := newContest(t, func(*fake) {})
+		measure(t, c, group{Upload, kind, Plain})
+		of := map[string][]string{} // the ETags of each
+		for _, line := range *diary {
+			if name, etag, _ := strings.Cut(line, " "); strings.HasSuffix(etag, "-3") {
+				of[name] = append(of[name], etag)
 			}
-			of := map[string][]string{} // the ETags of each
-			for _, line := range *diary {
-				if name, etag, _ := strings.Cut(line, " "); strings.HasSuffix(etag, "-3") {
-					of[name] = append(of[name], etag)
-				}
-			}
-			if !slices.Equal(of["a"], of["b"]) || !slices.Equal(of["a"], of["c"]) {
+		}
+		want := 2 // different objects
+		if kind == data.Stored {
+			want = 1
+		}
+		for _, name := range []string{"b", "c"} {
+			if !slices.Equal(of["a"], of[name]) {
 				t.Errorf("%s: the contenders were given different data: %q", kind, of)
 			}
-			slices.Sort(of["a"])
-			// Not Fresh: one that is tried, and one a round. Fresh: the same before each round, or
-			// the round's.
-			if n := len(slices.Compact(of["a"])); fresh && kind == data.Stored && n != 2 || !(fresh && kind == data.Stored) && n != 3 {
-				t.Errorf("fresh %v, %s: %d different objects: %q", fresh, kind, n, of["a"])
-			}
-			if s := c.Report.Find("upload, "+string(kind)+", plain, allocated", "1", "a"); (s != nil) != fresh {
-				t.Errorf("fresh %v: allocated is %v", fresh, s)
-			}
+		}
+		if all := slices.Compact(slices.Sorted(slices.Values(of["a"]))); len(all) != want || len(of["a"]) != 5 {
+			t.Errorf("%s: %d uploads of %d different objects: %q", kind, len(of["a"]), len(all), of["a"])
 		}
 	}
 }
@@ -198,38 +210,115 @@ func TestBytesOfRounds(t *testing.T) {
 func TestLiesAreErrors(t *testing.T) {
 	for _, test := range []struct {
 		op     string
-		fresh  bool
 		change func(*fake)
 		want   string
 	}{
-		{Upload, false, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b: the ETag is x"},
-		{Upload, false, func(f *fake) { f.wrongByte = true }, "upload, random, plain, 1 parts in flight: b: what came back has MD5"},
-		{Upload, true, func(f *fake) { f.wrongETag = true }, "upload, random, plain, 1 parts in flight: b, round 1: the ETag is x"},
-		{Download, false, func(f *fake) { f.short = true }, "download, random, plain, 2 readers: b, round 1: download: 2048 bytes came, must be 3072"},
+		{Upload, func(f *fake) { f.wrongETag = true }, "upload, random, plain: b: the ETag is x"},
+		{Upload, func(f *fake) { f.wrongByte = true }, "upload, random, plain: b: what came back has MD5"},
+		{Download, func(f *fake) { f.wrongByte = true }, "download, random, plain: b: what came back has MD5"},
+		{Download, func(f *fake) { f.short = true }, "download, random, plain, 2 readers: b, round 1: download: 2048 bytes came, must be 3072"},
 	} {
-		c, _, _ := newContest(t, test.fresh, test.change)
-		err := c.measure(t.Context(), Group{test.op, data.Random, Plain})
+		c, _ := newContest(t, test.change)
+		err := c.measure(t.Context(), group{test.op, data.Random, Plain})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
 	}
 }
 
-func TestSink(t *testing.T) {
-	want := bytes.Repeat([]byte("0123456789a"), sinkBuffer/5)
-	for _, buffer := range [][]byte{nil, make([]byte, sinkBuffer)} {
-		for name, src := range map[string]io.Reader{
-			"written at once": bytes.NewReader(want),
-			"read in pieces":  io.MultiReader(bytes.NewReader(want[:7]), iotest.DataErrReader(bytes.NewReader(want[7:]))),
-		} {
-			s := &sink{buffer: buffer}
-			if n, err := io.Copy(s, src); err != nil || n != int64(len(want)) || s.n != n {
-				t.Errorf("%s: got %d bytes, %v; the sink counts %d", name, n, err, s.n)
+// The disk's limit is that of as many bytes and syncs; it has no ETag, which is accepted of it.
+func TestDisk(t *testing.T) {
+	c, _ := newContest(t, func(*fake) {})
+	c.Contenders = []Contender{Disk()}
+	measure(t, c, group{Upload, data.Random, Plain})
+	dir := t.TempDir()
+	s, err := Disk().Open(t.Context(), dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := upload(t.Context(), s, "", [][]byte{[]byte("one"), []byte("two")}, 2); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Size() != 6 {
+		t.Errorf("the file has %v, %v; want 6 bytes", info, err)
+	}
+}
+
+// The processors' limit computes what the engine does: of what packs smaller frames, sealed ones
+// that open.
+func TestComputing(t *testing.T) {
+	for _, kind := range []data.Kind{data.Random, data.JSON} {
+		parts, free := data.NewSet(kind, 1, computedChunk+1000)
+		defer free()
+		for _, encrypt := range []bool{false, true} {
+			s, err := openComputing(t.Context(), "", encrypt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := newObject(t.Context(), parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := o.upload(t.Context(), s, 1); err != nil { // and compare the ETag
+				t.Error(err)
+			}
+			c := newComputing(t, encrypt)
+			chunk := parts[0][:computedChunk]
+			got, want := c.chunk(chunk), crypto.AddressOf(chunk)
+			if encrypt {
+				want = c.cipher.AddressOf(chunk)
+			}
+			if got.err != nil || got.address != want || got.crc64 != crypto.CRC64(0, chunk) {
+				t.Errorf("%s, encrypted %v: computed %+v", kind, encrypt, got)
+			}
+			if packed := got.size < len(chunk)/2; packed != (kind == data.JSON) {
+				t.Errorf("%s, encrypted %v: the frame has %d bytes", kind, encrypt, got.size)
+			}
+			if !encrypt {
+				continue
+			}
+			buffer := <-c.buffers
+			if _, err := c.cipher.Open(buffer[:got.size], want[:]); err != nil {
+				t.Errorf("%s: what was sealed does not open: %v", kind, err)
 			}
 		}
 	}
+}
+
+func newComputing(t *testing.T, encrypt bool) *computing {
+	t.Helper()
+	c := &computing{md5: md5lanes.NewPool(), buffers: make(chan []byte, 1)}
+	c.buffers <- make([]byte, frameSize)
+	if !encrypt {
+		return c
+	}
+	key, err := crypto.NewDataKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.cipher, err = crypto.NewCipher(key); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSink(t *testing.T) {
+	want := bytes.Repeat([]byte("0123456789a"), sinkBuffer/5)
+	for name, src := range map[string]io.Reader{
+		"written at once": bytes.NewReader(want),
+		"read in pieces":  io.MultiReader(bytes.NewReader(want[:7]), iotest.DataErrReader(bytes.NewReader(want[7:]))),
+	} {
+		s := NewSink()
+		if n, err := io.Copy(s, src); err != nil || n != int64(len(want)) || s.N != n {
+			t.Errorf("%s: got %d bytes, %v; the sink counts %d", name, n, err, s.N)
+		}
+		if tail := want[len(want)-100:]; !bytes.Contains(s.buffer, tail) {
+			t.Errorf("%s: the last bytes were not copied", name)
+		}
+	}
 	failure := errors.New("failure")
-	if _, err := new(sink).ReadFrom(iotest.ErrReader(failure)); !errors.Is(err, failure) {
+	if _, err := NewSink().ReadFrom(iotest.ErrReader(failure)); !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
 }

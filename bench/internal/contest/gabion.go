@@ -18,7 +18,8 @@ const Bucket = "bench"
 // OpenEngine opens a store and makes sure that Bucket is there. Options that the engine refuses are
 // wrong arguments. logf is told what the store reports.
 func OpenEngine(
-	ctx context.Context, dir string, o engine.Options, rules engine.Rules, logf func(format string, args ...any),
+	ctx context.Context, dir string, o engine.Options, rules engine.Rules,
+	logf func(format string, args ...any),
 ) (*engine.Engine, error) {
 	o.Events = &engine.Events{Alarm: func(err error) { logf("the store reports: %v", err) }}
 	e, err := engine.Open(ctx, dir, &o)
@@ -35,36 +36,37 @@ func OpenEngine(
 	return e, nil
 }
 
-// Gabion is package engine with its default Options.
-func Gabion(rules engine.Rules, logf func(format string, args ...any)) Contender {
-	return Contender{
-		Name:     "gabion",
-		Note:     "in process; syncs the volumes and the index before every acknowledgement; verifies every chunk that it reads (BLAKE3); compresses",
-		Encrypts: true,
-		Open: func(ctx context.Context, dir string, encrypt bool) (_ Store, err error) {
-			s, o := &gabion{rules: rules}, engine.Options{}
-			if encrypt {
-				s.encryption = "AES256"
-				if o.Keys, err = crypto.CreateKeyring(filepath.Join(dir, "keyring")); err != nil {
-					return nil, err
-				}
+// Gabion is package engine with some options; where it encrypts, with a key ring of its own, too.
+func Gabion(
+	name string, rules engine.Rules, o engine.Options, logf func(format string, args ...any),
+) Contender {
+	open := func(ctx context.Context, dir string, encrypt bool) (_ Store, err error) {
+		s, o := &gabion{rules: rules}, o
+		if encrypt {
+			s.sse.ServerSideEncryption = engine.EncryptionAES256
+			if o.Keys, err = crypto.CreateKeyring(filepath.Join(dir, "keyring")); err != nil {
+				return nil, err
 			}
-			s.engine, err = OpenEngine(ctx, filepath.Join(dir, "store"), o, rules, logf)
-			return s, err
-		},
+		}
+		s.engine, err = OpenEngine(ctx, filepath.Join(dir, "store"), o, rules, logf)
+		return s, err
+	}
+	return Contender{
+		Name: name, Encrypts: true, Open: open,
+		Note: "in process; syncs the volumes and the index before every acknowledgement;" +
+			" verifies every chunk that it reads; compresses",
 	}
 }
 
 type gabion struct {
-	engine     *engine.Engine
-	rules      engine.Rules
-	encryption string
+	engine *engine.Engine
+	rules  engine.Rules
+	sse    engine.EncryptionRequest
 }
 
 func (s *gabion) Initiate(ctx context.Context, key string) (string, error) {
 	res, err := s.engine.InitiateMultipartUpload(ctx, &engine.InitiateMultipartUploadRequest{
-		Bucket: Bucket, Key: key,
-		EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(s.encryption)},
+		Bucket: Bucket, Key: key, EncryptionRequest: s.sse,
 	})
 	if err != nil {
 		return "", err
@@ -107,14 +109,6 @@ func (s *gabion) Download(ctx context.Context, key string, w io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, object.Close()) }()
 	_, err = object.WriteTo(w)
-	return err
-}
-
-func (s *gabion) Remove(ctx context.Context, key string) error {
-	if _, err := s.engine.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: Bucket, Key: key}); err != nil {
-		return err
-	}
-	_, err := s.engine.Reclaim(ctx, &engine.ReclaimRequest{})
 	return err
 }
 

@@ -1,7 +1,4 @@
-/*
-Package data makes the bytes that benchmarks store: sets of parts of one kind, which no store has
-seen before.
-*/
+// Package data makes the bytes that benchmarks store: sets of parts of one kind.
 package data
 
 import (
@@ -25,15 +22,10 @@ const (
 // without one, and so equal to another.
 const stampEvery = 4 << 10
 
-// A Set is parts of equal size, outside of Go's heap where that can be.
-type Set struct {
-	free   func()
-	parts  [][]byte
-	rounds []uint32 // that the parts are stamped for
-}
-
-// NewSet makes n parts of size bytes, the same every time. The caller should Close it.
-func NewSet(kind Kind, n, size int) *Set {
+// NewSet makes n parts of size bytes, the same every time, no two chunks of which are alike. They
+// lie outside of Go's heap where that can be, and must not be used any more after free, neither by
+// uploads that were given up: when one has failed, they are better left.
+func NewSet(kind Kind, n, size int) (parts [][]byte, free func()) {
 	base := make([]byte, size)
 	source := rand.NewChaCha8([32]byte([]byte("gabion bench: the seed of parts.")))
 	if kind == JSON {
@@ -42,52 +34,35 @@ func NewSet(kind Kind, n, size int) *Set {
 		source.Read(base) // never fails
 	}
 	mem, free := process.Allocate(n * size)
-	s := &Set{free: free, parts: make([][]byte, n), rounds: make([]uint32, n)}
-	for i := range s.parts {
-		s.parts[i] = mem[i*size : (i+1)*size : (i+1)*size]
-		copy(s.parts[i], base)
-		stamp(s.parts[i], 0, i)
+	for i := range n {
+		part := mem[i*size : (i+1)*size : (i+1)*size]
+		copy(part, base)
+		Stamp(part, i)
+		parts = append(parts, part)
 	}
-	return s
+	return parts, free
 }
 
-// Close gives the memory back. Parts that were returned must not be used any more, neither by
-// uploads that were given up: when one has failed, the Set is better left open.
-func (s *Set) Close() {
-	s.free()
-	s.parts = nil
-}
-
-// Parts returns the first n parts as they are in a round: no two chunks of all rounds are alike.
-// The bytes stay until Parts is called with another round.
-func (s *Set) Parts(n int, round uint32) [][]byte {
-	for i, part := range s.parts[:n] {
-		if s.rounds[i] != round {
-			stamp(part, round, i)
-			s.rounds[i] = round
-		}
-	}
-	return s.parts[:n]
-}
-
-// stamp writes 16 hexadecimal digits, so that JSON stays text.
-func stamp(part []byte, round uint32, number int) {
-	digits := fmt.Appendf(nil, "%08x%08x", round, number)
+// Stamp makes the chunks of a part differ from those of parts of other numbers. It writes
+// hexadecimal digits, so that JSON stays text.
+func Stamp(part []byte, number int) {
+	digits := fmt.Appendf(nil, "%016x", number)
 	for at := 0; at < len(part); at += stampEvery {
 		copy(part[at:], digits)
 	}
 }
 
-var events = []string{"login", "logout", "upload.begin", "upload.part", "upload.complete", "download", "list", "delete"}
+var events = []string{
+	"login", "logout", "upload.begin", "upload.part", "upload.complete", "download", "list", "delete",
+}
 
 // fillWithJSON writes lines as a log has them. What varies is drawn so that they compress like one.
 func fillWithJSON(p []byte, rng *rand.Rand) {
+	const line = `{"id":%d,"time":"%s","user":"user-%d","event":"%s","bytes":%d}` + "\n"
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	var line []byte
 	for id := 1; len(p) > 0; id++ {
 		clock = clock.Add(time.Duration(rng.IntN(3)) * time.Second)
-		line = fmt.Appendf(line[:0], `{"id":%d,"time":"%s","user":"user-%d","event":"%s","bytes":%d}`+"\n",
-			id, clock.Format(time.RFC3339), rng.IntN(10_000), events[rng.IntN(len(events))], rng.IntN(100_000))
-		p = p[copy(p, line):]
+		p = p[copy(p, fmt.Sprintf(line, id, clock.Format(time.RFC3339),
+			rng.IntN(10_000), events[rng.IntN(len(events))], rng.IntN(100_000))):]
 	}
 }

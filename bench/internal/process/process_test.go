@@ -1,8 +1,10 @@
 package process_test
 
 import (
+	"errors"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/process"
 )
@@ -31,5 +33,29 @@ func TestCPUTime(t *testing.T) {
 	before := process.CPUTime()
 	for process.CPUTime() == before { // until it counts
 		runtime.Gosched()
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	failed := errors.New("failed")
+	var kept []byte
+	cost, err := process.Measure(func() error {
+		kept = make([]byte, 1<<20)
+		for begin := process.CPUTime(); process.CPUTime() == begin && runtime.GOOS != "windows"; { // until it counts
+			runtime.Gosched()
+		}
+		return failed
+	})
+	if err != failed || cost.Time <= 0 || cost.Heap < int64(len(kept)) || cost.Heap > 2<<20 {
+		t.Errorf("got %+v, %v", cost, err)
+	}
+	if runtime.GOOS != "windows" && cost.CPU <= 0 {
+		t.Errorf("no processor time: %+v", cost)
+	}
+}
+
+func TestRate(t *testing.T) {
+	if got := process.Rate(3_000_000, 1500*time.Millisecond); got != 2 {
+		t.Errorf("got %v MB/s, want 2", got)
 	}
 }

@@ -9,49 +9,64 @@ import (
 
 // A Run is what one contender does in one case, once a round.
 type Run struct {
-	Name string
+	Series // but for Unit and Values
 
 	// Prepare does what is not measured, as making data; nil for nothing.
 	Prepare func(ctx context.Context) error
 
-	// Measure does the work and returns the value of this round.
-	Measure func(ctx context.Context) (float64, error)
+	// Measure does the work and returns the values of this round, in the order of the units. What
+	// cannot be told of this contender is left out at the end.
+	Measure func(ctx context.Context) ([]float64, error)
 
 	// Finish takes apart what Prepare and Measure have made, also when one of them has failed and
 	// when ctx has ended; nil for nothing.
 	Finish func() error
 }
 
-// Interleave measures all runs once a round, so that what else the machine does hits all alike. Who
-// comes after whom differs from round to round. Between Prepare and Measure it collects the garbage
-// of whoever came before and calls settle, unless that is nil: see Settle. It returns, for each
-// run, a value a round.
-func Interleave(ctx context.Context, rounds int, runs []Run, settle func()) ([][]float64, error) {
-	values := make([][]float64, len(runs))
+// Interleave measures all runs once a round, so that what else the machine does hits all alike, and
+// adds a series a unit for each of them. Who comes after whom differs from round to round. Between
+// Prepare and Measure it collects the garbage of whoever came before and calls settle, unless that
+// is nil.
+func (r *Report) Interleave(
+	ctx context.Context, rounds int, units []string, runs []Run, settle func(),
+) error {
+	values := make([][][]float64, len(runs)) // of a run, unit and round
+	for i := range values {
+		values[i] = make([][]float64, len(units))
+	}
 	for round := range rounds {
 		for i := range runs {
 			i := (i + round) % len(runs)
 			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
+				return context.Cause(ctx)
 			}
-			value, err := runs[i].once(ctx, settle)
+			measured, err := runs[i].once(ctx, settle)
 			if err != nil {
-				return nil, fmt.Errorf("%s, round %d: %w", runs[i].Name, round+1, err)
+				s := &runs[i].Series
+				return fmt.Errorf("%s, %s %s: %s, round %d: %w",
+					s.Group, s.Case, s.Axis, s.Contender, round+1, err)
 			}
-			values[i] = append(values[i], value)
+			for unit, value := range measured {
+				values[i][unit] = append(values[i][unit], value)
+			}
 		}
 	}
-	return values, nil
+	for i := range runs {
+		for unit, name := range units {
+			r.Add(runs[i].Series, name, values[i][unit]...)
+		}
+	}
+	return nil
 }
 
 // once measures a run once.
-func (r *Run) once(ctx context.Context, settle func()) (_ float64, err error) {
+func (r *Run) once(ctx context.Context, settle func()) (_ []float64, err error) {
 	if r.Finish != nil {
 		defer func() { err = errors.Join(err, r.Finish()) }()
 	}
 	if r.Prepare != nil {
 		if err := r.Prepare(ctx); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	runtime.GC()
@@ -59,18 +74,4 @@ func (r *Run) once(ctx context.Context, settle func()) (_ float64, err error) {
 		settle()
 	}
 	return r.Measure(ctx)
-}
-
-// Measure interleaves the runs of one case and adds a series for each to the report. about names
-// group, axis, case and unit of them.
-func (r *Report) Measure(ctx context.Context, rounds int, about Series, runs []Run, settle func()) error {
-	values, err := Interleave(ctx, rounds, runs, settle)
-	if err != nil {
-		return fmt.Errorf("%s, %s %s: %w", about.Group, about.Case, about.Axis, err)
-	}
-	for i := range runs {
-		about.Contender, about.Values = runs[i].Name, values[i]
-		r.Series = append(r.Series, about)
-	}
-	return nil
 }

@@ -28,7 +28,15 @@ type Report struct {
 // "" for measurements without.
 func New(title, command, dir string, notes ...string) *Report {
 	return &Report{
-		Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second), Machine: ThisMachine(dir), Notes: notes,
+		Title: title, Command: command, Date: time.Now().UTC().Truncate(time.Second),
+		Machine: ThisMachine(dir), Notes: notes,
+	}
+}
+
+// Add adds the values of a series in one unit, unless there are none.
+func (r *Report) Add(about Series, unit string, values ...float64) {
+	if about.Unit, about.Values = unit, values; len(values) > 0 {
+		r.Series = append(r.Series, about)
 	}
 }
 
@@ -36,14 +44,14 @@ func New(title, command, dir string, notes ...string) *Report {
 // charts show them evenly.
 const Seconds = "seconds"
 
-// A Series is what one contender reached in one case: a value a round. Group, Case and Contender
-// together name it.
+// A Series is what one contender reached in one case: a value a round. Group, Case, Contender and
+// Unit together name it.
 type Series struct {
 	Group     string    `json:"group"` // what is compared with each other: "upload, random, plain"
-	Axis      string    `json:"axis"`  // what Case tells: "parts in flight"
+	Axis      string    `json:"axis"`  // what Case tells: "parts in flight"; the same within a group
 	Case      string    `json:"case"`  // "16"
 	Contender string    `json:"contender"`
-	Unit      string    `json:"unit"` // "MB/s"; the same within a group
+	Unit      string    `json:"unit"` // "MB/s"; a group may have values in several
 	Values    []float64 `json:"values"`
 }
 
@@ -56,25 +64,24 @@ func (s *Series) Median() float64 {
 // Spread returns the least and the greatest value.
 func (s *Series) Spread() (least, most float64) { return slices.Min(s.Values), slices.Max(s.Values) }
 
-// Groups returns the names of the groups, in the order in which they were first measured.
-func (r *Report) Groups() []string {
-	return r.distinct(func(s *Series) (string, bool) { return s.Group, true })
-}
+// The columns of a series that distinct tells apart.
+func groupOf(s *Series) string     { return s.Group }
+func caseOf(s *Series) string      { return s.Case }
+func contenderOf(s *Series) string { return s.Contender }
+func unitOf(s *Series) string      { return s.Unit }
 
-// Cases returns the cases of a group, in the order in which they were first measured.
-func (r *Report) Cases(group string) []string {
-	return r.distinct(func(s *Series) (string, bool) { return s.Case, s.Group == group })
-}
+// Groups returns the names of the groups, in the order in which they were first measured; Cases,
+// Contenders and Units those of a group, likewise.
+func (r *Report) Groups() []string                 { return r.distinct("", groupOf) }
+func (r *Report) Cases(group string) []string      { return r.distinct(group, caseOf) }
+func (r *Report) Contenders(group string) []string { return r.distinct(group, contenderOf) }
+func (r *Report) Units(group string) []string      { return r.distinct(group, unitOf) }
 
-// Contenders returns the contenders of a group, in the order in which they were first measured.
-func (r *Report) Contenders(group string) []string {
-	return r.distinct(func(s *Series) (string, bool) { return s.Contender, s.Group == group })
-}
-
-// distinct returns the names that of finds, each once.
-func (r *Report) distinct(of func(s *Series) (name string, ok bool)) (names []string) {
+// distinct returns what there is of a column in a group, "" for all of them, each once.
+func (r *Report) distinct(group string, column func(*Series) string) (names []string) {
 	for i := range r.Series {
-		if name, ok := of(&r.Series[i]); ok && !slices.Contains(names, name) {
+		s := &r.Series[i]
+		if name := column(s); (group == "" || s.Group == group) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -82,19 +89,19 @@ func (r *Report) distinct(of func(s *Series) (name string, ok bool)) (names []st
 }
 
 // Find returns a series, nil when it was not measured.
-func (r *Report) Find(group, case_, contender string) *Series {
+func (r *Report) Find(group, case_, contender, unit string) *Series {
 	for i := range r.Series {
-		if s := &r.Series[i]; s.Group == group && s.Case == case_ && s.Contender == contender {
+		s := &r.Series[i]
+		if s.Group == group && s.Case == case_ && s.Contender == contender && s.Unit == unit {
 			return s
 		}
 	}
 	return nil
 }
 
-// About returns axis and unit of a group.
-func (r *Report) About(group string) (axis, unit string) {
-	i := slices.IndexFunc(r.Series, func(s Series) bool { return s.Group == group })
-	return r.Series[i].Axis, r.Series[i].Unit
+// Axis returns what the cases of a group tell.
+func (r *Report) Axis(group string) string {
+	return r.Series[slices.IndexFunc(r.Series, func(s Series) bool { return s.Group == group })].Axis
 }
 
 // Method says in one line how the values came about.
@@ -121,56 +128,50 @@ func (r *Report) Validate() error {
 	if len(r.Series) == 0 {
 		return errors.New("report: it has no series")
 	}
+	bad := func(v float64) bool { return !(v >= 0) || math.IsInf(v, 0) }
 	for i := range r.Series {
-		s := &r.Series[i]
-		wrong := ""
-		axis, unit := r.About(s.Group)
-		switch {
+		s, wrong := &r.Series[i], ""
+		switch axis := r.Axis(s.Group); {
 		case s.Contender == "" || s.Case == "" || s.Unit == "":
 			wrong = "has no name, case or unit"
 		case len(s.Values) == 0:
 			wrong = "has no values"
-		case slices.ContainsFunc(s.Values, func(v float64) bool { return !(v >= 0) || math.IsInf(v, 0) }):
+		case slices.ContainsFunc(s.Values, bad):
 			wrong = "has a value that is negative or no number"
-		case s.Unit != unit || s.Axis != axis:
-			wrong = fmt.Sprintf("is in %s by %s, others of its group are in %s by %s", s.Unit, s.Axis, unit, axis)
-		case r.Find(s.Group, s.Case, s.Contender) != s:
+		case s.Axis != axis:
+			wrong = fmt.Sprintf("is by %s, others of its group are by %s", s.Axis, axis)
+		case r.Find(s.Group, s.Case, s.Contender, s.Unit) != s:
 			wrong = "is there twice"
 		}
 		if wrong != "" {
-			return fmt.Errorf("report: the series of group %q, case %q, contender %q %s", s.Group, s.Case, s.Contender, wrong)
+			return fmt.Errorf("report: the series of group %q, case %q, contender %q in %q %s",
+				s.Group, s.Case, s.Contender, s.Unit, wrong)
 		}
 	}
 	return nil
 }
 
-// Merge makes one report of several of the same machine. The values of series that are in more than
-// one are pooled. Title, date and baseline are those of the first.
-func Merge(reports ...*Report) (*Report, error) {
-	merged := *reports[0]
-	merged.Notes, merged.Series = nil, nil
-	for _, r := range reports {
+// Merge makes one report of several of the same machine, no series of which may be in two. Title,
+// date and baseline are those of the first.
+func Merge(first *Report, others ...*Report) (*Report, error) {
+	merged := *first
+	merged.Notes, merged.Series = slices.Clone(first.Notes), slices.Clone(first.Series)
+	for _, r := range others {
 		if r.Machine != merged.Machine {
-			return nil, fmt.Errorf("report: measured on different machines: %v; and %v", merged.Machine, r.Machine)
+			return nil, fmt.Errorf("report: measured on different machines: %v; and %v",
+				merged.Machine, r.Machine)
 		}
-		notes := r.Notes
-		if r.Command != merged.Command {
-			notes = append([]string{"also measured by: " + r.Command}, notes...)
-		}
-		for _, note := range notes {
+		for _, note := range append([]string{"also measured by: " + r.Command}, r.Notes...) {
 			if !slices.Contains(merged.Notes, note) {
 				merged.Notes = append(merged.Notes, note)
 			}
 		}
-		for _, s := range r.Series {
-			same := merged.Find(s.Group, s.Case, s.Contender)
-			if same != nil && same.Unit == s.Unit && same.Axis == s.Axis {
-				same.Values = append(same.Values, s.Values...)
-				continue
-			}
-			s.Values = slices.Clone(s.Values)
-			merged.Series = append(merged.Series, s)
-		}
+		merged.Series = append(merged.Series, r.Series...)
 	}
 	return &merged, merged.Validate()
+}
+
+// Percentile is the least of the sorted times that at least so many per cent of them do not exceed.
+func Percentile(sorted []time.Duration, percent int) time.Duration {
+	return sorted[max((len(sorted)*percent+99)/100, 1)-1]
 }

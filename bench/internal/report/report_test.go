@@ -102,23 +102,32 @@ sealed, MB/s:
 	}
 }
 
-// Of many contenders each is a row: beside each other they would not fit in a line.
-func TestTableOfManyContenders(t *testing.T) {
+// What is in several units has a row for each contender of a case; who has no value has none.
+func TestTableOfSeveralUnits(t *testing.T) {
 	r := sample()
 	r.Series = r.Series[:2]
-	for _, name := range []string{"a", "b", "c", "d"} {
-		s := r.Series[0]
-		s.Contender = name
-		r.Series = append(r.Series, s)
-	}
+	about := r.Series[0]
+	r.Add(about, "CPU ns/B", 2, 1, 3)
+	about.Contender = "floor"
+	r.Add(about, "CPU ns/B", 1, 1, 1)
+	about.Contender = "remote"
+	r.Add(about, "MB/s", 50)
+	r.Add(about, "CPU ns/B")
 	var out bytes.Buffer
 	if err := r.Table(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| parts in flight:|                    1|\n", "|            floor|        200 (190-201)|\n |                a| 100 (90.0-110) 0.50x|\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, &out)
-		}
+	const want = `
+plain:
+
+ | parts in flight|       |                MB/s|               CPU ns/B|
+ |             --:|    --:|                 --:|                    --:|
+ |               1| gabion| 100 (90.0-110) 0.50x| 2.00 (1.00-3.00) 2.00x|
+ |               1|  floor|       200 (190-201)|       1.00 (1.00-1.00)|
+ |               1| remote|          50.0 0.25x|                      -|
+`
+	if !strings.Contains(strings.ReplaceAll(out.String(), " ", ""), strings.ReplaceAll(want, " ", "")) {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
 	}
 }
 
@@ -148,7 +157,7 @@ func TestInvalid(t *testing.T) {
 		{"negative", func(r *report.Report) { r.Series[1].Values[0] = -1 }, "negative"},
 		{"not a number", func(r *report.Report) { r.Series[1].Values[0] = math.NaN() }, "no number"},
 		{"infinite", func(r *report.Report) { r.Series[1].Values[0] = math.Inf(1) }, "no number"},
-		{"units", func(r *report.Report) { r.Series[1].Unit = "s" }, "in s by parts in flight"},
+		{"axes", func(r *report.Report) { r.Series[1].Axis = "s" }, "is by s, others of its group"},
 		{"no contender", func(r *report.Report) { r.Series[1].Contender = "" }, "no name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,25 +196,24 @@ func TestInvalid(t *testing.T) {
 func TestMerge(t *testing.T) {
 	a, b := sample(), sample()
 	b.Command, b.Notes = "go run . rivals", []string{"MB is 10^6 bytes.", "more"}
-	b.Series = b.Series[:2]
-	b.Series[0].Contender = "rival"
+	b.Series = []report.Series{{
+		Group: "plain", Axis: "parts in flight", Case: "1", Contender: "rival", Unit: "MB/s", Values: []float64{1},
+	}}
 	m, err := report.Merge(a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Series) != len(a.Series)+1 {
-		t.Errorf("%d series, want %d", len(m.Series), len(a.Series)+1)
+	if got := m.Find("plain", "1", "rival", "MB/s"); len(m.Series) != len(a.Series)+1 || got == nil {
+		t.Errorf("%d series, rival has %v; want %d, and one value", len(m.Series), got, len(a.Series)+1)
 	}
-	if got, want := m.Find("plain", "1", "floor").Values, []float64{200, 190, 201, 200, 190, 201}; !slices.Equal(got, want) {
-		t.Errorf("the values of both are %v, want %v", got, want)
-	}
-	if got, want := m.Notes, []string{"MB is 10^6 bytes.", "a | b", "also measured by: go run . rivals", "more"}; !slices.Equal(got, want) {
-		t.Errorf("notes are %q, want %q", got, want)
+	want := []string{"MB is 10^6 bytes.", "a | b", "also measured by: go run . rivals", "more"}
+	if !slices.Equal(m.Notes, want) {
+		t.Errorf("notes are %q, want %q", m.Notes, want)
 	}
 	if !reflect.DeepEqual(a, sample()) {
 		t.Error("the first report was changed")
 	}
-	if got, want := m.Method(), "median of 3 to 6 rounds in turns (least-most); x: ratio to floor"; got != want {
+	if got, want := m.Method(), "median of 1 to 3 rounds in turns (least-most); x: ratio to floor"; got != want {
 		t.Errorf("method is %q, want %q", got, want)
 	}
 
@@ -214,11 +222,8 @@ func TestMerge(t *testing.T) {
 	if _, err := report.Merge(a, c); err == nil || !strings.Contains(err.Error(), "64 CPUs") {
 		t.Errorf("two machines: got %v", err)
 	}
-	d := sample()
-	d.Series = d.Series[:1]
-	d.Series[0].Unit = "s"
-	if _, err := report.Merge(a, d); err == nil || !strings.Contains(err.Error(), "in s by") {
-		t.Errorf("two units: got %v", err)
+	if _, err := report.Merge(a, sample()); err == nil || !strings.Contains(err.Error(), "is there twice") {
+		t.Errorf("the same series in both: got %v", err)
 	}
 }
 
@@ -228,23 +233,32 @@ func TestInterleave(t *testing.T) {
 	value := 0.0
 	run := func(name string) report.Run {
 		return report.Run{
-			Name:    name,
+			Series:  report.Series{Group: "group", Axis: "axis", Case: "case", Contender: name},
 			Prepare: func(context.Context) error { say("prepare " + name); return nil },
-			Measure: func(context.Context) (float64, error) { say(name); value++; return value, nil },
+			Measure: func(context.Context) ([]float64, error) { say(name); value++; return []float64{value, -value}, nil },
 			Finish:  func() error { say("finish " + name); return nil },
 		}
 	}
-	runs := []report.Run{run("a"), {Name: "b", Measure: func(context.Context) (float64, error) { say("b"); return 10, nil }}, run("c")}
-	got, err := report.Interleave(t.Context(), 2, runs, func() { say("settle") })
-	if err != nil {
+	runs := []report.Run{run("a"), run("b"), run("c")}
+	runs[1].Prepare, runs[1].Finish = nil, nil
+	runs[1].Measure = func(context.Context) ([]float64, error) { say("b"); return []float64{10}, nil }
+	r := &report.Report{}
+	if err := r.Interleave(t.Context(), 2, []string{"u", "v"}, runs, func() { say("settle") }); err != nil {
 		t.Fatal(err)
 	}
 	a, b, c := "prepare a, settle, a, finish a", "settle, b", "prepare c, settle, c, finish c"
 	if got, want := strings.Join(log, ", "), strings.Join([]string{a, b, c, b, c, a}, ", "); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}
-	if want := [][]float64{{1, 4}, {10, 10}, {2, 3}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("values %v, want %v", got, want)
+	want := []report.Series{
+		{"group", "axis", "case", "a", "u", []float64{1, 4}},
+		{"group", "axis", "case", "a", "v", []float64{-1, -4}},
+		{"group", "axis", "case", "b", "u", []float64{10, 10}},
+		{"group", "axis", "case", "c", "u", []float64{2, 3}},
+		{"group", "axis", "case", "c", "v", []float64{-2, -3}},
+	}
+	if !reflect.DeepEqual(r.Series, want) {
+		t.Errorf("series %v, want %v", r.Series, want)
 	}
 }
 
@@ -252,7 +266,7 @@ func TestInterleaveFails(t *testing.T) {
 	broken, untidy := errors.New("broken"), errors.New("untidy")
 	finished := 0
 	fail := func(context.Context) error { return broken }
-	measure := func(context.Context) (float64, error) { return 1, nil }
+	measure := func(context.Context) ([]float64, error) { return []float64{1}, nil }
 	finish := func() error { finished++; return untidy }
 	for _, test := range []struct {
 		name string
@@ -260,14 +274,16 @@ func TestInterleaveFails(t *testing.T) {
 		want []error
 	}{
 		{"prepare", report.Run{Prepare: fail, Measure: measure, Finish: finish}, []error{broken, untidy}},
-		{"measure", report.Run{Measure: func(context.Context) (float64, error) { return 0, broken }, Finish: finish}, []error{broken, untidy}},
+		{"measure", report.Run{Measure: func(context.Context) ([]float64, error) { return nil, broken }, Finish: finish}, []error{broken, untidy}},
 		{"finish", report.Run{Measure: measure, Finish: finish}, []error{untidy}},
 	} {
 		finished = 0
-		test.run.Name = "contender"
-		values, err := report.Interleave(t.Context(), 3, []report.Run{test.run}, nil)
-		if values != nil || err == nil || !strings.Contains(err.Error(), "contender, round 1: ") || finished != 1 {
-			t.Errorf("%s: %v, %v, finished %d times", test.name, values, err, finished)
+		test.run.Series = report.Series{Group: "group", Axis: "axis", Case: "case", Contender: "contender"}
+		r := &report.Report{}
+		err := r.Interleave(t.Context(), 3, []string{"u"}, []report.Run{test.run}, nil)
+		if r.Series != nil || err == nil || finished != 1 ||
+			!strings.HasPrefix(err.Error(), "group, case axis: contender, round 1: ") {
+			t.Errorf("%s: %v, %v, finished %d times", test.name, r.Series, err, finished)
 		}
 		for _, want := range test.want {
 			if !errors.Is(err, want) {
@@ -277,7 +293,25 @@ func TestInterleaveFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := report.Interleave(ctx, 1, []report.Run{{Measure: measure}}, nil); !errors.Is(err, context.Canceled) {
+	err := (&report.Report{}).Interleave(ctx, 1, []string{"u"}, []report.Run{{Measure: measure}}, nil)
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
+	}
+}
+
+// TestPercentile takes those of 1 ms, 2 ms, and so on.
+func TestPercentile(t *testing.T) {
+	for n, want := range map[int][2]time.Duration{
+		1: {1, 1}, 2: {1, 2}, 3: {2, 3}, 10: {5, 10}, 99: {50, 99}, 100: {50, 99}, 101: {51, 100}, 1000: {500, 990},
+	} {
+		took := make([]time.Duration, n)
+		for i := range took {
+			took[i] = time.Duration(i+1) * time.Millisecond
+		}
+		for i, percent := range []int{50, 99} {
+			if got := report.Percentile(took, percent); got != want[i]*time.Millisecond {
+				t.Errorf("p%d of %d times is %v, want %d ms", percent, n, got, want[i])
+			}
+		}
 	}
 }

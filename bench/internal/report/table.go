@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // Table prints the report as aligned text, which is Markdown, too.
@@ -17,7 +18,8 @@ func (r *Report) Table(w io.Writer) error {
 		return err
 	}
 	out := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight|tabwriter.Debug)
-	fmt.Fprintf(out, "**%s.** `%s` on %v; %s, %s.\n", r.Title, r.Command, r.Machine, r.Date.Format("2006-01-02"), r.Method())
+	fmt.Fprintf(out, "**%s.** `%s` on %v; %s, %s.\n",
+		r.Title, r.Command, r.Machine, r.Date.Format(time.DateOnly), r.Method())
 	for _, group := range r.Groups() {
 		r.group(out, group)
 	}
@@ -30,35 +32,42 @@ func (r *Report) Table(w io.Writer) error {
 	return out.Flush()
 }
 
-// group prints one group: cases by contenders, whichever of them there are fewer of beside each
-// other.
+// group prints one group. What is in one unit is cases by contenders; else each contender of each
+// case has a row, with its values in all units beside each other.
 func (r *Report) group(out io.Writer, group string) {
-	axis, unit := r.About(group)
-	fmt.Fprintf(out, "\n%s, %s:\n\n", group, unit)
-	rows, columns := r.Cases(group), r.Contenders(group)
-	turned := len(columns) > max(len(rows), 4)
-	if turned {
-		rows, columns, axis = columns, rows, axis+":"
-	}
+	cases, contenders, units := r.Cases(group), r.Contenders(group), r.Units(group)
 	line := func(cells ...string) { fmt.Fprintf(out, "\t%s\t\n", strings.Join(cells, "\t")) }
-	line(append([]string{axis}, columns...)...)
-	line(slices.Repeat([]string{"--:"}, 1+len(columns))...)
-	for _, row := range rows {
-		cells := []string{row}
-		for _, column := range columns {
-			if turned {
-				cells = append(cells, r.cell(group, column, row))
-			} else {
-				cells = append(cells, r.cell(group, row, column))
+	head := func(title string, columns ...string) {
+		fmt.Fprintf(out, "\n%s:\n\n", title)
+		line(columns...)
+		line(slices.Repeat([]string{"--:"}, len(columns))...)
+	}
+	if len(units) == 1 {
+		head(group+", "+units[0], append([]string{r.Axis(group)}, contenders...)...)
+		for _, case_ := range cases {
+			cells := []string{case_}
+			for _, contender := range contenders {
+				cells = append(cells, r.cell(group, case_, contender, units[0]))
 			}
+			line(cells...)
 		}
-		line(cells...)
+		return
+	}
+	head(group, append([]string{r.Axis(group), ""}, units...)...)
+	for _, case_ := range cases {
+		for _, contender := range contenders {
+			cells := []string{case_, contender}
+			for _, unit := range units {
+				cells = append(cells, r.cell(group, case_, contender, unit))
+			}
+			line(cells...)
+		}
 	}
 }
 
 // cell is the median of a series, its spread, and its ratio to the baseline, as far as they apply.
-func (r *Report) cell(group, case_, contender string) string {
-	s := r.Find(group, case_, contender)
+func (r *Report) cell(group, case_, contender, unit string) string {
+	s := r.Find(group, case_, contender, unit)
 	if s == nil {
 		return "-"
 	}
@@ -67,22 +76,23 @@ func (r *Report) cell(group, case_, contender string) string {
 		least, most := s.Spread()
 		text += " (" + Number(least) + "-" + Number(most) + ")"
 	}
-	base := r.Find(group, case_, r.Baseline)
+	base := r.Find(group, case_, r.Baseline, unit)
 	if base != nil && contender != r.Baseline && base.Median() > 0 {
-		text += " " + strconv.FormatFloat(s.Median()/base.Median(), 'f', 2, 64) + "x"
+		text += fmt.Sprintf(" %.2fx", s.Median()/base.Median())
 	}
 	return text
 }
 
 // Number formats a value with about three digits.
 func Number(v float64) string {
+	digits := 2
 	switch {
 	case v >= 99.95 || v == 0:
-		return strconv.FormatFloat(v, 'f', 0, 64)
+		digits = 0
 	case v >= 9.995:
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		digits = 1
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
+	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
 // Write prints the table and saves the report in the file path, unless that is "".

@@ -11,8 +11,6 @@ type Rule = rule
 func NewRule(factor, steady, slack float64) Rule { return rule{factor, steady, slack} }
 func (r rule) Check(values []float64) error      { return r.check(values) }
 
-var Quantile = quantile
-
 // Steps that tests choose by themselves.
 
 func (c *Client) Put(ctx context.Context, key int) error    { return c.put(ctx, key, steady) }

@@ -80,7 +80,7 @@ func (c *curve) check(samples []Sample) error {
 			took = append(took, s.Took[c.kind]...)
 		}
 		slices.Sort(took)
-		return quantile(took, 99)
+		return percentile(took, 99)
 	}
 	second, last := thirds(samples)
 	before, after := pooled(second), pooled(last)

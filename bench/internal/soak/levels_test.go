@@ -56,19 +56,6 @@ func calls(n int, slowest time.Duration) []time.Duration {
 	return append(slices.Repeat([]time.Duration{time.Millisecond}, n-1), slowest)
 }
 
-// TestQuantiles counts calls of 1 ms, 2 ms, and so on.
-func TestQuantiles(t *testing.T) {
-	for n, want := range map[int][2]float64{1: {1, 1}, 2: {1, 2}, 3: {2, 3}, 10: {5, 10}, 99: {50, 99}, 100: {50, 99}, 101: {51, 100}, 1000: {500, 990}} {
-		took := make([]time.Duration, n)
-		for i := range took {
-			took[i] = time.Duration(i+1) * time.Millisecond
-		}
-		if p50, p99 := soak.Quantile(took, 50), soak.Quantile(took, 99); math.Abs(p50-want[0]) > 1e-9 || math.Abs(p99-want[1]) > 1e-9 {
-			t.Errorf("of %d calls: %v, %v; want %v ms", n, p50, p99, want)
-		}
-	}
-}
-
 // TestRareCalls judges calls of which some are slow and few come in an interval. They do not get
 // slower, though the slowest of an interval may happen to; and when they do, it must be seen. What
 // is chance is so for fixed seeds.

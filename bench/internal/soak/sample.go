@@ -100,10 +100,9 @@ func (w *World) Sample(ctx context.Context, at, interval time.Duration, p Proces
 	return s, nil
 }
 
-// quantile is the least value that at least so many per cent of the sorted values do not exceed, in
-// milliseconds.
-func quantile(sorted []time.Duration, percent int) float64 {
-	return sorted[max((len(sorted)*percent+99)/100, 1)-1].Seconds() * 1e3
+// percentile is that of sorted times, in milliseconds.
+func percentile(sorted []time.Duration, percent int) float64 {
+	return report.Percentile(sorted, percent).Seconds() * 1e3
 }
 
 // Print writes one line.
@@ -115,7 +114,7 @@ func (s *Sample) Print(w io.Writer) error {
 		human(s.Dead), s.Trash, human(s.TrashBytes), human(s.Resident), human(s.Heap), s.Goroutines, s.Handles)
 	for _, kind := range Kinds {
 		if took := s.Took[kind]; len(took) > 0 {
-			fmt.Fprintf(&b, " %s %d %.3g/%.3gms", kind, len(took), quantile(took, 50), quantile(took, 99))
+			fmt.Fprintf(&b, " %s %d %.3g/%.3gms", kind, len(took), percentile(took, 50), percentile(took, 99))
 		}
 	}
 	_, err := fmt.Fprintln(w, b.String())
@@ -153,8 +152,8 @@ func curves() []curve {
 			r = rule{}
 		}
 		all = append(all,
-			curve{"p50", string(kind), "ms", rule{}, func(s *Sample) float64 { return quantile(s.Took[kind], 50) }, kind},
-			curve{"p99", string(kind), "ms", r, func(s *Sample) float64 { return quantile(s.Took[kind], 99) }, kind})
+			curve{"p50", string(kind), "ms", rule{}, func(s *Sample) float64 { return percentile(s.Took[kind], 50) }, kind},
+			curve{"p99", string(kind), "ms", r, func(s *Sample) float64 { return percentile(s.Took[kind], 99) }, kind})
 	}
 	return all
 }

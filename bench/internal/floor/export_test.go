@@ -1,3 +1,0 @@
-package floor
-
-var NewStore = newStore
