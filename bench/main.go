@@ -3,7 +3,7 @@ Bench runs Gabion's main job on real files, and measures the engine and its hash
 
 	go run ./bench upload [-sse] [-part-size 8MiB] [-parallel 16] [-dir DIR] [-key NAME]
 		[-keyring FILE] [-new-keyring] [-json] [FILE...]
-	go run ./bench engine|hash|growth|soak|wear [FLAGS]
+	go run ./bench engine|small|hash|growth|soak|wear [FLAGS]
 
 Flags are explained by -h of each. But for upload, -dir is where a directory is made that is removed
 at the end, and -json writes what every round measured. All but upload and soak print tables, which
@@ -29,13 +29,17 @@ parts: those that the store did not have, and those that it had; stored is what 
 Memory is that of the process, where /proc tells it: peak resident since the start, mapped files
 included, and peak anonymous as seen every 50 ms. MB is 10^6 bytes, MiB is 2^20.
 
-# Engine
+# Engine and small
 
 Engine measures uploads by parts and downloads through package engine, and in the same run what
 uploads cannot be faster than: the processors' limit, which is all that there is to compute, and the
 disk's, which is the same bytes and a sync a part. Beside each rate is the processor time that a
 byte took, so that it shows which of the two was the bound. All find the same ETag, or it fails. See
 bench/internal/contest, by which bench/rivals measures other systems, too.
+
+Small measures PutObject, GetObject and HeadObject of small objects by some clients at once, beside
+files that are written as durably, and the syncs that the disk can do: calls a second, how long
+calls take, and the processor time of each.
 
 # Hash
 
@@ -103,6 +107,7 @@ const usage = `usage: bench COMMAND [FLAGS] [ARGUMENTS]
 
   upload   store files by multipart upload, read them back, verify
   engine   measure uploads and downloads beside what limits them
+  small    measure small objects beside files
   hash     measure MD5 at several numbers of concurrent streams
   growth   measure what a part costs in a store that grows
   soak     use a store for long, verify everything, judge whether its costs level off
@@ -117,6 +122,7 @@ type command func(ctx context.Context, args []string, stdout io.Writer, stderr *
 var commands = map[string]command{
 	"upload": runUpload,
 	"engine": runEngine,
+	"small":  runSmall,
 	"hash":   runHash,
 	"growth": runGrowth,
 	"soak":   runSoak,

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/cli"
+	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/data"
+	"github.com/gabion-storage/gabion/bench/internal/fanout"
+	"github.com/gabion-storage/gabion/bench/internal/process"
+	"github.com/gabion-storage/gabion/bench/internal/report"
+)
+
+const (
+	smallPut  = "put"
+	smallGet  = "get"
+	smallHead = "head"
+
+	smallFillers = 16 // clients that store what is there before
+)
+
+// The units of what is measured, in this order.
+var smallUnits = []string{"1/s", "p50 µs", "p99 µs", "CPU µs"}
+
+// A small is the small command: calls of one size by some clients at once.
+type small struct {
+	cli.Place
+	ops       cli.List[string]
+	sizes     cli.List[bytesize.Size]
+	clients   cli.List[int]
+	n, rounds int
+	stores    []smallStore
+	report    *report.Report
+	log       *log.Logger
+}
+
+// runSmall is the small command.
+func runSmall(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
+	s := &small{n: 1000, rounds: 5, stores: smallStores(stderr.Printf), log: stderr}
+	s.ops = cli.Choices(smallPut, smallGet, smallHead)
+	s.sizes = cli.Sizes(1, 64<<20, 4<<10, 100<<10, 1<<20)
+	s.clients = cli.Counts(1, contest.MaxParallel, 1, 16, 64)
+	flags := flag.NewFlagSet("bench small", flag.ContinueOnError)
+	flags.Var(&s.ops, "op", "`calls` to measure")
+	flags.Var(&s.sizes, "size", "`sizes` of objects, in bytes or with KiB or MiB")
+	flags.Var(&s.clients, "clients", "`numbers` of calls under way at once")
+	cli.Int(flags, &s.n, "n", 1, math.MaxInt32, "`number` of calls in a measurement")
+	cli.Rounds(flags, &s.rounds)
+	s.Define(flags)
+	if err := cli.Parse(flags, args, "", stdout); err != nil {
+		return err
+	}
+	if most := slices.Max(s.clients.Values); s.n < most {
+		return cli.Usagef("-n is %d: %d cannot be under way", s.n, most)
+	}
+	s.report = report.New("Small objects", cli.Command("go run ./bench small", flags, "dir", "json"),
+		s.Dir, fmt.Sprintf("Each measurement is %d calls, to a new store that holds as many objects; the"+
+			" page cache holds them. Puts go to further keys, gets and heads to these.", s.n),
+		"CPU is processor time of this process a call, work in the background included.")
+	s.report.Baseline = "files"
+	for _, store := range s.stores {
+		s.report.Notes = append(s.report.Notes, store.name+": "+store.note)
+	}
+	return s.In(func(dir string) error {
+		for _, op := range s.ops.Values {
+			for _, size := range s.sizes.Values {
+				if err := s.measure(ctx, dir, op, size); err != nil {
+					return err
+				}
+			}
+		}
+		return s.report.Write(stdout, s.JSON)
+	})
+}
+
+// measure adds a group to the report.
+func (s *small) measure(ctx context.Context, dir, op string, size bytesize.Size) error {
+	most := max(slices.Max(s.clients.Values), smallFillers)
+	bodies, free := data.NewSet(data.Random, most, int(size))
+	for _, clients := range s.clients.Values {
+		about := report.Series{
+			Group: fmt.Sprintf("%s, %v", op, size), Axis: "clients", Case: strconv.Itoa(clients),
+		}
+		s.log.Printf("%s: clients: %d", about.Group, clients)
+		var runs []report.Run
+		for _, store := range s.stores {
+			if about.Contender = store.name; op == smallPut || !store.putOnly {
+				c := &smallCalls{small: s, store: store, dir: filepath.Join(dir, store.name), bodies: bodies}
+				runs = append(runs, c.run(about, op, clients))
+			}
+		}
+		if err := s.report.Interleave(ctx, s.rounds, smallUnits, runs, process.Settle); err != nil {
+			return err
+		}
+	}
+	free() // not after an error: a call that was given up may be reading
+	return nil
+}
+
+// smallCalls are calls to one store.
+type smallCalls struct {
+	*small
+	store  smallStore
+	dir    string
+	bodies [][]byte        // one a client, and
+	sinks  []*contest.Sink // likewise
+	calls  smaller         // nil: not open
+}
+
+// run is one measurement, of a new store that holds objects.
+func (c *smallCalls) run(about report.Series, op string, clients int) report.Run {
+	took := make([]time.Duration, c.n)
+	for range c.bodies {
+		c.sinks = append(c.sinks, contest.NewSink())
+	}
+	return report.Run{
+		Series: about,
+		Prepare: func(ctx context.Context) (err error) {
+			if err = os.Mkdir(c.dir, 0o700); err != nil {
+				return err
+			}
+			if c.calls, err = c.store.open(ctx, c.dir); err != nil {
+				return err
+			}
+			return c.all(ctx, smallPut, smallFillers, 0, took)
+		},
+		Measure: func(ctx context.Context) ([]float64, error) {
+			first := 0
+			if op == smallPut {
+				first = c.n
+			}
+			cost, err := process.Measure(func() error { return c.all(ctx, op, clients, first, took) })
+			slices.Sort(took)
+			n, µs := float64(c.n), float64(time.Microsecond)
+			return []float64{
+				n / cost.Time.Seconds(), float64(report.Percentile(took, 50)) / µs,
+				float64(report.Percentile(took, 99)) / µs, float64(cost.CPU) / µs / n,
+			}, err
+		},
+		Finish: func() (err error) {
+			if c.calls != nil {
+				err, c.calls = c.calls.Close(), nil
+			}
+			return errors.Join(err, os.RemoveAll(c.dir))
+		},
+	}
+}
+
+// all makes all calls, each client its share, to objects from number first on.
+func (c *smallCalls) all(
+	ctx context.Context, op string, clients, first int, took []time.Duration,
+) error {
+	return fanout.Each(ctx, clients, clients, func(ctx context.Context, client int) error {
+		body, sink := c.bodies[client], c.sinks[client]
+		for i := client; i < len(took) && ctx.Err() == nil; i += clients {
+			key := fmt.Sprintf("%08d", first+i)
+			data.Stamp(body, first+i)
+			begin := time.Now()
+			if err := c.call(ctx, op, key, body, sink); err != nil {
+				return fmt.Errorf("%s %s: %w", op, key, err)
+			}
+			took[i] = time.Since(begin)
+		}
+		return nil
+	})
+}
+
+// call makes one call. It fails when other than as many bytes are there.
+func (c *smallCalls) call(
+	ctx context.Context, op, key string, body []byte, sink *contest.Sink,
+) error {
+	var size int64
+	var err error
+	switch op {
+	case smallPut:
+		return c.calls.put(ctx, key, body)
+	case smallHead:
+		size, err = c.calls.head(ctx, key)
+	default:
+		sink.N = 0
+		err = c.calls.get(ctx, key, sink)
+		size = sink.N
+	}
+	if err == nil && size != int64(len(body)) {
+		err = fmt.Errorf("%d bytes came, must be %d", size, len(body))
+	}
+	return err
+}
