@@ -295,11 +295,6 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	return err
 }
 
-// worth reports whether enough of the volume is dead to punch holes.
-func (v *volumeState) worth(share float64) bool {
-	return v.dead() >= leastDead && float64(v.dead()) >= share*float64(v.DiskBytes)
-}
-
 // copies reports whether copying what lives in the volume is worth it.
 func (v *candidate) copies() bool {
 	if !v.planned || len(v.pins) > 0 || v.Damage != nil {
