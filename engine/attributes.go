@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gabion-storage/gabion/index"
@@ -11,21 +12,29 @@ import (
 // requests that make objects, where what is empty is not said, and of what describes objects.
 type Attributes struct {
 	// The headers are one line of at most 4 KiB each.
-	ContentType        string // application/octet-stream if empty
+	ContentType        string // if empty application/octet-stream, under S3's rules binary/octet-stream
 	CacheControl       string
 	ContentDisposition string
 	ContentEncoding    string
 	Expires            string
 
-	Metadata     map[string]string // at most 8 KiB (S3: 2 KiB); names are letters, digits and -, kept in lower case
-	Tags         map[string]string // at most 10; keys at most 128 bytes, values 256
-	StorageClass StorageClass      // StorageStandard if empty; kept and returned, without effect
+	// Metadata has at most 8 KiB, names and values together; under S3's rules 2 KiB. Names are
+	// letters, digits and -, under S3's rules also _ and ., and kept in lower case.
+	Metadata map[string]string
+
+	// Tags are at most 10, with keys of 1 to 128 bytes and values of up to 256. What they are made
+	// of is in Rules. One that is not so is ErrInvalidTag, an eleventh one ErrBadRequest.
+	Tags map[string]string
+
+	// StorageClass is one of those of the bucket's rules, StorageStandard or StorageS3Standard if
+	// empty. It is kept and returned, without effect.
+	StorageClass StorageClass
 }
 
-// A StorageClass is one of OSS's.
+// A StorageClass is one of OSS's, or one of S3's in buckets with those rules.
 type StorageClass string
 
-// The storage classes.
+// The storage classes of OSS.
 const (
 	StorageStandard        StorageClass = "Standard"
 	StorageIA              StorageClass = "IA"
@@ -34,7 +43,17 @@ const (
 	StorageDeepColdArchive StorageClass = "DeepColdArchive"
 )
 
-const defaultContentType = "application/octet-stream"
+// The storage classes of S3.
+const (
+	StorageS3Standard         StorageClass = "STANDARD"
+	StorageReducedRedundancy  StorageClass = "REDUCED_REDUNDANCY"
+	StorageStandardIA         StorageClass = "STANDARD_IA"
+	StorageOneZoneIA          StorageClass = "ONEZONE_IA"
+	StorageIntelligentTiering StorageClass = "INTELLIGENT_TIERING"
+	StorageGlacier            StorageClass = "GLACIER"
+	StorageDeepArchive        StorageClass = "DEEP_ARCHIVE"
+	StorageGlacierIR          StorageClass = "GLACIER_IR"
+)
 
 // Limits of attributes.
 const (
@@ -47,24 +66,43 @@ const (
 // attributesOf returns copies of the attributes of a record.
 func attributesOf(a *index.Attributes) Attributes {
 	return Attributes{
-		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
-		ContentEncoding: a.ContentEncoding, Expires: a.Expires,
-		Metadata: maps.Clone(
-			a.Metadata,
-		), Tags: maps.Clone(a.Tags), StorageClass: StorageClass(a.StorageClass),
+		ContentType: a.ContentType, CacheControl: a.CacheControl,
+		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
+		Expires: a.Expires, StorageClass: StorageClass(a.StorageClass),
+		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags),
 	}
 }
 
-// check validates the attributes and makes them those of a record, with defaults filled in. Names
-// of metadata come out in lower case. How much metadata there may be is for ruleSet.checkMetadata.
-func (a *Attributes) check() (rec index.Attributes, err error) {
+// attributes validates the attributes and makes them those of a record, with defaults filled in.
+// Names of metadata come out in lower case.
+func (r ruleSet) attributes(a *Attributes) (rec index.Attributes, err error) {
 	rec = index.Attributes{
-		ContentType: a.ContentType, CacheControl: a.CacheControl, ContentDisposition: a.ContentDisposition,
-		ContentEncoding: a.ContentEncoding, Expires: a.Expires, StorageClass: string(a.StorageClass),
+		ContentType: a.ContentType, CacheControl: a.CacheControl,
+		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
+		Expires: a.Expires, StorageClass: string(a.StorageClass), Tags: maps.Clone(a.Tags),
 	}
 	if rec.ContentType == "" {
-		rec.ContentType = defaultContentType
+		rec.ContentType = r.contentType
 	}
+	if rec.StorageClass == "" {
+		rec.StorageClass = string(r.classes[0])
+	}
+	if rec.Metadata, err = r.metadata(a.Metadata); err != nil {
+		return rec, err
+	}
+	for _, err := range []error{
+		checkHeaders(&rec), r.checkClass(StorageClass(rec.StorageClass)), r.checkTags(rec.Tags),
+		r.checkMetadata(rec.Metadata),
+	} {
+		if err != nil {
+			return rec, err
+		}
+	}
+	return rec, nil
+}
+
+// checkHeaders checks the headers: whatever goes out with an answer is one line.
+func checkHeaders(rec *index.Attributes) error {
 	for _, h := range []struct{ field, value string }{
 		{"ContentType", rec.ContentType},
 		{"CacheControl", rec.CacheControl},
@@ -73,37 +111,31 @@ func (a *Attributes) check() (rec index.Attributes, err error) {
 		{"Expires", rec.Expires},
 	} {
 		if len(h.value) > maxHeaderBytes || strings.ContainsAny(h.value, "\r\n\x00") {
-			return rec, ErrInvalidArgument.saying(
+			return ErrInvalidArgument.saying(
 				"%s must be at most %d bytes on one line.", h.field, maxHeaderBytes,
 			)
 		}
 	}
-	switch a.StorageClass {
-	case "":
-		rec.StorageClass = string(StorageStandard)
-	case StorageStandard, StorageIA, StorageArchive, StorageColdArchive, StorageDeepColdArchive:
-	default:
-		return rec, ErrInvalidArgument.saying(
-			"StorageClass is %q, must be Standard, IA, Archive, ColdArchive or DeepColdArchive.",
-			a.StorageClass,
-		)
-	}
-	if rec.Metadata, err = checkMetadata(a.Metadata); err != nil {
-		return rec, err
-	}
-	rec.Tags = maps.Clone(a.Tags)
-	return rec, checkTags(rec.Tags)
+	return nil
 }
 
-func checkMetadata(in map[string]string) (map[string]string, error) {
+func (r ruleSet) checkClass(class StorageClass) error {
+	if !slices.Contains(r.classes, class) {
+		return r.unknownClass.saying("StorageClass is %q, must be one of %v.", class, r.classes)
+	}
+	return nil
+}
+
+// metadata returns user metadata with its names in lower case.
+func (r ruleSet) metadata(in map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(in))
 	for name, value := range in {
 		lower := strings.ToLower(name)
-		if _, twice := out[lower]; twice || !isMetadataName(lower) ||
+		if _, twice := out[lower]; twice || !r.isMetadataName(lower) ||
 			strings.ContainsAny(value, "\r\n\x00") {
 			return nil, ErrInvalidArgument.saying(
-				"Metadata %q: names are letters, digits and -, each once whatever its case; values are one line.",
-				name,
+				"Metadata %q: names are letters, digits and %s, each once whatever its case; "+
+					"values are one line.", name, r.metadataSigns,
 			)
 		}
 		out[lower] = value
@@ -111,27 +143,29 @@ func checkMetadata(in map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
-func isMetadataName(lower string) bool {
-	for _, c := range []byte(lower) {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-') {
+func (r ruleSet) isMetadataName(lower string) bool {
+	for _, c := range lower {
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune(r.metadataSigns, c)) {
 			return false
 		}
 	}
 	return lower != ""
 }
 
-func checkTags(tags map[string]string) error {
+func (r ruleSet) checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
-		return ErrInvalidArgument.saying(
-			"Tags has %d entries, must be at most %d.", len(tags), maxTags,
-		)
+		return ErrBadRequest.saying("Object tags cannot be greater than %d", maxTags)
 	}
 	for k, v := range tags {
 		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
-			return ErrInvalidArgument.saying(
+			return ErrInvalidTag.saying(
 				"Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey,
 				maxTagValue, k, len(k), len(v),
 			)
+		}
+		strange := func(c rune) bool { return !r.inTags(c) }
+		if strings.ContainsFunc(k, strange) || strings.ContainsFunc(v, strange) {
+			return ErrInvalidTag.saying("Tags: %q or %q has a character that is not allowed.", k, v)
 		}
 	}
 	return nil

@@ -83,7 +83,9 @@ type DeleteBucketRequest struct {
 type DeleteBucketResult struct{}
 
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
-// ErrBucketNotEmpty, as OSS does. A call under way that has begun in the bucket fails with
+// ErrBucketNotEmpty, as OSS does. Under S3's rules open uploads do not keep it: they are aborted,
+// in steps of 100, and of a call that fails some may have been. A call under way that has begun in
+// the bucket fails with
 // ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time
 // that it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
 func (e *Engine) DeleteBucket(
@@ -107,14 +109,16 @@ func (e *Engine) DeleteBucket(
 			return nil, err
 		}
 	}
+	e.worker.wake()
 	return &DeleteBucketResult{}, nil
 }
 
-// leftoversAtOnce bounds how many uploads of earlier buckets one transaction gives up.
+// leftoversAtOnce bounds how many uploads one transaction of DeleteBucket gives up.
 const leftoversAtOnce = 100
 
 // deleteBucket deletes a bucket that is empty. Uploads of an earlier bucket of the name do not keep
-// it: they are given up, and more says that there may be more of them than one transaction takes.
+// it, and under deleteUploads none does: they are given up, and more says that there may be more of
+// them than one transaction takes.
 func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 	bucket, err := openBucket(tx, name)
 	if err != nil {
@@ -124,14 +128,14 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		return false, ErrBucketNotEmpty.saying("The bucket you tried to delete is not empty.")
+		return false, ErrBucketNotEmpty
 	}
 	var leftovers []index.Entry[index.Upload]
 	for entry, err := range index.Scan(tx, index.UploadsOf(name)) {
 		if err != nil {
 			return false, err
 		}
-		if entry.Record.Generation == bucket.generation {
+		if entry.Record.Generation == bucket.generation && !bucket.rules.deleteUploads {
 			return false, ErrBucketNotEmpty.saying(
 				"The bucket has Multipart Uploads. Please complete or abort them.",
 			)

@@ -30,7 +30,7 @@ type CompleteMultipartUploadRequest struct {
 
 	// Size, if not 0, is what the sizes of the parts must add up to; else the call fails with
 	// ErrInvalidRequest. Checksum, if given, must be that of the object; else it fails with
-	// ErrBadDigest. Both are S3's.
+	// ErrBadDigest. A composite one may do without "-" and the number of parts. Both are S3's.
 	Size     int64
 	Checksum Checksum
 
@@ -47,7 +47,11 @@ type CompleteMultipartUploadRequest struct {
 type CompletedPart struct {
 	PartNumber int
 	ETag       string // as UploadPart returned it; quotes and case are forgiven
-	Checksum   string // the Value of the part's Checksum, compared if not empty
+
+	// Checksum is the Value of the part's Checksum, compared if not empty. Under S3's rules it must
+	// be there if the upload was initiated with composite checksums; else Complete fails with
+	// ErrInvalidRequest.
+	Checksum string
 }
 
 // CompleteMultipartUploadResult describes the object.
@@ -71,7 +75,8 @@ type CompleteMultipartUploadResult struct {
 // durable; when it fails, the upload stays usable.
 //
 // The checks come in this order: ErrNoSuchUpload; ErrInvalidArgument for both a list and All;
-// ErrInvalidPartOrder and ErrMalformedXML; ErrInvalidPart; ErrEntityTooSmall, for a listed part
+// ErrInvalidPartOrder and ErrMalformedXML, and ErrInvalidRequest for a checksum that is missing in
+// the list; ErrInvalidPart; ErrEntityTooSmall, for a listed part
 // below the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and
 // ErrInvalidRequest for another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed.
 // Of an encrypted upload Options.Keys must give the data key, as S3 demands kms:Decrypt; that comes
@@ -301,8 +306,13 @@ func partsOf(r index.Reader, id index.ContentID) (parts []numberedPart, err erro
 func selectParts(
 	req *CompleteMultipartUploadRequest, uploaded []numberedPart, up *openUpload,
 ) ([]numberedPart, error) {
-	if err := checkOrder(req.Parts); err != nil {
+	if err := up.bucket.rules.checkOrder(req.Parts); err != nil {
 		return nil, err
+	}
+	if up.bucket.rules.partChecksums && up.Checksum.Type == string(ChecksumComposite) {
+		if err := checkSummed(req.Parts, up.Checksum.Algorithm); err != nil {
+			return nil, err
+		}
 	}
 	listed := uploaded
 	if !req.All {
@@ -323,8 +333,8 @@ func selectParts(
 	for i, p := range listed {
 		if p.Size < smallest && i < len(listed)-1 {
 			small := ErrEntityTooSmall.saying(
-				"Part %d has %d bytes, all but the last must have at least %d.", p.number, p.Size,
-				smallest,
+				"%s Part %d has %d bytes, all but the last must have at least %d.",
+				ErrEntityTooSmall.Message, p.number, p.Size, smallest,
 			)
 			small.PartNumber = p.number
 			return nil, small
@@ -333,19 +343,33 @@ func selectParts(
 	return listed, nil
 }
 
-func checkOrder(parts []CompletedPart) error {
+// checkOrder checks that the numbers of a list are in range and ascend.
+func (r ruleSet) checkOrder(parts []CompletedPart) error {
 	last := 0
 	for _, p := range parts {
 		if p.PartNumber < 1 || p.PartNumber > MaxPartNumber {
-			return ErrInvalidPartOrder.saying(
-				"Part number must be an integer between 1 and %d, inclusive; one is %d.",
-				MaxPartNumber, p.PartNumber,
-			)
+			return numberOutOfRange(r.listedNumber, p.PartNumber)
 		}
 		if p.PartNumber <= last {
 			return ErrInvalidPartOrder
 		}
 		last = p.PartNumber
+	}
+	return nil
+}
+
+// checkSummed checks that a list has the checksum of each of its parts.
+func checkSummed(parts []CompletedPart, algorithm string) error {
+	for _, p := range parts {
+		if p.Checksum == "" {
+			missing := ErrInvalidRequest.saying(
+				"The upload was created using a %s checksum. The complete request must include "+
+					"the checksum for each part. It was missing for part %d in the request.",
+				algorithm, p.PartNumber,
+			)
+			missing.PartNumber = p.PartNumber
+			return missing
+		}
 	}
 	return nil
 }

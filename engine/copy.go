@@ -76,7 +76,9 @@ type CopyObjectResult struct {
 // is changed meanwhile.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
-// InitiateMultipartUpload, and with a *CorruptionError when the source is damaged.
+// InitiateMultipartUpload, and with a *CorruptionError when the source is damaged. Where the source
+// is what is missing, the cause says so. Under S3's rules a copy onto itself must change something:
+// say REPLACE, or another storage class or encryption; else it fails with ErrInvalidRequest.
 func (e *Engine) CopyObject(
 	ctx context.Context, req *CopyObjectRequest,
 ) (_ *CopyObjectResult, err error) {
@@ -128,11 +130,10 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	p.attributes, err = req.Attributes.check()
-	if err != nil {
+	if p.bucket, err = p.engine.bucketFor(ctx, req.Bucket, req.Key); err != nil {
 		return err
 	}
-	p.bucket, err = p.engine.bucketFor(ctx, req.Bucket, req.Key, p.attributes.Metadata)
+	p.attributes, err = p.bucket.rules.attributes(&req.Attributes)
 	return err
 }
 
@@ -167,6 +168,12 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.bucket.rules.copyMustChange && p.ontoItself() && !p.changes(src.rec, obj) {
+		return nil, ErrInvalidRequest.saying(
+			"This copy request is illegal because it is trying to copy an object to itself " +
+				"without changing anything that is said of it.",
+		)
+	}
 	shares, err := p.shares(ctx, src)
 	if err != nil {
 		return nil, err
@@ -175,6 +182,20 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 		return obj, p.share(ctx, src, obj)
 	}
 	return obj, p.rewrite(ctx, src, obj)
+}
+
+// ontoItself says whether source and target are one object.
+func (p *objectCopy) ontoItself() bool {
+	return p.from.bucket == p.req.Bucket && p.from.key == p.req.Key
+}
+
+// changes says whether a copy of an object onto itself may leave it other than it is. REPLACE says
+// that it does, whatever it is replaced by.
+func (p *objectCopy) changes(src, obj *index.Object) bool {
+	return p.req.MetadataDirective == DirectiveReplace ||
+		p.req.TaggingDirective == DirectiveReplace ||
+		obj.Attributes.StorageClass != src.Attributes.StorageClass ||
+		!p.req.EncryptionRequest.suits(&src.Encryption)
 }
 
 // shares says whether the copy may have the source's content: the same keys guard both, and nobody
@@ -217,7 +238,7 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 		attributes.Tags = obj.Attributes.Tags
 	}
 	obj.Attributes = attributes
-	if p.bucket.rules != src.rules {
+	if p.bucket.rules.name != src.rules.name {
 		err := p.engine.index.View(ctx, func(r index.Reader) error {
 			parts, err := partsOf(r, obj.Content)
 			obj.ETag = p.bucket.rules.objectETag(obj.Type, parts)
@@ -259,6 +280,7 @@ func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Ob
 		}
 		// Its key may have been wrapped anew meanwhile. The rest is what was verified.
 		obj.Encryption.WrappedKey, obj.Encryption.Wrapper = now.Encryption.WrappedKey, now.Encryption.Wrapper
+		obj.Encryption.Algorithm = string(p.bucket.rules.algorithm(p.req.ServerSideEncryption))
 		return p.commit(tx, obj, src.seals, func() error { return ledger.AddOwner(tx, obj.Content) })
 	})
 }
@@ -287,7 +309,10 @@ func (p *objectCopy) rewrite(
 		return err
 	}
 	var cipher *crypto.Cipher
-	if obj.Encryption, cipher, err = e.newEncryption(ctx, obj.Content, &p.req.EncryptionRequest); err != nil {
+	obj.Encryption, cipher, err = e.newEncryption(
+		ctx, obj.Content, p.bucket.rules, &p.req.EncryptionRequest,
+	)
+	if err != nil {
 		return err
 	}
 	fresh := e.trash.NewProvisional(obj.Content, index.TrashContent)
@@ -308,7 +333,7 @@ func (p *objectCopy) rewrite(
 		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size, Manifest: manifest}
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		if p.from.bucket == p.req.Bucket && p.from.key == p.req.Key {
+		if p.ontoItself() {
 			if _, err := p.checkSource(tx, src); errors.Is(err, errSourceChanged) {
 				return ErrPreconditionFailed.saying(
 					"The object was overwritten while it was copied onto itself.",

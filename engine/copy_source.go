@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -27,11 +28,12 @@ func (e *Engine) openSource(
 }
 
 // asSource makes an error say that it is about the source; else it would look like the target's.
+// The message stays the service's, which clients compare.
 func (ref *objectRef) asSource(err error) error {
 	for _, missing := range []*Error{ErrNoSuchBucket, ErrNoSuchKey} {
 		if errors.Is(err, missing) {
-			return missing.saying(
-				"%s It is the source, %s/%s.", missing.Message, ref.bucket, ref.key,
+			return missing.with(
+				fmt.Errorf("it is the source, %s/%s", plain(ref.bucket), plain(ref.key)),
 			)
 		}
 	}

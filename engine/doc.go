@@ -19,7 +19,9 @@
 // request that is nil is the empty one. What several of them say is a type that they embed:
 // [Attributes], [EncryptionRequest], [Preconditions], [Conditions], [Encryption]. Sizes are in
 // bytes, numbers of parts begin at 1, digests are of the plaintext. ETags come out without quotes,
-// and quotes and case are forgiven on the way in. A listing is a page, or all pages as a sequence:
+// and quotes and case are forgiven on the way in. Times are as fine as the clock; in the answers of
+// both services they are whole seconds, so a front end cuts them off, and conditions compare whole
+// seconds. A listing is a page, or all pages as a sequence:
 // [Engine.Parts], [Engine.Uploads], [Engine.Objects].
 //
 // All methods may be called from many goroutines. ctx ends what a call waits for; a mutation that

@@ -12,18 +12,30 @@ import (
 // An EncryptionAlgorithm is how a service encrypts at rest.
 type EncryptionAlgorithm string
 
-// The algorithms. Both are AES-256 under a data key that Options.Keys wraps; with KMS a request may
-// name the wrapping key.
+// The algorithms. All are AES-256 under a data key that Options.Keys wraps; with KMS a request may
+// name the wrapping key. EncryptionKMS is OSS's name for it, EncryptionAWSKMS S3's: a request may
+// say either, and an answer says that of the bucket's rules.
 const (
 	EncryptionAES256 EncryptionAlgorithm = "AES256"
 	EncryptionKMS    EncryptionAlgorithm = "KMS"
+	EncryptionAWSKMS EncryptionAlgorithm = "aws:kms"
 )
+
+func (a EncryptionAlgorithm) isKMS() bool { return a == EncryptionKMS || a == EncryptionAWSKMS }
+
+// same says whether two names are of one algorithm.
+func (a EncryptionAlgorithm) same(b EncryptionAlgorithm) bool {
+	return a == b || a.isKMS() && b.isKMS()
+}
 
 // Encryption says how content is encrypted at rest; it is part of many results. All is empty for
 // content that is not.
 type Encryption struct {
-	ServerSideEncryption      EncryptionAlgorithm
-	ServerSideEncryptionKeyID string // as asked for with KMS
+	ServerSideEncryption EncryptionAlgorithm
+
+	// ServerSideEncryptionKeyID is, with KMS, the wrapping key: as the request named it, else the
+	// provider's own name of the one that was current when the data key was wrapped last.
+	ServerSideEncryptionKeyID string
 
 	// SSECustomerAlgorithm is EncryptionAES256 for content under a key of the client's own. It
 	// cannot be read without that key.
@@ -34,17 +46,22 @@ func encryptionOf(enc *index.Encryption) Encryption {
 	if enc.Customer {
 		return Encryption{SSECustomerAlgorithm: EncryptionAlgorithm(enc.Algorithm)}
 	}
-	return Encryption{
+	res := Encryption{
 		ServerSideEncryption:      EncryptionAlgorithm(enc.Algorithm),
 		ServerSideEncryptionKeyID: enc.KeyID,
 	}
+	if res.ServerSideEncryptionKeyID == "" && res.ServerSideEncryption.isKMS() {
+		res.ServerSideEncryptionKeyID = enc.Wrapper
+	}
+	return res
 }
 
 // EncryptionRequest asks for encryption at rest; it is part of the requests that make objects and
 // uploads. All is empty for none.
 type EncryptionRequest struct {
-	// ServerSideEncryption is "", EncryptionAES256 or EncryptionKMS. It applies to all parts of an
-	// upload. Both need Options.Keys; with KMS, ServerSideEncryptionKeyID may name the key.
+	// ServerSideEncryption is "", EncryptionAES256 or EncryptionKMS, by either of its names. It
+	// applies to all parts of an upload. Both need Options.Keys; with KMS,
+	// ServerSideEncryptionKeyID may name the key.
 	ServerSideEncryption      EncryptionAlgorithm
 	ServerSideEncryptionKeyID string // a key of the provider's; its current one if empty
 
@@ -67,7 +84,7 @@ func (w *EncryptionRequest) check() error {
 		)
 	case w.ServerSideEncryption == "" && keyID == "":
 		return nil
-	case w.ServerSideEncryption != EncryptionKMS && keyID != "":
+	case !w.ServerSideEncryption.isKMS() && keyID != "":
 		return ErrInvalidArgument.saying(
 			"ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.",
 		)
@@ -75,7 +92,7 @@ func (w *EncryptionRequest) check() error {
 		return ErrInvalidArgument.saying(
 			"ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID,
 		)
-	case w.ServerSideEncryption != EncryptionKMS && w.ServerSideEncryption != EncryptionAES256:
+	case !w.ServerSideEncryption.isKMS() && w.ServerSideEncryption != EncryptionAES256:
 		return ErrInvalidEncryptionAlgorithm
 	}
 	return nil
@@ -85,14 +102,14 @@ func (w *EncryptionRequest) check() error {
 // keys guard it. Content under a client's key always is encrypted anew.
 func (w *EncryptionRequest) suits(enc *index.Encryption) bool {
 	return !enc.Customer && w.SSECustomerKey == nil &&
-		string(w.ServerSideEncryption) == enc.Algorithm &&
+		w.ServerSideEncryption.same(EncryptionAlgorithm(enc.Algorithm)) &&
 		w.ServerSideEncryptionKeyID == enc.KeyID
 }
 
 // newEncryption makes a data key for a new content, if encryption is wanted. The cipher is nil
-// otherwise.
+// otherwise. rules are those of the bucket.
 func (e *Engine) newEncryption(
-	ctx context.Context, id index.ContentID, want *EncryptionRequest,
+	ctx context.Context, id index.ContentID, rules ruleSet, want *EncryptionRequest,
 ) (index.Encryption, *crypto.Cipher, error) {
 	if err := want.check(); err != nil {
 		return index.Encryption{}, nil, err
@@ -108,9 +125,8 @@ func (e *Engine) newEncryption(
 		return index.Encryption{}, nil, err
 	}
 	return index.Encryption{
-		Algorithm: string(
-			want.ServerSideEncryption,
-		), KeyID: want.ServerSideEncryptionKeyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
+		Algorithm: string(rules.algorithm(want.ServerSideEncryption)),
+		KeyID:     want.ServerSideEncryptionKeyID, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
 	}, cipher, nil
 }
 

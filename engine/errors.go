@@ -105,11 +105,15 @@ var (
 	}
 	// ErrBucketAlreadyExists is returned by CreateBucket for a name that is taken.
 	ErrBucketAlreadyExists = &Error{
-		Code: "BucketAlreadyExists", HTTPStatus: 409,
+		Code: "BucketAlreadyExists", HTTPStatus: 409, EC: "0015-00000104",
 		Message: "The requested bucket name is not available.",
 	}
-	// ErrBucketNotEmpty is returned by DeleteBucket while the bucket has objects or open uploads.
-	ErrBucketNotEmpty = &Error{Code: "BucketNotEmpty", HTTPStatus: 409}
+	// ErrBucketNotEmpty is returned by DeleteBucket while the bucket has objects and, under OSS's
+	// rules, open uploads.
+	ErrBucketNotEmpty = &Error{
+		Code: "BucketNotEmpty", HTTPStatus: 409, EC: "0015-00000301",
+		Message: "The bucket has objects. Please delete them first.",
+	}
 	// ErrFileAlreadyExists is returned when an object exists and ForbidOverwrite is set.
 	ErrFileAlreadyExists = &Error{
 		Code: "FileAlreadyExists", HTTPStatus: 409,
@@ -141,8 +145,17 @@ var (
 	ErrInvalidObjectName = &Error{Code: "InvalidObjectName", HTTPStatus: 400}
 	// ErrKeyTooLong is returned, under S3's rules, for a key of more than 1024 bytes.
 	ErrKeyTooLong = &Error{Code: "KeyTooLongError", HTTPStatus: 400}
-	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object,
-	// and by UploadPartCopy, under S3's rules, for one that reaches beyond the source.
+	// ErrMetadataTooLarge is returned, under S3's rules, for more user metadata than they allow.
+	ErrMetadataTooLarge = &Error{Code: "MetadataTooLarge", HTTPStatus: 400}
+	// ErrInvalidStorageClass is returned, under S3's rules, for a storage class that they do not
+	// have.
+	ErrInvalidStorageClass = &Error{Code: "InvalidStorageClass", HTTPStatus: 400}
+	// ErrInvalidTag is returned for a tag that is too long, has no key, or has a character that the
+	// bucket's rules do not allow.
+	ErrInvalidTag = &Error{Code: "InvalidTag", HTTPStatus: 400, EC: "0010-00000216"}
+	// ErrBadRequest is returned for more tags than an object may have.
+	ErrBadRequest = &Error{Code: "BadRequest", HTTPStatus: 400}
+	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object.
 	ErrInvalidRange = &Error{
 		Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied.",
 	}
@@ -161,7 +174,7 @@ var (
 		Message: "A digest that you specified did not match what we calculated.",
 	}
 	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload
-	// or object, of checksums and customer keys. It is S3's.
+	// or object: of checksums, customer keys, ranges and part numbers, and of copies. It is S3's.
 	ErrInvalidRequest = &Error{Code: "InvalidRequest", HTTPStatus: 400}
 	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
 	ErrInvalidCRC64 = &Error{
@@ -178,8 +191,8 @@ var (
 	ErrRequestTimeout = &Error{
 		Code: "RequestTimeout", HTTPStatus: 400, Message: "The request ended before it was done.",
 	}
-	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256 and
-	// KMS.
+	// ErrInvalidEncryptionAlgorithm is returned for a ServerSideEncryption other than AES256, KMS
+	// and aws:kms.
 	ErrInvalidEncryptionAlgorithm = &Error{
 		Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400,
 		Message: "ServerSideEncryption must be AES256 or KMS.",
@@ -203,7 +216,8 @@ var (
 	ErrAccessDenied = &Error{
 		Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms.",
 	}
-	// ErrNotImplemented is returned for what this version cannot do.
+	// ErrNotImplemented is returned for what this version cannot do, and for IfNoneMatch with an
+	// ETag on a write, which S3 cannot either.
 	ErrNotImplemented = &Error{Code: "NotImplemented", HTTPStatus: 501}
 )
 
@@ -234,7 +248,8 @@ var (
 		Code: "InvalidPart", HTTPStatus: 400,
 		Message: "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.",
 	}
-	// ErrInvalidPartOrder is returned when part numbers are out of range or not ascending.
+	// ErrInvalidPartOrder is returned when part numbers are not ascending and, under OSS's rules,
+	// when one is out of range.
 	ErrInvalidPartOrder = &Error{
 		Code: "InvalidPartOrder", HTTPStatus: 400, EC: "0042-00000209",
 		Message: "The list of parts was not in ascending order. Parts list must specified in order by part number.",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,10 @@ func facts() []fact {
 			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w)
 			return same(strings.HasPrefix(asError(w.t, err).Message, "The bucket has Multipart Uploads."), true)
 		}},
+		{"DeleteBucket", "objects that are in the way, in the words that clients compare", func(w *world) error {
+			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"})(w)
+			return same(asError(w.t, err).Message, "The bucket has objects. Please delete them first.")
+		}},
 		{"DeleteBucket", "when its last upload was aborted", func(w *world) error {
 			return errors.Join(abortIn("other-bucket", "of another bucket")(w), call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"})(w))
 		}},
@@ -78,6 +83,11 @@ func facts() []fact {
 		{"InitiateMultipartUpload", "the object gets the tags, at most 10 of 128 and 256 bytes", func(w *world) error {
 			tags := manyTags(8)
 			tags[strings.Repeat("k", 128)], tags["empty"] = strings.Repeat("v", 256), ""
+			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Tags: tags}}))
+			return same(w.head("new").Tags, tags)
+		}},
+		{"InitiateMultipartUpload", "tags are letters, digits, space and + - = . _ : /", func(w *world) error {
+			tags := map[string]string{"aZ 09+-=._:/": " :/+"}
 			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Tags: tags}}))
 			return same(w.head("new").Tags, tags)
 		}},
@@ -116,6 +126,26 @@ func facts() []fact {
 				[]engine.Encryption{up.Encryption, part.Encryption, copied.Encryption, list.Uploads[0].Encryption, done.Encryption, w.head("new").Encryption, obj.Encryption},
 				slices.Repeat([]engine.Encryption{want}, 7),
 			))
+		}},
+		{"InitiateMultipartUpload", "KMS without a key id: every answer names the provider's current key", func(w *world) error {
+			want := engine.Encryption{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: w.keyID}
+			kms := Encrypted{ServerSideEncryption: "KMS"}
+			up, err := w.e.InitiateMultipartUpload(context.Background(), &Initiate{Bucket: "bucket", Key: "new", EncryptionRequest: kms})
+			if err != nil {
+				return err
+			}
+			part := w.part(up.UploadID, 1, a)
+			list, err1 := w.uploads(Uploads{Prefix: "new"})
+			done := w.complete(up.UploadID)
+			put, copied := w.put(Put{Key: "newer", EncryptionRequest: kms}), mustCopy(w.t, w.e, Copy{Key: "newest", SourceKey: "new", EncryptionRequest: kms})
+			return errors.Join(err1, same(
+				[]engine.Encryption{up.Encryption, part.Encryption, list.Uploads[0].Encryption, done.Encryption, w.head("new").Encryption, put.Encryption, copied.Encryption},
+				slices.Repeat([]engine.Encryption{want}, 7),
+			))
+		}},
+		{"HeadObject", "KMS by S3's name is KMS", func(w *world) error {
+			w.put(Put{EncryptionRequest: Encrypted{ServerSideEncryption: "aws:kms"}})
+			return same(w.head("new").ServerSideEncryption, "KMS")
 		}},
 		{"UploadPart", "encryption does not change ETag, CRC-64 and size", func(w *world) (err error) {
 			for _, sse := range []string{"AES256", "KMS"} {
@@ -332,6 +362,10 @@ func facts() []fact {
 			small := completing(w, id)
 			return errors.Join(fails(small, engine.ErrEntityTooSmall), same(asError(w.t, err1).PartNumber, 2), same(asError(w.t, small).PartNumber, 2), same(asError(w.t, err1).UploadID, id))
 		}},
+		{"CompleteMultipartUpload", "what is too small is told in the words that clients compare", func(w *world) error {
+			err := completing(w, w.upload(c, a))
+			return same(strings.HasPrefix(asError(w.t, err).Message, "Your proposed upload smaller than"), true)
+		}},
 		{"CompleteMultipartUpload", "conditions on the object that hold", func(w *world) error {
 			first, err1 := w.tryComplete(w.upload(a), Complete{Preconditions: If{IfNoneMatch: "*", ForbidOverwrite: true}})
 			_, err2 := w.tryComplete(w.upload(b), Complete{Preconditions: If{IfMatch: first.ETag}})
@@ -446,6 +480,15 @@ func facts() []fact {
 			return errors.Join(err, same(got.CommonPrefixes, []string{"new/"}), same(keysOf(got.Objects), []string{"newer"}), same(got.IsTruncated, false))
 		}},
 
+		{"ListObjects", "a page has 100 entries unless more are asked for", func(w *world) error {
+			for n := range 101 {
+				w.put(Put{Key: fmt.Sprint("new/", n)})
+			}
+			one, err1 := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "bucket", Prefix: "new/"})
+			all, err2 := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "bucket", Prefix: "new/", MaxKeys: 1000})
+			return errors.Join(err1, err2, same([]any{one.MaxKeys, len(one.Objects), one.IsTruncated}, []any{100, 100, true}), same(len(all.Objects), 101))
+		}},
+
 		// Reading. What a range leaves out, ETag and CRC-64 cover all the same.
 		{"GetObject", "bytes=1-3", reads(Get{Range: "bytes=1-3"}, "ont", true)},
 		{"GetObject", "bytes=3-", reads(Get{Range: "bytes=3-"}, "tent", true)},
@@ -523,6 +566,19 @@ func facts() []fact {
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"})
 			return errors.Join(same(w.head("copy").Encryption, engine.Encryption{}), same(w.read("copy"), a))
 		}},
+		{"CopyObject", "a source that is missing is told in the words that clients compare", func(w *world) error {
+			for _, do := range []func(*world) error{copyObject(Copy{SourceBucket: "bucket", SourceKey: "absent"}), partCopy(PartCopy{SourceBucket: "bucket", SourceKey: "absent"})} {
+				err := asError(w.t, do(w))
+				if err := errors.Join(same(err.Message, "The specified key does not exist."), same(err.Err.Error(), "it is the source, bucket/absent")); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"CopyObject", "onto itself, though nothing changes", func(w *world) error {
+			w.now = w.now.Add(hour)
+			return same(mustCopy(w.t, w.e, Copy{Key: "put", SourceKey: "put"}).LastModified, w.now)
+		}},
 		{"CopyObject", "conditions that hold", func(w *world) error {
 			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfMatch: w.object.ETag, IfModifiedSince: w.now.Add(-hour)}})
 			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfUnmodifiedSince: w.now, IfNoneMatch: md5ETag(nil)}})
@@ -568,6 +624,15 @@ func facts() []fact {
 			got := w.complete(w.uploadOf(Initiate{Checksum: some}, a, b))
 			return same(got.Checksum.Value, inBase64(checksumOf("CRC32", checksumOf("CRC32", a), checksumOf("CRC32", b)))+"-2")
 		}},
+		{"CompleteMultipartUpload", "a composite checksum may be given without the number of parts", func(w *world) (err error) {
+			value := inBase64(checksumOf("CRC32", checksumOf("CRC32", a), checksumOf("CRC32", b)))
+			for _, given := range []string{value, value + "-2"} {
+				_, failed := w.tryComplete(w.uploadOf(Initiate{Checksum: some}, a, b), Complete{Checksum: engine.Checksum{Algorithm: "CRC32", Value: given}})
+				err = errors.Join(err, failed)
+			}
+			_, failed := w.tryComplete(w.uploadOf(Initiate{Checksum: some}, a, b), Complete{Checksum: engine.Checksum{Algorithm: "CRC32", Value: value + "-3"}})
+			return errors.Join(err, fails(failed, engine.ErrBadDigest))
+		}},
 		{"CompleteMultipartUpload", "a full checksum is that of the whole", func(w *world) error {
 			got := w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: "CRC64NVME"}}, a, b))
 			return same(got.Checksum.Value, inBase64(checksumOf("CRC64NVME", a, b)))
@@ -592,6 +657,58 @@ func facts() []fact {
 		{"InitiateMultipartUpload", "S3: keys have up to 1024 bytes and may begin with /", s3(func(w *world) error {
 			return initiate(Initiate{Bucket: "s3-bucket", Key: "/" + strings.Repeat("k", 1023)})(w)
 		})},
+		{"InitiateMultipartUpload", "S3: without Content-Type and storage class", s3(func(w *world) error {
+			w.complete(w.upload(a))
+			return errors.Join(same(w.head("new").ContentType, "binary/octet-stream"), same(w.head("new").StorageClass, "STANDARD"))
+		})},
+		{"InitiateMultipartUpload", "S3: the object gets the storage class", s3(func(w *world) (err error) {
+			for _, class := range []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"} {
+				w.put(Put{Attributes: Attributes{StorageClass: engine.StorageClass(class)}})
+				err = errors.Join(err, same(w.head("new").StorageClass, engine.StorageClass(class)))
+			}
+			return err
+		})},
+		{"InitiateMultipartUpload", "S3: names of metadata may have - _ and .", s3(func(w *world) error {
+			w.put(Put{Attributes: Attributes{Metadata: map[string]string{"A-b_c.d": "v"}}})
+			return same(w.head("new").Metadata, map[string]string{"a-b_c.d": "v"})
+		})},
+		{"InitiateMultipartUpload", "S3: tags are letters, digits and spaces of any script, and + - = . _ : / @", s3(func(w *world) error {
+			tags := map[string]string{"Größe 世界9": "+-=._:/@"}
+			w.put(Put{Attributes: Attributes{Tags: tags}})
+			return same(w.head("new").Tags, tags)
+		})},
+		{"InitiateMultipartUpload", "S3: KMS is called aws:kms, also that of a copy", s3(func(w *world) error {
+			id := w.uploadOf(Initiate{EncryptionRequest: Encrypted{ServerSideEncryption: "aws:kms"}}, a)
+			got := []engine.EncryptionAlgorithm{w.complete(id).ServerSideEncryption, w.put(Put{EncryptionRequest: Encrypted{ServerSideEncryption: "KMS"}}).ServerSideEncryption}
+			mustPut(w.t, w.e, Put{Key: "new", EncryptionRequest: Encrypted{ServerSideEncryption: "KMS"}})
+			before := tallyOf(w.t, w.e)
+			got = append(got, mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "copy", SourceKey: "new", EncryptionRequest: Encrypted{ServerSideEncryption: "aws:kms"}}).ServerSideEncryption, w.head("copy").ServerSideEncryption)
+			return errors.Join(same(got, slices.Repeat([]engine.EncryptionAlgorithm{"aws:kms"}, 4)), same(tallyOf(w.t, w.e).Parts, before.Parts))
+		})},
+		{"DeleteBucket", "S3: open uploads are aborted", s3(func(w *world) error {
+			for _, key := range []string{"there", "key"} {
+				mustDelete(w.t, w.e, "s3-bucket", key)
+			}
+			for range 100 {
+				w.upload()
+			}
+			id := w.upload(a)
+			err := call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "s3-bucket"})(w)
+			err1 := call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "s3-bucket", Rules: engine.S3})(w)
+			got, err2 := w.uploads(Uploads{})
+			return errors.Join(err, err1, err2, same(len(got.Uploads), 0), fails(w.abort(id), engine.ErrNoSuchUpload))
+		})},
+		{"ListObjects", "S3: pages have at most 1000 entries, whatever more is asked for", s3(func(w *world) error {
+			objects, err1 := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "s3-bucket", MaxKeys: 1001})
+			byDefault, err2 := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "s3-bucket"})
+			uploads, err3 := w.uploads(Uploads{MaxUploads: 1001})
+			parts, err4 := w.e.ListParts(context.Background(), &List{Bucket: "s3-bucket", Key: "key", UploadID: w.ids["s3 open"], MaxParts: 5000})
+			err := errors.Join(err1, err2, err3, err4)
+			if err != nil {
+				return err
+			}
+			return same([]int{objects.MaxKeys, byDefault.MaxKeys, uploads.MaxUploads, parts.MaxParts}, []int{1000, 1000, 1000, 1000})
+		})},
 		{"ListMultipartUploads", "S3: those of one key by their time of initiation", s3(func(w *world) error {
 			var want []string
 			for range 20 {
@@ -606,6 +723,26 @@ func facts() []fact {
 		{"CompleteMultipartUpload", "S3: the ETag is made over the parts' MD5s as bytes; 5 MiB are enough", s3(func(w *world) error {
 			large := random(14, minS3Part)
 			return same(w.complete(w.upload(large, c)).ETag, s3ETag(large, c))
+		})},
+		{"CompleteMultipartUpload", "S3: of composite checksums, with those of the parts", s3(func(w *world) error {
+			id := w.uploadOf(Initiate{Checksum: some}, c)
+			_, err := w.tryComplete(id, Complete{Parts: []engine.CompletedPart{{PartNumber: 1, ETag: md5ETag(c), Checksum: inBase64(checksumOf("CRC32", c))}}})
+			return err
+		})},
+		{"CompleteMultipartUpload", "S3: of a full checksum, without those of the parts", s3(func(w *world) error {
+			id := w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: "CRC32", Type: "FULL_OBJECT"}}, c)
+			_, err := w.tryComplete(id, Complete{Parts: w.list(id, 1)})
+			return err
+		})},
+		{"Upload", "S3: of composite checksums", s3(func(w *world) error {
+			got, err := w.e.Upload(context.Background(), &Whole{Bucket: "s3-bucket", Key: "new", Body: bytes.NewReader(c), Checksum: some})
+			return errors.Join(err, same(got.Checksum.Value, inBase64(checksumOf("CRC32", checksumOf("CRC32", c)))+"-1"))
+		})},
+		{"CopyObject", "S3: onto itself with another storage class, or REPLACE", s3(func(w *world) error {
+			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}})
+			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, MetadataDirective: "REPLACE"})
+			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, TaggingDirective: "REPLACE"})
+			return same(w.head("there").StorageClass, "GLACIER")
 		})},
 		{"CompleteMultipartUpload", "S3: again with the same list", s3(func(w *world) error {
 			id := w.upload(c)

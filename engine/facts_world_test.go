@@ -108,6 +108,7 @@ func (w *world) openUploads() {
 	w.begin("of another bucket", engine.InitiateMultipartUploadRequest{Bucket: "other-bucket", Key: "key"}, nil)
 	w.begin("s3 open", engine.InitiateMultipartUploadRequest{Bucket: "s3-bucket", Key: "key"}, map[int]int{1: minPart, 2: minPart})
 	w.begin("s3 without parts", engine.InitiateMultipartUploadRequest{Bucket: "s3-bucket", Key: "key"}, nil)
+	w.begin("s3 with SHA256", engine.InitiateMultipartUploadRequest{Bucket: "s3-bucket", Key: "key", Checksum: engine.Checksum{Algorithm: "SHA256"}}, map[int]int{1: 1})
 	w.begin("s3 overwriting", engine.InitiateMultipartUploadRequest{Bucket: "s3-bucket", Key: "there"}, map[int]int{1: 1})
 	w.ids["in lower case"] = strings.ToLower(w.ids["open"])
 }

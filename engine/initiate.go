@@ -60,14 +60,14 @@ func (e *Engine) InitiateMultipartUpload(
 		return nil, err
 	}
 	rec := index.Upload{Sequential: req.Sequential}
-	if rec.Attributes, err = req.Attributes.check(); err != nil {
-		return nil, err
-	}
 	if rec.Checksum, err = checksumOfUpload(req.Checksum); err != nil {
 		return nil, err
 	}
-	bucket, err := e.bucketFor(ctx, req.Bucket, req.Key, rec.Attributes.Metadata)
+	bucket, err := e.bucketFor(ctx, req.Bucket, req.Key)
 	if err != nil {
+		return nil, err
+	}
+	if rec.Attributes, err = bucket.rules.attributes(&req.Attributes); err != nil {
 		return nil, err
 	}
 	id, initiated, err := e.newUploadID(bucket.rules)
@@ -76,7 +76,7 @@ func (e *Engine) InitiateMultipartUpload(
 	}
 	rec.Generation, rec.Initiated = bucket.generation, initiated
 	var cipher *crypto.Cipher
-	rec.Encryption, cipher, err = e.newEncryption(ctx, id, &req.EncryptionRequest)
+	rec.Encryption, cipher, err = e.newEncryption(ctx, id, bucket.rules, &req.EncryptionRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -106,18 +106,13 @@ func (e *Engine) InitiateMultipartUpload(
 	}, nil
 }
 
-// bucketFor returns a bucket whose rules allow such an object.
-func (e *Engine) bucketFor(
-	ctx context.Context, name, key string, metadata map[string]string,
-) (b liveBucket, err error) {
+// bucketFor returns a bucket whose rules allow objects of this name.
+func (e *Engine) bucketFor(ctx context.Context, name, key string) (b liveBucket, err error) {
 	err = e.index.View(ctx, func(r index.Reader) (err error) {
 		b, err = openBucketFor(r, name, key)
 		return err
 	})
-	if err != nil {
-		return b, err
-	}
-	return b, b.rules.checkMetadata(metadata)
+	return b, err
 }
 
 // AbortMultipartUploadRequest names an upload to give up.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -116,7 +117,7 @@ func TestPagesCostWhatTheyHold(t *testing.T) {
 	}
 	objects := func(q query) (entries int, err error) {
 		page, err := e.ListObjects(context.Background(), &engine.ListObjectsRequest{
-			Bucket: "bucket", Prefix: q.prefix, Delimiter: q.delimiter, Marker: q.key, MaxKeys: q.max,
+			Bucket: "bucket", Prefix: q.prefix, Delimiter: q.delimiter, Marker: q.key, MaxKeys: cmp.Or(q.max, engine.MaxListing),
 		})
 		if err != nil {
 			return 0, err

@@ -13,7 +13,10 @@ type ListObjectsRequest struct {
 	Prefix    string // only keys that begin with it
 	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
 	Marker    string // keys behind it are listed; one that is a common prefix stands behind all below it
-	MaxKeys   int    // entries of a page, at most 1000; 0 means 1000
+
+	// MaxKeys is how many entries a page has, at most 1000. 0 means 100, as in OSS, under S3's rules
+	// 1000; there more than 1000 are 1000, while OSS refuses them.
+	MaxKeys int
 }
 
 // ListObjectsResult is one page of objects and common prefixes, by ascending key.
@@ -41,15 +44,15 @@ func (e *Engine) ListObjects(
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
-	limit, err := checkPageSize("MaxKeys", req.MaxKeys)
-	if err != nil {
-		return nil, err
-	}
 	res := &ListObjectsResult{
-		Bucket: req.Bucket, Prefix: req.Prefix, Delimiter: req.Delimiter, Marker: req.Marker, MaxKeys: limit,
+		Bucket: req.Bucket, Prefix: req.Prefix, Delimiter: req.Delimiter, Marker: req.Marker,
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
-		if _, err := openBucket(r, req.Bucket); err != nil {
+		b, err := openBucket(r, req.Bucket)
+		if err != nil {
+			return err
+		}
+		if res.MaxKeys, err = b.rules.pageSize("MaxKeys", req.MaxKeys, b.rules.defaultKeys); err != nil {
 			return err
 		}
 		return res.fill(r)
@@ -96,13 +99,16 @@ func objectsIn(r index.Reader, rg index.Range[index.Object]) iter.Seq2[ObjectInf
 	}
 }
 
-// Objects is ListObjects as a sequence over all pages, without the common prefixes. Each page is a
-// snapshot of its own. An error comes once and last.
+// Objects is ListObjects as a sequence over all pages, which have 1000 entries if MaxKeys is 0,
+// without the common prefixes. Each page is a snapshot of its own. An error comes once and last.
 func (e *Engine) Objects(
 	ctx context.Context, req *ListObjectsRequest,
 ) iter.Seq2[ObjectInfo, error] {
-	req = orEmpty(req)
-	return pages(*req, func(next *ListObjectsRequest) ([]ObjectInfo, bool, error) {
+	first := *orEmpty(req)
+	if first.MaxKeys == 0 {
+		first.MaxKeys = MaxListing
+	}
+	return pages(first, func(next *ListObjectsRequest) ([]ObjectInfo, bool, error) {
 		page, err := e.ListObjects(ctx, next)
 		if err != nil {
 			return nil, false, err

@@ -7,11 +7,13 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
+const ecListParts = "0042-00000002"
+
 // ListPartsRequest asks for the parts of an open upload.
 type ListPartsRequest struct {
 	Bucket, Key, UploadID string
 	PartNumberMarker      int // parts with greater numbers are listed
-	MaxParts              int // entries of a page, at most 1000; 0 means 1000
+	MaxParts              int // entries of a page; as MaxUploads in ListMultipartUploadsRequest
 }
 
 // ListPartsResult is one page of parts, by ascending number.
@@ -46,17 +48,17 @@ func (e *Engine) ListParts(
 			"PartNumberMarker is %d, must not be negative.", req.PartNumberMarker,
 		)
 	}
-	limit, err := checkPageSize("MaxParts", req.MaxParts)
-	if err != nil {
-		return nil, err
-	}
 	res := &ListPartsResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: req.UploadID,
-		PartNumberMarker: req.PartNumberMarker, MaxParts: limit,
+		PartNumberMarker: req.PartNumberMarker,
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
 		up, err := findUpload(r, req.Bucket, req.Key, req.UploadID)
 		if err != nil {
+			return ecForUpload(err, ecListParts)
+		}
+		rules := up.bucket.rules
+		if res.MaxParts, err = rules.pageSize("MaxParts", req.MaxParts, MaxListing); err != nil {
 			return err
 		}
 		res.StorageClass = up.Attributes.StorageClass
@@ -67,7 +69,7 @@ func (e *Engine) ListParts(
 			if err != nil {
 				return err
 			}
-			if len(res.Parts) == limit {
+			if len(res.Parts) == res.MaxParts {
 				res.IsTruncated = true
 				return nil
 			}

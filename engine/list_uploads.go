@@ -22,7 +22,9 @@ type ListMultipartUploadsRequest struct {
 	// any text. Without KeyMarker it is ignored, as OSS does.
 	UploadIDMarker string
 
-	MaxUploads int // entries of a page, at most 1000; 0 means 1000
+	// MaxUploads is how many entries a page has, at most 1000, which is what 0 means. More are
+	// ErrInvalidArgument, under S3's rules 1000.
+	MaxUploads int
 }
 
 // ListMultipartUploadsResult is one page of open uploads and common prefixes, by ascending key and
@@ -68,16 +70,16 @@ func (e *Engine) ListMultipartUploads(
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
-	limit, err := checkPageSize("MaxUploads", req.MaxUploads)
-	if err != nil {
-		return nil, err
-	}
 	res := &ListMultipartUploadsResult{
 		Bucket: req.Bucket, Prefix: req.Prefix, Delimiter: req.Delimiter,
-		KeyMarker: req.KeyMarker, UploadIDMarker: req.UploadIDMarker, MaxUploads: limit,
+		KeyMarker: req.KeyMarker, UploadIDMarker: req.UploadIDMarker,
 	}
 	err = e.index.View(ctx, func(r index.Reader) error {
-		if _, err := openBucket(r, req.Bucket); err != nil {
+		b, err := openBucket(r, req.Bucket)
+		if err != nil {
+			return err
+		}
+		if res.MaxUploads, err = b.rules.pageSize("MaxUploads", req.MaxUploads, MaxListing); err != nil {
 			return err
 		}
 		return res.fill(r)

@@ -138,8 +138,8 @@ type GetObjectRequest struct {
 	RangeBehavior string
 
 	// PartNumber, if not 0, asks for one part instead of a Range: the first part of an object is
-	// number 1, the last one ObjectInfo.Parts. A greater one fails with ErrInvalidPartNumber. It is
-	// S3's.
+	// number 1, the last one ObjectInfo.Parts. A greater one fails with ErrInvalidPartNumber, and
+	// one beside a Range with ErrInvalidRequest. It is S3's.
 	PartNumber int
 
 	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
@@ -230,7 +230,7 @@ func (req *GetObjectRequest) checkRange() error {
 			"RangeBehavior is %q, must be standard or empty.", req.RangeBehavior,
 		)
 	case req.PartNumber != 0 && req.Range != "":
-		return ErrInvalidArgument.saying("Range and PartNumber exclude each other.")
+		return ErrInvalidRequest.saying("Range and PartNumber exclude each other.")
 	case req.PartNumber != 0:
 		return checkPartNumber(req.PartNumber)
 	}

@@ -482,7 +482,7 @@ func TestAttributes(t *testing.T) {
 	line := strings.Repeat("x", 4<<10)
 	tags := map[string]string{}
 	for i := range 10 {
-		tags[fmt.Sprintf("%d%s", i, strings.Repeat("k", 127))] = strings.Repeat("ü", 128)
+		tags[fmt.Sprintf("%d%s", i, strings.Repeat("k", 127))] = strings.Repeat("v", 256)
 	}
 	many := manyMetadata(8 << 10 / 3)
 	want := map[string]engine.ObjectInfo{

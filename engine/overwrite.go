@@ -15,7 +15,8 @@ type Preconditions struct {
 
 	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the existing object must
 	// have; without an object the call fails with ErrNoSuchKey. IfNoneMatch "*" demands that there
-	// is none. Both fail with ErrPreconditionFailed. They are S3's.
+	// is none; an ETag there is ErrNotImplemented, as in S3. Both fail with ErrPreconditionFailed.
+	// They are S3's.
 	IfMatch     string
 	IfNoneMatch string
 }
@@ -30,7 +31,9 @@ type overwriting struct {
 // validate checks the form of the conditions.
 func (p *Preconditions) validate() error {
 	if p.IfNoneMatch != "" && p.IfNoneMatch != "*" {
-		return ErrInvalidArgument.saying("IfNoneMatch is %q, must be * or empty.", p.IfNoneMatch)
+		return ErrNotImplemented.saying(
+			"IfNoneMatch is %q: of a write only * is implemented.", p.IfNoneMatch,
+		)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type UploadPartCopyRequest struct {
 
 	// SourceRange is a range as "bytes=0-102399" or "bytes=102400-". One that is malformed or
 	// reaches beyond the source is ignored and the whole source copied, as OSS does. Under S3's
-	// rules it fails with ErrInvalidArgument or ErrInvalidRange.
+	// rules it fails with ErrInvalidArgument.
 	SourceRange string
 
 	// Conditions are judged on the source. Those that do not hold fail as OSS's do: IfMatch and
@@ -118,7 +118,7 @@ func (p *partCopy) chooseRange() (err error) {
 			)
 		}
 		if last >= p.source.size {
-			return ErrInvalidRange.saying(
+			return ErrInvalidArgument.saying(
 				"SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size,
 			)
 		}

@@ -105,13 +105,13 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if err := req.Preconditions.validate(); err != nil {
 		return err
 	}
-	if p.obj.Attributes, err = req.Attributes.check(); err != nil {
-		return err
-	}
 	if p.sum, err = checksumOfBody(req.Checksum, string(req.Checksum.Algorithm)); err != nil {
 		return err
 	}
-	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key, p.obj.Attributes.Metadata); err != nil {
+	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key); err != nil {
+		return err
+	}
+	if p.obj.Attributes, err = p.bucket.rules.attributes(&req.Attributes); err != nil {
 		return err
 	}
 	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.bucket.rules.putTooLarge()); err != nil {
@@ -132,7 +132,9 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.intake.digest(p.sum.hash)
-	p.obj.Encryption, p.cipher, err = e.newEncryption(ctx, p.obj.Content, &req.EncryptionRequest)
+	p.obj.Encryption, p.cipher, err = e.newEncryption(
+		ctx, p.obj.Content, p.bucket.rules, &req.EncryptionRequest,
+	)
 	return err
 }
 

@@ -133,7 +133,7 @@ func TestPutObjectRefused(t *testing.T) {
 		"no bucket":         {engine.PutObjectRequest{Bucket: "absent"}, engine.ErrNoSuchBucket, false},
 		"bad key":           {engine.PutObjectRequest{Key: "/key"}, engine.ErrInvalidObjectName, false},
 		"bad metadata":      {engine.PutObjectRequest{Attributes: engine.Attributes{Metadata: map[string]string{"_": ""}}}, engine.ErrInvalidArgument, false},
-		"bad tags":          {engine.PutObjectRequest{Attributes: engine.Attributes{Tags: manyTags(11)}}, engine.ErrInvalidArgument, false},
+		"bad tags":          {engine.PutObjectRequest{Attributes: engine.Attributes{Tags: manyTags(11)}}, engine.ErrBadRequest, false},
 		"bad encryption":    {engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "ROT13"}}, engine.ErrInvalidEncryptionAlgorithm, false},
 		"unknown key id":    {engine.PutObjectRequest{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "KMS", ServerSideEncryptionKeyID: "x"}}, engine.ErrKeyNotFound, false},
 		"forbidden":         {engine.PutObjectRequest{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists, false},

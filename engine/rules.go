@@ -4,6 +4,8 @@ import (
 	"crypto/md5"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -25,6 +27,11 @@ const (
 	// ErrInvalidCRC64; a body of PutObject over 5 GiB is ErrInvalidArgument. A range that does not
 	// fit is ignored, and so is a malformed SourceRange; IfNoneMatch and IfModifiedSince of a copy
 	// fail with ErrNotModified.
+	//
+	// Content-Type is application/octet-stream if none is given. Names of metadata are letters,
+	// digits and -. Tags are letters, digits, space and + - = . _ : /, all of ASCII. A page of
+	// ListObjects has 100 entries unless the request says more. A bucket with open uploads is not
+	// deleted.
 	OSS Rules = "OSS"
 
 	// S3 are the rules of Amazon S3, where they differ.
@@ -38,6 +45,14 @@ const (
 	// body of PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeBehavior
 	// "standard", and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the
 	// source. All conditions of a copy fail with ErrPreconditionFailed.
+	//
+	// Content-Type is binary/octet-stream if none is given. Names of metadata may have _ and ., too;
+	// too much of it is ErrMetadataTooLarge. The storage classes are S3's, and another one is
+	// ErrInvalidStorageClass. Tags are letters, digits and spaces of any script, and + - = . _ : / @.
+	// KMS is called "aws:kms". Complete of an upload with composite checksums must be given those
+	// of the parts, and a part number out of range in its list is ErrInvalidArgument. CopyObject
+	// onto itself that would change nothing is ErrInvalidRequest. DeleteBucket aborts open uploads.
+	// Pages of listings have 1000 entries at most, whatever more is asked for.
 	S3 Rules = "S3"
 )
 
@@ -61,9 +76,21 @@ func (r Rules) validate() error {
 
 // A ruleSet is what Rules mean.
 type ruleSet struct {
+	name         Rules
 	minPartSize  int64
 	maxKeyLength int
 	maxMetadata  int
+	defaultKeys  int // entries of a page of ListObjects, if the request does not say how many
+
+	contentType   string              // of an object of which none is said
+	classes       []StorageClass      // the first is that of an object of which none is said
+	kms           EncryptionAlgorithm // what KMS is called
+	metadataSigns string              // that names of metadata may have beside letters and digits
+	inTags        func(rune) bool     // what tags are made of
+
+	unknownClass     *Error // for another storage class
+	metadataTooLarge *Error
+	listedNumber     *Error // for a part number out of range in the list of Complete
 
 	keyTooLong       bool // a longer key is ErrKeyTooLong, not ErrInvalidObjectName
 	leadingSlash     bool // a key may begin with / or \
@@ -75,20 +102,53 @@ type ruleSet struct {
 	entityTooLarge   bool // a body of PutObject over the limit is ErrEntityTooLarge, not ErrInvalidArgument
 	standardRanges   bool // a range that does not fit is an error, not ignored
 	copyNotModified  bool // IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified, not ErrPreconditionFailed
+	copyMustChange   bool // a copy onto itself that changes nothing is ErrInvalidRequest
+	partChecksums    bool // Complete must be given the checksums that a composite one is made of
+	deleteUploads    bool // DeleteBucket aborts open uploads instead of failing
+	clampPages       bool // a page of more than MaxListing entries is one of MaxListing, not an error
 }
 
 var ruleSets = map[Rules]ruleSet{
 	OSS: {
-		minPartSize:     100 << 10,
-		maxKeyLength:    1023,
-		maxMetadata:     8 << 10,
-		emptyList:       true,
-		copyNotModified: true,
+		name:         OSS,
+		minPartSize:  100 << 10,
+		maxKeyLength: 1023,
+		maxMetadata:  8 << 10,
+		defaultKeys:  100,
+		contentType:  "application/octet-stream",
+		classes: []StorageClass{
+			StorageStandard, StorageIA, StorageArchive, StorageColdArchive, StorageDeepColdArchive,
+		},
+		kms:              EncryptionKMS,
+		metadataSigns:    "-",
+		inTags:           inTagsOfOSS,
+		unknownClass:     ErrInvalidArgument,
+		metadataTooLarge: ErrInvalidArgument,
+		listedNumber:     ErrInvalidPartOrder,
+		emptyList:        true,
+		copyNotModified:  true,
 	},
 	S3: {
-		minPartSize:      5 << 20,
-		maxKeyLength:     1024,
-		maxMetadata:      2 << 10,
+		name:         S3,
+		minPartSize:  5 << 20,
+		maxKeyLength: 1024,
+		maxMetadata:  2 << 10,
+		defaultKeys:  MaxListing,
+		contentType:  "binary/octet-stream",
+		classes: []StorageClass{
+			StorageS3Standard, StorageReducedRedundancy, StorageStandardIA, StorageOneZoneIA,
+			StorageIntelligentTiering, StorageGlacier, StorageDeepArchive, StorageGlacierIR,
+		},
+		kms:              EncryptionAWSKMS,
+		metadataSigns:    "-_.",
+		inTags:           inTagsOfS3,
+		unknownClass:     ErrInvalidStorageClass,
+		metadataTooLarge: ErrMetadataTooLarge,
+		listedNumber:     ErrInvalidArgument.ec(ecPartNumber),
+		copyMustChange:   true,
+		partChecksums:    true,
+		deleteUploads:    true,
+		clampPages:       true,
 		keyTooLong:       true,
 		leadingSlash:     true,
 		binaryETags:      true,
@@ -133,11 +193,44 @@ func (r ruleSet) checkMetadata(metadata map[string]string) error {
 		total += len(name) + len(value)
 	}
 	if total > r.maxMetadata {
-		return ErrInvalidArgument.saying(
+		return r.metadataTooLarge.saying(
 			"Metadata has %d bytes, must be at most %d.", total, r.maxMetadata,
 		)
 	}
 	return nil
+}
+
+// inTagsOfOSS are letters, digits, space and + - = . _ : /, all of ASCII.
+func inTagsOfOSS(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		strings.ContainsRune(" +-=._:/", c)
+}
+
+// inTagsOfS3 are letters, digits and spaces of any script, and + - = . _ : / @.
+func inTagsOfS3(c rune) bool {
+	return c != utf8.RuneError && unicode.In(c, unicode.L, unicode.N, unicode.Z) ||
+		strings.ContainsRune("+-=._:/@", c)
+}
+
+// algorithm is the name that the rules have for an algorithm.
+func (r ruleSet) algorithm(a EncryptionAlgorithm) EncryptionAlgorithm {
+	if a.isKMS() {
+		return r.kms
+	}
+	return a
+}
+
+// pageSize checks how many entries a page of a listing may have, and fills in the default.
+func (r ruleSet) pageSize(field string, n, byDefault int) (int, error) {
+	switch {
+	case n == 0:
+		return byDefault, nil
+	case n > MaxListing && r.clampPages:
+		return MaxListing, nil
+	case n < 0 || n > MaxListing:
+		return 0, ErrInvalidArgument.saying("%s is %d, must be 0 to %d.", field, n, MaxListing)
+	}
+	return n, nil
 }
 
 // etag is the ETag of a body with this MD5.

@@ -111,7 +111,7 @@ func (e *Engine) Upload(
 		return nil, err
 	}
 	u := &managedUpload{
-		engine: e, req: req, etags: map[int]string{}, moved: make(chan struct{}, 1), reported: -1,
+		engine: e, req: req, done: map[int]CompletedPart{}, moved: make(chan struct{}, 1), reported: -1,
 	}
 	if err := u.open(ctx); err != nil {
 		return nil, err
@@ -191,9 +191,9 @@ type managedUpload struct {
 	source partSource
 	there  map[int]Part // of a resumed upload
 
-	mu     sync.Mutex     // guards etags and stored
-	etags  map[int]string // of the parts that are done, by number
-	stored int64          // bytes of those parts
+	mu     sync.Mutex            // guards done and stored
+	done   map[int]CompletedPart // the parts that are done, by number
+	stored int64                 // bytes of those parts
 
 	taken    atomic.Int64  // bytes
 	moved    chan struct{} // holds a token when taken has grown
@@ -272,9 +272,9 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 		return nil, err
 	}
 	u.report()
-	parts := make([]CompletedPart, len(u.etags))
+	parts := make([]CompletedPart, len(u.done))
 	for i := range parts {
-		parts[i] = CompletedPart{PartNumber: i + 1, ETag: u.etags[i+1]}
+		parts[i] = u.done[i+1]
 	}
 	return u.engine.CompleteMultipartUpload(ctx, u.req.completion(u.id, parts))
 }
@@ -332,7 +332,7 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 		}
 		if same {
 			u.took(p.size)
-			u.keep(p.number, old.ETag, old.Size)
+			u.keep(CompletedPart{p.number, old.ETag, old.Checksum.Value}, old.Size)
 			return nil
 		}
 	}
@@ -344,7 +344,7 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 	if err != nil {
 		return err
 	}
-	u.keep(p.number, res.ETag, res.Size)
+	u.keep(CompletedPart{p.number, res.ETag, res.Checksum.Value}, res.Size)
 	return nil
 }
 
@@ -391,10 +391,10 @@ func (p *pipeline) digest(
 }
 
 // keep remembers a part that is done.
-func (u *managedUpload) keep(number int, etag string, size int64) {
+func (u *managedUpload) keep(p CompletedPart, size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.etags[number] = etag
+	u.done[p.PartNumber] = p
 	u.stored += size
 }
 

@@ -180,7 +180,7 @@ func TestUploadRefused(t *testing.T) {
 		"large Parallel":           {request{Parallel: engine.MaxParallel + 1}, engine.ErrInvalidArgument},
 		"bad attribute":            {request{Attributes: engine.Attributes{StorageClass: "Gold"}}, engine.ErrInvalidArgument},
 		"encryption without keys":  {request{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}, engine.ErrKmsServiceNotEnabled},
-		"bad IfNoneMatch":          {request{Preconditions: engine.Preconditions{IfNoneMatch: "etag"}}, engine.ErrInvalidArgument},
+		"bad IfNoneMatch":          {request{Preconditions: engine.Preconditions{IfNoneMatch: "etag"}}, engine.ErrNotImplemented},
 		"ForbidOverwrite":          {request{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
 		"IfNoneMatch":              {request{Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, engine.ErrPreconditionFailed},
 		"IfMatch":                  {request{Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrPreconditionFailed},

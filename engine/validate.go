@@ -26,23 +26,21 @@ func checkNames(bucket, key string) error {
 	return nil
 }
 
+// ecPartNumber is OSS's fine-grained code for a part number out of range.
+const ecPartNumber = "0017-00000220"
+
 func checkPartNumber(n int) error {
 	if n < 1 || n > MaxPartNumber {
-		return ErrInvalidArgument.saying("Part number must be an integer between 1 and %d, inclusive; PartNumber is %d.", MaxPartNumber, n).
-			ec("0017-00000220")
+		return numberOutOfRange(ErrInvalidArgument.ec(ecPartNumber), n)
 	}
 	return nil
 }
 
-// checkPageSize checks the limit of a listing's page and fills in its default.
-func checkPageSize(field string, n int) (int, error) {
-	if n < 0 || n > MaxListing {
-		return 0, ErrInvalidArgument.saying("%s is %d, must be 0 to %d.", field, n, MaxListing)
-	}
-	if n == 0 {
-		n = MaxListing
-	}
-	return n, nil
+// numberOutOfRange is the error for a part number that there is not.
+func numberOutOfRange(e *Error, n int) error {
+	return e.saying(
+		"Part number must be an integer between 1 and %d, inclusive; it is %d.", MaxPartNumber, n,
+	)
 }
 
 // parseMD5 decodes a Content-MD5.
