@@ -136,7 +136,7 @@ func (c *compaction) condemn(
 				return condemned, err
 			}
 		}
-		v.pins = c.engine.pipeline.pins.condemn(v.ID)
+		v.pins = c.engine.pins.Condemn(v.ID)
 		c.left = c.left || len(v.pins) > 0
 		condemned = append(condemned, v)
 	}
@@ -145,15 +145,15 @@ func (c *compaction) condemn(
 
 // spare ends the condemnation of the volumes that stay.
 func (c *compaction) spare(volumes []candidate) {
-	pins := c.engine.pipeline.pins
+	pins := c.engine.pins
 	for i := range volumes {
 		switch v := &volumes[i]; {
 		case v.removed:
-			pins.removed(v.ID)
+			pins.Removed(v.ID)
 		case v.trimmed:
-			pins.spareTrimmed(v.ID)
+			pins.SpareTrimmed(v.ID)
 		default:
-			pins.spare(v.ID)
+			pins.Spare(v.ID)
 		}
 	}
 }
@@ -252,7 +252,7 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 // What is dead here was found so in a snapshot of the index, which has only what is durable, taken
 // after the volume was condemned. Nobody can resurrect it: a chunk's record is made anew only for a
 // place that is pinned, pins of before are spared below, and no place that was looked up or stored
-// before the trim can be pinned after it (see pins.settle). Who reads a chunk that has been moved
+// before the trim can be pinned after it (see Pins of the intake). Who reads a chunk that has been moved
 // meanwhile looks it up again when reading fails. A crash before, amid or after the punching leaves
 // live chunks as they are and dead ones readable or not, which is the same to everybody.
 //

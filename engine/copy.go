@@ -363,9 +363,9 @@ func (p *objectCopy) rewritePart(
 	cipher *crypto.Cipher,
 ) (id index.ManifestID, err error) {
 	e := p.engine
-	in := src.intake(ctx, span{start: part.start, length: part.Size})
+	in := src.incoming(ctx, span{start: part.start, length: part.Size})
 	if part.Inline {
-		if in.inline, err = e.inlineLimit(); err != nil {
+		if in.Inline, err = e.inlineLimit(); err != nil {
 			return id, err
 		}
 	}
@@ -377,12 +377,12 @@ func (p *objectCopy) rewritePart(
 	if err := d.begin(in, &p.bucket); err != nil {
 		return id, err
 	}
-	body, err := e.pipeline.take(ctx, in, d)
+	body, err := e.take(ctx, in, d)
 	if err != nil {
 		return id, err
 	}
-	defer e.pipeline.release(body.page)
-	if body.md5 != part.ETag || body.crc64 != part.CRC64 || body.size != part.Size {
+	defer e.intake.Release(body)
+	if body.MD5 != part.ETag || body.CRC64 != part.CRC64 || body.Size != part.Size {
 		return id, &CorruptionError{
 			What: fmt.Sprintf(
 				"part %d of %s/%s", part.n+1, p.from.bucket, p.from.key,
@@ -390,7 +390,7 @@ func (p *objectCopy) rewritePart(
 			Err: errors.New("its content has other digests than its record"),
 		}
 	}
-	rec := body.record(d, part.Checksum)
+	rec := d.record(body, part.Checksum)
 	rec.Modified = part.Modified
 	d.seals.signPart(part.n+1, rec)
 	return d.id, d.publish(ctx, body, func(tx index.Tx) error {

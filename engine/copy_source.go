@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 )
 
 // checkSourceNames checks the names of the source of a copy.
@@ -40,9 +42,9 @@ func (ref *objectRef) asSource(err error) error {
 	return err
 }
 
-// intake reads a span of the source. It keeps to the boundaries of the source's chunks, so that
+// incoming reads a span of the source. It keeps to the boundaries of the source's chunks, so that
 // they are found to be stored already. ctx ends the reading.
-func (s *openedObject) intake(ctx context.Context, sp span) *intake {
+func (s *openedObject) incoming(ctx context.Context, sp span) *incoming {
 	at, end := sp.start, sp.start+sp.length
 	var data chunkData
 	next := func(space []byte) (int, error) {
@@ -60,7 +62,5 @@ func (s *openedObject) intake(ctx context.Context, sp span) *intake {
 		}
 		return n, nil
 	}
-	return &intake{
-		next: next, own: true, size: sp.length, limit: MaxPartSize, tooLarge: ErrEntityTooLarge,
-	}
+	return &incoming{intake.FromStore(next, sp.length, MaxPartSize), ErrEntityTooLarge}
 }

@@ -167,6 +167,7 @@
 //
 // None of the engine's locks is held during I/O, but for the turn, of which there is one for
 // whoever sweeps, compacts or checks. Transactions of the index run one at a time; that is what
-// makes the operations linearizable. Within a transaction's function the mutexes of the pins and of
-// the trash may be taken, never the other way round.
+// makes the operations linearizable. Within a transaction's function the mutexes of damage and of
+// the trash may be taken, never the other way round. That of damage is the last of all: the pins
+// of the intake, whose comment says which it has, ask damage with theirs held.
 package engine

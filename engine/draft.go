@@ -5,6 +5,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -44,11 +45,11 @@ func (e *Engine) newDraft(of index.ContentID, cipher *crypto.Cipher) (*draft, er
 
 // begin prepares to take in a body for a bucket: its chunks are addressed within the bucket's
 // scope, or under its data key.
-func (d *draft) begin(in *intake, b *liveBucket) (err error) {
+func (d *draft) begin(in *incoming, b *liveBucket) (err error) {
 	if d.cipher == nil {
 		d.scope = b.scopeOf(d.id)
 	}
-	in.keys, err = d.engine.keysOf(d.cipher, d.scope)
+	in.Keys, err = d.engine.keysOf(d.cipher, d.scope)
 	return err
 }
 
@@ -56,7 +57,7 @@ func (d *draft) begin(in *intake, b *liveBucket) (err error) {
 func (d *draft) end() { d.provisional.End() }
 
 // add commits a full page. There must be more chunks to come.
-func (d *draft) add(ctx context.Context, chunks []*chunk) error {
+func (d *draft) add(ctx context.Context, chunks []*intake.Chunk) error {
 	err := d.name(ctx, chunks, func(tx index.Tx) error {
 		if err := d.addPage(tx, chunks); err != nil {
 			return err
@@ -69,22 +70,22 @@ func (d *draft) add(ctx context.Context, chunks []*chunk) error {
 	d.pages++
 	d.chunks += len(chunks)
 	for _, ch := range chunks {
-		d.size += int64(ch.size)
+		d.size += int64(ch.Size)
 	}
 	return nil
 }
 
 // publish stores the rest of the manifest of a body, and runs fn in the same transaction, which
 // names it.
-func (d *draft) publish(ctx context.Context, body *takenBody, fn func(index.Tx) error) error {
-	err := d.name(ctx, body.page, func(tx index.Tx) (err error) {
-		switch ch := body.inline(); {
+func (d *draft) publish(ctx context.Context, body *intake.Taken, fn func(index.Tx) error) error {
+	err := d.name(ctx, body.Page, func(tx index.Tx) (err error) {
+		switch ch := body.Inline(); {
 		case ch != nil:
-			rec := index.Inline{PageChunk: d.entry(ch), Frame: ch.frame}
+			rec := index.Inline{PageChunk: d.entry(ch), Frame: ch.Frame}
 			d.seals.signInline(d.id, &rec)
 			err = ledger.PutInline(tx, d.id, &rec)
-		case len(body.page) > 0:
-			err = d.addPage(tx, body.page)
+		case len(body.Page) > 0:
+			err = d.addPage(tx, body.Page)
 		}
 		if err != nil {
 			return err
@@ -103,8 +104,8 @@ func (d *draft) publish(ctx context.Context, body *takenBody, fn func(index.Tx) 
 // name makes chunks durable and then runs fn, which names them, in a transaction. The order is a
 // law, and this is the only place that names chunks of a body: what the index knows has all its
 // bytes on disk.
-func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) error) error {
-	if err := d.engine.pipeline.sync(ctx, chunks); err != nil {
+func (d *draft) name(ctx context.Context, chunks []*intake.Chunk, fn func(index.Tx) error) error {
+	if err := d.engine.intake.Sync(ctx, chunks); err != nil {
 		return err
 	}
 	return d.engine.index.Update(ctx, fn)
@@ -113,16 +114,16 @@ func (d *draft) name(ctx context.Context, chunks []*chunk, fn func(index.Tx) err
 // entry is how the manifest lists a chunk. Of what is sealed it does not say the checksum of the
 // plaintext: by the checksums of chunks who reads the disk could tell which uploads have some in
 // common. A sealed chunk has the tag of its seal instead.
-func (d *draft) entry(ch *chunk) index.PageChunk {
-	c := index.PageChunk{ID: index.ChunkID(ch.id), Size: uint32(ch.size)}
+func (d *draft) entry(ch *intake.Chunk) index.PageChunk {
+	c := index.PageChunk{ID: index.ChunkID(ch.ID), Size: uint32(ch.Size)}
 	if d.cipher == nil {
-		c.CRC64 = ch.crc64
+		c.CRC64 = ch.CRC64
 	}
 	return c
 }
 
 // addPage stores the next page and counts its references.
-func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
+func (d *draft) addPage(tx index.Tx, chunks []*intake.Chunk) error {
 	page := index.Page{Start: d.size, Chunks: make([]index.PageChunk, len(chunks))}
 	for i, ch := range chunks {
 		page.Chunks[i] = d.entry(ch)
@@ -130,15 +131,15 @@ func (d *draft) addPage(tx index.Tx, chunks []*chunk) error {
 	d.seals.signPage(d.id, d.pages, &page)
 	return ledger.PutPage(
 		tx, d.engine.damage, d.id, d.pages, &page,
-		func(i int) blob.Ref { return chunks[i].found.ref },
+		func(i int) blob.Ref { return chunks[i].Ref },
 	)
 }
 
 // refer makes the draft one of a part that is there, without encryption. The part must be in use
 // until the draft is published: only its own references keep the chunks' records.
-func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error) {
+func (d *draft) refer(ctx context.Context, part *index.Part) (*intake.Taken, error) {
 	d.scope = part.Scope
-	body := &takenBody{md5: part.ETag, size: part.Size, chunks: part.Chunks}
+	body := &intake.Taken{MD5: part.ETag, Size: part.Size, Chunks: part.Chunks}
 	var end int64
 	pages := ledger.Pages(part)
 	if part.Inline {
@@ -146,7 +147,7 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 	}
 	for n := range pages {
 		if n > 0 {
-			if err := d.add(ctx, body.page); err != nil {
+			if err := d.add(ctx, body.Page); err != nil {
 				return nil, err
 			}
 		}
@@ -165,17 +166,17 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*takenBody, error)
 			)
 		}
 		end = page.End()
-		if body.page, err = d.referTo(ctx, page); err != nil {
+		if body.Page, err = d.referTo(ctx, page); err != nil {
 			return nil, err
 		}
-		body.sum(body.page)
+		body.CombineCRC64(body.Page)
 	}
 	if end != part.Size {
 		return nil, ledger.WrongManifest(part, "it lists %d bytes, wanted are %d", end, part.Size)
 	}
-	if body.crc64 != part.CRC64 {
+	if body.CRC64 != part.CRC64 {
 		return nil, ledger.WrongManifest(
-			part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.crc64,
+			part, "its chunks have CRC-64 %016x in their order, the part has %016x", body.CRC64,
 			part.CRC64,
 		)
 	}
@@ -196,18 +197,16 @@ func (d *draft) read(
 
 // referTo returns the chunks of a page, which must be there and sound, as chunks of another
 // manifest.
-func (d *draft) referTo(ctx context.Context, page *ledger.Page) (chunks []*chunk, err error) {
+func (d *draft) referTo(ctx context.Context, page *ledger.Page) (chunks []*intake.Chunk, err error) {
 	for _, pc := range page.Chunks {
 		if page.Inline == nil {
 			if err := d.engine.chunks.prove(ctx, pc.ID); err != nil {
 				return nil, err
 			}
 		}
-		ref := blob.Ref{ID: blob.ID(pc.ID)}
-		chunks = append(chunks, &chunk{
-			id: crypto.Address(
-				pc.ID,
-			), size: int(pc.Size), crc64: pc.CRC64, frame: page.Inline, found: foundChunk{ref: ref},
+		chunks = append(chunks, &intake.Chunk{
+			ID: crypto.Address(pc.ID), Size: int(pc.Size), CRC64: pc.CRC64, Frame: page.Inline,
+			Ref: blob.Ref{ID: blob.ID(pc.ID)}, // wherever its record says
 		})
 	}
 	return chunks, nil

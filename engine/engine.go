@@ -10,6 +10,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
@@ -26,7 +27,8 @@ type Engine struct {
 
 	damage     *damage
 	chunks     *storedChunks
-	pipeline   *pipeline
+	pins       *intake.Pins
+	intake     *intake.Intake
 	throttle   *throttle.Throttle    // slows bodies down
 	keys       *provider             // nil if Options.Keys is
 	records    *crypto.Authenticator // of records that no data key is for; nil if they have no MACs
@@ -139,7 +141,13 @@ func (e *Engine) start(ctx context.Context) error {
 	e.chunks = &storedChunks{e.index, e.blobs, e.damage}
 	e.indexSpace = &indexSpace{index: e.index}
 	e.throttle = throttle.New(e.usage, func() { e.worker.rouse() })
-	e.pipeline = newPipeline(e.blobs, e.chunks, &e.opts, e.room, e.throttle.Wait, runtime.GOMAXPROCS(0))
+	e.pins = intake.NewPins(func(ref blob.Ref) bool { return e.damage.Known(ref) != nil })
+	e.intake = intake.New(intake.Config{
+		Blobs: e.blobs, Pins: e.pins,
+		Find: e.chunks.find, Stored: e.damage.good, Room: e.room, Pace: e.throttle.Wait,
+		ChunkSize: e.opts.ChunkSize, Budget: e.opts.MemoryBudget, PageChunks: index.MaxPageChunks,
+		Processors: runtime.GOMAXPROCS(0),
+	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.trash = ledger.NewTrash(e.index, e.now, func() { e.worker.rouse() })
 	e.worker = newWorker(e)

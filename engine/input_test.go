@@ -206,20 +206,20 @@ func TestFailuresLeakNothing(t *testing.T) {
 		t.Errorf("%d bytes are dead of %d sent", grown, sent)
 	}
 	checkLive(t, e)
-	checkPipeline(t)
+	checkIntake(t)
 	mustPart(t, e, "bucket", "key", id, 2, random(2, 20*chunk))
 	if got := partsOf(t, e, "bucket", "key", id); len(got) != 2 || got[0].ETag != md5ETag(kept) {
 		t.Errorf("the upload has parts %v", got)
 	}
 }
 
-// checkPipeline waits until no goroutine takes a part in.
-func checkPipeline(t testing.TB) {
+// checkIntake waits until no goroutine takes a part in.
+func checkIntake(t testing.TB) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
 	if !eventually(func() bool {
 		now := stacks[:runtime.Stack(stacks, true)]
-		return !bytes.Contains(now, []byte("engine.(*pipeline)")) && !bytes.Contains(now, []byte("engine.(*filling)"))
+		return !bytes.Contains(now, []byte("/intake."))
 	}) {
 		t.Errorf("a part is still taken in:\n%s", stacks[:runtime.Stack(stacks, true)])
 	}
@@ -294,7 +294,7 @@ func TestStalledBody(t *testing.T) {
 	for _, body := range bodies {
 		body.goOn()
 	}
-	checkPipeline(t)
+	checkIntake(t)
 }
 
 // TestDeadline checks that a deadline is told from a cancellation.

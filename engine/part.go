@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -116,14 +117,14 @@ func (e *Engine) UploadPart(
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
 	}
-	in := newIntake(req.Body, req.Size, req.Progress)
+	in := newIncoming(req.Body, req.Size, req.Progress)
 	cipher, err := e.cipherOfUpload(ctx, at, up, req.SSECustomerKey)
 	if err != nil {
 		return nil, err
 	}
 	rec, err := e.takePart(
 		ctx, at, up, cipher, in, req.Checksum,
-		func(body *takenBody) error { return wanted.compare(body, up.bucket.rules) },
+		func(body *intake.Taken) error { return wanted.compare(body, up.bucket.rules) },
 	)
 	if err != nil {
 		return nil, ecForUpload(err, ecUploadPart)
@@ -172,21 +173,21 @@ func (e *Engine) takePart(
 	at partPlace,
 	up *openUpload,
 	cipher *crypto.Cipher,
-	in *intake,
+	in *incoming,
 	asked Checksum,
-	check func(*takenBody) error,
+	check func(*intake.Taken) error,
 ) (*index.Part, error) {
 	sum, err := checksumOfBody(asked, up.Checksum.Algorithm)
 	if err != nil {
 		return nil, err
 	}
-	in.digest(sum.hash)
+	in.AddDigest(sum.hash)
 	var whole *wholeMD5
 	if up.Sequential {
 		if whole, err = resumeMD5(up, at.number, cipher); err != nil {
 			return nil, err
 		}
-		in.digest(whole)
+		in.AddDigest(whole)
 	}
 	d, err := e.newDraft(up.id, cipher)
 	if err != nil {
@@ -196,11 +197,11 @@ func (e *Engine) takePart(
 	if err := d.begin(in, &up.bucket); err != nil {
 		return nil, err
 	}
-	body, err := e.pipeline.take(ctx, in, d)
+	body, err := e.take(ctx, in, d)
 	if err != nil {
 		return nil, err
 	}
-	defer e.pipeline.release(body.page)
+	defer e.intake.Release(body)
 	if err := check(body); err != nil {
 		return nil, err
 	}
@@ -254,11 +255,11 @@ func checkBody(
 	return d, nil
 }
 
-func (d *digests) compare(body *takenBody, rules ruleSet) error {
-	if d.md5 != nil && *d.md5 != body.md5 {
+func (d *digests) compare(body *intake.Taken, rules ruleSet) error {
+	if d.md5 != nil && *d.md5 != body.MD5 {
 		return rules.digestMismatch(ErrInvalidDigest.ec("0017-00000503"))
 	}
-	if d.crc64 != nil && *d.crc64 != body.crc64 {
+	if d.crc64 != nil && *d.crc64 != body.CRC64 {
 		return rules.digestMismatch(ErrInvalidCRC64)
 	}
 	return nil
@@ -267,7 +268,7 @@ func (d *digests) compare(body *takenBody, rules ruleSet) error {
 // newPart is a part whose chunks are stored, or known, and which the index does not name yet.
 type newPart struct {
 	place    partPlace
-	body     *takenBody
+	body     *intake.Taken
 	draft    *draft
 	checksum []byte
 
@@ -276,16 +277,16 @@ type newPart struct {
 }
 
 // record makes the record of the part that the body is, under the draft's manifest.
-func (b *takenBody) record(d *draft, checksum []byte) *index.Part {
+func (d *draft) record(body *intake.Taken, checksum []byte) *index.Part {
 	return &index.Part{
-		ETag: b.md5, Size: b.size, CRC64: b.crc64, Checksum: checksum,
-		Manifest: d.id, Chunks: b.chunks, Inline: b.inline() != nil, Scope: d.scope,
+		ETag: body.MD5, Size: body.Size, CRC64: body.CRC64, Checksum: checksum,
+		Manifest: d.id, Chunks: body.Chunks, Inline: body.Inline() != nil, Scope: d.scope,
 	}
 }
 
 // commitPart makes what is left of the chunks durable and then names the part in the index.
 func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error) {
-	rec := p.body.record(p.draft, p.checksum)
+	rec := p.draft.record(p.body, p.checksum)
 	replaced := false
 	err := p.draft.publish(ctx, p.body, func(tx index.Tx) (err error) {
 		// Again, and this time for good: it may have been completed or aborted meanwhile.

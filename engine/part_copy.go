@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -159,10 +160,10 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 			ctx, &newPart{place: p.at, body: body, draft: d, checksum: part.Checksum},
 		)
 	}
-	in := p.source.intake(ctx, p.span)
-	in.progress = p.req.Progress
+	in := p.source.incoming(ctx, p.span)
+	in.Progress = p.req.Progress
 	return e.takePart(
-		ctx, p.at, p.up, cipher, in, Checksum{}, func(*takenBody) error { return nil },
+		ctx, p.at, p.up, cipher, in, Checksum{}, func(*intake.Taken) error { return nil },
 	)
 }
 

@@ -93,7 +93,7 @@ type putting struct {
 	sum    bodyChecksum
 	obj    index.Object
 	cipher *crypto.Cipher
-	intake *intake
+	in     *incoming
 }
 
 // prepare checks everything that can be checked before the body is read.
@@ -126,12 +126,12 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if p.obj.Content, err = newID(); err != nil {
 		return err
 	}
-	p.intake = newIntake(req.Body, req.Size, req.Progress)
-	p.intake.tooLarge = p.bucket.rules.putTooLarge()
-	if p.intake.inline, err = e.inlineLimit(); err != nil {
+	p.in = newIncoming(req.Body, req.Size, req.Progress)
+	p.in.tooLarge = p.bucket.rules.putTooLarge()
+	if p.in.Inline, err = e.inlineLimit(); err != nil {
 		return err
 	}
-	p.intake.digest(p.sum.hash)
+	p.in.AddDigest(p.sum.hash)
 	p.obj.Encryption, p.cipher, err = e.newEncryption(
 		ctx, p.obj.Content, p.bucket.rules, &req.EncryptionRequest,
 	)
@@ -146,14 +146,14 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	defer d.end()
-	if err := d.begin(p.intake, &p.bucket); err != nil {
+	if err := d.begin(p.in, &p.bucket); err != nil {
 		return nil, err
 	}
-	body, err := e.pipeline.take(ctx, p.intake, d)
+	body, err := e.take(ctx, p.in, d)
 	if err != nil {
 		return nil, err
 	}
-	defer e.pipeline.release(body.page)
+	defer e.intake.Release(body)
 	if err := p.wanted.compare(body, p.bucket.rules); err != nil {
 		return nil, err
 	}
@@ -161,9 +161,9 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	part := body.record(d, sum)
-	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.md5), body.md5[:]
-	obj.Size, obj.CRC64, obj.Parts = body.size, body.crc64, 1
+	part := d.record(body, sum)
+	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.MD5), body.MD5[:]
+	obj.Size, obj.CRC64, obj.Parts = body.Size, body.CRC64, 1
 	if p.sum.kept {
 		obj.Checksum = index.Checksum{
 			Algorithm: string(p.sum.algorithm), Type: string(ChecksumFullObject), Value: sum,

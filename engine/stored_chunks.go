@@ -39,16 +39,16 @@ func (s *storedChunks) record(
 // find returns where a chunk is that is there as far as can be told without reading it. One that is
 // known to be damaged, or turns out to be missing, is not found.
 func (s *storedChunks) find(
-	ctx context.Context, id index.ChunkID,
+	ctx context.Context, id blob.ID,
 ) (ref blob.Ref, ok bool, err error) {
 	var failed blob.Ref // where the proof has failed
 	var failure error
 	for {
-		rec, ok, err := s.record(ctx, id)
-		if err != nil || !ok || s.damage.KnownIn(id, &rec) != nil {
+		rec, ok, err := s.record(ctx, index.ChunkID(id))
+		if err != nil || !ok || s.damage.KnownIn(index.ChunkID(id), &rec) != nil {
 			return blob.Ref{}, false, err
 		}
-		ref := ledger.RefOf(id, rec)
+		ref := ledger.RefOf(index.ChunkID(id), rec)
 		if ref == failed {
 			s.damage.noteOne(ctx, ref, failure)
 			return blob.Ref{}, false, nil
@@ -67,7 +67,7 @@ func (s *storedChunks) find(
 
 // prove fails when a chunk is known to be damaged or turns out not to be there.
 func (s *storedChunks) prove(ctx context.Context, id index.ChunkID) error {
-	_, ok, err := s.find(ctx, id)
+	_, ok, err := s.find(ctx, blob.ID(id))
 	if err != nil || ok {
 		return err
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
@@ -268,7 +267,7 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 		return nil, err
 	}
 	// What is missing of a body whose size was not known is not missed.
-	if err := checkSize(&intake{size: u.req.Size, limit: maxObjectSize, tooLarge: ErrEntityTooLarge}, u.stored); err != nil {
+	if err := checkSize(u.stored, u.req.Size, maxObjectSize); err != nil {
 		return nil, err
 	}
 	u.report()
@@ -278,6 +277,9 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 	}
 	return u.engine.CompleteMultipartUpload(ctx, u.req.completion(u.id, parts))
 }
+
+// errAbandoned stops the parts under way of an upload that goes no further.
+var errAbandoned = errors.New("engine: the upload was abandoned")
 
 // sendAll uploads the parts, several at once. The first error stops the others and is returned.
 // When it returns, no part is under way.
@@ -356,38 +358,15 @@ func (u *managedUpload) compare(
 	if !ok || old.Size != size {
 		return old, false, nil
 	}
-	etag, n, err := u.engine.pipeline.digest(ctx, section, size)
+	body := newIncoming(io.LimitReader(section, size+1), 0, nil)
+	sum, n, err := u.engine.intake.MD5(ctx, body.Body)
 	if err != nil {
+		err = bodyError(err, body.tooLarge)
 		(&call{part: number, ctx: ctx}).wrap(&err)
 		return old, false, err
 	}
 	_, err = section.Seek(0, io.SeekStart)
-	return old, n == size && etag == normalETag(old.ETag), err
-}
-
-// digest returns the ETag, as OSS's rules have it, and the size of a body, of which it reads at
-// most one byte over limit. It reads as take does, so that a body that panics or blocks does no
-// more harm than there.
-func (p *pipeline) digest(
-	ctx context.Context, body io.Reader, limit int64,
-) (etag string, n int64, err error) {
-	f := p.newFilling(newIntake(io.LimitReader(body, limit+1), 0, nil))
-	go f.read(ctx)
-	defer f.end()
-	sum := md5.New()
-	for {
-		select {
-		case b := <-f.filled:
-			if b.buf == nil {
-				return ruleSets[OSS].etag([16]byte(sum.Sum(nil))), n, b.err
-			}
-			sum.Write(b.buf.chunk())
-			n += int64(b.buf.n)
-			p.budget.put(b.buf)
-		case <-ctx.Done():
-			return "", 0, context.Cause(ctx)
-		}
-	}
+	return old, n == size && ruleSets[OSS].etag(sum) == normalETag(old.ETag), err
 }
 
 // keep remembers a part that is done.

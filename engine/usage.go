@@ -25,7 +25,7 @@ func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	}
 	// After the volumes: what is pinned or live by now and was stored later makes no garbage.
 	var pinned int64
-	for _, bytes := range e.pipeline.pins.bytesIn() {
+	for _, bytes := range e.pins.BytesIn() {
 		pinned += bytes
 	}
 	var t index.Totals

@@ -53,7 +53,7 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 	if err != nil {
 		return nil, err
 	}
-	pinned := e.pipeline.pins.bytesIn()
+	pinned := e.pins.BytesIn()
 	live, err := ledger.Volumes(ctx, e.index)
 	if err != nil {
 		return nil, err

@@ -79,7 +79,8 @@ func FuzzFrame(f *testing.F) {
 			if plain, err := decode(frame, addr, Keys{}); err == nil && crypto.AddressOf(plain) != addr {
 				t.Errorf("%x is accepted as chunk %s", frame, addr)
 			}
-			if plain, err := decode(frame, addr, Keys{Cipher: cipher}); err == nil && cipher.AddressOf(plain) != addr {
+			plain, err := decode(frame, addr, Keys{Cipher: cipher})
+			if err == nil && cipher.AddressOf(plain) != addr {
 				t.Errorf("%x, which nobody has sealed, is accepted as chunk %s", frame, addr)
 			}
 		}

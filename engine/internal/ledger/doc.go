@@ -21,7 +21,7 @@
 //	free        nobody uses what waits: the next sweep has it
 //	put aside   damaged, so that it cannot be swept; it waits until [Trash.Retry]
 //
-// What a process has pinned is package engine's word for chunks that unfinished parts count on, and
+// What a process has pinned is package intake's word for chunks that unfinished parts count on, and
 // which may have no reference yet. The books do not know of it.
 //
 // # The states of a content, and of a manifest

@@ -1,8 +1,7 @@
-package engine
+package intake
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -17,7 +16,7 @@ type buffer struct {
 
 	// The digests of a body are computed in order, and meanwhile its chunks are stored.
 	digested chan struct{} // gets one token when they have read this chunk
-	settled  bool          // it was taken out
+	awaited  bool          // that was received
 }
 
 // space is where the chunk is read into.
@@ -26,12 +25,12 @@ func (b *buffer) space() []byte { return b.mem[frame.Headroom : len(b.mem)-frame
 // chunk is the plaintext, until a frame is made of it.
 func (b *buffer) chunk() []byte { return b.mem[frame.Headroom : frame.Headroom+b.n] }
 
-// settle waits until the digests of the body have read the chunk: from then on its bytes may
+// awaitDigests waits until the digests of the body have read the chunk: from then on its bytes may
 // change.
-func (b *buffer) settle() {
-	if !b.settled {
+func (b *buffer) awaitDigests() {
+	if !b.awaited {
 		<-b.digested
-		b.settled = true
+		b.awaited = true
 	}
 }
 
@@ -43,7 +42,7 @@ type budget struct {
 	slots     chan struct{} // one token a buffer that may be given out
 
 	mu       sync.Mutex            // guards the fields below, and those of fillings that say so
-	free     []*buffer             // grows with use: a list for all that there may be would cost memory at once
+	free     []*buffer             // grows with use: one for all would cost memory at once
 	slab     *slab                 // that the next buffers are made of
 	fillings map[*filling]struct{} // that have a buffer
 }
@@ -66,7 +65,7 @@ func newBudget(bytes int64, chunkSize int) *budget {
 func (b *budget) get(ctx context.Context) (*buffer, error) {
 	select {
 	case <-b.slots:
-		return b.take()
+		return b.reuse()
 	default:
 	}
 	look := time.NewTicker(stallPatience)
@@ -74,24 +73,24 @@ func (b *budget) get(ctx context.Context) (*buffer, error) {
 	for {
 		select {
 		case <-b.slots:
-			return b.take()
+			return b.reuse()
 		case <-look.C:
-			b.cut()
+			b.cutOff()
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// cut takes the buffer from the body that has waited longest for its client, if that is too long,
-// and passes it on as a chunk: once that is stored, the buffer is free.
-func (b *budget) cut() {
+// cutOff ends the buffer of the body that has waited longest for its client, if that is too long,
+// and sends it as it is: once that chunk is stored, the buffer is free.
+func (b *budget) cutOff() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var slowest *filling
 	now := time.Now()
 	for f := range b.fillings {
-		if f.waits(now) && (slowest == nil || f.silent.Before(slowest.silent)) {
+		if f.stalls(now) && (slowest == nil || f.silent.Before(slowest.silent)) {
 			slowest = f
 		}
 	}
@@ -100,9 +99,9 @@ func (b *budget) cut() {
 	}
 }
 
-// take returns the buffer that was given back last, which is paged in and perhaps in a cache, or
+// reuse returns the buffer that was given back last, which is paged in and perhaps in a cache, or
 // makes one. The caller has a slot, which it loses when that fails.
-func (b *budget) take() (*buffer, error) {
+func (b *budget) reuse() (*buffer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if last := len(b.free) - 1; last >= 0 {
@@ -115,9 +114,7 @@ func (b *budget) take() (*buffer, error) {
 		slab, err := newSlab(max(size, min(slabSize/size, cap(b.slots))*size))
 		if err != nil {
 			b.slots <- struct{}{}
-			return nil, fmt.Errorf(
-				"engine: no memory for a chunk buffer, within Options.MemoryBudget: %w", err,
-			)
+			return nil, &MemoryError{err}
 		}
 		b.slab = slab
 	}
@@ -126,7 +123,7 @@ func (b *budget) take() (*buffer, error) {
 
 // put gives a buffer back.
 func (b *budget) put(buf *buffer) {
-	buf.settled = false
+	buf.awaited = false
 	b.mu.Lock()
 	b.free = append(b.free, buf)
 	b.mu.Unlock()

@@ -1,4 +1,4 @@
-package engine
+package intake
 
 import (
 	"context"
@@ -9,37 +9,37 @@ import (
 // How long a body may keep others waiting for the buffer that it fills.
 const (
 	// stallPatience is how long nothing may come from its client. Somebody who finds no buffer
-	// looks that often for a body to take one from.
+	// looks that often for a body to cut off.
 	stallPatience = 50 * time.Millisecond
 	// tricklePatience is how long it may take altogether, while something comes now and then.
 	tricklePatience = 250 * time.Millisecond
 )
 
 // A filling is the first stage of a body on its way in: one goroutine that reads it into buffers of
-// the budget and passes these on.
+// the budget and sends these on.
 //
 // A buffer is only for bytes that are there. A body whose Reads may wait is read into a block of
-// memory beside the budget, and copied from there; so whoever finds no buffer free can take the one
-// of a body that has been waiting for its client: what is in it becomes a chunk as it is, which may
-// have any size. A body takes its buffer only when a block of the largest size is full, or the body
-// has ended. So no client makes chunks that are smaller, and one that sends little costs a small
-// block.
+// memory beside the budget, and copied from there; so whoever finds no buffer free can cut off a
+// body that has been waiting for its client: what is in its buffer becomes a chunk as it is, which
+// may have any size. A body gets its buffer only when a block of the largest size is full, or the
+// body has ended. So no client makes chunks that are smaller, and one that sends little costs a
+// small block.
 type filling struct {
 	budget *budget
 	blocks *blocks
 	pace   func(ctx context.Context, n int) error
-	in     *intake
-	filled chan filledBuffer // has room for one: the buffer that is taken from a body is passed on at once
+	body   *Body
+	filled chan filledBuffer // has room for one: what is cut off is sent at once
 
 	// Guarded by budget.mu, but for the reading goroutine while waiting is false.
 	buf     *buffer   // that is being filled
-	since   time.Time // when it was taken
+	since   time.Time // when the body got it
 	waiting bool      // in a Read
 	silent  time.Time // since when, if it is waiting
 	ended   bool      // nobody receives from filled any more
 }
 
-// filledBuffer is what the reading stage passes on: a buffer, or the error that ended the reading,
+// filledBuffer is what the reading stage sends: a buffer, or the error that ended the reading,
 // nil at the end of the body.
 type filledBuffer struct {
 	buf  *buffer
@@ -47,9 +47,9 @@ type filledBuffer struct {
 	err  error
 }
 
-func (p *pipeline) newFilling(in *intake) *filling {
+func (in *Intake) newFilling(b *Body) *filling {
 	return &filling{
-		budget: p.budget, blocks: p.blocks, pace: p.pace, in: in,
+		budget: in.budget, blocks: in.blocks, pace: in.Pace, body: b,
 		filled: make(chan filledBuffer, 1),
 	}
 }
@@ -60,13 +60,13 @@ func (f *filling) read(ctx context.Context) {
 	err := errNoReturn
 	defer func() {
 		if err == errNoReturn {
-			f.send(ctx, filledBuffer{err: ErrIncompleteBody.saying("The body failed.").with(err)})
+			f.send(ctx, filledBuffer{err: &ReadError{err}})
 		}
 		if ctx.Err() != nil {
 			f.drain() // end may have done so before the last one was sent
 		}
 	}()
-	if f.in.body != nil {
+	if f.body.reader != nil {
 		err = f.readStaged(ctx)
 	} else {
 		err = f.readThrough(ctx)
@@ -84,14 +84,14 @@ func (f *filling) read(ctx context.Context) {
 func (f *filling) readThrough(ctx context.Context) error {
 	for {
 		expected := int64(f.budget.chunkSize)
-		if f.in.left != nil {
-			expected = min(expected, f.in.left())
+		if f.body.left != nil {
+			expected = min(expected, f.body.left())
 		}
 		b, err := f.next(ctx, int(expected))
 		if err != nil {
 			return err
 		}
-		b.n, err = f.in.next(b.space())
+		b.n, err = f.body.next(b.space())
 		if b.n == 0 {
 			f.budget.put(b)
 		} else if !f.send(ctx, filledBuffer{buf: b, last: err == io.EOF}) {
@@ -112,12 +112,12 @@ func (f *filling) readStaged(ctx context.Context) (err error) {
 		f.giveUp()
 	}()
 	for staged := 0; err == nil; {
-		if ctx.Err() != nil || !f.wait() {
+		if ctx.Err() != nil || !f.beginRead() {
 			return context.Cause(ctx)
 		}
 		n := 0
-		n, err = f.in.body.read(b.mem[staged:])
-		f.resume()
+		n, err = f.body.reader.read(b.mem[staged:])
+		f.endRead()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -128,7 +128,7 @@ func (f *filling) readStaged(ctx context.Context) (err error) {
 			}
 			continue
 		}
-		if err := f.store(ctx, b, &staged, err); err != nil {
+		if err := f.unload(ctx, b, &staged, err); err != nil {
 			return err
 		}
 		switch size := len(b.mem); {
@@ -141,9 +141,9 @@ func (f *filling) readStaged(ctx context.Context) (err error) {
 	return err
 }
 
-// store copies what is staged in a block into buffers and passes on those that are full, all of
+// unload copies what is staged in a block into buffers and sends those that are full, all of
 // them if ended is not nil. What is left it moves to the start of the block.
-func (f *filling) store(ctx context.Context, b *block, staged *int, ended error) error {
+func (f *filling) unload(ctx context.Context, b *block, staged *int, ended error) error {
 	from := b.mem[:*staged]
 	for len(from) > 0 && (f.buf != nil || len(from) >= f.blocks.most || ended != nil) {
 		if f.buf == nil {
@@ -151,19 +151,19 @@ func (f *filling) store(ctx context.Context, b *block, staged *int, ended error)
 			if ended != nil {
 				expected = len(from)
 			}
-			if err := f.take(ctx, expected); err != nil {
+			if err := f.begin(ctx, expected); err != nil {
 				return err
 			}
 		}
 		n := copy(f.buf.space()[f.buf.n:], from)
 		f.buf.n += n
 		from = from[n:]
-		if f.buf.n == len(f.buf.space()) && !f.pass(ctx, ended == io.EOF && len(from) == 0) {
+		if f.buf.n == len(f.buf.space()) && !f.finish(ctx, ended == io.EOF && len(from) == 0) {
 			return context.Cause(ctx)
 		}
 	}
 	*staged = copy(b.mem, from)
-	if ended != nil && f.buf != nil && !f.pass(ctx, ended == io.EOF) {
+	if ended != nil && f.buf != nil && !f.finish(ctx, ended == io.EOF) {
 		return context.Cause(ctx)
 	}
 	return nil
@@ -182,8 +182,8 @@ func (f *filling) next(ctx context.Context, n int) (*buffer, error) {
 	return b, nil
 }
 
-// take waits for a buffer to fill little by little.
-func (f *filling) take(ctx context.Context, n int) error {
+// begin waits for a buffer to fill little by little.
+func (f *filling) begin(ctx context.Context, n int) error {
 	b, err := f.next(ctx, n)
 	if err != nil {
 		return err
@@ -195,15 +195,15 @@ func (f *filling) take(ctx context.Context, n int) error {
 	return nil
 }
 
-// pass passes the buffer on.
-func (f *filling) pass(ctx context.Context, last bool) bool {
+// finish ends the filling of the buffer, and sends it.
+func (f *filling) finish(ctx context.Context, last bool) bool {
 	f.budget.mu.Lock()
 	b := f.leaveLocked()
 	f.budget.mu.Unlock()
 	return f.send(ctx, filledBuffer{buf: b, last: last})
 }
 
-// leaveLocked takes the buffer away from the body.
+// leaveLocked parts the body from its buffer.
 func (f *filling) leaveLocked() *buffer {
 	b := f.buf
 	f.buf = nil
@@ -221,9 +221,9 @@ func (f *filling) giveUp() {
 	}
 }
 
-// wait says that a Read begins: from now on the buffer can be taken. It is false when there is
+// beginRead says that a Read begins: from now on the body can be cut off. It is false when there is
 // nobody who would receive what is read.
-func (f *filling) wait() bool {
+func (f *filling) beginRead() bool {
 	f.budget.mu.Lock()
 	defer f.budget.mu.Unlock()
 	f.waiting = !f.ended
@@ -231,21 +231,21 @@ func (f *filling) wait() bool {
 	return f.waiting
 }
 
-// waits says whether the body has been waiting for its client for too long. What was taken from it
-// last must have been received: otherwise it waits for whoever takes it in.
-func (f *filling) waits(now time.Time) bool {
+// stalls says whether the body has been waiting for its client for too long. What was sent last
+// must have been received: otherwise it waits for whoever takes it in.
+func (f *filling) stalls(now time.Time) bool {
 	return f.waiting && len(f.filled) == 0 &&
 		(now.Sub(f.silent) >= stallPatience || now.Sub(f.since) >= tricklePatience)
 }
 
-// resume says that a Read has returned. The buffer may have been taken meanwhile.
-func (f *filling) resume() {
+// endRead says that a Read has returned. The body may have been cut off meanwhile.
+func (f *filling) endRead() {
 	f.budget.mu.Lock()
 	defer f.budget.mu.Unlock()
 	f.waiting = false
 }
 
-// send passes on a buffer, or gives it back if ctx ends before.
+// send sends a buffer to who takes the body in, or gives it back if ctx ends before.
 func (f *filling) send(ctx context.Context, filled filledBuffer) bool {
 	select {
 	case f.filled <- filled:
@@ -271,7 +271,7 @@ func (f *filling) end() {
 	f.drain()
 }
 
-// drain gives back what was passed on and not received.
+// drain gives back what was sent and not received.
 func (f *filling) drain() {
 	select {
 	case filled := <-f.filled:

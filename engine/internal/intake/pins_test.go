@@ -1,0 +1,110 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+)
+
+// TestPins is white box: the interleavings that condemning a volume guards against are too rare to
+// meet from outside.
+func TestPins(t *testing.T) {
+	ctx := context.Background()
+	id := blob.ID{1}
+	in := func(volume uint64) blob.Ref { return blob.Ref{ID: id, Volume: volume, Size: 10} }
+	known := func(volume uint64) func() (location, bool, error) {
+		return func() (location, bool, error) {
+			return location{ref: in(volume), durable: true}, true, nil
+		}
+	}
+	unknown := func() (location, bool, error) { return location{}, false, nil }
+	stored := func(volumes ...uint64) func() (blob.Ref, error) {
+		return func() (blob.Ref, error) {
+			if len(volumes) == 0 {
+				t.Fatal("the chunk is stored although it was found")
+			}
+			ref := in(volumes[0])
+			volumes = volumes[1:]
+			return ref, nil
+		}
+	}
+	bad := map[blob.Ref]bool{}
+	p := NewPins(func(ref blob.Ref) bool { return bad[ref] })
+	pin := func(
+		lookUp func() (location, bool, error), store func() (blob.Ref, error), want uint64,
+		durable bool,
+	) {
+		t.Helper()
+		at, err := p.pin(ctx, id, lookUp, store)
+		if err != nil || at.ref != in(want) || at.durable != durable {
+			t.Errorf("pin: %+v, %v; wanted is volume %d, durable %t", at, err, want, durable)
+		}
+	}
+
+	pin(known(1), stored(), 1, true)
+	pin(unknown, stored(), 1, true) // shares the first
+	if pinned := p.Condemn(1); len(pinned) != 1 || pinned[0] != in(1) {
+		t.Errorf("of a volume with a pinned chunk these are pinned: %v", pinned)
+	}
+	p.unpin(id)
+	if len(p.Condemn(1)) != 1 {
+		t.Error("a volume is free that one of two still counts on")
+	}
+	p.unpin(id)
+	if len(p.Condemn(1)) > 0 || len(p.Condemn(2)) > 0 {
+		t.Error("a volume without pinned chunks is not free")
+	}
+	// What is known, or has just been stored, in a condemned volume may be gone any moment.
+	pin(known(1), stored(2, 3), 3, false)
+	if got := p.BytesIn(); len(got) != 1 || got[3] != 10 {
+		t.Errorf("the pinned bytes are %v", got)
+	}
+	p.unpin(id)
+	p.Spare(1)
+	pin(known(1), stored(), 1, true)
+	p.unpin(id)
+
+	// What was looked for, or stored, before a volume was trimmed may be a hole by now.
+	trimming := func(volume uint64) func() (location, bool, error) {
+		return func() (location, bool, error) {
+			p.Condemn(volume)
+			p.SpareTrimmed(volume)
+			return location{ref: in(volume), durable: true}, true, nil
+		}
+	}
+	pin(trimming(1), func() (blob.Ref, error) {
+		if p.trimmed[5] == 0 {
+			p.Condemn(5)
+			p.SpareTrimmed(5)
+		}
+		return in(5), nil
+	}, 5, false)
+	p.unpin(id)
+	pin(known(1), stored(), 1, true) // but not what is looked for now
+	p.unpin(id)
+
+	failure := errors.New("no luck")
+	failing := func() (blob.Ref, error) { return blob.Ref{}, failure }
+	if _, err := p.pin(ctx, id, unknown, failing); err != failure {
+		t.Errorf("pin of what cannot be stored: %v", err)
+	}
+	pin(unknown, stored(3), 3, false)
+	p.unpin(id)
+
+	// What turns out to be bad is looked for again, once, by the next who asks.
+	pin(known(1), stored(), 1, true)
+	bad[in(1)] = true
+	if _, err := p.pin(ctx, id, unknown, failing); err != failure {
+		t.Errorf("pin of what is bad and cannot be stored: %v", err)
+	}
+	pin(unknown, stored(4), 4, false)
+	pin(unknown, stored(), 4, false)
+	for range 3 {
+		p.unpin(id)
+	}
+	if n := p.Count(); n != 0 {
+		t.Errorf("%d pins are left", n)
+	}
+}
