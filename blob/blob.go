@@ -58,6 +58,7 @@ type VolumeInfo struct {
 	Size      int64 // Bytes and what is around the frames, holes included; of an active volume what is set aside by now
 	DiskBytes int64 // what the volume occupies, with all that is around the frames and without holes
 	Active    bool  // takes writes now; an active volume cannot be removed
+	Outdated  bool  // of a kind that new volumes are not: what lives in it is better moved, some time
 	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are zero then
 }
 

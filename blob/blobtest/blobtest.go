@@ -214,6 +214,9 @@ func volumesFill(t *testing.T, s blob.Store) {
 		if i > 0 && v.ID <= infos[i-1].ID {
 			t.Errorf("volume %d is listed behind %d", v.ID, infos[i-1].ID)
 		}
+		if v.Outdated {
+			t.Errorf("volume %d, which is new, is called outdated", v.ID)
+		}
 		if v.Bytes > VolumeSize {
 			t.Errorf("volume %d holds %d bytes, limit is %d", v.ID, v.Bytes, VolumeSize)
 		}

@@ -58,8 +58,14 @@ func Survey(k Kind, log io.ReaderAt, size int64) (frames, bytes, end int64, err 
 	return found.frames, found.bytes, found.end, err
 }
 
+// KeysEnd is where Badger's log of keys ends.
+var KeysEnd = keysEnd
+
 // Start is where the first record of a log is, MinRecord what is around a frame at least, and
 // RecordSize what a record has.
-func Start(k Kind) int64                 { return kinds()[k].figures().start }
-func MinRecord(k Kind) int64             { return kinds()[k].figures().minRecord }
-func RecordSize(k Kind, frame int) int64 { return kinds()[k].recordSize(frame) }
+func Start(k Kind) int64                   { return kinds()[k].figures().start }
+func MinRecord(k Kind) int64               { return kinds()[k].figures().minRecord }
+func RecordSize(k Kind, frame int64) int64 { return kinds()[k].recordSize(frame) }
+
+// MostFrames is how many frames a volume takes.
+func MostFrames(k Kind) int64 { return kinds()[k].figures().mostFrames }

@@ -12,8 +12,10 @@ import (
 )
 
 // TestFailedSync breaks the handle that a volume is flushed through, once.
-func TestFailedSync(t *testing.T) {
-	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
+func TestFailedSync(t *testing.T) { forKinds(t, testFailedSync) }
+
+func testFailedSync(t *testing.T, k volumes.Kind) {
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1})
 	defer s.Close()
 	ctx := context.Background()
 	id, frame := blobtest.Frame(1, 1000)
@@ -43,8 +45,10 @@ func TestFailedSync(t *testing.T) {
 
 // TestFailedWrite breaks the handle that a volume is written through. The put that hits it must
 // fail, and the volume with it: what it was given before is not known to be safe.
-func TestFailedWrite(t *testing.T) {
-	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
+func TestFailedWrite(t *testing.T) { forKinds(t, testFailedWrite) }
+
+func testFailedWrite(t *testing.T, k volumes.Kind) {
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1})
 	ctx := context.Background()
 	put := func(seed uint64) (blob.Ref, error) {
 		id, frame := blobtest.Frame(seed, 1000)
@@ -75,8 +79,10 @@ func TestFailedWrite(t *testing.T) {
 
 // TestSyncDuringFlush calls Sync while a flush is under way that began before the last put: it must
 // not take that one's success for its own.
-func TestSyncDuringFlush(t *testing.T) {
-	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
+func TestSyncDuringFlush(t *testing.T) { forKinds(t, testSyncDuringFlush) }
+
+func testSyncDuringFlush(t *testing.T, k volumes.Kind) {
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1})
 	defer s.Close()
 	id, frame := blobtest.Frame(1, 1000)
 	ref, err := s.Put(context.Background(), id, frame)
@@ -103,9 +109,11 @@ func TestSyncDuringFlush(t *testing.T) {
 
 // TestSealDuringFlush seals a volume that has failed while others flush it: its file is theirs
 // until then.
-func TestSealDuringFlush(t *testing.T) {
+func TestSealDuringFlush(t *testing.T) { forKinds(t, testSealDuringFlush) }
+
+func testSealDuringFlush(t *testing.T, k volumes.Kind) {
 	ctx := context.Background()
-	s := open(t, t.TempDir(), &volumes.Options{Writers: 1})
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1})
 	defer s.Close()
 	id, frame := blobtest.Frame(1, 1000)
 	ref, err := s.Put(ctx, id, frame)

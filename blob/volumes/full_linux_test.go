@@ -18,10 +18,12 @@ import (
 // might, with something else. Refusals must be ErrNoSpace, what was put before must be made durable
 // and read back, and the blocks that sealing needs must have been set aside: no alarm may be
 // raised.
-func TestFullDisk(t *testing.T) {
-	dir := mount(t, "size=24m")
+func TestFullDisk(t *testing.T) { forKinds(t, testFullDisk) }
+
+func testFullDisk(t *testing.T, k volumes.Kind) {
+	dir := mount(t, "size=64m")
 	ctx := context.Background()
-	o := &volumes.Options{VolumeSize: 16 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
+	o := &volumes.Options{Kind: k, VolumeSize: 16 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
 	s := open(t, dir, o)
 	var refs []blob.Ref
 	for full := false; !full; {
@@ -37,7 +39,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal("the disk does not fill up")
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 24<<20), 0o666); !disk.IsNoSpace(err) {
+	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 64<<20), 0o666); !disk.IsNoSpace(err) {
 		t.Fatalf("filling the rest: %v", err)
 	}
 	for _, ref := range refs {
@@ -60,8 +62,10 @@ func TestFullDisk(t *testing.T) {
 }
 
 // TestFewInodes has bytes left, but hardly an inode.
-func TestFewInodes(t *testing.T) {
-	s := open(t, mount(t, "size=24m,nr_inodes=100"), &volumes.Options{ReserveSpace: 1})
+func TestFewInodes(t *testing.T) { forKinds(t, testFewInodes) }
+
+func testFewInodes(t *testing.T, k volumes.Kind) {
+	s := open(t, mount(t, "size=24m,nr_inodes=100"), &volumes.Options{Kind: k, ReserveSpace: 1})
 	defer s.Close()
 	id, frame := blobtest.Frame(1, 1000)
 	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrNoSpace) {

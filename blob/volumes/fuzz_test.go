@@ -11,10 +11,10 @@ import (
 	"github.com/gabion-storage/gabion/blob/volumes"
 )
 
-// sealedLog returns the content of a sealed volume.
-func sealedLog(f *testing.F) []byte {
+// sealedLog returns the log of a sealed volume.
+func sealedLog(f *testing.F, k volumes.Kind) []byte {
 	dir := f.TempDir()
-	s, err := volumes.Open(context.Background(), dir, small)
+	s, err := volumes.Open(context.Background(), dir, small(k))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -27,7 +27,11 @@ func sealedLog(f *testing.F) []byte {
 	if err := s.Close(); err != nil {
 		f.Fatal(err)
 	}
-	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	name := "*.log"
+	if k == volumes.Badger {
+		name = "*.badger/000001.vlog"
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, name))
 	if err != nil || len(logs) == 0 {
 		f.Fatal(logs, err)
 	}
@@ -38,21 +42,40 @@ func sealedLog(f *testing.F) []byte {
 	return log
 }
 
-// FuzzHead: what is taken for the head of a record is made of what it says.
+// kindOf chooses a kind of volume.
+func kindOf(badger bool) volumes.Kind {
+	if badger {
+		return volumes.Badger
+	}
+	return volumes.Log
+}
+
+// FuzzHead: what is taken for the head of a record is made of what it says, and of where it is.
 func FuzzHead(f *testing.F) {
-	f.Add(sealedLog(f)[:volumes.MaxHeadSize])
-	f.Add([]byte("gbnf"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	for _, badger := range []bool{false, true} {
+		k := kindOf(badger)
+		start := volumes.Start(k)
+		f.Add(sealedLog(f, k)[start:start+volumes.MaxHeadSize], start, badger)
+	}
+	f.Add([]byte("gbnf"), int64(0), false)
+	f.Add([]byte{0, 0, 40, 0x80, 0}, int64(20), true)
+	f.Fuzz(func(t *testing.T, data []byte, at int64, badger bool) {
 		data = data[:min(len(data), volumes.MaxHeadSize)]
-		if again, ok := volumes.ParseHead(volumes.Log, data, 0); ok && !bytes.HasPrefix(data, again) {
+		at &= 1<<31 - 1
+		k := kindOf(badger)
+		again, ok := volumes.ParseHead(k, data, at)
+		if ok && !bytes.HasPrefix(data, again) {
 			t.Errorf("%x is made again as %x", data, again)
+		}
+		if _, elsewhere := volumes.ParseHead(k, data, at+1); ok && badger && elsewhere {
+			t.Errorf("%x is a head at %d and behind", data, at)
 		}
 	})
 }
 
 // FuzzFooter: what is taken for a footer is made of what it says, and says what can be.
 func FuzzFooter(f *testing.F) {
-	log := sealedLog(f)
+	log := sealedLog(f, volumes.Log)
 	f.Add(log[len(log)-volumes.FooterSize:], int64(3), int64(3000))
 	for _, n := range []int64{-1, 0, 1 << 20, 1<<63 - 1} {
 		f.Add([]byte(nil), n, int64(1))
@@ -72,7 +95,8 @@ func FuzzFooter(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok && (!bytes.HasPrefix(data, []byte(volumes.FooterOf(frames, size))) || frames < 0 || size < 0 || size+frames*volumes.MinRecord(volumes.Log) > room) {
+		possible := frames >= 0 && size >= 0 && size+frames*volumes.MinRecord(volumes.Log) <= room
+		if ok && (!possible || !bytes.HasPrefix(data, []byte(volumes.FooterOf(frames, size)))) {
 			t.Errorf("%q says %d frames of %d bytes", data, frames, size)
 		}
 	})
@@ -80,17 +104,34 @@ func FuzzFooter(f *testing.F) {
 
 // FuzzSurvey: a log of any bytes holds no more than it is long, and looking at it ends.
 func FuzzSurvey(f *testing.F) {
-	log := sealedLog(f)
-	f.Add(log)
-	f.Add(log[:len(log)-volumes.FooterSize])
-	f.Add(log[10:])
-	f.Fuzz(func(t *testing.T, data []byte) {
-		frames, size, end, err := volumes.Survey(volumes.Log, bytes.NewReader(data), int64(len(data)))
+	for _, badger := range []bool{false, true} {
+		log := sealedLog(f, kindOf(badger))
+		f.Add(log, badger)
+		f.Add(log[:len(log)-volumes.FooterSize/4], badger)
+		f.Add(log[10:], badger)
+		f.Add(append(make([]byte, 10), log...), badger)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, badger bool) {
+		k := kindOf(badger)
+		frames, size, end, err := volumes.Survey(k, bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if frames*volumes.MinRecord(volumes.Log)+size > int64(len(data)) || end < size || end > int64(len(data))+4 {
+		most := max(int64(len(data))+4, volumes.Start(k))
+		if frames*volumes.MinRecord(k)+size > int64(len(data)) || end < size || end > most {
 			t.Errorf("%d bytes hold %d frames of %d bytes up to %d", len(data), frames, size, end)
+		}
+	})
+}
+
+// FuzzKeysEnd: the log of the keys ends where it is said to, and there again.
+func FuzzKeysEnd(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(make([]byte, 100))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		end := volumes.KeysEnd(log)
+		if end > 20 && (end > int64(len(log)) || volumes.KeysEnd(log[:end]) != end) {
+			t.Errorf("a log of %d bytes ends at %d", len(log), end)
 		}
 	})
 }

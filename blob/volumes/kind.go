@@ -15,16 +15,21 @@ import (
 // kinds.
 type Kind string
 
-// Log is a volume in one file, see log.go.
-const Log Kind = "log"
+const (
+	// Badger is a volume in a Badger database of its own.
+	Badger Kind = "badger"
+
+	// Log is a volume in a file of its own.
+	Log Kind = "log"
+)
 
 // kinds are those that a store can hold.
-func kinds() map[Kind]kind { return map[Kind]kind{Log: logKind{}} }
+func kinds() map[Kind]kind { return map[Kind]kind{Badger: badgerKind{}, Log: logKind{}} }
 
 // validate accepts the kinds of this package only.
 func (k Kind) validate() error {
 	if kinds()[k] == nil {
-		return fmt.Errorf("blob: Kind %q is not known; use Log of package volumes", string(k))
+		return fmt.Errorf("blob: Kind %q is not known; use Badger or Log of package volumes", string(k))
 	}
 	return nil
 }
@@ -42,7 +47,7 @@ type kind interface {
 	head(ref blob.Ref) head
 
 	// recordSize is what a frame of so many bytes takes in the log.
-	recordSize(frame int) int64
+	recordSize(frame int64) int64
 
 	// parse says which frame the record at an offset of a log has, by the bytes that lie there:
 	// maxHeadSize of them, fewer where the log ends.

@@ -31,7 +31,7 @@ func (logKind) head(ref blob.Ref) (h head) {
 }
 
 // recordSize implements kind. The end of the last block of a batch comes on top.
-func (logKind) recordSize(frame int) int64 { return logHeadSize + int64(frame) + sumSize }
+func (logKind) recordSize(frame int64) int64 { return logHeadSize + frame + sumSize }
 
 // parse implements kind.
 func (k logKind) parse(b []byte, at int64) (ref blob.Ref, ok bool) {

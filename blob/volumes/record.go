@@ -14,7 +14,7 @@ import (
 // the head and needs only what follows it; the head is for finding records without a Ref.
 const (
 	sumSize     = 4
-	maxHeadSize = 48
+	maxHeadSize = 49
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

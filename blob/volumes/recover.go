@@ -76,7 +76,7 @@ func survey(k kind, log io.ReaderAt, size int64) (found contents, err error) {
 			return contents{}, err
 		}
 		ref, ok := k.parse(head[:n], at)
-		next := at + k.recordSize(int(ref.Size))
+		next := at + k.recordSize(int64(ref.Size))
 		if !ok || next > size {
 			if at, err = k.resume(log, at+1, size); err != nil {
 				return contents{}, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -16,14 +17,16 @@ import (
 
 // TestCrashImage opens a copy of the files as they were right after a Sync, without a Close: what
 // a killed process leaves behind.
-func TestCrashImage(t *testing.T) {
+func TestCrashImage(t *testing.T) { forKinds(t, testCrashImage) }
+
+func testCrashImage(t *testing.T, k volumes.Kind) {
 	dir, image := t.TempDir(), t.TempDir()
-	s := open(t, dir, small)
+	s := open(t, dir, small(k))
 	refs := fill(t, s)
 	if err := s.Sync(context.Background(), refs[len(refs)-1].Volume); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "sealing", func() bool { return active(t, s) <= small.Writers })
+	waitFor(t, "sealing", func() bool { return active(t, s) <= small(k).Writers })
 	copyTree(t, image, dir)
 	live, err := s.Volumes(context.Background())
 	if err != nil {
@@ -33,7 +36,7 @@ func TestCrashImage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s = open(t, image, small)
+	s = open(t, image, small(k))
 	defer s.Close()
 	if n := readable(t, s, refs); n != len(refs) {
 		t.Errorf("%d of %d frames are readable", n, len(refs))
@@ -51,12 +54,15 @@ func TestCrashImage(t *testing.T) {
 
 // TestTornTail cuts the log of an unsealed volume anywhere: the open must not fail, and what lies
 // before the cut must read back.
-func TestTornTail(t *testing.T) {
+func TestTornTail(t *testing.T) { forKinds(t, testTornTail) }
+
+func testTornTail(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: 32 << 20, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: 32 << 20, Writers: 1})
 	defer s.Close()
 	refs := fill(t, s)
-	for _, keep := range []int64{0, 1, 43, 44, 45, 5_000, testFrameSize, testFrameRoom, 10*testFrameRoom - 1, 1 << 40} {
+	start, room := volumes.Start(k), roomOf(k)
+	for _, keep := range []int64{0, 1, 21, 43, 44, 49, start + room, start + 10*room - 1, 1 << 40} {
 		image := t.TempDir()
 		copyTree(t, image, dir)
 		log := onlyLog(t, image)
@@ -67,8 +73,8 @@ func TestTornTail(t *testing.T) {
 		if err := os.Truncate(log, min(keep, info.Size())); err != nil {
 			t.Fatal(err)
 		}
-		torn := open(t, image, small)
-		whole := min(keep/testFrameRoom, testFrames)
+		torn := open(t, image, small(k))
+		whole := min(max(keep-start, 0)/room, testFrames)
 		if n := readable(t, torn, refs); int64(n) < whole {
 			t.Errorf("cut at %d: %d frames are readable, wanted at least %d", keep, n, whole)
 		} else {
@@ -87,39 +93,40 @@ func TestTornTail(t *testing.T) {
 	}
 }
 
-// onlyLog returns the path of the only volume in dir.
-func onlyLog(t *testing.T, dir string) string {
-	t.Helper()
-	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
-	if err != nil || len(logs) != 1 {
-		t.Fatalf("logs: %v, %v", logs, err)
+// roomOf is what a frame takes in the log when it is put alone.
+func roomOf(k volumes.Kind) int64 {
+	room := volumes.RecordSize(k, testFrameSize)
+	if k == volumes.Log {
+		room = disk.RoundUp(room)
 	}
-	return logs[0]
+	return room
 }
 
 // TestHoles opens what a power loss can leave of an unsealed volume: any batch may be missing, and
 // those behind it were written, and synced, before it. A header that is damaged on top may cost the
 // accounts a frame, but must not cost the frame.
-func TestHoles(t *testing.T) {
+func TestHoles(t *testing.T) { forKinds(t, testHoles) }
+
+func testHoles(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: 32 << 20, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: 32 << 20, Writers: 1})
 	defer s.Close()
 	refs := fill(t, s)
-	for _, hole := range []int{0, 1, testFrames / 2, testFrames - 1} {
-		for _, header := range []int{-1, 0, 2, testFrames - 1} {
+	for _, hole := range []int{0, testFrames / 2, testFrames - 1} {
+		for _, header := range []int{-1, 0, testFrames - 1} {
 			image := t.TempDir()
 			copyTree(t, image, dir)
 			f, err := os.OpenFile(onlyLog(t, image), os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.WriteAt(make([]byte, testFrameRoom), int64(refs[hole].Offset)); err != nil {
+			if _, err := f.WriteAt(make([]byte, roomOf(k)), int64(refs[hole].Offset)); err != nil {
 				t.Fatal(err)
 			}
 			counted := testFrames - 1
 			if header >= 0 && header != hole {
 				counted--
-				if _, err := f.WriteAt([]byte{0x55}, int64(refs[header].Offset)+17); err != nil {
+				if _, err := f.WriteAt([]byte{0x55}, int64(refs[header].Offset)+2); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -127,7 +134,7 @@ func TestHoles(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // recovered, and then as it was sealed
-				holed := open(t, image, small)
+				holed := open(t, image, small(k))
 				if n := readable(t, holed, refs); n != testFrames-1 {
 					t.Errorf("without frame %d and header %d: %d frames are readable", hole, header, n)
 				}
@@ -151,7 +158,7 @@ func TestHoles(t *testing.T) {
 // written over it.
 func TestZeroSum(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: 32 << 20, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: volumes.Log, VolumeSize: 32 << 20, Writers: 1})
 	defer s.Close()
 	const size = disk.BlockSize + 1 - 48 // what a record has beside the frame
 	var frame []byte
@@ -184,7 +191,7 @@ func TestZeroSum(t *testing.T) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	damaged := open(t, image, small)
+	damaged := open(t, image, small(volumes.Log))
 	defer damaged.Close()
 	if got, err := damaged.Get(context.Background(), ref, nil); err != nil || !bytes.Equal(got, frame) {
 		t.Errorf("the frame was lost with its header: %d bytes, %v", len(got), err)
@@ -192,17 +199,33 @@ func TestZeroSum(t *testing.T) {
 }
 
 // TestEmptyVolume kills a store between the creation of a volume and its first batch.
-func TestEmptyVolume(t *testing.T) {
+func TestEmptyVolume(t *testing.T) { forKinds(t, testEmptyVolume) }
+
+func testEmptyVolume(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
-	for name, size := range map[string]int64{"0000000000000007.log": 0, "0000000000000008.log": 8 << 20} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+	for name, size := range map[string]int64{
+		"0000000000000005.badger/": 0, "0000000000000006.badger/MANIFEST": 16,
+		"0000000000000007.badger/000001.vlog": 0, "0000000000000008.badger/000001.vlog": 8 << 20,
+		"0000000000000007.log": 0, "0000000000000008.log": 8 << 20, "0000000000000008.dead/000001.vlog": 1,
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Truncate(filepath.Join(dir, name), size); err != nil {
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(path, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, size); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := open(t, dir, small)
+	s := open(t, dir, small(k))
 	defer s.Close()
 	infos, err := s.Volumes(context.Background())
 	if err != nil || len(infos) != 0 {
@@ -212,6 +235,9 @@ func TestEmptyVolume(t *testing.T) {
 	ref, err := s.Put(context.Background(), id, frame)
 	if err != nil || ref.Volume <= 8 {
 		t.Errorf("the next volume is %d, %v: numbers must not come again", ref.Volume, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "0*")); err != nil || len(left) != 1 {
+		t.Errorf("the directory holds %v, %v; wanted is one volume", left, err)
 	}
 }
 

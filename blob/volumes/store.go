@@ -91,8 +91,17 @@ func (s *Store) load(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if isDead(entry.Name()) {
+			if err := s.dir.RemoveAll(entry.Name()); err != nil {
+				s.opts.Alarm(err)
+			}
+		}
 		id, k, ok := parseName(entry.Name())
 		if !ok {
+			continue
+		}
+		if other := s.byID[id]; other != nil {
+			s.opts.Alarm(fmt.Errorf("blob: %s has volume %d twice", s.dir.Path(), id))
 			continue
 		}
 		v := &volume{id: id, dir: s.dir, kind: k, files: k.files(s.dir, entry.Name())}
@@ -200,7 +209,9 @@ func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 	defer s.gate.Leave()
 	infos := make([]blob.VolumeInfo, 0, 16)
 	for _, v := range s.all() {
-		infos = append(infos, v.describe())
+		info := v.describe()
+		info.Outdated = v.kind != s.kind
+		infos = append(infos, info)
 	}
 	slices.SortFunc(infos, func(a, b blob.VolumeInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return infos, nil

@@ -19,8 +19,12 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	blobtest.Run(t, func(t *testing.T) blob.Store {
-		return open(t, t.TempDir(), &volumes.Options{VolumeSize: blobtest.VolumeSize, OpenVolumes: 3})
+	forKinds(t, func(t *testing.T, k volumes.Kind) {
+		blobtest.Run(t, func(t *testing.T) blob.Store {
+			return open(t, t.TempDir(), &volumes.Options{
+				Kind: k, VolumeSize: blobtest.VolumeSize, OpenVolumes: 3,
+			})
+		})
 	})
 }
 
@@ -34,12 +38,13 @@ func open(t *testing.T, dir string, o *volumes.Options) *volumes.Store {
 }
 
 // small are options under which a few frames fill a volume.
-var small = &volumes.Options{VolumeSize: blobtest.VolumeSize, Writers: 2, OpenVolumes: 2}
+func small(k volumes.Kind) *volumes.Options {
+	return &volumes.Options{Kind: k, VolumeSize: blobtest.VolumeSize, Writers: 2, OpenVolumes: 2}
+}
 
 const (
 	testFrames    = 50
 	testFrameSize = 150_000
-	testFrameRoom = 37 * disk.BlockSize // of one that is put alone
 )
 
 func fill(t *testing.T, s blob.Store) []blob.Ref {
@@ -75,13 +80,15 @@ func readable(t *testing.T, s blob.Store, refs []blob.Ref) (n int) {
 	return n
 }
 
-func TestReopen(t *testing.T) {
+func TestReopen(t *testing.T) { forKinds(t, testReopen) }
+
+func testReopen(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
 	goroutines := runtime.NumGoroutine()
 	handles := openHandles(t)
-	s := open(t, dir, small)
+	s := open(t, dir, small(k))
 	refs := fill(t, s)
-	if _, err := volumes.Open(context.Background(), dir, small); !errors.Is(err, blob.ErrInUse) {
+	if _, err := volumes.Open(context.Background(), dir, small(k)); !errors.Is(err, blob.ErrInUse) {
 		t.Errorf("second open: %v", err)
 	}
 	before, err := s.Volumes(context.Background())
@@ -91,7 +98,7 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir, small)
+	s = open(t, dir, small(k))
 	after, err := s.Volumes(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +115,8 @@ func TestReopen(t *testing.T) {
 	if n := readable(t, s, refs); n != len(refs) {
 		t.Errorf("%d of %d frames are readable", n, len(refs))
 	}
-	if n := openHandles(t) - idle; n > small.OpenVolumes {
-		t.Errorf("%d volumes are open after reading, the limit is %d", n, small.OpenVolumes)
+	if n := openHandles(t) - idle; n > small(k).OpenVolumes {
+		t.Errorf("%d volumes are open after reading, the limit is %d", n, small(k).OpenVolumes)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -167,19 +174,17 @@ func openHandles(t *testing.T) int {
 }
 
 // TestDamage flips single bits in every file of sealed volumes.
-func TestDamage(t *testing.T) {
+func TestDamage(t *testing.T) { forKinds(t, testDamage) }
+
+func testDamage(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: blobtest.VolumeSize, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: blobtest.VolumeSize, Writers: 1})
 	refs := fill(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	hit := 0
-	for _, file := range files {
+	for _, file := range filesBelow(t, dir) {
 		clean, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -193,7 +198,7 @@ func TestDamage(t *testing.T) {
 			if err := os.WriteFile(file, bad, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			s := open(t, dir, small)
+			s := open(t, dir, small(k))
 			if n := readable(t, s, refs); n < len(refs) {
 				hit++
 			}
@@ -208,7 +213,7 @@ func TestDamage(t *testing.T) {
 	if hit < 10 {
 		t.Errorf("only %d of the flips hit a frame: the test has lost its grip", hit)
 	}
-	s = open(t, dir, small)
+	s = open(t, dir, small(k))
 	defer s.Close()
 	if n := readable(t, s, refs); n != len(refs) {
 		t.Errorf("with all files mended %d of %d frames are readable", n, len(refs))
@@ -216,9 +221,11 @@ func TestDamage(t *testing.T) {
 }
 
 // TestMissingVolume removes one volume by hand.
-func TestMissingVolume(t *testing.T) {
+func TestMissingVolume(t *testing.T) { forKinds(t, testMissingVolume) }
+
+func testMissingVolume(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
-	s := open(t, dir, small)
+	s := open(t, dir, small(k))
 	refs := fill(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -227,10 +234,10 @@ func TestMissingVolume(t *testing.T) {
 	if err != nil || len(names) < 3 {
 		t.Fatalf("volumes: %v, %v", names, err)
 	}
-	if err := os.RemoveAll(names[1]); err != nil {
+	if err := os.RemoveAll(names[len(names)/2]); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir, small)
+	s = open(t, dir, small(k))
 	defer s.Close()
 	if n := readable(t, s, refs); n == 0 || n == len(refs) {
 		t.Errorf("%d of %d frames are readable", n, len(refs))
@@ -238,8 +245,10 @@ func TestMissingVolume(t *testing.T) {
 }
 
 // TestReserve has less space than the reserve.
-func TestReserve(t *testing.T) {
-	s := open(t, t.TempDir(), &volumes.Options{ReserveSpace: 1 << 60})
+func TestReserve(t *testing.T) { forKinds(t, testReserve) }
+
+func testReserve(t *testing.T, k volumes.Kind) {
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, ReserveSpace: 1 << 60})
 	defer s.Close()
 	id, frame := blobtest.Frame(1, 1000)
 	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrNoSpace) {
@@ -252,7 +261,7 @@ func TestReserve(t *testing.T) {
 // changes nothing.
 func TestSealedFile(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: blobtest.VolumeSize, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: volumes.Log, VolumeSize: blobtest.VolumeSize, Writers: 1})
 	id, frame := blobtest.Frame(1, 600_000)
 	if _, err := s.Put(context.Background(), id, frame); err != nil {
 		t.Fatal(err)
@@ -269,7 +278,7 @@ func TestSealedFile(t *testing.T) {
 		if used, err := disk.Usage(dir); err != nil || used > want+(64<<10) {
 			t.Errorf("%d bytes of the disk are in use, %v, wanted are %d", used, err, want)
 		}
-		s = open(t, dir, small)
+		s = open(t, dir, small(volumes.Log))
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -280,7 +289,7 @@ func TestSealedFile(t *testing.T) {
 // another may be there, in memory that is used again.
 func TestPadding(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: volumes.Log, Writers: 1})
 	defer s.Close()
 	const overhead = 48 // of a record
 	for i := range 100 {
@@ -302,10 +311,12 @@ func TestPadding(t *testing.T) {
 
 // TestSealWhileWriting seals volumes under those who put. Every put must succeed, and every volume
 // account for what it was given, also by what it says itself when it is opened again.
-func TestSealWhileWriting(t *testing.T) {
+func TestSealWhileWriting(t *testing.T) { forKinds(t, testSealWhileWriting) }
+
+func testSealWhileWriting(t *testing.T, k volumes.Kind) {
 	ctx := context.Background()
 	dir := t.TempDir()
-	s := open(t, dir, &volumes.Options{VolumeSize: 32 << 20, Writers: 1})
+	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: 32 << 20, Writers: 1})
 	const workers, rounds, size = 8, 30, 300_000
 	var refs [workers][]blob.Ref
 	var putting sync.WaitGroup
@@ -331,7 +342,7 @@ func TestSealWhileWriting(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, dir, small)
+	s = open(t, dir, small(k))
 	defer s.Close()
 	want := map[uint64]int64{}
 	for w := range refs {
@@ -355,10 +366,12 @@ func TestSealWhileWriting(t *testing.T) {
 }
 
 // TestRemoveWhileReading removes volumes that others open at the same time: none may stay open.
-func TestRemoveWhileReading(t *testing.T) {
+func TestRemoveWhileReading(t *testing.T) { forKinds(t, testRemoveWhileReading) }
+
+func testRemoveWhileReading(t *testing.T, k volumes.Kind) {
 	ctx := context.Background()
 	goroutines, handles := runtime.NumGoroutine(), openHandles(t)
-	s := open(t, t.TempDir(), &volumes.Options{VolumeSize: blobtest.VolumeSize, Writers: 1, OpenVolumes: 100})
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, VolumeSize: blobtest.VolumeSize, Writers: 1, OpenVolumes: 100})
 	for i := range uint64(60) {
 		id, frame := blobtest.Frame(i, 1000)
 		ref, err := s.Put(ctx, id, frame)
@@ -391,9 +404,9 @@ func TestRemoveWhileReading(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	_, err := volumes.Open(context.Background(), t.TempDir(), &volumes.Options{
-		VolumeSize: 1, Writers: -1, ReserveSpace: -1, OpenVolumes: -1,
+		Kind: "tar", VolumeSize: 1, Writers: -1, ReserveSpace: -1, OpenVolumes: -1,
 	})
-	for _, field := range []string{"VolumeSize", "Writers", "ReserveSpace", "OpenVolumes"} {
+	for _, field := range []string{"Kind", "VolumeSize", "Writers", "ReserveSpace", "OpenVolumes"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s is not reported: %v", field, err)
 		}

@@ -96,7 +96,7 @@ func (v *volume) holesBetween(live []blob.Ref, end int64) (holes []span, err err
 	kept := make([]span, len(live), len(live)+1)
 	for i, ref := range live {
 		from := int64(ref.Offset)
-		kept[i] = span{from, from + v.kind.recordSize(int(ref.Size))}
+		kept[i] = span{from, from + v.kind.recordSize(int64(ref.Size))}
 		if ref.Volume != v.id || kept[i].to > end {
 			// A list that is wrong must not decide what is destroyed.
 			return nil, &blob.CorruptionError{

@@ -68,7 +68,7 @@ func createVolume(
 
 // discard closes and deletes a volume that holds nothing.
 func (v *volume) discard() error {
-	return errors.Join(v.flush.close(), v.active.close(), v.release(), v.files.remove())
+	return errors.Join(v.active.close(), v.flush.close(), v.release(), v.files.remove())
 }
 
 // fits reports whether so many frames, whose records have so many bytes, can still be appended.
@@ -91,7 +91,7 @@ func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
 	at := v.end
 	for _, r := range batch {
 		r.ref = blob.Ref{ID: r.id, Volume: v.id, Offset: uint32(at), Size: uint32(len(r.frame))}
-		at += v.kind.recordSize(len(r.frame))
+		at += v.kind.recordSize(int64(len(r.frame)))
 	}
 	v.end = end
 	v.frames += int64(len(batch))
@@ -151,7 +151,7 @@ func (v *volume) seal() error {
 		footed = err == nil && info.Frames > 0
 	}
 	// The reader goes, too: the next one may read ahead.
-	if err := errors.Join(err, v.flush.close(), v.active.close(), v.release()); err != nil {
+	if err := errors.Join(err, v.active.close(), v.flush.close(), v.release()); err != nil {
 		return fmt.Errorf("blob: sealing volume %d: %w", v.id, err)
 	}
 	return nil
@@ -225,7 +225,7 @@ func probeFrame(k kind, log *os.File, ref blob.Ref) error {
 	if err != nil {
 		return unreadable(ref, "its log cannot be looked at", err)
 	}
-	if end := int64(ref.Offset) + k.recordSize(int(ref.Size)); info.Size() < end {
+	if end := int64(ref.Offset) + k.recordSize(int64(ref.Size)); info.Size() < end {
 		return corrupt(ref, "the log has %d bytes and the record ends at %d", info.Size(), end)
 	}
 	return nil

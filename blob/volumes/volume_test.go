@@ -19,7 +19,9 @@ type failingLog struct{ err error }
 func (l failingLog) ReadAt([]byte, int64) (int, error) { return 0, l.err }
 
 // TestWhatDamageIs tells failed reads that say something about the frame from those that do not.
-func TestWhatDamageIs(t *testing.T) {
+func TestWhatDamageIs(t *testing.T) { forKinds(t, testWhatDamageIs) }
+
+func testWhatDamageIs(t *testing.T, k volumes.Kind) {
 	for err, want := range map[error]bool{
 		syscall.EIO:    true,
 		syscall.ENOMEM: false,
@@ -28,7 +30,7 @@ func TestWhatDamageIs(t *testing.T) {
 		&os.PathError{Op: "read", Err: syscall.EMFILE}: false,
 		fmt.Errorf("anything"):                         true,
 	} {
-		_, got := volumes.ReadFrame(volumes.Log, failingLog{err}, blob.Ref{Volume: 7, Size: 10}, nil)
+		_, got := volumes.ReadFrame(k, failingLog{err}, blob.Ref{Volume: 7, Size: 10}, nil)
 		var corrupt *blob.CorruptionError
 		if is := errors.As(got, &corrupt); is != want || !errors.Is(got, err) {
 			t.Errorf("reading fails with %v: damage is %t, wanted %t", got, is, want)
@@ -37,14 +39,19 @@ func TestWhatDamageIs(t *testing.T) {
 }
 
 // TestDamagedVolumeTakesSpace opens a store with a file that is longer than a volume can be.
-func TestDamagedVolumeTakesSpace(t *testing.T) {
+func TestDamagedVolumeTakesSpace(t *testing.T) { forKinds(t, testDamagedVolumeTakesSpace) }
+
+func testDamagedVolumeTakesSpace(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "0000000000000001.log")
-	const long = 2 << 30
-	if err := errors.Join(os.WriteFile(file, make([]byte, 1<<20), 0o600), os.Truncate(file, long)); err != nil {
+	if k == volumes.Badger {
+		file = filepath.Join(dir, "0000000000000001.badger", "000001.vlog")
+	}
+	const long = 4 << 30
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, make([]byte, 1<<20), 0o600), os.Truncate(file, long)); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, dir, small)
+	s := open(t, dir, small(k))
 	defer s.Close()
 	infos, err := s.Volumes(t.Context())
 	if err != nil || len(infos) != 1 {

@@ -148,7 +148,7 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 	if n == 0 {
 		w.retire()
 		// A new volume takes any frame, and if it is longer, then that one alone.
-		n, size = 1, w.store.kind.recordSize(len(batch[0].frame))
+		n, size = 1, w.store.kind.recordSize(int64(len(batch[0].frame)))
 	}
 	if err := w.checkSpace(size); err != nil {
 		return nil, n, err
@@ -171,7 +171,7 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 // they take of it.
 func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 	for ; w.volume != nil && n < len(batch); n++ {
-		more := w.store.kind.recordSize(len(batch[n].frame))
+		more := w.store.kind.recordSize(int64(len(batch[n].frame)))
 		if !w.volume.fits(n+1, size+more, w.store.opts.VolumeSize) {
 			break
 		}

@@ -1,0 +1,333 @@
+package volumes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/pb"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+const (
+	// sealSpace is how much of what is set aside behind the frames is always left: what Badger
+	// needs when it is closed, above all for the table of its keys. It is given back just before,
+	// so that closing works, and does not kill the process, though somebody else has taken the last
+	// block of the disk.
+	sealSpace = memTableSize
+
+	// spareHandles is more than the file handles that Badger takes for a new database.
+	spareHandles = 16
+
+	// mostFlushes is how often Badger may fail to write the table of the keys until it is left
+	// alone. It tries for ever.
+	mostFlushes = 3
+)
+
+// activeBadger is a Badger volume that takes frames.
+type activeBadger struct {
+	own       *disk.Dir
+	db        *badger.DB // nil once it is closed
+	log, keys *os.File   // handles of our own to the value log and the log of the keys
+	end       int64      // of the value log
+	allocated int64      // up to where its blocks are set aside
+
+	mapping disk.Mapping // Badger's of the value log, until it is closed
+	pusher  pusher
+	pushing sync.WaitGroup
+
+	failures atomic.Int32  // of writing the table of the keys
+	stuck    chan struct{} // closed after mostFlushes of them
+}
+
+// regime is how Badger runs here: appended to, never compacted, never garbage-collected, closed
+// before its keys outgrow one memtable.
+func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(log).
+		WithBypassLockGuard(true). // the store's own lock covers all volumes
+		WithMetricsEnabled(false).
+		WithSyncWrites(false). // what is synced, and in which order, is decided by flushState
+		WithDetectConflicts(false).
+		// Every value goes to the value log, also an empty one. Badger does not understand its own
+		// log of keys after a crash when it puts the mark that ends a transaction there, too; but
+		// what is written by a KVLoader has no such marks.
+		WithValueThreshold(0).
+		WithValueLogFileSize(valueLogSize(volumeSize)).
+		WithMemTableSize(memTableSize).
+		WithNumMemtables(2).
+		WithBaseTableSize(1 << 20).
+		WithNumCompactors(0).
+		WithNumLevelZeroTables(1 << 20).
+		WithNumLevelZeroTablesStall(1 << 21).
+		WithCompactL0OnClose(false).
+		WithCompression(options.None).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0)
+}
+
+// openActive makes a database in a directory, which is empty, and which it owns unless it fails.
+func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
+	a := &activeBadger{own: own, end: valueLogStart, stuck: make(chan struct{})}
+	if err := a.openDatabase(o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.closeFiles(), a.closeDatabase())
+		}
+	}()
+	if err := ownAll(own); err != nil {
+		return nil, err
+	}
+	if a.log, err = own.OpenWritable(valueLogName); err != nil {
+		return nil, err
+	}
+	if a.keys, err = own.OpenWritable(keyLogName); err != nil {
+		return nil, err
+	}
+	a.mapping = disk.FindMapping(a.log)
+	if err := a.shorten(); err != nil {
+		return nil, err
+	}
+	// The entries of the files just made must outlive a power loss as well as their content.
+	return a, own.Sync()
+}
+
+// shorten cuts the value log, of which Badger maps twice the size that it may have, to what is in
+// it. From then on the file grows as it is needed: what lies in the map beyond its end must not be
+// touched before. Others see a file of a size that makes sense, also after a crash.
+func (a *activeBadger) shorten() error {
+	if runtime.GOOS != "linux" { // elsewhere a file that is mapped keeps its size
+		return nil
+	}
+	return a.log.Truncate(disk.BlockSize)
+}
+
+// grow makes the file of the value log longer, if it is shorter.
+func (a *activeBadger) grow(size int64) error {
+	if err := disk.Extend(a.log, a.allocated, size); err != nil {
+		return err
+	}
+	// A file system that sets nothing aside leaves the file as it was.
+	info, err := a.log.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	return a.log.Truncate(size)
+}
+
+func (a *activeBadger) openDatabase(o *Options) (err error) {
+	defer recovered(&err)
+	// Badger would make this file and then open it by its path, which the umask may forbid.
+	registry := badger.KeyRegistryOptions{Dir: a.own.Path()}
+	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, registry); err != nil {
+		return err
+	}
+	if err := a.own.Own(badger.KeyRegistryFileName); err != nil {
+		return err
+	}
+	db, err := badger.OpenManaged(regime(a.own.Path(), o.VolumeSize, &badgerLog{a, o.Alarm}))
+	if err != nil {
+		return err // Badger returns what it had of a database, too
+	}
+	a.db = db
+	return nil
+}
+
+// ownAll makes the files of Badger's their owner's alone. It makes them as the umask says.
+func ownAll(own *disk.Dir) error {
+	entries, err := own.Entries()
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := own.Own(entry.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// synced implements active. The frames come before the keys that point at them: whatever a power
+// loss leaves of the keys then has its frames.
+func (a *activeBadger) synced() []*os.File { return []*os.File{a.log, a.keys} }
+
+// allocate implements active. Badger writes through a memory map, where a block that cannot be had
+// kills the process. Here it is an error.
+func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
+	if a.allocated == 0 { // not earlier: what is made ahead shall take no space
+		if err := disk.Preallocate(a.keys, 0, memTableSize); err != nil {
+			return 0, err
+		}
+	}
+	if upTo+sealSpace > a.allocated {
+		ahead := min(upTo+allocateAhead, max(upTo, limit)) + sealSpace
+		if err := a.grow(ahead); err != nil {
+			return 0, err
+		}
+		a.allocated = ahead
+	}
+	if err := a.mapping.Populate(a.end, upTo); err != nil {
+		return 0, err
+	}
+	return upTo, nil
+}
+
+// write implements active. The places of the frames are those where Badger puts them when it is
+// given nothing else in between; whether it did is looked up.
+func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
+	defer recovered(&err)
+	last := batch[len(batch)-1].ref
+	a.end = int64(last.Offset) + badgerKind{}.recordSize(int64(last.Size))
+	loader := a.db.NewKVLoader(1)
+	for _, r := range batch {
+		kv := &pb.KV{Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset)}
+		if err := loader.Set(kv); err != nil {
+			return errors.Join(err, loader.Finish())
+		}
+	}
+	if err := loader.Finish(); err != nil {
+		return err
+	}
+	if runtime.GOOS != "linux" {
+		// Elsewhere what is written through a memory map may be read and synced only after this.
+		if err := a.db.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := a.verify(batch); err != nil {
+		return err
+	}
+	a.push()
+	return nil
+}
+
+// verify looks for the heads of the records that were written where they should be. Another Badger
+// than the one that this was written for might put them elsewhere.
+func (a *activeBadger) verify(batch []*putRequest) error {
+	var is [maxHeadSize]byte
+	for _, r := range batch {
+		want := badgerKind{}.head(r.ref)
+		if _, err := a.log.ReadAt(is[:want.size], int64(r.ref.Offset)); err != nil {
+			return err
+		}
+		if string(is[:want.size]) != string(want.bytes()) {
+			return fmt.Errorf(
+				"blob: badger has not put the record of chunk %s at %d", r.id, r.ref.Offset,
+			)
+		}
+	}
+	return nil
+}
+
+// push starts what was written on its way to the disk while more is written. It leaves the memory
+// map first, since the kernel must protect every page that is mapped when it writes it, and
+// interrupts the other processors for each: that took an eighth of the time of an upload.
+func (a *activeBadger) push() {
+	end := a.end
+	from, due := a.pusher.begin(end)
+	if !due {
+		return
+	}
+	a.pushing.Go(func() {
+		defer a.pusher.end()
+		a.mapping.Drop(from, end)
+		disk.StartWriteback(a.log, from, end-from)
+	})
+}
+
+// finish implements active.
+func (a *activeBadger) finish(_ int64, info blob.VolumeInfo) error {
+	if err := a.closeDatabase(); err != nil {
+		return err
+	}
+	if info.Frames == 0 { // no room for its first batch: the next Open drops it
+		return nil
+	}
+	return sealFiles(a.own, contents{frames: info.Frames, bytes: info.Bytes})
+}
+
+// close implements active.
+func (a *activeBadger) close() error { return errors.Join(a.closeDatabase(), a.own.Close()) }
+
+func (a *activeBadger) closeFiles() (err error) {
+	for _, f := range []*os.File{a.log, a.keys} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}
+
+// closeDatabase closes Badger, once. It writes its keys into a table, for which the blocks behind
+// the frames are given back first.
+func (a *activeBadger) closeDatabase() error {
+	if a.db == nil {
+		return nil
+	}
+	a.pushing.Wait() // the memory map goes
+	errs := []error{a.freeTail()}
+	done := make(chan error, 1)
+	go func(db *badger.DB) {
+		var err error
+		defer func() { done <- err }()
+		defer recovered(&err)
+		err = db.Close()
+	}(a.db)
+	a.db = nil
+	select {
+	case err := <-done:
+		errs = append(errs, err)
+	case <-a.stuck:
+		errs = append(errs, errStuck)
+	}
+	return errors.Join(errs...)
+}
+
+// freeTail gives back what was set aside behind the frames.
+func (a *activeBadger) freeTail() error {
+	from := disk.RoundUp(a.end)
+	if from >= a.allocated {
+		return nil
+	}
+	err := disk.PunchHole(a.log, from, a.allocated-from)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil // nothing could be set aside, either
+	}
+	return err
+}
+
+// recovered turns a panic of Badger's into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("blob: badger panicked: %v", p)
+	}
+}
+
+// badgerLog passes on what Badger reports as an error, and drops the rest of its talk.
+type badgerLog struct {
+	active *activeBadger
+	alarm  func(error)
+}
+
+// Errorf implements badger.Logger.
+func (l *badgerLog) Errorf(format string, args ...any) {
+	if strings.HasPrefix(format, "error flushing memtable") &&
+		l.active.failures.Add(1) == mostFlushes {
+		close(l.active.stuck)
+	}
+	l.alarm(fmt.Errorf("blob: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))))
+}
+
+func (*badgerLog) Warningf(string, ...any) {}
+func (*badgerLog) Infof(string, ...any)    {}
+func (*badgerLog) Debugf(string, ...any)   {}

@@ -1,0 +1,238 @@
+package volumes_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/blob/volumes"
+)
+
+// plainFrames opens each Badger volume in dir by Badger alone, and returns how many of the frames
+// it finds there under their IDs, which must be those that were put.
+func plainFrames(t *testing.T, dir string, readOnly bool, refs []blob.Ref) (n int) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.badger"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("volumes: %v, %v", names, err)
+	}
+	for _, name := range names {
+		db, err := badger.Open(
+			badger.DefaultOptions(name).WithReadOnly(readOnly).WithLogger(nil).
+				WithVerifyValueChecksum(true),
+		)
+		if err != nil {
+			t.Fatalf("badger opens %s: %v", filepath.Base(name), err)
+		}
+		err = db.View(func(txn *badger.Txn) error {
+			for i, ref := range refs {
+				item, err := txn.Get(ref.ID[:])
+				if err == badger.ErrKeyNotFound {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				_, want := blobtest.Frame(uint64(i), testFrameSize)
+				if got, err := item.ValueCopy(nil); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("badger reads %d bytes of frame %d, %v", len(got), i, err)
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return n
+}
+
+// TestPlainBadger finds the frames of Badger volumes by nothing but Badger: after a Close, after a
+// kill, and what lives after a Trim. A store reads all of that afterwards.
+func TestPlainBadger(t *testing.T) {
+	ctx := context.Background()
+	dir, killed, copied := t.TempDir(), t.TempDir(), t.TempDir()
+	s := open(t, dir, small(volumes.Badger))
+	refs := fill(t, s)
+	for _, ref := range refs {
+		if err := s.Sync(ctx, ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "sealing", func() bool { return active(t, s) <= 2 })
+	copyTree(t, killed, dir)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := plainFrames(t, dir, true, refs); n != testFrames {
+		t.Errorf("after Close badger finds %d frames", n)
+	}
+	copyTree(t, copied, dir)
+	if n := plainFrames(t, copied, false, refs); n != testFrames {
+		t.Errorf("in a copy that it may write badger finds %d frames", n)
+	}
+	for _, dir := range []string{killed, copied, dir} {
+		s := open(t, dir, small(volumes.Badger))
+		if n := readable(t, s, refs); n != testFrames {
+			t.Errorf("%d frames are readable", n)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := plainFrames(t, killed, true, refs); n != testFrames {
+		t.Errorf("after a kill badger finds %d frames", n)
+	}
+	if n := plainFrames(t, killed, false, refs); n != testFrames {
+		t.Errorf("after a kill, when it may write, badger finds %d frames", n)
+	}
+}
+
+// TestPlainTrimmed finds by nothing but Badger what a Trim has left.
+func TestPlainTrimmed(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: volumes.Badger, Writers: 1})
+	refs := fill(t, s)
+	if err := s.Seal(ctx, refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	var live []blob.Ref
+	for i, ref := range refs {
+		if i%3 == 1 {
+			live = append(live, ref)
+		}
+	}
+	if freed, err := s.Trim(ctx, refs[0].Volume, live); err != nil || freed < 30*testFrameSize {
+		t.Fatalf("Trim: %d bytes came back, %v", freed, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	only := make([]blob.Ref, len(refs)) // the others have IDs that nobody has
+	for i := range refs {
+		if i%3 == 1 {
+			only[i] = refs[i]
+		}
+	}
+	if n := plainFrames(t, dir, true, only); n != len(live) {
+		t.Errorf("badger finds %d of %d frames that live", n, len(live))
+	}
+}
+
+// TestSmallFrames puts frames of which Badger would keep the shortest with their keys, under its
+// own rules, and the longest that there are. Each must lie in the value log, and be found there.
+func TestSmallFrames(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: volumes.Badger, Writers: 1})
+	var refs []blob.Ref
+	var frames [][]byte
+	sizes := []int{0, 1, 31, 127, 128, 16383, 16384, 1<<21 - 1, 1 << 21, blob.MaxFrameSize}
+	for i, size := range sizes {
+		id, frame := blobtest.Frame(uint64(i), size)
+		ref, err := s.Put(ctx, id, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs, frames = append(refs, ref), append(frames, frame)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Dir(onlyLog(t, dir))
+	info, err := os.Stat(onlyLog(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := refs[len(refs)-1]
+	want := int64(last.Offset) + volumes.RecordSize(volumes.Badger, int64(last.Size))
+	if info.Size() != want {
+		t.Errorf("the value log has %d bytes, wanted are %d", info.Size(), want)
+	}
+	db, err := badger.Open(badger.DefaultOptions(name).WithReadOnly(true).WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(func(txn *badger.Txn) error {
+		for i, ref := range refs {
+			item, err := txn.Get(ref.ID[:])
+			if err != nil {
+				return err
+			}
+			got, err := item.ValueCopy(nil)
+			if err != nil || !bytes.Equal(got, frames[i]) || item.Version() != uint64(ref.Offset) {
+				t.Errorf(
+					"badger reads %d bytes of a frame of %d, version %d, %v; it is at %d",
+					len(got), len(frames[i]), item.Version(), err, ref.Offset,
+				)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestManyFrames puts more frames than the keys of a volume may be.
+func TestManyFrames(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	o := &volumes.Options{Kind: volumes.Badger, Writers: 1}
+	s := open(t, dir, o)
+	frames := volumes.MostFrames(volumes.Badger) + 1000
+	refs := make([]blob.Ref, frames)
+	errs := make(chan error)
+	const workers = 64
+	for w := range int64(workers) {
+		go func() {
+			var err error
+			for i := w; i < frames && err == nil; i += workers {
+				id, frame := blobtest.Frame(uint64(i), 10)
+				refs[i], err = s.Put(ctx, id, frame)
+			}
+			errs <- err
+		}()
+	}
+	for range workers {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		infos, err := s.Volumes(ctx)
+		if err != nil || len(infos) != 2 || infos[0].Frames > volumes.MostFrames(volumes.Badger) ||
+			infos[0].Frames+infos[1].Frames != frames {
+			t.Errorf("the volumes are %+v, %v", infos, err)
+		}
+		for i := 0; i < len(refs); i += 997 {
+			_, want := blobtest.Frame(uint64(i), 10)
+			if got, err := s.Get(ctx, refs[i], nil); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("frame %d: %d bytes, %v", i, len(got), err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tables, err := filepath.Glob(filepath.Join(dir, "*.badger", "*.sst"))
+		if err != nil || len(tables) != 2 {
+			t.Errorf("the volumes have tables %v, %v; wanted is one each", tables, err)
+		}
+		s = open(t, dir, o)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
