@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -102,7 +101,7 @@ func (o *growthOptions) measure(
 
 // A growth is a store that was made to grow.
 type growth struct {
-	engine    *engine.Engine
+	engine    *contest.Engine
 	chunkSize int64
 	source    *rand.ChaCha8 // of bytes that no part before has had
 }
@@ -133,23 +132,18 @@ func (g *growth) fill(ctx context.Context, chunks int64) (time.Duration, error) 
 
 // run is one part into the store.
 func (g *growth) run(about report.Series, partSize int64) report.Run {
-	body := make([]byte, partSize)
-	req := &engine.UploadPartRequest{Bucket: bucket, Key: "part"}
+	const key = "part"
+	body, id := make([]byte, partSize), ""
 	return report.Run{
 		Series: about,
-		Prepare: func(ctx context.Context) error {
+		Prepare: func(ctx context.Context) (err error) {
 			g.source.Read(body) // never fails
-			up, err := g.engine.InitiateMultipartUpload(ctx,
-				&engine.InitiateMultipartUploadRequest{Bucket: req.Bucket, Key: req.Key})
-			if err != nil {
-				return err
-			}
-			req.UploadID, req.PartNumber, req.Body = up.UploadID, 1, bytes.NewReader(body)
-			return nil
+			id, err = g.engine.Initiate(ctx, key)
+			return err
 		},
 		Measure: func(ctx context.Context) ([]float64, error) {
 			cost, err := process.Measure(func() error {
-				_, err := g.engine.UploadPart(ctx, req)
+				_, err := g.engine.UploadPart(ctx, key, id, 1, body)
 				return err
 			})
 			return []float64{milliseconds(cost.Time), milliseconds(cost.CPU)}, err

@@ -21,6 +21,7 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/fanout"
 	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/engine"
 )
 
 const (
@@ -37,18 +38,23 @@ var smallUnits = []string{"1/s", "p50 µs", "p99 µs", "CPU µs"}
 // A small is the small command: calls of one size by some clients at once.
 type small struct {
 	cli.Place
-	ops       cli.List[string]
-	sizes     cli.List[bytesize.Size]
-	clients   cli.List[int]
-	n, rounds int
-	stores    []smallStore
-	report    *report.Report
-	log       *log.Logger
+	contenders []contest.Contender
+	ops        cli.List[string]
+	sizes      cli.List[bytesize.Size]
+	clients    cli.List[int]
+	n, rounds  int
+	report     *report.Report
+	log        *log.Logger
 }
 
 // runSmall is the small command.
 func runSmall(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
-	s := &small{n: 1000, rounds: 5, stores: smallStores(stderr.Printf), log: stderr}
+	s := &small{n: 1000, rounds: 5, log: stderr}
+	// A further set of options is a further line here.
+	s.contenders = []contest.Contender{
+		contest.Gabion("gabion", engine.OSS, engine.Options{}, stderr.Printf),
+		contest.Files(), contest.Disk(),
+	}
 	s.ops = cli.Choices(smallPut, smallGet, smallHead)
 	s.sizes = cli.Sizes(1, 64<<20, 4<<10, 100<<10, 1<<20)
 	s.clients = cli.Counts(1, contest.MaxParallel, 1, 16, 64)
@@ -70,8 +76,8 @@ func runSmall(ctx context.Context, args []string, stdout io.Writer, stderr *log.
 			" page cache holds them. Puts go to further keys, gets and heads to these.", s.n),
 		"CPU is processor time of this process a call, work in the background included.")
 	s.report.Baseline = "files"
-	for _, store := range s.stores {
-		s.report.Notes = append(s.report.Notes, store.name+": "+store.note)
+	for _, k := range s.contenders {
+		s.report.Notes = append(s.report.Notes, k.Name+": "+k.Note)
 	}
 	return s.In(func(dir string) error {
 		for _, op := range s.ops.Values {
@@ -95,10 +101,10 @@ func (s *small) measure(ctx context.Context, dir, op string, size bytesize.Size)
 		}
 		s.log.Printf("%s: clients: %d", about.Group, clients)
 		var runs []report.Run
-		for _, store := range s.stores {
-			if about.Contender = store.name; op == smallPut || !store.putOnly {
-				c := &smallCalls{small: s, store: store, dir: filepath.Join(dir, store.name), bodies: bodies}
-				runs = append(runs, c.run(about, op, clients))
+		for _, k := range s.contenders {
+			if about.Contender = k.Name; op == smallPut || !k.WriteOnly {
+				c := &smallCalls{small: s, dir: filepath.Join(dir, k.Name), bodies: bodies}
+				runs = append(runs, c.run(about, k, op, clients))
 			}
 		}
 		if err := s.report.Interleave(ctx, s.rounds, smallUnits, runs, process.Settle); err != nil {
@@ -112,28 +118,31 @@ func (s *small) measure(ctx context.Context, dir, op string, size bytesize.Size)
 // smallCalls are calls to one store.
 type smallCalls struct {
 	*small
-	store  smallStore
 	dir    string
-	bodies [][]byte        // one a client, and
-	sinks  []*contest.Sink // likewise
-	calls  smaller         // nil: not open
+	bodies [][]byte            // one a client, and
+	sinks  []*contest.Sink     // likewise
+	store  contest.ObjectStore // nil: not open
 }
 
 // run is one measurement, of a new store that holds objects.
-func (c *smallCalls) run(about report.Series, op string, clients int) report.Run {
+func (c *smallCalls) run(
+	about report.Series, k contest.Contender, op string, clients int,
+) report.Run {
 	took := make([]time.Duration, c.n)
 	for range c.bodies {
 		c.sinks = append(c.sinks, contest.NewSink())
 	}
 	return report.Run{
 		Series: about,
-		Prepare: func(ctx context.Context) (err error) {
-			if err = os.Mkdir(c.dir, 0o700); err != nil {
+		Prepare: func(ctx context.Context) error {
+			if err := os.Mkdir(c.dir, 0o700); err != nil {
 				return err
 			}
-			if c.calls, err = c.store.open(ctx, c.dir); err != nil {
+			s, err := k.Open(ctx, c.dir, false)
+			if err != nil {
 				return err
 			}
+			c.store = s.(contest.ObjectStore)
 			return c.all(ctx, smallPut, smallFillers, 0, took)
 		},
 		Measure: func(ctx context.Context) ([]float64, error) {
@@ -150,8 +159,8 @@ func (c *smallCalls) run(about report.Series, op string, clients int) report.Run
 			}, err
 		},
 		Finish: func() (err error) {
-			if c.calls != nil {
-				err, c.calls = c.calls.Close(), nil
+			if c.store != nil {
+				err, c.store = c.store.Close(), nil
 			}
 			return errors.Join(err, os.RemoveAll(c.dir))
 		},
@@ -185,12 +194,12 @@ func (c *smallCalls) call(
 	var err error
 	switch op {
 	case smallPut:
-		return c.calls.put(ctx, key, body)
+		return c.store.Put(ctx, key, body)
 	case smallHead:
-		size, err = c.calls.head(ctx, key)
+		size, err = c.store.Head(ctx, key)
 	default:
 		sink.N = 0
-		err = c.calls.get(ctx, key, sink)
+		err = c.store.Download(ctx, key, sink)
 		size = sink.N
 	}
 	if err == nil && size != int64(len(body)) {

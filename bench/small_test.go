@@ -3,15 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/contest"
+	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
 func TestSmallMeasuresAll(t *testing.T) {
@@ -48,65 +51,78 @@ func TestSmallMeasuresAll(t *testing.T) {
 	}
 }
 
-// What is put can be had again, under its key.
-func TestSmallStores(t *testing.T) {
-	for _, k := range smallStores(t.Logf) {
-		s, err := k.open(t.Context(), t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, key := range []string{"a", "b"} {
-			if err := s.put(t.Context(), key, bytes.Repeat([]byte(key), 100+i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var got bytes.Buffer
-		size, err := s.head(t.Context(), "b")
-		if !k.putOnly && (err != nil || size != 101) {
-			t.Errorf("%s: b has %d bytes, %v", k.name, size, err)
-		}
-		err = s.get(t.Context(), "b", &got)
-		if !k.putOnly && (err != nil || got.String() != strings.Repeat("b", 101)) {
-			t.Errorf("%s: b is %q, %v", k.name, &got, err)
-		}
-		if _, err := s.head(t.Context(), "c"); err == nil {
-			t.Errorf("%s: there is a c", k.name)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+// diary is a store that notes its calls.
+type diary struct {
+	mu    sync.Mutex // guards calls
+	calls map[string]int
+	contest.ObjectStore
 }
 
-// The disk's limit is found with one file a put under way, so that none grows.
-func TestSmallDisk(t *testing.T) {
-	dir := t.TempDir()
-	s := &smallDisk{smallFiles(dir), make(chan *os.File, contest.MaxParallel)}
-	for range 5 {
-		if err := s.put(t.Context(), "file", make([]byte, 1000)); err != nil {
+func (d *diary) note(call, key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls[call+" "+key]++
+}
+
+func (d *diary) Put(_ context.Context, key string, _ []byte) error { d.note("put", key); return nil }
+func (d *diary) Head(_ context.Context, key string) (int64, error) {
+	d.note("head", key)
+	return 10, nil
+}
+func (d *diary) Download(_ context.Context, key string, w io.Writer) error {
+	d.note("get", key)
+	_, err := w.Write(make([]byte, 10))
+	return err
+}
+func (d *diary) Close() error { d.note("close", ""); return nil }
+
+// A store holds as many objects as there are calls. Puts go to further keys, gets and heads to
+// these, each once, though the clients do not share them evenly.
+func TestSmallCalls(t *testing.T) {
+	for _, op := range []string{smallPut, smallGet, smallHead} {
+		d := &diary{calls: map[string]int{}}
+		k := contest.Contender{Open: func(context.Context, string, bool) (contest.Store, error) { return d, nil }}
+		c := &smallCalls{
+			small: &small{n: 7}, dir: filepath.Join(t.TempDir(), "store"),
+			bodies: slices.Repeat([][]byte{make([]byte, 10)}, smallFillers),
+		}
+		run := c.run(report.Series{}, k, op, 1)
+		if err := run.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Size() != 1000 {
-		t.Errorf("the file: %v, %v", info, err)
+		values, err := run.Measure(t.Context())
+		if err != nil || len(values) != len(smallUnits) || values[1] > values[2] {
+			t.Errorf("%s: measured %v, %v", op, values, err)
+		}
+		if err := run.Finish(); err != nil {
+			t.Error(err)
+		}
+		want, first := map[string]int{"close ": 1}, 0
+		if op == smallPut {
+			first = 7
+		}
+		for i := range 7 {
+			want[fmt.Sprintf("put %08d", i)] = 1
+			want[fmt.Sprintf("%s %08d", op, first+i)] = 1
+		}
+		if !maps.Equal(d.calls, want) {
+			t.Errorf("%s: calls %v, want %v", op, d.calls, want)
+		}
 	}
 }
 
 // forgetful loses the last byte of what it gives back.
-type forgetful struct{ smallFiles }
+type forgetful struct{ contest.ObjectStore }
 
-func (forgetful) head(context.Context, string) (int64, error) { return 9, nil }
-func (forgetful) get(_ context.Context, _ string, w io.Writer) error {
+func (forgetful) Head(context.Context, string) (int64, error) { return 9, nil }
+func (forgetful) Download(_ context.Context, _ string, w io.Writer) error {
 	_, err := w.Write(make([]byte, 9))
 	return err
 }
 
 func TestSmallFindsWrongSize(t *testing.T) {
 	for _, op := range []string{smallGet, smallHead} {
-		c := &smallCalls{calls: forgetful{}}
+		c := &smallCalls{store: forgetful{}}
 		err := c.call(t.Context(), op, "key", make([]byte, 10), contest.NewSink())
 		if err == nil || err.Error() != "9 bytes came, must be 10" {
 			t.Errorf("%s: %v", op, err)

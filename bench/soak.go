@@ -29,36 +29,56 @@ const (
 	soakSlack     = 16      // goroutines and handles that may be more at the end than before
 )
 
-// soakOptions are the arguments of the soak command.
-type soakOptions struct {
+// A soaking is one run of the soak command.
+type soaking struct {
 	cli.Place
-	clients                        int
-	duration, interval, expiry     time.Duration
-	live, least, most              bytesize.Size
-	seed                           uint64
-	chunk, volume, budget, reserve bytesize.Size // 0: the engine's default
-	checkData                      bool
-	command                        string
+	duration, interval time.Duration
+	live               int64 // bytes
+	checkData          bool
+	clients            soak.Options
+	engine             engine.Options
+	command            string
+
+	dir     string
+	stdout  io.Writer
+	log     *log.Logger
+	world   *soak.World
+	begin   time.Time
+	samples []soak.Sample // while the clients worked
 }
 
-func parseSoak(args []string, stdout io.Writer) (*soakOptions, error) {
+func parseSoak(args []string, stdout io.Writer) (*soaking, error) {
 	const most = 1 << 50
-	o := &soakOptions{clients: 16, live: 1 << 30, least: 1 << 10, most: 64 << 20, chunk: engine.DefaultChunkSize}
+	s := &soaking{live: 1 << 30, stdout: stdout}
+	c, e := &s.clients, &s.engine
+	c.Bucket, c.Clients, c.Sizes = bucket, 16, soak.Sizes{Least: 1 << 10, Most: 64 << 20}
+	c.Clock, c.Sleep, e.ChunkSize = time.Now, sleep, engine.DefaultChunkSize
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
-	cli.Int(flags, &o.clients, "clients", 1, contest.MaxParallel, "`number` of clients at once")
-	flags.DurationVar(&o.duration, "duration", time.Minute, "how `long` the clients go on")
-	flags.DurationVar(&o.interval, "interval", 0, "`time` between samples (default the 60th part of -duration, at least 1s)")
-	flags.Uint64Var(&o.seed, "seed", rand.Uint64N(1<<53)+1, "`number` that the clients' doings follow from; by default a random one")
-	cli.Size(flags, &o.live, "live", 1, most, "`bytes` of objects that there are about, all the time: says how many keys there are")
-	cli.Size(flags, &o.least, "least", 1, engine.MaxPartSize, "least `bytes` of an object; the logarithms of sizes are evenly distributed")
-	cli.Size(flags, &o.most, "most", 1, engine.MaxPartSize, "most `bytes` of an object")
-	cli.Size(flags, &o.chunk, "chunk", 1, most, "the engine's ChunkSize in `bytes`")
-	cli.Size(flags, &o.volume, "volume", 0, most, "the engine's VolumeSize in `bytes`; 0: its default, as below")
-	cli.Size(flags, &o.budget, "budget", 0, most, "the engine's MemoryBudget in `bytes`")
-	cli.Size(flags, &o.reserve, "reserve", 0, most, "the engine's ReserveSpace in `bytes`")
-	flags.DurationVar(&o.expiry, "expiry", 20*time.Second, "the engine's UploadExpiry: some uploads are left open for it; 0: none")
-	flags.BoolVar(&o.checkData, "check-data", false, "have the check at the end read every byte, also when more than 4 GiB are live")
-	o.Define(flags)
+	size := func(at *int64, name string, least, most bytesize.Size, usage string) {
+		cli.Size(flags, (*bytesize.Size)(at), name, least, most, usage)
+	}
+	chunk := int64(e.ChunkSize)
+	cli.Int(flags, &c.Clients, "clients", 1, contest.MaxParallel, "`number` of clients at once")
+	flags.DurationVar(&s.duration, "duration", time.Minute, "how `long` the clients go on")
+	flags.DurationVar(&s.interval, "interval", 0,
+		"`time` between samples (default the 60th part of -duration, at least 1s)")
+	flags.Uint64Var(&c.Seed, "seed", rand.Uint64N(1<<53)+1,
+		"`number` that the clients' doings follow from; by default a random one")
+	size(&s.live, "live", 1, most,
+		"`bytes` of objects that there are about, all the time: says how many keys there are")
+	size(&c.Sizes.Least, "least", 1, engine.MaxPartSize,
+		"least `bytes` of an object; the logarithms of sizes are evenly distributed")
+	size(&c.Sizes.Most, "most", 1, engine.MaxPartSize, "most `bytes` of an object")
+	size(&chunk, "chunk", 1, most, "the engine's ChunkSize in `bytes`")
+	size(&e.VolumeSize, "volume", 0, most,
+		"the engine's VolumeSize in `bytes`; 0: its default, as below")
+	size(&e.MemoryBudget, "budget", 0, most, "the engine's MemoryBudget in `bytes`")
+	size(&e.ReserveSpace, "reserve", 0, most, "the engine's ReserveSpace in `bytes`")
+	flags.DurationVar(&e.UploadExpiry, "expiry", 20*time.Second,
+		"the engine's UploadExpiry: some uploads are left open for it; 0: none")
+	flags.BoolVar(&s.checkData, "check-data", false,
+		"have the check at the end read every byte, also when more than 4 GiB are live")
+	s.Define(flags)
 	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintf(stdout, "\n%s\n", soak.RuleText)
@@ -66,52 +86,45 @@ func parseSoak(args []string, stdout io.Writer) (*soakOptions, error) {
 		return nil, err
 	}
 	switch {
-	case o.duration <= 0 || o.interval < 0:
-		return nil, cli.Usagef("-duration is %v and -interval %v, must be above 0", o.duration, o.interval)
-	case o.most <= o.least || o.live < o.most:
-		return nil, cli.Usagef("-least is %v, -most %v and -live %v, must be in this order", o.least, o.most, o.live)
-	case o.interval == 0:
-		o.interval = max(o.duration/soakSamples, time.Second).Round(time.Millisecond)
+	case s.duration <= 0 || s.interval < 0:
+		return nil, cli.Usagef("-duration is %v and -interval %v, must be above 0",
+			s.duration, s.interval)
+	case c.Sizes.Most <= c.Sizes.Least || s.live < c.Sizes.Most:
+		return nil, cli.Usagef("-least is %d, -most %d and -live %d, must be in this order",
+			c.Sizes.Least, c.Sizes.Most, s.live)
+	case s.interval == 0:
+		s.interval = max(s.duration/soakSamples, time.Second).Round(time.Millisecond)
 	}
-	o.command = cli.Command("go run ./bench soak", flags, "dir", "json")
-	return o, nil
+	c.Part = max(4<<20/chunk, 1) * chunk // a few whole chunks, and what the rules allow
+	c.Expiry, e.ChunkSize = e.UploadExpiry, int(chunk)
+	c.Keys = c.KeysFor(s.live)
+	s.command = cli.Command("go run ./bench soak", flags, "dir", "json")
+	return s, nil
 }
 
 // runSoak is the soak command.
 func runSoak(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
-	o, err := parseSoak(args, stdout)
+	s, err := parseSoak(args, stdout)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(o.Dir, "gabion-bench-")
-	if err != nil {
+	s.log = stderr
+	if s.dir, err = os.MkdirTemp(s.Dir, "gabion-bench-"); err != nil {
 		return err
 	}
-	s := &soaking{soakOptions: o, dir: dir, stdout: stdout, log: stderr}
 	err = s.run(ctx)
-	if len(s.samples) > 1 && o.JSON != "" {
-		r := report.New(fmt.Sprintf("%d clients for %v", o.clients, o.duration), o.command, dir,
-			"Live is what must be there, duplicates once. May be: 1.5 times live and 256 MiB. p50 and p99 are of the calls in an interval.")
-		r.Series = soak.Series(s.samples)
-		err = errors.Join(err, r.Save(o.JSON))
+	if len(s.samples) > 1 && s.JSON != "" {
+		r := report.New(fmt.Sprintf("%d clients for %v", s.clients.Clients, s.duration), s.command,
+			s.dir, "Live is what must be there, duplicates once. May be: 1.5 times live and 256 MiB."+
+				" p50 and p99 are of the calls in an interval.")
+		soak.AddTo(r, s.samples)
+		err = errors.Join(err, r.Save(s.JSON))
 	}
-	if err != nil && o.Dir != os.TempDir() && ctx.Err() == nil {
-		stderr.Printf("%s is left as it is", dir)
+	if err != nil && s.Dir != os.TempDir() && ctx.Err() == nil {
+		stderr.Printf("%s is left as it is", s.dir)
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(dir))
-}
-
-// A soaking is one run of the soak command.
-type soaking struct {
-	*soakOptions
-	dir    string
-	stdout io.Writer
-	log    *log.Logger
-
-	world   *soak.World
-	begin   time.Time
-	samples []soak.Sample // while the clients worked
+	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
 // run opens the store, has the clients work, and looks at what they leave behind.
@@ -121,25 +134,18 @@ func (s *soaking) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	world := soak.Options{
-		Bucket: bucket, Clients: s.clients, Seed: s.seed, Sizes: soak.Sizes{Least: int64(s.least), Most: int64(s.most)},
-		Part:   max(4<<20/int64(s.chunk), 1) * int64(s.chunk), // a few whole chunks, and what the rules allow
-		Expiry: s.expiry, Clock: time.Now, Sleep: sleep,
-	}
-	world.Keys = world.KeysFor(int64(s.live))
-	e, err := contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), engine.Options{
-		Keys: keys, ChunkSize: int(s.chunk), VolumeSize: int64(s.volume), MemoryBudget: int64(s.budget),
-		ReserveSpace: int64(s.reserve), UploadExpiry: s.expiry,
-	}, engine.OSS, func(format string, args ...any) {
+	s.engine.Keys = keys
+	alarm := func(format string, args ...any) {
 		if s.world != nil {
 			s.world.Fail(fmt.Errorf(format, args...))
 		}
-	})
+	}
+	e, err := contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), s.engine, engine.OSS, alarm)
 	if err != nil {
 		return err
 	}
-	s.world = soak.NewWorld(e, world)
-	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, world.Keys, s.dir)
+	s.world = soak.NewWorld(e.Engine, s.clients)
+	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, s.clients.Keys, s.dir)
 	if err := errors.Join(s.work(ctx), e.Close()); err != nil {
 		return err
 	}
@@ -202,16 +208,20 @@ func (s *soaking) sample(ctx context.Context) (soak.Sample, error) {
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.
 func leftovers(before soak.Process, now func() soak.Process, pause func()) error {
-	var after soak.Process
+	after := now()
+	more := func(slack int) bool {
+		return after.Goroutines > before.Goroutines+slack || after.Handles > before.Handles+slack
+	}
 	for range 100 { // what is ending needs a moment
-		if after = now(); after.Goroutines <= before.Goroutines && after.Handles <= before.Handles {
+		if !more(0) {
 			return nil
 		}
 		pause()
+		after = now()
 	}
-	if after.Goroutines > before.Goroutines+soakSlack || after.Handles > before.Handles+soakSlack {
-		return fmt.Errorf("after Close there are %d goroutines and %d handles, before Open there were %d and %d",
-			after.Goroutines, after.Handles, before.Goroutines, before.Handles)
+	if more(soakSlack) {
+		return fmt.Errorf("after Close there are %d goroutines and %d handles, before Open there were"+
+			" %d and %d", after.Goroutines, after.Handles, before.Goroutines, before.Handles)
 	}
 	return nil
 }
@@ -222,7 +232,8 @@ func processState() soak.Process {
 	runtime.ReadMemStats(&m)
 	handles, _ := os.ReadDir("/proc/self/fd") // none where the system does not tell
 	return soak.Process{
-		Resident: process.ReadMemory()["VmRSS"], Heap: int64(m.HeapInuse), Goroutines: runtime.NumGoroutine(), Handles: len(handles),
+		Resident: process.ReadMemory()["VmRSS"], Heap: int64(m.HeapInuse),
+		Goroutines: runtime.NumGoroutine(), Handles: len(handles),
 	}
 }
 

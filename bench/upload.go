@@ -43,12 +43,17 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 	o := &uploadOptions{partSize: engine.DefaultPartSize, parallel: 16}
 	flags := flag.NewFlagSet("bench upload", flag.ContinueOnError)
 	flags.BoolVar(&o.sse, "sse", false, "encrypt with a key of a local key ring")
-	cli.Size(flags, &o.partSize, "part-size", 1, engine.MaxPartSize, "`bytes` of a part, or a number with KiB, MiB or GiB")
+	cli.Size(flags, &o.partSize, "part-size", 1, engine.MaxPartSize,
+		"`bytes` of a part, or a number with KiB, MiB or GiB")
 	cli.Int(flags, &o.parallel, "parallel", 1, engine.MaxParallel, "parts under way at once")
-	flags.StringVar(&o.dir, "dir", "", "`directory` of the store; without it the store is temporary")
-	flags.StringVar(&o.key, "key", "", "`name` of the object, or a prefix that ends in / (default the base name of FILE)")
-	flags.StringVar(&o.keyring, "keyring", "", "`file` of the key ring, outside of the store (default DIR + \".keyring\")")
-	flags.BoolVar(&o.newKeys, "new-keyring", false, "make the key ring if it is not there, though the store is")
+	flags.StringVar(&o.dir, "dir", "",
+		"`directory` of the store; without it the store is temporary")
+	flags.StringVar(&o.key, "key", "",
+		"`name` of the object, or a prefix that ends in / (default the base name of FILE)")
+	flags.StringVar(&o.keyring, "keyring", "",
+		"`file` of the key ring, outside of the store (default DIR + \".keyring\")")
+	flags.BoolVar(&o.newKeys, "new-keyring", false,
+		"make the key ring if it is not there, though the store is")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
 	if err := cli.Parse(flags, args, "[FILE...]", stdout); err != nil {
 		return nil, err
@@ -57,7 +62,8 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 	if (o.keyring != "" || o.newKeys) && !o.sse {
 		return nil, cli.Usagef("-keyring and -new-keyring are of use only with -sse")
 	}
-	if rel, err := filepath.Rel(o.dir, o.keyring); o.dir != "" && o.keyring != "" && err == nil && filepath.IsLocal(rel) {
+	rel, err := filepath.Rel(o.dir, o.keyring)
+	if o.dir != "" && o.keyring != "" && err == nil && filepath.IsLocal(rel) {
 		return nil, cli.Usagef("-keyring %s lies in the store, must lie outside", o.keyring)
 	}
 	keys := map[string]string{}
@@ -65,9 +71,11 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 		key := o.keyOf(file)
 		switch other, taken := keys[key]; {
 		case strings.HasPrefix(file, "-"):
-			return nil, cli.Usagef("FILE %s: flags come first, and - is not supported, since parts are read in parallel", file)
+			return nil, cli.Usagef("FILE %s: flags come first, and - is not supported, since parts"+
+				" are read in parallel", file)
 		case taken:
-			return nil, cli.Usagef("%s and %s would both become the object %q: -key can be a prefix that ends in /", other, file, key)
+			return nil, cli.Usagef("%s and %s would both become the object %q: -key can be a prefix"+
+				" that ends in /", other, file, key)
 		}
 		keys[key] = file
 	}
@@ -83,7 +91,7 @@ func (o *uploadOptions) keyOf(file string) string {
 }
 
 // runUpload is the upload command.
-func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) (err error) {
+func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
 	o, err := parseUpload(args, stdout)
 	if err != nil {
 		return err
@@ -102,7 +110,8 @@ func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log
 			stderr.Printf("no -dir given: the store is in %s, removed at the end", temp)
 		}
 		if len(o.files) == 0 {
-			stderr.Printf("no FILE given: the sample has %s, random bytes and some text", bytesize.Human(sampleSize))
+			stderr.Printf("no FILE given: the sample has %s, random bytes and some text",
+				bytesize.Human(sampleSize))
 			o.files = []string{filepath.Join(temp, sampleName)}
 			if err := os.WriteFile(o.files[0], sample(sampleSize), 0o600); err != nil {
 				return err
@@ -116,7 +125,8 @@ func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log
 // text, so that a chunk holds both and compresses a little.
 func sample(n int) []byte {
 	const block, textEvery = 64 << 10, 4
-	words := strings.Fields("stone wire cage wall river bank water rough part chunk many one holds against the flood")
+	words := strings.Fields("stone wire cage wall river bank water rough part chunk many one holds" +
+		" against the flood")
 	p := make([]byte, n)
 	source := rand.NewChaCha8([32]byte([]byte("gabion bench: the sample's seed.")))
 	source.Read(p) // never fails
@@ -185,7 +195,8 @@ func openKeyring(path string, mayMake bool) (*crypto.Keyring, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return keys, err
 	case !mayMake:
-		return nil, fmt.Errorf("the store is there, but not its key ring; -new-keyring makes one: %w", err)
+		return nil, fmt.Errorf("the store is there, but not its key ring; -new-keyring makes one: %w",
+			err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -202,7 +213,7 @@ func isThere(dir string) bool {
 // An uploader uploads files into the bucket and verifies what has become of them.
 type uploader struct {
 	options    *uploadOptions
-	engine     *engine.Engine
+	engine     *contest.Engine
 	encryption engine.EncryptionAlgorithm // "" for none
 	keyID      string
 	log        *log.Logger
@@ -329,23 +340,26 @@ func (s *summary) write(w io.Writer) error {
 	if s.Encryption != "" {
 		encryption = fmt.Sprintf("%s, key %s", s.Encryption, s.KeyID)
 	}
-	text := strings.Join([]string{
-		"object      %s/%s",
-		"size        %s",
-		"parts       %d x %s",
-		"ETag        %s",
-		"CRC64       %d",
-		"up          %.1f MB/s",
-		"down        %.1f MB/s",
-		"chunks      %d new, %d deduplicated",
-		"stored      %s",
-		"encryption  %s",
-		"memory      peak %d MiB resident, peak anonymous %d MiB",
-		"verified\n",
-	}, "\n")
-	_, err := fmt.Fprintf(w, text,
-		s.Bucket, s.Key, bytesize.Exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64,
-		s.UpRate, s.DownRate, s.NewChunks, s.DeduplicatedChunks, bytesize.Exact(s.StoredBytes),
-		encryption, s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
+	exact := func(n int64) string {
+		if n < 1<<10 {
+			return bytesize.Human(n)
+		}
+		return fmt.Sprintf("%d bytes (%s)", n, bytesize.Human(n))
+	}
+	_, err := fmt.Fprintf(w, `object      %s/%s
+size        %s
+parts       %d x %s
+ETag        %s
+CRC64       %d
+up          %.1f MB/s
+down        %.1f MB/s
+chunks      %d new, %d deduplicated
+stored      %s
+encryption  %s
+memory      peak %d MiB resident, peak anonymous %d MiB
+verified
+`, s.Bucket, s.Key, exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64,
+		s.UpRate, s.DownRate, s.NewChunks, s.DeduplicatedChunks, exact(s.StoredBytes), encryption,
+		s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -87,7 +86,7 @@ type wear struct {
 	log    *log.Logger
 	report *report.Report
 
-	engine *engine.Engine
+	engine *contest.Engine
 	later  atomic.Int64 // how much later than the machine's the store's time is, ns
 	times  []float64    // ms a call, of each window
 }
@@ -154,31 +153,23 @@ func (w *wear) call(ctx context.Context, i int) (took time.Duration, err error) 
 	binary.BigEndian.PutUint64(body, uint64(i)) // another one for every call
 	begin := time.Now()
 	if w.op == wearPut {
-		_, err := e.PutObject(ctx,
-			&engine.PutObjectRequest{Bucket: bucket, Key: key, Body: bytes.NewReader(body)})
+		err := e.Put(ctx, key, body)
 		if err == nil {
 			_, err = e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: bucket, Key: key})
 		}
 		return time.Since(begin), err
 	}
-	up, err := e.InitiateMultipartUpload(ctx,
-		&engine.InitiateMultipartUploadRequest{Bucket: bucket, Key: key})
+	id, err := e.Initiate(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	id := up.UploadID
-	part, err := e.UploadPart(ctx, &engine.UploadPartRequest{
-		Bucket: bucket, Key: key, UploadID: id, PartNumber: 1, Body: bytes.NewReader(body),
-	})
+	etag, err := e.UploadPart(ctx, key, id, 1, body)
 	if err != nil {
 		return 0, err
 	}
 	begin = time.Now()
 	if w.op == wearComplete {
-		_, err := e.CompleteMultipartUpload(ctx, &engine.CompleteMultipartUploadRequest{
-			Bucket: bucket, Key: key, UploadID: id,
-			Parts: []engine.CompletedPart{{PartNumber: 1, ETag: part.ETag}},
-		})
+		_, err := e.Complete(ctx, key, id, []string{etag})
 		return time.Since(begin), err
 	}
 	page, err := e.ListParts(ctx, &engine.ListPartsRequest{Bucket: bucket, Key: key, UploadID: id})

@@ -1,6 +1,6 @@
 /*
-Charts draws what the flag -json of the benchmarks has written, as PREFIX.svg and PREFIX.png, and prints
-the tables of it for a document. Several reports of one machine are drawn as one.
+Charts draws what the flag -json of the benchmarks has written, as PREFIX.svg and PREFIX.png, and
+prints the tables of it for a document. Several reports of one machine are drawn as one.
 
 	cd bench/charts
 	go run . [-o PREFIX] [-log] [-markdown] FILE.json...

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // contenders are all of them, ours first and MinIO, whose binary is not known yet, last.
 func contenders(logf func(format string, args ...any)) []contest.Contender {
 	return []contest.Contender{
-		contest.Gabion("gabion", engine.S3, engine.Options{}, logf), files(), versity(), contest.Disk(),
-		minioServer(""),
+		contest.Gabion("gabion", engine.S3, engine.Options{}, logf), contest.Files(), versity(),
+		contest.Disk(), minioServer(""),
 	}
 }

@@ -81,7 +81,8 @@ func freeAddress() (string, error) {
 
 // waitReady polls until the server says that it is ready.
 func (s *server) waitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it is not after %v", startTimeout))
+	late := fmt.Errorf("it is not after %v", startTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, late)
 	defer cancel()
 	for {
 		res, err := http.Get("http://" + s.address + "/minio/health/cluster")

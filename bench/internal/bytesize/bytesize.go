@@ -18,20 +18,14 @@ var units = []struct {
 	{"KiB", 1 << 10},
 }
 
-// A Size is a flag: a number of bytes, perhaps with a unit.
+// A Size is a number of bytes.
 type Size int64
 
-// Set implements flag.Value.
-func (s *Size) Set(text string) (err error) {
-	*s, err = Parse(text)
-	return err
-}
-
-// String returns the shortest text that Set takes for s.
+// String returns the shortest text that Parse takes for s.
 func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.bytes == 0 {
-			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.name
+			return fmt.Sprintf("%d%s", int64(s)/u.bytes, u.name)
 		}
 	}
 	return strconv.FormatInt(int64(s), 10)
@@ -48,7 +42,7 @@ func Parse(text string) (Size, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a size: bytes as 1048576, or with a unit as 100KiB, 8MiB, 1GiB", text)
+		return 0, fmt.Errorf("%q is not a size, as 1048576, 100KiB, 8MiB or 1GiB", text)
 	}
 	if int64(n) > math.MaxInt64/unit {
 		return 0, fmt.Errorf("%q is too large a size", text)
@@ -69,12 +63,4 @@ func Human(n int64) string {
 		}
 	}
 	return fmt.Sprintf("%d B", n)
-}
-
-// Exact returns the number of bytes, and what Human says if that is not all.
-func Exact(n int64) string {
-	if n < 1<<10 {
-		return Human(n)
-	}
-	return fmt.Sprintf("%d bytes (%s)", n, Human(n))
 }

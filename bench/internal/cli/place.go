@@ -14,7 +14,8 @@ type Place struct{ Dir, JSON string }
 
 // Define defines the flags -dir and -json.
 func (p *Place) Define(flags *flag.FlagSet) {
-	flags.StringVar(&p.Dir, "dir", os.TempDir(), "`directory`, on the file system to measure, to make one in that is removed at the end")
+	flags.StringVar(&p.Dir, "dir", os.TempDir(),
+		"`directory`, on the file system to measure, to make one in that is removed at the end")
 	flags.StringVar(&p.JSON, "json", "", JSONUsage)
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
+	"github.com/gabion-storage/gabion/engine"
 )
 
 // A fake is a store in memory that notes who is called, and can be made to lie.
@@ -240,7 +241,7 @@ func TestDisk(t *testing.T) {
 	if _, err := upload(t.Context(), s, "", [][]byte{[]byte("one"), []byte("two")}, 2); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Size() != 6 {
+	if info, err := os.Stat(filepath.Join(dir, "parts")); err != nil || info.Size() != 6 {
 		t.Errorf("the file has %v, %v; want 6 bytes", info, err)
 	}
 }
@@ -320,5 +321,59 @@ func TestSink(t *testing.T) {
 	failure := errors.New("failure")
 	if _, err := NewSink().ReadFrom(iotest.ErrReader(failure)); !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is put can be had again, under its key.
+func TestObjectStores(t *testing.T) {
+	for _, k := range []Contender{Gabion("gabion", engine.OSS, engine.Options{}, t.Logf), Files(), Disk()} {
+		opened, err := k.Open(t.Context(), t.TempDir(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := opened.(ObjectStore)
+		for i, key := range []string{"a", "b"} {
+			if err := s.Put(t.Context(), key, bytes.Repeat([]byte(key), 100+i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got bytes.Buffer
+		size, err := s.Head(t.Context(), "b")
+		if !k.WriteOnly && (err != nil || size != 101) {
+			t.Errorf("%s: b has %d bytes, %v", k.Name, size, err)
+		}
+		err = s.Download(t.Context(), "b", &got)
+		if !k.WriteOnly && (err != nil || got.String() != strings.Repeat("b", 101)) {
+			t.Errorf("%s: b is %q, %v", k.Name, &got, err)
+		}
+		if _, err := s.Head(t.Context(), "c"); err == nil {
+			t.Errorf("%s: there is a c", k.Name)
+		}
+		if err := s.Download(t.Context(), "c", &got); err == nil {
+			t.Errorf("%s: c can be read", k.Name)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The disk's limit is found with one file a put under way, so that none grows.
+func TestDiskWritesOver(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openDisk(t.Context(), dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := s.(ObjectStore).Put(t.Context(), "first", make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "first")); err != nil || info.Size() != 1000 {
+		t.Errorf("the file: %v, %v", info, err)
 	}
 }

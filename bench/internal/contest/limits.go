@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -32,15 +30,6 @@ func Limits() []Contender {
 			Note: "MD5 of the parts by the standard library, a goroutine a part in flight",
 		},
 		Disk(),
-	}
-}
-
-// Disk is the limit that the disk sets.
-func Disk() Contender {
-	return Contender{
-		Name: "disk", Encrypts: true, WriteOnly: true, Open: openDisk,
-		Note: "the disk's limit: parts written one after the other, uncompressed, to one file, which" +
-			" is synced after each",
 	}
 }
 
@@ -69,22 +58,6 @@ func (l limit) Close() error                                      { return l.clo
 func openStandardMD5(context.Context, string, bool) (Store, error) {
 	part := func(body []byte) (string, error) { return fmt.Sprintf("%x", md5.Sum(body)), nil }
 	return limit{part, func() error { return nil }}, nil
-}
-
-func openDisk(_ context.Context, dir string, _ bool) (Store, error) {
-	f, err := os.Create(filepath.Join(dir, "file"))
-	if err != nil {
-		return nil, err
-	}
-	var writing sync.Mutex // one part after the other
-	return limit{func(body []byte) (string, error) {
-		writing.Lock()
-		defer writing.Unlock()
-		if _, err := f.Write(body); err != nil {
-			return "", err
-		}
-		return "", f.Sync()
-	}, f.Close}, nil
 }
 
 func openComputing(_ context.Context, _ string, encrypt bool) (Store, error) {

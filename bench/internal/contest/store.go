@@ -28,6 +28,13 @@ type Store interface {
 	Close() error
 }
 
+// An ObjectStore is a Store that can be given whole objects, by many goroutines at once.
+type ObjectStore interface {
+	Store
+	Put(ctx context.Context, key string, body []byte) error
+	Head(ctx context.Context, key string) (size int64, err error)
+}
+
 // A Contender is a system to measure, or a piece of the work.
 type Contender struct {
 	Name string

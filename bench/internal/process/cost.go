@@ -25,4 +25,6 @@ func Measure(work func() error) (Cost, error) {
 }
 
 // Rate is that of n bytes in a time, in 10^6 bytes a second.
-func Rate(n int64, took time.Duration) float64 { return float64(n) / 1e6 / max(took.Seconds(), 1e-9) }
+func Rate(n int64, took time.Duration) float64 {
+	return float64(n) / 1e6 / max(took.Seconds(), 1e-9)
+}

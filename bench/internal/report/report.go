@@ -40,10 +40,6 @@ func (r *Report) Add(about Series, unit string, values ...float64) {
 	}
 }
 
-// Seconds is the Axis of what is measured over time: its cases are seconds since the start, and
-// charts show them evenly.
-const Seconds = "seconds"
-
 // A Series is what one contender reached in one case: a value a round. Group, Case, Contender and
 // Unit together name it.
 type Series struct {
@@ -62,7 +58,9 @@ func (s *Series) Median() float64 {
 }
 
 // Spread returns the least and the greatest value.
-func (s *Series) Spread() (least, most float64) { return slices.Min(s.Values), slices.Max(s.Values) }
+func (s *Series) Spread() (least, most float64) {
+	return slices.Min(s.Values), slices.Max(s.Values)
+}
 
 // The columns of a series that distinct tells apart.
 func groupOf(s *Series) string     { return s.Group }

@@ -22,7 +22,8 @@ type Client struct {
 // NewClient makes the client of a number. What it does follows from Options.Seed and the number.
 func (w *World) NewClient(number int) *Client {
 	rng := rand.New(rand.NewPCG(w.options.Seed, uint64(number)))
-	return &Client{World: w, number: number, rng: rng, keys: rand.NewZipf(rng, 1.2, 8, uint64(w.options.Keys-1))}
+	keys := rand.NewZipf(rng, 1.2, 8, uint64(w.options.Keys-1))
+	return &Client{World: w, number: number, rng: rng, keys: keys}
 }
 
 // mix is how often a client does what, in the order of the draw.
@@ -31,13 +32,15 @@ var mix = [...]struct {
 	name  string
 	do    func(*Client, context.Context) error
 }{
-	{28, "put", func(c *Client, ctx context.Context) error { return c.put(ctx, c.key(), drawPace(c.rng)) }},
-	{9, "upload", func(c *Client, ctx context.Context) error { return c.upload(ctx, c.key()) }},
-	{3, "copy by parts", func(c *Client, ctx context.Context) error { return c.copyByParts(ctx, c.key(), c.key()) }},
-	{6, "copy", func(c *Client, ctx context.Context) error { return c.copy(ctx, c.key(), c.key()) }},
+	{28, "put", func(c *Client, ctx context.Context) error { return c.put(ctx, drawPace(c.rng)) }},
+	{9, "upload", (*Client).upload},
+	{3, "copy by parts", (*Client).copyByParts},
+	{6, "copy", (*Client).copy},
 	{6, "list", (*Client).list},
-	{24, "read", func(c *Client, ctx context.Context) error { return c.read(ctx, c.key(), drawPace(c.rng)) }},
-	{16, "range", func(c *Client, ctx context.Context) error { return c.readRange(ctx, c.key()) }},
+	{24, "read", func(c *Client, ctx context.Context) error {
+		return c.read(ctx, c.key(), drawPace(c.rng))
+	}},
+	{16, "range", (*Client).readRange},
 	{8, "delete", func(c *Client, ctx context.Context) error { return c.delete(ctx, c.key()) }},
 }
 
@@ -94,12 +97,15 @@ func (c *Client) copied(source held, id uint64) held {
 
 // ended tells whether a call failed because its context did.
 func ended(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && (errors.Is(err, engine.ErrRequestTimeout) || errors.Is(err, engine.ErrIncompleteBody))
+	said := errors.Is(err, engine.ErrRequestTimeout) || errors.Is(err, engine.ErrIncompleteBody)
+	return ctx.Err() != nil && said
 }
 
 // conclude ends a write with the error of its call, and returns the error unless it was provoked. A
 // call that went well is counted as one of kind.
-func (c *Client) conclude(ctx, call context.Context, wr *Write, kind Kind, begin time.Time, err error) error {
+func (c *Client) conclude(
+	ctx, call context.Context, wr *Write, kind string, begin time.Time, err error,
+) error {
 	switch {
 	case err == nil:
 		c.count(kind, begin)
@@ -111,24 +117,25 @@ func (c *Client) conclude(ctx, call context.Context, wr *Write, kind Kind, begin
 	if err2 := wr.End(Unknown); err2 != nil || !provoked {
 		return errors.Join(err, err2)
 	}
-	_, _, release, err := c.head(ctx, wr.key) // so that it becomes known
-	if release != nil {
-		release()
-	}
+	l := c.model.Look()
+	defer l.End()
+	_, _, err = c.head(ctx, l, wr.key) // so that it becomes known
 	return err
 }
 
-// head asks for an object's description. release is nil when there is no object.
-func (c *Client) head(ctx context.Context, key int) (info *engine.ObjectInfo, what held, release func(), err error) {
-	l := c.model.Look()
-	defer l.End()
-	info, err = c.engine.HeadObject(ctx, &engine.HeadObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
-	if errors.Is(err, engine.ErrNoSuchKey) {
-		return nil, held{}, nil, l.SawNothing(key)
+// head asks for an object's description, nil when there is no object.
+func (c *Client) head(
+	ctx context.Context, l *Look, key int,
+) (info *engine.ObjectInfo, what held, err error) {
+	info, err = c.engine.HeadObject(ctx,
+		&engine.HeadObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
+	switch {
+	case errors.Is(err, engine.ErrNoSuchKey):
+		return nil, held{}, l.SawNothing(key)
+	case err != nil:
+		return nil, held{}, err
 	}
-	if err != nil {
-		return nil, held{}, nil, err
-	}
-	what, release, err = c.see(l, key, info)
-	return info, what, release, err
+	what, err = c.see(l, key, info)
+	l.Keep()
+	return info, what, err
 }

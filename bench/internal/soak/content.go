@@ -1,7 +1,6 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,19 +8,20 @@ import (
 	"io"
 	"math/rand/v2"
 	"time"
+
+	"github.com/gabion-storage/gabion/bench/internal/compare"
 )
 
 const (
 	contentBlock = 4 << 10 // bytes that are made at once
 	contentUnit  = 1 << 10 // of what compresses: what a block repeats
-	compareSize  = 128 << 10
 )
 
 // A Content is bytes that follow from a seed, any range of which can be made again.
 type Content struct {
 	Seed       uint64
 	Size       int64
-	Repetitive bool // each block of 4 KiB repeats its first 1 KiB, so that it compresses about four times
+	Repetitive bool // each block of 4 KiB repeats its first 1 KiB: it compresses about four times
 }
 
 // Stored returns about how many bytes of disk n of its bytes take.
@@ -54,32 +54,31 @@ func (c Content) Fill(p []byte, offset int64) {
 	}
 }
 
-// Compare reads r to its end. It fails unless the bytes are those from offset on, n of them.
-// between is called with the bytes compared so far.
-func (c Content) Compare(r io.Reader, offset, n int64, between func(done int64) error) error {
-	got, want := make([]byte, compareSize), make([]byte, compareSize)
-	for at := int64(0); ; {
-		m, err := io.ReadFull(r, got)
-		ended := err == io.EOF || err == io.ErrUnexpectedEOF
-		c.Fill(want[:m], offset+at)
-		for i := 0; !bytes.Equal(got[:m], want[:m]) && i < m; i++ {
-			if got[i] != want[i] {
-				return wrongf("byte %d is %#02x, must be %#02x", offset+at+int64(i), got[i], want[i])
-			}
-		}
-		at += int64(m)
-		switch {
-		case at > n || ended && at < n:
-			return wrongf("%d bytes from %d on, must be %d", at, offset, n)
-		case ended:
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := between(at); err != nil {
-			return err
-		}
+// A reader reads a range of a content.
+type reader struct {
+	Content
+	at, end int64
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	n := min(int64(len(p)), r.end-r.at)
+	if n == 0 {
+		return 0, io.EOF
 	}
+	r.Fill(p[:n], r.at)
+	r.at += n
+	return int(n), nil
+}
+
+// Compare reads r to its end. It fails with a *WrongError unless the bytes are those from offset
+// on, n of them. between is called with the bytes compared so far.
+func (c Content) Compare(r io.Reader, offset, n int64, between func(done int64) error) error {
+	err := compare.Readers(r, &reader{c, offset, offset + n}, between)
+	if different := new(compare.DifferentError); errors.As(err, &different) {
+		return wrongf("of %d bytes from %d on: %v", n, offset, err)
+	}
+	return err
 }
 
 // A WrongError says that an answer of the engine's cannot be right.
@@ -89,11 +88,13 @@ func (e *WrongError) Error() string { return "wrong: " + e.What }
 
 func wrongf(format string, args ...any) error { return &WrongError{fmt.Sprintf(format, args...)} }
 
-// A pace says how a body or a reader behaves.
+// A pace says how a body or a reader goes through its bytes.
 type pace struct {
 	stops  int           // how often it pauses
 	pause  time.Duration // each time
 	cancel float64       // share of the bytes after which the call is cancelled; 1 or more: it is not
+
+	stopped int // so far
 }
 
 // steady is neither slow nor cancelled.
@@ -118,23 +119,26 @@ func drawPace(rng *rand.Rand) pace {
 
 func (p pace) slow() bool { return p.stops > 0 }
 
+// kind is that of a call at this pace: what waits by itself is a kind of its own.
+func (p pace) kind(of string) string {
+	if p.slow() {
+		return KindSlow
+	}
+	return of
+}
+
 // slowSize bounds the size of slow bodies, so that they end soon.
 const slowSize = 4 << 20
 
-// A walk is what goes through size bytes at a pace.
-type walk struct {
-	pace
-	size  int64
-	stops int // so far
-}
-
-// step pauses if it is time to after done bytes, and fails when the walk is to be cancelled there.
-func (w *walk) step(ctx context.Context, done int64, sleep func(context.Context, time.Duration)) error {
-	if w.stops < w.pace.stops && done >= w.size*int64(w.stops)/int64(w.pace.stops) {
-		w.stops++
-		sleep(ctx, w.pause)
+// step pauses if it is time to after done bytes of size, and fails when it is to be cancelled.
+func (p *pace) step(
+	ctx context.Context, done, size int64, sleep func(context.Context, time.Duration),
+) error {
+	if p.stopped < p.stops && done >= size*int64(p.stopped)/int64(p.stops) {
+		p.stopped++
+		sleep(ctx, p.pause)
 	}
-	if w.cancel < 1 && done >= int64(w.cancel*float64(w.size)) {
+	if p.cancel < 1 && done >= int64(p.cancel*float64(size)) {
 		return errCancelled
 	}
 	return nil
@@ -142,23 +146,22 @@ func (w *walk) step(ctx context.Context, done int64, sleep func(context.Context,
 
 // A body hands over a range of a content, at a pace. Its bytes are under way until it is ended.
 type body struct {
-	walk
-	world   *World
-	ctx     context.Context // of the call
-	cancel  context.CancelCauseFunc
-	content Content
-	start   int64 // of the range
-	done    int64
-	bytes   *underWay
+	reader
+	pace
+	start  int64 // of the range
+	world  *World
+	ctx    context.Context // of the call
+	cancel context.CancelCauseFunc
+	bytes  *underWay
 }
 
 // newBody makes a body, and the context of its call; end must be called. The engine reads it from a
 // goroutine of its own, where a last Read may be under way when the call has returned.
-func (w *World) newBody(ctx context.Context, c Content, start, size int64, p pace) (context.Context, *body) {
+func (w *World) newBody(
+	ctx context.Context, c Content, start, size int64, p pace,
+) (context.Context, *body) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &body{
-		walk: walk{pace: p, size: size}, world: w, ctx: ctx, cancel: cancel, content: c, start: start, bytes: w.begin(),
-	}
+	return ctx, &body{reader{c, start, start + size}, p, start, w, ctx, cancel, w.begin()}
 }
 
 func (b *body) end() {
@@ -166,20 +169,20 @@ func (b *body) end() {
 	b.world.end(b.bytes)
 }
 
+// Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
-	if b.done == b.size {
+	done, size := b.at-b.start, b.reader.end-b.start
+	if done == size {
 		return 0, io.EOF
 	}
-	if err := b.step(b.ctx, b.done, b.world.options.Sleep); err != nil {
+	if err := b.step(b.ctx, done, size, b.world.options.Sleep); err != nil {
 		b.cancel(err)
 		return 0, b.ctx.Err()
 	}
-	n := min(int64(len(p)), b.size-b.done)
 	if b.slow() || b.pace.cancel < 1 { // in pieces, so that it can stop between them
-		n = min(n, max(b.size/16, 1))
+		p = p[:min(int64(len(p)), max(size/16, 1))]
 	}
-	b.content.Fill(p[:n], b.start+b.done)
-	b.done += n
-	b.bytes.Store(b.content.Stored(b.done))
-	return int(n), nil
+	n, err := b.reader.Read(p)
+	b.bytes.Store(b.Stored(done + int64(n)))
+	return n, err
 }

@@ -13,7 +13,6 @@ func (r rule) Check(values []float64) error      { return r.check(values) }
 
 // Steps that tests choose by themselves.
 
-func (c *Client) Put(ctx context.Context, key int) error    { return c.put(ctx, key, steady) }
 func (c *Client) Delete(ctx context.Context, key int) error { return c.delete(ctx, key) }
 func (c *Client) Read(ctx context.Context, key int) error   { return c.read(ctx, key, steady) }
 func (c *Client) List(ctx context.Context) error            { return c.listPage(ctx, 0, 1000) }

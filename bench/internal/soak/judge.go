@@ -19,11 +19,11 @@ type rule struct {
 }
 
 // RuleText says the same for users.
-const RuleText = `A curve levels off unless, the first third of its samples left out, the median of the last third
-exceeds that of the second third by more than a factor and a slack; a smaller factor counts when also
-the lower quartile of the last third is above the upper quartile of the second. A p99 must have grown
-over all calls of the thirds, too: of a few calls in an interval it is the slowest, which is chance.
-On disk may be 1.5 times the live bytes and 256 MiB, at every sample.`
+const RuleText = `A curve levels off unless, the first third of its samples left out, the median of
+the last third exceeds that of the second third by more than a factor and a slack; a smaller factor
+counts when also the lower quartile of the last third is above the upper quartile of the second. A
+p99 must have grown over all calls of the thirds, too: of a few calls in an interval it is the
+slowest, which is chance. On disk may be 1.5 times the live bytes and 256 MiB, at every sample.`
 
 // The rules of curves. Machines are noisy: what a call takes may double.
 var (
@@ -53,9 +53,11 @@ func (r rule) check(values []float64) error {
 	n := len(last)
 	switch before, after := second[n/2], last[n/2]; {
 	case after > r.factor*before+r.slack:
-		return fmt.Errorf("grew from %.5g to %.5g, more than %g times and %g", before, after, r.factor, r.slack)
+		return fmt.Errorf("grew from %.5g to %.5g, more than %g times and %g",
+			before, after, r.factor, r.slack)
 	case after > r.steady*before+r.slack && last[n/4] > second[n-1-n/4]:
-		return fmt.Errorf("grew steadily from %.5g to %.5g, more than %g times and %g", before, after, r.steady, r.slack)
+		return fmt.Errorf("grew steadily from %.5g to %.5g, more than %g times and %g",
+			before, after, r.steady, r.slack)
 	}
 	return nil
 }
@@ -95,18 +97,20 @@ func (c *curve) check(samples []Sample) error {
 func Judge(samples []Sample) (unjudged []string, err error) {
 	for _, s := range samples {
 		if s.Disk > s.mostDisk() {
-			err = fmt.Errorf("after %v: %d bytes on disk, of which %d are live; at most %d may be", s.At, s.Disk, s.Live, s.mostDisk())
+			err = fmt.Errorf("after %v: %d bytes on disk, of which %d are live; at most %d may be",
+				s.At, s.Disk, s.Live, s.mostDisk())
 			break
 		}
 	}
-	for _, c := range curves() {
+	for _, c := range curves(samples) {
 		switch in := c.in(samples); {
 		case c.rule == rule{}:
 		case len(in) < leastJudged:
 			unjudged = append(unjudged, c.name)
 		default:
 			if grew := c.check(in); grew != nil {
-				err = errors.Join(err, fmt.Errorf("%s, %s, does not level off: it %w", c.name, c.unit, grew))
+				err = errors.Join(err,
+					fmt.Errorf("%s, %s, does not level off: it %w", c.name, c.unit, grew))
 			}
 		}
 	}

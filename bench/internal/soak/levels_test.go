@@ -78,7 +78,7 @@ func TestRareCalls(t *testing.T) {
 					}
 				}
 				slices.Sort(took)
-				all[i].Took[soak.KindCopy] = took
+				all[i].Took["copy"] = took
 			}
 			switch _, err := soak.Judge(all); {
 			case err != nil && !grows:
@@ -98,11 +98,14 @@ func TestRareCalls(t *testing.T) {
 // slow.
 func TestMoment(t *testing.T) {
 	all := samples()
-	all[50].Took[soak.KindRead] = slices.Repeat([]time.Duration{3 * time.Second}, 20)
+	all[50].Took["read"] = slices.Repeat([]time.Duration{3 * time.Second}, 20)
 	if _, err := soak.Judge(all); err != nil {
 		t.Error(err)
 	}
 }
+
+// kinds are some.
+var kinds = []string{"put", "copy", "read", soak.KindSlow}
 
 // samples are of a store that is as it should be.
 func samples() []soak.Sample {
@@ -111,9 +114,9 @@ func samples() []soak.Sample {
 		all[i] = soak.Sample{
 			At: time.Duration(i+1) * time.Second, Live: 1 << 30, Disk: 1 << 30, Rate: 100,
 			Process: soak.Process{Resident: 200 << 20, Heap: 100 << 20, Goroutines: 100, Handles: 50},
-			Took:    map[soak.Kind][]time.Duration{},
+			Took:    map[string][]time.Duration{},
 		}
-		for _, kind := range soak.Kinds {
+		for _, kind := range kinds {
 			all[i].Took[kind] = calls(10, 10*time.Millisecond)
 		}
 	}
@@ -146,7 +149,7 @@ func TestJudge(t *testing.T) {
 		{"", func(s *soak.Sample, i int64) { s.Disk = s.Live*3/2 + 255<<20 }},
 		{"", func(s *soak.Sample, i int64) { s.Live, s.Disk = s.Live+i<<20, s.Disk+i<<20 }},
 		{"put, ms", func(s *soak.Sample, i int64) {
-			s.Took[soak.KindPut] = calls(10, time.Duration(10*i)*time.Millisecond)
+			s.Took["put"] = calls(10, time.Duration(10*i)*time.Millisecond)
 		}},
 		{"", func(s *soak.Sample, i int64) {
 			s.Took[soak.KindSlow] = calls(10, time.Duration(10*i)*time.Millisecond)

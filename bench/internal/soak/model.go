@@ -16,7 +16,7 @@ const open = math.MaxInt64
 type held struct {
 	Content
 	Encrypted bool
-	origin    uint64 // of encrypted content: the write that encrypted it, since duplicates are not found
+	origin    uint64 // the write that encrypted it, if any did: its duplicates are not found
 }
 
 // A version is what one write gives a key: a content, or absence.
@@ -36,17 +36,18 @@ type Model struct {
 
 	mu    sync.Mutex // guards the fields below
 	looks map[*Look]bool
-	holds map[held]int // of contents that are there whatever the keys hold
 }
 
 type modelKey struct {
-	mu       sync.Mutex // guards versions
-	versions []*version // those that a read under way or a later one may see, in the order of their starts
+	mu sync.Mutex // guards versions
+
+	// Those that a read under way or a later one may see, in the order of their starts.
+	versions []*version
 }
 
 // NewModel makes a model of n keys, all of them absent.
 func NewModel(n int) *Model {
-	m := &Model{keys: make([]modelKey, n), looks: map[*Look]bool{}, holds: map[held]int{}}
+	m := &Model{keys: make([]modelKey, n), looks: map[*Look]bool{}}
 	for i := range m.keys {
 		m.keys[i].versions = []*version{{certain: true}}
 	}
@@ -56,26 +57,14 @@ func NewModel(n int) *Model {
 // NewID returns the id of a further write.
 func (m *Model) NewID() uint64 { return m.ids.Add(1) }
 
-// hold counts a content as live until release is called; more often than once does no harm.
-func (m *Model) hold(what held) (release func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.holds[what]++
-	return sync.OnceFunc(func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.holds[what]--; m.holds[what] == 0 {
-			delete(m.holds, what)
-		}
-	})
-}
-
 // Live returns how many bytes must be on disk, without those of writes that have not ended.
 func (m *Model) Live() (bytes int64) {
 	live := map[held]bool{}
 	m.mu.Lock()
-	for what := range m.holds {
-		live[what] = true
+	for l := range m.looks {
+		for _, what := range l.saw {
+			live[what] = true
+		}
 	}
 	m.mu.Unlock()
 	for i := range m.keys {
@@ -83,7 +72,10 @@ func (m *Model) Live() (bytes int64) {
 		k.mu.Lock()
 		now := m.ticks.Add(1)
 		for _, v := range k.versions {
-			if under := v.latest == open && !v.certain; !under && !k.replaced(v, now) { // else it is known to World
+			if underWay := v.latest == open && !v.certain; underWay { // World knows of it
+				continue
+			}
+			if !k.replaced(v, now) {
 				live[v.what] = true
 			}
 		}
@@ -147,7 +139,9 @@ func (w *Write) End(o Outcome) error {
 }
 
 // drop forgets versions.
-func (k *modelKey) drop(gone func(*version) bool) { k.versions = slices.DeleteFunc(k.versions, gone) }
+func (k *modelKey) drop(gone func(*version) bool) {
+	k.versions = slices.DeleteFunc(k.versions, gone)
+}
 
 // replaced tells whether every read that began at tick or later must not see v.
 func (k *modelKey) replaced(v *version, tick int64) bool {
@@ -179,13 +173,16 @@ func (k *modelKey) ruleOut(l *Look, tick int64) {
 	k.drop(func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
 }
 
-// A Look is one call that sees keys, under way: a read, or a listing.
+// A Look is one call that sees keys, under way: a read, or a listing. It is for use by one
+// goroutine.
 type Look struct {
 	model *Model
 	start int64
+	saw   []held // is there until the look ends, whatever the keys hold; guarded by model.mu
 }
 
-// Look begins a look, just before its call. It must be ended soon: meanwhile nothing is forgotten.
+// Look begins a look, just before its call. Until it is ended, or told to Keep, nothing is
+// forgotten.
 func (m *Model) Look() *Look {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -194,31 +191,43 @@ func (m *Model) Look() *Look {
 	return l
 }
 
-// End ends the look. It may be called again.
+// End ends the look.
 func (l *Look) End() {
 	l.model.mu.Lock()
 	defer l.model.mu.Unlock()
 	delete(l.model.looks, l)
 }
 
+// Keep says that the look will see no more, but that what it saw stays open until its end. The
+// model can forget again.
+func (l *Look) Keep() {
+	l.model.mu.Lock()
+	defer l.model.mu.Unlock()
+	l.start = open
+}
+
 // Saw takes over that the call, which has returned, saw the write id under the key. It fails when
-// that cannot be. The content is returned held: release must be called.
-func (l *Look) Saw(key int, id uint64) (_ held, release func(), err error) {
+// that cannot be.
+func (l *Look) Saw(key int, id uint64) (held, error) {
 	m, k := l.model, &l.model.keys[key]
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	i := slices.IndexFunc(k.versions, func(v *version) bool { return v.id == id && id != 0 })
 	if i < 0 {
-		return held{}, nil, wrongf("key %d is write %d, which was replaced long before, or never made; it may be%s", key, id, k.names())
+		return held{}, wrongf("key %d is write %d, which was replaced long before, or never made;"+
+			" it may be%s", key, id, k.names())
 	}
 	v := k.versions[i]
 	if k.replaced(v, l.start) {
-		return held{}, nil, wrongf("key %d is write %d, which another one replaced before", key, id)
+		return held{}, wrongf("key %d is write %d, which another one replaced before", key, id)
 	}
+	m.mu.Lock()
+	l.saw = append(l.saw, v.what)
+	m.mu.Unlock()
 	v.certain, v.latest = true, min(v.latest, m.ticks.Add(1))
 	k.ruleOut(l, v.latest)
 	m.prune(k)
-	return v.what, m.hold(v.what), nil
+	return v.what, nil
 }
 
 // SawNothing takes over that the call saw no object under the key. It fails when that cannot be.

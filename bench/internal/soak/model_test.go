@@ -1,6 +1,7 @@
 package soak_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/soak"
@@ -48,10 +49,7 @@ func (h *history) sees(l *soak.Look, id uint64, right bool) {
 	if id == 0 {
 		err = l.SawNothing(0)
 	} else {
-		var release func()
-		if _, release, err = l.Saw(0, id); err == nil {
-			release()
-		}
+		_, err = l.Saw(0, id)
 	}
 	if (err == nil) != right || err != nil && !isWrong(err) {
 		h.t.Errorf("seeing %d: %v, want it right: %v", id, err, right)
@@ -169,6 +167,24 @@ func TestModelRefusedWrite(t *testing.T) {
 	}
 }
 
+// A look that has seen what it will does not keep the model from forgetting.
+func TestModelForgets(t *testing.T) {
+	h := newHistory(t)
+	one := h.put(soak.Done)
+	l := h.Look()
+	defer l.End()
+	if _, err := l.Saw(0, one); err != nil {
+		t.Fatal(err)
+	}
+	l.Keep()
+	h.put(soak.Done)
+	late := h.Look()
+	defer late.End()
+	if _, err := late.Saw(0, one); err == nil || !strings.Contains(err.Error(), "long before") {
+		t.Errorf("the first write is still known: %v", err)
+	}
+}
+
 // Duplicates count once, and as long as anybody has them.
 func TestModelLive(t *testing.T) {
 	h := newHistory(t)
@@ -178,16 +194,14 @@ func TestModelLive(t *testing.T) {
 	}
 	h.live(5000)
 	l := h.Look()
-	_, release, err := l.Saw(0, 1)
-	if err != nil {
+	if _, err := l.Saw(0, 1); err != nil {
 		t.Fatal(err)
 	}
-	l.End()
+	l.Keep()
 	for key := range 2 {
 		h.end(h.Model.Delete(key), soak.Done)
 	}
 	h.live(5000) // open for reading
-	release()
-	release()
+	l.End()
 	h.live(0)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // put stores an object from one body.
-func (c *Client) put(ctx context.Context, key int, p pace) error {
-	id := c.model.NewID()
+func (c *Client) put(ctx context.Context, p pace) error {
+	key, id := c.key(), c.model.NewID()
 	what := c.content(id, c.options.Sizes.Least)
 	if p.slow() {
 		what.Size = min(what.Size, slowSize)
@@ -18,7 +18,9 @@ func (c *Client) put(ctx context.Context, key int, p pace) error {
 	return c.putContent(ctx, key, id, what, p)
 }
 
-func (c *Client) putContent(ctx context.Context, key int, id uint64, what held, p pace) error {
+func (c *Client) putContent(
+	ctx context.Context, key int, id uint64, what held, p pace,
+) error {
 	call, b := c.newBody(ctx, what.Content, 0, what.Size, p)
 	defer b.end()
 	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b}
@@ -29,34 +31,39 @@ func (c *Client) putContent(ctx context.Context, key int, id uint64, what held, 
 	}
 	wr, begin := c.model.Put(key, id, what), c.options.Clock()
 	_, err := c.engine.PutObject(call, req)
-	return c.conclude(ctx, call, wr, p.kind(KindPut), begin, err)
+	return c.conclude(ctx, call, wr, p.kind("put"), begin, err)
 }
 
 // delete removes an object.
 func (c *Client) delete(ctx context.Context, key int) error {
 	wr, begin := c.model.Delete(key), c.options.Clock()
-	_, err := c.engine.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
-	return c.conclude(ctx, ctx, wr, KindDelete, begin, err)
+	_, err := c.engine.DeleteObject(ctx,
+		&engine.DeleteObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
+	return c.conclude(ctx, ctx, wr, "delete", begin, err)
 }
 
 // copy copies an object, perhaps onto itself, under a new name of write.
-func (c *Client) copy(ctx context.Context, from, to int) error {
-	info, source, release, err := c.head(ctx, from)
-	if release == nil {
+func (c *Client) copy(ctx context.Context) error {
+	from, to := c.key(), c.key()
+	l := c.model.Look()
+	defer l.End()
+	info, source, err := c.head(ctx, l, from)
+	if info == nil || err != nil {
 		return err
 	}
-	defer release()
 	id := c.model.NewID()
 	what := c.copied(source, id)
 	req := &engine.CopyObjectRequest{
-		Bucket: c.options.Bucket, Key: keyName(to), SourceBucket: c.options.Bucket, SourceKey: keyName(from),
-		Conditions:        engine.Conditions{IfMatch: info.ETag}, // else it would not be known what is copied
-		MetadataDirective: engine.DirectiveReplace, Attributes: engine.Attributes{Metadata: writeName(id)},
+		Bucket: c.options.Bucket, Key: keyName(to),
+		SourceBucket: c.options.Bucket, SourceKey: keyName(from),
+		MetadataDirective: engine.DirectiveReplace,
 	}
+	req.IfMatch = info.ETag // else it would not be known what is copied
+	req.Metadata = writeName(id)
 	req.EncryptionRequest = encryption(what.Encrypted)
 	wr, begin := c.model.Put(to, id, what), c.options.Clock()
 	_, err = c.engine.CopyObject(ctx, req)
-	return c.conclude(ctx, ctx, wr, KindCopy, begin, err)
+	return c.conclude(ctx, ctx, wr, "copy", begin, err)
 }
 
 // list compares a page of the bucket, from a random key on.
@@ -77,7 +84,7 @@ func (c *Client) listPage(ctx context.Context, first, most int) error {
 	if err != nil {
 		return err
 	}
-	c.count(KindList, begin)
+	c.count("list", begin)
 	next := first
 	absent := func(until int) error {
 		for ; next < until; next++ {
@@ -98,11 +105,9 @@ func (c *Client) listPage(ctx context.Context, first, most int) error {
 		if err != nil {
 			return err
 		}
-		_, release, err := c.see(l, key, &page.Objects[i])
-		if err != nil {
+		if _, err := c.see(l, key, &page.Objects[i]); err != nil {
 			return err
 		}
-		release()
 		next = key + 1
 	}
 	if page.IsTruncated {
@@ -113,17 +118,20 @@ func (c *Client) listPage(ctx context.Context, first, most int) error {
 
 // read reads a whole object. One that is cancelled is closed midway.
 func (c *Client) read(ctx context.Context, key int, p pace) error {
-	return c.readPart(ctx, key, 0, -1, p, p.kind(KindRead))
+	return c.readPart(ctx, key, 0, -1, p, p.kind("read"))
 }
 
 // readRange reads some bytes of an object whose size is not known yet.
-func (c *Client) readRange(ctx context.Context, key int) error {
-	return c.readPart(ctx, key, c.size(1)-1, 1+c.rng.Int64N(256<<10), steady, KindRange)
+func (c *Client) readRange(ctx context.Context) error {
+	return c.readPart(ctx, c.key(), c.size(1)-1, 1+c.rng.Int64N(256<<10), steady, "range")
 }
 
 // readPart reads so many bytes of an object from start on, or all of them if length is negative.
-func (c *Client) readPart(ctx context.Context, key int, start, length int64, p pace, kind Kind) (err error) {
-	req := &engine.GetObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), RangeBehavior: "standard"}
+func (c *Client) readPart(
+	ctx context.Context, key int, start, length int64, p pace, kind string,
+) (err error) {
+	req := &engine.GetObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)}
+	req.RangeBehavior = "standard"
 	if length >= 0 {
 		req.Range = fmt.Sprintf("bytes=%d-%d", start, start+length-1)
 	}
@@ -139,20 +147,20 @@ func (c *Client) readPart(ctx context.Context, key int, start, length int64, p p
 		return err
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
-	what, release, err := c.see(l, key, &obj.ObjectInfo)
+	what, err := c.see(l, key, &obj.ObjectInfo)
 	if err != nil {
 		return err
 	}
-	defer release()
-	l.End() // so that the model can forget
+	l.Keep()
 	if length < 0 || length > what.Size-start {
 		length = what.Size - start
 	}
 	if at, n, _ := obj.Range(); req.Range != "" && (at != start || n != length) {
 		return wrongf("the range is %d bytes from %d on, must be %d from %d", n, at, length, start)
 	}
-	w := walk{pace: p, size: length}
-	err = what.Compare(obj, start, length, func(done int64) error { return w.step(ctx, done, c.options.Sleep) })
+	err = what.Compare(obj, start, length, func(done int64) error {
+		return p.step(ctx, done, length, c.options.Sleep)
+	})
 	switch {
 	case errors.Is(err, errCancelled):
 		return nil

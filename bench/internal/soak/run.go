@@ -15,10 +15,15 @@ import (
 // fillers is how many objects are put at once before the clients begin.
 const fillers = 8
 
+// eachKey calls do with every key, several at once.
+func (w *World) eachKey(ctx context.Context, do func(ctx context.Context, key int) error) error {
+	return fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, do)
+}
+
 // Fill puts most keys once, so that what is live is about what it will stay: else it would grow for
 // as long as rare keys take to be drawn.
 func (w *World) Fill(ctx context.Context) error {
-	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
+	err := w.eachKey(ctx, func(ctx context.Context, key int) error {
 		c := &Client{World: w, rng: rand.New(rand.NewPCG(w.options.Seed, 1<<32|uint64(key)))}
 		if c.rng.IntN(5) == 0 { // about what deletions will leave absent
 			return nil
@@ -40,7 +45,10 @@ var errFailed = errors.New("soak: something is wrong")
 
 // Run has all clients make calls until stop is closed, ctx ends or something fails. sample is
 // called at every tick.
-func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, sample func(context.Context) error) error {
+func (w *World) Run(
+	ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time,
+	sample func(context.Context) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w.mu.Lock()
@@ -84,7 +92,7 @@ func (w *World) Run(ctx context.Context, stop <-chan struct{}, ticks <-chan time
 // Settle reads every object once more, now that nobody writes, compares the listing, and has the
 // space of what is dead given back.
 func (w *World) Settle(ctx context.Context) error {
-	err := fanout.Each(ctx, min(fillers, w.options.Clients), w.options.Keys, func(ctx context.Context, key int) error {
+	err := w.eachKey(ctx, func(ctx context.Context, key int) error {
 		return w.NewClient(0).read(ctx, key, steady)
 	})
 	for first := 0; first < w.options.Keys && err == nil; first += 1000 {

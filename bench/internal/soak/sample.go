@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -15,39 +16,23 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// A Kind is what latencies are told apart by.
-type Kind string
+// KindSlow is the kind of calls whose bodies and readers wait by themselves. Other calls are told
+// apart by what they do: "put", "read".
+const KindSlow = "slow"
 
-// The kinds of calls. Slow bodies and readers, which wait by themselves, are a kind of their own.
-const (
-	KindPut      Kind = "put"
-	KindInitiate Kind = "initiate"
-	KindPart     Kind = "part"
-	KindComplete Kind = "complete"
-	KindAbort    Kind = "abort"
-	KindCopy     Kind = "copy"
-	KindList     Kind = "list"
-	KindRead     Kind = "read"
-	KindRange    Kind = "range"
-	KindDelete   Kind = "delete"
-	KindSlow     Kind = "slow"
-)
-
-// Kinds are all kinds, in the order in which they are shown.
-var Kinds = [...]Kind{
-	KindPut, KindInitiate, KindPart, KindComplete, KindAbort, KindCopy, KindList, KindRead, KindRange, KindDelete, KindSlow,
-}
-
-// kind is that of a call at this pace.
-func (p pace) kind(of Kind) Kind {
-	if p.slow() {
-		return KindSlow
+// kinds are those of which there were calls.
+func kinds(samples ...Sample) []string {
+	all := map[string]bool{}
+	for _, s := range samples {
+		for kind := range s.Took {
+			all[kind] = true
+		}
 	}
-	return of
+	return slices.Sorted(maps.Keys(all))
 }
 
 // count records how long a call took that went well.
-func (w *World) count(kind Kind, begin time.Time) {
+func (w *World) count(kind string, begin time.Time) {
 	took := w.options.Clock().Sub(begin)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,9 +49,9 @@ type Process struct {
 
 // A Sample is the state at one time, and what calls took in the interval before it.
 type Sample struct {
-	At   time.Duration            // since the start
-	Took map[Kind][]time.Duration // ascending
-	Rate float64                  // calls a second, of all kinds
+	At   time.Duration              // since the start
+	Took map[string][]time.Duration // ascending
+	Rate float64                    // calls a second, of all kinds
 
 	Live   int64 // bytes that must be on disk: see the package comment
 	Stored int64 // bytes that the engine calls live, those that are deleted and not swept yet too
@@ -82,7 +67,7 @@ type Sample struct {
 func (w *World) Sample(ctx context.Context, at, interval time.Duration, p Process) (Sample, error) {
 	s := Sample{At: at, Process: p}
 	w.mu.Lock()
-	s.Took, w.took = w.took, map[Kind][]time.Duration{}
+	s.Took, w.took = w.took, map[string][]time.Duration{}
 	w.mu.Unlock()
 	for _, took := range s.Took {
 		slices.Sort(took)
@@ -109,13 +94,15 @@ func percentile(sorted []time.Duration, percent int) float64 {
 func (s *Sample) Print(w io.Writer) error {
 	var b strings.Builder
 	human := func(n int64) string { return strings.ReplaceAll(bytesize.Human(n), " ", "") }
-	fmt.Fprintf(&b, "%5.0fs %6.0f/s  live %s disk %s %.2fx stored %s dead %s trash %d %s  rss %s heap %s gor %d fd %d ",
-		s.At.Seconds(), s.Rate, human(s.Live), human(s.Disk), float64(s.Disk)/float64(max(s.Live, 1)), human(s.Stored),
-		human(s.Dead), s.Trash, human(s.TrashBytes), human(s.Resident), human(s.Heap), s.Goroutines, s.Handles)
-	for _, kind := range Kinds {
-		if took := s.Took[kind]; len(took) > 0 {
-			fmt.Fprintf(&b, " %s %d %.3g/%.3gms", kind, len(took), percentile(took, 50), percentile(took, 99))
-		}
+	fmt.Fprintf(&b, "%5.0fs %6.0f/s  live %s disk %s %.2fx stored %s dead %s trash %d %s",
+		s.At.Seconds(), s.Rate, human(s.Live), human(s.Disk), float64(s.Disk)/float64(max(s.Live, 1)),
+		human(s.Stored), human(s.Dead), s.Trash, human(s.TrashBytes))
+	fmt.Fprintf(&b, "  rss %s heap %s gor %d fd %d ",
+		human(s.Resident), human(s.Heap), s.Goroutines, s.Handles)
+	for _, kind := range kinds(*s) {
+		took := s.Took[kind]
+		fmt.Fprintf(&b, " %s %d %.3g/%.3gms",
+			kind, len(took), percentile(took, 50), percentile(took, 99))
 	}
 	_, err := fmt.Fprintln(w, b.String())
 	return err
@@ -126,34 +113,41 @@ type curve struct {
 	group, name, unit string
 	rule              rule // the zero rule: it need not level off
 	of                func(*Sample) float64
-	kind              Kind // of a latency; "" for others
+	kind              string // of a latency; "" for others
 }
 
-const mebibyte = 1 << 20
-
-// curves are all of them.
-func curves() []curve {
-	all := []curve{
-		{"disk", "live", "MiB", rule{}, func(s *Sample) float64 { return float64(s.Live) / mebibyte }, ""},
-		{"disk", "on disk", "MiB", rule{}, func(s *Sample) float64 { return float64(s.Disk) / mebibyte }, ""},
-		{"disk", "may be", "MiB", rule{}, func(s *Sample) float64 { return float64(s.mostDisk()) / mebibyte }, ""},
-		{"backlog", "dead", "MiB", backlogRule, func(s *Sample) float64 { return float64(s.Dead) / mebibyte }, ""},
-		{"backlog", "trash", "MiB", backlogRule, func(s *Sample) float64 { return float64(s.TrashBytes) / mebibyte }, ""},
-		{"trash", "parts", "number", queueRule, func(s *Sample) float64 { return float64(s.Trash) }, ""},
-		{"memory", "resident", "MiB", memoryRule, func(s *Sample) float64 { return float64(s.Resident) / mebibyte }, ""},
-		{"memory", "Go heap", "MiB", memoryRule, func(s *Sample) float64 { return float64(s.Heap) / mebibyte }, ""},
-		{"counts", "goroutines", "number", countRule, func(s *Sample) float64 { return float64(s.Goroutines) }, ""},
-		{"counts", "handles", "number", countRule, func(s *Sample) float64 { return float64(s.Handles) }, ""},
-		{"calls", "all", "1/s", rule{}, func(s *Sample) float64 { return s.Rate }, ""},
+// curves are all that there are of samples.
+func curves(samples []Sample) (all []curve) {
+	mib := func(group, name string, r rule, of func(*Sample) int64) {
+		value := func(s *Sample) float64 { return float64(of(s)) / (1 << 20) }
+		all = append(all, curve{group, name, "MiB", r, value, ""})
 	}
-	for _, kind := range Kinds {
+	number := func(group, name, unit string, r rule, of func(*Sample) float64) {
+		all = append(all, curve{group, name, unit, r, of, ""})
+	}
+	mib("disk", "live", rule{}, func(s *Sample) int64 { return s.Live })
+	mib("disk", "on disk", rule{}, func(s *Sample) int64 { return s.Disk })
+	mib("disk", "may be", rule{}, (*Sample).mostDisk)
+	mib("backlog", "dead", backlogRule, func(s *Sample) int64 { return s.Dead })
+	mib("backlog", "trash", backlogRule, func(s *Sample) int64 { return s.TrashBytes })
+	number("trash", "parts", "number", queueRule, func(s *Sample) float64 { return float64(s.Trash) })
+	mib("memory", "resident", memoryRule, func(s *Sample) int64 { return s.Resident })
+	mib("memory", "Go heap", memoryRule, func(s *Sample) int64 { return s.Heap })
+	number("counts", "goroutines", "number", countRule,
+		func(s *Sample) float64 { return float64(s.Goroutines) })
+	number("counts", "handles", "number", countRule,
+		func(s *Sample) float64 { return float64(s.Handles) })
+	number("calls", "all", "1/s", rule{}, func(s *Sample) float64 { return s.Rate })
+	for _, kind := range kinds(samples...) {
 		r := latencyRule
 		if kind == KindSlow { // waits for itself
 			r = rule{}
 		}
-		all = append(all,
-			curve{"p50", string(kind), "ms", rule{}, func(s *Sample) float64 { return percentile(s.Took[kind], 50) }, kind},
-			curve{"p99", string(kind), "ms", r, func(s *Sample) float64 { return percentile(s.Took[kind], 99) }, kind})
+		took := func(percent int) func(s *Sample) float64 {
+			return func(s *Sample) float64 { return percentile(s.Took[kind], percent) }
+		}
+		all = append(all, curve{"p50", kind, "ms", rule{}, took(50), kind},
+			curve{"p99", kind, "ms", r, took(99), kind})
 	}
 	return all
 }
@@ -163,11 +157,13 @@ func (c *curve) in(samples []Sample) []Sample {
 	if c.kind == "" {
 		return samples
 	}
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return len(s.Took[c.kind]) == 0 })
+	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool {
+		return len(s.Took[c.kind]) == 0
+	})
 }
 
-// Series returns all samples as series of a report over time.
-func Series(samples []Sample) (all []report.Series) {
+// AddTo adds all samples to a report, as series over time.
+func AddTo(r *report.Report, samples []Sample) {
 	unit := 100 * time.Millisecond // of the times, which must differ
 	for i := 1; i < len(samples); i++ {
 		if samples[i].At-samples[i-1].At < 2*unit {
@@ -175,14 +171,13 @@ func Series(samples []Sample) (all []report.Series) {
 			break
 		}
 	}
-	for _, c := range curves() {
+	for _, c := range curves(samples) {
 		for _, s := range c.in(samples) {
 			seconds := math.Round(float64(s.At)/float64(unit)) * unit.Seconds()
-			all = append(all, report.Series{
-				Group: c.group, Axis: report.Seconds, Case: strconv.FormatFloat(seconds, 'g', 10, 64),
-				Contender: c.name, Unit: c.unit, Values: []float64{c.of(&s)},
-			})
+			r.Add(report.Series{
+				Group: c.group, Axis: "seconds", Contender: c.name,
+				Case: strconv.FormatFloat(seconds, 'g', 10, 64),
+			}, c.unit, c.of(&s))
 		}
 	}
-	return all
 }

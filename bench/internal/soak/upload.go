@@ -41,7 +41,7 @@ func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*
 	if err != nil {
 		return nil, err
 	}
-	c.count(KindInitiate, begin)
+	c.count("initiate", begin)
 	n := int((what.Size + c.options.Part - 1) / c.options.Part)
 	return &upload{
 		Client: c, key: key, name: res.UploadID, id: id, what: what, bytes: c.begin(),
@@ -49,33 +49,26 @@ func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*
 	}, nil
 }
 
-// stored takes over what has become of a part, and that it takes so many bytes on disk.
-func (u *upload) stored(i int, kind Kind, begin time.Time, etag func() string, bytes int64, err error) error {
+// stored takes over that a part is stored, and takes so many bytes on disk.
+func (u *upload) stored(i int, kind string, begin time.Time, etag string, bytes int64) error {
+	u.count(kind, begin)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if err != nil {
-		return u.expiredLocked(err)
-	}
-	u.count(kind, begin)
-	u.parts[i] = engine.CompletedPart{PartNumber: i + 1, ETag: etag()}
+	u.parts[i] = engine.CompletedPart{PartNumber: i + 1, ETag: etag}
 	u.last = u.options.Clock()
 	u.bytes.Add(bytes)
 	return nil
 }
 
-// expiredLocked says so instead of err, if the engine may have aborted the upload.
-func (u *upload) expiredLocked(err error) error {
-	if expiry := u.options.Expiry; errors.Is(err, engine.ErrNoSuchUpload) && expiry > 0 && u.options.Clock().Sub(u.last) >= expiry {
-		return errExpired
-	}
-	return err
-}
-
-// expired is the same for whom no part is under way.
+// expired says so instead of err, if the engine may have aborted the upload.
 func (u *upload) expired(err error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.expiredLocked(err)
+	expiry, idle := u.options.Expiry, u.options.Clock().Sub(u.last)
+	if errors.Is(err, engine.ErrNoSuchUpload) && expiry > 0 && idle >= expiry {
+		return errExpired
+	}
+	return err
 }
 
 // span is where a part lies.
@@ -85,8 +78,8 @@ func (u *upload) span(i int) (start, size int64) {
 }
 
 // upload stores an object by parts; or aborts, or leaves the upload to the engine.
-func (c *Client) upload(ctx context.Context, key int) error {
-	id := c.model.NewID()
+func (c *Client) upload(ctx context.Context) error {
+	key, id := c.key(), c.model.NewID()
 	u, err := c.initiate(ctx, key, id, c.content(id, c.options.leastUpload()))
 	if err != nil {
 		return err
@@ -99,20 +92,25 @@ func (c *Client) upload(ctx context.Context, key int) error {
 	for i := range paces {
 		paces[i] = drawPace(c.rng)
 	}
-	return u.run(ctx, end, parts, func(ctx context.Context, i int) error { return u.part(ctx, i, paces[i]) })
+	return u.run(ctx, end, parts, func(ctx context.Context, i int) error {
+		return u.part(ctx, i, paces[i])
+	})
 }
 
 // run stores so many parts and ends the upload: 0 leaves it open, 1 and 2 abort, others complete
 // it. One that the engine aborted is no failure, and one whose source has changed is aborted.
-func (u *upload) run(ctx context.Context, end, parts int, part func(ctx context.Context, i int) error) error {
+func (u *upload) run(
+	ctx context.Context, end, parts int, part func(ctx context.Context, i int) error,
+) error {
 	err := fanout.Each(ctx, 1+u.rng.IntN(partsAtOnce), parts, part)
 	if err == nil && end == 0 && u.leave(u) {
 		return nil
 	}
 	defer u.end(u.bytes)
+	changed := errors.Is(err, engine.ErrPreconditionFailed) || errors.Is(err, engine.ErrNoSuchKey)
 	if err == nil && end >= 3 {
 		err = u.complete(ctx)
-	} else if err == nil || errors.Is(err, engine.ErrPreconditionFailed) || errors.Is(err, engine.ErrNoSuchKey) {
+	} else if err == nil || changed {
 		err = u.abort(ctx)
 	}
 	if errors.Is(err, errExpired) {
@@ -137,7 +135,10 @@ func (u *upload) part(ctx context.Context, i int, p pace) error {
 		b.end()
 		return u.part(ctx, i, steady)
 	}
-	return u.stored(i, p.kind(KindPart), begin, func() string { return res.ETag }, u.what.Stored(size), err)
+	if err != nil {
+		return u.expired(err)
+	}
+	return u.stored(i, p.kind("part"), begin, res.ETag, u.what.Stored(size))
 }
 
 // complete makes the parts the object, after it has seen that all are listed.
@@ -152,7 +153,7 @@ func (u *upload) complete(ctx context.Context) error {
 	if err = u.expired(err); errors.Is(err, errExpired) {
 		return errors.Join(err, wr.End(Refused))
 	}
-	return u.conclude(ctx, ctx, wr, KindComplete, begin, err)
+	return u.conclude(ctx, ctx, wr, "complete", begin, err)
 }
 
 // listed fails unless the upload is listed among those of its key, and with it the parts that are
@@ -176,14 +177,16 @@ func (u *upload) listed(ctx context.Context) error {
 			return err
 		}
 		if _, size := u.span(len(parts)); p.Size != size {
-			return wrongf("upload %s of write %d lists part %d of %d bytes, must be %d", u.name, u.id, p.PartNumber, p.Size, size)
+			return wrongf("upload %s of write %d lists part %d of %d bytes, must be %d",
+				u.name, u.id, p.PartNumber, p.Size, size)
 		}
 		parts = append(parts, engine.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag})
 	}
 	if !slices.Equal(parts, u.parts) {
-		return wrongf("upload %s of write %d lists parts %v, must be %v", u.name, u.id, parts, u.parts)
+		return wrongf("upload %s of write %d lists parts %v, must be %v",
+			u.name, u.id, parts, u.parts)
 	}
-	u.count(KindList, begin)
+	u.count("list", begin)
 	return nil
 }
 
@@ -193,18 +196,20 @@ func (u *upload) abort(ctx context.Context) error {
 		Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name,
 	})
 	if err == nil {
-		u.count(KindAbort, begin)
+		u.count("abort", begin)
 	}
 	return u.expired(err)
 }
 
 // copyByParts makes an object of the ranges of another one.
-func (c *Client) copyByParts(ctx context.Context, from, to int) error {
-	info, source, release, err := c.head(ctx, from)
-	if release == nil {
+func (c *Client) copyByParts(ctx context.Context) error {
+	from, to := c.key(), c.key()
+	l := c.model.Look()
+	defer l.End()
+	info, source, err := c.head(ctx, l, from)
+	if info == nil || err != nil {
 		return err
 	}
-	defer release()
 	id := c.model.NewID()
 	u, err := c.initiate(ctx, to, id, c.copied(held{Content: source.Content}, id))
 	if err != nil {
@@ -215,13 +220,17 @@ func (c *Client) copyByParts(ctx context.Context, from, to int) error {
 		begin := u.options.Clock()
 		res, err := u.engine.UploadPartCopy(ctx, &engine.UploadPartCopyRequest{
 			Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name, PartNumber: i + 1,
-			SourceBucket: u.options.Bucket, SourceKey: info.Key, SourceRange: fmt.Sprintf("bytes=%d-%d", start, start+size-1),
-			Conditions: engine.Conditions{IfMatch: info.ETag},
+			SourceBucket: u.options.Bucket, SourceKey: info.Key,
+			SourceRange: fmt.Sprintf("bytes=%d-%d", start, start+size-1),
+			Conditions:  engine.Conditions{IfMatch: info.ETag},
 		})
+		if err != nil {
+			return u.expired(err)
+		}
 		bytes := int64(0)
 		if source.Encrypted || u.what.Encrypted { // else the chunks are found again
 			bytes = u.what.Stored(size)
 		}
-		return u.stored(i, KindCopy, begin, func() string { return res.ETag }, bytes, err)
+		return u.stored(i, "copy", begin, res.ETag, bytes)
 	})
 }

@@ -61,7 +61,7 @@ type World struct {
 	mu       sync.Mutex // guards the fields below
 	failures []error
 	onFail   func()
-	took     map[Kind][]time.Duration // by calls since the last sample
+	took     map[string][]time.Duration // by calls since the last sample
 	under    map[*underWay]bool
 	idle     []idleUpload
 }
@@ -90,7 +90,7 @@ const maxFailures = 20
 func NewWorld(e *engine.Engine, o Options) *World {
 	return &World{
 		options: o, engine: e, model: NewModel(o.Keys), onFail: func() {},
-		took: map[Kind][]time.Duration{}, under: map[*underWay]bool{},
+		took: map[string][]time.Duration{}, under: map[*underWay]bool{},
 	}
 }
 
@@ -125,24 +125,22 @@ func writeName(id uint64) map[string]string {
 	return map[string]string{writeHeader: fmt.Sprint(id)}
 }
 
-// see takes over that a look saw an object, and compares what is said about it. release gives the
-// content free.
-func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (_ held, release func(), err error) {
+// see takes over that a look saw an object, and compares what is said about it.
+func (w *World) see(l *Look, key int, info *engine.ObjectInfo) (held, error) {
 	var id uint64
 	if _, err := fmt.Sscan(info.Metadata[writeHeader], &id); err != nil || id == 0 {
-		return held{}, nil, wrongf("%s has the metadata %q", info.Key, info.Metadata)
+		return held{}, wrongf("%s has the metadata %q", info.Key, info.Metadata)
 	}
-	what, release, err := l.Saw(key, id)
+	what, err := l.Saw(key, id)
 	if err != nil {
-		return held{}, nil, err
+		return held{}, err
 	}
 	encrypted := info.ServerSideEncryption == engine.EncryptionAES256
 	if info.Key != keyName(key) || info.Size != what.Size || encrypted != what.Encrypted {
-		release()
-		return held{}, nil, wrongf("write %d is %s of %d bytes, encryption %q; must be %s, %d, encrypted %v",
+		return held{}, wrongf("write %d is %s of %d bytes, encryption %q; must be %s, %d, %v",
 			id, info.Key, info.Size, info.ServerSideEncryption, keyName(key), what.Size, what.Encrypted)
 	}
-	return what, release, nil
+	return what, nil
 }
 
 // encryption is the request's word for it.
