@@ -113,7 +113,7 @@ func checkHeaders(rec *index.Attributes) error {
 		if len(h.value) > maxHeaderBytes || strings.ContainsAny(h.value, "\r\n\x00") {
 			return ErrInvalidArgument.saying(
 				"%s must be at most %d bytes on one line.", h.field, maxHeaderBytes,
-			)
+			).about(h.field, h.value)
 		}
 	}
 	return nil
@@ -121,7 +121,8 @@ func checkHeaders(rec *index.Attributes) error {
 
 func (r ruleSet) checkClass(class StorageClass) error {
 	if !slices.Contains(r.classes, class) {
-		return r.unknownClass.saying("StorageClass is %q, must be one of %v.", class, r.classes)
+		return r.unknownClass.saying("StorageClass is %q, must be one of %v.", class, r.classes).
+			about("StorageClass", class)
 	}
 	return nil
 }
@@ -136,7 +137,7 @@ func (r ruleSet) metadata(in map[string]string) (map[string]string, error) {
 			return nil, ErrInvalidArgument.saying(
 				"Metadata %q: names are letters, digits and %s, each once whatever its case; "+
 					"values are one line.", name, r.metadataSigns,
-			)
+			).about("Metadata", name)
 		}
 		out[lower] = value
 	}
@@ -154,18 +155,20 @@ func (r ruleSet) isMetadataName(lower string) bool {
 
 func (r ruleSet) checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
-		return ErrBadRequest.saying("Object tags cannot be greater than %d", maxTags)
+		return ErrBadRequest.saying("Object tags cannot be greater than %d", maxTags).
+			about("Tags", len(tags))
 	}
 	for k, v := range tags {
 		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
 			return ErrInvalidTag.saying(
 				"Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey,
 				maxTagValue, k, len(k), len(v),
-			)
+			).about("Tags", k)
 		}
 		strange := func(c rune) bool { return !r.inTags(c) }
 		if strings.ContainsFunc(k, strange) || strings.ContainsFunc(v, strange) {
-			return ErrInvalidTag.saying("Tags: %q or %q has a character that is not allowed.", k, v)
+			return ErrInvalidTag.saying("Tags: %q or %q has a character that is not allowed.", k, v).
+				about("Tags", k)
 		}
 	}
 	return nil

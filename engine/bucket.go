@@ -43,14 +43,14 @@ func (e *Engine) CreateBucket(
 		rules = e.opts.Rules
 	}
 	if err := rules.validate(); err != nil {
-		return nil, ErrInvalidArgument.saying("%v.", err)
+		return nil, ErrInvalidArgument.saying("%v.", err).about("Rules", rules)
 	}
 	dedup := req.DedupScope
 	if dedup == "" {
 		dedup = e.opts.DedupScope
 	}
 	if err := dedup.validate(); err != nil {
-		return nil, ErrInvalidArgument.saying("%v.", err)
+		return nil, ErrInvalidArgument.saying("%v.", err).about("DedupScope", dedup)
 	}
 	generation, err := newID()
 	if err != nil {

@@ -28,8 +28,8 @@ type CompleteMultipartUploadRequest struct {
 	// All takes every part uploaded instead; Parts must be empty then.
 	All bool
 
-	// Size, if not 0, is what the sizes of the parts must add up to; else the call fails with
-	// ErrInvalidRequest. Checksum, if given, must be that of the object; else it fails with
+	// Size, if not 0, is what the sizes of the parts must add up to, EmptyBody none; else the call
+	// fails with ErrInvalidRequest. Checksum, if given, must be that of the object; else it fails with
 	// ErrBadDigest. A composite one may do without "-" and the number of parts. Both are S3's.
 	Size     int64
 	Checksum Checksum
@@ -199,8 +199,9 @@ func (e *Engine) complete(
 		return nil, ecForUpload(err, ecComplete)
 	}
 	if contradiction {
-		return nil, ErrInvalidArgument.saying("Should not speficy both complete all header and http body.").
-			ec("0042-00000216")
+		return nil, ErrInvalidArgument.saying(
+			"Should not speficy both complete all header and http body.",
+		).ec("0042-00000216").about("All", "yes")
 	}
 	s := key.seals(e, up.id)
 	if err := s.upload(req.Bucket, req.Key, &up.Upload); err != nil {
@@ -221,10 +222,8 @@ func (e *Engine) complete(
 	if err != nil {
 		return nil, err
 	}
-	if req.Size != 0 && req.Size != obj.Size {
-		return nil, ErrInvalidRequest.saying(
-			"The parts have %d bytes together, Size is %d.", obj.Size, req.Size,
-		)
+	if err := req.checkSize(obj.Size); err != nil {
+		return nil, err
 	}
 	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
 		return nil, err
@@ -256,6 +255,19 @@ func (e *Engine) complete(
 	return obj, e.putObject(tx, req.Bucket, req.Key, obj)
 }
 
+// checkSize compares the size that the request gives, if it does, with the object's.
+func (req *CompleteMultipartUploadRequest) checkSize(size int64) error {
+	given := req.Size
+	if given == EmptyBody {
+		given = 0
+	}
+	if req.Size == 0 || given == size {
+		return nil
+	}
+	return ErrInvalidRequest.saying("The parts have %d bytes together, Size is %d.", size, given).
+		about("Size", given)
+}
+
 // objectOf makes the record of the object of the listed parts, but for its content.
 func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*index.Object, error) {
 	obj := &index.Object{
@@ -269,7 +281,7 @@ func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*ind
 	if obj.Size > maxObjectSize {
 		return nil, ErrEntityTooLarge.saying(
 			"The object would have %d bytes, the limit is %d.", obj.Size, int64(maxObjectSize),
-		)
+		).sized(obj.Size, maxObjectSize)
 	}
 	// The MD5 covers all parts; of fewer nobody knows it.
 	if up.Sequential && len(listed) == len(uploaded) {
@@ -335,8 +347,8 @@ func selectParts(
 			small := ErrEntityTooSmall.saying(
 				"%s Part %d has %d bytes, all but the last must have at least %d.",
 				ErrEntityTooSmall.Message, p.number, p.Size, smallest,
-			)
-			small.PartNumber = p.number
+			).sized(p.Size, smallest)
+			small.PartNumber, small.ETag = p.number, up.bucket.rules.etag(p.ETag)
 			return nil, small
 		}
 	}
@@ -384,7 +396,7 @@ func matchParts(list []CompletedPart, uploaded []numberedPart) ([]numberedPart, 
 		}
 		if len(uploaded) == 0 || !uploaded[0].is(want) {
 			invalid := *ErrInvalidPart
-			invalid.PartNumber = want.PartNumber
+			invalid.PartNumber, invalid.ETag = want.PartNumber, repeated(want.ETag)
 			return nil, &invalid
 		}
 		listed = append(listed, uploaded[0])

@@ -142,7 +142,7 @@ func checkDirective(field string, d Directive) error {
 	case "", DirectiveCopy, DirectiveReplace:
 		return nil
 	}
-	return ErrInvalidArgument.saying("%s is %q, must be COPY or REPLACE.", field, d)
+	return ErrInvalidArgument.saying("%s is %q, must be COPY or REPLACE.", field, d).about(field, d)
 }
 
 // errSourceChanged says that the source is not what it was when it was opened.

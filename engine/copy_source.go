@@ -12,8 +12,9 @@ import (
 // checkSourceNames checks the names of the source of a copy.
 func checkSourceNames(bucket, key string) error {
 	if bucket == "" || key == "" {
-		return ErrInvalidArgument.saying("Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.").
-			ec("0042-00000302")
+		return ErrInvalidArgument.saying(
+			"Copy Source must mention the source bucket and key: /sourcebucket/sourcekey.",
+		).ec("0042-00000302").about("SourceKey", "/"+bucket+"/"+key)
 	}
 	return checkBucketName(bucket)
 }

@@ -36,7 +36,9 @@
 // Every method that fails returns an [*Error], which says what the call was about and carries OSS's
 // code, HTTP status and, where it is known, fine-grained code: a front end of any protocol is a
 // thin translation. Codes are told apart by errors.Is and the Err values; errors.As reaches the
-// causes.
+// causes. What else an answer says of a failure, as the condition that does not hold or the least
+// size of a part, is in fields of the Error. A front end that refuses something itself derives its
+// error from one of the Err values: [Error.Derive].
 //
 //	the request          ErrInvalidArgument, ErrInvalidBucketName and others of 400: another try fails, too
 //	what is not there    ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchUpload

@@ -77,23 +77,23 @@ func (w *EncryptionRequest) check() error {
 	case customer != nil && !customer.Valid():
 		return ErrInvalidArgument.saying(
 			"SSECustomerKey has %d bytes, must have %d.", len(customer), crypto.CustomerKeySize,
-		)
+		).about("SSECustomerKey", "")
 	case customer != nil && (w.ServerSideEncryption != "" || keyID != ""):
 		return ErrInvalidArgument.saying(
 			"SSECustomerKey and ServerSideEncryption exclude each other.",
-		)
+		).about("ServerSideEncryption", w.ServerSideEncryption)
 	case w.ServerSideEncryption == "" && keyID == "":
 		return nil
 	case !w.ServerSideEncryption.isKMS() && keyID != "":
 		return ErrInvalidArgument.saying(
 			"ServerSideEncryptionKeyID goes with ServerSideEncryption KMS only.",
-		)
+		).about("ServerSideEncryptionKeyID", keyID)
 	case len(keyID) > index.MaxKeyID || strings.ContainsAny(keyID, "\r\n\x00"):
 		return ErrInvalidArgument.saying(
 			"ServerSideEncryptionKeyID must be at most %d bytes on one line.", index.MaxKeyID,
-		)
+		).about("ServerSideEncryptionKeyID", keyID)
 	case !w.ServerSideEncryption.isKMS() && w.ServerSideEncryption != EncryptionAES256:
-		return ErrInvalidEncryptionAlgorithm
+		return ErrInvalidEncryptionAlgorithm.about("ServerSideEncryption", w.ServerSideEncryption)
 	}
 	return nil
 }

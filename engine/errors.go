@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
@@ -14,12 +15,13 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// An Error is what every operation returns when it fails. Code, HTTPStatus and EC are OSS's own, so
-// that a front end can answer with them as they are. errors.Is(err, ErrNoSuchUpload) compares the
-// Code; errors.As and errors.Is also reach the cause in Err.
+// An Error is what every operation returns when it fails. Code, HTTPStatus and EC are the service's
+// own, so that a front end can answer with them as they are. errors.Is(err, ErrNoSuchUpload)
+// compares the Code; errors.As and errors.Is also reach the cause in Err, which is the body's own
+// error where a body has failed.
 type Error struct {
 	Op         string // the operation, as "UploadPart"
-	Code       string // OSS's error code, as "NoSuchUpload"
+	Code       string // OSS's error code, as "NoSuchUpload", or S3's where OSS has none
 	HTTPStatus int
 	EC         string // OSS's fine-grained error code where it is known, as "0042-00000104"
 	Message    string // for people: names the field and the limit
@@ -27,7 +29,28 @@ type Error struct {
 	Key        string
 	UploadID   string
 	PartNumber int
-	Err        error // the cause, or nil
+
+	// What the services' answers say beside that, each where there is something to say.
+	//
+	// Argument is the field of the request that is at fault, as "MaxKeys", and Value what it holds,
+	// its first KiB at most. Of a key of the client's no value is said.
+	Argument, Value string
+
+	// Condition is the one that does not hold, of ErrPreconditionFailed and ErrNotModified, by the
+	// name of its HTTP header, as "If-Match".
+	Condition string
+
+	// ETag and LastModified are the object's, of ErrNotModified. Of ErrInvalidPart ETag is the one
+	// that the list has, of ErrEntityTooSmall that of the part.
+	ETag         string
+	LastModified time.Time
+
+	// Size is that of the object in bytes, of ErrInvalidRange; of ErrEntityTooSmall,
+	// ErrEntityTooLarge and ErrIncompleteBody that of what is too small or large, if it is known,
+	// and Limit the least or most that is allowed, or the size that was declared.
+	Size, Limit int64
+
+	Err error // the cause, or nil
 }
 
 // Error says what failed, where, and why.
@@ -119,13 +142,15 @@ var (
 		Code: "FileAlreadyExists", HTTPStatus: 409,
 		Message: "The object you specified already exists and can not be overwritten.",
 	}
-	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold.
+	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold, of a write
+	// also IfNoneMatch. Error.Condition says which.
 	ErrPreconditionFailed = &Error{
 		Code: "PreconditionFailed", HTTPStatus: 412,
 		Message: "At least one of the pre-conditions you specified did not hold.",
 	}
 	// ErrNotModified is returned when IfNoneMatch or IfModifiedSince says that the caller has the
-	// object already. A front end answers 304 without a body.
+	// object already. A front end answers 304 without a body, but with the ETag and LastModified of
+	// the Error.
 	ErrNotModified = &Error{
 		Code: "NotModified", HTTPStatus: 304, Message: "The object has not been modified.",
 	}
@@ -133,7 +158,7 @@ var (
 
 // Errors of arguments and bodies.
 var (
-	// ErrInvalidArgument is returned for an argument out of its range; the message names it.
+	// ErrInvalidArgument is returned for an argument out of its range. Error.Argument is the one.
 	ErrInvalidArgument = &Error{Code: "InvalidArgument", HTTPStatus: 400}
 	// ErrInvalidBucketName is returned for a name that breaks OSS's rules: 3 to 63 of a-z, 0-9 and
 	// -, beginning and ending with a letter or digit.
@@ -313,6 +338,17 @@ func (e *FormatError) Error() string {
 	)
 }
 
+// Derive returns an Error of the same code with another message and cause, for a front end that has
+// a reason of its own to refuse a request: one of this package's Err values says how. An empty
+// message leaves e's, and cause may be nil. e is not changed.
+func (e *Error) Derive(message string, cause error) *Error {
+	c := e.with(cause)
+	if message != "" {
+		c.Message = message
+	}
+	return c
+}
+
 // with returns a copy of e that carries a cause.
 func (e *Error) with(cause error) *Error {
 	c := *e
@@ -324,6 +360,36 @@ func (e *Error) with(cause error) *Error {
 func (e *Error) saying(format string, args ...any) *Error {
 	c := *e
 	c.Message = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// about returns a copy of e that says which field of the request is at fault, and what it holds.
+func (e *Error) about(field string, value any) *Error {
+	c := *e
+	c.Argument, c.Value = field, repeated(fmt.Sprint(value))
+	return &c
+}
+
+// repeated is as much of what a client has said as an Error repeats.
+func repeated(value string) string {
+	const most = 1 << 10
+	if len(value) > most {
+		value = strings.ToValidUTF8(value[:most], "")
+	}
+	return value
+}
+
+// sized returns a copy of e that says how large something is and may be; 0 is not known.
+func (e *Error) sized(size, limit int64) *Error {
+	c := *e
+	c.Size, c.Limit = size, limit
+	return &c
+}
+
+// unmet returns a copy of e that says which condition does not hold.
+func (e *Error) unmet(condition string) *Error {
+	c := *e
+	c.Condition = condition
 	return &c
 }
 

@@ -37,7 +37,7 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 		if e.opts.UploadExpiry == 0 {
 			return nil, ErrInvalidArgument.saying(
 				"Before is zero, and Options.UploadExpiry is not set.",
-			)
+			).about("Before", "")
 		}
 		before = e.now().Add(-e.opts.UploadExpiry)
 	}

@@ -489,6 +489,11 @@ func facts() []fact {
 			return errors.Join(err1, err2, same([]any{one.MaxKeys, len(one.Objects), one.IsTruncated}, []any{100, 100, true}), same(len(all.Objects), 101))
 		}},
 
+		{"ListObjects", "a page of 0 entries is one of the default size", func(w *world) error {
+			got, err := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "bucket", MaxKeys: engine.Zero})
+			return errors.Join(err, same([]int{got.MaxKeys, len(got.Objects)}, []int{100, 3}))
+		}},
+
 		// Reading. What a range leaves out, ETag and CRC-64 cover all the same.
 		{"GetObject", "bytes=1-3", reads(Get{Range: "bytes=1-3"}, "ont", true)},
 		{"GetObject", "bytes=3-", reads(Get{Range: "bytes=3-"}, "tent", true)},
@@ -620,6 +625,10 @@ func facts() []fact {
 			}
 			return err
 		}},
+		{"CompleteMultipartUpload", "an object of no bytes, as was said", func(w *world) error {
+			_, err := w.tryComplete(w.upload(nil), Complete{Size: engine.EmptyBody})
+			return err
+		}},
 		{"CompleteMultipartUpload", "a composite checksum is over those of the parts", func(w *world) error {
 			got := w.complete(w.uploadOf(Initiate{Checksum: some}, a, b))
 			return same(got.Checksum.Value, inBase64(checksumOf("CRC32", checksumOf("CRC32", a), checksumOf("CRC32", b)))+"-2")
@@ -708,6 +717,19 @@ func facts() []fact {
 				return err
 			}
 			return same([]int{objects.MaxKeys, byDefault.MaxKeys, uploads.MaxUploads, parts.MaxParts}, []int{1000, 1000, 1000, 1000})
+		})},
+		{"ListObjects", "S3: a page of 0 entries is empty, and the last", s3(func(w *world) error {
+			objects, err1 := w.e.ListObjects(context.Background(), &engine.ListObjectsRequest{Bucket: "s3-bucket", MaxKeys: engine.Zero})
+			uploads, err2 := w.uploads(Uploads{MaxUploads: engine.Zero})
+			parts, err3 := w.e.ListParts(context.Background(), &List{Bucket: "s3-bucket", Key: "key", UploadID: w.ids["s3 open"], MaxParts: engine.Zero})
+			if err := errors.Join(err1, err2, err3); err != nil {
+				return err
+			}
+			return errors.Join(
+				same([]any{objects.MaxKeys, len(objects.Objects), objects.IsTruncated}, []any{0, 0, false}),
+				same([]any{uploads.MaxUploads, len(uploads.Uploads), uploads.IsTruncated}, []any{0, 0, false}),
+				same([]any{parts.MaxParts, len(parts.Parts), parts.IsTruncated}, []any{0, 0, false}),
+			)
 		})},
 		{"ListMultipartUploads", "S3: those of one key by their time of initiation", s3(func(w *world) error {
 			var want []string

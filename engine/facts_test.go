@@ -250,6 +250,7 @@ func refusals() []refusal {
 		{"GetObject", "the last 0 bytes", getObject(Get{Range: "bytes=-0"}), "InvalidRange", 416, ""},
 		{"GetObject", "another range behavior than standard", getObject(Get{Range: "bytes=0-1", RangeBehavior: "odd"}), "InvalidArgument", 400, ""},
 		{"GetObject", "a part that the object does not have", getObject(Get{PartNumber: 2}), "InvalidPartNumber", 416, ""},
+		{"GetObject", "part 0", getObject(Get{PartNumber: engine.Zero}), "InvalidArgument", 400, "0017-00000220"},
 		{"GetObject", "part 10001", getObject(Get{PartNumber: 10001}), "InvalidArgument", 400, "0017-00000220"},
 		{"GetObject", "a part and a range", getObject(Get{PartNumber: 1, Range: "bytes=0-1"}), "InvalidRequest", 400, ""},
 		{"GetObject", "IfMatch another", getObject(Get{Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
@@ -315,6 +316,7 @@ func refusals() []refusal {
 		{"CompleteMultipartUpload", "a wrong checksum of a part", complete(Complete{UploadID: "with SHA256", Parts: []engine.CompletedPart{{PartNumber: 1, ETag: md5ETag(random(1, 1)), Checksum: sha.Value}}}), "InvalidPart", 400, ""},
 		{"CompleteMultipartUpload", "another type than the upload's", complete(Complete{UploadID: "with SHA256", Checksum: engine.Checksum{Type: "FULL_OBJECT"}}, 1), "BadDigest", 400, ""},
 		{"CompleteMultipartUpload", "a checksum of another object", complete(Complete{UploadID: "with SHA256", Checksum: engine.Checksum{Value: sha.Value + "-1"}}, 1), "BadDigest", 400, ""},
+		{"CompleteMultipartUpload", "the parts have bytes, and shall have none", complete(Complete{UploadID: "with SHA256", Size: engine.EmptyBody}, 1), "InvalidRequest", 400, ""},
 		{"CompleteMultipartUpload", "the parts have another size together", complete(Complete{UploadID: "with SHA256", Size: 2}, 1), "InvalidRequest", 400, ""},
 		{"PutObject", "a checksum of another body", putObject(Put{Body: body("x"), Checksum: sha}), "BadDigest", 400, ""},
 
@@ -469,6 +471,12 @@ func TestRefusals(t *testing.T) {
 			}
 			if got.Op != row.op || got.Bucket == "" {
 				t.Errorf("the error is of %s on bucket %q, want %s on the request's", got.Op, got.Bucket, row.op)
+			}
+			if got.Code == "InvalidArgument" && got.Argument == "" {
+				t.Errorf("the error does not say which argument is at fault: %v", err)
+			}
+			if (got.Code == "PreconditionFailed" || got.Code == "NotModified") && got.Condition == "" {
+				t.Errorf("the error does not say which condition does not hold: %v", err)
 			}
 			if !errors.Is(err, &engine.Error{Code: row.code}) {
 				t.Errorf("errors.Is does not find the code %s in %v", row.code, err)

@@ -79,15 +79,18 @@ func bodyError(err error, tooLarge *Error) error {
 func sizeError(e *intake.SizeError, tooLarge *Error) *Error {
 	switch {
 	case e.Size == 0:
-		return ErrInvalidArgument.saying("The body is not empty, Size is EmptyBody.")
+		return ErrInvalidArgument.saying("The body is not empty, Size is EmptyBody.").
+			about("Size", 0)
 	case e.Size > 0 && e.Got > e.Size:
-		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", e.Size)
+		return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", e.Size).
+			about("Size", e.Size)
 	case e.Got > e.Limit:
 		return tooLarge.saying(
 			"The body is longer than %d bytes, the most that is allowed.", e.Limit,
-		)
+		).sized(0, e.Limit)
 	}
-	return ErrIncompleteBody.saying("The body has %d bytes, Size is %d.", e.Got, e.Size)
+	return ErrIncompleteBody.saying("The body has %d bytes, Size is %d.", e.Got, e.Size).
+		sized(e.Got, e.Size)
 }
 
 // ended makes sure that an error of a context that has ended shows that: the caller may have ended

@@ -15,7 +15,7 @@ type ListObjectsRequest struct {
 	Marker    string // keys behind it are listed; one that is a common prefix stands behind all below it
 
 	// MaxKeys is how many entries a page has, at most 1000. 0 means 100, as in OSS, under S3's rules
-	// 1000; there more than 1000 are 1000, while OSS refuses them.
+	// 1000. There more than 1000 are 1000, and Zero none; OSS refuses more, and Zero is 0.
 	MaxKeys int
 }
 
@@ -54,6 +54,9 @@ func (e *Engine) ListObjects(
 		}
 		if res.MaxKeys, err = b.rules.pageSize("MaxKeys", req.MaxKeys, b.rules.defaultKeys); err != nil {
 			return err
+		}
+		if res.MaxKeys == 0 {
+			return nil
 		}
 		return res.fill(r)
 	})

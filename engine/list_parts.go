@@ -46,7 +46,7 @@ func (e *Engine) ListParts(
 	if req.PartNumberMarker < 0 {
 		return nil, ErrInvalidArgument.saying(
 			"PartNumberMarker is %d, must not be negative.", req.PartNumberMarker,
-		)
+		).about("PartNumberMarker", req.PartNumberMarker)
 	}
 	res := &ListPartsResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: req.UploadID,
@@ -62,7 +62,7 @@ func (e *Engine) ListParts(
 			return err
 		}
 		res.StorageClass = up.Attributes.StorageClass
-		if req.PartNumberMarker >= MaxPartNumber {
+		if req.PartNumberMarker >= MaxPartNumber || res.MaxParts == 0 {
 			return nil
 		}
 		for entry, err := range index.Scan(r, index.PartsAfter(up.id, req.PartNumberMarker)) {

@@ -23,7 +23,7 @@ type ListMultipartUploadsRequest struct {
 	UploadIDMarker string
 
 	// MaxUploads is how many entries a page has, at most 1000, which is what 0 means. More are
-	// ErrInvalidArgument, under S3's rules 1000.
+	// ErrInvalidArgument. Under S3's rules more are 1000, and Zero is an empty page.
 	MaxUploads int
 }
 
@@ -81,6 +81,9 @@ func (e *Engine) ListMultipartUploads(
 		}
 		if res.MaxUploads, err = b.rules.pageSize("MaxUploads", req.MaxUploads, MaxListing); err != nil {
 			return err
+		}
+		if res.MaxUploads == 0 {
+			return nil
 		}
 		return res.fill(r)
 	})

@@ -61,21 +61,35 @@ func (c *Conditions) check(obj *index.Object) error {
 	switch {
 	case c.IfMatch != "":
 		if !strongly.matches(c.IfMatch, obj.ETag) {
-			return ErrPreconditionFailed
+			return ErrPreconditionFailed.unmet(ifMatch)
 		}
 	case !c.IfUnmodifiedSince.IsZero() && modified.After(c.IfUnmodifiedSince):
-		return ErrPreconditionFailed
+		return ErrPreconditionFailed.unmet(ifUnmodifiedSince)
 	}
+	unmet := ""
 	switch {
 	case c.IfNoneMatch != "":
 		if weakly.matches(c.IfNoneMatch, obj.ETag) {
-			return ErrNotModified
+			unmet = ifNoneMatch
 		}
 	case !c.IfModifiedSince.IsZero() && !modified.After(c.IfModifiedSince):
-		return ErrNotModified
+		unmet = ifModifiedSince
 	}
-	return nil
+	if unmet == "" {
+		return nil
+	}
+	err := ErrNotModified.unmet(unmet)
+	err.ETag, err.LastModified = obj.ETag, obj.Modified
+	return err
 }
+
+// The names that Error.Condition has for conditions.
+const (
+	ifMatch           = "If-Match"
+	ifNoneMatch       = "If-None-Match"
+	ifModifiedSince   = "If-Modified-Since"
+	ifUnmodifiedSince = "If-Unmodified-Since"
+)
 
 // HeadObjectRequest asks for an object's description.
 type HeadObjectRequest struct {
@@ -139,7 +153,8 @@ type GetObjectRequest struct {
 
 	// PartNumber, if not 0, asks for one part instead of a Range: the first part of an object is
 	// number 1, the last one ObjectInfo.Parts. A greater one fails with ErrInvalidPartNumber, and
-	// one beside a Range with ErrInvalidRequest. It is S3's.
+	// one beside a Range with ErrInvalidRequest. Zero asks for part 0, which is ErrInvalidArgument.
+	// It is S3's.
 	PartNumber int
 
 	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
@@ -228,7 +243,7 @@ func (req *GetObjectRequest) checkRange() error {
 	case req.RangeBehavior != "" && req.RangeBehavior != "standard":
 		return ErrInvalidArgument.saying(
 			"RangeBehavior is %q, must be standard or empty.", req.RangeBehavior,
-		)
+		).about("RangeBehavior", req.RangeBehavior)
 	case req.PartNumber != 0 && req.Range != "":
 		return ErrInvalidRequest.saying("Range and PartNumber exclude each other.")
 	case req.PartNumber != 0:

@@ -33,7 +33,7 @@ func (p *Preconditions) validate() error {
 	if p.IfNoneMatch != "" && p.IfNoneMatch != "*" {
 		return ErrNotImplemented.saying(
 			"IfNoneMatch is %q: of a write only * is implemented.", p.IfNoneMatch,
-		)
+		).about("IfNoneMatch", p.IfNoneMatch)
 	}
 	return nil
 }
@@ -54,8 +54,10 @@ func (o *overwriting) check(r index.Reader) error {
 		return nil
 	case err != nil:
 		return err
-	case o.IfNoneMatch != "" || !strongly.matches(o.IfMatch, obj.ETag):
-		return ErrPreconditionFailed
+	case o.IfNoneMatch != "":
+		return ErrPreconditionFailed.unmet(ifNoneMatch)
+	case !strongly.matches(o.IfMatch, obj.ETag):
+		return ErrPreconditionFailed.unmet(ifMatch)
 	}
 	return nil
 }

@@ -239,10 +239,12 @@ func checkBody(
 	size int64, contentMD5 string, crc64 *uint64, tooLarge *Error,
 ) (d digests, err error) {
 	if size < 0 && size != EmptyBody {
-		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", size)
+		return d, ErrInvalidArgument.saying("Size is %d, must not be negative.", size).
+			about("Size", size)
 	}
 	if size > MaxPartSize {
-		return d, tooLarge.saying("Size is %d, must be at most %d.", size, int64(MaxPartSize))
+		return d, tooLarge.saying("Size is %d, must be at most %d.", size, int64(MaxPartSize)).
+			about("Size", size).sized(size, MaxPartSize)
 	}
 	if contentMD5 != "" {
 		sum, err := parseMD5(contentMD5)

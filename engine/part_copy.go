@@ -116,12 +116,12 @@ func (p *partCopy) chooseRange() (err error) {
 		if !ok || first < 0 || last < 0 {
 			return ErrInvalidArgument.saying(
 				"SourceRange is %q, must be bytes=first-last.", p.req.SourceRange,
-			)
+			).about("SourceRange", p.req.SourceRange)
 		}
 		if last >= p.source.size {
 			return ErrInvalidArgument.saying(
 				"SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size,
-			)
+			).about("SourceRange", p.req.SourceRange)
 		}
 	}
 	if p.span, err = parseRange(p.req.SourceRange, p.source.size, false); err != nil {
@@ -131,7 +131,7 @@ func (p *partCopy) chooseRange() (err error) {
 	if p.span.length > MaxPartSize {
 		return ErrEntityTooLarge.saying(
 			"%d bytes would be copied, a part has at most %d.", p.span.length, int64(MaxPartSize),
-		)
+		).sized(p.span.length, MaxPartSize)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ const (
 	// KMS is called "aws:kms". Complete of an upload with composite checksums must be given those
 	// of the parts, and a part number out of range in its list is ErrInvalidArgument. CopyObject
 	// onto itself that would change nothing is ErrInvalidRequest. DeleteBucket aborts open uploads.
-	// Pages of listings have 1000 entries at most, whatever more is asked for.
+	// Pages of listings have 1000 entries at most, whatever more is asked for, and none for Zero.
 	S3 Rules = "S3"
 )
 
@@ -105,7 +106,7 @@ type ruleSet struct {
 	copyMustChange   bool // a copy onto itself that changes nothing is ErrInvalidRequest
 	partChecksums    bool // Complete must be given the checksums that a composite one is made of
 	deleteUploads    bool // DeleteBucket aborts open uploads instead of failing
-	clampPages       bool // a page of more than MaxListing entries is one of MaxListing, not an error
+	anyPageSize      bool // a page may have Zero entries, and one of more than MaxListing has that many
 }
 
 var ruleSets = map[Rules]ruleSet{
@@ -148,7 +149,7 @@ var ruleSets = map[Rules]ruleSet{
 		copyMustChange:   true,
 		partChecksums:    true,
 		deleteUploads:    true,
-		clampPages:       true,
+		anyPageSize:      true,
 		keyTooLong:       true,
 		leadingSlash:     true,
 		binaryETags:      true,
@@ -166,6 +167,10 @@ const (
 	MaxPartSize   = 5 << 30 // bytes of a part, and of a body of PutObject
 	MaxListing    = 1000    // entries of one page of a listing
 )
+
+// Zero is a 0 that was said, in fields of requests where 0 itself is not said: the size of a page
+// and the number of a part that is read. EmptyBody is the same for sizes of bodies and objects.
+const Zero = math.MinInt
 
 // checkKey checks an object's name.
 func (r ruleSet) checkKey(key string) error {
@@ -193,9 +198,11 @@ func (r ruleSet) checkMetadata(metadata map[string]string) error {
 		total += len(name) + len(value)
 	}
 	if total > r.maxMetadata {
-		return r.metadataTooLarge.saying(
+		e := r.metadataTooLarge.saying(
 			"Metadata has %d bytes, must be at most %d.", total, r.maxMetadata,
 		)
+		return e.about("Metadata", fmt.Sprint(total, " bytes")).
+			sized(int64(total), int64(r.maxMetadata))
 	}
 	return nil
 }
@@ -223,12 +230,15 @@ func (r ruleSet) algorithm(a EncryptionAlgorithm) EncryptionAlgorithm {
 // pageSize checks how many entries a page of a listing may have, and fills in the default.
 func (r ruleSet) pageSize(field string, n, byDefault int) (int, error) {
 	switch {
-	case n == 0:
+	case n == Zero && r.anyPageSize:
+		return 0, nil
+	case n == 0 || n == Zero:
 		return byDefault, nil
-	case n > MaxListing && r.clampPages:
+	case n > MaxListing && r.anyPageSize:
 		return MaxListing, nil
 	case n < 0 || n > MaxListing:
-		return 0, ErrInvalidArgument.saying("%s is %d, must be 0 to %d.", field, n, MaxListing)
+		return 0, ErrInvalidArgument.saying("%s is %d, must be 0 to %d.", field, n, MaxListing).
+			about(field, n)
 	}
 	return n, nil
 }
@@ -281,8 +291,9 @@ func (r ruleSet) putTooLarge() *Error {
 
 // copyCondition is the error for a condition of a copy that does not hold.
 func (r ruleSet) copyCondition(err error) error {
-	if !r.copyNotModified && errors.Is(err, ErrNotModified) {
-		return ErrPreconditionFailed
+	var e *Error
+	if !r.copyNotModified && errors.As(err, &e) && errors.Is(e, ErrNotModified) {
+		return ErrPreconditionFailed.unmet(e.Condition)
 	}
 	return err
 }

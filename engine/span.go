@@ -18,7 +18,7 @@ func parseRange(text string, size int64, standard bool) (span, error) {
 	switch {
 	case first < 0: // the last bytes
 		if last == 0 {
-			return whole, ErrInvalidRange
+			return whole, rangeBeyond(text, size)
 		}
 		if size == 0 || last > size && !standard {
 			return whole, nil
@@ -31,12 +31,17 @@ func parseRange(text string, size int64, standard bool) (span, error) {
 	}
 	if first >= size {
 		if standard {
-			return whole, ErrInvalidRange
+			return whole, rangeBeyond(text, size)
 		}
 		return whole, nil
 	}
 	last = min(last, size-1)
 	return span{start: first, length: last - first + 1, partial: true}, nil
+}
+
+// rangeBeyond is the error for a range that no byte is in.
+func rangeBeyond(text string, size int64) error {
+	return ErrInvalidRange.about("Range", text).sized(size, 0)
 }
 
 // splitRange parses "bytes=first-last". A bound that is left out is -1.

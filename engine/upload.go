@@ -126,11 +126,12 @@ func (req *UploadRequest) check() error {
 	}
 	switch {
 	case req.Size < 0 && req.Size != EmptyBody:
-		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size)
+		return ErrInvalidArgument.saying("Size is %d, must not be negative.", req.Size).
+			about("Size", req.Size)
 	case req.Parallel < 0 || req.Parallel > MaxParallel:
 		return ErrInvalidArgument.saying(
 			"Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel,
-		)
+		).about("Parallel", req.Parallel)
 	}
 	return req.Preconditions.validate()
 }

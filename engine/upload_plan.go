@@ -25,7 +25,7 @@ func planParts(size, wanted, least, chunkSize int64) (partPlan, error) {
 	if size > maxObjectSize {
 		return partPlan{}, ErrEntityTooLarge.saying(
 			"Size is %d, must be at most %d.", size, int64(maxObjectSize),
-		)
+		).about("Size", size).sized(size, maxObjectSize)
 	}
 	if wanted == 0 {
 		wanted = roundUp(max(DefaultPartSize, least), chunkSize)
@@ -33,7 +33,7 @@ func planParts(size, wanted, least, chunkSize int64) (partPlan, error) {
 	if wanted < least || wanted > most {
 		return partPlan{}, ErrInvalidArgument.saying(
 			"PartSize is %d, must be %d to %d.", wanted, least, most,
-		)
+		).about("PartSize", wanted)
 	}
 	if needed := ceilDiv(size, MaxPartNumber); needed > wanted {
 		wanted = min(roundUp(needed, chunkSize), most)
@@ -72,7 +72,8 @@ func (p partPlan) tooLong() error {
 			p.partSize,
 		)
 	}
-	return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", p.size)
+	return ErrInvalidArgument.saying("The body is longer than Size, which is %d.", p.size).
+		about("Size", p.size)
 }
 
 // A partSource cuts a body into parts.

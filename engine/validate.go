@@ -38,16 +38,19 @@ func checkPartNumber(n int) error {
 
 // numberOutOfRange is the error for a part number that there is not.
 func numberOutOfRange(e *Error, n int) error {
+	if n == Zero {
+		n = 0
+	}
 	return e.saying(
 		"Part number must be an integer between 1 and %d, inclusive; it is %d.", MaxPartNumber, n,
-	)
+	).about("PartNumber", n)
 }
 
 // parseMD5 decodes a Content-MD5.
 func parseMD5(s string) (sum [16]byte, err error) {
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil || len(b) != len(sum) {
-		return sum, ErrInvalidDigest.ec("0017-00000502")
+		return sum, ErrInvalidDigest.ec("0017-00000502").about("ContentMD5", s)
 	}
 	return [16]byte(b), nil
 }
