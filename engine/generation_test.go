@@ -201,7 +201,7 @@ func TestIllegalNamesGo(t *testing.T) {
 func TestUploadsOfAnEarlierBucket(t *testing.T) {
 	const uploads = 250 // more than one transaction gives up
 	ctx := t.Context()
-	e, idx := memoryStore(t, &engine.Options{Rules: engine.S3})
+	e, idx := memoryStore(t, nil)
 	var ids []string
 	for range uploads {
 		ids = append(ids, mustInitiate(t, e, "bucket", "key", ""))
