@@ -70,6 +70,9 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r.Baseline != "" {
+		t.Errorf("the ratios are to %s, which was not measured", r.Baseline)
+	}
 	if got, want := r.Cases("upload, json, plain"), []string{"1", "2"}; !slices.Equal(got, want) {
 		t.Errorf("the cases are %q, want %q", got, want)
 	}

@@ -47,7 +47,7 @@ var units = []string{"MB/s", "CPU ns/B", "heap KiB"}
 type Contest struct {
 	Title    string
 	Command  string // that runs it
-	Baseline string // the contender that ratios are to
+	Baseline string // the contender that ratios are to, if it is measured
 	Notes    []string
 
 	Contenders []Contender
@@ -106,7 +106,12 @@ func (c *Contest) Run(
 			" uploaded only and only plain")
 	}
 	c.report = report.New(c.Title, cli.Command(c.Command, flags, "dir", "json"), c.Dir)
-	c.report.Baseline, c.report.Notes = c.Baseline, c.notes()
+	c.report.Notes = c.notes()
+	for _, k := range c.Contenders {
+		if k.Name == c.Baseline {
+			c.report.Baseline = k.Name
+		}
+	}
 	return c.In(func(dir string) error {
 		c.dir = dir
 		for _, g := range groups {
