@@ -103,5 +103,5 @@
 //     form of keys, another meaning of a field that stays, another envelope (the checksum stays where it is), other frames or files.
 //     And it moves when old versions are not read any more. Then Open refuses the whole store, and changes nothing.
 //   - What package engine's MACs cover is a message of its own, not the record. A field that they have to cover makes it another
-//     message, with another label; which one a MAC is of follows from the version of the record.
+//     message, with another label, for records in which the field is not zero. The others keep theirs, of whatever version they are.
 package index

@@ -57,22 +57,28 @@ type Bucket struct {
 	Rules      string // names the set of rules it was created with
 	Dedup      string // names within what its chunks are found again
 	Generation Generation
+
+	Annotations map[string]string // a front end's own; since version 2
 }
 
-func (*Bucket) version() byte { return 1 }
+func (*Bucket) version() byte { return 2 }
 
 func (b *Bucket) encode(e *encoder) {
 	e.time(b.Created)
 	e.string(b.Rules, maxWord)
 	e.string(b.Dedup, maxWord)
 	e.fixed(b.Generation[:])
+	e.texts(b.Annotations, maxTextEntries, maxTexts)
 }
 
-func (b *Bucket) decode(d *decoder, _ byte) {
+func (b *Bucket) decode(d *decoder, version byte) {
 	b.Created = d.time()
 	b.Rules = d.string(maxWord)
 	b.Dedup = d.string(maxWord)
 	b.Generation = Generation(d.fixed(16))
+	if version >= 2 {
+		b.Annotations = d.texts(maxTextEntries, maxTexts)
+	}
 }
 
 // Attributes is what a client says about an object and gets back with it. Empty maps come back as
@@ -85,9 +91,14 @@ type Attributes struct {
 	Expires            string
 	StorageClass       string
 	Metadata, Tags     map[string]string
+
+	// Since version 2. Annotations are a front end's own.
+	ContentLanguage string
+	WebsiteRedirect string
+	Annotations     map[string]string
 }
 
-func (*Attributes) version() byte { return 1 }
+func (*Attributes) version() byte { return 2 }
 
 func (a *Attributes) encode(e *encoder) {
 	e.string(a.ContentType, maxHeaderText)
@@ -98,9 +109,12 @@ func (a *Attributes) encode(e *encoder) {
 	e.string(a.StorageClass, maxHeaderText)
 	e.texts(a.Metadata, maxTextEntries, maxTexts)
 	e.texts(a.Tags, maxTextEntries, maxTexts)
+	e.string(a.ContentLanguage, maxHeaderText)
+	e.string(a.WebsiteRedirect, maxHeaderText)
+	e.texts(a.Annotations, maxTextEntries, maxTexts)
 }
 
-func (a *Attributes) decode(d *decoder, _ byte) {
+func (a *Attributes) decode(d *decoder, version byte) {
 	a.ContentType = d.string(maxHeaderText)
 	a.CacheControl = d.string(maxHeaderText)
 	a.ContentDisposition = d.string(maxHeaderText)
@@ -109,6 +123,11 @@ func (a *Attributes) decode(d *decoder, _ byte) {
 	a.StorageClass = d.string(maxHeaderText)
 	a.Metadata = d.texts(maxTextEntries, maxTexts)
 	a.Tags = d.texts(maxTextEntries, maxTexts)
+	if version >= 2 {
+		a.ContentLanguage = d.string(maxHeaderText)
+		a.WebsiteRedirect = d.string(maxHeaderText)
+		a.Annotations = d.texts(maxTextEntries, maxTexts)
+	}
 }
 
 // Encryption says how a content is sealed. An empty Algorithm is not at all.
@@ -393,9 +412,13 @@ type Object struct {
 	MD5        []byte // of the whole content, where it is known
 	MAC        []byte // none in a store without a key if it is not encrypted, or has UploadMAC
 	UploadMAC  []byte // the MAC of the upload that it was, if that was completed without the client's key
+
+	// PartAlgorithm is that of the checksums of its parts, if it is not that of Checksum; since
+	// version 2.
+	PartAlgorithm string
 }
 
-func (*Object) version() byte { return 1 }
+func (*Object) version() byte { return 2 }
 
 func (o *Object) encode(e *encoder) {
 	e.fixed(o.Content[:])
@@ -411,9 +434,10 @@ func (o *Object) encode(e *encoder) {
 	e.bytes(o.MD5, maxChecksum)
 	e.bytes(o.MAC, maxMAC)
 	e.bytes(o.UploadMAC, maxMAC)
+	e.string(o.PartAlgorithm, maxWord)
 }
 
-func (o *Object) decode(d *decoder, _ byte) {
+func (o *Object) decode(d *decoder, version byte) {
 	o.Content = ContentID(d.fixed(16))
 	o.Type = d.string(maxWord)
 	o.ETag = d.string(maxWord)
@@ -427,6 +451,9 @@ func (o *Object) decode(d *decoder, _ byte) {
 	o.MD5 = d.bytes(maxChecksum)
 	o.MAC = d.bytes(maxMAC)
 	o.UploadMAC = d.bytes(maxMAC)
+	if version >= 2 {
+		o.PartAlgorithm = d.string(maxWord)
+	}
 }
 
 // Shared counts the objects that have a content, where that is more than one.

@@ -241,8 +241,8 @@ func TestDamagedRecords(t *testing.T) {
 			wantCorrupt("cut short", key, good[:n])
 		}
 		fields := good[1 : len(good)-4]
-		wantCorrupt("a byte too many", key, index.Seal(key, 1, append(bytes.Clone(fields), 0)))
-		wantCorrupt("a field too few", key, index.Seal(key, 1, fields[:len(fields)-1]))
+		wantCorrupt("a byte too many", key, index.Seal(key, good[0], append(bytes.Clone(fields), 0)))
+		wantCorrupt("a field too few", key, index.Seal(key, good[0], fields[:len(fields)-1]))
 		wantCorrupt("under another key", other, good)
 		return nil
 	})

@@ -22,12 +22,13 @@ var (
 	attributes = index.Attributes{
 		ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never",
 		StorageClass: "IA", Metadata: map[string]string{"b": "2", "a": "1", "empty": ""}, Tags: map[string]string{"": "x"},
+		ContentLanguage: "de, en", WebsiteRedirect: "/elsewhere", Annotations: map[string]string{"acl": "private", "owner": ""},
 	}
 	encryption = index.Encryption{Algorithm: "KMS", KeyID: "key", WrappedKey: []byte{1, 2, 3}, Wrapper: "master", Customer: true}
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
 
 	header = index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment, Records: encryption}
-	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}}
+	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}, Annotations: map[string]string{"location": "here"}}
 	upload = index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum,
 		Sequential: true, Digest: []byte("state"), MD5: bytes.Repeat([]byte{5}, 16), Watched: moment, MAC: mac,
@@ -46,7 +47,7 @@ var (
 	object = index.Object{
 		Content: content, Type: "Multipart", ETag: "ABC-2", Size: math.MaxInt64, CRC64: math.MaxUint64, Parts: index.MaxParts,
 		Modified: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum, MD5: bytes.Repeat([]byte{5}, 16), MAC: mac,
-		UploadMAC: mac,
+		UploadMAC: mac, PartAlgorithm: "SHA1",
 	}
 	shared    = index.Shared{Owners: math.MaxUint64}
 	completed = index.Completed{Bucket: "b", Key: "k", Generation: index.Generation{2}, List: [16]byte{1}, Object: object}
