@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -16,7 +17,13 @@ type Attributes struct {
 	CacheControl       string
 	ContentDisposition string
 	ContentEncoding    string
+	ContentLanguage    string
 	Expires            string
+
+	// WebsiteRedirect is where a website sends who asks for the object, S3's redirect location: it
+	// begins with /, http:// or https:// and has at most 2 KiB; else it is
+	// ErrInvalidRedirectLocation. It is kept and returned, without effect.
+	WebsiteRedirect string
 
 	// Metadata has at most 8 KiB, names and values together; under S3's rules 2 KiB. Names are
 	// letters, digits and -, under S3's rules also _ and ., and kept in lower case.
@@ -29,6 +36,11 @@ type Attributes struct {
 	// StorageClass is one of those of the bucket's rules, StorageStandard or StorageS3Standard if
 	// empty. It is kept and returned, without effect.
 	StorageClass StorageClass
+
+	// Annotations are a front end's own, as who owns the object and who may read it: they are kept
+	// and returned with the rest, and never looked at. Names and values are any texts, together at
+	// most 8 KiB. Neither service has them.
+	Annotations map[string]string
 }
 
 // A StorageClass is one of OSS's, or one of S3's in buckets with those rules.
@@ -58,6 +70,8 @@ const (
 // Limits of attributes.
 const (
 	maxHeaderBytes = 4 << 10 // one standard header
+	maxRedirect    = 2 << 10 // bytes
+	maxAnnotations = 8 << 10 // bytes, names and values together
 	maxTags        = 10
 	maxTagKey      = 128 // bytes
 	maxTagValue    = 256 // bytes
@@ -68,8 +82,9 @@ func attributesOf(a *index.Attributes) Attributes {
 	return Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl,
 		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
-		Expires: a.Expires, StorageClass: StorageClass(a.StorageClass),
-		Metadata: maps.Clone(a.Metadata), Tags: maps.Clone(a.Tags),
+		ContentLanguage: a.ContentLanguage, Expires: a.Expires, WebsiteRedirect: a.WebsiteRedirect,
+		StorageClass: StorageClass(a.StorageClass), Metadata: maps.Clone(a.Metadata),
+		Tags: maps.Clone(a.Tags), Annotations: maps.Clone(a.Annotations),
 	}
 }
 
@@ -79,7 +94,9 @@ func (r ruleSet) attributes(a *Attributes) (rec index.Attributes, err error) {
 	rec = index.Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl,
 		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
-		Expires: a.Expires, StorageClass: string(a.StorageClass), Tags: maps.Clone(a.Tags),
+		ContentLanguage: a.ContentLanguage, Expires: a.Expires, WebsiteRedirect: a.WebsiteRedirect,
+		StorageClass: string(a.StorageClass), Tags: maps.Clone(a.Tags),
+		Annotations: maps.Clone(a.Annotations),
 	}
 	if rec.ContentType == "" {
 		rec.ContentType = r.contentType
@@ -92,7 +109,8 @@ func (r ruleSet) attributes(a *Attributes) (rec index.Attributes, err error) {
 	}
 	for _, err := range []error{
 		checkHeaders(&rec), r.checkClass(StorageClass(rec.StorageClass)), r.checkTags(rec.Tags),
-		r.checkMetadata(rec.Metadata),
+		r.checkMetadata(rec.Metadata), checkRedirect(rec.WebsiteRedirect),
+		checkAnnotations(rec.Annotations),
 	} {
 		if err != nil {
 			return rec, err
@@ -108,6 +126,7 @@ func checkHeaders(rec *index.Attributes) error {
 		{"CacheControl", rec.CacheControl},
 		{"ContentDisposition", rec.ContentDisposition},
 		{"ContentEncoding", rec.ContentEncoding},
+		{"ContentLanguage", rec.ContentLanguage},
 		{"Expires", rec.Expires},
 	} {
 		if len(h.value) > maxHeaderBytes || strings.ContainsAny(h.value, "\r\n\x00") {
@@ -115,6 +134,28 @@ func checkHeaders(rec *index.Attributes) error {
 				"%s must be at most %d bytes on one line.", h.field, maxHeaderBytes,
 			).about(h.field, h.value)
 		}
+	}
+	return nil
+}
+
+func checkRedirect(to string) error {
+	ok := to == "" || strings.HasPrefix(to, "/") ||
+		strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://")
+	if !ok || len(to) > maxRedirect || strings.ContainsAny(to, "\r\n\x00") {
+		return ErrInvalidRedirectLocation.about("WebsiteRedirect", to)
+	}
+	return nil
+}
+
+func checkAnnotations(annotations map[string]string) error {
+	total := 0
+	for name, text := range annotations {
+		total += len(name) + len(text)
+	}
+	if total > maxAnnotations {
+		return ErrInvalidArgument.saying(
+			"Annotations have %d bytes, must be at most %d.", total, maxAnnotations,
+		).about("Annotations", fmt.Sprint(total, " bytes"))
 	}
 	return nil
 }

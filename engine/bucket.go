@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -17,6 +18,9 @@ type CreateBucketRequest struct {
 	// DedupScope is DedupStore, DedupBucket or DedupNone; Options.DedupScope if zero. It is the
 	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
+
+	// Annotations are a front end's own, as in Attributes.
+	Annotations map[string]string
 }
 
 // CreateBucketResult is empty.
@@ -52,6 +56,9 @@ func (e *Engine) CreateBucket(
 	if err := dedup.validate(); err != nil {
 		return nil, ErrInvalidArgument.saying("%v.", err).about("DedupScope", dedup)
 	}
+	if err := checkAnnotations(req.Annotations); err != nil {
+		return nil, err
+	}
 	generation, err := newID()
 	if err != nil {
 		return nil, err
@@ -66,6 +73,7 @@ func (e *Engine) CreateBucket(
 		}
 		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{
 			Created: e.now(), Rules: string(rules), Dedup: string(dedup), Generation: generation,
+			Annotations: req.Annotations,
 		})
 	})
 	if err != nil {
@@ -169,10 +177,11 @@ type ListBucketsResult struct {
 
 // A Bucket describes a bucket.
 type Bucket struct {
-	Name       string
-	Created    time.Time
-	Rules      Rules
-	DedupScope DedupScope
+	Name        string
+	Created     time.Time
+	Rules       Rules
+	DedupScope  DedupScope
+	Annotations map[string]string // a front end's own
 }
 
 // ListBuckets lists all buckets.
@@ -303,7 +312,10 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 			"Bucket %s has dedup scope %q, which this version does not know.", name, rec.Dedup,
 		)
 	}
-	return Bucket{Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup}, nil
+	return Bucket{
+		Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup,
+		Annotations: maps.Clone(rec.Annotations),
+	}, nil
 }
 
 // bucketNames yields the names of all buckets in order. An error comes once and last.

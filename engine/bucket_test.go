@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func TestHeadBucket(t *testing.T) {
 	mustBucket(t, e, "bucket-2")
 	want := engine.Bucket{Name: "bucket", Created: now.Add(-time.Hour), Rules: engine.OSS, DedupScope: engine.DedupStore}
 	got, err := e.HeadBucket(ctx, &engine.HeadBucketRequest{Bucket: "bucket"})
-	if err != nil || *got != want {
+	if err != nil || !reflect.DeepEqual(*got, want) {
 		t.Errorf("HeadBucket: %+v, %v, want %+v", got, err, want)
 	}
 	if _, err := e.DeleteBucket(ctx, &engine.DeleteBucketRequest{Bucket: "bucket-2"}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -33,7 +34,8 @@ type CopyObjectRequest struct {
 
 	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy
 	// has the headers and metadata of Attributes instead of the source's. TaggingDirective is the
-	// same for Tags. The StorageClass is that of Attributes in any case.
+	// same for Tags. StorageClass, WebsiteRedirect and Annotations are those of Attributes in any
+	// case.
 	MetadataDirective Directive
 	TaggingDirective  Directive
 	Attributes
@@ -195,6 +197,7 @@ func (p *objectCopy) changes(src, obj *index.Object) bool {
 	return p.req.MetadataDirective == DirectiveReplace ||
 		p.req.TaggingDirective == DirectiveReplace ||
 		obj.Attributes.StorageClass != src.Attributes.StorageClass ||
+		obj.Attributes.WebsiteRedirect != src.Attributes.WebsiteRedirect ||
 		!p.req.EncryptionRequest.suits(&src.Encryption)
 }
 
@@ -230,9 +233,10 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 	obj.UploadMAC = nil // it was completed without the client's key, perhaps; it is copied with it
 	attributes, tags := p.attributes, p.attributes.Tags
 	if p.req.MetadataDirective != DirectiveReplace {
-		class := attributes.StorageClass
 		attributes = obj.Attributes
-		attributes.StorageClass = class
+		attributes.StorageClass = p.attributes.StorageClass
+		attributes.WebsiteRedirect = p.attributes.WebsiteRedirect
+		attributes.Annotations = p.attributes.Annotations
 	}
 	if attributes.Tags = tags; p.req.TaggingDirective != DirectiveReplace {
 		attributes.Tags = obj.Attributes.Tags
@@ -292,7 +296,9 @@ func (p *objectCopy) checkSource(r index.Reader, src *openedObject) (*index.Obje
 	if err != nil {
 		return nil, p.from.asSource(err)
 	}
-	if now.Content != src.rec.Content || !now.Modified.Equal(src.rec.Modified) {
+	// Attributes may change in place, which leaves Modified as it is.
+	if now.Content != src.rec.Content || !now.Modified.Equal(src.rec.Modified) ||
+		!reflect.DeepEqual(now.Attributes, src.rec.Attributes) {
 		return nil, errSourceChanged
 	}
 	return now, nil

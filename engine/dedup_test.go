@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -220,7 +221,7 @@ func TestDedupLasts(t *testing.T) {
 		}
 		for _, b := range res.Buckets {
 			head, err := e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: b.Name})
-			if err != nil || *head != b {
+			if err != nil || !reflect.DeepEqual(*head, b) {
 				t.Errorf("HeadBucket says %+v, %v, the list %+v", head, err, b)
 			}
 			scopes = append(scopes, b.DedupScope)

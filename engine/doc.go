@@ -12,6 +12,8 @@
 //	uploads       InitiateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
 //	              AbortMultipartUpload ListParts ListMultipartUploads
 //	objects       PutObject CopyObject GetObject HeadObject DeleteObject DeleteObjects ListObjects
+//	              PutObjectTagging GetObjectTagging DeleteObjectTagging
+//	annotations   PutBucketAnnotations PutObjectAnnotations: what a front end keeps with them
 //	all in one    Upload: an object by parts, in parallel, resumable
 //	maintenance   Expire Reclaim Check Stats RotateKeys
 //

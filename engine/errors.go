@@ -175,6 +175,12 @@ var (
 	// ErrInvalidStorageClass is returned, under S3's rules, for a storage class that they do not
 	// have.
 	ErrInvalidStorageClass = &Error{Code: "InvalidStorageClass", HTTPStatus: 400}
+	// ErrInvalidRedirectLocation is returned for a WebsiteRedirect that cannot be one. It is S3's.
+	ErrInvalidRedirectLocation = &Error{
+		Code: "InvalidRedirectLocation", HTTPStatus: 400,
+		Message: "The website redirect location must begin with http://, https:// or / " +
+			"and have at most 2 KiB on one line.",
+	}
 	// ErrInvalidTag is returned for a tag that is too long, has no key, or has a character that the
 	// bucket's rules do not allow.
 	ErrInvalidTag = &Error{Code: "InvalidTag", HTTPStatus: 400, EC: "0010-00000216"}

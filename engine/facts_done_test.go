@@ -69,9 +69,9 @@ func facts() []fact {
 			return same(regexp.MustCompile("^[0-9A-F]{12}4[0-9A-F]{19}$").MatchString(w.upload()), true)
 		}},
 		{"InitiateMultipartUpload", "the object gets the headers", func(w *world) error {
-			w.complete(w.uploadOf(Initiate{Attributes: Attributes{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", Expires: "never"}}))
+			w.complete(w.uploadOf(Initiate{Attributes: Attributes{ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: "inline", ContentEncoding: "gzip", ContentLanguage: "de, en", Expires: "never", WebsiteRedirect: "https://else/where"}}))
 			got := w.head("new")
-			return same([]string{got.ContentType, got.CacheControl, got.ContentDisposition, got.ContentEncoding, got.Expires}, []string{"text/plain", "no-cache", "inline", "gzip", "never"})
+			return same([]string{got.ContentType, got.CacheControl, got.ContentDisposition, got.ContentEncoding, got.ContentLanguage, got.Expires, got.WebsiteRedirect}, []string{"text/plain", "no-cache", "inline", "gzip", "de, en", "never", "https://else/where"})
 		}},
 		{"InitiateMultipartUpload", "the object gets the metadata, names in lower case", func(w *world) error {
 			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Metadata: map[string]string{"Camera-1": "Leica"}}}))
@@ -560,6 +560,12 @@ func facts() []fact {
 			got := w.head("copy")
 			return errors.Join(same(got.ContentType, "text/plain"), same(got.Metadata, map[string]string{"a": "1"}), same(got.Tags, map[string]string{"t": "1"}))
 		}},
+		{"CopyObject", "redirect and annotations are never the source's, Content-Language is", func(w *world) error {
+			w.put(Put{Attributes: Attributes{ContentLanguage: "de", WebsiteRedirect: "/a", Annotations: map[string]string{"acl": "a"}}})
+			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", Attributes: Attributes{ContentLanguage: "en", Annotations: map[string]string{"acl": "b"}}})
+			got := w.head("copy")
+			return errors.Join(same(got.ContentLanguage, "de"), same(got.WebsiteRedirect, ""), same(got.Annotations, map[string]string{"acl": "b"}))
+		}},
 		{"CopyObject", "REPLACE onto itself changes the metadata", func(w *world) error {
 			w.put(Put{Body: bytes.NewReader(a), Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}}})
 			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "new", MetadataDirective: "REPLACE", Attributes: Attributes{Metadata: map[string]string{"b": "2"}}, TaggingDirective: "REPLACE"})
@@ -588,6 +594,23 @@ func facts() []fact {
 			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfMatch: w.object.ETag, IfModifiedSince: w.now.Add(-hour)}})
 			mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "there", Conditions: When{IfUnmodifiedSince: w.now, IfNoneMatch: md5ETag(nil)}})
 			return nil
+		}},
+
+		// Tags in place.
+		{"PutObjectTagging", "the tags are others, and all else stays, the time too", func(w *world) error {
+			w.put(Put{Body: bytes.NewReader(a), Attributes: Attributes{StorageClass: "IA", Tags: map[string]string{"a": "1", "b": "2"}}, EncryptionRequest: Encrypted{ServerSideEncryption: "KMS"}})
+			want := w.head("new")
+			want.Tags = map[string]string{"b": "3"}
+			w.now = w.now.Add(hour)
+			err := call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "new", Tags: want.Tags})(w)
+			return errors.Join(err, same(w.head("new"), want), same(w.read("new"), a))
+		}},
+		{"DeleteObjectTagging", "there are none, and that again is no error", func(w *world) error {
+			w.put(Put{Attributes: Attributes{Tags: map[string]string{"a": "1"}}})
+			gone := call((*engine.Engine).DeleteObjectTagging, engine.DeleteObjectTaggingRequest{Bucket: "bucket", Key: "new"})
+			err := errors.Join(gone(w), gone(w))
+			got, err1 := w.e.GetObjectTagging(context.Background(), &engine.GetObjectTaggingRequest{Bucket: "bucket", Key: "new"})
+			return errors.Join(err, err1, same(len(got.Tags), 0))
 		}},
 
 		// Deletion.

@@ -18,7 +18,7 @@ import (
 // The facts about OSS's semantics, and S3's where they differ, one a row: here what is refused, in
 // facts_done_test.go what is done. Both tables have the same order: buckets and names, Initiate,
 // encryption, sequential uploads, parts, copied parts, Complete, Abort, Upload, listings, reading,
-// PutObject, CopyObject, deletion, checksums, keys of clients, S3's rules.
+// PutObject, CopyObject, tags, deletion, checksums, keys of clients, S3's rules.
 
 // The requests, for short.
 type (
@@ -37,6 +37,7 @@ type (
 	Put        = engine.PutObjectRequest
 	Copy       = engine.CopyObjectRequest
 	DeleteAll  = engine.DeleteObjectsRequest
+	Tag        = engine.PutObjectTaggingRequest
 	When       = engine.Conditions
 )
 
@@ -75,6 +76,9 @@ func refusals() []refusal {
 		{"CreateBucket", "the name has a dot", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "a.b"}), "InvalidBucketName", 400, ""},
 		{"CreateBucket", "rules that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Rules: "FTP"}), "InvalidArgument", 400, ""},
 		{"CreateBucket", "a dedup scope that nobody knows", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", DedupScope: "tenant"}), "InvalidArgument", 400, ""},
+		{"CreateBucket", "annotations over 8 KiB", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
+		{"PutBucketAnnotations", "no such bucket", call((*engine.Engine).PutBucketAnnotations, engine.PutBucketAnnotationsRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"PutBucketAnnotations", "over 8 KiB", call((*engine.Engine).PutBucketAnnotations, engine.PutBucketAnnotationsRequest{Bucket: "bucket", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, "0015-00000301"},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, "0015-00000301"},
 		{"DeleteBucket", "no such bucket", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
@@ -97,6 +101,10 @@ func refusals() []refusal {
 		{"InitiateMultipartUpload", "names of metadata that differ in case", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": "v", "A": "w"}}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "metadata of two lines", initiate(Initiate{Attributes: Attributes{Metadata: map[string]string{"a": "v\nw"}}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "a header of two lines", initiate(Initiate{Attributes: Attributes{ContentType: "text/plain\r\nX: y"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a Content-Language of two lines", initiate(Initiate{Attributes: Attributes{ContentLanguage: "de\nen"}}), "InvalidArgument", 400, ""},
+		{"InitiateMultipartUpload", "a redirect to nowhere", initiate(Initiate{Attributes: Attributes{WebsiteRedirect: "elsewhere"}}), "InvalidRedirectLocation", 400, ""},
+		{"InitiateMultipartUpload", "a redirect of over 2 KiB", initiate(Initiate{Attributes: Attributes{WebsiteRedirect: "/" + strings.Repeat("e", 2<<10)}}), "InvalidRedirectLocation", 400, ""},
+		{"InitiateMultipartUpload", "annotations over 8 KiB", initiate(Initiate{Attributes: Attributes{Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}}), "InvalidArgument", 400, ""},
 		{"InitiateMultipartUpload", "11 tags", initiate(Initiate{Attributes: Attributes{Tags: manyTags(11)}}), "BadRequest", 400, ""},
 		{"InitiateMultipartUpload", "a tag without key", initiate(Initiate{Attributes: Attributes{Tags: map[string]string{"": "v"}}}), "InvalidTag", 400, "0010-00000216"},
 		{"InitiateMultipartUpload", "a tag's key of 129 bytes", initiate(Initiate{Attributes: Attributes{Tags: map[string]string{strings.Repeat("k", 129): "v"}}}), "InvalidTag", 400, "0010-00000216"},
@@ -299,6 +307,18 @@ func refusals() []refusal {
 		{"CopyObject", "IfNoneMatch the source's", copyObject(Copy{Conditions: When{IfNoneMatch: etag}}), "NotModified", 304, ""},
 		{"CopyObject", "IfModifiedSince the same time", copyObject(Copy{Conditions: When{IfModifiedSince: made}}), "NotModified", 304, ""},
 
+		// Tags and annotations in place.
+		{"PutObjectTagging", "no such bucket", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "absent", Key: "there"}), "NoSuchBucket", 404, "0015-00000101"},
+		{"PutObjectTagging", "no such object", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"PutObjectTagging", "11 tags", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "there", Tags: manyTags(11)}), "BadRequest", 400, ""},
+		{"PutObjectTagging", "a tag with another sign than + - = . _ : /", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "there", Tags: map[string]string{"a": "b&c"}}), "InvalidTag", 400, "0010-00000216"},
+		{"PutObjectTagging", "without the client's key", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "of a client"}), "InvalidRequest", 400, ""},
+		{"PutObjectTagging", "with another client's key", call((*engine.Engine).PutObjectTagging, Tag{Bucket: "bucket", Key: "of a client", SSECustomerKey: anotherKey}), "AccessDenied", 403, ""},
+		{"GetObjectTagging", "no such object", call((*engine.Engine).GetObjectTagging, engine.GetObjectTaggingRequest{Bucket: "bucket", Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"DeleteObjectTagging", "no such object", call((*engine.Engine).DeleteObjectTagging, engine.DeleteObjectTaggingRequest{Bucket: "bucket", Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"PutObjectAnnotations", "no such object", call((*engine.Engine).PutObjectAnnotations, engine.PutObjectAnnotationsRequest{Bucket: "bucket", Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"PutObjectAnnotations", "over 8 KiB", call((*engine.Engine).PutObjectAnnotations, engine.PutObjectAnnotationsRequest{Bucket: "bucket", Key: "there", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
+
 		// Deletion.
 		{"DeleteObject", "no such bucket", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "absent", Key: "key"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteObject", "the key begins with /", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "bucket", Key: "/key"}), "InvalidObjectName", 400, ""},
@@ -383,7 +403,7 @@ var everyCode = []struct {
 	{"FileAlreadyExists", 409}, {"PreconditionFailed", 412}, {"NotModified", 304}, {"ConditionalRequestConflict", 409},
 	// Arguments and bodies.
 	{"InvalidArgument", 400}, {"InvalidRequest", 400}, {"MissingArgument", 400}, {"InvalidBucketName", 400}, {"InvalidObjectName", 400},
-	{"KeyTooLongError", 400}, {"MetadataTooLarge", 400}, {"InvalidStorageClass", 400}, {"InvalidTag", 400}, {"BadRequest", 400}, {"InvalidRange", 416}, {"InvalidPartNumber", 416}, {"InvalidDigest", 400}, {"BadDigest", 400},
+	{"KeyTooLongError", 400}, {"MetadataTooLarge", 400}, {"InvalidStorageClass", 400}, {"InvalidRedirectLocation", 400}, {"InvalidTag", 400}, {"BadRequest", 400}, {"InvalidRange", 416}, {"InvalidPartNumber", 416}, {"InvalidDigest", 400}, {"BadDigest", 400},
 	{"InvalidCRC64", 400}, {"XAmzContentSHA256Mismatch", 400}, {"EntityTooLarge", 400}, {"IncompleteBody", 400}, {"RequestTimeout", 400},
 	{"MissingContentLength", 411}, {"MethodNotAllowed", 405},
 	// Lists of parts, sequential uploads, hash contexts, callbacks.

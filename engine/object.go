@@ -120,15 +120,9 @@ func (e *Engine) HeadObject(
 			return err
 		}
 		info = infoOf(req.Bucket, req.Key, obj)
-		if enc := &obj.Encryption; enc.Customer || enc.Algorithm == "" ||
-			req.SSECustomerKey != nil { // else the key provider would be asked
-			cipher, err := e.cipherOf(ctx, obj.Content, &obj.Encryption, req.SSECustomerKey)
-			if err == nil {
-				err = e.sealsOf(obj.Content, cipher).object(req.Bucket, req.Key, obj)
-			}
-			if err != nil {
-				return err
-			}
+		of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
+		if err := e.verifyHead(ctx, of, obj); err != nil {
+			return err
 		}
 		return req.check(obj)
 	})
@@ -136,6 +130,20 @@ func (e *Engine) HeadObject(
 		return nil, err
 	}
 	return &info, nil
+}
+
+// verifyHead verifies the record of an object that is only described, unless the key provider would
+// have to be asked for that.
+func (e *Engine) verifyHead(ctx context.Context, of objectRef, obj *index.Object) error {
+	enc := &obj.Encryption
+	if !enc.Customer && enc.Algorithm != "" && of.customer == nil {
+		return nil
+	}
+	cipher, err := e.cipherOf(ctx, obj.Content, enc, of.customer)
+	if err != nil {
+		return err
+	}
+	return e.sealsOf(obj.Content, cipher).object(of.bucket, of.key, obj)
 }
 
 // GetObjectRequest asks for an object's content.

@@ -34,10 +34,18 @@ import (
 //	                           modified (time), attributes, encryption, checksum, its value, MD5 (texts)
 //	"gabion/v1 upload\x00"     bucket, key (texts), attributes, encryption, checksum
 //
+//	"gabion/v2 object\x00"     as v1, then: extension, algorithm of the checksums of the parts (text)
+//	"gabion/v2 upload\x00"     as v1, then: extension
+//
 //	attributes                 Content-Type, Cache-Control, Content-Disposition, Content-Encoding, Expires,
 //	                           storage class (texts), metadata, tags (maps)
 //	encryption                 algorithm, key id (texts), under a client's key (be8)
 //	checksum                   algorithm, type (texts)
+//	extension                  Content-Language, website redirect (texts), annotations (map)
+//
+// Of an object or upload the message is that of v2 if anything that v1 does not cover is not empty,
+// and else that of v1. So the record alone says which it is, and who takes the one for the other
+// changes what the MAC is of.
 //
 // The CRC-64 of a chunk of encrypted content is 0: see draft.entry.
 //
@@ -177,6 +185,18 @@ func (s seals) object(bucket, key string, rec *index.Object) error {
 	)
 }
 
+// signChanged gives an object whose attributes have changed its MACs, under the key that it has been
+// verified with.
+func (s seals) signChanged(bucket, key string, rec *index.Object) {
+	if completedWithoutKey(rec) {
+		up := index.Upload{
+			Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum,
+		}
+		rec.UploadMAC = s.of(func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) })
+	}
+	s.signObject(bucket, key, rec)
+}
+
 func completedWithoutKey(rec *index.Object) bool {
 	return rec.Encryption.Customer && len(rec.UploadMAC) > 0
 }
@@ -294,7 +314,8 @@ func directoryMessage(buf []byte, n int, rec *index.Directory) []byte {
 
 func objectMessage(buf []byte, bucket, key string, rec *index.Object) []byte {
 	m := message(buf)
-	m.label("object")
+	extended := isExtended(&rec.Attributes) || rec.PartAlgorithm != ""
+	m.versioned("object", extended)
 	m.text(bucket)
 	m.text(key)
 	m.bytes(rec.Content[:])
@@ -309,28 +330,51 @@ func objectMessage(buf []byte, bucket, key string, rec *index.Object) []byte {
 	m.checksum(&rec.Checksum)
 	m.text(string(rec.Checksum.Value))
 	m.text(string(rec.MD5))
+	if extended {
+		m.extension(&rec.Attributes)
+		m.text(rec.PartAlgorithm)
+	}
 	return m
 }
 
 func uploadMessage(buf []byte, bucket, key string, rec *index.Upload) []byte {
 	m := message(buf)
-	m.label("upload")
+	extended := isExtended(&rec.Attributes)
+	m.versioned("upload", extended)
 	m.text(bucket)
 	m.text(key)
 	m.attributes(&rec.Attributes)
 	m.encryption(&rec.Encryption)
 	m.checksum(&rec.Checksum)
+	if extended {
+		m.extension(&rec.Attributes)
+	}
 	return m
+}
+
+// isExtended says whether attributes say anything that the messages of v1 do not cover.
+func isExtended(a *index.Attributes) bool {
+	return a.ContentLanguage != "" || a.WebsiteRedirect != "" || len(a.Annotations) > 0
 }
 
 // A message is what a MAC is made of.
 type message []byte
 
 func (m *message) label(kind string) { *m = append(*m, "gabion/v1 "+kind+"\x00"...) }
-func (m *message) bytes(b []byte)    { *m = append(*m, b...) }
-func (m *message) be16(n int)        { *m = binary.BigEndian.AppendUint16(*m, uint16(n)) }
-func (m *message) be32(n int)        { *m = binary.BigEndian.AppendUint32(*m, uint32(n)) }
-func (m *message) be64(n int64)      { *m = binary.BigEndian.AppendUint64(*m, uint64(n)) }
+
+// versioned is the label of a message that has a v2.
+func (m *message) versioned(kind string, extended bool) {
+	if extended {
+		*m = append(*m, "gabion/v2 "+kind+"\x00"...)
+		return
+	}
+	m.label(kind)
+}
+
+func (m *message) bytes(b []byte) { *m = append(*m, b...) }
+func (m *message) be16(n int)     { *m = binary.BigEndian.AppendUint16(*m, uint16(n)) }
+func (m *message) be32(n int)     { *m = binary.BigEndian.AppendUint32(*m, uint32(n)) }
+func (m *message) be64(n int64)   { *m = binary.BigEndian.AppendUint64(*m, uint64(n)) }
 
 func (m *message) bool(b bool) {
 	if b {
@@ -367,6 +411,12 @@ func (m *message) attributes(a *index.Attributes) {
 	}
 	m.texts(a.Metadata)
 	m.texts(a.Tags)
+}
+
+func (m *message) extension(a *index.Attributes) {
+	m.text(a.ContentLanguage)
+	m.text(a.WebsiteRedirect)
+	m.texts(a.Annotations)
 }
 
 func (m *message) encryption(enc *index.Encryption) {

@@ -55,6 +55,10 @@ type sealRecord struct {
 	Expires                string
 	StorageClass           string `json:"storage_class"`
 	Metadata, Tags         map[string]string
+	ContentLanguage        string `json:"content_language"`
+	WebsiteRedirect        string `json:"website_redirect"`
+	Annotations            map[string]string
+	PartAlgorithm          string `json:"part_algorithm"`
 }
 
 type hexText []byte
@@ -73,6 +77,7 @@ func (r *sealRecord) attributes() index.Attributes {
 	return index.Attributes{
 		ContentType: r.ContentType, CacheControl: r.CacheControl, ContentDisposition: r.ContentDisposition,
 		ContentEncoding: r.ContentEncoding, Expires: r.Expires, StorageClass: r.StorageClass, Metadata: r.Metadata, Tags: r.Tags,
+		ContentLanguage: r.ContentLanguage, WebsiteRedirect: r.WebsiteRedirect, Annotations: r.Annotations,
 	}
 }
 
@@ -143,7 +148,7 @@ func (r *sealRecord) signed(kind string) (message []byte, verify func(s seals, m
 	case "object":
 		rec := index.Object{
 			Content: r.id16(r.Content), Type: r.Type, ETag: r.ETag, Size: r.Size, CRC64: r.CRC64, Modified: r.modified(),
-			Attributes: r.attributes(), Encryption: enc, Checksum: sum, MD5: r.MD5,
+			Attributes: r.attributes(), Encryption: enc, Checksum: sum, MD5: r.MD5, PartAlgorithm: r.PartAlgorithm,
 		}
 		err = json.Unmarshal(r.Parts, &rec.Parts)
 		return objectMessage(nil, r.Bucket, r.Key, &rec), func(s seals, mac []byte) error {

@@ -41,6 +41,14 @@ def attributes(r):
     return b"".join(text(r[n]) for n in names) + texts(r["metadata"]) + texts(r["tags"])
 
 
+def extension(r):
+    return text(r["content_language"]) + text(r["website_redirect"]) + texts(r["annotations"])
+
+
+def extended(r):
+    return bool(r["content_language"] or r["website_redirect"] or r["annotations"] or r["part_algorithm"])
+
+
 def encryption(r):
     return text(r["algorithm"]) + text(r["key_id"]) + bytes([r["customer"]])
 
@@ -80,11 +88,13 @@ def obj(r):
         text(r["bucket"]) + text(r["key"]) + bytes.fromhex(r["content"]) + text(r["type"]) + text(r["etag"])
         + number(r["size"], 64) + number(int(r["crc64"]), 64) + number(r["parts"], 32) + time(r["modified"])
         + attributes(r) + encryption(r) + checksum(r) + text("hex:" + r["checksum"]) + text("hex:" + r["md5"])
+        + (extension(r) + text(r["part_algorithm"]) if extended(r) else b"")
     )
 
 
 def upload(r):
-    return text(r["bucket"]) + text(r["key"]) + attributes(r) + encryption(r) + checksum(r)
+    tail = extension(r) if extended(r) else b""
+    return text(r["bucket"]) + text(r["key"]) + attributes(r) + encryption(r) + checksum(r) + tail
 
 
 MESSAGES = {"page": page, "inline": inline, "part": part, "directory": directory, "object": obj, "upload": upload}
@@ -96,13 +106,16 @@ NONE = {
     "content_type": "", "cache_control": "", "content_disposition": "", "content_encoding": "", "expires": "",
     "storage_class": "", "metadata": {}, "tags": {}, "algorithm": "AES256", "key_id": "", "customer": False,
     "checksum_algorithm": "", "checksum_type": "",
+    "content_language": "", "website_redirect": "", "annotations": {}, "part_algorithm": "",
 }
 FULL = {
     "content_type": "text/plain", "cache_control": "no-cache", "content_disposition": "inline",
     "content_encoding": "gzip", "expires": "never", "storage_class": "IA",
     "metadata": {"b": "2", "a": "1", "empty": "", "\u00e4": "\u03c9"}, "tags": {"": "x"},
     "algorithm": "KMS", "key_id": "master", "customer": False, "checksum_algorithm": "SHA256", "checksum_type": "COMPOSITE",
+    "content_language": "", "website_redirect": "", "annotations": {}, "part_algorithm": "",
 }
+MORE = {"content_language": "de", "website_redirect": "/x", "annotations": {"b": "", "a": "\u00e4"}}
 MOMENT = "2024-02-29T23:59:59.123456789Z"
 
 RECORDS = [
@@ -126,6 +139,14 @@ RECORDS = [
                 "md5": ident("e", 16), **FULL}),
     ("upload", {"bucket": "b", "key": "k", **NONE, "customer": True}),
     ("upload", {"bucket": "bucket", "key": "a/\u00e4", **FULL}),
+    *[("upload", {"bucket": "b", "key": "k", **NONE, name: value}) for name, value in MORE.items()],
+    ("upload", {"bucket": "bucket", "key": "a/\u00e4", **FULL, **MORE}),
+    *[("object", {"bucket": "b", "key": "k", "content": ident("c", 16), "type": "Normal", "etag": "E", "size": 0, "crc64": "0",
+                  "parts": 0, "modified": "", "checksum": "", "md5": "", **NONE, name: value})
+      for name, value in {**MORE, "part_algorithm": "SHA1"}.items()],
+    ("object", {"bucket": "bucket", "key": "a/\u00e4", "content": ident("c", 16), "type": "Multipart", "etag": "ABC-2",
+                "size": 48 << 40, "crc64": str((1 << 64) - 2), "parts": 10000, "modified": MOMENT, "checksum": ident("s", 32),
+                "md5": ident("e", 16), **FULL, **MORE, "part_algorithm": "CRC32"}),
 ]
 
 DATA_KEY = bytes(range(32))
@@ -137,7 +158,8 @@ PLACE = bytes.fromhex(ident("c", 16))  # the content that the records are of
 
 
 def vector(kind, record):
-    message = b"gabion/v1 " + kind.encode() + b"\x00" + MESSAGES[kind](record)
+    version = b"v2 " if "part_algorithm" in record and extended(record) else b"v1 "
+    message = b"gabion/" + version + kind.encode() + b"\x00" + MESSAGES[kind](record)
     placed = message + PLACE if kind in ("part", "directory", "upload") else message
     mac = lambda key, m: hmac.new(key, m, hashlib.sha256).digest()[:16].hex()
     return {"kind": kind, "record": record, "message": message.hex(), "mac": mac(KEY, message), "store_mac": mac(STORE_KEY, placed)}

@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// PutObjectTaggingRequest replaces the tags of an object.
+type PutObjectTaggingRequest struct {
+	Bucket, Key    string
+	Tags           map[string]string  // as in Attributes; none deletes those that there are
+	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
+}
+
+// PutObjectTaggingResult is empty.
+type PutObjectTaggingResult struct{}
+
+// PutObjectTagging replaces all tags of an object, as OSS and S3 do. Nothing else of the object
+// changes, its LastModified neither. It costs one small transaction, whatever the object's size, and
+// is durable when it returns.
+//
+// It fails with ErrNoSuchKey, and with ErrInvalidTag or ErrBadRequest for tags that the bucket's
+// rules do not allow. The tags of an encrypted object are under its MAC, so the object's key is
+// needed: the errors of Options.Keys are among those of the call, and an object under a client's key
+// needs that, though S3 does not ask for it; else it fails with ErrInvalidRequest or
+// ErrAccessDenied.
+func (e *Engine) PutObjectTagging(
+	ctx context.Context, req *PutObjectTaggingRequest,
+) (_ *PutObjectTaggingResult, err error) {
+	req = orEmpty(req)
+	c, err := e.begin(ctx, call{op: "PutObjectTagging", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.room(); err != nil {
+		return nil, err
+	}
+	tags := maps.Clone(req.Tags)
+	err = e.changeAttributes(
+		ctx, objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey},
+		func(rules ruleSet, a *index.Attributes) error {
+			a.Tags = tags
+			return rules.checkTags(tags)
+		},
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &PutObjectTaggingResult{}, nil
+}
+
+// DeleteObjectTaggingRequest names an object whose tags to delete.
+type DeleteObjectTaggingRequest struct {
+	Bucket, Key    string
+	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
+}
+
+// DeleteObjectTaggingResult is empty.
+type DeleteObjectTaggingResult struct{}
+
+// DeleteObjectTagging deletes all tags of an object. One that has none is no error. What holds for
+// PutObjectTagging holds for it, too; like other deletions it goes on when the disk is full.
+func (e *Engine) DeleteObjectTagging(
+	ctx context.Context, req *DeleteObjectTaggingRequest,
+) (_ *DeleteObjectTaggingResult, err error) {
+	req = orEmpty(req)
+	c, err := e.begin(ctx, call{op: "DeleteObjectTagging", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	err = e.changeAttributes(
+		ctx, objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey},
+		func(_ ruleSet, a *index.Attributes) error {
+			a.Tags = nil
+			return nil
+		},
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &DeleteObjectTaggingResult{}, nil
+}
+
+// GetObjectTaggingRequest names an object whose tags to read.
+type GetObjectTaggingRequest struct {
+	Bucket, Key string
+
+	// SSECustomerKey is the key that the object was stored with, if it was with one. It may be left
+	// out, as clients of S3 do; then what the index has is not verified.
+	SSECustomerKey crypto.CustomerKey
+}
+
+// GetObjectTaggingResult holds the tags of an object.
+type GetObjectTaggingResult struct {
+	Tags map[string]string // nil if there are none
+}
+
+// GetObjectTagging returns the tags of an object, which HeadObject does, too. It fails with
+// ErrNoSuchKey. Options.Keys is not asked.
+func (e *Engine) GetObjectTagging(
+	ctx context.Context, req *GetObjectTaggingRequest,
+) (_ *GetObjectTaggingResult, err error) {
+	req = orEmpty(req)
+	c, err := e.begin(ctx, call{op: "GetObjectTagging", bucket: req.Bucket, key: req.Key})
+	defer c.end(&err)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNames(req.Bucket, req.Key); err != nil {
+		return nil, err
+	}
+	var res GetObjectTaggingResult
+	err = e.index.View(ctx, func(r index.Reader) error {
+		obj, err := findObject(r, req.Bucket, req.Key)
+		if err != nil {
+			return err
+		}
+		res.Tags = maps.Clone(obj.Attributes.Tags)
+		if obj.Encryption.Customer && req.SSECustomerKey == nil {
+			return nil
+		}
+		of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
+		return e.verifyHead(ctx, of, obj)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+// errOverwritten says that an object is another one than before.
+var errOverwritten = errors.New("engine: the object was overwritten")
+
+// changeAttributes changes what is said of an object in place.
+func (e *Engine) changeAttributes(
+	ctx context.Context, of objectRef, change func(ruleSet, *index.Attributes) error,
+) error {
+	if err := checkNames(of.bucket, of.key); err != nil {
+		return err
+	}
+	for {
+		// The key comes first: a transaction cannot wait for it.
+		seen, rules, err := e.viewObject(ctx, of.bucket, of.key)
+		if err != nil {
+			return err
+		}
+		cipher, err := e.cipherOf(ctx, seen.Content, &seen.Encryption, of.customer)
+		if err != nil {
+			return err
+		}
+		err = e.index.Update(ctx, func(tx index.Tx) error {
+			obj, err := findObject(tx, of.bucket, of.key)
+			if err != nil {
+				return err
+			}
+			if obj.Content != seen.Content {
+				return errOverwritten
+			}
+			s := e.sealsOf(obj.Content, cipher)
+			if err := s.object(of.bucket, of.key, obj); err != nil {
+				return err
+			}
+			if err := change(rules, &obj.Attributes); err != nil {
+				return err
+			}
+			s.signChanged(of.bucket, of.key, obj)
+			return index.Put(tx, index.ObjectKey(of.bucket, of.key), obj)
+		})
+		if !errors.Is(err, errOverwritten) {
+			return err
+		}
+	}
+}
