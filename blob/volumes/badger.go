@@ -18,7 +18,8 @@ import (
 const (
 	valueLogName  = "000001.vlog"
 	keyLogName    = "00001.mem"
-	volumeFile    = "VOLUME" // the footer
+	discardFile   = "DISCARD" // notes of garbage, of which there is none; a megabyte of nothing
+	volumeFile    = "VOLUME"  // the footer
 	maxVolumeFile = 4 << 10
 
 	badgerSuffix = ".badger"
@@ -124,7 +125,7 @@ func (b badgerFiles) in(fn func(own *disk.Dir) error) error {
 func vacant(own *disk.Dir) bool {
 	before := []string{
 		badger.ManifestFilename, "MANIFEST-REWRITE", badger.KeyRegistryFileName,
-		badger.KeyRegistryRewriteFileName, keyLogName, "DISCARD",
+		badger.KeyRegistryRewriteFileName, keyLogName, discardFile,
 	}
 	entries, err := own.Entries()
 	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
@@ -132,11 +133,12 @@ func vacant(own *disk.Dir) bool {
 	})
 }
 
-// footer implements files.
+// footer implements files. What stands in the place of the footer and cannot be one is replaced.
 func (b badgerFiles) footer(_ *os.File, size int64) (found contents, err error) {
 	err = b.in(func(own *disk.Dir) error {
 		line, err := own.ReadFile(volumeFile, maxVolumeFile)
-		if errors.Is(err, fs.ErrNotExist) {
+		var entry *disk.EntryError
+		if errors.Is(err, fs.ErrNotExist) || errors.As(err, &entry) {
 			return nil
 		}
 		if found = parseFooter(string(line), size-valueLogStart, leastRecord); found.footed {
@@ -199,7 +201,7 @@ func sealFiles(own *disk.Dir, c contents) error {
 	}
 	for _, entry := range entries {
 		switch name := entry.Name(); {
-		case disk.IsTemp(name, volumeFile):
+		case disk.IsTemp(name, volumeFile), name == discardFile:
 			err = own.Remove(name)
 		case entry.Type().IsRegular() && name != volumeFile:
 			err = syncFile(own, name)

@@ -48,6 +48,9 @@ type activeBadger struct {
 	stuck    chan struct{} // closed after mostFlushes of them
 }
 
+// emptyManifest is Badger's list of tables without any: its magic, and the version of its format.
+var emptyManifest = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
+
 // regime is how Badger runs here: appended to, never compacted, never garbage-collected, closed
 // before its keys outgrow one memtable.
 func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
@@ -127,7 +130,10 @@ func (a *activeBadger) grow(size int64) error {
 
 func (a *activeBadger) openDatabase(o *Options) (err error) {
 	defer recovered(&err)
-	// Badger would make this file and then open it by its path, which the umask may forbid.
+	// Badger would make these files and then open them by their paths, which the umask may forbid.
+	if err := a.own.WriteFile(badger.ManifestFilename, emptyManifest); err != nil {
+		return err
+	}
 	registry := badger.KeyRegistryOptions{Dir: a.own.Path()}
 	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, registry); err != nil {
 		return err

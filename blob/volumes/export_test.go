@@ -69,3 +69,7 @@ func RecordSize(k Kind, frame int64) int64 { return kinds()[k].recordSize(frame)
 
 // MostFrames is how many frames a volume takes.
 func MostFrames(k Kind) int64 { return kinds()[k].figures().mostFrames }
+
+// Misplace has the store believe that what comes next in an active volume will lie n bytes behind
+// where it will.
+func Misplace(s *Store, volume uint64, n int64) { s.lookup(volume).end += n }

@@ -25,7 +25,7 @@ const (
 
 // Options configure Open. The zero value of each field means its default.
 type Options struct {
-	// Kind is the kind of new volumes; Log by default. Those that are there are read and reclaimed
+	// Kind is the kind of new volumes; Badger by default. Those that are there are read and reclaimed
 	// whatever kind they are of.
 	Kind Kind
 
@@ -59,7 +59,7 @@ func (o *Options) withDefaults() Options {
 		out = *o
 	}
 	if out.Kind == "" {
-		out.Kind = Log
+		out.Kind = Badger
 	}
 	if out.VolumeSize == 0 {
 		out.VolumeSize = DefaultVolumeSize

@@ -236,3 +236,33 @@ func TestManyFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestMisplacedRecord has Badger put a record elsewhere than it should, as another version of it
+// might. That is an error of the put, and of every later Sync, and the volume takes no more.
+func TestMisplacedRecord(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, t.TempDir(), &volumes.Options{Kind: volumes.Badger, Writers: 1})
+	defer s.Close()
+	put := func(seed uint64) (blob.Ref, error) {
+		id, frame := blobtest.Frame(seed, 1000)
+		return s.Put(ctx, id, frame)
+	}
+	first, err := put(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes.Misplace(s, first.Volume, 1)
+	if _, err := put(2); err == nil {
+		t.Error("nobody has noticed")
+	}
+	if err := s.Sync(ctx, first.Volume); err == nil {
+		t.Error("the volume was called durable")
+	}
+	next, err := put(3)
+	if err != nil || next.Volume == first.Volume {
+		t.Errorf("the next put went to volume %d, %v", next.Volume, err)
+	}
+	if _, err := s.Get(ctx, first, nil); err != nil {
+		t.Errorf("what was put before: %v", err)
+	}
+}
