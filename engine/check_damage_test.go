@@ -306,7 +306,7 @@ func TestCheckWithoutKeys(t *testing.T) {
 	}
 	var sealed string
 	for path, size := range regularFiles(t, dir) {
-		if strings.HasSuffix(path, ".log") && size > 0 {
+		if strings.HasSuffix(path, "log") && strings.HasPrefix(path, "volumes") && size > 0 {
 			sealed = path
 		}
 	}

@@ -57,7 +57,7 @@ const (
 // chunks of the index must be looked at for that.
 func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool) {
 	e, p := c.engine, c.policyFor(states)
-	var trims, small []candidate
+	var trims, small, outdated []candidate
 	var live, dead int64
 	for _, v := range states {
 		live += v.live.LiveBytes
@@ -67,6 +67,8 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 		case empty && (!v.Active || v.Bytes > 0 && (c.seal || p.seal && worth)):
 			chosen = append(chosen, candidate{volumeState: v, policy: p})
 		case v.Damage != nil || v.Active && !(p.seal && worth):
+		case c.seal && v.Outdated && !e.damage.isStuck(v.ID, v.live.LiveBytes):
+			outdated = append(outdated, candidate{volumeState: v, policy: p, merge: true})
 		case !v.Active && !e.damage.isStuck(v.ID, v.live.LiveBytes) && float64(v.room()) < smallShare*float64(e.opts.VolumeSize):
 			small = append(small, candidate{volumeState: v, policy: p, merge: true})
 		case worth && e.gives(&v, p):
@@ -87,7 +89,7 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 	if float64(dead) < p.pays*float64(live) {
 		trims = nil
 	}
-	trims = append(trims, small...)
+	trims = append(append(trims, small...), outdated...)
 	slices.SortFunc(trims, func(a, b candidate) int { return cmp.Compare(b.dead(), a.dead()) })
 	return append(chosen, trims...), len(trims) > 0
 }

@@ -37,6 +37,7 @@ func buildDamaged(t *testing.T) *damagedStore {
 	}
 	text := bytes.Repeat([]byte("all that is stored compresses well "), 8000)
 	for life := range 2 {
+		s.options.Volumes = volumeKinds[1-life] // the store has volumes of both kinds
 		e := open(t, s.dir, s.options)
 		for i, sse := range []string{"", "AES256", "", "AES256"} {
 			key := "object-" + strconv.Itoa(life) + "-" + strconv.Itoa(i)

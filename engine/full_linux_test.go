@@ -49,6 +49,7 @@ func TestFullDisk(t *testing.T) {
 			e := open(t, f.store(), f.options)
 			mustBucket(t, e, fullBucket)
 			for round := range rounds(t, "GABION_FILLS", 1) {
+				f.options.Volumes = volumeKinds[round%2] // of what is opened next
 				f.fill(t, e, round)
 				f.check(t, e)
 				e = f.overfill(t, e)

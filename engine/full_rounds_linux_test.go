@@ -17,11 +17,12 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// TestFullRounds fills small file systems with the default options until nothing more is taken,
-// deletes all objects but one, and reclaims, round after round. Each time nine tenths of what was
-// deleted must come back on disk, without help. In the rounds called foreign, another process takes
-// the disk to its last block when it is full, and gives 8 MiB back. GABION_FILLS, when it is more
-// than 1, sets the number of rounds and has them run at more sizes, on ext4, too.
+// TestFullRounds fills small file systems until nothing more is taken, deletes all objects but one,
+// and reclaims, round after round: with the default options, and at every other size with log
+// volumes. Each time nine tenths of what was deleted must come back on disk, without help. In the
+// rounds called foreign, another process takes the disk to its last block when it is full, and
+// gives 8 MiB back. GABION_FILLS, when it is more than 1, sets the number of rounds and has them
+// run at more sizes, on ext4, too.
 func TestFullRounds(t *testing.T) {
 	n := rounds(t, "GABION_FILLS", 1)
 	sizes, kinds := []int{300}, []string{"tmpfs"}
@@ -31,10 +32,10 @@ func TestFullRounds(t *testing.T) {
 		n = 2
 	}
 	for _, kind := range kinds {
-		for _, size := range sizes {
+		for i, size := range sizes {
 			t.Run(fmt.Sprintf("%s %d MB", kind, size), func(t *testing.T) {
 				f := &fullRounds{mount: mountSmall(t, kind, size), kept: map[string]uint64{}}
-				f.e = open(t, f.store(), nil)
+				f.e = open(t, f.store(), &engine.Options{Volumes: volumeKinds[i%2]})
 				mustBucket(t, f.e, fullBucket)
 				for round := range n {
 					for _, form := range []string{"alone", "foreign", triedBefore} {

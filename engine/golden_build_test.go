@@ -193,7 +193,7 @@ func goldenImage(t *testing.T, ring *crypto.Keyring, s goldenStore) *storeImage 
 	t.Helper()
 	dir := t.TempDir()
 	o := goldenOptions(ring)
-	o.Clock, o.AuthenticateRecords = goldenClock(), s.authenticated
+	o.Clock, o.AuthenticateRecords, o.Volumes = goldenClock(), s.authenticated, s.volumes
 	e, err := engine.Open(context.Background(), dir, o)
 	if err != nil {
 		t.Fatal(err)

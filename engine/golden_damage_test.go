@@ -18,27 +18,33 @@ import (
 type goldenDamage struct {
 	name string
 	hit  func(t *testing.T, dir string)
+	to   string // the store that it befalls; "few" by default
 }
 
 // goldenDamages are what the disk, or somebody, does to the files of a store, and to its records
 // under right checksums.
 var goldenDamages = []goldenDamage{
-	{"bit-in-a-chunk", bitInChunk},
-	{"volume-missing", volumeMissing},
-	{"volume-cut-short", volumeCutShort},
-	{"bit-in-a-table", bitInTable},
-	{"sums-missing", sumsMissing},
-	{"table-missing", tableMissing},
-	{"format-damaged", formatDamaged},
-	{"format-newer", formatNewer},
-	{"format-of-another-store", formatOfAnotherStore},
-	{"record-damaged", recordDamaged},
-	{"record-newer", recordNewer},
-	{"chunks-exchanged", chunksExchanged},
-	{"sealed-chunks-exchanged", sealedChunksExchanged},
-	{"checksum-of-a-chunk", checksumOfChunk},
-	{"references-miscounted", referencesMiscounted},
-	{"part-missing", partMissing},
+	{name: "bit-in-a-chunk", hit: bitInChunk},
+	{name: "volume-missing", hit: volumeMissing},
+	{name: "volume-cut-short", hit: volumeCutShort},
+	{name: "bit-in-a-table", hit: bitInTable},
+	{name: "sums-missing", hit: sumsMissing},
+	{name: "table-missing", hit: tableMissing},
+	{name: "format-damaged", hit: formatDamaged},
+	{name: "format-newer", hit: formatNewer},
+	{name: "format-of-another-store", hit: formatOfAnotherStore},
+	{name: "record-damaged", hit: recordDamaged},
+	{name: "record-newer", hit: recordNewer},
+	{name: "chunks-exchanged", hit: chunksExchanged},
+	{name: "sealed-chunks-exchanged", hit: sealedChunksExchanged},
+	{name: "checksum-of-a-chunk", hit: checksumOfChunk},
+	{name: "references-miscounted", hit: referencesMiscounted},
+	{name: "part-missing", hit: partMissing},
+	{name: "badger-bit-in-a-chunk", hit: bitInChunk, to: "badger-few"},
+	{name: "badger-volume-missing", hit: volumeMissing, to: "badger-few"},
+	{name: "badger-volume-cut-short", hit: volumeCutShort, to: "badger-few"},
+	{name: "badger-value-log-missing", hit: valueLogMissing, to: "badger-few"},
+	{name: "badger-keys-damaged", hit: keysDamaged, to: "badger-few"},
 }
 
 // only returns the one file that a pattern names in a store; the first one, if there are several.
@@ -78,26 +84,34 @@ func records(t *testing.T, dir string, change func(tx index.Tx) error) {
 
 // bitInChunk flips a bit in a chunk of object noise, which lies in its volume as it is.
 func bitInChunk(t *testing.T, dir string) {
-	rewrite(t, only(t, dir, "volumes/*.log"), func(data []byte) []byte {
-		at := bytes.Index(data, noise()[2*goldenChunk:][:100])
-		if at < 0 {
-			t.Fatal("the chunk is not found")
-		}
-		data[at+100] ^= 1
-		return data
-	})
+	path, at := findBytes(t, dir, noise()[2*goldenChunk:][:100])
+	flipBit(t, path, at+100, 0)
 }
 
 // volumeMissing removes a volume.
 func volumeMissing(t *testing.T, dir string) {
-	if err := os.Remove(only(t, dir, "volumes/*.log")); err != nil {
-		t.Fatal(err)
-	}
+	removeVolume(t, volumeLogs(t, dir)[0])
 }
 
 // volumeCutShort lets a volume end in its middle.
 func volumeCutShort(t *testing.T, dir string) {
-	rewrite(t, only(t, dir, "volumes/*.log"), func(data []byte) []byte { return data[:len(data)/2] })
+	rewrite(t, volumeLogs(t, dir)[0], func(data []byte) []byte { return data[:len(data)/2] })
+}
+
+// valueLogMissing takes the file with the chunks out of a volume.
+func valueLogMissing(t *testing.T, dir string) {
+	if err := os.Remove(volumeLogs(t, dir)[0]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keysDamaged destroys what Badger has beside the chunks of a volume. Nothing else needs it.
+func keysDamaged(t *testing.T, dir string) {
+	for _, name := range []string{"*.sst", "MANIFEST", "KEYREGISTRY"} {
+		rewrite(t, only(t, dir, "volumes/*.badger/"+name), func(data []byte) []byte {
+			return data[:len(data)/2]
+		})
+	}
 }
 
 // bitInTable flips a bit in a table of the index.

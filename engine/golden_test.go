@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"os"
@@ -47,15 +48,22 @@ type goldenStore struct {
 	authenticated bool // with a key of its own
 	killed        bool // the image is of a process that had it open
 	few           bool // with less in it
+	volumes       engine.VolumeKind
 }
 
-// goldenStores are those that are not damaged. The damaged ones are made of the first.
+// goldenStores are those that are not damaged. The damaged ones are made of those with few in them.
 var goldenStores = []goldenStore{
-	{name: "few", few: true},
-	{name: "sound"},
-	{name: "authenticated", authenticated: true},
-	{name: "crashed", killed: true},
-	{name: "crashed-authenticated", authenticated: true, killed: true},
+	{name: "few", few: true, volumes: engine.VolumesLog},
+	{name: "sound", volumes: engine.VolumesLog},
+	{name: "authenticated", authenticated: true, volumes: engine.VolumesLog},
+	{name: "crashed", killed: true, volumes: engine.VolumesLog},
+	{
+		name: "crashed-authenticated", authenticated: true, killed: true,
+		volumes: engine.VolumesLog,
+	},
+	{name: "badger-few", few: true, volumes: engine.VolumesBadger},
+	{name: "badger-sound", volumes: engine.VolumesBadger},
+	{name: "badger-crashed", killed: true, volumes: engine.VolumesBadger},
 }
 
 // TestGoldenStores opens each of the stores and compares what it says. Those that are sound are
@@ -238,17 +246,17 @@ func makeGoldenStores(t *testing.T) {
 	if err := os.MkdirAll(goldenDir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	var few *storeImage
+	few := map[string]*storeImage{}
 	for _, s := range goldenStores {
 		img := goldenImage(t, ring, s)
 		if s.few {
-			few = img
+			few[s.name] = img
 		}
 		save(s.name+".tar.gz", img)
 	}
 	for _, d := range goldenDamages {
 		dir := filepath.Join(t.TempDir(), "store")
-		if err := few.write(dir); err != nil {
+		if err := few[cmp.Or(d.to, "few")].write(dir); err != nil {
 			t.Fatal(err)
 		}
 		d.hit(t, dir)

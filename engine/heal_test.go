@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -28,11 +27,7 @@ func flipIn(t *testing.T, dir string, data []byte, at int) {
 // findBytes says in which volume these bytes lie, and where.
 func findBytes(t *testing.T, dir string, data []byte) (path string, start int64) {
 	t.Helper()
-	volumes, err := filepath.Glob(filepath.Join(dir, "volumes", "*.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range volumes {
+	for _, path := range volumeLogs(t, dir) {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -56,9 +51,7 @@ var (
 	}}
 	noVolume = wound{"volume removed", func(t *testing.T, dir string, data []byte) {
 		path, _ := findBytes(t, dir, data[:healChunk])
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		removeVolume(t, path)
 	}}
 )
 
@@ -276,14 +269,8 @@ func TestVolumeVanishes(t *testing.T) {
 	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "put", Body: bytes.NewReader(data)})
 	mustClose(t, e)
 	e = open(t, dir, o)
-	volumes, err := filepath.Glob(filepath.Join(dir, "volumes", "*.log"))
-	if err != nil || len(volumes) == 0 {
-		t.Fatalf("volumes are %v, %v", volumes, err)
-	}
-	for _, path := range volumes {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+	for _, path := range volumeLogs(t, dir) {
+		removeVolume(t, path)
 	}
 	mustPut(t, e, engine.PutObjectRequest{Bucket: "heal", Key: "again", Body: bytes.NewReader(data)})
 	for _, key := range []string{"put", "again"} {

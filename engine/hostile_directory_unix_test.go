@@ -172,6 +172,9 @@ func TestHostileDirectory(t *testing.T) {
 // harmless are entries of a store that Open may replace.
 func harmless(name string) bool {
 	base := filepath.Base(name)
+	if filepath.Ext(filepath.Dir(name)) == ".badger" { // whose keys are Badger's matter
+		return base != "000001.vlog"
+	}
 	return base == "RESERVE" || base == "DISCARD" || base == "KEYREGISTRY" || filepath.Ext(base) == ".vlog"
 }
 
@@ -199,7 +202,8 @@ func TestHugeFiles(t *testing.T) {
 				if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 256 {
 					t.Errorf("%d MiB were allocated", used)
 				}
-				if err != nil && !strings.Contains(err.Error(), filepath.Base(name)) && filepath.Ext(name) != ".log" {
+				if err != nil && !strings.Contains(err.Error(), filepath.Base(name)) &&
+					!strings.HasPrefix(name, "volumes") {
 					t.Errorf("the error does not name the file: %v", err)
 				}
 			})

@@ -99,6 +99,7 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 	objects := map[string]uint64{}
 	mount := fs.mount(t, image, true)
 	for round := range rounds(t, "GABION_IMAGES", 2) {
+		o.Volumes = volumeKinds[round%2]
 		// The parents are made by Open, too.
 		e := open(t, filepath.Join(mount.dir, "new", "store"), o)
 		for n := range 6 {

@@ -30,13 +30,15 @@ type killedStore struct {
 }
 
 // options are, in every other round, so small that a short life sees volumes sealed and copied, and
-// parts of several chunks.
+// parts of several chunks. The kind of volumes changes every two rounds, for the first time after
+// one: each kind is the new one and the old one, with volumes of either size.
 func (s *killedStore) options(round int) (*engine.Options, error) {
 	ring, err := keysAt(s.keyring)
-	if err != nil || round%2 == 0 {
-		return &engine.Options{Keys: ring}, err
+	o := &engine.Options{Keys: ring, Volumes: volumeKinds[(round+1)/2%2]}
+	if round%2 == 1 {
+		o.ChunkSize, o.VolumeSize = 64<<10, 2<<20
 	}
-	return &engine.Options{Keys: ring, ChunkSize: 64 << 10, VolumeSize: 2 << 20}, nil
+	return o, err
 }
 
 // rounds returns how often a test with a short and a long form repeats itself.

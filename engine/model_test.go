@@ -58,12 +58,13 @@ func TestModel(t *testing.T) {
 				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks, scopes: []engine.DedupScope{""},
 				buckets: map[string]bool{}, dedup: map[string]string{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
 			}
-			h.options = engine.Options{VolumeSize: set.volumeSize, Keys: ring, AuthenticateRecords: set.records, Events: &engine.Events{Alarm: func(err error) {
-				var exposed *engine.ExposedError // which the directories of tests are
-				if !errors.Is(err, errPower) && !errors.As(err, &exposed) {
-					t.Errorf("Alarm: %v", err)
-				}
-			}}}
+			h.options = engine.Options{Volumes: volumeKinds[i%2], VolumeSize: set.volumeSize, Keys: ring,
+				AuthenticateRecords: set.records, Events: &engine.Events{Alarm: func(err error) {
+					var exposed *engine.ExposedError // which the directories of tests are
+					if !errors.Is(err, errPower) && !errors.As(err, &exposed) {
+						t.Errorf("Alarm: %v", err)
+					}
+				}}}
 			if set.scopes {
 				h.scopes = dedupScopes
 			}

@@ -218,7 +218,7 @@ func TestLostIndex(t *testing.T) {
 	if err := errors.Join(os.Remove(filepath.Join(dir, "FORMAT")), os.RemoveAll(filepath.Join(dir, "index"))); err != nil {
 		t.Fatal(err)
 	}
-	logs := filepath.Join(dir, "volumes", "*.log")
+	logs := filepath.Join(dir, "volumes", "0*")
 	before, _ := filepath.Glob(logs)
 	for range 2 {
 		e, err := engine.Open(context.Background(), dir, nil)

@@ -81,6 +81,11 @@ type Options struct {
 	// one.
 	MemoryBudget int64
 
+	// Volumes is the kind of the volumes that new chunks go to; VolumesBadger by default. It may
+	// differ from one Open to the next: what is in volumes of the other kind is read, deleted and
+	// deduplicated as ever, and Reclaim moves it. OpenStores ignores it.
+	Volumes VolumeKind
+
 	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks
 	// at least, 1 GiB at most; 256 MiB by default. It may differ from one Open to the next.
 	// OpenStores has the caller's chunk store decide on that; there it says what of it is small
@@ -139,6 +144,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.MemoryBudget == 0 {
 		out.MemoryBudget = max(DefaultMemoryBudget, minBuffers*int64(out.ChunkSize))
+	}
+	if out.Volumes == "" {
+		out.Volumes = VolumesBadger
 	}
 	if out.VolumeSize == 0 {
 		out.VolumeSize = DefaultVolumeSize
@@ -200,7 +208,7 @@ func (o *Options) validate() error {
 	if o.AuthenticateRecords && o.Keys == nil {
 		errs = append(errs, errors.New("AuthenticateRecords needs Keys"))
 	}
-	errs = append(errs, o.Rules.validate(), o.DedupScope.validate())
+	errs = append(errs, o.Rules.validate(), o.DedupScope.validate(), o.Volumes.validate())
 	if err := errors.Join(errs...); err != nil {
 		return ErrInvalidArgument.saying("Options: %v", err)
 	}

@@ -32,7 +32,8 @@ type VolumeReclaimed struct {
 // of a few KiB share blocks of the disk, and not every file system has holes. The index, which
 // holds small bodies, is written anew when some MiB of it may be dead; without the free space for
 // what lives in it that is left for later. The same happens in the background by itself, when more
-// is dead.
+// is dead. Only Reclaim copies what lives in volumes of another kind than Options.Volumes, however
+// much that is, and removes them.
 //
 // It may be called beside any other calls, and stopped at any point by ctx; what is done stays
 // done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give

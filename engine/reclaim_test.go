@@ -22,8 +22,10 @@ import (
 )
 
 // reclaimOptions make many small volumes.
-func reclaimOptions(t *testing.T) *engine.Options {
-	return &engine.Options{Keys: keys(t), ChunkSize: 32 << 10, VolumeSize: 1 << 20}
+func reclaimOptions(t *testing.T, k engine.VolumeKind) *engine.Options {
+	return &engine.Options{
+		Keys: keys(t), ChunkSize: 32 << 10, VolumeSize: 1 << 20, Volumes: k,
+	}
 }
 
 // fillStore makes n objects of many sizes, half of them encrypted, some sharing content.
@@ -50,9 +52,11 @@ func checkObjects(t *testing.T, e *engine.Engine, objects map[string][]byte) {
 
 // TestReclaim deletes most of a store and wants the disk space back, also after a reopen, and all
 // of it when the rest is deleted.
-func TestReclaim(t *testing.T) {
+func TestReclaim(t *testing.T) { forVolumeKinds(t, testReclaim) }
+
+func testReclaim(t *testing.T, k engine.VolumeKind) {
 	dir := t.TempDir()
-	o := reclaimOptions(t)
+	o := reclaimOptions(t, k)
 	rng := rand.New(rand.NewPCG(seed(t), 3))
 	e := open(t, dir, o)
 	objects := fillStore(t, e, 120, rng)
@@ -126,9 +130,11 @@ func TestReclaimTiny(t *testing.T) {
 
 // TestReclaimStopped stops a reclaiming that is held to a crawl. What it has done stays done, the
 // store is sound, and the next one does the rest and tells of each volume.
-func TestReclaimStopped(t *testing.T) {
+func TestReclaimStopped(t *testing.T) { forVolumeKinds(t, testReclaimStopped) }
+
+func testReclaimStopped(t *testing.T, k engine.VolumeKind) {
 	dir := t.TempDir()
-	o := reclaimOptions(t)
+	o := reclaimOptions(t, k)
 	o.ReclaimRate = 1
 	e := open(t, dir, o)
 	engine.WithoutHoles(e)
@@ -164,8 +170,10 @@ func TestReclaimStopped(t *testing.T) {
 
 // TestReclaimBeside reclaims over and over while uploads come that repeat the content of objects
 // just being deleted, and while readers read.
-func TestReclaimBeside(t *testing.T) {
-	e := openTemp(t, reclaimOptions(t))
+func TestReclaimBeside(t *testing.T) { forVolumeKinds(t, testReclaimBeside) }
+
+func testReclaimBeside(t *testing.T, k engine.VolumeKind) {
+	e := openTemp(t, reclaimOptions(t, k))
 	mustBucket(t, e, "reclaim")
 	start := seed(t)
 	var stop atomic.Bool
@@ -226,9 +234,11 @@ func putAndRead(e *engine.Engine, key string, body []byte) error {
 
 // TestMissingVolume removes one volume by hand. Check must name exactly the objects that have lost
 // data, and all others must read back.
-func TestMissingVolume(t *testing.T) {
+func TestMissingVolume(t *testing.T) { forVolumeKinds(t, testMissingVolume) }
+
+func testMissingVolume(t *testing.T, k engine.VolumeKind) {
 	dir := t.TempDir()
-	o := reclaimOptions(t)
+	o := reclaimOptions(t, k)
 	e := open(t, dir, o)
 	objects := fillStore(t, e, 40, rand.New(rand.NewPCG(seed(t), 4)))
 	for key, body := range maps.Clone(objects) { // which are hit together

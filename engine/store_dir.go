@@ -72,6 +72,7 @@ func (d *storeDir) openIndex(ctx context.Context, o *Options) (index.Store, erro
 // openBlobs opens the chunk store, likewise.
 func (d *storeDir) openBlobs(ctx context.Context, o *Options) (blob.Store, error) {
 	blobs, err := volumes.Open(ctx, d.Join(volumeDir), &volumes.Options{
+		Kind:         volumes.Kind(o.Volumes),
 		VolumeSize:   o.VolumeSize,
 		ReserveSpace: o.ReserveSpace / 2,
 		Alarm:        o.alarm,

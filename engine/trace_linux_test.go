@@ -17,7 +17,10 @@ import (
 // a trace what comes next.
 const traceMark = "/gabion-trace: "
 
-const traceVariable = "GABION_TRACE_STORE"
+const (
+	traceVariable     = "GABION_TRACE_STORE"
+	traceKindVariable = "GABION_TRACE_KIND"
+)
 
 // tracedCalls are the system calls that change what is on disk, and mmap, which says what msync is
 // of.
@@ -36,7 +39,9 @@ func TestTraceChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &engine.Options{Keys: ring, ChunkSize: 128 << 10}
+	o := &engine.Options{
+		Keys: ring, ChunkSize: 128 << 10, Volumes: engine.VolumeKind(os.Getenv(traceKindVariable)),
+	}
 	var e *engine.Engine
 	var id string
 	reclaim := func() error {
@@ -142,17 +147,21 @@ func TestTraceChild(t *testing.T) {
 }
 
 // TestTrace pins the order in which each mutation creates, writes, syncs, renames and removes, as
-// strace sees it: what is named is durable before its name is. Each line of testdata/trace.txt is
+// strace sees it: what is named is durable before its name is. Each line of testdata/trace-*.txt is
 // one call, or several of the same kind one after another. What is written through memory maps,
-// which is all in the index's logs, does not show; its sync does. With -update it is written anew.
-func TestTrace(t *testing.T) {
+// which is all in the index's logs and in those of Badger volumes, does not show; its sync does.
+// With -update it is written anew.
+func TestTrace(t *testing.T) { forVolumeKinds(t, testTrace) }
+
+func testTrace(t *testing.T, k engine.VolumeKind) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(dir, "store")
 	c := &faulttest.Child{Args: []string{"-test.run=^TestTraceChild$"}, Env: []string{
-		traceVariable + "=" + dir, "GOMAXPROCS=1", // a volume for each processor takes what comes, which is any of them
+		traceVariable + "=" + dir, traceKindVariable + "=" + string(k),
+		"GOMAXPROCS=1", // a volume for each processor takes what comes, which is any of them
 	}}
 	told, text := c.Trace(t, "-y", "-v", "-s", "300", "-e", "trace="+tracedCalls)
 	if strings.TrimSpace(told) != "PASS" {
@@ -163,7 +172,7 @@ func TestTrace(t *testing.T) {
 		trace.line(line)
 	}
 	got := trace.text.String()
-	const path = "testdata/trace.txt"
+	path := "testdata/trace-" + string(k) + ".txt"
 	if *updateTexts {
 		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
 			t.Fatal(err)
