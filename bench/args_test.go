@@ -37,6 +37,8 @@ func TestWrongArguments(t *testing.T) {
 		{"upload -sse=maybe FILE", "-sse"},
 		{"upload -keyring ring FILE", "-keyring"},
 		{"upload -new-keyring FILE", "-new-keyring"},
+		{"upload -volumes tar FILE", "-volumes"},
+		{"upload -volumes", "-volumes"},
 		{"upload -dir DIR -sse -keyring DIR/ring FILE", "-keyring"},
 		{"upload -key name FILE OTHER", "-key"},
 		{"upload -key /name FILE", "-key"},

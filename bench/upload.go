@@ -35,6 +35,7 @@ type uploadOptions struct {
 	sse, newKeys, json bool
 	partSize           bytesize.Size
 	parallel           int
+	volumes            engine.VolumeKind
 	files              []string
 }
 
@@ -54,6 +55,14 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 		"`file` of the key ring, outside of the store (default DIR + \".keyring\")")
 	flags.BoolVar(&o.newKeys, "new-keyring", false,
 		"make the key ring if it is not there, though the store is")
+	flags.Func("volumes", "`kind` of new volumes: badger or log (default badger)",
+		func(kind string) error {
+			o.volumes = engine.VolumeKind(kind)
+			if o.volumes != engine.VolumesBadger && o.volumes != engine.VolumesLog {
+				return errors.New("must be badger or log")
+			}
+			return nil
+		})
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
 	if err := cli.Parse(flags, args, "[FILE...]", stdout); err != nil {
 		return nil, err
@@ -144,7 +153,7 @@ func (o *uploadOptions) uploadAll(
 	ctx context.Context, stdout io.Writer, stderr *log.Logger,
 ) (err error) {
 	u := &uploader{options: o, log: stderr}
-	opts := engine.Options{}
+	opts := engine.Options{Volumes: o.volumes}
 	if o.sse {
 		path, mayMake := o.keyring, o.newKeys || !isThere(o.dir)
 		if path == "" {

@@ -236,3 +236,21 @@ func TestCountsOfReplacedObject(t *testing.T) {
 	out := mustBench(t, "upload", "-dir", dir, "-key", "object", second)
 	wantLine(t, out, "chunks", "3 new, 0 deduplicated")
 }
+
+// TestUploadVolumes uploads to a store that changes the kind of its volumes. The command reclaims,
+// which moves what was there.
+func TestUploadVolumes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	for i, kind := range []string{"badger", "log", "badger"} {
+		file, _ := randomFile(t, fmt.Sprint(i), 300_000+i)
+		wantEnd(t, mustBench(t, "upload", "-dir", dir, "-volumes", kind, file))
+		of, err := filepath.Glob(filepath.Join(dir, "volumes", "0*."+kind))
+		if err != nil || len(of) == 0 {
+			t.Errorf("%s volumes are %v, %v", kind, of, err)
+		}
+		all, err := filepath.Glob(filepath.Join(dir, "volumes", "0*"))
+		if err != nil || len(all) != len(of) {
+			t.Errorf("volumes are %v, %v, wanted are %s only", all, err, kind)
+		}
+	}
+}

@@ -310,7 +310,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	if err := l.NewClient(0).PutThis(t.Context(), 1, soak.Content{Seed: 1, Size: 500_000}); err != nil {
 		t.Fatal(err)
 	}
-	volumes, err := filepath.Glob(filepath.Join(l.dir, "volumes", "*.log"))
+	volumes, err := filepath.Glob(filepath.Join(l.dir, "volumes", "*.badger", "*.vlog"))
 	if err != nil || len(volumes) == 0 {
 		t.Fatalf("no volumes: %v", err)
 	}
