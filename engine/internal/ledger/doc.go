@@ -53,8 +53,9 @@
 //	active       takes frames. The chunk store seals it when it is full, a compaction when it wants
 //	             it
 //	sealed       what unfinished parts found in it is pinned; parts may find more, and pin that
-//	condemned    by who has the worker's turn: nothing more is found in it. What lives is listed
-//	             from now on: it only gets less, but for the pins that were there, listed with it
+//	condemned    by who has the worker's turn, at the intake's pins: nothing more is found in it. What
+//	             lives is listed from now on: it only gets less, but for the pins that were there,
+//	             which are listed with it
 //	trimmed      holes lie where neither a chunk of the list nor a pin is
 //	copied       each chunk of the list has a synced copy, then the index points at that; see
 //	             [Delta.Move]
