@@ -21,12 +21,20 @@ type CreateBucketRequest struct {
 
 	// Annotations are a front end's own, as in Attributes.
 	Annotations map[string]string
+
+	// IfAbsent makes the call succeed when there is a bucket of that name with the same Rules and
+	// DedupScope, which then stays as it is, its Annotations, too. So a front end can answer as OSS
+	// does to who owns it.
+	IfAbsent bool
 }
 
-// CreateBucketResult is empty.
-type CreateBucketResult struct{}
+// CreateBucketResult says what was done.
+type CreateBucketResult struct {
+	Existed bool // nothing was done, since the bucket was there: only with IfAbsent
+}
 
-// CreateBucket makes a bucket. A name that is taken fails with ErrBucketAlreadyExists.
+// CreateBucket makes a bucket, and is durable when it returns. A name that is taken fails with
+// ErrBucketAlreadyExists; see IfAbsent.
 func (e *Engine) CreateBucket(
 	ctx context.Context, req *CreateBucketRequest,
 ) (_ *CreateBucketResult, err error) {
@@ -63,10 +71,16 @@ func (e *Engine) CreateBucket(
 	if err != nil {
 		return nil, err
 	}
+	res := &CreateBucketResult{}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		_, err := index.Get(tx, index.BucketKey(req.Bucket))
+		old, err := index.Get(tx, index.BucketKey(req.Bucket))
 		if err == nil {
-			return ErrBucketAlreadyExists
+			res.Existed = req.IfAbsent &&
+				old.Rules == string(rules) && old.Dedup == string(dedup)
+			if !res.Existed {
+				return ErrBucketAlreadyExists
+			}
+			return nil
 		}
 		if !errors.Is(err, index.ErrNotFound) {
 			return err
@@ -79,7 +93,7 @@ func (e *Engine) CreateBucket(
 	if err != nil {
 		return nil, err
 	}
-	return &CreateBucketResult{}, nil
+	return res, nil
 }
 
 // DeleteBucketRequest names a bucket to delete.
@@ -167,12 +181,23 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 	return false, index.Delete(tx, index.BucketKey(name))
 }
 
-// ListBucketsRequest is empty.
-type ListBucketsRequest struct{}
+// ListBucketsRequest asks for buckets.
+type ListBucketsRequest struct {
+	Prefix string // only names that begin with it
+	Marker string // names behind it are listed
 
-// ListBucketsResult holds all buckets in the order of their names.
+	// MaxBuckets is how many buckets a page has; 0 means all, and Zero none. There is no greatest:
+	// an engine has no account whose buckets were limited.
+	MaxBuckets int
+}
+
+// ListBucketsResult is one page of buckets in the order of their names.
 type ListBucketsResult struct {
-	Buckets []Bucket
+	Prefix, Marker string // as asked
+	MaxBuckets     int    // as asked, 0 for Zero
+	Buckets        []Bucket
+	NextMarker     string // the Marker of the next page; empty on the last
+	IsTruncated    bool
 }
 
 // A Bucket describes a bucket.
@@ -184,37 +209,54 @@ type Bucket struct {
 	Annotations map[string]string // a front end's own
 }
 
-// ListBuckets lists all buckets.
+// ListBuckets lists the buckets in the byte order of their names, by pages if that is asked for. A
+// page costs what it holds.
 func (e *Engine) ListBuckets(
-	ctx context.Context, _ *ListBucketsRequest,
+	ctx context.Context, req *ListBucketsRequest,
 ) (_ *ListBucketsResult, err error) {
+	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "ListBuckets"})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
 	}
-	res := &ListBucketsResult{}
-	err = e.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Buckets()) {
-			if err != nil {
-				return err
-			}
-			name, err := index.ParseBucketKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			bucket, err := bucketOf(name, &entry.Record)
-			if err != nil {
-				return err
-			}
-			res.Buckets = append(res.Buckets, bucket)
-		}
-		return nil
-	})
-	if err != nil {
+	res := &ListBucketsResult{Prefix: req.Prefix, Marker: req.Marker, MaxBuckets: req.MaxBuckets}
+	switch {
+	case req.MaxBuckets == Zero:
+		res.MaxBuckets = 0
+		return res, nil
+	case req.MaxBuckets < 0:
+		return nil, ErrInvalidArgument.saying(
+			"MaxBuckets is %d, must not be negative.", req.MaxBuckets,
+		).about("MaxBuckets", req.MaxBuckets)
+	}
+	if err := e.index.View(ctx, res.fill); err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// fill makes the page that the fields above Buckets ask for.
+func (res *ListBucketsResult) fill(r index.Reader) error {
+	for entry, err := range index.Scan(r, index.BucketsAfter(res.Prefix, res.Marker)) {
+		if err != nil {
+			return err
+		}
+		if n := len(res.Buckets); n > 0 && n == res.MaxBuckets {
+			res.NextMarker, res.IsTruncated = res.Buckets[n-1].Name, true
+			return nil
+		}
+		name, err := index.ParseBucketKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		bucket, err := bucketOf(name, &entry.Record)
+		if err != nil {
+			return err
+		}
+		res.Buckets = append(res.Buckets, bucket)
+	}
+	return nil
 }
 
 // HeadBucketRequest names a bucket to describe.

@@ -19,6 +19,10 @@ type DeleteObjectsRequest struct {
 	Bucket string
 	Keys   []string // 1 to 1000; a key may come twice
 	Quiet  bool     // only what failed is answered
+
+	// IfMatch has, for those of the keys that have one, an ETag as IfMatch of DeleteObjectRequest.
+	// A key whose object has another is an error of its own.
+	IfMatch map[string]string
 }
 
 // DeleteObjectsResult answers each key of the request once, in the order of the request.
@@ -59,7 +63,7 @@ func (e *Engine) DeleteObjects(
 	}
 	res := &DeleteObjectsResult{}
 	for keys := range slices.Chunk(req.Keys, deleteBatch) {
-		failed, err := e.deleteObjects(ctx, req.Bucket, keys)
+		failed, err := e.deleteObjects(ctx, req, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -80,21 +84,22 @@ func (e *Engine) DeleteObjects(
 // deleteObjects deletes some objects in one transaction. failed says of each key why it was left
 // out.
 func (e *Engine) deleteObjects(
-	ctx context.Context, bucket string, keys []string,
+	ctx context.Context, req *DeleteObjectsRequest, keys []string,
 ) (failed []error, err error) {
 	failed = make([]error, len(keys))
 	err = e.index.Update(ctx, func(tx index.Tx) error {
-		b, err := openBucket(tx, bucket)
+		b, err := openBucket(tx, req.Bucket)
 		if err != nil {
 			return err
 		}
 		for i, key := range keys {
-			if failed[i] = checkDeletable(tx, b.rules, bucket, key); failed[i] != nil {
+			when := overwriting{req.Bucket, key, Preconditions{IfMatch: req.IfMatch[key]}}
+			if failed[i] = checkDeletable(tx, b.rules, when); failed[i] != nil {
 				continue
 			}
 			// From here on an error is one of the transaction: a key that is left out must not have
 			// been written to.
-			if err := e.deleteObject(tx, bucket, key); err != nil {
+			if err := e.deleteObject(tx, req.Bucket, key); err != nil {
 				return err
 			}
 		}
@@ -107,12 +112,15 @@ func (e *Engine) deleteObjects(
 	return failed, nil
 }
 
-// checkDeletable fails if the record under key cannot be read, or there is none and the rules allow
-// none: what is there is deleted whatever its name.
-func checkDeletable(r index.Reader, rules ruleSet, bucket, key string) error {
-	_, err := index.Get(r, index.ObjectKey(bucket, key))
+// checkDeletable fails if the record under key cannot be read or is not the one that it must be, or
+// if there is none and the rules allow none: what is there is deleted whatever its name.
+func checkDeletable(r index.Reader, rules ruleSet, when overwriting) error {
+	_, err := index.Get(r, index.ObjectKey(when.bucket, when.key))
 	if isAbsent(err) {
-		return rules.checkKey(key)
+		return rules.checkKey(when.key)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return when.check(r)
 }

@@ -8,11 +8,11 @@
 //
 // # Operations
 //
-//	buckets       CreateBucket DeleteBucket HeadBucket ListBuckets
+//	buckets       CreateBucket DeleteBucket HeadBucket ListBuckets BucketStats
 //	uploads       InitiateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
 //	              AbortMultipartUpload ListParts ListMultipartUploads
 //	objects       PutObject CopyObject GetObject HeadObject DeleteObject DeleteObjects ListObjects
-//	              PutObjectTagging GetObjectTagging DeleteObjectTagging
+//	              ListObjectParts PutObjectTagging GetObjectTagging DeleteObjectTagging
 //	annotations   PutBucketAnnotations PutObjectAnnotations: what a front end keeps with them
 //	all in one    Upload: an object by parts, in parallel, resumable
 //	maintenance   Expire Reclaim Check Stats RotateKeys

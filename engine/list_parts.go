@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -24,7 +25,13 @@ type ListPartsResult struct {
 	NextPartNumberMarker  int // the last number of this page; 0 on an empty one
 	MaxParts              int
 	IsTruncated           bool // there are parts behind this page
-	StorageClass          string
+
+	// What Initiate was told.
+	Initiated  time.Time
+	Checksum   Checksum // algorithm and type, if it was initiated with one
+	Sequential bool
+	Attributes
+	Encryption
 }
 
 // ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
@@ -43,10 +50,8 @@ func (e *Engine) ListParts(
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if req.PartNumberMarker < 0 {
-		return nil, ErrInvalidArgument.saying(
-			"PartNumberMarker is %d, must not be negative.", req.PartNumberMarker,
-		).about("PartNumberMarker", req.PartNumberMarker)
+	if err := checkMarker(req.PartNumberMarker); err != nil {
+		return nil, err
 	}
 	res := &ListPartsResult{
 		Bucket: req.Bucket, Key: req.Key, UploadID: req.UploadID,
@@ -61,7 +66,9 @@ func (e *Engine) ListParts(
 		if res.MaxParts, err = rules.pageSize("MaxParts", req.MaxParts, MaxListing); err != nil {
 			return err
 		}
-		res.StorageClass = up.Attributes.StorageClass
+		res.Initiated, res.Sequential = up.Initiated, up.Sequential
+		res.Checksum, res.Attributes = checksumOf(&up.Checksum), attributesOf(&up.Attributes)
+		res.Encryption = encryptionOf(&up.Upload.Encryption)
 		if req.PartNumberMarker >= MaxPartNumber || res.MaxParts == 0 {
 			return nil
 		}
@@ -86,6 +93,14 @@ func (e *Engine) ListParts(
 		return nil, err
 	}
 	return res, nil
+}
+
+func checkMarker(n int) error {
+	if n < 0 {
+		return ErrInvalidArgument.saying("PartNumberMarker is %d, must not be negative.", n).
+			about("PartNumberMarker", n)
+	}
+	return nil
 }
 
 // Parts is ListParts as a sequence over all pages, from req.PartNumberMarker on. Each page is a

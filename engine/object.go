@@ -24,6 +24,10 @@ type ObjectInfo struct {
 	Type         string    // "Normal" or "Multipart", as OSS's x-oss-object-type
 	Parts        int       // 1 for what PutObject stored
 
+	// Selected is what a Range or PartNumber of GetObject and HeadObject asks for; nil if that is
+	// all of the object, and in listings.
+	Selected *Selection
+
 	Attributes
 	Encryption
 }
@@ -93,14 +97,21 @@ const (
 
 // HeadObjectRequest asks for an object's description.
 type HeadObjectRequest struct {
-	Bucket, Key    string
+	Bucket, Key string
+
+	// As in GetObjectRequest: what ObjectInfo.Selected says of them is what GetObject would read.
+	Range         string
+	RangeBehavior string
+	PartNumber    int
+
 	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
 	Conditions
 }
 
 // HeadObject describes an object. It fails with ErrNoSuchKey, with ErrPreconditionFailed or
-// ErrNotModified when a condition does not hold, and with ErrInvalidRequest or ErrAccessDenied when
-// SSECustomerKey is not what the object was stored with.
+// ErrNotModified when a condition does not hold, with ErrInvalidRequest or ErrAccessDenied when
+// SSECustomerKey is not what the object was stored with, and as GetObject for Range and PartNumber.
+// With a PartNumber it asks Options.Keys for the key of an encrypted object, else not.
 func (e *Engine) HeadObject(
 	ctx context.Context, req *HeadObjectRequest,
 ) (_ *ObjectInfo, err error) {
@@ -113,6 +124,13 @@ func (e *Engine) HeadObject(
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
+	want := wanted{req.Range, req.RangeBehavior, req.PartNumber}
+	if err := want.check(); err != nil {
+		return nil, err
+	}
+	if req.PartNumber != 0 {
+		return e.headPart(ctx, c, req)
+	}
 	var info ObjectInfo
 	err = e.index.View(ctx, func(r index.Reader) error {
 		obj, err := findObject(r, req.Bucket, req.Key)
@@ -124,9 +142,36 @@ func (e *Engine) HeadObject(
 		if err := e.verifyHead(ctx, of, obj); err != nil {
 			return err
 		}
-		return req.check(obj)
+		if err := req.check(obj); err != nil {
+			return err
+		}
+		bucket, err := openBucket(r, req.Bucket)
+		if err != nil {
+			return err
+		}
+		sp, err := want.rangeOf(obj.Size, bucket.rules)
+		info.Selected = sp.selection()
+		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	return &info, nil
+}
+
+// headPart describes an object and one of its parts.
+func (e *Engine) headPart(
+	ctx context.Context, c *call, req *HeadObjectRequest,
+) (*ObjectInfo, error) {
+	src, _, err := e.openObject(
+		ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey},
+	)
+	if err != nil {
+		return nil, err
+	}
+	info := infoOf(req.Bucket, req.Key, src.rec)
+	_, info.Selected, err = src.selectPart(ctx, req.PartNumber)
+	if err := errors.Join(err, src.close()); err != nil {
 		return nil, err
 	}
 	return &info, nil
@@ -183,7 +228,8 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	if err := req.checkRange(); err != nil {
+	want := wanted{req.Range, req.RangeBehavior, req.PartNumber}
+	if err := want.check(); err != nil {
 		return nil, err
 	}
 	src, rules, err := e.openObject(
@@ -192,11 +238,18 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err != nil {
 		return nil, err
 	}
-	span, err := req.span(ctx, src.source, rules)
+	info := infoOf(req.Bucket, req.Key, src.rec)
+	var sp span
+	if req.PartNumber != 0 {
+		sp, info.Selected, err = src.selectPart(ctx, req.PartNumber)
+	} else {
+		sp, err = want.rangeOf(src.size, rules)
+		info.Selected = sp.selection()
+	}
 	if err != nil {
 		return nil, errors.Join(err, src.close())
 	}
-	return newObject(infoOf(req.Bucket, req.Key, src.rec), src.source, span), nil
+	return newObject(info, src.source, sp), nil
 }
 
 // objectRef names an object to read, and says on which conditions and with which key.
@@ -245,42 +298,6 @@ func (e *Engine) openObject(
 	return &openedObject{s, rec, rules}, rules, nil
 }
 
-// checkRange checks what the request says of the part of the object that it wants.
-func (req *GetObjectRequest) checkRange() error {
-	switch {
-	case req.RangeBehavior != "" && req.RangeBehavior != "standard":
-		return ErrInvalidArgument.saying(
-			"RangeBehavior is %q, must be standard or empty.", req.RangeBehavior,
-		).about("RangeBehavior", req.RangeBehavior)
-	case req.PartNumber != 0 && req.Range != "":
-		return ErrInvalidRequest.saying("Range and PartNumber exclude each other.")
-	case req.PartNumber != 0:
-		return checkPartNumber(req.PartNumber)
-	}
-	return nil
-}
-
-// span is the run of the object's bytes that the request wants.
-func (req *GetObjectRequest) span(ctx context.Context, s *source, rules ruleSet) (span, error) {
-	switch n := req.PartNumber; {
-	case n == 0:
-		return parseRange(
-			req.Range, s.size, rules.standardRanges || req.RangeBehavior == "standard",
-		)
-	case n > max(s.count, 1):
-		return span{}, ErrInvalidPartNumber.saying(
-			"PartNumber is %d, the object has %d parts.", n, s.count,
-		)
-	case s.count == 0:
-		return span{}, nil
-	case s.count == 1:
-		// Without bytes there is no range that HTTP could name.
-		return span{length: s.size, partial: s.size > 0}, nil
-	default:
-		return s.spanOf(ctx, n-1)
-	}
-}
-
 // useObject returns an object's record with its content in use; the caller must leave it. It also
 // returns the bucket's rules.
 func (e *Engine) useObject(
@@ -322,6 +339,11 @@ func (e *Engine) viewObject(
 // DeleteObjectRequest names an object to delete.
 type DeleteObjectRequest struct {
 	Bucket, Key string
+
+	// IfMatch, if not empty, is the ETag, or a list as in Conditions, that the object must have;
+	// else the call fails with ErrPreconditionFailed. It is judged at the moment of deletion, and
+	// holds when there is no object. It is S3's.
+	IfMatch string
 }
 
 // DeleteObjectResult is empty.
@@ -346,7 +368,10 @@ func (e *Engine) DeleteObject(
 		if err != nil {
 			return err
 		}
-		if err := checkDeletable(tx, bucket.rules, req.Bucket, req.Key); err != nil {
+		err = checkDeletable(tx, bucket.rules, overwriting{
+			req.Bucket, req.Key, Preconditions{IfMatch: req.IfMatch},
+		})
+		if err != nil {
 			return err
 		}
 		return e.deleteObject(tx, req.Bucket, req.Key)

@@ -90,16 +90,6 @@ func (e *Engine) openContent(
 	return s, nil
 }
 
-// spanOf returns where the part lies that is the n-th in order, from 0.
-func (s *source) spanOf(ctx context.Context, n int) (sp span, err error) {
-	err = s.engine.index.View(ctx, func(r index.Reader) error {
-		start, p, err := s.partNumber(r, n)
-		sp = span{start: start, length: p.Size, partial: p.Size > 0}
-		return err
-	})
-	return sp, err
-}
-
 // part returns the part that is the n-th in order, from 0.
 func (s *source) part(ctx context.Context, n int) (seg *segment, err error) {
 	err = s.engine.index.View(ctx, func(r index.Reader) (err error) {

@@ -13,6 +13,16 @@ type Range[R any] struct {
 // Buckets is the range of all buckets, by name.
 func Buckets() Range[Bucket] { return tableRange[Bucket](bucketTable) }
 
+// BucketsAfter is the range of the buckets whose name begins with prefix and is greater than marker.
+// An empty marker is before every name.
+func BucketsAfter(prefix, marker string) Range[Bucket] {
+	rg := prefixRange[Bucket](append([]byte{bucketTable}, prefix...))
+	if marker != "" {
+		rg = rg.from(append(append([]byte{bucketTable}, marker...), 0))
+	}
+	return rg
+}
+
 // Chunks is the range of all chunks, by address.
 func Chunks() Range[Chunk] { return tableRange[Chunk](chunkTable) }
 

@@ -1,0 +1,62 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// viewedIndex calls a function before each View.
+type viewedIndex struct {
+	*index.Memory
+	before func()
+}
+
+func (v *viewedIndex) View(ctx context.Context, fn func(index.Reader) error) error {
+	if v.before != nil {
+		v.before()
+	}
+	return v.Memory.View(ctx, fn)
+}
+
+// TestBucketStatsInSteps counts more objects than it looks at in one snapshot, each once, and stops
+// when the bucket is not there any more.
+func TestBucketStatsInSteps(t *testing.T) {
+	const objects = 2*4096 + 1
+	idx := &viewedIndex{Memory: index.NewMemory()}
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	mustBucket(t, e, "bucket")
+	for first := 0; first < objects; first += 1000 {
+		put(t, idx, func(tx index.Tx) error {
+			for n := first; n < min(first+1000, objects); n++ {
+				if err := index.Put(tx, index.ObjectKey("bucket", fmt.Sprintf("%05d", n)), &index.Object{Size: 1}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	views := 0
+	idx.before = func() { views++ }
+	res, err := e.BucketStats(t.Context(), &engine.BucketStatsRequest{Bucket: "bucket"})
+	if err != nil || *res != (engine.BucketStatsResult{Objects: objects, LogicalBytes: objects}) || views < 4 {
+		t.Errorf("BucketStats: %+v, %v, by %d snapshots", res, err, views)
+	}
+	idx.before = func() {
+		if views--; views == 2 {
+			changeBucket(t, idx, func(b *index.Bucket) { b.Generation[0] ^= 1 })
+		}
+	}
+	if _, err := e.BucketStats(t.Context(), &engine.BucketStatsRequest{Bucket: "bucket"}); !errors.Is(err, engine.ErrNoSuchBucket) {
+		t.Errorf("BucketStats of a bucket that was replaced meanwhile: %v", err)
+	}
+}

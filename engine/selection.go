@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A Selection is a run of an object's bytes that was asked for by Range or PartNumber. A front end
+// answers 206 with a Content-Range if Length is not 0; a part without bytes has no range.
+type Selection struct {
+	Start, Length int64
+
+	// Checksum is that of the part, of a PartNumber, if the object's parts have any.
+	Checksum Checksum
+}
+
+// wanted is what a request says of the bytes that it wants.
+type wanted struct {
+	text, behavior string // of the range
+	part           int
+}
+
+// check checks the form of what is wanted.
+func (w *wanted) check() error {
+	switch {
+	case w.behavior != "" && w.behavior != "standard":
+		return ErrInvalidArgument.saying(
+			"RangeBehavior is %q, must be standard or empty.", w.behavior,
+		).about("RangeBehavior", w.behavior)
+	case w.part != 0 && w.text != "":
+		return ErrInvalidRequest.saying("Range and PartNumber exclude each other.")
+	case w.part != 0:
+		return checkPartNumber(w.part)
+	}
+	return nil
+}
+
+// rangeOf is the run that a range wants of an object of this size.
+func (w *wanted) rangeOf(size int64, rules ruleSet) (span, error) {
+	return parseRange(w.text, size, rules.standardRanges || w.behavior == "standard")
+}
+
+// selection is what an ObjectInfo says of a run.
+func (s span) selection() *Selection {
+	if !s.partial {
+		return nil
+	}
+	return &Selection{Start: s.start, Length: s.length}
+}
+
+// selectPart is the run of the part that is the n-th in order, from 1, and what an ObjectInfo says
+// of it.
+func (o *openedObject) selectPart(ctx context.Context, n int) (sp span, sel *Selection, err error) {
+	if n > max(o.count, 1) {
+		return sp, nil, ErrInvalidPartNumber.saying(
+			"PartNumber is %d, the object has %d parts.", n, o.count,
+		)
+	}
+	if o.count == 0 {
+		return sp, &Selection{}, nil
+	}
+	seg, err := o.part(ctx, n-1)
+	if err != nil {
+		return sp, nil, err
+	}
+	// Without bytes there is no range that HTTP could name.
+	sp = span{start: seg.start, length: seg.Size, partial: seg.Size > 0}
+	return sp, &Selection{seg.start, seg.Size, checksumOfPart(o.rec, &seg.Part)}, nil
+}
+
+// partAlgorithm is the algorithm of the checksums that the parts of an object may have.
+func partAlgorithm(rec *index.Object) string {
+	return cmp.Or(rec.PartAlgorithm, rec.Checksum.Algorithm)
+}
+
+// checksumOfPart is the checksum of a part of an object, if it has one.
+func checksumOfPart(rec *index.Object, part *index.Part) Checksum {
+	if len(part.Checksum) == 0 {
+		return Checksum{}
+	}
+	return partChecksum(partAlgorithm(rec), part.Checksum)
+}
