@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -81,7 +82,7 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 		hit.Err = fmt.Errorf("its part has MD5 %x, its record says %x", parts[0].ETag, rec.MD5)
 		k.problem(hit)
 	}
-	if sum := objectSum(rec, parts); !bytes.Equal(sum, rec.Checksum.Value) {
+	if sum, known := objectSum(rec, parts); known && !bytes.Equal(sum, rec.Checksum.Value) {
 		hit.Err = fmt.Errorf(
 			"its %s is %x by its parts, its record says %x", rec.Checksum.Algorithm, sum,
 			rec.Checksum.Value,
@@ -98,17 +99,26 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 	}
 }
 
-// objectSum is the checksum that an object's record should have.
-func objectSum(rec *index.Object, parts []numberedPart) []byte {
-	switch {
-	case rec.Checksum.Algorithm == "":
-		return nil
-	case rec.Type == typeNormal && len(parts) == 1:
-		return parts[0].Checksum
+// objectSum is the checksum that an object's record should have, as far as its parts know it: those
+// of a copy may have other checksums than the copy.
+func objectSum(rec *index.Object, parts []numberedPart) (sum []byte, known bool) {
+	c := index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}
+	if c.Algorithm == "" {
+		return nil, true
 	}
-	return checksumOfParts(
-		index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}, parts,
-	).Value
+	for i := range parts {
+		if rec.PartAlgorithm != "" || len(parts[i].Checksum) == 0 {
+			return nil, false
+		}
+	}
+	full := ChecksumType(c.Type) == ChecksumFullObject
+	switch {
+	case full && len(parts) == 1:
+		return parts[0].Checksum, true
+	case full && !crypto.ChecksumAlgorithm(c.Algorithm).CanCombine():
+		return nil, false
+	}
+	return checksumOfParts(c, parts).Value, true
 }
 
 // named checks the name of an object or upload, and returns the rules of its bucket, if they are

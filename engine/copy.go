@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"reflect"
 	"time"
 
@@ -44,6 +45,12 @@ type CopyObjectRequest struct {
 	EncryptionRequest
 
 	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
+
+	// ChecksumAlgorithm gives the copy a checksum of its whole content, as S3 does; "" leaves it
+	// what the source has. Unless that is the same, all of the source is read and verified for it,
+	// though nothing may be stored. UploadPartCopy and ListObjectParts still know the parts by the
+	// checksums that they were uploaded with.
+	ChecksumAlgorithm crypto.ChecksumAlgorithm
 
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
 	ForbidOverwrite bool
@@ -126,7 +133,7 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	for _, err := range []error{
 		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey),
 		checkDirective("MetadataDirective", req.MetadataDirective), checkDirective("TaggingDirective", req.TaggingDirective),
-		p.req.EncryptionRequest.check(), p.engine.room(),
+		p.req.EncryptionRequest.check(), checkAlgorithm(req.ChecksumAlgorithm), p.engine.room(),
 	} {
 		if err != nil {
 			return err
@@ -198,7 +205,39 @@ func (p *objectCopy) changes(src, obj *index.Object) bool {
 		p.req.TaggingDirective == DirectiveReplace ||
 		obj.Attributes.StorageClass != src.Attributes.StorageClass ||
 		obj.Attributes.WebsiteRedirect != src.Attributes.WebsiteRedirect ||
+		p.newChecksum(src) ||
 		!p.req.EncryptionRequest.suits(&src.Encryption)
+}
+
+// newChecksum says whether the copy has another checksum than its source.
+func (p *objectCopy) newChecksum(src *index.Object) bool {
+	a := string(p.req.ChecksumAlgorithm)
+	return a != "" &&
+		(a != src.Checksum.Algorithm || src.Checksum.Type != string(ChecksumFullObject))
+}
+
+// setChecksum gives the copy the checksum of all of its content. Its parts keep theirs.
+func (p *objectCopy) setChecksum(src, obj *index.Object, sum []byte) {
+	of := partAlgorithm(src)
+	obj.Checksum = index.Checksum{
+		Algorithm: string(p.req.ChecksumAlgorithm), Type: string(ChecksumFullObject), Value: sum,
+	}
+	if obj.PartAlgorithm = of; of == obj.Checksum.Algorithm {
+		obj.PartAlgorithm = ""
+	}
+}
+
+// sum reads all of the source, which verifies it.
+func (p *objectCopy) sum(ctx context.Context, src *openedObject) ([]byte, error) {
+	h := p.req.ChecksumAlgorithm.New()
+	var data chunkData
+	for at := int64(0); at < src.size; at = data.end() {
+		if err := src.decode(ctx, at, &data); err != nil {
+			return nil, err
+		}
+		h.Write(data.from(at)) // a hash never fails
+	}
+	return h.Sum(nil), nil
 }
 
 // shares says whether the copy may have the source's content: the same keys guard both, and nobody
@@ -277,6 +316,13 @@ func (p *objectCopy) share(ctx context.Context, src *openedObject, obj *index.Ob
 	if err := p.engine.checkUndamaged(ctx, src.rec.Content); err != nil {
 		return err
 	}
+	if p.newChecksum(src.rec) {
+		sum, err := p.sum(ctx, src)
+		if err != nil {
+			return err
+		}
+		p.setChecksum(src.rec, obj, sum)
+	}
 	return p.engine.index.Update(ctx, func(tx index.Tx) error {
 		now, err := p.checkSource(tx, src)
 		if err != nil {
@@ -326,17 +372,24 @@ func (p *objectCopy) rewrite(
 	if err := e.index.Update(ctx, fresh.Begin); err != nil {
 		return err
 	}
+	var whole hash.Hash
+	if p.newChecksum(src.rec) {
+		whole = p.req.ChecksumAlgorithm.New()
+	}
 	parts := make([]index.DirectoryPart, src.count)
 	for i := range parts {
 		part, err := src.part(ctx, i)
 		if err != nil {
 			return err
 		}
-		manifest, err := p.rewritePart(ctx, src, part, obj.Content, cipher)
+		manifest, err := p.rewritePart(ctx, src, part, obj.Content, cipher, whole)
 		if err != nil {
 			return err
 		}
 		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size, Manifest: manifest}
+	}
+	if whole != nil {
+		p.setChecksum(src.rec, obj, whole.Sum(nil))
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.ontoItself() {
@@ -360,16 +413,18 @@ func (p *objectCopy) rewrite(
 }
 
 // rewritePart copies one part, and returns the manifest of the copy. Its digests must come out the
-// same.
+// same. whole, if it is not nil, goes on with its bytes.
 func (p *objectCopy) rewritePart(
 	ctx context.Context,
 	src *openedObject,
 	part *segment,
 	to index.ContentID,
 	cipher *crypto.Cipher,
+	whole hash.Hash,
 ) (id index.ManifestID, err error) {
 	e := p.engine
 	in := src.incoming(ctx, span{start: part.start, length: part.Size})
+	in.AddDigest(whole)
 	if part.Inline {
 		if in.Inline, err = e.inlineLimit(); err != nil {
 			return id, err

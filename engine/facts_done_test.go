@@ -35,6 +35,53 @@ func facts() []fact {
 			}
 			return err
 		}},
+		{"CreateBucket", "IfAbsent, and the bucket is there as it is wanted", func(w *world) error {
+			first, err1 := w.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: "new", IfAbsent: true, Annotations: map[string]string{"a": "1"}})
+			second, err2 := w.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: "new", IfAbsent: true, Annotations: map[string]string{"a": "2"}})
+			got, err3 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "new"})
+			if err := errors.Join(err1, err2, err3); err != nil {
+				return err
+			}
+			return errors.Join(same([]bool{first.Existed, second.Existed}, []bool{false, true}), same(got.Annotations, map[string]string{"a": "1"}))
+		}},
+		{"ListBuckets", "by prefix, marker and pages", func(w *world) error {
+			list := func(req engine.ListBucketsRequest) (names []string, more bool, next string) {
+				res, err := w.e.ListBuckets(context.Background(), &req)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				for _, b := range res.Buckets {
+					names = append(names, b.Name)
+				}
+				return names, res.IsTruncated, res.NextMarker
+			}
+			mustBucket(w.t, w.e, "bucket-2")
+			want := func(req engine.ListBucketsRequest, more bool, next string, want ...string) error {
+				names, gotMore, gotNext := list(req)
+				return errors.Join(same(names, want), same(gotMore, more), same(gotNext, next))
+			}
+			_, negative := w.e.ListBuckets(context.Background(), &engine.ListBucketsRequest{MaxBuckets: -1})
+			return errors.Join(
+				want(engine.ListBucketsRequest{}, false, "", "bucket", "bucket-2", "other-bucket", "s3-bucket"),
+				want(engine.ListBucketsRequest{Prefix: "bucket"}, false, "", "bucket", "bucket-2"),
+				want(engine.ListBucketsRequest{Marker: "bucket"}, false, "", "bucket-2", "other-bucket", "s3-bucket"),
+				want(engine.ListBucketsRequest{Prefix: "bucket", Marker: "bucket"}, false, "", "bucket-2"),
+				want(engine.ListBucketsRequest{Prefix: "b", Marker: "a"}, false, "", "bucket", "bucket-2"),
+				want(engine.ListBucketsRequest{MaxBuckets: 2}, true, "bucket-2", "bucket", "bucket-2"),
+				want(engine.ListBucketsRequest{Marker: "bucket-2", MaxBuckets: 2}, false, "", "other-bucket", "s3-bucket"),
+				want(engine.ListBucketsRequest{MaxBuckets: engine.Zero}, false, ""),
+				fails(negative, engine.ErrInvalidArgument),
+			)
+		}},
+		{"BucketStats", "objects, their bytes, and open uploads", func(w *world) error {
+			mustBucket(w.t, w.e, "bucket-2")
+			w.bucket = "bucket-2"
+			w.put(Put{Key: "one", Body: bytes.NewReader(a)})
+			w.put(Put{Key: "two", Body: bytes.NewReader(c)})
+			w.upload(b)
+			got, err := w.e.BucketStats(context.Background(), &engine.BucketStatsRequest{Bucket: "bucket-2"})
+			return errors.Join(err, same(got, &engine.BucketStatsResult{Objects: 2, LogicalBytes: int64(len(a) + len(c)), Uploads: 1}))
+		}},
 		{"HeadBucket", "a bucket keeps the rules that it was created with", func(w *world) error {
 			oss, err1 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "bucket"})
 			s3, err2 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "s3-bucket"})
@@ -451,6 +498,16 @@ func facts() []fact {
 			none, err2 := w.uploads(Uploads{Prefix: "newer"})
 			return errors.Join(err1, err2, same([]any{got.NextKeyMarker, got.NextUploadIDMarker, got.IsTruncated}, []any{"new", id, false}), same([]any{none.NextKeyMarker, none.NextUploadIDMarker}, []any{"", ""}))
 		}},
+		{"ListParts", "what Initiate was told", func(w *world) error {
+			told := Attributes{ContentType: "text/plain", StorageClass: "IA", Metadata: map[string]string{"m": "1"}, Annotations: map[string]string{"owner": "me"}}
+			id := w.uploadOf(Initiate{Attributes: told, Checksum: some, Sequential: true, EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+			got, err := w.e.ListParts(context.Background(), &List{Bucket: "bucket", Key: "new", UploadID: id})
+			if err != nil {
+				return err
+			}
+			return errors.Join(same(got.Attributes, told), same(got.Checksum, engine.Checksum{Algorithm: "CRC32", Type: "COMPOSITE"}),
+				same(got.Encryption, engine.Encryption{ServerSideEncryption: "AES256"}), same(got.Sequential, true), same(got.Initiated, w.now))
+		}},
 		{"ListParts", "by ascending number, each with its digests", func(w *world) error {
 			id := w.upload()
 			third, first := w.part(id, 3, c), w.part(id, 1, a)
@@ -508,6 +565,37 @@ func facts() []fact {
 		{"GetObject", "standard, more last bytes than there are is cut", reads(Get{Range: "bytes=-8", RangeBehavior: "standard"}, "content", true)},
 		{"GetObject", "a malformed standard range is ignored", reads(Get{Range: "byte=0-1", RangeBehavior: "standard"}, "content", false)},
 		{"GetObject", "a part of an object, by number", reads(Get{PartNumber: 1}, "content", true)},
+		{"GetObject", "a part by number has the part's checksum", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{Checksum: some, EncryptionRequest: Encrypted{ServerSideEncryption: "KMS"}}, a, b))
+			obj, read, err := w.get(Get{Key: "new", PartNumber: 2})
+			if err != nil {
+				return err
+			}
+			return errors.Join(same(read, b), same(obj.Selected, &engine.Selection{
+				Start: int64(len(a)), Length: int64(len(b)), Checksum: engine.Checksum{Algorithm: "CRC32", Value: inBase64(checksumOf("CRC32", b))},
+			}), reads(Get{Key: "new", PartNumber: 2}, string(b), true)(w))
+		}},
+		{"ListObjectParts", "in order, numbered anew, with size and checksum, by pages", func(w *world) error {
+			id := w.uploadOf(Initiate{Checksum: some}, a, b, a, c)
+			w.complete(id, 1, 2, 4)
+			var got []engine.ObjectPart
+			for marker, more := 0, true; more; {
+				page, err := w.e.ListObjectParts(context.Background(), &ObjectParts{Bucket: "bucket", Key: "new", MaxParts: 2, PartNumberMarker: marker})
+				if err != nil {
+					return err
+				}
+				got, marker, more = append(got, page.ObjectParts...), page.NextPartNumberMarker, page.IsTruncated
+			}
+			var want []engine.ObjectPart
+			for i, body := range [][]byte{a, b, c} {
+				want = append(want, engine.ObjectPart{PartNumber: i + 1, Size: int64(len(body)), Checksum: engine.Checksum{Algorithm: "CRC32", Value: inBase64(checksumOf("CRC32", body))}})
+			}
+			return same(got, want)
+		}},
+		{"ListObjectParts", "PutObject has one part, without checksum unless one was asked for", func(w *world) error {
+			got, err := w.e.ListObjectParts(context.Background(), &ObjectParts{Bucket: "bucket", Key: "put"})
+			return errors.Join(err, same(got.ObjectParts, []engine.ObjectPart{{PartNumber: 1, Size: 7}}), same(got.ETag, md5ETag(content)))
+		}},
 		{"HeadObject", "what PutObject made is Normal and has an MD5", func(w *world) error {
 			return errors.Join(same(w.head("put").Type, "Normal"), same(w.head("put").ContentMD5, base64MD5(content)), same(w.head("put").ETag, md5ETag(content)))
 		}},
@@ -559,6 +647,30 @@ func facts() []fact {
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", Attributes: Attributes{ContentType: "text/html", Metadata: map[string]string{"a": "2"}, Tags: map[string]string{"t": "2"}}})
 			got := w.head("copy")
 			return errors.Join(same(got.ContentType, "text/plain"), same(got.Metadata, map[string]string{"a": "1"}), same(got.Tags, map[string]string{"t": "1"}))
+		}},
+		{"CopyObject", "another checksum is of the whole, and nothing is stored for it", func(w *world) (err error) {
+			whole := slices.Concat(a, b)
+			w.complete(w.uploadOf(Initiate{Checksum: some}, a, b))
+			before := tallyOf(w.t, w.e)
+			for _, algorithm := range []string{"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"} {
+				got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: crypto.ChecksumAlgorithm(algorithm)})
+				want := engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: "FULL_OBJECT", Value: inBase64(checksumOf(algorithm, whole))}
+				err = errors.Join(err, same(got.Checksum, want), same(w.head("copy").Checksum, want), same(tallyOf(w.t, w.e).Chunks, before.Chunks), same(tallyOf(w.t, w.e).Parts, before.Parts))
+				// A copy of the copy knows its parts as the source does.
+				mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "copy", EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+				parts, failed := w.e.ListObjectParts(context.Background(), &ObjectParts{Bucket: "bucket", Key: "copy", MaxParts: 1})
+				err = errors.Join(err, failed, same(w.head("copy").Checksum, want), same(parts.ObjectParts[0].Checksum, engine.Checksum{Algorithm: "CRC32", Value: inBase64(checksumOf("CRC32", a))}))
+			}
+			return err
+		}},
+		{"CopyObject", "another checksum, and other keys", func(w *world) error {
+			w.complete(w.upload(a, b))
+			got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: "SHA256", EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+			return errors.Join(same(got.Checksum.Value, inBase64(checksumOf("SHA256", slices.Concat(a, b)))), same(w.read("copy"), slices.Concat(a, b)))
+		}},
+		{"UploadPartCopy", "of a copy with another checksum than its parts", func(w *world) error {
+			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "put", ChecksumAlgorithm: "CRC32"})
+			return same(w.copied(w.uploadOf(Initiate{Checksum: some}), PartCopy{SourceKey: "copy"}).Checksum.Value, inBase64(checksumOf("CRC32", content)))
 		}},
 		{"CopyObject", "redirect and annotations are never the source's, Content-Language is", func(w *world) error {
 			w.put(Put{Attributes: Attributes{ContentLanguage: "de", WebsiteRedirect: "/a", Annotations: map[string]string{"acl": "a"}}})
@@ -621,6 +733,23 @@ func facts() []fact {
 		{"DeleteObject", "what is not there is no error", func(w *world) error {
 			mustDelete(w.t, w.e, "bucket", "absent")
 			return nil
+		}},
+		{"DeleteObject", "IfMatch the object's, or *, and when there is none", func(w *world) error {
+			del := func(key, etag string) error {
+				return call((*engine.Engine).DeleteObject, Delete{Bucket: "bucket", Key: key, IfMatch: etag})(w)
+			}
+			err := errors.Join(del("there", `"`+w.object.ETag+`"`), del("put", "*"), del("there", w.object.ETag), del("absent", "*"))
+			return errors.Join(err, fails(getObject(Get{})(w), engine.ErrNoSuchKey), fails(getObject(Get{Key: "put"})(w), engine.ErrNoSuchKey))
+		}},
+		{"DeleteObjects", "IfMatch is judged key by key", func(w *world) error {
+			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{
+				Bucket: "bucket", Keys: []string{"there", "put", "of a client"}, IfMatch: map[string]string{"there": w.object.ETag, "put": w.object.ETag},
+			})
+			if err != nil {
+				return err
+			}
+			return errors.Join(same(got.Deleted, []string{"there", "of a client"}), same(len(got.Errors), 1), same(got.Errors[0].Key, "put"),
+				fails(got.Errors[0].Err, engine.ErrPreconditionFailed), same(got.Errors[0].Err.Condition, "If-Match"), getObject(Get{Key: "put"})(w))
 		}},
 		{"DeleteObject", "an upload of that key stays open", func(w *world) error {
 			id := w.upload(a)
@@ -787,6 +916,7 @@ func facts() []fact {
 			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}})
 			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, MetadataDirective: "REPLACE"})
 			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, TaggingDirective: "REPLACE"})
+			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, ChecksumAlgorithm: "SHA1"})
 			return same(w.head("there").StorageClass, "GLACIER")
 		})},
 		{"CompleteMultipartUpload", "S3: again with the same list", s3(func(w *world) error {

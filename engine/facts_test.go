@@ -38,7 +38,10 @@ type (
 	Copy       = engine.CopyObjectRequest
 	DeleteAll  = engine.DeleteObjectsRequest
 	Tag        = engine.PutObjectTaggingRequest
-	When       = engine.Conditions
+	Delete     = engine.DeleteObjectRequest
+
+	ObjectParts = engine.ListObjectPartsRequest
+	When        = engine.Conditions
 )
 
 // A refusal is a request that fails with this code, HTTP status and fine-grained code.
@@ -79,6 +82,9 @@ func refusals() []refusal {
 		{"CreateBucket", "annotations over 8 KiB", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
 		{"PutBucketAnnotations", "no such bucket", call((*engine.Engine).PutBucketAnnotations, engine.PutBucketAnnotationsRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"PutBucketAnnotations", "over 8 KiB", call((*engine.Engine).PutBucketAnnotations, engine.PutBucketAnnotationsRequest{Bucket: "bucket", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
+		{"CreateBucket", "IfAbsent, and the name is taken by a bucket of other rules", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "bucket", Rules: engine.S3, IfAbsent: true}), "BucketAlreadyExists", 409, "0015-00000104"},
+		{"CreateBucket", "IfAbsent, and the name is taken by a bucket of another dedup scope", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "bucket", DedupScope: engine.DedupNone, IfAbsent: true}), "BucketAlreadyExists", 409, "0015-00000104"},
+		{"BucketStats", "no such bucket", call((*engine.Engine).BucketStats, engine.BucketStatsRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, "0015-00000301"},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, "0015-00000301"},
 		{"DeleteBucket", "no such bucket", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
@@ -269,6 +275,15 @@ func refusals() []refusal {
 		{"GetObject", "IfUnmodifiedSince holds, IfModifiedSince does not", getObject(Get{Conditions: When{IfUnmodifiedSince: made, IfModifiedSince: made}}), "NotModified", 304, ""},
 		{"GetObject", "conditions come before ranges", getObject(Get{Range: "bytes=7-", RangeBehavior: "standard", Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
 		{"GetObject", "the disk gives back something else", getDamaged, "InternalError", 500, ""},
+		{"HeadObject", "a standard range behind the end", headObject(Head{Range: "bytes=7-", RangeBehavior: "standard"}), "InvalidRange", 416, ""},
+		{"HeadObject", "a part that the object does not have", headObject(Head{PartNumber: 2}), "InvalidPartNumber", 416, ""},
+		{"HeadObject", "part 0", headObject(Head{PartNumber: engine.Zero}), "InvalidArgument", 400, "0017-00000220"},
+		{"HeadObject", "a part and a range", headObject(Head{PartNumber: 1, Range: "bytes=0-1"}), "InvalidRequest", 400, ""},
+		{"HeadObject", "a part, and IfMatch another", headObject(Head{PartNumber: 1, Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
+		{"ListObjectParts", "no such object", call((*engine.Engine).ListObjectParts, ObjectParts{Bucket: "bucket", Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
+		{"ListObjectParts", "marker -1", call((*engine.Engine).ListObjectParts, ObjectParts{Bucket: "bucket", Key: "there", PartNumberMarker: -1}), "InvalidArgument", 400, ""},
+		{"ListObjectParts", "1001 parts a page", call((*engine.Engine).ListObjectParts, ObjectParts{Bucket: "bucket", Key: "there", MaxParts: 1001}), "InvalidArgument", 400, ""},
+		{"ListObjectParts", "without the client's key", call((*engine.Engine).ListObjectParts, ObjectParts{Bucket: "bucket", Key: "of a client"}), "InvalidRequest", 400, ""},
 		{"HeadObject", "no such bucket", headObject(Head{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"HeadObject", "no such object", headObject(Head{Key: "absent"}), "NoSuchKey", 404, "0026-00000001"},
 		{"HeadObject", "IfMatch another", headObject(Head{Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
@@ -301,6 +316,7 @@ func refusals() []refusal {
 		{"CopyObject", "the source's bucket does not exist", copyObject(Copy{SourceBucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"CopyObject", "the source does not exist", copyObject(Copy{SourceBucket: "bucket", SourceKey: "absent"}), "NoSuchKey", 404, "0026-00000001"},
 		{"CopyObject", "another directive than COPY and REPLACE", copyObject(Copy{MetadataDirective: "MOVE"}), "InvalidArgument", 400, ""},
+		{"CopyObject", "an unknown checksum", copyObject(Copy{ChecksumAlgorithm: "MD4"}), "InvalidRequest", 400, ""},
 		{"CopyObject", "ForbidOverwrite, and the object exists", copyObject(Copy{Key: "put", ForbidOverwrite: true}), "FileAlreadyExists", 409, ""},
 		{"CopyObject", "IfMatch another", copyObject(Copy{Conditions: When{IfMatch: emptyMD5}}), "PreconditionFailed", 412, ""},
 		{"CopyObject", "IfUnmodifiedSince before", copyObject(Copy{Conditions: When{IfUnmodifiedSince: before}}), "PreconditionFailed", 412, ""},
@@ -322,6 +338,7 @@ func refusals() []refusal {
 		// Deletion.
 		{"DeleteObject", "no such bucket", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "absent", Key: "key"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteObject", "the key begins with /", call((*engine.Engine).DeleteObject, engine.DeleteObjectRequest{Bucket: "bucket", Key: "/key"}), "InvalidObjectName", 400, ""},
+		{"DeleteObject", "IfMatch another", call((*engine.Engine).DeleteObject, Delete{Bucket: "bucket", Key: "there", IfMatch: emptyMD5}), "PreconditionFailed", 412, ""},
 		{"DeleteObjects", "no such bucket", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "absent", Keys: []string{"there"}}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteObjects", "no keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket"}), "MalformedXML", 400, "0016-00000608"},
 		{"DeleteObjects", "1001 keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket", Keys: slices.Repeat([]string{"there"}, 1001)}), "MalformedXML", 400, "0016-00000608"},

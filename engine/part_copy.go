@@ -174,7 +174,7 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
 		return nil, nil
 	}
-	if a := p.up.Checksum.Algorithm; a != "" && a != p.source.rec.Checksum.Algorithm {
+	if a := p.up.Checksum.Algorithm; a != "" && a != partAlgorithm(p.source.rec) {
 		return nil, nil
 	}
 	var part *segment
@@ -191,8 +191,11 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 		return nil, err
 	}
 	rec := part.Part
-	if p.up.Checksum.Algorithm == "" {
+	switch {
+	case p.up.Checksum.Algorithm == "":
 		rec.Checksum = nil
+	case len(rec.Checksum) == 0:
+		return nil, nil // the object has a checksum, its parts have none
 	}
 	return &rec, nil
 }
