@@ -153,9 +153,11 @@
 //	  by a plain one, an upload        attacker's is served, and later parts of such an upload lie there in
 //	  turned plain                     the clear [TestExchangeUnmet]. With Options.AuthenticateRecords an error
 //	                                   [TestAuthenticatedRecords, TestAuthenticatedUpload]
-//	  changing plain content           reads notice accidents, by CRC-32C and the content address; who
-//	                                   changes the index as well is not noticed. With AuthenticateRecords an
-//	                                   error, as far as content follows from its address [TestAuthenticatedRecords]
+//	  changing plain content           reads notice accidents, by CRC-32C and CRC-64; who makes a chunk of
+//	                                   the same sums is noticed by Check with Data, by the content address, and
+//	                                   who changes the index as well is not. With AuthenticateRecords reads
+//	                                   verify the address, too: an error, since the address follows from the
+//	                                   content and is under a MAC [TestAuthenticatedRecords, TestForgedChunks]
 //	  what lists say; buckets          names, sizes, ETags and times in listings, buckets with their rules, and
 //	                                   remembered answers of Complete have no MAC: what is changed is told
 //	                                   as it stands. GetObject, HeadObject and Check verify what they say of

@@ -99,10 +99,17 @@ func (k *check) opener(
 			if err != nil {
 				return nil, err
 			}
+			var data []byte
 			if inline != nil {
-				return decodeInline(inline, c, keys, &k.scratch)
+				ref = blob.Ref{ID: blob.ID(c.ID)}
+				data, err = decodeInline(inline, c, keys, &k.scratch)
+			} else {
+				data, err = k.engine.chunks.readAt(ctx, ref, c, keys, &k.scratch)
 			}
-			return k.engine.chunks.readAt(ctx, ref, int(c.Size), keys, &k.scratch)
+			if err != nil {
+				return nil, err
+			}
+			return data, verifyAddress(data, ref, keys)
 		},
 	}, nil
 }

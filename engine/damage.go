@@ -54,10 +54,8 @@ type place struct {
 func newDamage(blobs blob.Store, idx index.Store, alarm func(error)) *damage {
 	return &damage{
 		blobs: blobs, index: idx, alarm: alarm,
-		bad: make(
-			map[blob.Ref]error,
-		), volumes: make(map[uint64]error), stuck: make(map[uint64]int64),
-		proven: make([]place, provenPlaces),
+		bad: make(map[blob.Ref]error), volumes: make(map[uint64]error),
+		stuck: make(map[uint64]int64), proven: make([]place, provenPlaces),
 	}
 }
 

@@ -86,7 +86,7 @@ func TestPassingErrorsAreNoDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks := &storedChunks{idx, blobs, d}
+	chunks := &storedChunks{index: idx, blobs: blobs, damage: d}
 	if _, ok, err := chunks.find(ctx, [32]byte{1}); ok || !errors.Is(err, syscall.EMFILE) {
 		t.Errorf("looking without file handles: %t, %v", ok, err)
 	}

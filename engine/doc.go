@@ -66,7 +66,9 @@
 //   - UploadPart, Complete and Abort are linearizable. An object is one complete list of parts or it
 //     is not there. Of parts uploaded under one number at once, the one that finishes last wins. A
 //     part that finishes after Complete or Abort gets ErrNoSuchUpload.
-//   - Every byte read is verified. Damage on disk is a [*CorruptionError], never a wrong byte.
+//   - Every byte read is verified, by two sums that were made from different bytes at different
+//     times, the chunk store's of the frame and the CRC-64 of the chunk in the index, or by its
+//     seal. Damage on disk is a [*CorruptionError], never a wrong byte.
 //   - Memory is bounded by Options, whatever the size and the number of parts.
 //   - A directory that was restored badly, or is somebody's trap, is an error, or a sound store: in it
 //     no symlink is followed and no FIFO waited for, and no file makes Open take memory or time for what

@@ -138,7 +138,9 @@ func (e *Engine) start(ctx context.Context) error {
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
-	e.chunks = &storedChunks{e.index, e.blobs, e.damage}
+	e.chunks = &storedChunks{
+		index: e.index, blobs: e.blobs, damage: e.damage, strict: e.records != nil,
+	}
 	e.indexSpace = &indexSpace{index: e.index}
 	e.throttle = throttle.New(e.usage, func() { e.worker.rouse() })
 	e.pins = intake.NewPins(func(ref blob.Ref) bool { return e.damage.Known(ref) != nil })

@@ -56,8 +56,9 @@ type Options struct {
 	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps, for MACs
 	// of the records of what is not encrypted, and of what clients do without giving their key.
 	// Then who writes the store's directory can neither turn encrypted objects and open uploads
-	// plain, nor exchange, reorder or cut plain ones: see the threat model in package crypto. It
-	// costs about a microsecond a record that is written or read.
+	// plain, nor exchange, reorder, cut or change plain ones: see the threat model in package
+	// crypto. It costs about a microsecond a record that is written or read, and has reads of plain
+	// content verify its address, a BLAKE3 of every byte, which they do not otherwise.
 	//
 	// A store that was made with it has it for good: Open needs Keys, which is asked once and must
 	// give the key, and the store has the key until Close, longer than KeyLifetime. Setting the

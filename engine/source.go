@@ -195,7 +195,7 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	chunk := page.Page.Chunks[n]
 	var plain []byte
 	if page.Page.Inline != nil {
-		plain, err = decodeInline(page.Page.Inline, chunk, page.keys, d)
+		plain, err = s.engine.chunks.open(page.Page.Inline, chunk, page.keys, d)
 	} else {
 		plain, err = s.engine.chunks.read(ctx, chunk, page.keys, d)
 	}

@@ -19,6 +19,11 @@ type storedChunks struct {
 	index  index.Store
 	blobs  blob.Store
 	damage *damage
+
+	// strict has reads verify the content address of plain chunks as well. It is set where records
+	// are authenticated: what a MAC vouches for is the address, and to make another chunk of the same
+	// checksums is easy.
+	strict bool
 }
 
 // record returns the record of a chunk, if there is one.
@@ -105,7 +110,10 @@ func (s *storedChunks) read(
 			s.damage.noteOne(ctx, ref, failure)
 			return nil, failure
 		}
-		plain, err := s.readAt(ctx, ref, int(c.Size), keys, d)
+		plain, err := s.readAt(ctx, ref, c, keys, d)
+		if err == nil {
+			err = s.verify(plain, ref, keys)
+		}
 		if err == nil {
 			s.damage.good(ref)
 			return plain, nil
@@ -116,22 +124,68 @@ func (s *storedChunks) read(
 	}
 }
 
-// readAt reads and verifies the chunk of this size that lies at ref. The result lies in d's memory.
+// readAt reads the chunk that lies at ref and verifies its sums, or its seal. The result lies in d's
+// memory.
 func (s *storedChunks) readAt(
-	ctx context.Context, ref blob.Ref, size int, keys frame.Keys, d *chunkData,
+	ctx context.Context, ref blob.Ref, c index.PageChunk, keys frame.Keys, d *chunkData,
 ) (plain []byte, err error) {
 	stored, err := s.blobs.Get(ctx, ref, d.frame)
 	if err != nil {
 		return nil, err
 	}
 	d.frame = stored
-	plain, err = frame.Decode(stored, crypto.Address(ref.ID), size, keys, &d.plain)
-	if err != nil {
-		return nil, &CorruptionError{
-			What: "chunk " + ref.ID.String(), Where: fmt.Sprintf("volume %d", ref.Volume), Err: err,
-		}
+	if plain, err = frame.Decode(stored, frameChunk(c), keys, &d.plain); err != nil {
+		return nil, chunkError(ref, err)
 	}
 	return plain, nil
+}
+
+// open decodes and verifies a chunk that the index has itself. The result lies in d's memory.
+func (s *storedChunks) open(
+	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
+) ([]byte, error) {
+	plain, err := decodeInline(inline, c, keys, d)
+	if err == nil {
+		err = s.verify(plain, blob.Ref{ID: blob.ID(c.ID)}, keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return plain, nil
+}
+
+// verify verifies the address of a chunk that was read, where that is done.
+func (s *storedChunks) verify(plain []byte, ref blob.Ref, keys frame.Keys) error {
+	if !s.strict {
+		return nil
+	}
+	return verifyAddress(plain, ref, keys)
+}
+
+// verifyAddress proves that what was read at ref is the chunk of its address.
+func verifyAddress(plain []byte, ref blob.Ref, keys frame.Keys) error {
+	if keys.Cipher != nil {
+		return nil // its seal has proved it
+	}
+	if err := frame.VerifyAddress(plain, crypto.Address(ref.ID), keys); err != nil {
+		return chunkError(ref, err)
+	}
+	return nil
+}
+
+// frameChunk is what the frame of a chunk should hold.
+func frameChunk(c index.PageChunk) frame.Chunk {
+	return frame.Chunk{Address: crypto.Address(c.ID), Size: int(c.Size), CRC64: c.CRC64}
+}
+
+// chunkError says that the chunk at ref is not what is wanted. One of no volume the index has
+// itself.
+func chunkError(ref blob.Ref, err error) error {
+	where := "index"
+	if ref.Volume != 0 {
+		where = fmt.Sprintf("volume %d", ref.Volume)
+	}
+	return &CorruptionError{What: "chunk " + ref.ID.String(), Where: where, Err: err}
 }
 
 // chunkData is a decoded chunk, and the memory for decoding the next.
@@ -151,14 +205,15 @@ func (d *chunkData) end() int64 { return d.start + int64(len(d.bytes)) }
 
 func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
 
-// decodeInline verifies a chunk that the index has itself. The result lies in d's memory.
+// decodeInline decodes a chunk that the index has itself and verifies its sum, or its seal. The
+// result lies in d's memory.
 func decodeInline(
 	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
 ) ([]byte, error) {
 	d.frame = append(d.frame[:0], inline...) // decoding works in place
-	plain, err := frame.Decode(d.frame, crypto.Address(c.ID), int(c.Size), keys, &d.plain)
+	plain, err := frame.Decode(d.frame, frameChunk(c), keys, &d.plain)
 	if err != nil {
-		return nil, &CorruptionError{What: "chunk " + c.ID.String(), Where: "index", Err: err}
+		return nil, chunkError(blob.Ref{ID: blob.ID(c.ID)}, err)
 	}
 	return plain, nil
 }

@@ -86,39 +86,58 @@ func associatedData(dst, header []byte, addr crypto.Address) []byte {
 	return append(append(dst, header[:headerSize]...), addr[:]...)
 }
 
-// Decode returns the plaintext of a frame, verified: it is the chunk with this address, of this
-// size. It works in place, and uses room for what was compressed; the result lies in one of the
-// two. Room that is too small is made anew, but not before the frame itself agrees that it holds so
+// A Chunk is what a frame should hold, by what refers to it.
+type Chunk struct {
+	Address crypto.Address
+	Size    int    // bytes
+	CRC64   uint64 // CRC-64/XZ of the plaintext; not looked at if the chunk is sealed
+}
+
+// Decode returns the plaintext of a frame, verified: by its seal, which binds the address, or by
+// its CRC-64. That is not the checksum that the chunk store made of the frame, so the two find what
+// either misses. It is no proof against who can write the disk; see VerifyAddress. A chunk of
+// another CRC-64 is accepted if its address is the one that is wanted, since that says more.
+//
+// Decode works in place, and uses room for what was compressed; the result lies in one of the two.
+// Room that is too small is made anew, but not before the frame itself agrees that it holds so
 // much.
-func Decode(
-	frame []byte, addr crypto.Address, size int, keys Keys, room *[]byte,
-) ([]byte, error) {
-	flags, err := checkHeader(frame, size, keys.Cipher != nil)
+func Decode(frame []byte, want Chunk, keys Keys, room *[]byte) ([]byte, error) {
+	flags, err := checkHeader(frame, want.Size, keys.Cipher != nil)
 	if err != nil {
 		return nil, err
 	}
 	header, body := frame[:headerSize], frame[headerSize:]
 	if keys.Cipher != nil {
-		bound := associatedData(make([]byte, 0, boundSize), header, addr)
+		bound := associatedData(make([]byte, 0, boundSize), header, want.Address)
 		if body, err = keys.Cipher.Open(body, bound); err != nil {
 			return nil, err
 		}
 	}
 	if flags&flagCompressed != 0 {
-		if body, err = unpack(body, size, room); err != nil {
+		if body, err = unpack(body, want.Size, room); err != nil {
 			return nil, err
 		}
 	}
-	if len(body) != size {
-		return nil, fmt.Errorf("the frame holds %d bytes, wanted are %d", len(body), size)
+	if len(body) != want.Size {
+		return nil, fmt.Errorf("the frame holds %d bytes, wanted are %d", len(body), want.Size)
 	}
-	// A seal binds the address already. Without one, only the address tells the chunk from others.
-	if keys.Cipher == nil {
-		if got := keys.AddressOf(body); got != addr {
-			return nil, fmt.Errorf("the content has address %s", got)
-		}
+	if keys.Cipher != nil {
+		return body, nil
 	}
-	return body, nil
+	if crypto.CRC64(0, body) == want.CRC64 {
+		return body, nil
+	}
+	// If what refers to the chunk is wrong, and not the chunk, the address proves that.
+	return body, VerifyAddress(body, want.Address, keys)
+}
+
+// VerifyAddress proves that a plaintext is the chunk of this address, which no one can make another
+// one for. Of what is sealed the seal has proved it already.
+func VerifyAddress(plain []byte, addr crypto.Address, keys Keys) error {
+	if got := keys.AddressOf(plain); got != addr {
+		return fmt.Errorf("the content has address %s", got)
+	}
+	return nil
 }
 
 // checkHeader returns the flags of a frame whose header says what is wanted.

@@ -67,9 +67,13 @@ func testFrame(t *testing.T, keys frame.Keys, chunk []byte) {
 		t.Error("a chunk was sealed in place without calling overwrite")
 	}
 	var room []byte
-	got, err := frame.Decode(bytes.Clone(made), addr, n, keys, &room)
+	want := frame.Chunk{Address: addr, Size: n, CRC64: crypto.CRC64(0, chunk)}
+	got, err := frame.Decode(bytes.Clone(made), want, keys, &room)
 	if err != nil || !bytes.Equal(got, chunk) {
 		t.Fatalf("decoded are %d bytes, %v; want the %d of the chunk", len(got), err, n)
+	}
+	decode := func(made []byte, addr crypto.Address, n int, keys frame.Keys) error {
+		return decode(made, frame.Chunk{Address: addr, Size: n, CRC64: want.CRC64}, keys)
 	}
 	for what, err := range map[string]error{
 		"of another size":     decode(made, addr, n+1, keys),
@@ -86,10 +90,61 @@ func testFrame(t *testing.T, keys frame.Keys, chunk []byte) {
 	}
 }
 
-func decode(made []byte, addr crypto.Address, size int, keys frame.Keys) error {
+// decode decodes a frame and verifies the address of what was not sealed.
+func decode(made []byte, want frame.Chunk, keys frame.Keys) error {
 	var room []byte
-	_, err := frame.Decode(bytes.Clone(made), addr, size, keys, &room)
-	return err
+	plain, err := frame.Decode(bytes.Clone(made), want, keys, &room)
+	if err != nil || keys.Cipher != nil {
+		return err
+	}
+	return frame.VerifyAddress(plain, want.Address, keys)
+}
+
+// TestEitherSum opens frames of which one sum is wrong. A right CRC-64 is enough for Decode, since
+// the chunk store has one of its own, and a right address says more.
+func TestEitherSum(t *testing.T) {
+	chunk, other := []byte("a chunk"), []byte("another")
+	var keys frame.Keys
+	made := frameOf(t, chunk, keys)
+	right := frame.Chunk{
+		Address: keys.AddressOf(chunk), Size: len(chunk), CRC64: crypto.CRC64(0, chunk),
+	}
+	open := func(address, crc bool) error {
+		want, room := right, []byte(nil)
+		if !address {
+			want.Address = keys.AddressOf(other)
+		}
+		if !crc {
+			want.CRC64++
+		}
+		_, err := frame.Decode(bytes.Clone(made), want, keys, &room)
+		return err
+	}
+	if err := open(true, false); err != nil {
+		t.Errorf("of another CRC-64 and this address: %v", err)
+	}
+	if err := open(false, true); err != nil {
+		t.Errorf("of this CRC-64: %v", err)
+	}
+	if err := open(false, false); err == nil {
+		t.Error("a chunk of which both sums are wrong is accepted")
+	}
+	if err := frame.VerifyAddress(other, right.Address, keys); err == nil {
+		t.Error("another chunk has the address")
+	}
+}
+
+// frameOf makes the frame of a chunk.
+func frameOf(t *testing.T, chunk []byte, keys frame.Keys) []byte {
+	t.Helper()
+	mem := make([]byte, frame.Headroom+len(chunk)+frame.Tailroom)
+	copy(mem[frame.Headroom:], chunk)
+	addr, scratch := keys.AddressOf(chunk), make([]byte, frame.ScratchSize(len(chunk)))
+	made, err := frame.Encode(mem, len(chunk), addr, keys, scratch, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 // changed is the frame with one byte changed.
@@ -104,15 +159,12 @@ func TestKeysOfAnother(t *testing.T) {
 	chunk := []byte("chunk")
 	all := allKeys(t)
 	for made, keys := range all {
-		mem := make([]byte, frame.Headroom+len(chunk)+frame.Tailroom)
-		copy(mem[frame.Headroom:], chunk)
-		addr, scratch := keys.AddressOf(chunk), make([]byte, frame.ScratchSize(len(chunk)))
-		f, err := frame.Encode(mem, len(chunk), addr, keys, scratch, func() {})
-		if err != nil {
-			t.Fatal(err)
+		f := frameOf(t, chunk, keys)
+		want := frame.Chunk{
+			Address: keys.AddressOf(chunk), Size: len(chunk), CRC64: crypto.CRC64(0, chunk),
 		}
 		for opened, others := range all {
-			if err := decode(f, addr, len(chunk), others); (err == nil) != (made == opened) {
+			if err := decode(f, want, others); (err == nil) != (made == opened) {
 				t.Errorf("a %s frame opened as %s: %v", made, opened, err)
 			}
 		}

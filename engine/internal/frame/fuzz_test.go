@@ -21,8 +21,8 @@ func frameOf(f *testing.F, chunk []byte, cipher *crypto.Cipher) []byte {
 }
 
 // FuzzFrame decodes any bytes as a frame, and seals any body as one, since nothing else gets behind
-// a seal. What is accepted has the address and the size that were wanted, and the memory for it is
-// no larger than that.
+// a seal. What is accepted has the checksum or the seal, and the size that were wanted, and the
+// memory for it is no larger than that.
 func FuzzFrame(f *testing.F) {
 	cipher, err := crypto.NewCipher(crypto.DataKey{})
 	if err != nil {
@@ -38,12 +38,15 @@ func FuzzFrame(f *testing.F) {
 		f.Add(frameOf(f, chunk, cipher), uint16(len(chunk)), false)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, wanted uint16, seal bool) {
-		size := int(wanted)
-		decode := func(frame []byte, addr crypto.Address, keys Keys) ([]byte, error) {
+		decode := func(frame []byte, want Chunk, keys Keys) ([]byte, error) {
 			var room []byte
-			plain, err := Decode(bytes.Clone(frame), addr, size, keys, &room)
-			if cap(room) > size || err == nil && len(plain) != size {
-				t.Errorf("%x: %d bytes in a room of %d, wanted are %d", frame, len(plain), cap(room), size)
+			want.Size = int(wanted)
+			plain, err := Decode(bytes.Clone(frame), want, keys, &room)
+			if cap(room) > want.Size || err == nil && len(plain) != want.Size {
+				t.Errorf(
+					"%x: %d bytes in a room of %d, wanted are %d", frame, len(plain), cap(room),
+					want.Size,
+				)
 			}
 			return plain, err
 		}
@@ -60,28 +63,38 @@ func FuzzFrame(f *testing.F) {
 				t.Fatal(err)
 			}
 			frame = append(header, sealed...)
-			_, _ = decode(frame, addr, Keys{Cipher: cipher}) // whether it is one is decode's to say
-			if _, err := decode(frame, crypto.Address{2}, Keys{Cipher: cipher}); err == nil {
+			// Whether it is one is decode's to say.
+			_, _ = decode(frame, Chunk{Address: addr}, Keys{Cipher: cipher})
+			other := Chunk{Address: crypto.Address{2}}
+			if _, err := decode(frame, other, Keys{Cipher: cipher}); err == nil {
 				t.Errorf("%x is accepted under another address", frame)
 			}
 			return
 		}
-		// Without encryption the address has to be that of the content, which is in the body,
-		// packed or not.
-		var addresses []crypto.Address
-		for _, content := range [][]byte{frame, text, noise, nil} {
-			if len(content) >= headerSize {
-				addresses = append(addresses, crypto.AddressOf(content[headerSize:]))
-			}
-			addresses = append(addresses, crypto.AddressOf(content))
+		// Without encryption the sums have to be those of the content, which is in the body, packed
+		// or not.
+		var chunks []Chunk
+		add := func(content []byte) {
+			addr := crypto.AddressOf(content)
+			chunks = append(
+				chunks, Chunk{Address: addr, CRC64: crypto.CRC64(0, content)}, Chunk{Address: addr},
+			)
 		}
-		for _, addr := range addresses {
-			if plain, err := decode(frame, addr, Keys{}); err == nil && crypto.AddressOf(plain) != addr {
-				t.Errorf("%x is accepted as chunk %s", frame, addr)
+		for _, content := range [][]byte{frame, text, noise, nil} {
+			add(content)
+			if len(content) >= headerSize {
+				add(content[headerSize:])
 			}
-			plain, err := decode(frame, addr, Keys{Cipher: cipher})
-			if err == nil && cipher.AddressOf(plain) != addr {
-				t.Errorf("%x, which nobody has sealed, is accepted as chunk %s", frame, addr)
+		}
+		for _, want := range chunks {
+			plain, err := decode(frame, want, Keys{})
+			if err == nil && crypto.CRC64(0, plain) != want.CRC64 &&
+				crypto.AddressOf(plain) != want.Address {
+				t.Errorf("%x is accepted as chunk %+v", frame, want)
+			}
+			plain, err = decode(frame, want, Keys{Cipher: cipher})
+			if err == nil && cipher.AddressOf(plain) != want.Address {
+				t.Errorf("%x, which nobody has sealed, is accepted as chunk %s", frame, want.Address)
 			}
 		}
 	})

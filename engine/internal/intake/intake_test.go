@@ -105,12 +105,16 @@ func (w *world) read(t *testing.T, chunks []*intake.Chunk) {
 			t.Fatal(err)
 		}
 		var room []byte
-		plain, err := frame.Decode(stored, ch.ID, ch.Size, frame.Keys{}, &room)
+		want := frame.Chunk{Address: ch.ID, Size: ch.Size, CRC64: ch.CRC64}
+		plain, err := frame.Decode(stored, want, frame.Keys{}, &room)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if crypto.CRC64(0, plain) != ch.CRC64 {
 			t.Error("a chunk has another CRC-64 than it says")
+		}
+		if err := frame.VerifyAddress(plain, ch.ID, frame.Keys{}); err != nil {
+			t.Error(err)
 		}
 		w.whole = append(w.whole, plain...)
 		refs = append(refs, ch.Ref)
