@@ -23,6 +23,13 @@ type Checksum struct {
 
 	// Value is the digest in base64, big endian.
 	Value string
+
+	// Trailer, in requests that carry a body, gives the Value that is not known before the body, as
+	// clients of S3 send it behind it. It is called once, from the caller's goroutine, when the body
+	// has been read to its end and had the size that it must have; "" says that there is none. What
+	// it fails with is the cause of the ErrIncompleteBody that the call fails with then. It excludes
+	// Value, and is nil in results.
+	Trailer func() (value string, err error)
 }
 
 // A ChecksumType says of what a checksum is made.
@@ -50,9 +57,9 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 	if err := checkAlgorithm(a); err != nil {
 		return index.Checksum{}, err
 	}
-	if c.Value != "" || a == "" && c.Type != "" {
+	if c.Value != "" || c.Trailer != nil || a == "" && c.Type != "" {
 		return index.Checksum{}, ErrInvalidRequest.saying(
-			"Checksum.Type goes with an Algorithm, and Value with parts and objects.",
+			"Checksum.Type goes with an Algorithm, and Value and Trailer with parts and objects.",
 		)
 	}
 	var types []ChecksumType
@@ -98,9 +105,10 @@ func parseChecksum(a crypto.ChecksumAlgorithm, value string) ([]byte, error) {
 // A bodyChecksum is the checksum of a body that is being taken in.
 type bodyChecksum struct {
 	algorithm crypto.ChecksumAlgorithm
-	hash      hash.Hash // nil for none
-	wanted    []byte    // what the caller says that it is, or nil
-	kept      bool      // it is stored with the part or object, not only compared
+	hash      hash.Hash              // nil for none
+	wanted    []byte                 // what the caller says that it is, or nil
+	trailer   func() (string, error) // says that behind the body; nil if nobody does
+	kept      bool                   // it is stored with the part or object, not only compared
 }
 
 // checksumOfBody starts the checksum of a body. asked is what the request says; of is the algorithm
@@ -111,10 +119,13 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 			"Checksum.Type is %q; it belongs to uploads, not to parts or bodies.", asked.Type,
 		)
 	}
+	if asked.Value != "" && asked.Trailer != nil {
+		return b, ErrInvalidRequest.saying("Checksum.Value and Trailer exclude each other.")
+	}
 	if err := checkAlgorithm(asked.Algorithm); err != nil {
 		return b, err
 	}
-	b.algorithm = asked.Algorithm
+	b.algorithm, b.trailer = asked.Algorithm, asked.Trailer
 	if of != "" && asked.Algorithm != "" && string(asked.Algorithm) != of {
 		return b, ErrInvalidRequest.saying(
 			"Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of,
@@ -124,8 +135,10 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 		b.algorithm, b.kept = crypto.ChecksumAlgorithm(of), true
 	}
 	if b.algorithm == "" {
-		if asked.Value != "" {
-			return b, ErrInvalidRequest.saying("Checksum.Value is given without an Algorithm.")
+		if asked.Value != "" || asked.Trailer != nil {
+			return b, ErrInvalidRequest.saying(
+				"Checksum.Value or Trailer is given without an Algorithm.",
+			)
 		}
 		return b, nil
 	}
@@ -138,10 +151,18 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 	return b, nil
 }
 
-// sum ends the checksum and compares it with what the caller said.
+// sum ends the checksum and compares it with what the caller said, or says now. The body has been
+// taken in.
 func (b *bodyChecksum) sum() ([]byte, error) {
 	if b.hash == nil {
 		return nil, nil
+	}
+	value, err := askTrailer(b.trailer)
+	if err == nil && value != "" {
+		b.wanted, err = parseChecksum(b.algorithm, value)
+	}
+	if err != nil {
+		return nil, err
 	}
 	sum := b.hash.Sum(nil)
 	if b.wanted != nil && string(sum) != string(b.wanted) {
@@ -153,6 +174,17 @@ func (b *bodyChecksum) sum() ([]byte, error) {
 		return nil, nil
 	}
 	return sum, nil
+}
+
+// askTrailer asks for the value behind a body; trailer may be nil.
+func askTrailer(trailer func() (string, error)) (value string, err error) {
+	if trailer == nil {
+		return "", nil
+	}
+	if value, err = trailer(); err != nil {
+		err = ErrIncompleteBody.saying("The trailer of the body failed.").with(err)
+	}
+	return value, err
 }
 
 // partChecksum is what a part's record says.
@@ -207,6 +239,8 @@ func isBare(value string, got Checksum) bool {
 func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 	got := objectChecksum(obj)
 	switch {
+	case asked.Trailer != nil:
+		return ErrInvalidRequest.saying("Checksum.Trailer is given, but there is no body.")
 	case asked.Algorithm != "" && asked.Algorithm != got.Algorithm:
 		return ErrInvalidRequest.saying(
 			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm,

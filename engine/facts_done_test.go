@@ -663,6 +663,11 @@ func facts() []fact {
 			}
 			return err
 		}},
+		{"CopyObject", "a full checksum where the parts have made a composite one", func(w *world) error {
+			w.complete(w.uploadOf(Initiate{Checksum: engine.Checksum{Algorithm: "SHA256"}}, a, b))
+			got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: "SHA256"})
+			return same(got.Checksum, engine.Checksum{Algorithm: "SHA256", Type: "FULL_OBJECT", Value: inBase64(checksumOf("SHA256", slices.Concat(a, b)))})
+		}},
 		{"CopyObject", "another checksum, and other keys", func(w *world) error {
 			w.complete(w.upload(a, b))
 			got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: "SHA256", EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})

@@ -45,7 +45,7 @@ func TestListParts(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d parts behind %d: %v", max, marker, err)
 			}
-			if !slices.Equal(got.Parts, want) || got.IsTruncated != truncated || got.NextPartNumberMarker != next ||
+			if !slices.EqualFunc(got.Parts, want, func(a, b engine.Part) bool { return same(a, b) == nil }) || got.IsTruncated != truncated || got.NextPartNumberMarker != next ||
 				got.MaxParts != limit || got.PartNumberMarker != marker || got.UploadID != id || got.StorageClass != "Standard" {
 				t.Errorf("%d parts behind %d: %+v, want %v", max, marker, got, want)
 			}
@@ -61,7 +61,7 @@ func TestListParts(t *testing.T) {
 
 // checkSequence ranges over seq again and again, leaving it behind each entry in turn: every range
 // begins at the beginning.
-func checkSequence[T comparable](t *testing.T, name string, seq func(func(T, error) bool), want []T) {
+func checkSequence[T any](t *testing.T, name string, seq func(func(T, error) bool), want []T) {
 	t.Helper()
 	for leave := 1; leave <= len(want)+1; leave++ { // the last time not at all
 		var got []T
@@ -73,7 +73,7 @@ func checkSequence[T comparable](t *testing.T, name string, seq func(func(T, err
 				break
 			}
 		}
-		if !slices.Equal(got, want[:min(leave, len(want))]) {
+		if same(got, want[:min(leave, len(want))]) != nil {
 			t.Fatalf("%s, left behind %d: %v, want them from the beginning, %v", name, leave, got, want[0])
 		}
 	}

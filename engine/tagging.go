@@ -20,13 +20,13 @@ type PutObjectTaggingRequest struct {
 type PutObjectTaggingResult struct{}
 
 // PutObjectTagging replaces all tags of an object, as OSS and S3 do. Nothing else of the object
-// changes, its LastModified neither. It costs one small transaction, whatever the object's size, and
-// is durable when it returns.
+// changes, its LastModified neither. It costs one small transaction, whatever the object's size,
+// and is durable when it returns.
 //
 // It fails with ErrNoSuchKey, and with ErrInvalidTag or ErrBadRequest for tags that the bucket's
 // rules do not allow. The tags of an encrypted object are under its MAC, so the object's key is
-// needed: the errors of Options.Keys are among those of the call, and an object under a client's key
-// needs that, though S3 does not ask for it; else it fails with ErrInvalidRequest or
+// needed: the errors of Options.Keys are among those of the call, and an object under a client's
+// key needs that, though S3 does not ask for it; else it fails with ErrInvalidRequest or
 // ErrAccessDenied.
 func (e *Engine) PutObjectTagging(
 	ctx context.Context, req *PutObjectTaggingRequest,

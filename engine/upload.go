@@ -64,7 +64,8 @@ type UploadRequest struct {
 
 	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey,
 	// Sequential and Checksum again. Parts of a sequential one go one after another.
-	// Checksum.Value, if given, must be that of the object, as in CompleteMultipartUploadRequest.
+	// Checksum.Value, or what its Trailer gives, must be that of the object, as in
+	// CompleteMultipartUploadRequest.
 	Attributes
 	EncryptionRequest
 	Sequential bool
@@ -132,6 +133,9 @@ func (req *UploadRequest) check() error {
 		return ErrInvalidArgument.saying(
 			"Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel,
 		).about("Parallel", req.Parallel)
+	}
+	if req.Checksum.Trailer != nil && req.Checksum.Value != "" {
+		return ErrInvalidRequest.saying("Checksum.Value and Trailer exclude each other.")
 	}
 	return req.Preconditions.validate()
 }
@@ -276,7 +280,15 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 	for i := range parts {
 		parts[i] = u.done[i+1]
 	}
-	return u.engine.CompleteMultipartUpload(ctx, u.req.completion(u.id, parts))
+	done := u.req.completion(u.id, parts)
+	if done.Checksum.Trailer != nil {
+		value, err := askTrailer(done.Checksum.Trailer)
+		if err != nil {
+			return nil, err
+		}
+		done.Checksum.Value, done.Checksum.Trailer = value, nil
+	}
+	return u.engine.CompleteMultipartUpload(ctx, done)
 }
 
 // errAbandoned stops the parts under way of an upload that goes no further.
