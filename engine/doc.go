@@ -79,7 +79,7 @@
 //
 // The body is read into chunk buffers of one engine-wide budget. Per stream, in order: MD5, which
 // becomes the ETag. Per chunk, side by side: CRC-64/XZ, the content address (BLAKE3), and, if the
-// index does not know that address, compression (S2, kept when smaller), sealing (AES-256-GCM, when
+// index does not know that address, compression (S2, kept when smaller; see [Compression]), sealing (AES-256-GCM, when
 // the upload was initiated with encryption) and an append to a volume of the chunk store. Then the
 // digests are compared with what the caller gave. Then the volumes are synced; calls that wait at
 // the same time share one sync. Then one transaction of the index names the part.

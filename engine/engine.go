@@ -148,7 +148,7 @@ func (e *Engine) start(ctx context.Context) error {
 		Blobs: e.blobs, Pins: e.pins,
 		Find: e.chunks.find, Stored: e.damage.good, Room: e.room, Pace: e.throttle.Wait,
 		ChunkSize: e.opts.ChunkSize, Budget: e.opts.MemoryBudget, PageChunks: index.MaxPageChunks,
-		Processors: runtime.GOMAXPROCS(0),
+		Processors: runtime.GOMAXPROCS(0), Pack: e.opts.Compression == CompressionS2,
 	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.trash = ledger.NewTrash(e.index, e.now, func() { e.worker.rouse() })

@@ -82,6 +82,10 @@ type Options struct {
 	// one.
 	MemoryBudget int64
 
+	// Compression is how new chunks are compressed; CompressionS2 by default. It may differ from one
+	// Open to the next.
+	Compression Compression
+
 	// Volumes is the kind of the volumes that new chunks go to; VolumesBadger by default. It may
 	// differ from one Open to the next: what is in volumes of the other kind is read, deleted and
 	// deduplicated as ever, and Reclaim moves it. OpenStores ignores it.
@@ -146,6 +150,9 @@ func (o *Options) withDefaults() Options {
 	if out.MemoryBudget == 0 {
 		out.MemoryBudget = max(DefaultMemoryBudget, minBuffers*int64(out.ChunkSize))
 	}
+	if out.Compression == "" {
+		out.Compression = CompressionS2
+	}
 	if out.Volumes == "" {
 		out.Volumes = VolumesBadger
 	}
@@ -209,7 +216,10 @@ func (o *Options) validate() error {
 	if o.AuthenticateRecords && o.Keys == nil {
 		errs = append(errs, errors.New("AuthenticateRecords needs Keys"))
 	}
-	errs = append(errs, o.Rules.validate(), o.DedupScope.validate(), o.Volumes.validate())
+	errs = append(
+		errs, o.Rules.validate(), o.DedupScope.validate(), o.Compression.validate(),
+		o.Volumes.validate(),
+	)
 	if err := errors.Join(errs...); err != nil {
 		return ErrInvalidArgument.saying("Options: %v", err)
 	}

@@ -43,16 +43,19 @@ func ScratchSize(n int) int { return s2.MaxEncodedLen(n) }
 
 // Encode makes the frame of the chunk of n bytes that lies in mem after its Headroom. It does so in
 // place: the frame lies in mem, and the plaintext is gone afterwards. Before the first byte of that
-// changes, overwrite is called, which may wait for who still reads it; it may be called again.
+// changes, overwrite is called, which may wait for who still reads it; it may be called again. With
+// pack the chunk is compressed if that makes it smaller.
 func Encode(
-	mem []byte, n int, addr crypto.Address, keys Keys, scratch []byte, overwrite func(),
+	mem []byte, n int, addr crypto.Address, keys Keys, pack bool, scratch []byte, overwrite func(),
 ) ([]byte, error) {
 	var flags byte
 	body := mem[Headroom : Headroom+n]
-	if packed := s2.Encode(scratch, body); len(packed) < len(body) {
-		flags |= flagCompressed
-		overwrite()
-		body = body[:copy(body, packed)]
+	if pack && packs(body, scratch) {
+		if packed := s2.Encode(scratch, body); len(packed) < len(body) {
+			flags |= flagCompressed
+			overwrite()
+			body = body[:copy(body, packed)]
+		}
 	}
 	if keys.Cipher == nil {
 		header := mem[Headroom-headerSize : Headroom]
@@ -70,6 +73,23 @@ func Encode(
 		return nil, err
 	}
 	return mem[:headerSize+len(sealed)], nil
+}
+
+// A chunk of at least sampledSize bytes is compressed only if a sample out of its middle becomes
+// smaller by one part in sampleGain at least: of 1 MiB that hardly packs only 16 KiB are tried.
+const (
+	sampledSize = 256 << 10
+	sampleSize  = 16 << 10
+	sampleGain  = 64
+)
+
+// packs says whether it is worth while to compress a chunk.
+func packs(chunk, scratch []byte) bool {
+	if len(chunk) < sampledSize {
+		return true
+	}
+	sample := chunk[(len(chunk)-sampleSize)/2:][:sampleSize]
+	return len(s2.Encode(scratch, sample)) <= sampleSize-sampleSize/sampleGain
 }
 
 // putHeader writes a frame's header into dst.

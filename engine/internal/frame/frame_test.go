@@ -52,7 +52,7 @@ func testFrame(t *testing.T, keys frame.Keys, chunk []byte) {
 	plaintext := mem[frame.Headroom : frame.Headroom+n]
 	copy(plaintext, chunk)
 	addr, calls := keys.AddressOf(chunk), 0
-	made, err := frame.Encode(mem, n, addr, keys, make([]byte, frame.ScratchSize(n)), func() {
+	made, err := frame.Encode(mem, n, addr, keys, true, make([]byte, frame.ScratchSize(n)), func() {
 		if calls++; calls == 1 && !bytes.Equal(plaintext, chunk) {
 			t.Error("the plaintext has changed before overwrite was called")
 		}
@@ -140,7 +140,7 @@ func frameOf(t *testing.T, chunk []byte, keys frame.Keys) []byte {
 	mem := make([]byte, frame.Headroom+len(chunk)+frame.Tailroom)
 	copy(mem[frame.Headroom:], chunk)
 	addr, scratch := keys.AddressOf(chunk), make([]byte, frame.ScratchSize(len(chunk)))
-	made, err := frame.Encode(mem, len(chunk), addr, keys, scratch, func() {})
+	made, err := frame.Encode(mem, len(chunk), addr, keys, true, scratch, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +167,46 @@ func TestKeysOfAnother(t *testing.T) {
 			if err := decode(f, want, others); (err == nil) != (made == opened) {
 				t.Errorf("a %s frame opened as %s: %v", made, opened, err)
 			}
+		}
+	}
+}
+
+// TestWhatIsPacked makes frames of chunks large enough for a sample, and of small ones.
+func TestWhatIsPacked(t *testing.T) {
+	const large = 256 << 10
+	noise := make([]byte, large)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	text := bytes.Repeat([]byte("text "), large/5+1)[:large]
+	between := bytes.Clone(noise) // packs at both ends, and not in the middle
+	copy(between[:large/4], text)
+	copy(between[3*large/4:], text)
+	for name, test := range map[string]struct {
+		chunk        []byte
+		pack, packed bool
+	}{
+		"text":                    {text, true, true},
+		"noise":                   {noise, true, false},
+		"noise between text":      {between, true, false},
+		"a smaller one":           {between[:large-1], true, true},
+		"text that is left alone": {text, false, false},
+		"a little text, likewise": {text[:100], false, false},
+		"a little text":           {text[:100], true, true},
+		"nothing":                 {nil, true, false},
+	} {
+		mem := make([]byte, frame.Headroom+len(test.chunk)+frame.Tailroom)
+		copy(mem[frame.Headroom:], test.chunk)
+		scratch := make([]byte, frame.ScratchSize(len(test.chunk)))
+		made, err := frame.Encode(
+			mem, len(test.chunk), crypto.Address{}, frame.Keys{}, test.pack, scratch, func() {},
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if packed := len(made) < len(test.chunk); packed != test.packed {
+			t.Errorf("%s: %d bytes become %d", name, len(test.chunk), len(made))
 		}
 	}
 }

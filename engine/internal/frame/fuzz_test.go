@@ -13,7 +13,7 @@ func frameOf(f *testing.F, chunk []byte, cipher *crypto.Cipher) []byte {
 	mem, scratch := make([]byte, Headroom+len(chunk)+Tailroom), make([]byte, ScratchSize(len(chunk)))
 	copy(mem[Headroom:], chunk)
 	keys := Keys{Cipher: cipher}
-	frame, err := Encode(mem, len(chunk), keys.AddressOf(chunk), keys, scratch, func() {})
+	frame, err := Encode(mem, len(chunk), keys.AddressOf(chunk), keys, true, scratch, func() {})
 	if err != nil {
 		f.Fatal(err)
 	}

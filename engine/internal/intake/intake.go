@@ -13,7 +13,7 @@ import (
 	"github.com/gabion-storage/gabion/engine/internal/frame"
 )
 
-// Config is what an Intake works with. All of it is needed.
+// Config is what an Intake works with. All but Pack is needed.
 type Config struct {
 	Blobs blob.Store // where chunks are stored
 	Pins  *Pins      // where they are pinned meanwhile
@@ -36,6 +36,7 @@ type Config struct {
 	Budget     int64 // of the chunk buffers together, in bytes; room for one chunk at least
 	PageChunks int   // how many chunks make a full page
 	Processors int   // how many chunks may be addressed, packed and sealed at a time
+	Pack       bool  // chunks, where that makes them smaller
 }
 
 // An Intake turns bodies into stored chunks. Its methods may be called from many goroutines. The
@@ -147,7 +148,7 @@ func (in *Intake) store(
 			b.awaitDigests() // now, rather than while others could compute
 		}
 		return in.compute(ctx, func(scratch []byte) (err error) {
-			made, err = frame.Encode(b.mem, b.n, ch.ID, keys, scratch, b.awaitDigests)
+			made, err = frame.Encode(b.mem, b.n, ch.ID, keys, in.Pack, scratch, b.awaitDigests)
 			return err
 		})
 	}
