@@ -63,7 +63,7 @@ func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 	at := o.span.start + pos
 	if !o.current.covers(at) {
 		goesOn = goesOn || pos > 0 && at == o.current.end()
-		taken, err := o.ahead.take(at, &o.current)
+		taken, err := o.ahead.receive(at, &o.current)
 		if !taken {
 			err = o.source.load(at, &o.current)
 		}

@@ -42,9 +42,9 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 	}
 }
 
-// take waits for the chunk at this offset, if it is the next one, and exchanges it for what d has.
+// receive waits for the chunk at this offset, if it is the next one, and exchanges it for what d has.
 // If another one is wanted, none of those under way is.
-func (r *readAhead) take(at int64, d *chunkData) (taken bool, err error) {
+func (r *readAhead) receive(at int64, d *chunkData) (taken bool, err error) {
 	if len(r.flights) == 0 || r.flights[0].at != at {
 		r.stop()
 		return false, nil

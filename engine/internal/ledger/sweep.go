@@ -49,7 +49,7 @@ func (t *Trash) Sweep(
 }
 
 func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Context)) error {
-	for ids := s.takeFreed(); len(ids) > 0; ids = ids[1:] {
+	for ids := s.popFreed(); len(ids) > 0; ids = ids[1:] {
 		if err := s.waiting(ctx, ids[0]); err != nil {
 			s.free(ids...) // for the next time
 			return err

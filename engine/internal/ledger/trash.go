@@ -142,7 +142,7 @@ func (t *Trash) free(ids ...[16]byte) {
 	t.wake()
 }
 
-func (t *Trash) takeFreed() [][16]byte {
+func (t *Trash) popFreed() [][16]byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ids := t.freed
