@@ -31,10 +31,10 @@ func TestGarbage(t *testing.T) {
 			for range 8 {
 				next()
 			}
-			// The collector empties the pools of others now and then, and they are filled anew: so
-			// the median.
-			const parts = 12
-			var windows [3]uint64
+			// The collector empties the pools of others now and then, and they are filled anew; and
+			// on a busy machine fewer parts share a commit. What all leave is in the least.
+			const parts = 6
+			var windows [5]uint64
 			for i := range windows {
 				before := allocated()
 				for range parts {
@@ -42,8 +42,7 @@ func TestGarbage(t *testing.T) {
 				}
 				windows[i] = (allocated() - before) / parts
 			}
-			slices.Sort(windows[:])
-			got := windows[1]
+			got := slices.Min(windows[:])
 			t.Logf("%d bytes a part, of %d", got, windows)
 			if got >= c.most {
 				t.Errorf("a part leaves %d bytes, must be less than %d", got, c.most)

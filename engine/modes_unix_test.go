@@ -137,9 +137,15 @@ func (m *modes) use(t *testing.T, round uint64) {
 }
 
 // isBadgers tells the files that Badger makes as the mask says. They are private because the
-// directory around them is, until the index is closed or opened the next time.
+// directory around them is, until the index is closed or opened the next time, or the volume, which
+// may be about to be, is sealed.
 func (m *modes) isBadgers(path string) bool {
-	return strings.HasPrefix(path, filepath.Join(m.dir, "index")+string(filepath.Separator))
+	rel, err := filepath.Rel(m.dir, path)
+	if err != nil {
+		return false
+	}
+	parts := strings.Split(rel, string(filepath.Separator))
+	return len(parts) > 2 && (parts[0] == "index" || strings.HasSuffix(parts[1], ".badger"))
 }
 
 // check looks at everything but the files that are spared.
