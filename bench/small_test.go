@@ -81,10 +81,14 @@ func (d *diary) Close() error { d.note("close", ""); return nil }
 func TestSmallCalls(t *testing.T) {
 	for _, op := range []string{smallPut, smallGet, smallHead} {
 		d := &diary{calls: map[string]int{}}
+		var bodies [][]byte // one a client, which stamps it
+		for range smallFillers {
+			bodies = append(bodies, make([]byte, 10))
+		}
 		k := contest.Contender{Open: func(context.Context, string, bool) (contest.Store, error) { return d, nil }}
 		c := &smallCalls{
 			small: &small{n: 7}, dir: filepath.Join(t.TempDir(), "store"),
-			bodies: slices.Repeat([][]byte{make([]byte, 10)}, smallFillers),
+			bodies: bodies,
 		}
 		run := c.run(report.Series{}, k, op, 1)
 		if err := run.Prepare(t.Context()); err != nil {
