@@ -183,8 +183,16 @@ func testDamage(t *testing.T, k volumes.Kind) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	hit := 0
+	hit, others := 0, map[string]bool{}
 	for _, file := range filesBelow(t, dir) {
+		// Of what Badger has beside a log, one of each name is enough.
+		switch name := filepath.Base(file); {
+		case name == "VOLUME" || strings.HasSuffix(name, ".vlog") || strings.HasSuffix(name, ".log"):
+		case others[name]:
+			continue
+		default:
+			others[name] = true
+		}
 		clean, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
