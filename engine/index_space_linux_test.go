@@ -155,7 +155,10 @@ func TestFullOfSmallObjects(t *testing.T) {
 		if inIndex > 120<<20 {
 			t.Errorf("round %d: %d bytes are in the index", round, inIndex)
 		}
-		if put == 0 || freed < int64(deleted)*inlinedObject*9/10 {
+		// What Reclaim copies goes to new volumes, two at most, which have up to 10 MiB each set
+		// aside: for what comes next, and for closing them.
+		const begun = 2 * 10 << 20
+		if put == 0 || freed < int64(deleted)*inlinedObject*9/10-begun {
 			t.Errorf("round %d: %d objects deleted, %d bytes came back", round, deleted, freed)
 		}
 	}

@@ -176,7 +176,7 @@ func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
 		}
 	}
 	if upTo+sealSpace > a.allocated {
-		ahead := min(upTo+allocateAhead, max(upTo, limit)) + sealSpace
+		ahead := min(upTo+aheadOf(limit), max(upTo, limit)) + sealSpace
 		if err := a.grow(ahead); err != nil {
 			return 0, err
 		}

@@ -10,9 +10,13 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// allocateAhead is how far the blocks of an active volume are set aside before they are written. A
-// volume gives back what it did not need when it is sealed.
+// allocateAhead is how far the blocks of an active volume are set aside before they are written, at
+// most. A volume gives back what it did not need when it is sealed.
 const allocateAhead = 8 << 20
+
+// aheadOf is that of a volume of some size: of a small one, which is for a small disk, it is a small
+// part, too.
+func aheadOf(volumeSize int64) int64 { return min(allocateAhead, volumeSize/16) }
 
 // logKind is the kind of volumes that are one file each, a log of records with a footer at its end.
 type logKind struct{}
@@ -113,7 +117,7 @@ func (l *activeLog) synced() []*os.File { return []*os.File{l.file} }
 func (l *activeLog) allocate(upTo, limit int64) (end int64, err error) {
 	end = disk.RoundUp(upTo)
 	if need := end + footerSize; need > l.allocated {
-		upTo := max(need, min(end+allocateAhead, disk.RoundUp(limit)+footerSize))
+		upTo := max(need, min(end+aheadOf(limit), disk.RoundUp(limit)+footerSize))
 		if err := disk.Extend(l.file, l.allocated, upTo); err != nil {
 			return 0, err
 		}
