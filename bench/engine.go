@@ -24,9 +24,6 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer, stderr *log
 		Parallel:  cli.Counts(1, contest.MaxParallel, 1, 4, 16, 64),
 		Readers:   cli.Counts(1, contest.MaxParallel, 1, 4, 16),
 	}
-	// A further set of options is a further line here.
-	c.Contenders = append([]contest.Contender{
-		contest.Gabion("gabion", engine.OSS, engine.Options{}, stderr.Printf),
-	}, contest.Limits()...)
+	c.Contenders = append(contest.Gabions(engine.OSS, stderr.Printf), contest.Limits()...)
 	return c.Run(ctx, flag.NewFlagSet("bench engine", flag.ContinueOnError), args, stdout)
 }

@@ -50,11 +50,9 @@ type small struct {
 // runSmall is the small command.
 func runSmall(ctx context.Context, args []string, stdout io.Writer, stderr *log.Logger) error {
 	s := &small{n: 1000, rounds: 5, log: stderr}
-	// A further set of options is a further line here.
-	s.contenders = []contest.Contender{
-		contest.Gabion("gabion", engine.OSS, engine.Options{}, stderr.Printf),
-		contest.Files(), contest.Disk(),
-	}
+	s.contenders = append(
+		contest.Gabions(engine.OSS, stderr.Printf), contest.Files(), contest.Disk(),
+	)
 	s.ops = cli.Choices(smallPut, smallGet, smallHead)
 	s.sizes = cli.Sizes(1, 64<<20, 4<<10, 100<<10, 1<<20)
 	s.clients = cli.Counts(1, contest.MaxParallel, 1, 16, 64)

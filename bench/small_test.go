@@ -32,9 +32,9 @@ func TestSmallMeasuresAll(t *testing.T) {
 		t.Errorf("groups are %q, want %q", got, want)
 	}
 	for _, group := range r.Groups() {
-		contenders := []string{"gabion", "files", "disk"}
+		contenders := []string{"gabion", "gabion-log", "files", "disk"}
 		if !strings.HasPrefix(group, smallPut) {
-			contenders = contenders[:2]
+			contenders = contenders[:3]
 		}
 		if got := r.Contenders(group); !slices.Equal(got, contenders) {
 			t.Errorf("%s: measured are %q, want %q", group, got, contenders)

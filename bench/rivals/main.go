@@ -65,8 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // contenders are all of them, ours first and MinIO, whose binary is not known yet, last.
 func contenders(logf func(format string, args ...any)) []contest.Contender {
-	return []contest.Contender{
-		contest.Gabion("gabion", engine.S3, engine.Options{}, logf), contest.Files(), versity(),
-		contest.Disk(), minioServer(""),
-	}
+	return append(
+		contest.Gabions(engine.S3, logf),
+		contest.Files(), versity(), contest.Disk(), minioServer(""),
+	)
 }

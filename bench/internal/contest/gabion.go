@@ -42,6 +42,14 @@ func Gabion(
 	}
 }
 
+// Gabions are an engine with the volumes of its default and one with log volumes.
+func Gabions(rules engine.Rules, logf func(format string, args ...any)) []Contender {
+	return []Contender{
+		Gabion("gabion", rules, engine.Options{}, logf),
+		Gabion("gabion-log", rules, engine.Options{Volumes: engine.VolumesLog}, logf),
+	}
+}
+
 // An Engine is an ObjectStore.
 type Engine struct {
 	*engine.Engine
