@@ -92,6 +92,7 @@ func (k *check) opener(
 	if !k.data {
 		return &opener{encrypted: cipher != nil, seals: seals}, nil
 	}
+	chunks := k.engine.chunks.strictly()
 	return &opener{
 		encrypted: cipher != nil, seals: seals,
 		read: func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) {
@@ -99,17 +100,10 @@ func (k *check) opener(
 			if err != nil {
 				return nil, err
 			}
-			var data []byte
 			if inline != nil {
-				ref = blob.Ref{ID: blob.ID(c.ID)}
-				data, err = decodeInline(inline, c, keys, &k.scratch)
-			} else {
-				data, err = k.engine.chunks.readAt(ctx, ref, c, keys, &k.scratch)
+				return chunks.open(inline, c, keys, &k.scratch)
 			}
-			if err != nil {
-				return nil, err
-			}
-			return data, verifyAddress(data, ref, keys)
+			return chunks.readAt(ctx, ref, c, keys, &k.scratch)
 		},
 	}, nil
 }

@@ -26,6 +26,13 @@ type storedChunks struct {
 	strict bool
 }
 
+// strictly are the same chunks, with reads that verify the content address.
+func (s *storedChunks) strictly() *storedChunks {
+	strict := *s
+	strict.strict = true
+	return &strict
+}
+
 // record returns the record of a chunk, if there is one.
 func (s *storedChunks) record(
 	ctx context.Context, id index.ChunkID,
@@ -112,9 +119,6 @@ func (s *storedChunks) read(
 		}
 		plain, err := s.readAt(ctx, ref, c, keys, d)
 		if err == nil {
-			err = s.verify(plain, ref, keys)
-		}
-		if err == nil {
 			s.damage.good(ref)
 			return plain, nil
 		}
@@ -124,68 +128,44 @@ func (s *storedChunks) read(
 	}
 }
 
-// readAt reads the chunk that lies at ref and verifies its sums, or its seal. The result lies in d's
-// memory.
+// readAt reads and verifies the chunk that lies at ref. The result lies in d's memory.
 func (s *storedChunks) readAt(
 	ctx context.Context, ref blob.Ref, c index.PageChunk, keys frame.Keys, d *chunkData,
-) (plain []byte, err error) {
+) ([]byte, error) {
 	stored, err := s.blobs.Get(ctx, ref, d.frame)
 	if err != nil {
 		return nil, err
 	}
 	d.frame = stored
-	if plain, err = frame.Decode(stored, frameChunk(c), keys, &d.plain); err != nil {
-		return nil, chunkError(ref, err)
-	}
-	return plain, nil
+	return s.decode(ref, c, keys, d)
 }
 
-// open decodes and verifies a chunk that the index has itself. The result lies in d's memory.
+// open verifies a chunk that the index has itself. The result lies in d's memory.
 func (s *storedChunks) open(
 	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
 ) ([]byte, error) {
-	plain, err := decodeInline(inline, c, keys, d)
+	d.frame = append(d.frame[:0], inline...) // decoding works in place
+	return s.decode(blob.Ref{ID: blob.ID(c.ID)}, c, keys, d)
+}
+
+// decode decodes and verifies the frame of a chunk, which lies at ref and has been fetched. A ref of
+// no volume is that of a chunk which the index has itself.
+func (s *storedChunks) decode(
+	ref blob.Ref, c index.PageChunk, keys frame.Keys, d *chunkData,
+) ([]byte, error) {
+	want := frame.Chunk{Address: crypto.Address(c.ID), Size: int(c.Size), CRC64: c.CRC64}
+	plain, err := frame.Decode(d.frame, want, keys, &d.plain)
+	if err == nil && s.strict && keys.Cipher == nil { // a seal has proved the address already
+		err = frame.VerifyAddress(plain, want.Address, keys)
+	}
 	if err == nil {
-		err = s.verify(plain, blob.Ref{ID: blob.ID(c.ID)}, keys)
+		return plain, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return plain, nil
-}
-
-// verify verifies the address of a chunk that was read, where that is done.
-func (s *storedChunks) verify(plain []byte, ref blob.Ref, keys frame.Keys) error {
-	if !s.strict {
-		return nil
-	}
-	return verifyAddress(plain, ref, keys)
-}
-
-// verifyAddress proves that what was read at ref is the chunk of its address.
-func verifyAddress(plain []byte, ref blob.Ref, keys frame.Keys) error {
-	if keys.Cipher != nil {
-		return nil // its seal has proved it
-	}
-	if err := frame.VerifyAddress(plain, crypto.Address(ref.ID), keys); err != nil {
-		return chunkError(ref, err)
-	}
-	return nil
-}
-
-// frameChunk is what the frame of a chunk should hold.
-func frameChunk(c index.PageChunk) frame.Chunk {
-	return frame.Chunk{Address: crypto.Address(c.ID), Size: int(c.Size), CRC64: c.CRC64}
-}
-
-// chunkError says that the chunk at ref is not what is wanted. One of no volume the index has
-// itself.
-func chunkError(ref blob.Ref, err error) error {
 	where := "index"
 	if ref.Volume != 0 {
 		where = fmt.Sprintf("volume %d", ref.Volume)
 	}
-	return &CorruptionError{What: "chunk " + ref.ID.String(), Where: where, Err: err}
+	return nil, &CorruptionError{What: "chunk " + ref.ID.String(), Where: where, Err: err}
 }
 
 // chunkData is a decoded chunk, and the memory for decoding the next.
@@ -204,16 +184,3 @@ func (d *chunkData) covers(at int64) bool {
 func (d *chunkData) end() int64 { return d.start + int64(len(d.bytes)) }
 
 func (d *chunkData) from(at int64) []byte { return d.bytes[at-d.start:] }
-
-// decodeInline decodes a chunk that the index has itself and verifies its sum, or its seal. The
-// result lies in d's memory.
-func decodeInline(
-	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
-) ([]byte, error) {
-	d.frame = append(d.frame[:0], inline...) // decoding works in place
-	plain, err := frame.Decode(d.frame, frameChunk(c), keys, &d.plain)
-	if err != nil {
-		return nil, chunkError(blob.Ref{ID: blob.ID(c.ID)}, err)
-	}
-	return plain, nil
-}
