@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // Compression says how chunks are compressed before they are sealed and stored. The empty one
 // stands for the default.
 type Compression string
@@ -18,12 +16,7 @@ const (
 
 // validate accepts the constants of this package only.
 func (c Compression) validate() error {
-	switch c {
-	case CompressionS2, CompressionNone:
-		return nil
-	}
-	return fmt.Errorf(
-		"Compression %q is not known; use CompressionS2 or CompressionNone of package engine",
-		string(c),
+	return checkChoice(
+		c, "Compression", "CompressionS2 or CompressionNone", CompressionS2, CompressionNone,
 	)
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine/internal/frame"
 	"github.com/gabion-storage/gabion/index"
@@ -38,13 +36,8 @@ const (
 
 // validate accepts the scopes of this package only.
 func (s DedupScope) validate() error {
-	switch s {
-	case DedupStore, DedupBucket, DedupNone:
-		return nil
-	}
-	return fmt.Errorf(
-		"DedupScope %q is not known; use DedupStore, DedupBucket or DedupNone of package engine",
-		string(s),
+	return checkChoice(
+		s, "DedupScope", "DedupStore, DedupBucket or DedupNone", DedupStore, DedupBucket, DedupNone,
 	)
 }
 

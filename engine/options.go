@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -245,4 +246,14 @@ func hook(call func()) {
 		call()
 		return nil
 	})
+}
+
+// checkChoice accepts the constants of a type, whose name and theirs go into the error.
+func checkChoice[T ~string](value T, name, constants string, known ...T) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	return fmt.Errorf(
+		"%s %q is not known; use %s of package engine", name, string(value), constants,
+	)
 }

@@ -1,7 +1,5 @@
 package engine
 
-import "fmt"
-
 // VolumeKind says how volumes, in which Open's chunk store keeps chunks, lie on the disk. The
 // directory may hold volumes of both kinds. The empty one stands for the default.
 type VolumeKind string
@@ -18,11 +16,5 @@ const (
 
 // validate accepts the kinds of this package only.
 func (k VolumeKind) validate() error {
-	switch k {
-	case VolumesBadger, VolumesLog:
-		return nil
-	}
-	return fmt.Errorf(
-		"VolumeKind %q is not known; use VolumesBadger or VolumesLog of package engine", string(k),
-	)
+	return checkChoice(k, "VolumeKind", "VolumesBadger or VolumesLog", VolumesBadger, VolumesLog)
 }
