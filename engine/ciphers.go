@@ -91,11 +91,10 @@ func systemClock() func() moment {
 func newCiphers(keys *provider, lifetime time.Duration) *ciphers {
 	return &ciphers{
 		keys: keys, lifetime: lifetime,
-		known: make(
-			map[wrappedContent]knownCipher,
-		), unwrapping: make(map[wrappedContent]*unwrapping),
-		clock: systemClock(),
-		after: func(d time.Duration, fn func()) timer { return time.AfterFunc(d, fn) },
+		known:      make(map[wrappedContent]knownCipher),
+		unwrapping: make(map[wrappedContent]*unwrapping),
+		clock:      systemClock(),
+		after:      func(d time.Duration, fn func()) timer { return time.AfterFunc(d, fn) },
 	}
 }
 

@@ -445,10 +445,9 @@ func (p *objectCopy) rewritePart(
 	defer e.intake.Release(body)
 	if body.MD5 != part.ETag || body.CRC64 != part.CRC64 || body.Size != part.Size {
 		return id, &CorruptionError{
-			What: fmt.Sprintf(
-				"part %d of %s/%s", part.n+1, p.from.bucket, p.from.key,
-			), Where: "index",
-			Err: errors.New("its content has other digests than its record"),
+			What:  fmt.Sprintf("part %d of %s/%s", part.n+1, p.from.bucket, p.from.key),
+			Where: "index",
+			Err:   errors.New("its content has other digests than its record"),
 		}
 	}
 	rec := d.record(body, part.Checksum)

@@ -67,9 +67,8 @@ func partOf(up *openUpload, number int, rec *index.Part) Part {
 
 func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 	return UploadPartResult{
-		ETag: up.bucket.rules.etag(
-			rec.ETag,
-		), Size: rec.Size, ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
+		ETag: up.bucket.rules.etag(rec.ETag), Size: rec.Size,
+		ContentMD5: base64.StdEncoding.EncodeToString(rec.ETag[:]), CRC64: rec.CRC64,
 		Checksum: partChecksum(up.Checksum.Algorithm, rec.Checksum), LastModified: rec.Modified,
 		Encryption: encryptionOf(&up.Encryption),
 	}

@@ -75,10 +75,10 @@ func (e *Engine) PutObject(
 		return nil, err
 	}
 	return &PutObjectResult{
-		ETag: obj.ETag, Size: obj.Size, ContentMD5: base64.StdEncoding.EncodeToString(obj.MD5), CRC64: obj.CRC64,
-		Checksum: objectChecksum(
-			obj,
-		), LastModified: obj.Modified, Encryption: encryptionOf(&obj.Encryption),
+		ETag: obj.ETag, Size: obj.Size,
+		ContentMD5: base64.StdEncoding.EncodeToString(obj.MD5), CRC64: obj.CRC64,
+		Checksum: objectChecksum(obj), LastModified: obj.Modified,
+		Encryption: encryptionOf(&obj.Encryption),
 	}, nil
 }
 
