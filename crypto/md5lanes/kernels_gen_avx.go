@@ -55,6 +55,25 @@ func (w *writer) end() {
 	w.opf("RET")
 }
 
+// interleave begins to transpose rows of words: within each part of 128 bits. It returns what
+// replaces rows i and j by what two instructions make of both; the names in rows change with that.
+func (w *writer) interleave(rows []string, spare string) (pair func(i, j int, low, high string)) {
+	pair = func(i, j int, low, high string) {
+		a, b := rows[i], rows[j]
+		w.opf("%s %s, %s, %s", low, b, a, spare)
+		w.opf("%s %s, %s, %s", high, b, a, a)
+		rows[i], rows[j], spare = spare, a, b
+	}
+	for i := 0; i < len(rows); i += 2 {
+		pair(i, i+1, "VPUNPCKLDQ", "VPUNPCKHDQ")
+	}
+	for i := 0; i < len(rows); i += 4 {
+		pair(i, i+2, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
+		pair(i+1, i+3, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
+	}
+	return pair
+}
+
 // avx512 is the kernel of 16 lanes in registers of 512 bits. Each register of message words holds
 // one word of all lanes.
 func (w *writer) avx512() {
@@ -72,21 +91,7 @@ func (w *writer) avx512() {
 		w.opf("MOVQ (lanes_data+%d)(DI), AX", 8*i)
 		w.opf("VMOVDQU32 (AX)(DX*1), %s", rows[i])
 	}
-	spare := "Z31"
-	// pair replaces rows i and j by what two instructions make of both.
-	pair := func(i, j int, low, high string) {
-		a, b := rows[i], rows[j]
-		w.opf("%s %s, %s, %s", low, b, a, spare)
-		w.opf("%s %s, %s, %s", high, b, a, a)
-		rows[i], rows[j], spare = spare, a, b
-	}
-	for i := 0; i < 16; i += 2 {
-		pair(i, i+1, "VPUNPCKLDQ", "VPUNPCKHDQ")
-	}
-	for i := 0; i < 16; i += 4 {
-		pair(i, i+2, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
-		pair(i+1, i+3, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
-	}
+	pair := w.interleave(rows[:], "Z31")
 	// Row 4g+i now holds, of lanes 4g to 4g+3, a word of each quarter of the block. Which one is in
 	// the order 0, 2, 1, 3, as i counts.
 	for i := range 4 {
@@ -174,20 +179,7 @@ func (w *writer) transpose8(set, half int) {
 		w.opf("MOVQ (lanes_data+%d)(DI), AX", 64*set+8*i)
 		w.opf("VMOVDQU %d(AX)(DX*1), %s", 32*half, rows[i])
 	}
-	spare := "Y8"
-	pair := func(i, j int, low, high string) {
-		a, b := rows[i], rows[j]
-		w.opf("%s %s, %s, %s", low, b, a, spare)
-		w.opf("%s %s, %s, %s", high, b, a, a)
-		rows[i], rows[j], spare = spare, a, b
-	}
-	for i := 0; i < 8; i += 2 {
-		pair(i, i+1, "VPUNPCKLDQ", "VPUNPCKHDQ")
-	}
-	for i := 0; i < 8; i += 4 {
-		pair(i, i+2, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
-		pair(i+1, i+3, "VPUNPCKLQDQ", "VPUNPCKHQDQ")
-	}
+	pair := w.interleave(rows[:], "Y8")
 	for i := range 4 {
 		pair(i, 4+i, "VPERM2I128 $0x20,", "VPERM2I128 $0x31,")
 		first := int(bits.Reverse8(uint8(i)) >> 6)
