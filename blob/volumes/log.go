@@ -10,14 +10,6 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// allocateAhead is how far the blocks of an active volume are set aside before they are written, at
-// most. A volume gives back what it did not need when it is sealed.
-const allocateAhead = 8 << 20
-
-// aheadOf is that of a volume of some size: of a small one, which is for a small disk, it is a small
-// part, too.
-func aheadOf(volumeSize int64) int64 { return min(allocateAhead, volumeSize/16) }
-
 // logKind is the kind of volumes that are one file each, a log of records with a footer at its end.
 type logKind struct{}
 

@@ -16,6 +16,14 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
+// allocateAhead is how far the blocks of an active volume are set aside before they are written, at
+// most. A volume gives back what it did not need when it is sealed.
+const allocateAhead = 8 << 20
+
+// aheadOf is that of a volume of some size: of a small one, which is for a small disk, it is a small
+// part, too.
+func aheadOf(volumeSize int64) int64 { return min(allocateAhead, volumeSize/16) }
+
 // A volume is a log of records, with what its kind keeps beside it. It begins active: one writer
 // appends to it. Sealing ends that for good, and from then on the log is opened when somebody
 // reads.
