@@ -1,0 +1,107 @@
+package face
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// Attributes is what the headers say about an object to be made.
+func (c *Call) Attributes() engine.Attributes {
+	h := c.R.Header
+	metadata := map[string]string{}
+	for name, values := range h {
+		if name, ok := strings.CutPrefix(name, c.Own+"Meta-"); ok {
+			metadata[name] = strings.Join(values, ",")
+		}
+	}
+	return engine.Attributes{
+		ContentType:        h.Get("Content-Type"),
+		CacheControl:       h.Get("Cache-Control"),
+		ContentDisposition: h.Get("Content-Disposition"),
+		ContentEncoding:    contentEncoding(h),
+		ContentLanguage:    h.Get("Content-Language"),
+		Expires:            h.Get("Expires"),
+		WebsiteRedirect:    c.Header("Website-Redirect-Location"),
+		StorageClass:       engine.StorageClass(c.Header("Storage-Class")),
+		Metadata:           metadata,
+		Tags:               c.tags(),
+	}
+}
+
+// contentEncoding is that of the object: aws-chunked is that of the request.
+func contentEncoding(h http.Header) string {
+	codings := strings.Split(strings.ReplaceAll(h.Get("Content-Encoding"), " ", ""), ",")
+	return strings.Join(slices.DeleteFunc(codings, func(coding string) bool {
+		return coding == "aws-chunked"
+	}), ",")
+}
+
+// tags are those in the header of tags.
+func (c *Call) tags() map[string]string {
+	text := c.Header("Tagging")
+	values, err := url.ParseQuery(text)
+	tags := make(map[string]string, len(values))
+	for key, value := range values {
+		tags[key] = value[0]
+		if err != nil || len(value) > 1 {
+			c.Fail(Invalid(c.Own+"Tagging", text, "The header '"+strings.ToLower(c.Own)+
+				"tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "+
+				"without tag name duplicates."))
+		}
+	}
+	return tags
+}
+
+// ReadTags reads a document of tags.
+func (c *Call) ReadTags(check func(body []byte)) map[string]string {
+	var document Tagging
+	c.ReadXML(&document, check)
+	tags := make(map[string]string, len(document.Tags))
+	for _, t := range document.Tags {
+		if _, ok := tags[t.Key]; ok {
+			c.Fail(engine.ErrInvalidTag.Derive("Cannot provide multiple Tags with the same key", nil))
+		}
+		tags[t.Key] = t.Value
+	}
+	return tags
+}
+
+// TagsXML is the document of these tags.
+func TagsXML(tags map[string]string) Tagging {
+	var document Tagging
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		document.Tags = append(document.Tags, Tag{key, tags[key]})
+	}
+	return document
+}
+
+// Say sets a header that there is something to say in. What has been said first stays.
+func (c *Call) Say(name, value string) {
+	if h := c.W.Header(); c.Err == nil && value != "" && h.Get(name) == "" {
+		h.Set(name, value)
+	}
+}
+
+// sayAttributes sets the headers of what the client said about an object.
+func (c *Call) sayAttributes(a *engine.Attributes) {
+	c.Say("Content-Type", a.ContentType)
+	c.Say("Cache-Control", a.CacheControl)
+	c.Say("Content-Disposition", a.ContentDisposition)
+	c.Say("Content-Encoding", a.ContentEncoding)
+	c.Say("Content-Language", a.ContentLanguage)
+	c.Say("Expires", a.Expires)
+	c.Say(c.Own+"Website-Redirect-Location", a.WebsiteRedirect)
+	c.Say(c.Own+"Storage-Class", string(a.StorageClass))
+	for name, value := range a.Metadata {
+		c.Say(c.Own+"Meta-"+name, value)
+	}
+	if len(a.Tags) > 0 {
+		c.W.Header().Set(c.Own+"Tagging-Count", strconv.Itoa(len(a.Tags)))
+	}
+}

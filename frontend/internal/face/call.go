@@ -1,0 +1,140 @@
+package face
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/access"
+)
+
+// A Call is one request under way.
+//
+// It keeps the first thing that goes wrong, which is the answer, and what is done after that does
+// nothing: so an operation reads all that it needs, calls the engine, and describes what that gave
+// it, without a look at errors in between.
+type Call struct {
+	Engine           *engine.Engine
+	Verifier         *access.Verifier
+	*access.Identity // who sent it, and to what
+
+	Own   string // how the service's own headers begin: "X-Amz-" or "X-Oss-"
+	W     http.ResponseWriter
+	R     *http.Request
+	Query url.Values
+	Err   error // what went wrong first
+}
+
+// Begin reads the query and finds out who sends the request. Of a request that fails, Identity is
+// empty.
+func (c *Call) Begin() {
+	c.Identity = &access.Identity{}
+	query, err := url.ParseQuery(c.R.URL.RawQuery)
+	if err != nil {
+		c.Fail(Refuse(http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI."))
+		return
+	}
+	c.Query = query
+	id, err := c.Verifier.Verify(c.R)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	c.Identity = id
+}
+
+// Fail keeps err if it is the first.
+func (c *Call) Fail(err error) {
+	if c.Err == nil {
+		c.Err = err
+	}
+}
+
+// Authorize fails the call if who sent it may not do this.
+func (c *Call) Authorize(name, bucket, key string) {
+	c.Fail(c.Verifier.Authorize(c.R.Context(), access.Action{
+		AccessKey: c.AccessKey, Name: name, Bucket: bucket, Key: key,
+	}))
+}
+
+// Do has the engine do something. Of a call that has failed the result is empty.
+func Do[Request, Result any](
+	c *Call, op func(context.Context, *Request) (*Result, error), req *Request,
+) *Result {
+	if c.Err == nil {
+		res, err := op(c.R.Context(), req)
+		if err == nil {
+			return res
+		}
+		c.Fail(err)
+	}
+	return new(Result)
+}
+
+// Route names what is asked for: the method, whether it is about the service, a bucket or an object,
+// and which of the subresources the query has, in their order.
+func (c *Call) Route(subresources []string) string {
+	route := c.R.Method
+	switch {
+	case c.Bucket == "":
+		route += " service"
+	case c.Key == "":
+		route += " bucket"
+	default:
+		route += " object"
+	}
+	for _, name := range subresources {
+		if c.Query.Has(name) {
+			route += " " + name
+		}
+	}
+	return route
+}
+
+// Header is a header of the service's own, without its beginning.
+func (c *Call) Header(name string) string { return c.R.Header.Get(c.Own + name) }
+
+// Number is a number of the query that is not negative: 0 if it is not said, engine.Zero if it is 0.
+func (c *Call) Number(name string) int { return c.ParseNumber(name, c.Query.Get(name)) }
+
+// ParseNumber reads a number as Number does.
+func (c *Call) ParseNumber(name, text string) int {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	switch {
+	case err != nil || n < 0:
+		c.Fail(Invalid(name, text, "Provided "+name+" not an integer or within integer range."))
+		return 0
+	case n == 0:
+		return engine.Zero
+	}
+	return int(n)
+}
+
+// Size is the length of the body, which must be known, as the engine's requests say it.
+func (c *Call) Size() int64 {
+	switch {
+	case c.Length < 0:
+		c.Fail(Refuse(http.StatusLengthRequired, "MissingContentLength",
+			"You must provide the Content-Length HTTP header."))
+	case c.Length == 0:
+		return engine.EmptyBody
+	}
+	return c.Length
+}
+
+// Refuse is an error that the engine does not have.
+func Refuse(status int, code, message string) *engine.Error {
+	return &engine.Error{HTTPStatus: status, Code: code, Message: message}
+}
+
+// Invalid is the error for an argument that cannot be read.
+func Invalid(name, value, message string) *engine.Error {
+	e := engine.ErrInvalidArgument.Derive(message, nil)
+	e.Argument, e.Value = name, value
+	return e
+}

@@ -1,0 +1,82 @@
+package face
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// Conditions are those of the headers that begin with prefix. A time that is none is no condition.
+func (c *Call) Conditions(prefix string) engine.Conditions {
+	h := c.R.Header
+	date := func(name string) time.Time {
+		t, _ := http.ParseTime(h.Get(prefix + name))
+		return t
+	}
+	return engine.Conditions{
+		IfMatch:           h.Get(prefix + "If-Match"),
+		IfNoneMatch:       h.Get(prefix + "If-None-Match"),
+		IfModifiedSince:   date("If-Modified-Since"),
+		IfUnmodifiedSince: date("If-Unmodified-Since"),
+	}
+}
+
+// Source is the bucket and the key that the header Copy-Source names, and what its query says.
+func (c *Call) Source() (bucket, key, query string) {
+	text := c.Header("Copy-Source")
+	path, query, _ := strings.Cut(text, "?")
+	name, err := url.PathUnescape(path)
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	if err != nil || bucket == "" || key == "" {
+		c.Fail(Invalid(strings.ToLower(c.Own)+"copy-source", text,
+			"Copy Source must mention the source bucket and key: sourcebucket/sourcekey"))
+	}
+	return bucket, key, query
+}
+
+// SayModified says which object there is.
+func (c *Call) SayModified(etag string, t time.Time) {
+	c.Say("ETag", Quoted(etag))
+	c.Say("Last-Modified", t.UTC().Format(http.TimeFormat))
+}
+
+// SayObject sets the headers of an object that is read, and returns the status: all of it, or what
+// is selected.
+func (c *Call) SayObject(o *engine.ObjectInfo) (status int) {
+	c.override()
+	c.Say("Accept-Ranges", "bytes")
+	c.SayModified(o.ETag, o.LastModified)
+	c.sayAttributes(&o.Attributes)
+	status, length := http.StatusOK, o.Size
+	if s := o.Selected; s != nil {
+		length = s.Length
+		if length > 0 {
+			status = http.StatusPartialContent
+			c.Say("Content-Range", fmt.Sprintf("bytes %d-%d/%d", s.Start, s.Start+length-1, o.Size))
+		}
+	}
+	c.Say("Content-Length", strconv.FormatInt(length, 10))
+	return status
+}
+
+// override says the headers that the query wants, before the object's own are said. Who does not sign
+// has no say in them.
+func (c *Call) override() {
+	for _, name := range [...]string{
+		"Content-Type", "Content-Language", "Expires", "Cache-Control", "Content-Disposition",
+		"Content-Encoding",
+	} {
+		value := c.Query.Get("response-" + strings.ToLower(name))
+		if value != "" && c.AccessKey == "" {
+			c.Fail(engine.ErrInvalidRequest.Derive(
+				"Request specific response headers cannot be used for anonymous GET requests.", nil,
+			))
+		}
+		c.Say(name, value)
+	}
+}

@@ -1,0 +1,108 @@
+package face
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// maxXML is the most bytes of XML that a request may have: ten thousand parts need less.
+const maxXML = 4 << 20
+
+// ReadXML reads the body into a document, and returns it. Nothing of it counts before all of it has
+// been verified, by check, too, if that is not nil.
+func (c *Call) ReadXML(document any, check func(body []byte)) {
+	if c.Err != nil {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Body, maxXML+1))
+	switch {
+	case err != nil:
+		c.Fail(engine.ErrIncompleteBody.Derive("The body could not be read.", err))
+	case len(body) > maxXML:
+		c.Fail(engine.ErrMalformedXML)
+	}
+	c.checkMD5(body)
+	if check != nil {
+		check(body)
+	}
+	if c.Err == nil {
+		if err := xml.Unmarshal(body, document); err != nil {
+			c.Fail(engine.ErrMalformedXML.Derive("", err))
+		}
+	}
+}
+
+// checkMD5 compares a body with its Content-MD5, if there is one.
+func (c *Call) checkMD5(body []byte) {
+	asked := c.R.Header.Get("Content-Md5")
+	sum := md5.Sum(body)
+	switch wanted, err := base64.StdEncoding.DecodeString(asked); {
+	case asked == "":
+	case err != nil || len(wanted) != len(sum):
+		c.Fail(engine.ErrInvalidDigest)
+	case !bytes.Equal(wanted, sum[:]):
+		c.Fail(engine.ErrBadDigest)
+	}
+}
+
+// WriteXML answers with a document, unless the client wants headers only. Whoever hangs up meanwhile
+// does not want the rest.
+func (c *Call) WriteXML(status int, root xml.Name, document any) {
+	c.W.Header().Set("Content-Type", "application/xml")
+	c.W.WriteHeader(status)
+	if c.R.Method == http.MethodHead {
+		return
+	}
+	if _, err := io.WriteString(c.W, xml.Header); err == nil {
+		_ = xml.NewEncoder(c.W).EncodeElement(document, xml.StartElement{Name: root})
+	}
+}
+
+// Quoted is an ETag as answers have it.
+func Quoted(etag string) string { return `"` + etag + `"` }
+
+// ISO is a time in XML: whole seconds, as headers have them.
+func ISO(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") + ".000Z" }
+
+// Namer returns how listings write names: as they are, or as encoding-type says, encoded as in URLs,
+// since XML cannot have all.
+func (c *Call) Namer() func(string) string {
+	switch encoding := c.Query.Get("encoding-type"); encoding {
+	case "url":
+		return func(name string) string { return nameEscapes.Replace(url.QueryEscape(name)) }
+	case "":
+	default:
+		c.Fail(Invalid("encoding-type", encoding, "Invalid Encoding Method specified in Request"))
+	}
+	return func(name string) string { return name }
+}
+
+// Clients differ in whether a + is a space, so there is none.
+var nameEscapes = strings.NewReplacer("+", "%20", "%2F", "/")
+
+// Each makes an entry of an answer of each of the engine's.
+func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
+	entries := make([]Entry, len(list))
+	for i, t := range list {
+		entries[i] = entry(t)
+	}
+	return entries
+}
+
+// A Tagging is a document of tags.
+type Tagging struct {
+	XMLName xml.Name `xml:"Tagging"`
+	Tags    []Tag    `xml:"TagSet>Tag"`
+}
+
+// A Tag is one of them.
+type Tag struct{ Key, Value string }
