@@ -35,6 +35,7 @@ type soaking struct {
 	duration, interval time.Duration
 	live               int64 // bytes
 	checkData          bool
+	rules              soak.Rules
 	clients            soak.Options
 	engine             engine.Options
 	command            string
@@ -78,6 +79,8 @@ func parseSoak(args []string, stdout io.Writer) (*soaking, error) {
 		"the engine's UploadExpiry: some uploads are left open for it; 0: none")
 	flags.BoolVar(&s.checkData, "check-data", false,
 		"have the check at the end read every byte, also when more than 4 GiB are live")
+	flags.BoolVar(&s.rules.Latency, "latency", true,
+		"judge also what calls take, which a busy machine can make grow")
 	s.Define(flags)
 	if err := cli.Parse(flags, args, "", stdout); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -182,9 +185,9 @@ func (s *soaking) work(ctx context.Context) error {
 	if err := s.world.Check(ctx, s.checkData || s.world.Live() < soakCheckData); err != nil {
 		return err
 	}
-	unjudged, err := soak.Judge(s.samples)
+	unjudged, err := s.rules.Judge(s.samples)
 	if len(unjudged) > 0 {
-		s.log.Printf("too few samples to judge: %s", strings.Join(unjudged, ", "))
+		s.log.Printf("too few samples or calls to judge: %s", strings.Join(unjudged, ", "))
 	}
 	if err == nil {
 		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")

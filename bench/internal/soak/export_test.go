@@ -5,11 +5,15 @@ import "context"
 // A Held is what a write gives a key.
 type Held = held
 
-// A Rule says when a curve does not level off.
-type Rule = rule
-
-func NewRule(factor, steady, slack float64) Rule { return rule{factor, steady, slack} }
-func (r rule) Check(values []float64) error      { return r.check(values) }
+// CheckRule has a rule check the values of a curve.
+func CheckRule(factor, steady, slack float64, values []float64) error {
+	samples := make([]Sample, len(values))
+	for i, v := range values {
+		samples[i].Rate = v
+	}
+	c := curve{rule: rule{factor, steady, slack}, of: func(s *Sample) float64 { return s.Rate }}
+	return c.check(samples)
+}
 
 // Steps that tests choose by themselves.
 

@@ -1,17 +1,19 @@
 package soak
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
 
-// A rule says when a curve does not level off. The first third of its values is warming up. The
-// curve grows when the median of the last third is above factor times the median of the second
-// third, and slack more; or above steady times it and slack more, while three quarters of the last
-// third are above three quarters of the second one. So one spike, and a saw tooth shorter than a
-// third, are level, and a curve that grows slowly all the time is not.
+// A rule says when a curve does not level off; the first third of its samples is warming up. It
+// grows when the median of the last third is above factor times the median of the second third, and
+// slack more; or steadily, when it is above steady times that and slack more while the medians are
+// surely apart. So one spike, and a saw tooth shorter than a third, are level, and a curve that
+// grows slowly all the time is not.
 type rule struct {
 	factor float64
 	steady float64
@@ -21,9 +23,12 @@ type rule struct {
 // RuleText says the same for users.
 const RuleText = `A curve levels off unless, the first third of its samples left out, the median of
 the last third exceeds that of the second third by more than a factor and a slack; a smaller factor
-counts when also the lower quartile of the last third is above the upper quartile of the second. A
-p99 must have grown over all calls of the thirds, too: of a few calls in an interval it is the
-slowest, which is chance. On disk may be 1.5 times the live bytes and 256 MiB, at every sample.`
+counts when the medians are apart by three standard deviations. Of what calls take, the p99 of the
+second third without the quarter of its intervals that was quickest is compared with that of the
+last third without the slowest quarter, since machines stand still for moments. A kind of which a
+third has fewer than 200 calls is not judged. A machine that is busy with other things for long can
+look like growth: -latency=false judges all else. On disk may be 1.5 times the live bytes and
+256 MiB, at every sample.`
 
 // The rules of curves. Machines are noisy: what a call takes may double.
 var (
@@ -37,8 +42,10 @@ var (
 // mostDisk is what disk use may come to.
 func (s *Sample) mostDisk() int64 { return s.Live*3/2 + 256<<20 }
 
-// leastJudged is how many values a curve needs to be judged.
-const leastJudged = 9
+const (
+	leastJudged = 9   // samples that a curve needs to be judged
+	leastCalls  = 200 // of a kind in a third: the p99 of fewer is about the slowest of them
+)
 
 // thirds are the second and the last third.
 func thirds[T any](all []T) (second, last []T) {
@@ -46,55 +53,62 @@ func thirds[T any](all []T) (second, last []T) {
 	return all[len(all)-2*n : len(all)-n], all[len(all)-n:]
 }
 
-// check fails when the values, at least leastJudged, grow.
-func (r rule) check(values []float64) error {
-	second, last := thirds(values)
-	second, last = slices.Sorted(slices.Values(second)), slices.Sorted(slices.Values(last))
+// judged tells whether there are enough samples, and calls in them, to judge a curve.
+func (c *curve) judged(samples []Sample) bool {
+	if len(samples) < leastJudged {
+		return false
+	}
+	second, last := thirds(samples)
+	return c.kind == "" || min(len(calls(second, c.kind)), len(calls(last, c.kind))) >= leastCalls
+}
+
+// check fails when the curve grows.
+func (c *curve) check(samples []Sample) error {
+	second, last := thirds(samples)
+	byValue := func(a, b Sample) int { return cmp.Compare(c.of(&a), c.of(&b)) }
+	second, last = slices.Clone(second), slices.Clone(last)
+	slices.SortFunc(second, byValue)
+	slices.SortFunc(last, byValue)
 	n := len(last)
-	switch before, after := second[n/2], last[n/2]; {
-	case after > r.factor*before+r.slack:
+	before, after := c.of(&second[n/2]), c.of(&last[n/2])
+	// The rank of a median of n values has a standard deviation of half their root.
+	lower := max(n/2-int(math.Ceil(3*math.Sqrt(float64(n))/2)), 0)
+	apart := c.of(&last[lower]) > c.of(&second[n-1-lower])
+	steadily := apart && after > c.rule.steady*before+c.rule.slack
+	if c.kind != "" {
+		// The calls of an interval are not independent: when the machine stands still all are slow.
+		// So it is intervals that are left out, and not calls.
+		before = percentile(calls(second[n/4:], c.kind), 99)
+		after = percentile(calls(last[:n-n/4], c.kind), 99)
+	}
+	switch {
+	case after > c.rule.factor*before+c.rule.slack:
 		return fmt.Errorf("grew from %.5g to %.5g, more than %g times and %g",
-			before, after, r.factor, r.slack)
-	case after > r.steady*before+r.slack && last[n/4] > second[n-1-n/4]:
+			before, after, c.rule.factor, c.rule.slack)
+	case steadily:
 		return fmt.Errorf("grew steadily from %.5g to %.5g, more than %g times and %g",
-			before, after, r.steady, r.slack)
+			c.of(&second[n/2]), c.of(&last[n/2]), c.rule.steady, c.rule.slack)
 	}
 	return nil
 }
 
-// check fails when the curve grows in samples that have values of it. Where few calls come in an
-// interval, a p99 is the slowest of them, and where they differ much, as copies do of which some
-// share their bytes and some encrypt them anew, its median goes up and down by chance. So what its
-// values say must hold for all calls of a third, too. Those alone would not do: one moment in which
-// the machine stood still is enough to lift their p99.
-func (c *curve) check(samples []Sample) error {
-	values := make([]float64, len(samples))
-	for i := range samples {
-		values[i] = c.of(&samples[i])
+// calls are what all calls of a kind took, ascending.
+func calls(samples []Sample, kind string) (took []time.Duration) {
+	for _, s := range samples {
+		took = append(took, s.Took[kind]...)
 	}
-	err := c.rule.check(values)
-	if err == nil || c.kind == "" {
-		return err
-	}
-	pooled := func(samples []Sample) float64 {
-		var took []time.Duration
-		for _, s := range samples {
-			took = append(took, s.Took[c.kind]...)
-		}
-		slices.Sort(took)
-		return percentile(took, 99)
-	}
-	second, last := thirds(samples)
-	before, after := pooled(second), pooled(last)
-	if after <= c.rule.steady*before+c.rule.slack {
-		return nil
-	}
-	return fmt.Errorf("%w; over all calls from %.5g to %.5g", err, before, after)
+	slices.Sort(took)
+	return took
+}
+
+// Rules say which curves are judged.
+type Rules struct {
+	Latency bool // also what calls take, which a busy machine can make grow
 }
 
 // Judge fails when a sample takes more disk than it may, or a curve does not level off. unjudged
-// are those of too few values.
-func Judge(samples []Sample) (unjudged []string, err error) {
+// are those of too few samples or calls.
+func (r Rules) Judge(samples []Sample) (unjudged []string, err error) {
 	for _, s := range samples {
 		if s.Disk > s.mostDisk() {
 			err = fmt.Errorf("after %v: %d bytes on disk, of which %d are live; at most %d may be",
@@ -104,8 +118,8 @@ func Judge(samples []Sample) (unjudged []string, err error) {
 	}
 	for _, c := range curves(samples) {
 		switch in := c.in(samples); {
-		case c.rule == rule{}:
-		case len(in) < leastJudged:
+		case c.rule == rule{} || c.kind != "" && !r.Latency:
+		case !c.judged(in):
 			unjudged = append(unjudged, c.name)
 		default:
 			if grew := c.check(in); grew != nil {
