@@ -2,6 +2,7 @@ package face
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -93,6 +94,13 @@ func (c *Call) Route(subresources []string) string {
 	return route
 }
 
+// CheckVersion fails for another version than the one that objects have.
+func (c *Call) CheckVersion(id string) {
+	if id != "" && id != "null" {
+		c.Fail(Refuse(http.StatusNotFound, "NoSuchVersion", "The specified version does not exist."))
+	}
+}
+
 // Header is a header of the service's own, without its beginning.
 func (c *Call) Header(name string) string { return c.R.Header.Get(c.Own + name) }
 
@@ -125,6 +133,24 @@ func (c *Call) Size() int64 {
 		return engine.EmptyBody
 	}
 	return c.Length
+}
+
+// Done sends headers alone, if nothing went wrong.
+func (c *Call) Done(status int) {
+	if c.Err == nil {
+		c.W.WriteHeader(status)
+	}
+}
+
+// AsError is err as the engine says errors. What access found wrong with a body is in the cause.
+func AsError(err error) *engine.Error {
+	var denied *access.Error
+	if errors.As(err, &denied) {
+		return Refuse(denied.Status, denied.Code, denied.Message)
+	}
+	e := engine.ErrInternal
+	errors.As(err, &e)
+	return e
 }
 
 // Refuse is an error that the engine does not have.

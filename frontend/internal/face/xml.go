@@ -7,8 +7,6 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -67,36 +65,16 @@ func (c *Call) WriteXML(status int, root xml.Name, document any) {
 	}
 }
 
-// Quoted is an ETag as answers have it.
-func Quoted(etag string) string { return `"` + etag + `"` }
+// Quoted is an ETag as answers have it, nothing of none.
+func Quoted(etag string) string {
+	if etag == "" {
+		return ""
+	}
+	return `"` + etag + `"`
+}
 
 // ISO is a time in XML: whole seconds, as headers have them.
 func ISO(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") + ".000Z" }
-
-// Namer returns how listings write names: as they are, or as encoding-type says, encoded as in URLs,
-// since XML cannot have all.
-func (c *Call) Namer() func(string) string {
-	switch encoding := c.Query.Get("encoding-type"); encoding {
-	case "url":
-		return func(name string) string { return nameEscapes.Replace(url.QueryEscape(name)) }
-	case "":
-	default:
-		c.Fail(Invalid("encoding-type", encoding, "Invalid Encoding Method specified in Request"))
-	}
-	return func(name string) string { return name }
-}
-
-// Clients differ in whether a + is a space, so there is none.
-var nameEscapes = strings.NewReplacer("+", "%20", "%2F", "/")
-
-// Each makes an entry of an answer of each of the engine's.
-func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
-	entries := make([]Entry, len(list))
-	for i, t := range list {
-		entries[i] = entry(t)
-	}
-	return entries
-}
 
 // A Tagging is a document of tags.
 type Tagging struct {

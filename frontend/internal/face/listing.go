@@ -1,0 +1,76 @@
+package face
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"net/url"
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// Namer returns how listings write names: as they are, or as encoding-type says, encoded as in URLs,
+// since XML cannot have all.
+func (c *Call) Namer() func(string) string {
+	switch encoding := c.Query.Get("encoding-type"); encoding {
+	case "url":
+		return func(name string) string { return nameEscapes.Replace(url.QueryEscape(name)) }
+	case "":
+	default:
+		c.Fail(Invalid("encoding-type", encoding, "Invalid Encoding Method specified in Request"))
+	}
+	return func(name string) string { return name }
+}
+
+// Clients differ in whether a + is a space, so there is none.
+var nameEscapes = strings.NewReplacer("+", "%20", "%2F", "/")
+
+// Each makes an entry of an answer of each of the engine's.
+func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
+	entries := make([]Entry, len(list))
+	for i, t := range list {
+		entries[i] = entry(t)
+	}
+	return entries
+}
+
+// Token is where a listing goes on, as clients say it again without looking into it.
+func Token(marker string) string { return base64.URLEncoding.EncodeToString([]byte(marker)) }
+
+// Marker is what the client's token stands for.
+func (c *Call) Marker() string {
+	token := c.Query.Get("continuation-token")
+	marker, err := base64.URLEncoding.DecodeString(token)
+	if err != nil {
+		c.Fail(Invalid("continuation-token", token, "The continuation token provided is incorrect."))
+	}
+	return string(marker)
+}
+
+// ReadParts reads the list of parts of CompleteMultipartUpload. Of a part's other elements the one
+// that matters is its checksum, which S3 has.
+func (c *Call) ReadParts() []engine.CompletedPart {
+	type element struct {
+		XMLName xml.Name
+		Value   string `xml:",chardata"`
+	}
+	type part struct {
+		PartNumber int
+		ETag       string
+		Others     []element `xml:",any"`
+	}
+	var list struct {
+		XMLName xml.Name `xml:"CompleteMultipartUpload"`
+		Parts   []part   `xml:"Part"`
+	}
+	c.ReadXML(&list, nil)
+	return Each(list.Parts, func(p part) engine.CompletedPart {
+		done := engine.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag}
+		for _, other := range p.Others {
+			if strings.HasPrefix(other.XMLName.Local, "Checksum") {
+				done.Checksum = other.Value
+			}
+		}
+		return done
+	})
+}
