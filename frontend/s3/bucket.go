@@ -1,0 +1,82 @@
+package s3
+
+import (
+	"cmp"
+	"encoding/xml"
+	"errors"
+	"net/http"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+// location is the annotation of a bucket that says where its creator wanted it; "" is us-east-1.
+const location = "s3.location"
+
+// createBucket creates a bucket under S3's rules. Everybody who comes in is one account, so a bucket
+// that is there is the client's own.
+func (c *call) createBucket() {
+	var configuration struct {
+		XMLName            xml.Name `xml:"CreateBucketConfiguration"`
+		LocationConstraint string
+	}
+	if c.Length > 0 {
+		c.ReadXML(&configuration, c.checkBody)
+	}
+	c.attributes()
+	face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
+		Bucket: c.Bucket, Rules: engine.S3,
+		Annotations: map[string]string{location: configuration.LocationConstraint},
+	})
+	if errors.Is(c.Err, engine.ErrBucketAlreadyExists) {
+		c.Err = face.Refuse(http.StatusConflict, "BucketAlreadyOwnedByYou",
+			"Your previous request to create the named bucket succeeded and you already own it.")
+	}
+	c.Say("Location", "/"+c.Bucket)
+	c.Done(http.StatusOK)
+}
+
+func (c *call) deleteBucket() {
+	face.Do(&c.Call, c.Engine.DeleteBucket, &engine.DeleteBucketRequest{Bucket: c.Bucket})
+	c.Done(http.StatusNoContent)
+}
+
+// bucket describes the bucket that the request is about.
+func (c *call) bucket() *engine.Bucket {
+	return face.Do(&c.Call, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
+}
+
+func (c *call) headBucket() {
+	c.Say("X-Amz-Bucket-Region", cmp.Or(c.bucket().Annotations[location], "us-east-1"))
+	c.Done(http.StatusOK)
+}
+
+func (c *call) getBucketLocation() {
+	c.answer("LocationConstraint", c.bucket().Annotations[location])
+}
+
+// getBucketVersioning says that the bucket never had versions.
+func (c *call) getBucketVersioning() {
+	c.bucket()
+	c.answer("VersioningConfiguration", "")
+}
+
+// An owner is who owns everything.
+type owner struct{ ID, DisplayName string }
+
+var account = owner{"gabion", "gabion"}
+
+func (c *call) listBuckets() {
+	page := face.Do(&c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
+		Prefix: c.Query.Get("prefix"), Marker: c.Marker(), MaxBuckets: c.Number("max-buckets"),
+	})
+	type bucket struct{ Name, CreationDate, BucketRegion string }
+	buckets := face.Each(page.Buckets, func(b engine.Bucket) bucket {
+		return bucket{b.Name, face.ISO(b.Created), cmp.Or(b.Annotations[location], "us-east-1")}
+	})
+	c.answer("ListAllMyBucketsResult", struct {
+		Owner                     owner
+		Buckets                   []bucket `xml:"Buckets>Bucket"`
+		ContinuationToken, Prefix string   `xml:",omitempty"`
+	}{account, buckets, face.Token(page.NextMarker), page.Prefix})
+}

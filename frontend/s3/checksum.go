@@ -1,0 +1,92 @@
+package s3
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"slices"
+	"strings"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// checksum is that of the body, which a header has, or the trailer will.
+func (c *call) checksum() (sum engine.Checksum) {
+	trailers := strings.Split(strings.ToLower(c.Header("Trailer")), ",")
+	for _, a := range [...]crypto.ChecksumAlgorithm{
+		crypto.CRC32, crypto.CRC32C, crypto.CRC64NVME, crypto.SHA1, crypto.SHA256,
+	} {
+		name := "X-Amz-Checksum-" + string(a)
+		value := c.R.Header.Get(name)
+		trailed := slices.Contains(trailers, strings.ToLower(name))
+		if value == "" && !trailed {
+			continue
+		}
+		if sum.Algorithm != "" || value != "" && trailed {
+			c.invalid("Expecting a single x-amz-checksum- header. " +
+				"Multiple checksum Types are not allowed.")
+		}
+		sum = engine.Checksum{Algorithm: a, Value: value}
+		if trailed {
+			sum.Trailer = func() (string, error) { return c.Trailer().Get(name), nil }
+		}
+	}
+	asked := c.Header("Sdk-Checksum-Algorithm")
+	if asked != "" && !strings.EqualFold(asked, string(sum.Algorithm)) {
+		c.invalid("x-amz-sdk-checksum-algorithm specified, but no corresponding " +
+			"x-amz-checksum-* or x-amz-trailer headers were found.")
+	}
+	return sum
+}
+
+func (c *call) invalid(message string) { c.Fail(engine.ErrInvalidRequest.Derive(message, nil)) }
+
+// checkBody compares a body that is not an object's with its checksum, if there is one.
+func (c *call) checkBody(body []byte) {
+	sum := c.checksum()
+	if c.Err != nil || sum.Algorithm == "" {
+		return
+	}
+	if sum.Trailer != nil {
+		sum.Value, _ = sum.Trailer()
+	}
+	digest := sum.Algorithm.New()
+	digest.Write(body)
+	if sum.Value != base64.StdEncoding.EncodeToString(digest.Sum(nil)) {
+		c.Fail(engine.ErrBadDigest)
+	}
+}
+
+// askedChecksum is the checksum that something to be made shall have.
+func (c *call) askedChecksum() engine.Checksum {
+	return engine.Checksum{
+		Algorithm: crypto.ChecksumAlgorithm(strings.ToUpper(c.Header("Checksum-Algorithm"))),
+		Type:      engine.ChecksumType(c.Header("Checksum-Type")),
+	}
+}
+
+// sayChecksum sets the headers of a checksum, if there is one.
+func (c *call) sayChecksum(sum engine.Checksum) {
+	if sum.Value != "" {
+		c.Say("X-Amz-Checksum-"+string(sum.Algorithm), sum.Value)
+		c.Say("X-Amz-Checksum-Type", string(sum.Type))
+	}
+}
+
+// checksumXML is a checksum as elements beside the others of a document, whatever its field is
+// called: <ChecksumCRC32>, <ChecksumType>.
+type checksumXML engine.Checksum
+
+// MarshalXML writes the elements.
+func (c checksumXML) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	if c.Value == "" {
+		return nil
+	}
+	element := func(name, value string) error {
+		return e.EncodeElement(value, xml.StartElement{Name: xml.Name{Local: "Checksum" + name}})
+	}
+	if err := element(string(c.Algorithm), c.Value); err != nil || c.Type == "" {
+		return err
+	}
+	return element("Type", string(c.Type))
+}

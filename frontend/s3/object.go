@@ -1,0 +1,200 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+func (c *call) putObject() {
+	put := face.Do(&c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.Size(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
+		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
+		Preconditions: c.preconditions(),
+	})
+	c.say(put.ETag, put.Checksum, put.Encryption)
+	c.Done(http.StatusOK)
+}
+
+// say says in headers what has been stored.
+func (c *call) say(etag string, sum engine.Checksum, e engine.Encryption) {
+	c.Say("ETag", face.Quoted(etag))
+	c.sayChecksum(sum)
+	c.sayEncryption(e)
+}
+
+// getObject sends an object. When its content turns out to be damaged on the way, what has been said
+// of its length is not kept, which clients notice.
+func (c *call) getObject() {
+	o := face.Do(&c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
+		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
+		Conditions: c.Conditions(""),
+	})
+	if c.Err != nil {
+		return
+	}
+	defer o.Close()
+	if c.describe(&o.ObjectInfo); c.Err == nil {
+		_, _ = o.WriteTo(c.W)
+	}
+}
+
+func (c *call) headObject() {
+	c.describe(face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
+		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
+		Conditions: c.Conditions(""),
+	}))
+}
+
+// describe sends status and headers of an object that is read.
+func (c *call) describe(o *engine.ObjectInfo) {
+	if o.StorageClass == engine.StorageS3Standard {
+		o.StorageClass = "" // which is not said
+	}
+	status, sum := c.SayObject(o), o.Checksum
+	if o.Selected != nil {
+		sum = o.Selected.Checksum
+	}
+	if strings.EqualFold(c.Header("Checksum-Mode"), "ENABLED") {
+		c.sayChecksum(sum)
+	}
+	if o.Parts > 1 && c.Query.Has("partNumber") {
+		c.Say("X-Amz-Mp-Parts-Count", strconv.Itoa(o.Parts))
+	}
+	c.sayEncryption(o.Encryption)
+	c.Done(status)
+}
+
+func (c *call) deleteObject() {
+	face.Do(&c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, IfMatch: c.R.Header.Get("If-Match"),
+	})
+	c.Done(http.StatusNoContent)
+}
+
+// deleteObjects deletes several. Each that the client may not delete is an error of its own.
+func (c *call) deleteObjects() {
+	var list struct {
+		XMLName xml.Name `xml:"Delete"`
+		Objects []struct {
+			Key       string
+			VersionID string `xml:"VersionId"`
+			ETag      string
+		} `xml:"Object"`
+		Quiet bool
+	}
+	c.ReadXML(&list, c.checkBody)
+	type key struct{ Key string }
+	type failure struct{ Key, Code, Message string }
+	var answer struct {
+		Deleted []key
+		Error   []failure
+	}
+	fail := func(key string, err error) {
+		e := face.AsError(err)
+		answer.Error = append(answer.Error, failure{key, e.Code, e.Message})
+	}
+	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{}}
+	for _, o := range list.Objects {
+		each := *c
+		each.CheckVersion(o.VersionID)
+		each.Authorize("DeleteObject", c.Bucket, o.Key)
+		if each.Err != nil {
+			fail(o.Key, each.Err)
+			continue
+		}
+		req.Keys = append(req.Keys, o.Key)
+		if o.ETag != "" {
+			req.IfMatch[o.Key] = o.ETag
+		}
+	}
+	if len(req.Keys) > 0 || len(answer.Error) == 0 {
+		deleted := face.Do(&c.Call, c.Engine.DeleteObjects, req)
+		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{k} })
+		for _, e := range deleted.Errors {
+			fail(e.Key, e.Err)
+		}
+	}
+	c.answer("DeleteResult", answer)
+}
+
+func (c *call) putObjectTagging() {
+	face.Do(&c.Call, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(c.checkBody), SSECustomerKey: c.customerKey(),
+	})
+	c.Done(http.StatusOK)
+}
+
+func (c *call) getObjectTagging() {
+	got := face.Do(&c.Call, c.Engine.GetObjectTagging, &engine.GetObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.answer("Tagging", face.TagsXML(got.Tags))
+}
+
+func (c *call) deleteObjectTagging() {
+	face.Do(&c.Call, c.Engine.DeleteObjectTagging, &engine.DeleteObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.customerKey(),
+	})
+	c.Done(http.StatusNoContent)
+}
+
+// getObjectAttributes says of an object what a header asks for. Parts are listed if they have
+// checksums, as S3 does.
+func (c *call) getObjectAttributes() {
+	o := face.Do(&c.Call, c.Engine.ListObjectParts, &engine.ListObjectPartsRequest{
+		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.customerKey(), Conditions: c.Conditions(""),
+		PartNumberMarker: max(c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker")), 0),
+		MaxParts:         c.ParseNumber("x-amz-max-parts", c.Header("Max-Parts")),
+	})
+	type part struct {
+		PartNumber int
+		Size       int64
+		Sum        checksumXML
+	}
+	type parts struct {
+		PartsCount, PartNumberMarker, NextPartNumberMarker, MaxParts int
+		IsTruncated                                                  bool
+		Part                                                         []part
+	}
+	var answer struct {
+		ETag         string `xml:",omitempty"`
+		Checksum     *struct{ Sum checksumXML }
+		ObjectParts  *parts
+		StorageClass engine.StorageClass `xml:",omitempty"`
+		ObjectSize   *int64
+	}
+	for _, name := range strings.Split(strings.Join(c.R.Header["X-Amz-Object-Attributes"], ","), ",") {
+		switch name = strings.TrimSpace(name); name {
+		case "ETag":
+			answer.ETag = o.ETag
+		case "Checksum":
+			answer.Checksum = &struct{ Sum checksumXML }{checksumXML(o.Checksum)}
+		case "ObjectParts":
+			if o.Type != "Multipart" {
+				break
+			}
+			answer.ObjectParts = &parts{o.Parts, o.PartNumberMarker, o.NextPartNumberMarker, o.MaxParts, o.IsTruncated, nil}
+			for _, p := range o.ObjectParts {
+				if p.Checksum.Value != "" {
+					answer.ObjectParts.Part = append(answer.ObjectParts.Part, part{p.PartNumber, p.Size, checksumXML(p.Checksum)})
+				}
+			}
+		case "StorageClass":
+			answer.StorageClass = o.StorageClass
+		case "ObjectSize":
+			answer.ObjectSize = &o.Size
+		default:
+			c.Fail(face.Invalid("x-amz-object-attributes", name, "Invalid attribute name specified."))
+		}
+	}
+	c.SayModified("", o.LastModified)
+	c.answer("GetObjectAttributesResponse", answer)
+}

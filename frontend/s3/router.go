@@ -1,0 +1,95 @@
+package s3
+
+import (
+	"net/http"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+// An operation is one that S3 has.
+type operation struct {
+	name string // as an access.Action says it
+	do   func(*call)
+}
+
+// operations are those that are offered, by method, by what they are about, and by subresource. A
+// request that names a source to copy from has "source" at its end.
+var operations = map[string]operation{
+	"GET service": {"ListBuckets", (*call).listBuckets},
+
+	"PUT bucket":            {"CreateBucket", (*call).createBucket},
+	"DELETE bucket":         {"DeleteBucket", (*call).deleteBucket},
+	"HEAD bucket":           {"HeadBucket", (*call).headBucket},
+	"GET bucket location":   {"HeadBucket", (*call).getBucketLocation},
+	"GET bucket versioning": {"HeadBucket", (*call).getBucketVersioning},
+	"GET bucket":            {"ListObjects", (*call).listObjects},
+	"GET bucket uploads":    {"ListMultipartUploads", (*call).listMultipartUploads},
+	"POST bucket delete":    {"DeleteObjects", (*call).deleteObjects},
+
+	"PUT object":            {"PutObject", (*call).putObject},
+	"PUT object source":     {"CopyObject", (*call).copyObject},
+	"GET object":            {"GetObject", (*call).getObject},
+	"HEAD object":           {"HeadObject", (*call).headObject},
+	"DELETE object":         {"DeleteObject", (*call).deleteObject},
+	"GET object attributes": {"HeadObject", (*call).getObjectAttributes},
+	"PUT object tagging":    {"PutObjectTagging", (*call).putObjectTagging},
+	"GET object tagging":    {"GetObjectTagging", (*call).getObjectTagging},
+	"DELETE object tagging": {"DeleteObjectTagging", (*call).deleteObjectTagging},
+
+	"POST object uploads":        {"InitiateMultipartUpload", (*call).createMultipartUpload},
+	"PUT object uploadId":        {"UploadPart", (*call).uploadPart},
+	"PUT object uploadId source": {"UploadPartCopy", (*call).uploadPartCopy},
+	"POST object uploadId":       {"CompleteMultipartUpload", (*call).completeMultipartUpload},
+	"DELETE object uploadId":     {"AbortMultipartUpload", (*call).abortMultipartUpload},
+	"GET object uploadId":        {"ListParts", (*call).listParts},
+}
+
+// subresources are the parameters by which a query asks for another operation, those that are not
+// offered, too: without them a request to set an ACL would be one to store an object.
+var subresources = []string{
+	"accelerate", "acl", "analytics", "annotation", "annotations", "attributes", "cors", "delete",
+	"encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location",
+	"logging", "metadataConfiguration", "metadataTable", "metrics", "notification", "object-lock",
+	"ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject",
+	"replication", "requestPayment", "restore", "retention", "select", "session", "tagging",
+	"torrent", "uploadId", "uploads", "versioning", "versions", "website",
+}
+
+// absent has what S3 says of what a bucket could have. Clients ask for it, and go on without it.
+var absent = map[string]string{
+	"GET bucket cors":        "NoSuchCORSConfiguration",
+	"GET bucket encryption":  "ServerSideEncryptionConfigurationNotFoundError",
+	"GET bucket lifecycle":   "NoSuchLifecycleConfiguration",
+	"GET bucket object-lock": "ObjectLockConfigurationNotFoundError",
+	"GET bucket policy":      "NoSuchBucketPolicy",
+	"GET bucket tagging":     "NoSuchTagSet",
+}
+
+// find finds the operation that the request asks for.
+func (c *call) find() operation {
+	route := c.Route(subresources)
+	if c.R.Method == http.MethodPut && c.Header("Copy-Source") != "" {
+		route += " source"
+	}
+	c.CheckVersion(c.Query.Get("versionId"))
+	if op, ok := operations[route]; ok {
+		return op
+	}
+	if code, ok := absent[route]; ok {
+		return operation{"HeadBucket", func(c *call) {
+			c.bucket()
+			c.Fail(face.Refuse(http.StatusNotFound, code, "The configuration does not exist."))
+		}}
+	}
+	switch c.R.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete:
+		c.Fail(engine.ErrNotImplemented.Derive(
+			"A header or query you provided implies functionality that is not implemented.", nil,
+		))
+	default:
+		c.Fail(face.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed",
+			"The specified method is not allowed against this resource."))
+	}
+	return operation{}
+}

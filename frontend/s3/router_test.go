@@ -1,0 +1,98 @@
+package s3_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/s3"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// memoryEngine opens an engine in memory that can encrypt; the test's end checks and closes it.
+func memoryEngine(t testing.TB) *engine.Engine {
+	t.Helper()
+	ring, err := crypto.CreateKeyring(filepath.Join(t.TempDir(), "keyring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blob.NewMemory(0), &engine.Options{Keys: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checkAndClose(t, e) })
+	return e
+}
+
+// checkAndClose proves that what clients have done to an engine left it sound.
+func checkAndClose(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
+	if err != nil || len(res.Problems) > 0 {
+		t.Errorf("Check: %v, %v", res, err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNotOffered answers what is not offered with NotImplemented instead of with something else.
+func TestNotOffered(t *testing.T) {
+	e := memoryEngine(t)
+	server := httptest.NewServer(s3.New(e, &s3.Options{Access: access.Options{Anonymous: true}}))
+	t.Cleanup(server.Close)
+	ctx := t.Context()
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "bucket", Rules: engine.S3}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.PutObject(ctx, &engine.PutObjectRequest{Bucket: "bucket", Key: "key"}); err != nil {
+		t.Fatal(err)
+	}
+	for request, want := range map[string]string{
+		"PUT /bucket/key?acl":                "501 NotImplemented",
+		"PUT /bucket?versioning":             "501 NotImplemented",
+		"GET /bucket?versions":               "501 NotImplemented",
+		"PUT /bucket/key?retention":          "501 NotImplemented",
+		"POST /bucket/key?select":            "501 NotImplemented",
+		"POST /bucket":                       "501 NotImplemented",
+		"PATCH /bucket/key":                  "405 MethodNotAllowed",
+		"GET /bucket/key?versionId=1":        "404 NoSuchVersion",
+		"GET /bucket/key?versionId=null":     "200 ",
+		"GET /bucket/key?partNumber=0":       "400 InvalidArgument",
+		"GET /bucket?max-keys=-1":            "400 InvalidArgument",
+		"GET /bucket?encoding-type=x":        "400 InvalidArgument",
+		"GET /bucket?a=%zz":                  "400 InvalidURI",
+		"GET /bucket?policy":                 "404 NoSuchBucketPolicy",
+		"GET /absent?policy":                 "404 NoSuchBucket",
+		"GET /bucket/key?response-expires=":  "200 ",
+		"GET /bucket/key?response-expires=0": "400 InvalidRequest",
+	} {
+		method, target, _ := strings.Cut(request, " ")
+		r, err := http.NewRequest(method, server.URL+target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if res.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, code, _ := strings.Cut(string(body), "<Code>")
+		code, _, _ = strings.Cut(code, "</Code>")
+		if got := fmt.Sprint(res.StatusCode, " ", code); got != want {
+			t.Errorf("%s: %s, want %s", request, got, want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package s3
+
+import (
+	"crypto/rand"
+	"net/http"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+// Options configure New.
+type Options struct {
+	// Access says who may come in, and which host has buckets as its subdomains.
+	Access access.Options
+}
+
+// New returns the face of an engine, which stays the caller's to close. nil options let nobody in.
+func New(e *engine.Engine, o *Options) http.Handler {
+	if o == nil {
+		o = &Options{}
+	}
+	return &handler{engine: e, verifier: access.NewS3(o.Access)}
+}
+
+// A handler serves S3's requests.
+type handler struct {
+	engine   *engine.Engine
+	verifier *access.Verifier
+}
+
+// A call is one request under way.
+type call struct {
+	face.Call
+	requestID string
+}
+
+// ServeHTTP answers one request.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{requestID: rand.Text()[:16]}
+	c.Call = face.Call{Engine: h.engine, Verifier: h.verifier, Own: "X-Amz-", W: w, R: r}
+	c.Say("X-Amz-Request-Id", c.requestID)
+	c.Say("X-Amz-Id-2", c.requestID)
+	c.Begin()
+	op := c.find()
+	if c.Err == nil {
+		c.Authorize(op.name, c.Bucket, c.Key)
+	}
+	if c.Err == nil {
+		op.do(c)
+	}
+	if c.Err != nil {
+		c.sayError()
+	}
+}

@@ -1,0 +1,75 @@
+package s3
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+func (c *call) createMultipartUpload() {
+	up := face.Do(&c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, Attributes: c.attributes(), EncryptionRequest: c.encryption(),
+		Checksum: c.askedChecksum(),
+	})
+	c.sayEncryption(up.Encryption)
+	c.Say("X-Amz-Checksum-Algorithm", string(up.Checksum.Algorithm))
+	c.Say("X-Amz-Checksum-Type", string(up.Checksum.Type))
+	c.answer("InitiateMultipartUploadResult", struct {
+		Bucket, Key string
+		UploadID    string `xml:"UploadId"`
+	}{up.Bucket, up.Key, up.UploadID})
+}
+
+func (c *call) uploadPart() {
+	part := face.Do(&c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
+		PartNumber: c.Number("partNumber"), Body: c.Body, Size: c.Size(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
+		SSECustomerKey: c.customerKey(),
+	})
+	c.say(part.ETag, part.Checksum, part.Encryption)
+	c.Done(http.StatusOK)
+}
+
+func (c *call) completeMultipartUpload() {
+	sum := c.checksum() // the object's, not that of the request's body
+	sum.Type = engine.ChecksumType(c.Header("Checksum-Type"))
+	done := face.Do(&c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: c.ReadParts(),
+		Size: c.objectSize(), Checksum: sum, Preconditions: c.preconditions(),
+		SSECustomerKey: c.customerKey(),
+	})
+	c.sayEncryption(done.Encryption)
+	c.answer("CompleteMultipartUploadResult", struct {
+		Location, Bucket, Key, ETag string
+		Sum                         checksumXML
+	}{
+		"http://" + c.R.Host + c.R.URL.EscapedPath(), done.Bucket, done.Key, face.Quoted(done.ETag),
+		checksumXML(done.Checksum),
+	})
+}
+
+// objectSize is what the client says of the size of the object that it completes.
+func (c *call) objectSize() int64 {
+	text := c.Header("Mp-Object-Size")
+	if text == "" {
+		return 0
+	}
+	size, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || size < 0:
+		c.Fail(face.Invalid("x-amz-mp-object-size", text, "The size must be a number of bytes."))
+	case size == 0:
+		return engine.EmptyBody
+	}
+	return size
+}
+
+func (c *call) abortMultipartUpload() {
+	face.Do(&c.Call, c.Engine.AbortMultipartUpload, &engine.AbortMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
+	})
+	c.Done(http.StatusNoContent)
+}
