@@ -1,0 +1,74 @@
+package s3blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/gabion-storage/gabion/blob"
+)
+
+// failed says what has failed. It is a blob.ErrNoSpace where the object store has no room.
+func failed(what string, err error) error {
+	var damage *blob.CorruptionError
+	if errors.As(err, &damage) {
+		return err
+	}
+	if isFull(err) {
+		return fmt.Errorf("%w: s3blob: %s: %w", blob.ErrNoSpace, what, err)
+	}
+	return fmt.Errorf("s3blob: %s: %w", what, err)
+}
+
+// status is the status of the answer that err is, or 0.
+func status(err error) int {
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return 0
+}
+
+func isMissing(err error) bool {
+	return status(err) == http.StatusNotFound && code(err) != "NoSuchBucket"
+}
+func isRange(err error) bool { return status(err) == http.StatusRequestedRangeNotSatisfiable }
+
+// isThere reports whether a condition has kept an object from being written.
+func isThere(err error) bool { return status(err) == http.StatusPreconditionFailed }
+
+// isFull knows the words of AWS's quotas, of MinIO's and of HTTP.
+func isFull(err error) bool {
+	if status(err) == http.StatusInsufficientStorage {
+		return true
+	}
+	switch code(err) {
+	case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientCapacity":
+		return true
+	}
+	return false
+}
+
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

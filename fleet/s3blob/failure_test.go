@@ -1,0 +1,228 @@
+package s3blob_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/fleet/internal/s3server"
+	"github.com/gabion-storage/gabion/fleet/s3blob"
+)
+
+func put(t *testing.T, s blob.Store, seed uint64, size int) (blob.Ref, []byte) {
+	t.Helper()
+	id, frame := blobtest.Frame(seed, size)
+	ref, err := s.Put(t.Context(), id, frame)
+	if err != nil {
+		t.Fatalf("Put: %v", err)
+	}
+	return ref, frame
+}
+
+func synced(t *testing.T, s blob.Store, seed uint64, size int) (blob.Ref, []byte) {
+	t.Helper()
+	ref, frame := put(t, s, seed, size)
+	if err := s.Sync(t.Context(), ref.Volume); err != nil {
+		t.Fatalf("Sync: %v", err)
+	}
+	return ref, frame
+}
+
+func wantFrame(t *testing.T, s blob.Store, ref blob.Ref, want []byte) {
+	t.Helper()
+	got, err := s.Get(t.Context(), ref, nil)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("Get: %d bytes, %v; want the %d that were put", len(got), err, len(want))
+	}
+}
+
+func wantCorrupt(t *testing.T, what string, err error) {
+	t.Helper()
+	if corrupt := (*blob.CorruptionError)(nil); !errors.As(err, &corrupt) {
+		t.Errorf("%s: %v, want a CorruptionError", what, err)
+	}
+}
+
+// TestAnswerLost has each first write of an object done, and its answer lost: as an error, or with
+// the connection. The object is written once, and the Sync succeeds.
+func TestAnswerLost(t *testing.T) {
+	server := s3server.Start(t)
+	for name, lose := range map[string]func(*http.Request) (*http.Response, error){
+		"500":        func(r *http.Request) (*http.Response, error) { return reply(r, 500, "InternalError"), nil },
+		"SlowDown":   func(r *http.Request) (*http.Response, error) { return reply(r, 503, "SlowDown"), nil },
+		"connection": func(*http.Request) (*http.Response, error) { return nil, errCut },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w wire
+			lost := map[string]bool{}
+			w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+				if r.Method != http.MethodPut || lost[r.URL.Path] {
+					return res, nil
+				}
+				lost[r.URL.Path] = true
+				res.Body.Close()
+				return lose(r)
+			})
+			s := open(t, w.through(server.Client()), s3blob.Options{Prefix: name + "/"})
+			ref, frame := synced(t, s, 1, 100_000)
+			wantFrame(t, s, ref, frame)
+			if len(lost) != 2 {
+				t.Errorf("the answers to %d objects were lost, want those of an opening and a volume", len(lost))
+			}
+		})
+	}
+}
+
+// TestWritingFails has no volume written. All who wait get the error, nothing of the volume is read
+// later, its memory is free for others, and the store goes on when the server does.
+func TestWritingFails(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{
+		VolumeSize: 1 << 20, Memory: 2 << 20, Attempts: 1,
+	})
+	synced(t, s, 1, 1000) // has its number by now
+	for _, failure := range []struct {
+		status int
+		code   string
+		full   bool
+	}{
+		{500, "InternalError", false}, {507, "InsufficientStorage", true}, {400, "QuotaExceeded", true},
+	} {
+		w.set(func(r *http.Request) (*http.Response, error) {
+			if r.Method != http.MethodPut {
+				return nil, nil
+			}
+			swallowBody(r)
+			return reply(r, failure.status, failure.code), nil
+		}, nil)
+		for seed := range uint64(5) { // more than Memory takes
+			ref, _ := put(t, s, seed, 1<<20)
+			err := s.Sync(t.Context(), ref.Volume)
+			if err == nil || errors.Is(err, blob.ErrNoSpace) != failure.full {
+				t.Errorf("%s: Sync: %v", failure.code, err)
+			}
+			_, err = s.Get(t.Context(), ref, nil)
+			wantCorrupt(t, "Get of what was not written", err)
+			if err := s.Sync(t.Context(), ref.Volume); !errors.Is(err, blob.ErrNoVolume) {
+				t.Errorf("Sync of what was not written: %v", err)
+			}
+		}
+	}
+	w.set(nil, nil)
+	ref, frame := synced(t, s, 9, 1000)
+	wantFrame(t, s, ref, frame)
+}
+
+// TestReadCut cuts the answers to reads after ever more bytes: they are tried again.
+func TestReadCut(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{})
+	ref, frame := synced(t, s, 1, 10_000)
+	for _, after := range []int64{0, 1, 39, 40, 41, 9_999, 10_039} {
+		cuts := 0
+		w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+			if r.Method != http.MethodGet || cuts > 0 {
+				return res, nil
+			}
+			cuts++
+			return cut(res, after), nil
+		})
+		wantFrame(t, s, ref, frame)
+		if cuts == 0 {
+			t.Error("nothing was cut")
+		}
+	}
+}
+
+// TestRestart kills the server between writing and reading, and while it is down both wait.
+func TestRestart(t *testing.T) {
+	server := s3server.Start(t)
+	s := open(t, server.Client(), s3blob.Options{})
+	first, frame := synced(t, s, 1, 10_000)
+	server.Kill()
+	ctx, cancel := context.WithCancel(t.Context())
+	second, _ := put(t, s, 2, 10_000)
+	done := make(chan error)
+	go func() { done <- s.Sync(ctx, second.Volume) }()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Sync whose context has ended: %v", err)
+	}
+	server.Restart()
+	wantFrame(t, s, first, frame)
+	if err := s.Sync(t.Context(), second.Volume); err != nil {
+		t.Errorf("Sync after the restart: %v", err)
+	}
+}
+
+// TestFlippedBits flips each bit of heads, and some of frames, in the object itself.
+func TestFlippedBits(t *testing.T) {
+	server := s3server.Start(t)
+	s := open(t, server.Client(), s3blob.Options{})
+	before, frame := put(t, s, 1, 300)
+	ref, _ := put(t, s, 2, 300)
+	if err := s.Sync(t.Context(), ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(server.Dir(), "volumes", "*"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("volumes: %q, %v", paths, err)
+	}
+	object, err := os.OpenFile(paths[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer object.Close()
+	flip := func(offset int64, bit int) {
+		var b [1]byte
+		if _, err := object.ReadAt(b[:], offset); err != nil {
+			t.Fatal(err)
+		}
+		b[0] ^= 1 << bit
+		if _, err := object.WriteAt(b[:], offset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 340 {
+		offset := int64(ref.Offset) + int64(i)
+		flip(offset, i%8)
+		_, err := s.Get(t.Context(), ref, nil)
+		wantCorrupt(t, "Get", err)
+		flip(offset, i%8)
+	}
+	wantFrame(t, s, before, frame)
+	if err := object.Truncate(int64(ref.Offset) + 100); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Get(t.Context(), ref, nil)
+	wantCorrupt(t, "Get beyond the end", err)
+	wantFrame(t, s, before, frame)
+}
+
+// TestStalled has the server not answer. A call ends when its time is over, or its context.
+func TestStalled(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{Timeout: 50 * time.Millisecond, Attempts: 1})
+	ref, _ := put(t, s, 1, 1000)
+	w.set(func(r *http.Request) (*http.Response, error) {
+		swallowBody(r)
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}, nil)
+	if err := s.Sync(t.Context(), ref.Volume); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Sync: %v, want that the time is over", err)
+	}
+	if _, err := s.Volumes(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Volumes: %v, want that the time is over", err)
+	}
+}

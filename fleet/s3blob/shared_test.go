@@ -1,0 +1,105 @@
+package s3blob_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/fleet/internal/s3server"
+	"github.com/gabion-storage/gabion/fleet/s3blob"
+)
+
+// TestShared has two stores see what the other has written, and what it has removed.
+func TestShared(t *testing.T) {
+	server := s3server.Start(t)
+	a, b := open(t, server.Client(), s3blob.Options{}), open(t, server.Client(), s3blob.Options{})
+	waiting, _ := put(t, a, 1, 1000)
+	ref, frame := waiting, []byte(nil)
+	if _, err := b.Get(t.Context(), waiting, nil); err == nil {
+		t.Error("what another store has not written can be read")
+	}
+	if ref, frame = synced(t, a, 2, 1000); ref.Volume != waiting.Volume {
+		t.Fatal("two frames lie in two volumes")
+	}
+	wantFrame(t, b, ref, frame)
+	other, _ := synced(t, b, 3, 1000)
+	volumes, err := a.Volumes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []uint64
+	for _, v := range volumes {
+		ids = append(ids, v.ID)
+	}
+	if want := []uint64{ref.Volume, other.Volume}; !slices.Equal(ids, want) {
+		t.Errorf("volumes %d, want %d", ids, want)
+	}
+	if err := b.Remove(t.Context(), ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Get(t.Context(), ref, nil)
+	wantCorrupt(t, "Get of what another store has removed", err)
+	if err := a.Remove(t.Context(), ref.Volume); !errors.Is(err, blob.ErrNoVolume) {
+		t.Errorf("Remove of what another store has removed: %v", err)
+	}
+}
+
+// TestNumbers opens stores side by side: no two use a number.
+func TestNumbers(t *testing.T) {
+	server := s3server.Start(t)
+	var mu sync.Mutex
+	taken := map[uint64]bool{}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		s := open(t, server.Client(), s3blob.Options{VolumeSize: 1000})
+		wg.Go(func() {
+			for seed := range uint64(3) {
+				ref, _ := synced(t, s, seed, 1000+i)
+				mu.Lock()
+				if taken[ref.Volume] {
+					t.Errorf("volume %d is there twice", ref.Volume)
+				}
+				taken[ref.Volume] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestUnconditional uses a server that ignores conditions. Without Claim the store refuses it.
+func TestUnconditional(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{})
+	w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if res.StatusCode == http.StatusPreconditionFailed {
+			res.StatusCode, res.Body = http.StatusOK, http.NoBody
+		}
+		return res, nil
+	})
+	id, frame := blobtest.Frame(1, 1000)
+	if _, err := s.Put(t.Context(), id, frame); !errors.Is(err, s3blob.ErrUnconditional) {
+		t.Errorf("Put: %v, want ErrUnconditional", err)
+	}
+	claimed := open(t, w.through(server.Client()), s3blob.Options{
+		Claim: func(_ context.Context, least uint64) (uint64, error) { return least + 6, nil },
+	})
+	if ref, _ := synced(t, claimed, 1, 1000); ref.Volume>>32 != 7 {
+		t.Errorf("volume %x, want one of opening 7", ref.Volume)
+	}
+	stuck := open(t, w.through(server.Client()), s3blob.Options{
+		Claim: func(context.Context, uint64) (uint64, error) { return 3, nil },
+	})
+	if err := stuck.NumberAfter(5 << 32); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stuck.Put(t.Context(), id, frame); err == nil {
+		t.Error("a number was taken that is not above the one to be above")
+	}
+}
