@@ -15,6 +15,7 @@
 //	              ListObjectParts PutObjectTagging GetObjectTagging DeleteObjectTagging
 //	annotations   PutBucketAnnotations PutObjectAnnotations: what a front end keeps with them
 //	all in one    Upload: an object by parts, in parallel, resumable
+//	as files      FS: a bucket as a read-only file system of package io/fs
 //	maintenance   Expire Reclaim Check Stats RotateKeys
 //
 // Requests and results are plain structs; a field that is zero is absent or has its default, and a

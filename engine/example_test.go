@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
@@ -104,4 +107,35 @@ func ExampleOpenStores() {
 	fmt.Printf("%s: %d object of %d bytes\n", up.ETag, stats.Objects, stats.LogicalBytes)
 	// Output:
 	// BFB5C29BA21A599EEFC85BCE4E188312-2: 1 object of 153600 bytes
+}
+
+func ExampleEngine_FS() {
+	ctx := context.Background()
+	e, err := engine.OpenStores(ctx, index.NewMemory(), blob.NewMemory(0), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "site"}); err != nil {
+		log.Fatal(err)
+	}
+	_, err = e.PutObject(ctx, &engine.PutObjectRequest{
+		Bucket: "site", Key: "docs/index.html", Body: strings.NewReader("<h1>Stones</h1>"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(http.FileServerFS(e.FS(ctx, "site")))
+	defer server.Close()
+	res, err := http.Get(server.URL + "/docs/")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s, %s\n", page, res.Header.Get("Content-Type"))
+	// Output: <h1>Stones</h1>, text/html; charset=utf-8
 }
