@@ -1,0 +1,166 @@
+package oss_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestObjects is what OSS answers about objects.
+func TestObjects(t *testing.T) {
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /bucket", "", 200, "Location: /bucket"},
+		{"PUT /bucket/a%2Fb%20c\nContent-Type: text/plain\nX-Oss-Meta-Who: me\nX-Oss-Tagging: k=v", "123456789", 200,
+			"Etag: \"25F9E794323B453885F5181F1B624D0B\"\nX-Oss-Hash-Crc64ecma: 11051210869376104954\nContent-Md5: JfnnlDI7RTiF9RgfG2JNCw=="},
+		{"GET /bucket/a/b%20c", "", 200,
+			"Content-Type: text/plain\nX-Oss-Meta-Who: me\nX-Oss-Tagging-Count: 1\nX-Oss-Object-Type: Normal\nX-Oss-Storage-Class: Standard\n123456789"},
+		{"HEAD /bucket/a/b%20c", "", 200, "Content-Length: 9\nX-Oss-Hash-Crc64ecma: 11051210869376104954"},
+		{"HEAD /bucket/a/b%20c?objectMeta", "", 200, "Content-Length: 9\nX-Oss-Meta-Who: "},
+		{"GET /bucket/a/b%20c\nRange: bytes=2-4", "", 206, "Content-Range: bytes 2-4/9\nContent-Length: 3\n345"},
+		{"GET /bucket/a/b%20c\nRange: bytes=2-40", "", 200, "Content-Length: 9\n123456789"},
+		{"GET /bucket/a/b%20c\nRange: bytes=2-40\nX-Oss-Range-Behavior: standard", "", 206, "Content-Range: bytes 2-8/9"},
+		{"GET /bucket/a/b%20c\nRange: bytes=9-\nX-Oss-Range-Behavior: standard", "", 416, "<Code>InvalidRange</Code>"},
+		{"GET /bucket/a/b%20c\nIf-None-Match: \"25f9e794323b453885f5181f1b624d0b\"", "", 304, "Etag: \"25F9E794323B453885F5181F1B624D0B\""},
+		{"GET /bucket/a/b%20c\nIf-Match: \"0\"", "", 412, "<Code>PreconditionFailed</Code>\n<Condition>If-Match</Condition>"},
+		{"PUT /bucket/copy\nX-Oss-Copy-Source: /bucket/a%2Fb%20c", "", 200, "<CopyObjectResult>\nX-Oss-Hash-Crc64ecma: 11051210869376104954"},
+		{"PUT /bucket/copy\nX-Oss-Forbid-Overwrite: true", "x", 409, "<Code>FileAlreadyExists</Code>"},
+		{"PUT /bucket/copy\nX-Oss-Copy-Source: /bucket/absent", "", 404, "<Message>The specified key does not exist.</Message>"},
+		{"GET /bucket/copy?tagging", "", 200, "<TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet>"},
+		{"PUT /bucket/copy?tagging", "<Tagging><TagSet><Tag><Key>2</Key><Value></Value></Tag></TagSet></Tagging>", 200, ""},
+		{"GET /bucket/copy?tagging", "", 200, "<Tag><Key>2</Key><Value></Value></Tag>"},
+		{"DELETE /bucket/copy?tagging", "", 204, ""},
+		{"PUT /bucket/secret\nX-Oss-Server-Side-Encryption: AES256", "secret", 200, "X-Oss-Server-Side-Encryption: AES256"},
+		{"GET /bucket/secret", "", 200, "X-Oss-Server-Side-Encryption: AES256\nsecret"},
+		{"PUT /bucket/empty", "", 411, "<Code>MissingContentLength</Code>"},
+		{"PUT /bucket/empty\nContent-Length: 0", "", 200, "X-Oss-Hash-Crc64ecma: 0"},
+		{"PUT /bucket/bad\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==", "x", 400, "<Code>InvalidDigest</Code>\nX-Oss-Ec: 0017-00000503"},
+		{"PUT /bucket/bad\nX-Oss-Hash-Crc64ecma: 1", "x", 400, "<Code>InvalidCRC64</Code>"},
+		{"HEAD /bucket/bad", "", 404, "X-Oss-Ec: 0026-00000001"},
+		{"POST /bucket?delete", "<Delete><Object><Key>secret</Key></Object><Object><Key>absent</Key></Object></Delete>", 200,
+			"<Deleted><Key>secret</Key></Deleted><Deleted><Key>absent</Key></Deleted>"},
+		{"POST /bucket?delete", "<Delete><Quiet>true</Quiet><Object><Key>empty</Key></Object></Delete>", 200, ""},
+		{"DELETE /bucket/copy", "", 204, ""},
+		{"DELETE /bucket", "", 409, "<Code>BucketNotEmpty</Code>\nX-Oss-Ec: 0015-00000301"},
+		{"DELETE /bucket/a/b%20c", "", 204, ""},
+		{"DELETE /bucket", "", 204, ""},
+		{"GET /bucket/a", "", 404, "<Code>NoSuchBucket</Code>\n<BucketName>bucket</BucketName>\n<EC>0015-00000101</EC>"},
+	})
+}
+
+// TestUploads is what OSS answers about multipart uploads.
+func TestUploads(t *testing.T) {
+	first := strings.Repeat("a", 100<<10)
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /bucket/source\nContent-Length: 6", "source", 200, ""},
+		{"POST /bucket/k%20y?uploads&encoding-type=url\nContent-Type: text/plain", "", 200,
+			"<EncodingType>url</EncodingType><Bucket>bucket</Bucket><Key>k%20y</Key>"},
+		{"PUT /bucket/k%20y?partNumber=1&uploadId=UPLOAD", first, 200, "Etag: \"302D3A0C8E319EAA95B059B346DE1D1D\""},
+		{"PUT /bucket/k%20y?partNumber=2&uploadId=UPLOAD\nX-Oss-Copy-Source: /bucket/source\nX-Oss-Copy-Source-Range: bytes=0-2", "", 200,
+			"Content-Range: bytes 0-2/6\n<CopyPartResult>"},
+		{"PUT /bucket/k%20y?partNumber=x&uploadId=UPLOAD", "x", 400,
+			"<ArgumentName>PartNumber</ArgumentName>\n<EC>0017-00000220</EC>"},
+		{"PUT /bucket/k%20y?partNumber=1&uploadId=UPLOAD\nX-Oss-Server-Side-Encryption: AES256", "x", 400, "<Code>InvalidArgument</Code>"},
+		{"PUT /bucket/k%20y?partNumber=1&uploadId=no", "x", 404, "<Code>NoSuchUpload</Code>\n<UploadId>no</UploadId>\n<EC>0042-00000104</EC>"},
+		{"GET /bucket/k%20y?uploadId=UPLOAD&max-parts=1", "", 200,
+			"<NextPartNumberMarker>1</NextPartNumberMarker><MaxParts>1</MaxParts><IsTruncated>true</IsTruncated>\n<HashCrc64ecma>"},
+		{"GET /bucket/k%20y?uploadId=UPLOAD&part-number-marker=1", "", 200, "<PartNumber>2</PartNumber>\n<Size>3</Size>"},
+		{"GET /bucket?uploads", "", 200, "<Upload><Key>k y</Key><UploadId>"},
+		{"POST /bucket/k%20y?uploadId=UPLOAD", "<CompleteMultipartUpload><Part><PartNumber>2</PartNumber><ETag>0</ETag></Part></CompleteMultipartUpload>", 400,
+			"<Code>InvalidPart</Code>\n<PartNumber>2</PartNumber>"},
+		{"POST /bucket/k%20y?uploadId=UPLOAD", "", 400, "<Code>MalformedXML</Code>\n<EC>0042-00000205</EC>"},
+		{"POST /bucket/k%20y?uploadId=UPLOAD\nX-Oss-Complete-All: yes",
+			"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>0</ETag></Part></CompleteMultipartUpload>", 400, "<EC>0042-00000216</EC>"},
+		{"POST /bucket/k%20y?uploadId=UPLOAD\nX-Oss-Complete-All: yes", "", 200,
+			"<Location>http://127.0.0.1/bucket/k%20y</Location><Bucket>bucket</Bucket><Key>k y</Key>"},
+		{"POST /bucket/k%20y?uploadId=UPLOAD\nX-Oss-Complete-All: yes", "", 404, "<EC>0042-00000203</EC>"},
+		{"HEAD /bucket/k%20y", "", 200, "X-Oss-Object-Type: Multipart\nContent-Length: 102403\nContent-Type: text/plain"},
+		{"DELETE /bucket/k%20y?uploadId=UPLOAD", "", 404, "<EC>0042-00000002</EC>"},
+	})
+}
+
+// TestListings is what OSS answers to who lists objects.
+func TestListings(t *testing.T) {
+	put := func(key string) exchange { return exchange{"PUT /bucket/" + key, "x", 200, ""} }
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /bucket", "", 200, ""},
+		put("a%01"), put("b/1"), put("b/2"), put("c"),
+		{"GET /bucket?delimiter=/&encoding-type=url", "", 200,
+			"<Key>a%01</Key>\n<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>\n<MaxKeys>100</MaxKeys><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"},
+		{"GET /bucket?prefix=b/&max-keys=1", "", 200,
+			"<IsTruncated>true</IsTruncated>\n<NextMarker>b/1</NextMarker>\n<Key>b/1</Key>\n<Owner><ID>"},
+		{"GET /bucket?prefix=b/&marker=b/1", "", 200, "<Key>b/2</Key>"},
+		{"GET /bucket?list-type=2&prefix=b/&max-keys=1", "", 200,
+			"<KeyCount>1</KeyCount>\n<NextContinuationToken>Yi8x</NextContinuationToken>\n<Key>b/1</Key>"},
+		{"GET /bucket?list-type=2&continuation-token=Yi8x", "", 200, "<KeyCount>2</KeyCount>\n<Key>b/2</Key>"},
+		{"GET /bucket?list-type=2&continuation-token=!", "", 400, "<ArgumentName>continuation-token</ArgumentName>"},
+		{"GET /bucket?list-type=2&start-after=b/2&fetch-owner=true", "", 200, "<StartAfter>b/2</StartAfter>\n<Key>c</Key>\n<Owner>"},
+		{"GET /bucket?versions&max-keys=1", "", 200, "<NextVersionIdMarker>null</NextVersionIdMarker>\n<VersionId>null</VersionId><IsLatest>true</IsLatest>"},
+		{"GET /bucket?max-keys=1001", "", 400, "<Code>InvalidArgument</Code>"},
+		{"GET /bucket?max-keys=x", "", 400, "<ArgumentName>max-keys</ArgumentName>\n<ArgumentValue>x</ArgumentValue>"},
+		{"GET /bucket?encoding-type=base64", "", 400, "<ArgumentName>encoding-type</ArgumentName>"},
+	})
+}
+
+// TestBuckets is what OSS answers about buckets.
+func TestBuckets(t *testing.T) {
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /bucket\nX-Oss-Acl: public-read", "<CreateBucketConfiguration><StorageClass>IA</StorageClass></CreateBucketConfiguration>", 200, ""},
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /other", "", 200, ""},
+		{"PUT /UPPER", "", 400, "<Code>InvalidBucketName</Code>"},
+		{"GET /?max-keys=1", "", 200, "<Name>bucket</Name>\n<StorageClass>IA</StorageClass>\n<IsTruncated>true</IsTruncated><NextMarker>bucket</NextMarker>"},
+		{"GET /?marker=bucket", "", 200, "<Name>other</Name>\n<Location>oss-local</Location>\n<ExtranetEndpoint>127.0.0.1</ExtranetEndpoint>"},
+		{"GET /?max-keys=0", "", 400, "<ArgumentName>max-keys</ArgumentName>"},
+		{"GET /bucket?bucketInfo", "", 200, "<Bucket><Name>bucket</Name>\n<AccessControlList><Grant>public-read</Grant></AccessControlList>"},
+		{"GET /bucket?location", "", 200, "<LocationConstraint>oss-local</LocationConstraint>"},
+		{"PUT /bucket/k", "123", 200, ""},
+		{"GET /bucket?stat", "", 200, "<Storage>3</Storage><ObjectCount>1</ObjectCount><MultipartUploadCount>0</MultipartUploadCount>"},
+		{"GET /bucket?acl", "", 200, "<Grant>public-read</Grant>"},
+		{"PUT /bucket?acl\nX-Oss-Acl: private", "", 200, ""},
+		{"GET /bucket?acl", "", 200, "<Grant>private</Grant>"},
+		{"PUT /bucket?acl\nX-Oss-Acl: mine", "", 400, "<ArgumentName>x-oss-acl</ArgumentName>"},
+		{"GET /bucket/k?acl", "", 200, "<Grant>default</Grant>"},
+		{"PUT /bucket/k?acl\nX-Oss-Object-Acl: public-read", "", 200, ""},
+		{"GET /bucket/k?acl", "", 200, "<Grant>public-read</Grant>"},
+		{"GET /bucket?versioning", "", 200, "<VersioningConfiguration></VersioningConfiguration>"},
+		{"GET /absent?versioning", "", 404, "<Code>NoSuchBucket</Code>"},
+	})
+}
+
+// TestNotOffered holds that what is not offered is refused and does nothing: least of all what the
+// same request would do without it.
+func TestNotOffered(t *testing.T) {
+	const missing = "<Code>NotImplemented</Code>"
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /bucket/k", "x", 200, ""},
+		{"POST /bucket/a?append&position=0", "x", 501, missing},
+		{"PUT /bucket/a?symlink\nX-Oss-Symlink-Target: k", "", 501, missing},
+		{"PUT /bucket?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 501, missing},
+		{"PUT /bucket?lifecycle", "<LifecycleConfiguration></LifecycleConfiguration>", 501, missing},
+		{"DELETE /bucket?website", "", 501, missing},
+		{"GET /bucket/k?x-oss-process=image/resize,w_1", "", 501, missing},
+		{"PUT /bucket/a\nX-Oss-Callback: e30=", "x", 501, missing},
+		{"PUT /bucket/a\nX-Oss-Server-Side-Encryption: KMS\nX-Oss-Server-Side-Data-Encryption: SM4", "x", 501, missing},
+		{"PUT /bucket/a\nIf-None-Match: *", "x", 501, missing},
+		{"PATCH /bucket/k", "", 501, missing},
+		{"POST /bucket", "", 501, missing},
+		{"PUT /", "", 501, missing},
+		{"PUT //k", "x", 400, "<Code>InvalidBucketName</Code>"},
+		{"GET /bucket/k?versionId=2", "", 404, "<Code>NoSuchVersion</Code>"},
+		{"POST /bucket?delete", "<Delete><Object><Key>k</Key><VersionId>2</VersionId></Object></Delete>", 404, "<Code>NoSuchVersion</Code>"},
+		{"GET /bucket/k?versionId=null", "", 200, "x"},
+		{"GET /bucket", "", 200, "<Key>k</Key>"},
+		{"HEAD /bucket/a", "", 404, ""},
+	})
+}
+
+// TestVirtualHost finds the bucket in the name of the host.
+func TestVirtualHost(t *testing.T) {
+	play(t, anonymous(memoryEngine(t)), []exchange{
+		{"PUT /\nHost: bucket.localhost:80", "", 200, ""},
+		{"PUT /bucket/k\nHost: bucket.localhost:80", "x", 200, ""},
+		{"GET /bucket/bucket/k", "", 200, "x"},
+		{"GET /?bucketInfo\nHost: bucket.localhost:80", "", 200, "<ExtranetEndpoint>localhost:80</ExtranetEndpoint>"},
+	})
+}

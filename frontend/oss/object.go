@@ -1,0 +1,194 @@
+package oss
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+// attributes are what the request says of an object, its access control list among it.
+func (c *call) attributes() engine.Attributes {
+	a := c.Attributes()
+	if acl := c.acl("Object-Acl", aclDefault); acl != "" {
+		a.Annotations = map[string]string{annotationACL: acl}
+	}
+	return a
+}
+
+// encryption is how the request wants the object encrypted.
+func (c *call) encryption() engine.EncryptionRequest {
+	if c.Header("Server-Side-Data-Encryption") != "" {
+		c.Fail(notOffered("x-oss-server-side-data-encryption"))
+	}
+	return engine.EncryptionRequest{
+		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),
+		ServerSideEncryptionKeyID: c.Header("Server-Side-Encryption-Key-Id"),
+	}
+}
+
+// forbidOverwrite says whether the request must not replace an object.
+func (c *call) forbidOverwrite() bool {
+	return strings.EqualFold(c.Header("Forbid-Overwrite"), "true")
+}
+
+// size is the length of the body: not known of a chunked one, which OSS takes.
+func (c *call) size() int64 {
+	if len(c.R.TransferEncoding) > 0 {
+		return 0
+	}
+	return c.Size()
+}
+
+// crc64 is what the request says of the body's CRC-64, or nil.
+func (c *call) crc64() *uint64 {
+	text := c.Header("Hash-Crc64ecma")
+	if text == "" {
+		return nil
+	}
+	sum, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		c.Fail(engine.ErrInvalidCRC64)
+	}
+	return &sum
+}
+
+// sayContent sets the headers of a content that is stored, or read.
+func (c *call) sayContent(etag string, crc64 uint64, md5 string, e *engine.Encryption) {
+	c.Say("Etag", face.Quoted(etag))
+	c.Say(own+"Hash-Crc64ecma", strconv.FormatUint(crc64, 10))
+	c.Say("Content-Md5", md5)
+	c.sayEncryption(e)
+}
+
+func (c *call) sayEncryption(e *engine.Encryption) {
+	c.Say(own+"Server-Side-Encryption", string(e.ServerSideEncryption))
+	c.Say(own+"Server-Side-Encryption-Key-Id", e.ServerSideEncryptionKeyID)
+}
+
+func (c *call) putObject() {
+	if c.Conditions("") != (engine.Conditions{}) {
+		c.Fail(engine.ErrNotImplemented.Derive(
+			"A header you provided implies functionality that is not implemented.", nil,
+		))
+	}
+	res := face.Do(c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.size(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), CRC64: c.crc64(),
+		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
+		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},
+	})
+	c.sayContent(res.ETag, res.CRC64, res.ContentMD5, &res.Encryption)
+	c.Done(http.StatusOK)
+}
+
+// sayObject sets the headers of an object that is read, and returns the status.
+func (c *call) sayObject(o *engine.ObjectInfo) (status int) {
+	status = c.SayObject(o)
+	c.sayContent(o.ETag, o.CRC64, o.ContentMD5, &o.Encryption)
+	c.Say(own+"Object-Type", o.Type)
+	return status
+}
+
+func (c *call) getObject() {
+	o := face.Do(c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
+		Range: c.R.Header.Get("Range"), RangeBehavior: c.Header("Range-Behavior"),
+	})
+	if c.Err != nil {
+		return
+	}
+	defer o.Close()
+	status := c.sayObject(&o.ObjectInfo)
+	c.Done(status)
+	if c.Err == nil {
+		// A client that gets less than was said knows that something is wrong.
+		_, _ = io.Copy(c.W, o)
+	}
+}
+
+func (c *call) headObject() {
+	c.Done(c.sayObject(face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
+	})))
+}
+
+// getObjectMeta says less of an object than HeadObject.
+func (c *call) getObjectMeta() {
+	o := face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.SayModified(o.ETag, o.LastModified)
+	c.Say("Content-Length", strconv.FormatInt(o.Size, 10))
+	c.Say(own+"Hash-Crc64ecma", strconv.FormatUint(o.CRC64, 10))
+	c.Done(http.StatusOK)
+}
+
+func (c *call) deleteObject() {
+	face.Do(c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.Done(http.StatusNoContent)
+}
+
+// source is what is copied, if the client may read it.
+func (c *call) source() (bucket, key string) {
+	bucket, key, text := c.Source()
+	query, err := url.ParseQuery(text)
+	if err != nil {
+		c.Fail(face.Invalid("x-oss-copy-source", text, "The query cannot be read."))
+	}
+	c.CheckVersion(query.Get("versionId"))
+	c.Authorize("GetObject", bucket, key)
+	return bucket, key
+}
+
+// directive is whose attributes a copy has. OSS forgives the case.
+func (c *call) directive(header string) engine.Directive {
+	return engine.Directive(strings.ToUpper(c.Header(header)))
+}
+
+// A copied document answers copies.
+type copied struct {
+	ETag         string
+	LastModified string
+}
+
+func (c *call) copyObject() {
+	bucket, key := c.source()
+	res := face.Do(c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
+		Conditions:        c.Conditions(own + "Copy-Source-"),
+		MetadataDirective: c.directive("Metadata-Directive"),
+		TaggingDirective:  c.directive("Tagging-Directive"),
+		Attributes:        c.attributes(), EncryptionRequest: c.encryption(),
+		ForbidOverwrite: c.forbidOverwrite(),
+	})
+	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
+	c.answer("CopyObjectResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
+}
+
+func (c *call) getObjectTagging() {
+	res := face.Do(c.Call, c.Engine.GetObjectTagging, &engine.GetObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.answer("Tagging", face.TagsXML(res.Tags))
+}
+
+func (c *call) putObjectTagging() {
+	face.Do(c.Call, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(nil),
+	})
+	c.Done(http.StatusOK)
+}
+
+func (c *call) deleteObjectTagging() {
+	face.Do(c.Call, c.Engine.DeleteObjectTagging, &engine.DeleteObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.Done(http.StatusNoContent)
+}

@@ -1,0 +1,125 @@
+package oss
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
+)
+
+func (c *call) uploadID() string { return c.Query.Get("uploadId") }
+
+// partNumber is that of the query: 0, which the engine refuses, if it is no number.
+func (c *call) partNumber() int {
+	n, err := strconv.Atoi(c.Query.Get("partNumber"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (c *call) initiate() {
+	if c.Query.Has("withHashContext") {
+		c.Fail(notOffered("withHashContext"))
+	}
+	name := c.Namer()
+	res := face.Do(c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, Sequential: c.Query.Has("sequential"),
+		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
+		ForbidOverwrite: c.forbidOverwrite(),
+	})
+	c.sayEncryption(&res.Encryption)
+	c.answer("InitiateMultipartUploadResult", struct {
+		EncodingType string `xml:",omitempty"`
+		Bucket, Key  string
+		UploadID     string `xml:"UploadId"`
+	}{c.Query.Get("encoding-type"), res.Bucket, name(res.Key), res.UploadID})
+}
+
+func (c *call) uploadPart() {
+	if said := c.Header("Server-Side-Encryption"); said != "" {
+		c.Fail(face.Invalid("x-oss-server-side-encryption", said,
+			"Encryption is said when an upload is initiated."))
+	}
+	res := face.Do(c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), PartNumber: c.partNumber(),
+		Body: c.Body, Size: c.size(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), CRC64: c.crc64(),
+	})
+	c.sayContent(res.ETag, res.CRC64, res.ContentMD5, &res.Encryption)
+	c.Done(http.StatusOK)
+}
+
+func (c *call) uploadPartCopy() {
+	bucket, key := c.source()
+	res := face.Do(c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), PartNumber: c.partNumber(),
+		SourceBucket: bucket, SourceKey: key, SourceRange: c.Header("Copy-Source-Range"),
+		Conditions: c.Conditions(own + "Copy-Source-"),
+	})
+	c.sayContent(res.ETag, res.CRC64, res.ContentMD5, &res.Encryption)
+	c.Say("Content-Range", res.SourceRange)
+	c.answer("CopyPartResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
+}
+
+func (c *call) complete() {
+	var parts []engine.CompletedPart
+	all := c.Header("Complete-All") == "yes"
+	if !all || c.hasBody() {
+		parts = c.ReadParts()
+	}
+	name := c.Namer()
+	res := face.Do(c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), Parts: parts, All: all,
+		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},
+	})
+	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
+	c.answer("CompleteMultipartUploadResult", struct {
+		EncodingType                string `xml:",omitempty"`
+		Location, Bucket, Key, ETag string
+	}{
+		c.Query.Get("encoding-type"), "http://" + c.R.Host + c.R.URL.EscapedPath(),
+		res.Bucket, name(res.Key), face.Quoted(res.ETag),
+	})
+}
+
+func (c *call) abort() {
+	face.Do(c.Call, c.Engine.AbortMultipartUpload, &engine.AbortMultipartUploadRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(),
+	})
+	c.Done(http.StatusNoContent)
+}
+
+func (c *call) listParts() {
+	type part struct {
+		PartNumber         int
+		LastModified, ETag string
+		CRC64              uint64 `xml:"HashCrc64ecma"`
+		Size               int64
+	}
+	name := c.Namer()
+	res := face.Do(c.Call, c.Engine.ListParts, &engine.ListPartsRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), MaxParts: c.Number("max-parts"),
+		PartNumberMarker: max(c.Number("part-number-marker"), 0), // 0 is the one before all
+	})
+	c.answer("ListPartsResult", struct {
+		EncodingType         string `xml:",omitempty"`
+		Bucket, Key          string
+		UploadID             string `xml:"UploadId"`
+		StorageClass         engine.StorageClass
+		PartNumberMarker     int
+		NextPartNumberMarker int
+		MaxParts             int
+		IsTruncated          bool
+		Parts                []part `xml:"Part"`
+	}{
+		c.Query.Get("encoding-type"), res.Bucket, name(res.Key), res.UploadID, res.StorageClass,
+		res.PartNumberMarker, res.NextPartNumberMarker, res.MaxParts, res.IsTruncated,
+		face.Each(res.Parts, func(p engine.Part) part {
+			return part{
+				p.PartNumber, face.ISO(p.LastModified), face.Quoted(p.ETag), p.CRC64, p.Size,
+			}
+		}),
+	})
+}
