@@ -40,7 +40,9 @@ type activeBadger struct {
 	end       int64      // of the value log
 	allocated int64      // up to where its blocks are set aside
 
-	mapping disk.Mapping // Badger's of the value log, until it is closed
+	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
+	// It is nil once Badger is closed, and where Badger writes to the file itself.
+	window  []byte
 	pusher  pusher
 	pushing sync.WaitGroup
 
@@ -97,8 +99,10 @@ func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
 	if a.keys, err = own.OpenWritable(keyLogName); err != nil {
 		return nil, err
 	}
-	a.mapping = disk.FindMapping(a.log)
 	if err := a.shorten(); err != nil {
+		return nil, err
+	}
+	if a.window, err = disk.DetachMapping(a.log); err != nil {
 		return nil, err
 	}
 	// The entries of the files just made must outlive a power loss as well as their content.
@@ -167,7 +171,7 @@ func ownAll(own *disk.Dir) error {
 // loss leaves of the keys then has its frames.
 func (a *activeBadger) synced() []*os.File { return []*os.File{a.log, a.keys} }
 
-// allocate implements active. Badger writes through a memory map, where a block that cannot be had
+// allocate implements active. Where Badger writes through a memory map, a block that cannot be had
 // kills the process. Here it is an error.
 func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
 	if a.allocated == 0 { // not earlier: what is made ahead shall take no space
@@ -181,9 +185,6 @@ func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
 			return 0, err
 		}
 		a.allocated = ahead
-	}
-	if err := a.mapping.Populate(a.end, upTo); err != nil {
-		return 0, err
 	}
 	return upTo, nil
 }
@@ -204,16 +205,26 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	if err := loader.Finish(); err != nil {
 		return err
 	}
-	if runtime.GOOS != "linux" {
-		// Elsewhere what is written through a memory map may be read and synced only after this.
-		if err := a.db.Sync(); err != nil {
-			return err
-		}
+	if err := a.carry(int64(batch[0].ref.Offset)); err != nil {
+		return err
 	}
 	if err := a.verify(batch); err != nil {
 		return err
 	}
 	a.push()
+	return nil
+}
+
+// carry brings what Badger has written to the value log, from an offset on, to the file.
+func (a *activeBadger) carry(from int64) error {
+	if a.window != nil {
+		_, err := a.log.WriteAt(a.window[from:a.end], from)
+		return err
+	}
+	if runtime.GOOS != "linux" {
+		// Elsewhere what is written through a memory map may be read and synced only after this.
+		return a.db.Sync()
+	}
 	return nil
 }
 
@@ -235,9 +246,8 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 	return nil
 }
 
-// push starts what was written on its way to the disk while more is written. It leaves the memory
-// map first, since the kernel must protect every page that is mapped when it writes it, and
-// interrupts the other processors for each: that took an eighth of the time of an upload.
+// push starts what was written on its way to the disk while more is written, and gives back the
+// memory that Badger wrote it to.
 func (a *activeBadger) push() {
 	end := a.end
 	from, due := a.pusher.begin(end)
@@ -246,7 +256,9 @@ func (a *activeBadger) push() {
 	}
 	a.pushing.Go(func() {
 		defer a.pusher.end()
-		a.mapping.Drop(from, end)
+		if a.window != nil {
+			disk.ReleaseMemory(a.window[:end])
+		}
 		disk.StartWriteback(a.log, from, end-from)
 	})
 }
@@ -280,7 +292,8 @@ func (a *activeBadger) closeDatabase() error {
 	if a.db == nil {
 		return nil
 	}
-	a.pushing.Wait() // the memory map goes
+	a.pushing.Wait()
+	a.window = nil // Badger unmaps it
 	errs := []error{a.freeTail()}
 	done := make(chan error, 1)
 	go func(db *badger.DB) {

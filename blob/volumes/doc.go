@@ -28,7 +28,13 @@
 // goroutine, never compacted or collected, and closed before its keys outgrow one memtable. Frames
 // are the values, all in one value log, none among the keys.
 //
-// But Badger only writes. It is given records in an order that makes known where it will put each,
+// Badger takes a memory map of the value log for the file. On Linux that map has been taken off the
+// file (see disk.DetachMapping): Badger makes its records in memory, and they are written to their
+// places in the file before Put returns. A page of a file that is written through a map is made,
+// cleared, mapped, protected again by the sync and found by it; and when the disk has no block for
+// it, the process is killed.
+//
+// And Badger only writes. It is given records in an order that makes known where it will put each,
 // and the version of a frame is that place; Put looks up whether the record is there. So reads need
 // no database, which would take some 20 MiB of memory a volume, go through no memory map, which
 // kills the process when the disk fails, and never meet Badger's "no value and no error". And no
@@ -43,16 +49,9 @@
 // it. Nobody reads a part that is being uploaded, and a page made for it costs more than writing
 // it; the first reader of a frame fetches it from the disk.
 //
-// Why there are two: Badger's log is written through a memory map. Every page is made, mapped,
-// overwritten and found again by a sync, and every byte is copied twice on its way. Uploads of
-// random bytes with 1, 16 and 64 parts in flight, log volumes beside Badger's, took
-//
-//	690/332  1600/945  1600/619 MB/s   with AVX-512 and a fast disk
-//	313/284   447/484   546/494 MB/s   with AVX2 and a disk of 350 to 600 MB/s
-//
-// and on the second machine 1.4 to 1.75 beside 2.6 to 3.1 nanoseconds of a processor a byte. (They
-// were measured with Badger volumes of before, which were written and synced alike, but kept frames
-// in pieces and were read through Badger.) Reads are level.
+// Why there are two: Badger copies every byte twice before it is written, into a buffer of its own
+// and into its map, writes one batch at a time, and goes through the page cache. README's tables
+// have both.
 //
 // # Holes
 //
@@ -101,8 +100,11 @@
 // # Platforms
 //
 // All of this holds on Linux. Elsewhere, and on file systems without fallocate, blocks cannot be
-// set aside: a log volume meets a full disk by the write, which is an error, too; a Badger volume
-// meets it in the memory map, which ends the process, where only the reserve stands before that.
+// set aside. A log volume meets a full disk by the write, which is an error, too. A Badger volume
+// meets it in the memory map of its keys' log, and where the map of its value log could not be taken
+// off the file, in that: it ends the process, where only the reserve stands before that. So it is
+// elsewhere, and on Linux where /proc does not tell which map is that of the file.
+//
 // Elsewhere Badger pushes what it wrote from its memory map to the file after each batch, before
 // Put returns: only then may it be read and synced there. On Windows directories cannot be flushed;
 // NTFS journals their entries; and files that Badger maps take their whole size at once, twice the

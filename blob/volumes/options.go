@@ -33,9 +33,9 @@ type Options struct {
 	// 256 MiB by default. A frame that is larger gets a volume of its own.
 	VolumeSize int64
 
-	// Writers is the number of volumes that take writes at once, each with a few goroutines and
-	// buffers of 1 MiB of its own, at most MaxWriters; by default as many as there are processors,
-	// at most 4.
+	// Writers is the number of volumes that take writes at once, each with a few goroutines and some
+	// MiB of memory of its own, at most MaxWriters; by default as many as there are processors, at
+	// most 4.
 	Writers int
 
 	// ReserveSpace is the free space in bytes below which Put refuses with blob.ErrNoSpace; 64 MiB

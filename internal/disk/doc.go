@@ -12,7 +12,7 @@
 //	Preallocate   fallocate          no-op                   no-op
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
-//	Mapping       known              not known               not known
+//	DetachMapping known mappings     no-op                   no-op
 //	Async         io_submit          blocks                  blocks
 //	Dir.Sync      fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	Dir.Space     bytes and inodes   bytes and inodes        bytes

@@ -4,29 +4,29 @@ import (
 	"encoding/binary"
 	"os"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Bounds are the addresses where a mapping begins and ends.
-func Bounds(m Mapping) (start, end uintptr) { return m.start, m.end }
-
-// ResidentPages counts the pages of m that are in the process's memory, by proc_pid_pagemap(5).
-func ResidentPages(t *testing.T, m Mapping) (n int) {
+// ResidentBytes counts what of mem, which begins with a page, is in the process's memory, by
+// proc_pid_pagemap(5).
+func ResidentBytes(t *testing.T, mem []byte) (n int) {
 	t.Helper()
 	f, err := os.Open("/proc/self/pagemap")
 	if err != nil {
 		t.Skip(err)
 	}
 	defer f.Close()
-	page := uintptr(os.Getpagesize())
-	entries := make([]byte, 8*(m.end-m.start)/page)
-	if _, err := f.ReadAt(entries, int64(m.start/page*8)); err != nil {
+	page := os.Getpagesize()
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(mem))) / uintptr(page)
+	entries := make([]byte, 8*len(mem)/page)
+	if _, err := f.ReadAt(entries, int64(first*8)); err != nil {
 		t.Fatal(err)
 	}
 	for ; len(entries) > 0; entries = entries[8:] {
 		if binary.NativeEndian.Uint64(entries)>>63 == 1 {
-			n++
+			n += page
 		}
 	}
 	return n

@@ -1,39 +1,74 @@
 package disk
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// A Mapping is where in memory a file is mapped from its beginning. The zero Mapping is nowhere:
-// nothing is done to it. Who has one must know that the file stays mapped there: what is done to an
-// address where something else is by then, destroys that.
-type Mapping struct{ start, end uintptr }
+// A mapping is where in memory a file is mapped from its beginning. The zero mapping is nowhere.
+type mapping struct{ start, end uintptr }
 
-// FindMapping returns where this process has f mapped, or the zero Mapping when that cannot be
-// told: nowhere, in several places, or by a file system that names its files differently in memory
-// maps.
-func FindMapping(f *os.File) Mapping {
+// DetachMapping puts memory of its own, zeros, where this process has f mapped. Whoever mapped the
+// file goes on writing there, but the file gets only what the caller writes to it. That takes a
+// third of the processor time of writing through the map, and no full disk can be met there, which
+// would end the process.
+//
+// The memory is returned; it must not be touched after f has been unmapped. It is nil, and nothing
+// has happened, when it cannot be told where f is mapped: nowhere, in several places, or by a file
+// system that names its files differently in memory maps.
+func DetachMapping(f *os.File) ([]byte, error) {
+	m, err := mappingOf(f)
+	if err != nil || m == (mapping{}) {
+		return nil, err
+	}
+	size := m.end - m.start
+	start, err := unix.MmapPtr(
+		-1, 0, unsafe.Add(nil, m.start), size, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_FIXED|unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE,
+	)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	mem := unsafe.Slice((*byte)(start), size)
+	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where there are none, it works all the same
+	return mem, nil
+}
+
+// hugePage is the size of huge pages on most machines.
+const hugePage = 2 << 20
+
+// ReleaseMemory gives mem, which begins with a page, back to the system, but for the end of it that
+// lies in a huge page with what follows. What is given back reads as zeros.
+func ReleaseMemory(mem []byte) {
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
+	end := (start + uintptr(len(mem))) &^ (hugePage - 1)
+	if end > start {
+		_ = unix.Madvise(mem[:end-start], unix.MADV_DONTNEED) // a hint: it may fail
+	}
+}
+
+// mappingOf returns where this process has f mapped, or the zero mapping when that cannot be told.
+func mappingOf(f *os.File) (mapping, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return Mapping{}
+		return mapping{}, os.NewSyscallError("fstat", err)
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
-		return Mapping{}
+		return mapping{}, nil // there may be no /proc
 	}
 	dev := uint64(st.Dev) //nolint:unconvert // it has 32 bits on some platforms
-	return findMapping(string(maps), unix.Major(dev), unix.Minor(dev), st.Ino)
+	return findMapping(string(maps), unix.Major(dev), unix.Minor(dev), st.Ino), nil
 }
 
 // findMapping reads maps in the form of proc_pid_maps(5).
-func findMapping(maps string, major, minor uint32, inode uint64) (found Mapping) {
+func findMapping(maps string, major, minor uint32, inode uint64) (found mapping) {
 	for line := range strings.Lines(maps) {
-		var m Mapping
+		var m mapping
 		var perms string
 		var offset, ino uint64
 		var maj, minr uint32
@@ -43,53 +78,10 @@ func findMapping(maps string, major, minor uint32, inode uint64) (found Mapping)
 		if err != nil || ino != inode || maj != major || minr != minor {
 			continue
 		}
-		if found != (Mapping{}) || offset != 0 {
-			return Mapping{}
+		if found != (mapping{}) || offset != 0 {
+			return mapping{}
 		}
 		found = m
 	}
 	return found
-}
-
-// Populate maps the pages of the file from off to end for writing, all at once, which takes less
-// than meeting them one by one. A page that cannot be had, because the disk is full, is an error
-// here, as IsNoSpace says; who touches it is killed. Kernels before 5.14 cannot do that, and then
-// it does nothing.
-func (m Mapping) Populate(off, end int64) error {
-	err := m.advise(off&^int64(os.Getpagesize()-1), end, unix.MADV_POPULATE_WRITE)
-	if errors.Is(err, unix.EFAULT) { // touching it would be a fatal signal
-		return fmt.Errorf("disk: populating a memory map: %w: %w", unix.ENOSPC, err)
-	}
-	return nil
-}
-
-// Drop takes the whole pages of the file from off to end out of the page tables; what was written
-// through them stays in the file, and touching them maps them again.
-func (m Mapping) Drop(off, end int64) {
-	if off < 0 {
-		return
-	}
-	mask := int64(os.Getpagesize() - 1)
-	whole := min(end, int64(m.end-m.start)) &^ mask
-	_ = m.advise((off+mask)&^mask, whole, unix.MADV_DONTNEED) // a hint: it may fail
-}
-
-// advise calls madvise(2) for what is mapped of the file from off, where a page begins, to end.
-func (m Mapping) advise(off, end int64, advice int) error {
-	end = min(end, int64(m.end-m.start))
-	if off < 0 || off >= end {
-		return nil
-	}
-	for {
-		_, _, errno := unix.Syscall(
-			unix.SYS_MADVISE, m.start+uintptr(off), uintptr(end-off), uintptr(advice),
-		)
-		switch errno {
-		case unix.EINTR:
-		case 0:
-			return nil
-		default:
-			return os.NewSyscallError("madvise", errno)
-		}
-	}
 }

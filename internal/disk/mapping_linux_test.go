@@ -5,25 +5,24 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// mapFile maps a new file of so many pages, all of them holes.
-func mapFile(t *testing.T, dir string, pages int) (*os.File, []byte) {
+// mapFile maps a new file of so many bytes, all of them 1.
+func mapFile(t *testing.T, size int) (*os.File, []byte) {
 	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "a file (deleted)"))
+	name := filepath.Join(t.TempDir(), "a file (deleted)")
+	if err := os.WriteFile(name, bytes.Repeat([]byte{1}, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	size := pages * os.Getpagesize()
-	if err := f.Truncate(int64(size)); err != nil {
-		t.Fatal(err)
-	}
 	return f, mapAgain(t, f, size)
 }
 
@@ -37,84 +36,75 @@ func mapAgain(t *testing.T, f *os.File, size int) []byte {
 	return mem
 }
 
-func TestMapping(t *testing.T) {
-	f, mem := mapFile(t, t.TempDir(), 64)
-	other, _ := mapFile(t, t.TempDir(), 1)
-	start, end := disk.Bounds(disk.FindMapping(f))
-	if first := uintptr(unsafe.Pointer(&mem[0])); start != first || end != first+uintptr(len(mem)) {
-		t.Fatalf("the mapping is at %x to %x, wanted is %x and %d bytes", start, end, first, len(mem))
+// TestDetachMapping writes to a file's map, from which the file has been detached.
+func TestDetachMapping(t *testing.T) {
+	const size = 1 << 20
+	f, mapped := mapFile(t, size)
+	mem, err := disk.DetachMapping(f)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if mapAgain(t, other, os.Getpagesize()); disk.FindMapping(other) != (disk.Mapping{}) {
-		t.Error("of two mappings one was chosen")
+	if len(mem) != size || &mem[0] != &mapped[0] {
+		t.Fatalf("%d bytes at %p were detached; wanted are %d at %p", len(mem), mem, size, mapped)
 	}
+	if !bytes.Equal(mapped, make([]byte, size)) {
+		t.Error("the memory is not zero")
+	}
+	copy(mapped[size/2:], "written")
+	if !bytes.HasPrefix(mem[size/2:], []byte("written")) {
+		t.Error("what was written to the map is not in the memory")
+	}
+	content, err := os.ReadFile(f.Name())
+	if err != nil || !bytes.Equal(content, bytes.Repeat([]byte{1}, size)) {
+		t.Errorf("the file has changed: %v", err)
+	}
+}
+
+// TestDetachNothing: where it is not clear what to detach, nothing happens.
+func TestDetachNothing(t *testing.T) {
+	twice, first := mapFile(t, 1<<20)
+	second := mapAgain(t, twice, 1<<20)
 	unmapped, err := os.Create(filepath.Join(t.TempDir(), "x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unmapped.Close()
-	m := disk.FindMapping(unmapped)
-	if m != (disk.Mapping{}) {
-		t.Error("a file that is not mapped has a mapping")
-	}
-	m.Drop(0, 1<<20) // of nothing
-	if err := m.Populate(0, 1<<20); err != nil {
-		t.Errorf("Populate of no mapping: %v", err)
-	}
-}
-
-// TestMappingDrop: what is dropped is no longer in the process's memory, only whole pages are, and
-// no byte is lost. What is populated is.
-func TestMappingDrop(t *testing.T) {
-	const pages = 64
-	page := os.Getpagesize()
-	f, mem := mapFile(t, t.TempDir(), pages)
-	m := disk.FindMapping(f)
-	for i := range mem {
-		mem[i] = byte(i>>12 + i)
-	}
-	want := bytes.Clone(mem)
-	resident := func(what string, want int) {
-		t.Helper()
-		if got := disk.ResidentPages(t, m); got != want {
-			t.Errorf("%s: %d pages are resident, wanted are %d", what, got, want)
+	for what, f := range map[string]*os.File{"mapped twice": twice, "not mapped": unmapped} {
+		if mem, err := disk.DetachMapping(f); err != nil || mem != nil {
+			t.Errorf("of a file that is %s, %d bytes were detached, %v", what, len(mem), err)
 		}
 	}
-	resident("written", pages)
-	m.Drop(int64(page)+1, int64(10*page)-1) // pages 2 to 8
-	resident("7 pages dropped", pages-7)
-	m.Drop(5, 6)
-	m.Drop(7, 3)
-	m.Drop(-1, int64(len(mem)))
-	resident("nothing dropped", pages-7)
-	m.Drop(0, 1<<40)
-	resident("all dropped", 0)
-	if err := m.Populate(int64(3*page)+1, int64(5*page)+1); err != nil {
-		t.Fatal(err)
-	}
-	if disk.ResidentPages(t, m) == 0 {
-		t.Skip("this kernel does not populate")
-	}
-	resident("populated", 3)
-	if err := m.Populate(0, 1<<40); err != nil {
-		t.Fatal(err)
-	}
-	resident("all populated", pages)
-	if !bytes.Equal(mem, want) {
-		t.Error("the content has changed")
+	if first[0] = 2; second[0] != 2 {
+		t.Error("a map of the file that is mapped twice does not show it any more")
 	}
 }
 
-// TestPopulateFull populates pages for which a file system has no room. To touch them would end the
-// process.
-func TestPopulateFull(t *testing.T) {
-	const pages = 2048 // 8 MiB of 4
-	f, _ := mapFile(t, mount(t), pages)
-	m := disk.FindMapping(f)
-	err := m.Populate(0, int64(pages*os.Getpagesize()))
-	if err == nil && disk.ResidentPages(t, m) == 0 {
-		t.Skip("this kernel does not populate")
+// TestReleaseMemory: what is released is no longer in the process's memory and reads as zeros.
+// What lies in a huge page with what follows is not released.
+func TestReleaseMemory(t *testing.T) {
+	const huge, size = 2 << 20, 16 << 20
+	f, _ := mapFile(t, size)
+	mem, err := disk.DetachMapping(f)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !disk.IsNoSpace(err) {
-		t.Errorf("Populate without room: %v", err)
+	for i := range mem {
+		mem[i] = 3
+	}
+	disk.ReleaseMemory(nil)
+	disk.ReleaseMemory(mem[:1])
+	if n := bytes.Count(mem, []byte{3}); n != size {
+		t.Errorf("%d bytes are left of %d, of which none was released", n, size)
+	}
+	const end = size/2 + 1
+	disk.ReleaseMemory(mem[:end])
+	if n := disk.ResidentBytes(t, mem); n < size-end || n >= size-end+huge {
+		t.Errorf("%d bytes are in memory, though %d of %d were released", n, end, size)
+	}
+	if n := bytes.Count(mem[:end], []byte{0}); n <= end-huge {
+		t.Errorf("of %d bytes released %d are zero", end, n)
+	}
+	if n := bytes.Count(mem[end:], []byte{3}); n != size-end {
+		t.Errorf("of what follows only %d of %d bytes are left", n, size-end)
 	}
 }
