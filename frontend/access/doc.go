@@ -1,3 +1,25 @@
 // Package access says who may come in: it verifies who sent a request to one of the two services,
 // and that nobody changed it on the way.
+//
+// A Verifier computes the signature that the holder of the secret would have made of the request
+// that came, and compares it in constant time:
+//
+//	S3    AWS4-HMAC-SHA256 in a header or in the URL; the body by its SHA-256, by signed chunks
+//	      with or without a trailer, by unsigned chunks with a trailer, or not at all
+//	OSS   versions 1 (OSS) and 4 (OSS4-HMAC-SHA256), both in a header or in the URL; no bodies
+//
+// Signing again with the services' own SDKs would not do, so they are the oracles of the tests
+// only: OSS's cannot make a URL of version 4 for a time that is past, and S3's cannot sign chunks
+// and trailers as S3 does, nor a Content-Length of 0, as the SDKs of other languages do.
+//
+// A signature in a header holds for Options.Skew before and after its time, so a request that was
+// recorded can be replayed that long. One in a URL holds as long as the URL says, at most a week in
+// version 4. What a signature does not cover, anybody on the way can change. That are headers that
+// the client does not sign, but none of the service's own (x-amz-, x-oss-), and in version 1 of OSS
+// also parameters that are no sub-resources, as prefix and max-keys. To read more into a signature
+// than was signed is ruled out: no parameter may be there twice, and a header that is there twice
+// is one with its values joined.
+//
+// A region is whatever the client says, and a security token is a header as any other: there are no
+// temporary keys.
 package access

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -31,6 +32,15 @@ type Options struct {
 	Now  func() time.Time // time.Now if nil
 }
 
+func (o Options) withDefaults() Options {
+	o.Domain = cmp.Or(o.Domain, "localhost")
+	o.Skew = cmp.Or(o.Skew, DefaultSkew)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
 // An Action is what a request wants to do.
 type Action struct {
 	AccessKey string // empty of an anonymous client
@@ -45,8 +55,8 @@ type Identity struct {
 	Bucket    string // empty of requests to the service itself
 	Key       string // bytes as they are: "..", "//" and NUL have no meaning
 
-	// Body is the request's, decoded. Its Read fails with an *Error instead of io.EOF if the body is
-	// not what was signed, so what was read counts only then. It is the request's Body, too.
+	// Body is the request's, decoded. Its Read fails with an *Error instead of io.EOF if the body
+	// is not what was signed, so what was read counts only then. It is the request's Body, too.
 	Body io.ReadCloser
 
 	// Length is that of Body in bytes, -1 if the client did not say it.
@@ -59,28 +69,52 @@ type Identity struct {
 // A Verifier finds out who sends requests to one service. It may be used from many goroutines.
 type Verifier struct {
 	options Options
+	service interface {
+		claim(*request) (*claim, error)
+		body(*request, *claim, signer) (*body, error)
+	}
 }
 
 // NewS3 verifies requests to S3.
-func NewS3(o Options) *Verifier { return &Verifier{o} }
+func NewS3(o Options) *Verifier { return &Verifier{o.withDefaults(), s3{}} }
 
 // NewOSS verifies requests to OSS.
-func NewOSS(o Options) *Verifier { return &Verifier{o} }
+func NewOSS(o Options) *Verifier { return &Verifier{o.withDefaults(), oss{}} }
 
-// Verify finds out who sends r, and replaces its Body by one that verifies what is read. It fails
-// with an *Error.
+// Verify finds out who sends r. It replaces the Body of r by that of the Identity, and joins
+// headers that are there twice. It fails with an *Error.
 func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
-	if r.Header.Get("Authorization") != "" || !v.options.Anonymous {
-		return nil, forbidden("AccessDenied", "Access Denied")
+	q, err := newRequest(r, v.options.Domain)
+	if err != nil {
+		return nil, err
 	}
-	bucket, key := locate(r, v.options.Domain)
-	return &Identity{
-		Bucket:  bucket,
-		Key:     key,
-		Body:    r.Body,
-		Length:  declaredLength(r),
-		Trailer: func() http.Header { return nil },
-	}, nil
+	c, err := v.service.claim(q)
+	if err != nil {
+		return nil, err
+	}
+	id := &Identity{Bucket: q.bucket, Key: q.key}
+	var sign signer
+	switch {
+	case c != nil:
+		if sign, err = v.check(c); err != nil {
+			return nil, err
+		}
+		id.AccessKey = c.accessKey
+	case !v.options.Anonymous:
+		return nil, accessDenied("Access Denied")
+	}
+	b, err := v.service.body(q, c, sign)
+	if err != nil {
+		return nil, err
+	}
+	id.Body = struct {
+		io.Reader
+		io.Closer
+	}{b, r.Body}
+	id.Length = b.length
+	id.Trailer = func() http.Header { return b.trailer }
+	r.Body = id.Body
+	return id, nil
 }
 
 // Authorize asks whether an action is allowed. It fails with an *Error.
@@ -88,5 +122,5 @@ func (v *Verifier) Authorize(ctx context.Context, a Action) error {
 	if v.options.Authorize == nil || v.options.Authorize(ctx, a) == nil {
 		return nil
 	}
-	return forbidden("AccessDenied", "Access Denied")
+	return accessDenied("Access Denied")
 }

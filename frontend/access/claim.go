@@ -1,0 +1,60 @@
+package access
+
+import (
+	"crypto/hmac"
+	"time"
+)
+
+// A claim is what a request says about who signed it, and when.
+type claim struct {
+	accessKey string
+	signature string
+
+	date   string    // as it is signed
+	signed time.Time // zero if it is not said
+	until  time.Time // when a URL ends to hold; zero of a header
+
+	stringToSign string
+	context      string // of version 4: the lines of stringToSign that those of chunks have, too
+	signer       func(secret string) signer
+}
+
+// A signer makes the signature of a text, with a secret that it knows.
+type signer func(text string) string
+
+// check finds out whether a claim is true, and gives the signer that has signed it.
+func (v *Verifier) check(c *claim) (signer, error) {
+	if err := c.checkTime(v.options.Now(), v.options.Skew); err != nil {
+		return nil, err
+	}
+	secret, ok := "", false
+	if v.options.Keys != nil {
+		secret, ok = v.options.Keys.Secret(c.accessKey)
+	}
+	if !ok {
+		return nil, forbidden("InvalidAccessKeyId",
+			"The Access Key Id you provided does not exist in our records.")
+	}
+	sign := c.signer(secret)
+	if !same(sign(c.stringToSign), c.signature) {
+		return nil, signatureMismatch(c.stringToSign)
+	}
+	return sign, nil
+}
+
+// checkTime finds out whether a claim holds now.
+func (c *claim) checkTime(now time.Time, skew time.Duration) error {
+	switch early := now.Before(c.signed.Add(-skew)); {
+	case !c.until.IsZero() && now.After(c.until):
+		return accessDenied("Request has expired.")
+	case !c.until.IsZero() && early:
+		return accessDenied("Request is not yet valid.")
+	case c.until.IsZero() && (early || now.After(c.signed.Add(skew))):
+		return forbidden("RequestTimeTooSkewed",
+			"The difference between the request time and the current time is too large.")
+	}
+	return nil
+}
+
+// same compares signatures in a time that does not depend on what they have in common.
+func same(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }

@@ -1,0 +1,94 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// oss is what is OSS's own.
+type oss struct{}
+
+// claim finds out who r says has signed it. It is nil if nobody has.
+func (oss) claim(r *request) (*claim, error) {
+	authorization := r.Header.Get("Authorization")
+	v1URL := r.hasAny("OSSAccessKeyId", "Signature")
+	v4URL := r.hasAny("x-oss-signature-version", "x-oss-credential", "x-oss-signature")
+	switch {
+	case authorization != "" && (v1URL || v4URL), v1URL && v4URL:
+		return nil, badRequest("InvalidArgument", "Only one auth mechanism allowed.")
+	case v1URL:
+		return claimInURLV1(r)
+	case v4URL:
+		return claimInOSSURL(r)
+	case strings.HasPrefix(authorization, dialectOSS.algorithm+" "):
+		return claimInOSSHeader(r, dialectOSS.fields(authorization))
+	case strings.HasPrefix(authorization, "OSS "):
+		return claimInHeaderV1(r, strings.TrimPrefix(authorization, "OSS "))
+	case authorization != "":
+		return nil, badRequest("InvalidArgument", "The authorization mechanism is not supported. "+
+			"Please use OSS or OSS4-HMAC-SHA256.")
+	}
+	return nil, nil
+}
+
+// body is as it came: OSS signs no bodies.
+func (oss) body(r *request, _ *claim, _ signer) (*body, error) { return plainBody(r), nil }
+
+func claimInOSSHeader(r *request, fields map[string]string) (*claim, error) {
+	cred, ok := dialectOSS.credential(fields["Credential"])
+	date := cmp.Or(r.Header.Get("X-Oss-Date"), r.Header.Get("Date"))
+	signed, err := timeOf(date)
+	switch {
+	case !ok:
+		return nil, badRequest("InvalidArgument", "The authorization header is malformed: it must "+
+			"have Credential=ACCESSKEY/DATE/REGION/oss/aliyun_v4_request and Signature.")
+	case err != nil || signed.Format(dateV4) != cred.date:
+		return nil, accessDenied("OSS authentication requires a valid x-oss-date.")
+	case r.Header.Get("X-Oss-Content-Sha256") != unsigned:
+		return nil, badRequest("InvalidArgument", "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
+	}
+	c := &claim{signature: fields["Signature"], signed: signed, date: date}
+	c.signOSS(r, cred, fields["AdditionalHeaders"])
+	return c, nil
+}
+
+func claimInOSSURL(r *request) (*claim, error) {
+	cred, ok := dialectOSS.credential(r.query.Get("x-oss-credential"))
+	signed, err := time.Parse(timeV4, r.query.Get("x-oss-date"))
+	life, lives := r.lifetime("x-oss-expires")
+	if !ok || !lives || err != nil || signed.Format(dateV4) != cred.date ||
+		r.query.Get("x-oss-signature-version") != dialectOSS.algorithm {
+		return nil, badRequest("InvalidArgument", "x-oss-signature-version, x-oss-credential, "+
+			"x-oss-date, x-oss-expires and x-oss-signature must all be there, well-formed, and "+
+			"x-oss-expires at most a week (in seconds).")
+	}
+	c := &claim{
+		signature: r.query.Get("x-oss-signature"),
+		signed:    signed,
+		until:     signed.Add(life),
+		date:      r.query.Get("x-oss-date"),
+	}
+	c.signOSS(r, cred, r.query.Get("x-oss-additional-headers"))
+	return c, nil
+}
+
+// signOSS completes a claim of version 4 by what its signature must be made of. OSS signs its own
+// headers and those of content without listing them.
+func (c *claim) signOSS(r *request, cred credential, additional string) {
+	headers := append(r.headersWith("x-oss-"), "content-md5", "content-type")
+	if additional != "" {
+		headers = append(headers, strings.Split(strings.ToLower(additional), ";")...)
+	}
+	slices.Sort(headers)
+	said := cmp.Or(r.Header.Get("X-Oss-Content-Sha256"), unsigned)
+	c.signV4(cred, strings.Join([]string{
+		r.Method,
+		escape(r.resource(), "/"),
+		r.canonicalQuery("x-oss-signature", ""),
+		r.canonicalHeaders(slices.Compact(headers), strings.TrimSpace),
+		additional,
+		said,
+	}, "\n"))
+}

@@ -1,0 +1,130 @@
+package access
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// What the payload of a request to S3 may be beside a SHA-256.
+const (
+	unsigned             = "UNSIGNED-PAYLOAD"
+	signedChunks         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	signedChunksTrailer  = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	unsignedChunkTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+)
+
+const headerPayload = "X-Amz-Content-Sha256"
+
+// payload is what a request to S3 says of its body.
+func payload(r *request) string {
+	for _, said := range []string{r.Header.Get(headerPayload), r.query.Get(headerPayload)} {
+		if said != "" {
+			return said
+		}
+	}
+	return unsigned
+}
+
+// body decodes and verifies the body of a request. c and sign are nil of one that nobody has
+// signed.
+func (s3) body(r *request, c *claim, sign signer) (*body, error) {
+	switch said := payload(r); said {
+	case unsigned:
+		return plainBody(r), nil
+	case unsignedChunkTrailer:
+		return chunkedBody(r, nil)
+	case signedChunks, signedChunksTrailer:
+		if c == nil {
+			return nil, accessDenied("Signed chunks need a signed request.")
+		}
+		return chunkedBody(r, &chain{sign, c.context, c.signature})
+	default:
+		sum, err := hex.DecodeString(said)
+		if err != nil || len(sum) != sha256.Size {
+			return nil, badRequest("InvalidArgument",
+				"x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
+					"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "+
+					"or a valid sha256 value.")
+		}
+		return hashedBody(r, sum)
+	}
+}
+
+// A body is what is read of a request.
+type body struct {
+	io.Reader
+	length  int64 // -1 if it is not known
+	trailer http.Header
+}
+
+func plainBody(r *request) *body {
+	return &body{Reader: r.Body, length: r.declaredLength()}
+}
+
+// hashedBody is a body with a SHA-256. An empty one is verified at once, since nobody may read it.
+func hashedBody(r *request, sum []byte) (*body, error) {
+	b := plainBody(r)
+	hashed := &hashedReader{from: r.Body, hash: sha256.New(), sum: sum}
+	if r.ContentLength == 0 {
+		if err := hashed.verify(); err != nil {
+			return nil, err
+		}
+	}
+	b.Reader = hashed
+	return b, nil
+}
+
+// A hashedReader fails at its end if what was read has another SHA-256 than it must have.
+type hashedReader struct {
+	from io.Reader
+	hash hash.Hash
+	sum  []byte
+}
+
+func (h *hashedReader) Read(p []byte) (int, error) {
+	n, err := h.from.Read(p)
+	h.hash.Write(p[:n])
+	if err == io.EOF {
+		if err := h.verify(); err != nil {
+			return 0, err
+		}
+	}
+	return n, err
+}
+
+func (h *hashedReader) verify() error {
+	if !bytes.Equal(h.hash.Sum(nil), h.sum) {
+		return badRequest("XAmzContentSHA256Mismatch",
+			"The provided 'x-amz-content-sha256' header does not match what was computed.")
+	}
+	return nil
+}
+
+// chunkedBody is one that is aws-chunked, of chunks that are signed unless the chain is nil.
+func chunkedBody(r *request, c *chain) (*body, error) {
+	said := r.Header.Get("X-Amz-Decoded-Content-Length")
+	if said == "" {
+		return nil, &Error{
+			Code: "MissingContentLength", Status: http.StatusLengthRequired,
+			Message: "You must provide the Content-Length HTTP header.",
+		}
+	}
+	length, err := strconv.ParseInt(said, 10, 64)
+	if err != nil || length < 0 {
+		return nil, badRequest("InvalidArgument", "x-amz-decoded-content-length is not a length.")
+	}
+	b := &body{length: length, trailer: http.Header{}}
+	for name := range strings.SplitSeq(r.Header.Get("X-Amz-Trailer"), ",") {
+		if name := strings.TrimSpace(name); name != "" {
+			b.trailer[http.CanonicalHeaderKey(name)] = nil
+		}
+	}
+	b.Reader = newChunkReader(r.Body, length, c, b.trailer)
+	return b, nil
+}
