@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/wire"
 )
 
 // maxXML is the most bytes of XML that a request may have: ten thousand parts need less.
@@ -33,7 +34,7 @@ func (c *Call) ReadXML(document any, check func(body []byte)) {
 		check(body)
 	}
 	if c.Err == nil {
-		if err := xml.Unmarshal(body, document); err != nil {
+		if err := wire.UnmarshalXML(body, document); err != nil {
 			c.Fail(engine.ErrMalformedXML.Derive("", err))
 		}
 	}
