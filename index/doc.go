@@ -12,8 +12,8 @@
 //	Update(b) ──┼──> queue ──>│   each sees what the ones      ──> one commit, one sync ──> a, b, c return
 //	Update(c) ──┘             └── before it have written           (d, e, f queue meanwhile)
 //
-// So every update sees all earlier ones: there are no conflicts, no phantoms and no retries. One
-// that fails, panics or writes more than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace
+// So every update sees all earlier ones: there are no conflicts and no phantoms. Its function may
+// run more than once, of which only the last run counts: see [Store.Update]. One that fails, panics or writes more than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace
 // and does not fail its neighbours. Nobody is told anything before the commit: an update may have
 // failed because of what another one of its group had written.
 //
@@ -25,8 +25,8 @@
 //
 // [Memory] is the reference. Package badger keeps an index in a directory. Package indextest holds
 // the contract as tests, which both pass, and any other store has to. Both are made of [Serial],
-// which queues and groups the updates of any [Backend]; a store that serves several processes may
-// do without it.
+// which queues and groups the updates of any [Backend]. It does so for a [Turner], too: for a database
+// that several processes write to by turns.
 //
 // # Records and stores
 //

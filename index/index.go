@@ -13,7 +13,7 @@ const (
 	MaxTxBytes   = 1_200_000 // the sum of len(key) + len(value) + RecordCost over the records written
 	MaxTxRecords = 13_000    // different keys put or deleted
 	RecordCost   = 20        // what a record costs beside its key and value
-	MaxKeySize   = 4 << 10   // bytes of one key
+	MaxKeySize   = 2560      // bytes of one key; a B-tree of PostgreSQL's takes 2704
 	MaxValueSize = 512 << 10 // bytes of one value
 )
 
@@ -35,6 +35,9 @@ var (
 	// ErrNoSpace is returned when the disk has no room for the Update. Nothing is written; after
 	// space is freed Updates go on.
 	ErrNoSpace = errors.New("index: no space left")
+	// ErrUnavailable is returned, of reads too, when the database of a store cannot be reached or
+	// does not get to it in time. Nothing is written; the same call may succeed later.
+	ErrUnavailable = errors.New("index: unavailable")
 )
 
 // Errors of the life cycle.
@@ -94,10 +97,16 @@ type Store interface {
 	// Update before it and conflicts with none. Those that are waiting at the same time are
 	// committed together. When Update returns nil, what fn wrote is durable.
 	//
-	// fn runs at most once, on a goroutine of the store. When fn returns an error, nothing of it is
-	// stored, and Update returns that very error; a panic in fn becomes a *PanicError. Other
-	// Updates are not affected. ctx is honoured until fn starts; from then on Update waits for the
-	// outcome, which is definite.
+	// fn runs on a goroutine of the store. When fn returns an error, nothing of it is stored, and
+	// Update returns that very error; a panic in fn becomes a *PanicError. Other Updates are not
+	// affected. ctx is honoured until fn starts, and before it runs again; otherwise Update waits
+	// for the outcome, which is definite.
+	//
+	// fn may run more than once: a store that several processes write to runs it again when what it
+	// has read was not so any more, or its transaction was lost. The last run is the only one that
+	// has an effect or an error. One before it may see old records, even such as were never there
+	// at the same time. So fn must leave nothing outside of its transaction that a run in vain
+	// would make wrong: what it tells its caller it sets anew in every run, and does not add to.
 	//
 	// A failed commit fails every Update of its group, and all later ones, with a *CommitError;
 	// reads go on, unless the database cannot do even that any more, which is an error of theirs.

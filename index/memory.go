@@ -54,11 +54,13 @@ func (m *memory) Fault() error { return nil }
 
 func (m *memory) Free() (int64, error) { return math.MaxInt64, nil }
 
-func (m *memory) Usage() (Usage, error) { return Usage{}, nil }
+func (m *memory) Usage(context.Context) (Usage, error) { return Usage{}, nil }
 
 func (m *memory) Compact(context.Context) error { return nil }
 
-func (m *memory) Snapshot() Snapshot { return memorySnapshot{m.root.Load()} }
+func (m *memory) Snapshot(context.Context) (Snapshot, error) {
+	return memorySnapshot{m.root.Load()}, nil
+}
 
 func (m *memory) Commit(changes iter.Seq[Change]) error {
 	root := m.root.Load()

@@ -12,27 +12,19 @@ import (
 	"github.com/gabion-storage/gabion/internal/gate"
 )
 
-// A Backend is what a store has to bring to be made a [Serial]: where the records are. Snapshot,
-// Free, Usage, Compact and Fault are called by any goroutine, also side by side, the rest by one at
-// a time.
-type Backend interface {
-	// Ready refuses an update for a reason that goes away, such as a full disk.
-	Ready() error
-
+// Records is where the records of a store are. Close is called by one goroutine, the rest by any,
+// also side by side.
+type Records interface {
 	// Snapshot returns the state after the last commit that succeeded. It does not wait for one in
-	// flight.
-	Snapshot() Snapshot
-
-	// Commit stores changes as one: all durable, or an error, after which it is not called any
-	// more. They come in ascending order of keys, each key once.
-	Commit(changes iter.Seq[Change]) error
+	// flight. ctx is that of the View, and lasts until Release.
+	Snapshot(ctx context.Context) (Snapshot, error)
 
 	// Fault is what has gone wrong beside the commits, and lets no more of them in. It stays.
 	Fault() error
 
 	// Free, Usage and Compact are as those of Store. ctx of Compact ends when the store closes.
 	Free() (int64, error)
-	Usage() (Usage, error)
+	Usage(ctx context.Context) (Usage, error)
 	Compact(ctx context.Context) error
 
 	// Close releases everything, whatever it returns; but with ErrStillOpen it has released
@@ -40,28 +32,41 @@ type Backend interface {
 	Close() error
 }
 
-// A Snapshot is one committed state of a Backend. It may be read after later commits, until it is
+// A Backend is Records that nobody else writes to. Its methods are called by one goroutine at a
+// time.
+type Backend interface {
+	Records
+
+	// Ready refuses an update for a reason that goes away, such as a full disk.
+	Ready() error
+
+	// Commit stores changes as one: all durable, or an error, after which it is not called any
+	// more. They come in ascending order of keys, each key once.
+	Commit(changes iter.Seq[Change]) error
+}
+
+// A Snapshot is one committed state of Records. It may be read after later commits, until it is
 // released.
 type Snapshot interface {
 	Reader
 	Release()
 }
 
-// A Change is a record of a commit: it is put, or removed. Its slices never change, so a Backend
-// may keep them.
+// A Change is a record of a commit: it is put, or removed. Its slices never change, so they may be
+// kept.
 type Change struct {
 	Key, Value []byte
 	Removed    bool
 }
 
-// Serial makes a Store of a Backend. It has all that does not depend on where the records are: it
-// queues updates, runs them one after another on a goroutine of its own, in transactions that see
-// what those before have written, holds them to the limits, and commits them in groups.
+// Serial makes a Store of a Backend, or of a Turner. It has all that does not depend on where
+// the records are: it queues updates, runs them one after another on a goroutine of its own, in
+// transactions that see what those before have written, holds them to the limits, and commits them
+// in groups.
 type Serial struct {
-	db      Backend
+	db      Records
 	queue   chan *update
 	stopped chan struct{} // closed when the goroutine has ended
-	writers uint64        // updates that ran; the goroutine's own
 
 	gate   gate.Gate
 	ending chan struct{} // closed when the gate is shut
@@ -80,12 +85,16 @@ const queueSize = 256
 
 // NewSerial returns the Store of a Backend, which is its own from now on.
 func NewSerial(db Backend) *Serial {
-	s := &Serial{
+	s := newSerial(db)
+	go s.work((&groups{Serial: s, db: db}).serve)
+	return s
+}
+
+func newSerial(db Records) *Serial {
+	return &Serial{
 		db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}),
 		ending: make(chan struct{}),
 	}
-	go s.work()
-	return s
 }
 
 // View implements Store.
@@ -94,8 +103,12 @@ func (s *Serial) View(ctx context.Context, fn func(Reader) error) error {
 		return err
 	}
 	defer s.gate.Leave()
-	v := &view{base: s.db.Snapshot()}
-	defer v.base.Release()
+	base, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer base.Release()
+	v := &view{base: base}
 	defer v.over.Store(true)
 	return fn(v)
 }
@@ -106,7 +119,7 @@ func (s *Serial) Update(ctx context.Context, fn func(Tx) error) error {
 		return err
 	}
 	defer s.gate.Leave()
-	u := &update{fn: fn, done: make(chan error, 1)}
+	u := &update{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	select {
 	case s.queue <- u:
 	case <-ctx.Done():
@@ -138,7 +151,7 @@ func (s *Serial) Usage(ctx context.Context) (Usage, error) {
 		return Usage{}, err
 	}
 	defer s.gate.Leave()
-	return s.db.Usage()
+	return s.db.Usage(ctx)
 }
 
 // Compact implements Store.
@@ -195,18 +208,12 @@ func (s *Serial) Close() error {
 	return err
 }
 
-// work takes whatever waits into one group and commits it, until the queue is closed. A group
-// cannot go on for ever: the callers of its members wait for it.
-func (s *Serial) work() {
+// work has the updates served until the queue is closed. serve serves one and those that wait
+// beside it.
+func (s *Serial) work(serve func(*update)) {
 	defer close(s.stopped)
 	for u := range s.queue {
-		var g *group
-		for ; u != nil; u = s.poll() {
-			if u.claim() {
-				g = s.run(g, u)
-			}
-		}
-		s.commit(g)
+		serve(u)
 	}
 }
 
@@ -225,8 +232,26 @@ func (s *Serial) poll() *update {
 	}
 }
 
+// Failure implements Store.
+func (s *Serial) Failure() error {
+	fault := s.db.Fault()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil && fault != nil {
+		s.broken = &CommitError{fault}
+	}
+	return s.broken
+}
+
+func (s *Serial) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}
+
 // An update is one call of Update.
 type update struct {
+	ctx     context.Context // of the call; only to see whether it has ended
 	fn      func(Tx) error
 	claimed atomic.Bool
 	done    chan error // gets one error
@@ -235,60 +260,6 @@ type update struct {
 
 // claim decides between starting and giving up: it is true for the first caller only.
 func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
-
-// A group is what is committed together. Its members learn their outcome after the commit, the
-// failed ones too: fn may have failed because of what an earlier member wrote.
-type group struct {
-	base    Snapshot
-	changes *node
-	size    size
-	members []*update
-}
-
-func (s *Serial) begin() (*group, error) {
-	if err := s.Failure(); err != nil {
-		return nil, err
-	}
-	if err := s.db.Ready(); err != nil {
-		return nil, err
-	}
-	return &group{base: s.db.Snapshot()}, nil
-}
-
-// run runs one update in a group, nil for a new one, and returns the group that is open afterwards,
-// if any.
-func (s *Serial) run(g *group, u *update) *group {
-	if g == nil {
-		var err error
-		if g, err = s.begin(); err != nil {
-			u.done <- err
-			return nil
-		}
-	}
-	s.writers++
-	t := &tx{view: view{base: g.base, changes: g.changes}, writer: s.writers, total: g.size}
-	u.err = call(u.fn, t)
-	if u.err == nil && !t.total.fits() {
-		// The group cannot take it. It ran already, on exactly the state that is there after the
-		// group is committed, so its changes alone begin the next group.
-		s.commit(g)
-		var err error
-		if g, err = s.begin(); err != nil {
-			u.done <- err
-			return nil
-		}
-		t.changes, t.total = t.ownChanges(), t.own
-	}
-	g.add(u, t)
-	return g
-}
-
-func (g *group) add(u *update, t *tx) {
-	g.members = append(g.members, u)
-	if u.err == nil {
-		g.changes, g.size = t.changes, t.total
-	}
-}
 
 // call runs fn on a goroutine of its own, where neither a panic nor runtime.Goexit, which is what
 // the FailNow of a test calls, can take the store's goroutine along.
@@ -309,43 +280,4 @@ func call(fn func(Tx) error, t *tx) error {
 		}
 	}()
 	return <-result
-}
-
-// commit makes a group durable, nil being none, and tells its members.
-func (s *Serial) commit(g *group) {
-	if g == nil {
-		return
-	}
-	var failed error
-	if g.changes != nil {
-		if err := s.db.Commit(g.changes.all); err != nil {
-			failed = &CommitError{err}
-			s.fail(failed)
-		}
-	}
-	g.base.Release()
-	for _, u := range g.members {
-		if failed != nil {
-			u.done <- failed
-		} else {
-			u.done <- u.err
-		}
-	}
-}
-
-// Failure implements Store.
-func (s *Serial) Failure() error {
-	fault := s.db.Fault()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken == nil && fault != nil {
-		s.broken = &CommitError{fault}
-	}
-	return s.broken
-}
-
-func (s *Serial) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.broken = err
 }

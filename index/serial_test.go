@@ -15,6 +15,11 @@ func TestMemory(t *testing.T) {
 	indextest.Run(t, func(*testing.T) index.Store { return index.NewMemory() })
 }
 
+// TestRehearsed has the suite itself run its updates twice.
+func TestRehearsed(t *testing.T) {
+	indextest.Run(t, func(*testing.T) index.Store { return indextest.Rehearsed(index.NewMemory()) })
+}
+
 // TestGroups holds one update until others are queued: all of them have to be one commit.
 func TestGroups(t *testing.T) {
 	spy := &index.Spy{}

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// A view is a Reader of a snapshot with changes laid over it.
+// A view is a Reader with changes laid over another.
 type view struct {
-	base    Snapshot
+	base    Reader
 	changes *node // nil in a View
 	over    atomic.Bool
 }
@@ -183,6 +183,9 @@ func (e *entry) cost() int { return len(e.key) + len(e.value) + RecordCost }
 
 // item returns a copy for a caller.
 func (e *entry) item() Item { return Item{Key: cloned(e.key), Value: cloned(e.value)} }
+
+// Rehearse runs fn on what r shows, as a run of Update that is in vain: what it writes is dropped.
+func Rehearse(r Reader, fn func(Tx) error) error { return call(fn, &tx{view: view{base: r}}) }
 
 // cloned returns a copy that is never nil, so that an empty value looks the same from every Store.
 func cloned(b []byte) []byte { return append([]byte{}, b...) }

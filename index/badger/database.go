@@ -86,7 +86,7 @@ func (d *database) start() error {
 
 // Snapshot implements index.Backend. It shows the commit at a timestamp of a generation, which
 // stays for that long.
-func (d *database) Snapshot() index.Snapshot { return d.hold() }
+func (d *database) Snapshot(context.Context) (index.Snapshot, error) { return d.hold(), nil }
 
 func (d *database) hold() *snapshot {
 	d.mu.Lock()
@@ -169,7 +169,7 @@ func (d *database) Fault() error {
 }
 
 // Usage implements index.Backend.
-func (d *database) Usage() (index.Usage, error) {
+func (d *database) Usage(context.Context) (index.Usage, error) {
 	bytes, err := disk.Usage(d.dir.Path())
 	if err != nil {
 		return index.Usage{}, mapError("ask for disk usage", err)

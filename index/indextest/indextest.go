@@ -10,8 +10,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,23 +119,33 @@ func (t *tester) want(pairs ...string) {
 	})
 }
 
-// wantIn does so in one reader, by Scan and by Get. It may be called from the goroutine of an
-// update.
+// wantIn does so in one reader of a View.
 func (t *tester) wantIn(r index.Reader, pairs ...string) {
 	t.Helper()
+	if err := compare(r, pairs...); err != nil {
+		t.Error(err)
+	}
+}
+
+// compare compares what a reader shows, by Scan and by Get, with pairs of key and value. In an
+// update its error is to be returned: a run in vain may see anything.
+func compare(r index.Reader, pairs ...string) error {
 	got, err := scanAll(r, nil, nil)
 	if err != nil {
-		t.Errorf("Scan: %v", err)
+		return fmt.Errorf("scan: %w", err)
 	}
 	if !slices.Equal(got, pairs) {
-		t.Errorf("Scan shows %.300q, want %.300q", got, pairs)
+		return fmt.Errorf("scan shows %.300q, want %.300q", got, pairs)
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		value, err := r.Get([]byte(pairs[i]))
 		if err != nil || string(value) != pairs[i+1] {
-			t.Errorf("Get(%.100q) = %.100q, %v, want %.100q", pairs[i], value, err, pairs[i+1])
+			return fmt.Errorf(
+				"get(%.100q) = %.100q, %w, want %.100q", pairs[i], value, err, pairs[i+1],
+			)
 		}
 	}
+	return nil
 }
 
 // hold keeps the store's updates waiting until the function it returns is called, so that a test
@@ -141,9 +153,10 @@ func (t *tester) wantIn(r index.Reader, pairs ...string) {
 func (t *tester) hold() (release func()) {
 	t.Helper()
 	started, gate := make(chan struct{}), make(chan struct{})
+	start := sync.OnceFunc(func() { close(started) })
 	done := t.background(func(ctx context.Context) error {
 		return t.s.Update(ctx, func(index.Tx) error {
-			close(started)
+			start()
 			<-gate
 			return nil
 		})

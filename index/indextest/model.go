@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -34,129 +35,209 @@ func Seed(t testing.TB) uint64 {
 }
 
 var modelClauses = []clause{
-	{"random calls of many goroutines match a model", testModel},
+	{"random calls of many goroutines match a model", func(t *tester) { History(t, t.s, t.s) }},
 }
 
-// A model is the history of a store: the records after each update that succeeded. The store keeps
-// the number of its last update under versionKey, so that a view can be compared with the one state
-// it has to show.
-type model struct {
-	*tester
-	mu     sync.Mutex // guards states
-	states []map[string]string
+// History makes random calls of several stores that show the same records, such as those of two
+// processes, each by many goroutines, and then looks for an order of them: every update must have
+// seen all before it, every view all that had returned when it began, and never half of one. The
+// stores must be empty.
+func History(t testing.TB, stores ...index.Store) {
+	t.Helper()
+	seed := Seed(t)
+	h := &history{updates: map[int]*trace{}}
+	var running sync.WaitGroup
+	for worker := range 3 * len(stores) {
+		rng := rand.New(rand.NewPCG(seed, uint64(worker)))
+		running.Go(func() {
+			if err := h.work(t.Context(), stores[worker%len(stores)], rng); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	if err := h.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A history is what updates and views have done and seen. Every update counts a record up, and so
+// says which one in their order it was.
+type history struct {
+	mu      sync.Mutex     // guards the fields below
+	updates map[int]*trace // that have succeeded, by their number
+	views   []*trace
+	newest  int // the greatest number of an update that has returned
+}
+
+// A trace is what one call has done and seen, in its order.
+type trace struct {
+	after  int // the update whose state it saw
+	oldest int // an update that had returned when it began
+	steps  []func(state map[string]string) error
 }
 
 const versionKey = "version"
 
-func testModel(t *tester) {
-	seed := Seed(t)
-	m := &model{tester: t, states: []map[string]string{{}}}
-	var done []<-chan error
-	for worker := range 6 {
-		rng := rand.New(rand.NewPCG(seed, uint64(worker)))
-		done = append(
-			done, t.background(func(ctx context.Context) error { return m.work(ctx, rng) }),
-		)
-	}
-	for _, d := range done {
-		if err := t.wait(d); err != nil {
-			t.Error(err)
-		}
-	}
-	t.view(m.compare)
-}
-
-func (m *model) work(ctx context.Context, rng *rand.Rand) error {
+func (h *history) work(ctx context.Context, s index.Store, rng *rand.Rand) error {
 	for range 60 {
+		var seen *trace
+		oldest := h.returned()
 		if rng.IntN(4) == 0 {
-			if err := m.s.View(ctx, m.compare); err != nil {
-				return err
+			err := s.View(ctx, func(r index.Reader) (err error) {
+				seen, err = begin(r)
+				return errors.Join(err, seen.scan(r, "", ""))
+			})
+			if err != nil {
+				return fmt.Errorf("view: %w", err)
 			}
+			h.add(seen, oldest, false)
 			continue
 		}
-		fails := rng.IntN(4) == 0
-		err := m.s.Update(ctx, func(tx index.Tx) error { return m.update(rng, tx, fails) })
+		fails, seed := rng.IntN(4) == 0, rng.Uint64()
+		err := s.Update(ctx, func(tx index.Tx) (err error) {
+			seen, err = update(rand.New(rand.NewPCG(seed, 0)), tx)
+			if fails && err == nil {
+				err = errTest
+			}
+			return err
+		})
 		if fails != errors.Is(err, errTest) || !fails && err != nil {
 			return fmt.Errorf("update: %w", err)
 		}
+		if !fails {
+			h.add(seen, oldest, true)
+		}
 	}
 	return nil
 }
 
-// update does the same to the store and to the model. It runs where updates run, one after another,
-// and that is the order of the states.
-func (m *model) update(rng *rand.Rand, tx index.Tx, fails bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	state := maps.Clone(m.states[len(m.states)-1])
-	for range rng.IntN(12) {
-		if err := step(rng, tx, state); err != nil {
+func (h *history) returned() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.newest
+}
+
+func (h *history) add(seen *trace, oldest int, updates bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seen.oldest = oldest
+	if !updates {
+		h.views = append(h.views, seen)
+		return
+	}
+	number := seen.after + 1
+	h.updates[number] = seen
+	h.newest = max(h.newest, number)
+}
+
+// check does what the updates did, in their order, to a map, and compares.
+func (h *history) check() error {
+	views := map[int][]*trace{}
+	for _, v := range h.views {
+		views[v.after] = append(views[v.after], v)
+	}
+	state := map[string]string{}
+	for number := 0; ; number++ {
+		for _, v := range views[number] {
+			if err := v.replay(state); err != nil {
+				return fmt.Errorf("a view after update %d: %w", number, err)
+			}
+		}
+		u := h.updates[number+1]
+		if u == nil {
+			break
+		}
+		if err := u.replay(state); err != nil {
+			return fmt.Errorf("update %d: %w", number+1, err)
+		}
+		state[versionKey] = strconv.Itoa(number + 1)
+	}
+	if len(h.updates) != h.newest {
+		return fmt.Errorf("there are %d updates, the last has number %d", len(h.updates), h.newest)
+	}
+	return nil
+}
+
+func (s *trace) replay(state map[string]string) error {
+	if s.after < s.oldest {
+		return fmt.Errorf("it saw update %d, but %d had returned before", s.after, s.oldest)
+	}
+	for _, step := range s.steps {
+		if err := step(state); err != nil {
 			return err
 		}
 	}
-	if fails {
-		return errTest
-	}
-	state[versionKey] = fmt.Sprint(len(m.states))
-	if err := putAll(tx, versionKey, state[versionKey]); err != nil {
-		return err
-	}
-	m.states = append(m.states, state)
 	return nil
 }
 
-// step makes one random call and checks it.
-func step(rng *rand.Rand, tx index.Tx, state map[string]string) error {
+// begin begins a call.
+func begin(r index.Reader) (*trace, error) {
+	s := &trace{}
+	text, err := r.Get([]byte(versionKey))
+	if errors.Is(err, index.ErrNotFound) {
+		return s, nil
+	}
+	if err == nil {
+		s.after, err = strconv.Atoi(string(text))
+	}
+	return s, err
+}
+
+func update(rng *rand.Rand, tx index.Tx) (*trace, error) {
+	s, err := begin(tx)
+	if err != nil {
+		return s, err
+	}
+	for range rng.IntN(12) {
+		if err := s.step(rng, tx); err != nil {
+			return s, err
+		}
+	}
+	return s, putAll(tx, versionKey, strconv.Itoa(s.after+1))
+}
+
+// step makes one random call of a transaction.
+func (s *trace) step(rng *rand.Rand, tx index.Tx) error {
 	key := randomKey(rng)
 	switch rng.IntN(5) {
 	case 0, 1:
 		val := fmt.Sprint(rng.Uint32())
-		state[key] = val
+		s.steps = append(s.steps, func(state map[string]string) error {
+			state[key] = val
+			return nil
+		})
 		return putAll(tx, key, val)
 	case 2:
-		delete(state, key)
+		s.steps = append(s.steps, func(state map[string]string) error {
+			delete(state, key)
+			return nil
+		})
 		return deleteAll(tx, key)
 	case 3:
-		got, err := tx.Get([]byte(key))
-		want, there := state[key]
-		if there && (err != nil || string(got) != want) ||
-			!there && !errors.Is(err, index.ErrNotFound) {
-			return fmt.Errorf("get(%q) = %q, %w, want %q, %v", key, got, err, want, there)
-		}
-		return nil
+		return s.get(tx, key)
 	default:
-		return compareScan(tx, state, key, randomKey(rng))
+		return s.scan(tx, key, randomKey(rng))
 	}
 }
 
-// randomKey has few values, so that calls meet.
-func randomKey(rng *rand.Rand) string {
-	const letters = "\x00ab\xFF"
-	key := "k"
-	for range rng.IntN(4) {
-		key += string(letters[rng.IntN(len(letters))])
-	}
-	return key
-}
-
-// compare checks a view against the state it claims to show.
-func (m *model) compare(r index.Reader) error {
-	version := 0
-	text, err := r.Get([]byte(versionKey))
-	if err == nil {
-		version, err = strconv.Atoi(string(text))
-	}
-	if err != nil && !errors.Is(err, index.ErrNotFound) {
+func (s *trace) get(r index.Reader, key string) error {
+	got, err := r.Get([]byte(key))
+	absent := errors.Is(err, index.ErrNotFound)
+	if err != nil && !absent {
 		return err
 	}
-	m.mu.Lock()
-	state := m.states[version]
-	m.mu.Unlock()
-	return compareScan(r, state, "", "")
+	s.steps = append(s.steps, func(state map[string]string) error {
+		if want, there := state[key]; there == absent || string(got) != want {
+			return fmt.Errorf("get(%q) = %q, absent %v, want %q, %v", key, got, absent, want, !there)
+		}
+		return nil
+	})
+	return nil
 }
 
-// compareScan checks a scan from start to end; an empty end is none.
-func compareScan(r index.Reader, state map[string]string, start, end string) error {
+// scan scans from start to end; an empty end is none.
+func (s *trace) scan(r index.Reader, start, end string) error {
 	var bound []byte
 	if end != "" {
 		bound = []byte(end)
@@ -165,14 +246,28 @@ func compareScan(r index.Reader, state map[string]string, start, end string) err
 	if err != nil {
 		return err
 	}
-	var want []string
-	for _, key := range slices.Sorted(maps.Keys(state)) {
-		if key >= start && (end == "" || key < end) {
-			want = append(want, key, state[key])
+	s.steps = append(s.steps, func(state map[string]string) error {
+		var want []string
+		for _, key := range slices.Sorted(maps.Keys(state)) {
+			if key >= start && (end == "" || key < end) {
+				want = append(want, key, state[key])
+			}
 		}
-	}
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("scan(%q, %q) shows %q, want %q", start, end, got, want)
-	}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("scan(%q, %q) shows %q, want %q", start, end, got, want)
+		}
+		return nil
+	})
 	return nil
+}
+
+// randomKey has few values, so that calls meet.
+func randomKey(rng *rand.Rand) string {
+	const letters = "\x00ab\xFF"
+	var key strings.Builder
+	key.WriteString("k")
+	for range rng.IntN(4) {
+		key.WriteByte(letters[rng.IntN(len(letters))])
+	}
+	return key.String()
 }

@@ -2,6 +2,7 @@ package indextest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gabion-storage/gabion/index"
@@ -103,22 +104,20 @@ func testBounds(t *tester) {
 
 func testEarlyBreak(t *tester) {
 	t.put("a", "1", "b", "2", "c", "3")
-	leave := func(r index.Reader) {
+	leave := func(r index.Reader) error {
 		for range 3 {
 			for item, err := range r.Scan(nil, nil) {
 				if string(item.Key) != "a" || err != nil {
-					t.Errorf("first step is %q, %v", item.Key, err)
+					return fmt.Errorf("first step is %q, %w", item.Key, err)
 				}
 				break
 			}
 		}
+		return nil
 	}
-	t.view(func(r index.Reader) error { leave(r); return nil })
+	t.view(leave)
 	t.update(func(tx index.Tx) error {
-		leave(tx)
-		err := tx.Delete([]byte("b"))
-		leave(tx)
-		return err
+		return errors.Join(leave(tx), tx.Delete([]byte("b")), leave(tx))
 	})
 	t.want("a", "1", "c", "3")
 }
@@ -141,7 +140,7 @@ func testReturnedSlices(t *tester) {
 			_ = append(append(item.Key, "spoiled"...), append(item.Value, "spoiled"...)...)
 		}
 		if got != "a1b2c3" {
-			t.Errorf("items after the loop are %s", got)
+			return fmt.Errorf("items after the loop are %s", got)
 		}
 		v, err := r.Get([]byte("b"))
 		clear(v)
@@ -159,20 +158,19 @@ func testReturnedSlices(t *tester) {
 }
 
 func testPassedSlices(t *tester) {
-	key, val, gone := []byte("key"), []byte("value"), []byte("gone")
 	t.put("gone", "1", "stays", "2")
 	t.update(func(tx index.Tx) error {
+		key, val, gone := []byte("key"), []byte("value"), []byte("gone")
 		if err := errors.Join(tx.Put(key, val), tx.Delete(gone)); err != nil {
 			return err
 		}
 		if string(key) != "key" || string(val) != "value" || string(gone) != "gone" {
-			t.Errorf("the caller's slices became %q, %q, %q", key, val, gone)
+			return fmt.Errorf("the caller's slices became %q, %q, %q", key, val, gone)
 		}
 		copy(key, "xxx")
 		copy(val, "xxxxx")
 		copy(gone, "stay")
-		t.wantIn(tx, "key", "value", "stays", "2")
-		return nil
+		return compare(tx, "key", "value", "stays", "2")
 	})
 	t.want("key", "value", "stays", "2")
 }
