@@ -71,8 +71,9 @@ func (e *Engine) CreateBucket(
 	if err != nil {
 		return nil, err
 	}
-	res := &CreateBucketResult{}
+	var res *CreateBucketResult
 	err = e.index.Update(ctx, func(tx index.Tx) error {
+		res = &CreateBucketResult{}
 		old, err := index.Get(tx, index.BucketKey(req.Bucket))
 		if err == nil {
 			res.Existed = req.IfAbsent &&

@@ -372,6 +372,7 @@ func (p *objectCopy) rewrite(
 	if err := e.index.Update(ctx, fresh.Begin); err != nil {
 		return err
 	}
+	fresh.Begun()
 	var whole hash.Hash
 	if p.newChecksum(src.rec) {
 		whole = p.req.ChecksumAlgorithm.New()

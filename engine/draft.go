@@ -67,6 +67,7 @@ func (d *draft) add(ctx context.Context, chunks []*intake.Chunk) error {
 	if err != nil {
 		return err
 	}
+	d.provisional.Begun()
 	d.pages++
 	d.chunks += len(chunks)
 	for _, ch := range chunks {

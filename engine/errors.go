@@ -304,6 +304,11 @@ var (
 	ErrInUse = &Error{
 		Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine.",
 	}
+	// ErrUnavailable is returned when the database that the index is in cannot be reached, or does
+	// not get to it in time. Nothing has changed; the same call may succeed later.
+	ErrUnavailable = &Error{
+		Code: "Unavailable", HTTPStatus: 503, Message: "The index cannot be reached. Try again later.",
+	}
 	// ErrNoSpace is returned by writes when the disk is full or filled up to Options.ReserveSpace.
 	// Reads and deletions go on; when there is space again, so do writes.
 	ErrNoSpace = &Error{
@@ -413,6 +418,7 @@ var causes = []struct {
 }{
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
+	{index.ErrUnavailable, ErrUnavailable},
 	{index.ErrInUse, ErrInUse},
 	{blob.ErrInUse, ErrInUse},
 	{disk.ErrLocked, ErrInUse},

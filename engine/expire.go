@@ -72,8 +72,11 @@ func (e *Engine) expire(
 	ctx context.Context, before time.Time,
 ) (aborted int64, left bool, err error) {
 	for {
-		x := expiring{engine: e, before: before}
-		err := e.index.Update(ctx, x.some)
+		var x expiring
+		err := e.index.Update(ctx, func(tx index.Tx) error {
+			x = expiring{engine: e, before: before}
+			return x.some(tx)
+		})
 		if err != nil {
 			return aborted, true, err
 		}

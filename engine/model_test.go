@@ -18,6 +18,7 @@ import (
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/indextest"
 )
 
 // TestModel lives random histories under several sets of options, side by side with a model of
@@ -41,6 +42,7 @@ func TestModel(t *testing.T) {
 		crashes    bool
 		records    bool // are authenticated
 		memory     bool // the two stores in memory instead of those in a directory
+		rehearsed  bool // the first run of every function of the index is in vain
 	}{
 		{name: "small chunks in small volumes", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20},
 		{name: "chunks of 64 KiB", chunkSizes: []int{64 << 10}},
@@ -49,6 +51,7 @@ func TestModel(t *testing.T) {
 		{name: "chunk size changes", chunkSizes: []int{4 << 10, 64 << 10, 5000}, encrypted: true, blocks: 20},
 		{name: "scopes of deduplication", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 5, scopes: true},
 		{name: "stores in memory", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, encrypted: true, blocks: 50, memory: true},
+		{name: "transactions run twice", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, memory: true, rehearsed: true},
 		{name: "power cuts", chunkSizes: []int{4 << 10}, volumeSize: 1 << 20, blocks: 50, crashes: true, records: true},
 	} {
 		t.Run(set.name, func(t *testing.T) {
@@ -70,6 +73,9 @@ func TestModel(t *testing.T) {
 			}
 			if set.memory {
 				h.index, h.blobs = lastingIndex{index.NewMemory()}, lastingBlobs{blob.NewMemory(set.volumeSize)}
+			}
+			if set.rehearsed {
+				h.index = indextest.Rehearsed(h.index)
 			}
 			if set.crashes {
 				h.stores = newFragileStores(set.volumeSize, &engine.Options{Keys: ring, AuthenticateRecords: set.records})

@@ -13,7 +13,7 @@ import (
 
 // Stores in memory that outlive an engine's Close.
 type (
-	lastingIndex struct{ *index.Memory }
+	lastingIndex struct{ index.Store }
 	lastingBlobs struct{ *blob.Memory }
 )
 

@@ -349,6 +349,7 @@ func replaceKeys[R any](ctx context.Context, r *rotation, t *keyTable[R], batch 
 	}
 	var replaced int64
 	err := r.engine.index.Update(ctx, func(tx index.Tx) error {
+		replaced = 0
 		for i := range batch {
 			n, err := replaceKey(tx, t, &batch[i])
 			if err != nil {

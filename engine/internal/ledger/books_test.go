@@ -10,6 +10,7 @@ import (
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/indextest"
 )
 
 // volume is where the chunks of the tests lie, and stored is how many bytes each has there.
@@ -18,7 +19,7 @@ const (
 	stored = 100
 )
 
-// books are a ledger in memory.
+// books are a ledger in memory. Every transaction runs twice, the first time in vain.
 type books struct {
 	*testing.T
 	index.Store
@@ -27,7 +28,7 @@ type books struct {
 }
 
 func newBooks(t *testing.T) *books {
-	idx := index.NewMemory()
+	idx := indextest.Rehearsed(index.NewMemory())
 	t.Cleanup(func() {
 		if err := idx.Close(); err != nil {
 			t.Error(err)

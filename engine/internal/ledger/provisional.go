@@ -4,8 +4,8 @@ import "github.com/gabion-storage/gabion/index"
 
 // A Provisional is a content or a manifest that takes several transactions to write. It stands in
 // the table of what waits from the first of them on. Whoever writes it calls Begin in every one but
-// the last, Name in the last, which names it, Named when that is committed, and End in any case.
-// Without Named it is garbage from then on.
+// the last, and Begun when that is committed; Name in the last, which names it, Named when that is
+// committed, and End in any case. Without Named it is garbage from then on.
 //
 // The methods are for one goroutine at a time.
 type Provisional struct {
@@ -21,16 +21,18 @@ func (t *Trash) NewProvisional(id [16]byte, kind index.TrashKind) *Provisional {
 	return &Provisional{trash: t, id: id, kind: kind}
 }
 
-// Begin puts it into the table of what waits, with the first call.
+// Begin puts it into the table of what waits, unless it stands there.
 func (p *Provisional) Begin(tx index.Tx) error {
 	if p.written {
 		return nil
 	}
-	p.written = true
 	p.trash.inUse.provisional(p.id)
 	rec := index.Trash{Kind: p.kind, ID: p.id, Queued: p.trash.now()}
 	return index.Put(tx, index.WaitingKey(p.id), &rec)
 }
+
+// Begun says that a transaction with Begin is committed.
+func (p *Provisional) Begun() { p.written = true }
 
 // Name takes it out of the table in the transaction that names it. If that is the only one, there
 // is nothing to do.

@@ -73,7 +73,6 @@ func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Cont
 // next returns the entries at the head of the queue. They are committed, so whoever can still open
 // what they name uses it by now: see Use.
 func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
-	pushed := s.pushed.Load()
 	var ends index.Ends
 	err = s.index.View(ctx, func(r index.Reader) error {
 		q := index.TrashQueue()
@@ -90,27 +89,43 @@ func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
 		}
 		return nil
 	})
-	if err != nil || len(batch) > 0 {
+	if err != nil || len(batch) > 0 || !s.Pending() {
 		return batch, err
 	}
-	s.swept.Store(ends.Tail)
-	if pushed > ends.Tail {
-		err = s.correctPushed(ctx, pushed)
-	}
-	return nil, err
+	return nil, s.catchUp(ctx)
 }
 
-// correctPushed finds out whether what was pushed is on its way or belonged to a transaction that
-// failed. What is on its way is swept when it is there; for the other Pending would be true for
-// good.
-func (s *sweep) correctPushed(ctx context.Context, pushed uint64) error {
-	return s.index.Update(ctx, func(tx index.Tx) error {
-		ends, err := index.TrashQueue().Ends(tx)
-		if err == nil {
-			s.pushed.CompareAndSwap(pushed, ends.Tail)
-		}
+// catchUp finds out whether what was pushed is on its way or belonged to a transaction that failed.
+// What is on its way is swept when it is there; for the other Pending would be true for good.
+func (s *sweep) catchUp(ctx context.Context) error {
+	var left level
+	err := s.index.Update(ctx, func(tx index.Tx) (err error) {
+		left, err = s.level(tx)
 		return err
 	})
+	if err == nil {
+		s.settle(left)
+	}
+	return err
+}
+
+// A level is how far a transaction found the trash worked off.
+type level struct {
+	pushed uint64 // before it: all of that is committed, or has failed
+	empty  bool
+}
+
+func (s *sweep) level(tx index.Tx) (level, error) {
+	pushed := s.pushed.Load()
+	ends, err := index.TrashQueue().Ends(tx)
+	return level{pushed, ends.Head == ends.Tail}, err
+}
+
+// settle notes the level of a transaction that is committed.
+func (s *sweep) settle(l level) {
+	if l.empty {
+		s.swept.Store(l.pushed)
+	}
 }
 
 // batch sweeps entries from the head of the queue, many in a transaction. One that is damaged does
@@ -141,8 +156,10 @@ func (s *sweep) batch(ctx context.Context, batch []queued) error {
 
 // transaction sweeps entries in one transaction, and says how many it has finished.
 func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err error) {
-	b := bite{left: sweepRecords}
+	var b bite
+	var left level
 	err = s.index.Update(ctx, func(tx index.Tx) error {
+		b, done = bite{left: sweepRecords}, 0
 		for done < len(batch) && b.left > 0 {
 			finished, err := b.entry(tx, batch[done])
 			if err != nil {
@@ -153,11 +170,16 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 			}
 			done++
 		}
-		return b.delta.Apply(tx)
+		if err := b.delta.Apply(tx); err != nil {
+			return err
+		}
+		left, err = s.level(tx)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
+	s.settle(left)
 	if b.rest != nil {
 		batch[done].Trash = *b.rest
 	}

@@ -19,8 +19,8 @@ type Trash struct {
 	wake  func()
 	inUse inUse
 
-	pushed atomic.Uint64 // the tail of the queue after the newest push, be that committed or not
-	swept  atomic.Uint64 // up to which number all has been swept
+	pushed atomic.Uint64 // how often something was pushed, be that committed or not
+	swept  atomic.Uint64 // after how many pushes all was swept
 
 	recovered bool // what waited from before the index was opened is free; for who sweeps
 
@@ -89,9 +89,8 @@ func (t *Trash) PutPart(
 
 func (t *Trash) discard(tx index.Tx, rec index.Trash) error {
 	rec.Queued = t.now()
-	ends, err := index.Push(tx, index.TrashQueue(), &rec)
-	t.pushed.Store(ends.Tail)
-	if err != nil {
+	t.pushed.Add(1)
+	if _, err := index.Push(tx, index.TrashQueue(), &rec); err != nil {
 		return err
 	}
 	return Count(tx, index.Totals{TrashParts: rec.Parts, TrashBytes: rec.Bytes})
