@@ -33,12 +33,17 @@ const (
 )
 
 // Ready implements index.Backend. It refuses updates before anything that Badger cannot survive
-// comes near.
+// comes near. A commit for which the log has room takes no block that is not set aside and no file
+// that is not open, so it goes on though others have filled the disk to its last block: that is how
+// what frees space gets through.
 func (d *database) Ready() error {
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	g := d.generation()
-	if err := d.roomToCommit(&g.wal); err != nil {
+	if g.wal.hasRoom() {
+		return nil
+	}
+	if err := d.roomForLog(); err != nil {
 		return err
 	}
 	if err := g.dir.CheckHandles(spareHandles); err != nil {
@@ -47,14 +52,9 @@ func (d *database) Ready() error {
 	return mapError("preallocate the log", g.wal.allocate())
 }
 
-// roomToCommit refuses a commit that might make Badger write where there is no room. A commit for
-// which the log has room takes no block that is not set aside, so it goes on though others have
-// filled the disk to its last block: that is how what frees space gets through. What others left is
-// needed, and then what the owner has set aside, only for the next log.
-func (d *database) roomToCommit(w *wal) error {
-	if w.allocated && w.used+largestCommit <= memTableSize {
-		return nil
-	}
+// roomForLog refuses a commit for which Badger might begin the next log where there is no room. It
+// takes what others left, and then what the owner has set aside.
+func (d *database) roomForLog() error {
 	if d.room(d.reserve) == nil {
 		return nil
 	}
@@ -133,6 +133,9 @@ func (w *wal) follow() error {
 	w.allocated, w.used = false, 0
 	return w.dir.Sync()
 }
+
+// hasRoom reports whether the largest commit fits into what is set aside of the newest log.
+func (w *wal) hasRoom() bool { return w.allocated && w.used+largestCommit <= memTableSize }
 
 // allocate sets the space of the newest log aside, once.
 func (w *wal) allocate() error {
