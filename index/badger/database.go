@@ -157,7 +157,14 @@ func (g *generation) commit(txn *badger.Txn, at uint64) error {
 	case <-g.failed:
 		return g.failure()
 	}
-	return g.wal.follow()
+	if err := g.wal.follow(); err != nil || !syncsLog {
+		return err
+	}
+	if err := g.wal.sync(); err != nil {
+		g.report("syncing the log: %v", err)
+		return err
+	}
+	return nil
 }
 
 // Fault implements index.Backend. It is what nobody was told by an error.

@@ -219,7 +219,7 @@ func regime(dir string, report func(format string, err error)) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(&alarmLogger{report}).
 		WithBypassLockGuard(true). // see openDatabase
-		WithSyncWrites(true).
+		WithSyncWrites(!syncsLog).
 		WithDetectConflicts(false). // updates are serial
 		WithMetricsEnabled(false).
 		WithValueThreshold(valueThreshold).
@@ -283,9 +283,12 @@ func (g *generation) failure() error {
 	return nil
 }
 
-// close closes the database. Badger tries for ever to write the last table; after three failures it
-// is left to that. The logs stay until it is known that all went well.
-func (g *generation) close() error {
+// close closes the database, and what is open beside it.
+func (g *generation) close() error { return errors.Join(g.closeDatabase(), g.wal.close()) }
+
+// closeDatabase closes Badger, which tries for ever to write the last table; after three failures
+// it is left to that. The logs stay until it is known that all went well.
+func (g *generation) closeDatabase() error {
 	release, err := g.holdLogs()
 	if err != nil {
 		return err // Badger is without a memtable, after a failed commit, and would crash
