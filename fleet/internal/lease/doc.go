@@ -1,0 +1,60 @@
+// Package lease says who of a fleet may commit, and who may remove what. By now it holds the rules
+// and a model that checks them; the rows of the index, and what obeys them, are not built.
+//
+// # Why
+//
+// One process alone knows what its unfinished parts count on and what its readers have open: it
+// pins the one and uses the other, and leaves both alone when it gives space back. What other
+// processes have pinned and opened it cannot see. So they tell it, in the index, as coarsely as
+// will do: by epochs.
+//
+// # Words
+//
+//	epoch      a number in the index. Whoever condemns a volume, or discards a content, adds one
+//	           and marks what it condemns with the new number
+//	lease      a row of the index that a node has: when it ends by the database's clock, and the
+//	           node's oldest epoch
+//	seen       the epoch that a node knew of at its last renewal, and with it all that was condemned
+//	           by then
+//	began      what a call, and an open Object, remembers: what its node had seen when it began
+//	oldest     the least of what the calls and Objects of a node began in; what it has seen if it has none
+//	turn       a row that says which node sweeps and compacts, and in which term: a number that
+//	           grows whenever the turn is taken, also by who had it before
+//	passed     an epoch that no lease's oldest is below
+//
+// # Rules
+//
+//	commit      every transaction looks for its node's own lease first. Without it nothing is
+//	            committed, and the node never commits again: it has to join anew
+//	revoke      a lease that has ended is deleted, by whoever finds it, in a transaction. Until then
+//	            it holds, whatever the clocks say: so no commit depends on one
+//	renew       a transaction writes the node's oldest, as it was before, and reads the epoch; only
+//	            then the node has seen that. A call that begins between the two began in the old one
+//	find        a call finds no chunk in a volume that was condemned in the epoch that it began in,
+//	            or before: it stores the chunk anew
+//	condemn     by who has the turn. It is for good: a condemned volume is removed some day, and stays
+//	            as it is till then
+//	plan        what lives in a condemned volume is listed after the epoch of its condemnation has
+//	            passed. It only gets less from then on, since whoever could have found or stored
+//	            something in it has committed, or never will
+//	move        the transaction that points the index at copies looks for the term that they were made
+//	            in. When that is over nothing is moved, whoever has the turn: nothing lived in the
+//	            volume of the copies, so that one may be removed by now
+//	remove      when nothing lives in a volume whose epoch has passed. That stays true. So it does no
+//	            harm when a node that was stopped removes it long after somebody else did
+//	sweep       a content that was discarded in an epoch is swept when that has passed
+//	number      a volume's number is never given to another
+//
+// # The states of a volume
+//
+//	             Sync           condemn           passed, nothing lives
+//	waits at a node ──> stored ───────> condemned ────────────────> removed
+//	                                     │      ^
+//	                                     └ move ┘  once its epoch has passed
+//
+// What a node that died has stored and not named is a stored volume in which nothing lives. It is
+// condemned like any other: its node's lease is revoked, so nobody's oldest keeps it.
+//
+// The rules are checked by a model of three nodes in model_test.go, all of whose states are gone
+// through; and each of them is taken out once, after which the model loses data.
+package lease
