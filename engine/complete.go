@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -33,6 +34,11 @@ type CompleteMultipartUploadRequest struct {
 	// ErrBadDigest. A composite one may do without "-" and the number of parts. Both are S3's.
 	Size     int64
 	Checksum Checksum
+
+	// Annotations, if not nil, are added to those that Initiate was told, and replace them where
+	// names are the same: OSS's clients say an access control list here. Of an upload under a
+	// client's key they need SSECustomerKey, since they are under its MAC.
+	Annotations map[string]string
 
 	Preconditions
 
@@ -225,6 +231,9 @@ func (e *Engine) complete(
 	if err := req.checkSize(obj.Size); err != nil {
 		return nil, err
 	}
+	if err := req.annotate(&obj.Attributes, key); err != nil {
+		return nil, err
+	}
 	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
 		return nil, err
 	}
@@ -253,6 +262,24 @@ func (e *Engine) complete(
 		return nil, err
 	}
 	return obj, e.putObject(tx, req.Bucket, req.Key, obj)
+}
+
+// annotate adds the annotations of the request.
+func (req *CompleteMultipartUploadRequest) annotate(a *index.Attributes, key completionKey) error {
+	if req.Annotations == nil {
+		return nil
+	}
+	if key.absent {
+		return ErrInvalidRequest.saying("Annotations need SSECustomerKey.")
+	}
+	all := maps.Clone(req.Annotations)
+	for name, text := range a.Annotations {
+		if _, ok := all[name]; !ok {
+			all[name] = text
+		}
+	}
+	a.Annotations = all
+	return checkAnnotations(all)
 }
 
 // checkSize compares the size that the request gives, if it does, with the object's.

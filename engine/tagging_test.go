@@ -215,3 +215,45 @@ func TestBucketAnnotations(t *testing.T) {
 	}
 	check(nil)
 }
+
+// TestAnnotationsAtComplete adds annotations to an upload's when it is completed.
+func TestAnnotationsAtComplete(t *testing.T) {
+	e := openTemp(t, &engine.Options{Keys: keys(t)})
+	mustBucket(t, e, "bucket")
+	complete := func(key string, with engine.EncryptionRequest, customer crypto.CustomerKey, notes map[string]string) error {
+		up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{
+			Bucket: "bucket", Key: key, EncryptionRequest: with,
+			Attributes: engine.Attributes{Annotations: map[string]string{"owner": "me", "acl": "old"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.CompleteMultipartUpload(t.Context(), &engine.CompleteMultipartUploadRequest{
+			Bucket: "bucket", Key: key, UploadID: up.UploadID, Annotations: notes, SSECustomerKey: customer,
+		})
+		return err
+	}
+	customer := crypto.CustomerKey(random(1, 32))
+	notes := map[string]string{"acl": "new", "x": "y"}
+	want := map[string]string{"owner": "me", "acl": "new", "x": "y"}
+	for key, with := range map[string]engine.EncryptionRequest{
+		"plain": {}, "sealed": {ServerSideEncryption: "AES256"}, "customer": {SSECustomerKey: customer},
+	} {
+		if err := complete(key, with, with.SSECustomerKey, notes); err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		if got := headWith(t, e, key, with.SSECustomerKey).Annotations; !maps.Equal(got, want) {
+			t.Errorf("%s has the annotations %v, want %v", key, got, want)
+		}
+		if err := openWith(e, key, with.SSECustomerKey); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if err := complete("no key", engine.EncryptionRequest{SSECustomerKey: customer}, nil, notes); !errors.Is(err, engine.ErrInvalidRequest) {
+		t.Errorf("without the client's key: %v", err)
+	}
+	long := map[string]string{"x": strings.Repeat("y", 8<<10)}
+	if err := complete("long", engine.EncryptionRequest{}, nil, long); !errors.Is(err, engine.ErrInvalidArgument) {
+		t.Errorf("of more than 8 KiB: %v", err)
+	}
+}
