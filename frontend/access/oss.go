@@ -50,8 +50,7 @@ func claimInOSSHeader(r *request, fields map[string]string) (*claim, error) {
 		return nil, badRequest("InvalidArgument", "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
 	}
 	c := &claim{signature: fields["Signature"], signed: signed, date: date}
-	c.signOSS(r, cred, fields["AdditionalHeaders"])
-	return c, nil
+	return c, c.signOSS(r, cred, fields["AdditionalHeaders"])
 }
 
 func claimInOSSURL(r *request) (*claim, error) {
@@ -70,16 +69,20 @@ func claimInOSSURL(r *request) (*claim, error) {
 		until:     signed.Add(life),
 		date:      r.query.Get("x-oss-date"),
 	}
-	c.signOSS(r, cred, r.query.Get("x-oss-additional-headers"))
-	return c, nil
+	return c, c.signOSS(r, cred, r.query.Get("x-oss-additional-headers"))
 }
 
 // signOSS completes a claim of version 4 by what its signature must be made of. OSS signs its own
-// headers and those of content without listing them.
-func (c *claim) signOSS(r *request, cred credential, additional string) {
+// headers and those of content without listing them; those that are listed must be there.
+func (c *claim) signOSS(r *request, cred credential, additional string) error {
 	headers := append(r.headersWith("x-oss-"), "content-md5", "content-type")
 	if additional != "" {
-		headers = append(headers, strings.Split(strings.ToLower(additional), ";")...)
+		for name := range strings.SplitSeq(strings.ToLower(additional), ";") {
+			if _, ok := r.value(name); !ok {
+				return badRequest("InvalidArgument", "A signed header is missing: "+name+".")
+			}
+			headers = append(headers, name)
+		}
 	}
 	slices.Sort(headers)
 	said := cmp.Or(r.Header.Get("X-Oss-Content-Sha256"), unsigned)
@@ -91,4 +94,5 @@ func (c *claim) signOSS(r *request, cred credential, additional string) {
 		additional,
 		said,
 	}, "\n"))
+	return nil
 }

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -190,5 +191,22 @@ func TestExamplesOfOSS(t *testing.T) {
 				t.Fatalf("%+v", id)
 			}
 		})
+	}
+}
+
+// TestMissingHeaderOfOSS refuses a signature over a header that is not there as malformed.
+func TestMissingHeaderOfOSS(t *testing.T) {
+	r, err := http.NewRequest("GET", "http://bucket.localhost/key", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Oss-Date", "20231216T162057Z")
+	r.Header.Set("X-Oss-Content-Sha256", "UNSIGNED-PAYLOAD")
+	r.Header.Set("Authorization", "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/"+
+		"aliyun_v4_request,AdditionalHeaders=name,Signature=00")
+	_, err = access.NewOSS(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
+	refused, ok := errors.AsType[*access.Error](err)
+	if !ok || refused.Code != "InvalidArgument" || refused.Status != http.StatusBadRequest {
+		t.Errorf("%v, want InvalidArgument", err)
 	}
 }
