@@ -1,6 +1,7 @@
 package oss
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,19 +11,15 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// Access control lists of buckets and, with aclDefault, of objects. They are kept and answered.
-const (
-	aclPrivate         = "private"
-	aclPublicRead      = "public-read"
-	aclPublicReadWrite = "public-read-write"
-	aclDefault         = "default"
-)
+// annotationACL is what a bucket's or object's access control list is kept as.
+const annotationACL = "oss-acl"
 
-// acl is the access control list that a header says, or nothing.
-func (c *call) acl(header string, known ...string) string {
+// acl is the access control list that a header says, or nothing. Objects may have that of their
+// bucket, too: "default".
+func (c *call) acl(header string) string {
 	acl := c.Header(header)
-	known = append(known, "", aclPrivate, aclPublicRead, aclPublicReadWrite)
-	if !slices.Contains(known, acl) {
+	known := []string{"", "private", "public-read", "public-read-write"}
+	if !slices.Contains(known, acl) && (acl != "default" || header != "Object-Acl") {
 		c.Fail(face.Invalid(
 			"x-oss-"+strings.ToLower(header), acl, "no such access control exists",
 		))
@@ -30,56 +27,51 @@ func (c *call) acl(header string, known ...string) string {
 	return acl
 }
 
-// aclOf is what annotations say of it.
-func aclOf(annotations map[string]string, byDefault string) string {
-	if acl, ok := annotations[annotationACL]; ok {
-		return acl
+// objectACL is the annotation of the list that a request says of an object, or nothing.
+func (c *call) objectACL() map[string]string {
+	if acl := c.acl("Object-Acl"); acl != "" {
+		return map[string]string{annotationACL: acl}
 	}
-	return byDefault
+	return nil
 }
 
-// withACL are annotations that say it.
-func withACL(annotations map[string]string, acl string) map[string]string {
-	annotations = maps.Clone(annotations)
-	if annotations == nil {
-		annotations = map[string]string{}
+// require fails the call if a header is missing.
+func (c *call) require(header string) {
+	if c.Header(header) == "" {
+		c.Fail(face.Invalid("x-oss-"+strings.ToLower(header), "", "The header is missing."))
 	}
-	annotations[annotationACL] = acl
-	return annotations
 }
 
 func (c *call) answerACL(acl string) {
 	c.answer("AccessControlPolicy", struct {
 		Owner owner
 		Grant string `xml:"AccessControlList>Grant"`
-	}{theOwner(), acl})
+	}{account, acl})
 }
 
 func (c *call) getBucketACL() {
-	c.answerACL(aclOf(c.headBucket().Annotations, aclPrivate))
+	c.answerACL(cmp.Or(c.bucket().Annotations[annotationACL], "private"))
 }
 
 func (c *call) putBucketACL() {
+	c.require("Acl")
+	annotations := map[string]string{}
+	maps.Copy(annotations, c.bucket().Annotations)
+	annotations[annotationACL] = c.acl("Acl")
 	face.Do(c.Call, c.Engine.PutBucketAnnotations, &engine.PutBucketAnnotationsRequest{
-		Bucket: c.Bucket, Annotations: withACL(c.headBucket().Annotations, c.acl("Acl")),
+		Bucket: c.Bucket, Annotations: annotations,
 	})
 	c.Done(http.StatusOK)
 }
 
 func (c *call) getObjectACL() {
-	info := face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
-	c.answerACL(aclOf(info.Annotations, aclDefault))
+	c.answerACL(cmp.Or(c.object().Annotations[annotationACL], "default"))
 }
 
 func (c *call) putObjectACL() {
-	info := face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
+	c.require("Object-Acl")
 	face.Do(c.Call, c.Engine.PutObjectAnnotations, &engine.PutObjectAnnotationsRequest{
-		Bucket: c.Bucket, Key: c.Key,
-		Annotations: withACL(info.Annotations, c.acl("Object-Acl", aclDefault)),
+		Bucket: c.Bucket, Key: c.Key, Annotations: c.objectACL(),
 	})
 	c.Done(http.StatusOK)
 }

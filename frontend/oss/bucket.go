@@ -10,42 +10,29 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// Annotations of buckets: what clients say of them, kept and answered.
+// What else is said of a bucket when it is created is kept, too.
 const (
-	annotationACL        = "oss-acl" // of objects, too
 	annotationClass      = "oss-storage-class"
 	annotationRedundancy = "oss-data-redundancy-type"
 )
 
-// owner owns all there is: accounts are not known here.
-type owner struct {
-	ID          string
-	DisplayName string
-}
+// An owner is who owns everything.
+type owner struct{ ID, DisplayName string }
 
-func theOwner() owner { return owner{"gabion", "gabion"} }
+var account = owner{"gabion", "gabion"}
 
 // A bucketEntry describes a bucket in ListBuckets, and with more in GetBucketInfo.
 type bucketEntry struct {
-	Name             string
-	CreationDate     string
-	Location         string
-	Region           string
-	StorageClass     string
-	ExtranetEndpoint string
-	IntranetEndpoint string
+	Name, CreationDate, Location, Region, StorageClass, ExtranetEndpoint, IntranetEndpoint string
 }
 
 func (c *call) bucketEntry(b engine.Bucket) bucketEntry {
+	class := cmp.Or(b.Annotations[annotationClass], string(engine.StorageStandard))
 	endpoint := strings.TrimPrefix(c.R.Host, c.Bucket+".")
 	return bucketEntry{
-		Name: b.Name, CreationDate: face.ISO(b.Created), Location: c.location(), Region: c.region,
-		StorageClass:     cmp.Or(b.Annotations[annotationClass], string(engine.StorageStandard)),
-		ExtranetEndpoint: endpoint, IntranetEndpoint: endpoint,
+		b.Name, face.ISO(b.Created), "oss-" + c.region, c.region, class, endpoint, endpoint,
 	}
 }
-
-func (c *call) location() string { return "oss-" + c.region }
 
 func (c *call) listBuckets() {
 	const byDefault, most = 100, 1000
@@ -68,25 +55,20 @@ func (c *call) listBuckets() {
 		NextMarker     string
 		Buckets        []bucketEntry `xml:"Buckets>Bucket"`
 	}{
-		theOwner(), res.Prefix, res.Marker, n, res.IsTruncated, res.NextMarker,
+		account, res.Prefix, res.Marker, n, res.IsTruncated, res.NextMarker,
 		face.Each(res.Buckets, c.bucketEntry),
 	})
 }
 
 func (c *call) putBucket() {
 	var asked struct{ StorageClass, DataRedundancyType string }
-	if c.hasBody() {
+	if c.HasBody() {
 		c.ReadXML(&asked, nil)
 	}
-	annotations := map[string]string{}
-	for name, said := range map[string]string{
+	annotations := map[string]string{
 		annotationACL:        c.acl("Acl"),
 		annotationClass:      asked.StorageClass,
 		annotationRedundancy: asked.DataRedundancyType,
-	} {
-		if said != "" {
-			annotations[name] = said
-		}
 	}
 	face.Do(c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
 		Bucket: c.Bucket, Rules: engine.OSS, Annotations: annotations, IfAbsent: true,
@@ -95,58 +77,43 @@ func (c *call) putBucket() {
 	c.Done(http.StatusOK)
 }
 
-func (c *call) deleteBucket() {
-	face.Do(c.Call, c.Engine.DeleteBucket, &engine.DeleteBucketRequest{Bucket: c.Bucket})
-	c.Done(http.StatusNoContent)
-}
-
-func (c *call) headBucket() *engine.Bucket {
+// bucket describes the bucket that the request is about.
+func (c *call) bucket() *engine.Bucket {
 	return face.Do(c.Call, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
 }
 
 func (c *call) getBucketInfo() {
-	b := c.headBucket()
 	type info struct {
 		bucketEntry
 		Owner              owner
 		ACL                string `xml:"AccessControlList>Grant"`
 		DataRedundancyType string
-		Encryption         string `xml:"ServerSideEncryptionRule>SSEAlgorithm"`
-		AccessMonitor      string
 	}
+	b := c.bucket()
 	c.answer("BucketInfo", struct{ Bucket info }{info{
-		c.bucketEntry(*b), theOwner(), aclOf(b.Annotations, aclPrivate),
-		cmp.Or(b.Annotations[annotationRedundancy], "LRS"), "None", "Disabled",
+		c.bucketEntry(*b), account, cmp.Or(b.Annotations[annotationACL], "private"),
+		cmp.Or(b.Annotations[annotationRedundancy], "LRS"),
 	}})
 }
 
 func (c *call) getBucketLocation() {
-	c.headBucket()
-	c.answer("LocationConstraint", c.location())
+	c.bucket()
+	c.answer("LocationConstraint", "oss-"+c.region)
 }
 
 // getBucketStat says what there is now, which is what LastModifiedTime means.
 func (c *call) getBucketStat() {
 	res := face.Do(c.Call, c.Engine.BucketStats, &engine.BucketStatsRequest{Bucket: c.Bucket})
 	c.answer("BucketStat", struct {
-		Storage, ObjectCount, MultipartUploadCount, LiveChannelCount, LastModifiedTime int64
-		StandardStorage, StandardObjectCount                                           int64
-	}{
-		LastModifiedTime: time.Now().Unix(),
-		Storage:          res.LogicalBytes, ObjectCount: res.Objects, MultipartUploadCount: res.Uploads,
-		StandardStorage: res.LogicalBytes, StandardObjectCount: res.Objects,
-	})
+		Storage, ObjectCount, MultipartUploadCount, LastModifiedTime int64
+	}{res.LogicalBytes, res.Objects, res.Uploads, time.Now().Unix()})
 }
 
-// getBucketVersioning says that versioning was never switched on.
-func (c *call) getBucketVersioning() {
-	c.headBucket()
-	c.answer("VersioningConfiguration", struct{}{})
-}
-
-// listLiveChannel says that there is none, to clients that look for them before they delete a
-// bucket.
-func (c *call) listLiveChannel() {
-	c.headBucket()
-	c.answer("ListLiveChannelResult", struct{ IsTruncated bool }{})
+// nothing answers with an empty document what a bucket could have and never has: versions, and live
+// channels, which clients look for before they delete a bucket.
+func nothing(root string) func(*call) {
+	return func(c *call) {
+		c.bucket()
+		c.answer(root, struct{}{})
+	}
 }

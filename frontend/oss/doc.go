@@ -1,8 +1,8 @@
 // Package oss is the face of Alibaba Cloud OSS: [New] makes an http.Handler of an engine, which the
 // service's own SDKs and tools use as they use the service.
 //
-// It is thin: a request is read into one of the engine's, and what comes of that is written as OSS
-// writes it. Buckets that it creates have engine.OSS as their rules; others answer by their own.
+// It is thin: a request is read into one of the engine's, and the result written as OSS writes it.
+// Buckets that it creates have engine.OSS as their rules; others answer by their own.
 //
 // # Operations
 //

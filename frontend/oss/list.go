@@ -2,14 +2,12 @@ package oss
 
 import (
 	"cmp"
+	"html"
 	"net/http"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
-
-// nullVersion is the one version that an object has where nothing is versioned.
-const nullVersion = "null"
 
 // A listing is what the three listings of objects have in common.
 type listing struct {
@@ -17,30 +15,19 @@ type listing struct {
 	MaxKeys                 int
 	EncodingType            string `xml:",omitempty"`
 	IsTruncated             bool
-	CommonPrefixes          []commonPrefix
+	CommonPrefixes          []face.Prefix
 }
-
-type commonPrefix struct{ Prefix string }
 
 // An objectEntry is one object of a listing.
 type objectEntry struct {
-	Key          string
-	LastModified string
-	ETag         string
-	Type         string
-	Size         int64
-	StorageClass engine.StorageClass
-	Owner        *owner
+	Key, LastModified, ETag, Type string
+	Size                          int64
+	StorageClass                  engine.StorageClass
+	Owner                         *owner
 }
 
-// A namer writes names as the request wants them.
-type namer func(string) string
-
-func (name namer) prefixes(list []string) []commonPrefix {
-	return face.Each(list, func(prefix string) commonPrefix { return commonPrefix{name(prefix)} })
-}
-
-func (name namer) objects(list []engine.ObjectInfo, of *owner) []objectEntry {
+// entries are the objects of a listing, with their owner if that is asked for.
+func entries(list []engine.ObjectInfo, name func(string) string, of *owner) []objectEntry {
 	return face.Each(list, func(o engine.ObjectInfo) objectEntry {
 		return objectEntry{
 			Key: name(o.Key), LastModified: face.ISO(o.LastModified), ETag: face.Quoted(o.ETag),
@@ -50,8 +37,8 @@ func (name namer) objects(list []engine.ObjectInfo, of *owner) []objectEntry {
 }
 
 // list lists the objects behind a marker.
-func (c *call) list(marker string) (*engine.ListObjectsResult, listing, namer) {
-	name := namer(c.Namer())
+func (c *call) list(marker string) (*engine.ListObjectsResult, listing, func(string) string) {
+	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.ListObjects, &engine.ListObjectsRequest{
 		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
 		Marker: marker, MaxKeys: c.Number("max-keys"),
@@ -59,18 +46,17 @@ func (c *call) list(marker string) (*engine.ListObjectsResult, listing, namer) {
 	return res, listing{
 		Name: res.Bucket, Prefix: name(res.Prefix), Delimiter: name(res.Delimiter),
 		MaxKeys: res.MaxKeys, EncodingType: c.Query.Get("encoding-type"),
-		IsTruncated: res.IsTruncated, CommonPrefixes: name.prefixes(res.CommonPrefixes),
+		IsTruncated: res.IsTruncated, CommonPrefixes: face.Prefixes(res.CommonPrefixes, name),
 	}, name
 }
 
 func (c *call) listObjects() {
 	res, page, name := c.list(c.Query.Get("marker"))
-	all := theOwner()
 	c.answer("ListBucketResult", struct {
 		listing
 		Marker, NextMarker string
 		Contents           []objectEntry
-	}{page, name(res.Marker), name(res.NextMarker), name.objects(res.Objects, &all)})
+	}{page, name(res.Marker), name(res.NextMarker), entries(res.Objects, name, &account)})
 }
 
 func (c *call) listObjectsV2() {
@@ -80,20 +66,17 @@ func (c *call) listObjectsV2() {
 	after := c.Query.Get("start-after")
 	var of *owner
 	if c.Query.Get("fetch-owner") == "true" {
-		all := theOwner()
-		of = &all
+		of = &account
 	}
 	res, page, name := c.list(cmp.Or(c.Marker(), after))
 	c.answer("ListBucketResult", struct {
 		listing
-		KeyCount              int
-		StartAfter            string `xml:",omitempty"`
-		ContinuationToken     string `xml:",omitempty"`
-		NextContinuationToken string `xml:",omitempty"`
-		Contents              []objectEntry
+		KeyCount                                             int
+		StartAfter, ContinuationToken, NextContinuationToken string `xml:",omitempty"`
+		Contents                                             []objectEntry
 	}{
 		page, len(res.Objects) + len(res.CommonPrefixes), name(after),
-		c.Query.Get("continuation-token"), face.Token(res.NextMarker), name.objects(res.Objects, of),
+		c.Query.Get("continuation-token"), face.Token(res.NextMarker), entries(res.Objects, name, of),
 	})
 }
 
@@ -105,60 +88,50 @@ func (c *call) listObjectVersions() {
 		IsLatest  bool
 	}
 	res, page, name := c.list(c.Query.Get("key-marker"))
-	all, next := theOwner(), ""
-	if res.IsTruncated {
-		next = nullVersion
-	}
 	c.answer("ListVersionsResult", struct {
 		listing
-		KeyMarker           string
-		VersionIDMarker     string `xml:"VersionIdMarker"`
-		NextKeyMarker       string
-		NextVersionIDMarker string    `xml:"NextVersionIdMarker"`
-		Versions            []version `xml:"Version"`
+		KeyMarker, NextKeyMarker string
+		NextVersionIDMarker      string    `xml:"NextVersionIdMarker"`
+		Versions                 []version `xml:"Version"`
 	}{
-		page, name(res.Marker), c.Query.Get("version-id-marker"), name(res.NextMarker), next,
-		face.Each(name.objects(res.Objects, &all), func(o objectEntry) version {
-			return version{o, nullVersion, true}
+		page, name(res.Marker), name(res.NextMarker), "",
+		face.Each(entries(res.Objects, name, &account), func(o objectEntry) version {
+			return version{o, "null", true}
 		}),
 	})
 }
 
 func (c *call) listMultipartUploads() {
 	type upload struct {
-		Key          string
-		UploadID     string `xml:"UploadId"`
-		StorageClass engine.StorageClass
-		Initiated    string
+		Key, Initiated string
+		UploadID       string `xml:"UploadId"`
+		StorageClass   engine.StorageClass
 	}
-	name := namer(c.Namer())
+	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.ListMultipartUploads, &engine.ListMultipartUploadsRequest{
 		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
 		KeyMarker: c.Query.Get("key-marker"), UploadIDMarker: c.Query.Get("upload-id-marker"),
 		MaxUploads: c.Number("max-uploads"),
 	})
 	c.answer("ListMultipartUploadsResult", struct {
-		Bucket             string
-		EncodingType       string `xml:",omitempty"`
-		KeyMarker          string
-		UploadIDMarker     string `xml:"UploadIdMarker"`
-		NextKeyMarker      string
-		NextUploadIDMarker string `xml:"NextUploadIdMarker"`
-		Delimiter, Prefix  string
-		MaxUploads         int
-		IsTruncated        bool
-		Uploads            []upload `xml:"Upload"`
-		CommonPrefixes     []commonPrefix
+		Bucket                   string
+		EncodingType             string `xml:",omitempty"`
+		Prefix, Delimiter        string
+		KeyMarker, NextKeyMarker string
+		UploadIDMarker           string `xml:"UploadIdMarker"`
+		NextUploadIDMarker       string `xml:"NextUploadIdMarker"`
+		MaxUploads               int
+		IsTruncated              bool
+		Uploads                  []upload `xml:"Upload"`
+		CommonPrefixes           []face.Prefix
 	}{
-		Bucket: res.Bucket, EncodingType: c.Query.Get("encoding-type"),
-		KeyMarker: name(res.KeyMarker), UploadIDMarker: res.UploadIDMarker,
-		NextKeyMarker: name(res.NextKeyMarker), NextUploadIDMarker: res.NextUploadIDMarker,
-		Delimiter: name(res.Delimiter), Prefix: name(res.Prefix),
-		MaxUploads: res.MaxUploads, IsTruncated: res.IsTruncated,
-		Uploads: face.Each(res.Uploads, func(u engine.MultipartUpload) upload {
-			return upload{name(u.Key), u.UploadID, u.StorageClass, face.ISO(u.Initiated)}
+		res.Bucket, c.Query.Get("encoding-type"), name(res.Prefix), name(res.Delimiter),
+		name(res.KeyMarker), name(res.NextKeyMarker), res.UploadIDMarker, res.NextUploadIDMarker,
+		res.MaxUploads, res.IsTruncated,
+		face.Each(res.Uploads, func(u engine.MultipartUpload) upload {
+			return upload{name(u.Key), face.ISO(u.Initiated), u.UploadID, u.StorageClass}
 		}),
-		CommonPrefixes: name.prefixes(res.CommonPrefixes),
+		face.Prefixes(res.CommonPrefixes, name),
 	})
 }
 
@@ -172,11 +145,11 @@ func (c *call) deleteObjects() {
 			VersionID string `xml:"VersionId"`
 		} `xml:"Object"`
 	}
-	c.ReadXML(&asked, nil)
+	c.ReadRaw(&asked)
 	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: asked.Quiet}
 	for _, o := range asked.Objects {
 		c.CheckVersion(o.VersionID)
-		req.Keys = append(req.Keys, o.Key)
+		req.Keys = append(req.Keys, html.UnescapeString(o.Key))
 	}
 	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.DeleteObjects, req)

@@ -3,7 +3,6 @@ package oss
 import (
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,9 +13,7 @@ import (
 // attributes are what the request says of an object, its access control list among it.
 func (c *call) attributes() engine.Attributes {
 	a := c.Attributes()
-	if acl := c.acl("Object-Acl", aclDefault); acl != "" {
-		a.Annotations = map[string]string{annotationACL: acl}
-	}
+	a.Annotations = c.objectACL()
 	return a
 }
 
@@ -103,47 +100,38 @@ func (c *call) getObject() {
 		return
 	}
 	defer o.Close()
-	status := c.sayObject(&o.ObjectInfo)
-	c.Done(status)
+	c.Done(c.sayObject(&o.ObjectInfo))
 	if c.Err == nil {
 		// A client that gets less than was said knows that something is wrong.
 		_, _ = io.Copy(c.W, o)
 	}
 }
 
-func (c *call) headObject() {
-	c.Done(c.sayObject(face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+// object describes the object that the request is about, if its conditions hold.
+func (c *call) object() *engine.ObjectInfo {
+	return face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
-	})))
+	})
 }
+
+func (c *call) headObject() { c.Done(c.sayObject(c.object())) }
 
 // getObjectMeta says less of an object than HeadObject.
 func (c *call) getObjectMeta() {
-	o := face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
+	o := c.object()
 	c.SayModified(o.ETag, o.LastModified)
 	c.Say("Content-Length", strconv.FormatInt(o.Size, 10))
 	c.Say(own+"Hash-Crc64ecma", strconv.FormatUint(o.CRC64, 10))
 	c.Done(http.StatusOK)
 }
 
-func (c *call) deleteObject() {
-	face.Do(c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
-	c.Done(http.StatusNoContent)
-}
-
 // source is what is copied, if the client may read it.
 func (c *call) source() (bucket, key string) {
-	bucket, key, text := c.Source()
-	query, err := url.ParseQuery(text)
-	if err != nil {
-		c.Fail(face.Invalid("x-oss-copy-source", text, "The query cannot be read."))
+	bucket, key, query := c.Source()
+	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
+	if c.Err == nil {
+		c.Authorize("GetObject", bucket, key)
 	}
-	c.CheckVersion(query.Get("versionId"))
-	c.Authorize("GetObject", bucket, key)
 	return bucket, key
 }
 
@@ -153,10 +141,7 @@ func (c *call) directive(header string) engine.Directive {
 }
 
 // A copied document answers copies.
-type copied struct {
-	ETag         string
-	LastModified string
-}
+type copied struct{ ETag, LastModified string }
 
 func (c *call) copyObject() {
 	bucket, key := c.source()
@@ -177,18 +162,4 @@ func (c *call) getObjectTagging() {
 		Bucket: c.Bucket, Key: c.Key,
 	})
 	c.answer("Tagging", face.TagsXML(res.Tags))
-}
-
-func (c *call) putObjectTagging() {
-	face.Do(c.Call, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(nil),
-	})
-	c.Done(http.StatusOK)
-}
-
-func (c *call) deleteObjectTagging() {
-	face.Do(c.Call, c.Engine.DeleteObjectTagging, &engine.DeleteObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
-	c.Done(http.StatusNoContent)
 }

@@ -1,13 +1,11 @@
 package oss
 
 import (
-	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
@@ -29,6 +27,14 @@ type Options struct {
 	Region string
 }
 
+// New makes the face of an engine, which stays the caller's to close. o may be nil.
+func New(e *engine.Engine, o *Options) http.Handler {
+	if o == nil {
+		o = &Options{}
+	}
+	return &handler{e, access.NewOSS(o.Access), cmp.Or(o.Region, DefaultRegion)}
+}
+
 // A handler is the face of one engine.
 type handler struct {
 	engine   *engine.Engine
@@ -36,23 +42,10 @@ type handler struct {
 	region   string
 }
 
-// New makes the face of an engine. o may be nil.
-func New(e *engine.Engine, o *Options) http.Handler {
-	if o == nil {
-		o = &Options{}
-	}
-	h := &handler{engine: e, verifier: access.NewOSS(o.Access), region: o.Region}
-	if h.region == "" {
-		h.region = DefaultRegion
-	}
-	return h
-}
-
 // A call is one request to the service. Its operation answers it, unless it fails.
 type call struct {
 	*face.Call
-	region    string
-	requestID string
+	region, requestID string
 }
 
 // ServeHTTP answers one request.
@@ -60,48 +53,48 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	c := &call{
-		Call:   &face.Call{Engine: h.engine, Verifier: h.verifier, Own: own, W: w, R: r},
-		region: h.region, requestID: fmt.Sprintf("%X", id),
+		&face.Call{Engine: h.engine, Verifier: h.verifier, Own: own, W: w, R: r},
+		h.region, fmt.Sprintf("%X", id),
 	}
-	started := time.Now()
-	w.Header().Set("Server", "AliyunOSS")
-	w.Header().Set(own+"Request-Id", c.requestID)
+	c.Say("Server", "AliyunOSS")
+	c.Say(own+"Request-Id", c.requestID)
 	c.Begin()
 	op := c.operation()
-	c.Authorize(op.name, c.Bucket, c.Key)
-	c.Say(own+"Server-Time", fmt.Sprint(time.Since(started).Milliseconds()))
+	if c.Err == nil {
+		c.Authorize(op.name, c.Bucket, c.Key)
+	}
 	if c.Err == nil {
 		op.run(c)
 	}
 	if c.Err != nil {
-		c.writeError()
+		c.sayError()
 	}
 }
 
-// An operation is what a request asks for. Its name is what the authorization gets.
+// An operation is what a request asks for. The authorization gets its name, which is that of the
+// engine's method.
 type operation struct {
 	name string
 	run  func(*call)
 }
 
-// operations are by what Route says of their requests; " copy" is added where the request names a
-// source.
+// operations are by what Route says of their requests, and " copy" where the request names a source.
 var operations = map[string]operation{
 	"GET service": {"ListBuckets", (*call).listBuckets},
 
-	"PUT bucket":            {"PutBucket", (*call).putBucket},
-	"DELETE bucket":         {"DeleteBucket", (*call).deleteBucket},
-	"GET bucket acl":        {"GetBucketAcl", (*call).getBucketACL},
-	"PUT bucket acl":        {"PutBucketAcl", (*call).putBucketACL},
-	"GET bucket bucketInfo": {"GetBucketInfo", (*call).getBucketInfo},
-	"GET bucket location":   {"GetBucketLocation", (*call).getBucketLocation},
-	"GET bucket stat":       {"GetBucketStat", (*call).getBucketStat},
-	"GET bucket versioning": {"GetBucketVersioning", (*call).getBucketVersioning},
-	"GET bucket live":       {"ListLiveChannel", (*call).listLiveChannel},
+	"PUT bucket":            {"CreateBucket", (*call).putBucket},
+	"DELETE bucket":         {"DeleteBucket", (*call).DeleteBucket},
+	"GET bucket acl":        {"HeadBucket", (*call).getBucketACL},
+	"PUT bucket acl":        {"PutBucketAnnotations", (*call).putBucketACL},
+	"GET bucket bucketInfo": {"HeadBucket", (*call).getBucketInfo},
+	"GET bucket location":   {"HeadBucket", (*call).getBucketLocation},
+	"GET bucket stat":       {"BucketStats", (*call).getBucketStat},
+	"GET bucket versioning": {"HeadBucket", nothing("VersioningConfiguration")},
+	"GET bucket live":       {"HeadBucket", nothing("ListLiveChannelResult")},
 
 	"GET bucket":           {"ListObjects", (*call).listObjects},
-	"GET bucket list-type": {"ListObjectsV2", (*call).listObjectsV2},
-	"GET bucket versions":  {"ListObjectVersions", (*call).listObjectVersions},
+	"GET bucket list-type": {"ListObjects", (*call).listObjectsV2},
+	"GET bucket versions":  {"ListObjects", (*call).listObjectVersions},
 	"GET bucket uploads":   {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":   {"DeleteObjects", (*call).deleteObjects},
 
@@ -109,19 +102,19 @@ var operations = map[string]operation{
 	"PUT object copy":        {"CopyObject", (*call).copyObject},
 	"GET object":             {"GetObject", (*call).getObject},
 	"HEAD object":            {"HeadObject", (*call).headObject},
-	"HEAD object objectMeta": {"GetObjectMeta", (*call).getObjectMeta},
-	"DELETE object":          {"DeleteObject", (*call).deleteObject},
-	"GET object acl":         {"GetObjectAcl", (*call).getObjectACL},
-	"PUT object acl":         {"PutObjectAcl", (*call).putObjectACL},
+	"HEAD object objectMeta": {"HeadObject", (*call).getObjectMeta},
+	"DELETE object":          {"DeleteObject", (*call).DeleteObject},
+	"GET object acl":         {"HeadObject", (*call).getObjectACL},
+	"PUT object acl":         {"PutObjectAnnotations", (*call).putObjectACL},
 	"GET object tagging":     {"GetObjectTagging", (*call).getObjectTagging},
-	"PUT object tagging":     {"PutObjectTagging", (*call).putObjectTagging},
-	"DELETE object tagging":  {"DeleteObjectTagging", (*call).deleteObjectTagging},
+	"PUT object tagging":     {"PutObjectTagging", (*call).PutObjectTagging},
+	"DELETE object tagging":  {"DeleteObjectTagging", (*call).DeleteObjectTagging},
 
 	"POST object uploads":                 {"InitiateMultipartUpload", (*call).initiate},
 	"PUT object partNumber uploadId":      {"UploadPart", (*call).uploadPart},
 	"PUT object partNumber uploadId copy": {"UploadPartCopy", (*call).uploadPartCopy},
 	"POST object uploadId":                {"CompleteMultipartUpload", (*call).complete},
-	"DELETE object uploadId":              {"AbortMultipartUpload", (*call).abort},
+	"DELETE object uploadId":              {"AbortMultipartUpload", (*call).AbortMultipartUpload},
 	"GET object uploadId":                 {"ListParts", (*call).listParts},
 }
 
@@ -136,10 +129,7 @@ var subresources = []string{
 }
 
 // operation finds what is asked for.
-func (c *call) operation() (op operation) {
-	if c.Err != nil {
-		return op
-	}
+func (c *call) operation() operation {
 	route := c.Route(subresources)
 	if c.Header("Copy-Source") != "" {
 		route += " copy"
@@ -157,7 +147,6 @@ func (c *call) operation() (op operation) {
 	return op
 }
 
-// notOffered is the error for what the face does not do.
 func notOffered(what string) *engine.Error {
 	return engine.ErrNotImplemented.Derive(what+" is not implemented.", nil)
 }
@@ -167,15 +156,4 @@ func (c *call) answer(root string, document any) {
 	if c.Err == nil {
 		c.WriteXML(http.StatusOK, xml.Name{Local: root}, document)
 	}
-}
-
-// hasBody says whether there is anything in the body, where a client may leave it out.
-func (c *call) hasBody() bool {
-	body := bufio.NewReader(c.Body)
-	_, err := body.Peek(1)
-	c.Body = struct {
-		io.Reader
-		io.Closer
-	}{body, c.Body}
-	return err != io.EOF
 }

@@ -8,14 +8,9 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-func (c *call) uploadID() string { return c.Query.Get("uploadId") }
-
-// partNumber is that of the query: 0, which the engine refuses, if it is no number.
+// partNumber is that of the query: one that the engine refuses if it is no number.
 func (c *call) partNumber() int {
-	n, err := strconv.Atoi(c.Query.Get("partNumber"))
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.Atoi(c.Query.Get("partNumber"))
 	return n
 }
 
@@ -43,7 +38,7 @@ func (c *call) uploadPart() {
 			"Encryption is said when an upload is initiated."))
 	}
 	res := face.Do(c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), PartNumber: c.partNumber(),
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		Body: c.Body, Size: c.size(),
 		ContentMD5: c.R.Header.Get("Content-Md5"), CRC64: c.crc64(),
 	})
@@ -54,7 +49,7 @@ func (c *call) uploadPart() {
 func (c *call) uploadPartCopy() {
 	bucket, key := c.source()
 	res := face.Do(c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), PartNumber: c.partNumber(),
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		SourceBucket: bucket, SourceKey: key, SourceRange: c.Header("Copy-Source-Range"),
 		Conditions: c.Conditions(own + "Copy-Source-"),
 	})
@@ -66,12 +61,13 @@ func (c *call) uploadPartCopy() {
 func (c *call) complete() {
 	var parts []engine.CompletedPart
 	all := c.Header("Complete-All") == "yes"
-	if !all || c.hasBody() {
+	if !all || c.HasBody() {
 		parts = c.ReadParts()
 	}
 	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), Parts: parts, All: all,
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: parts, All: all,
+		Annotations:   c.objectACL(),
 		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},
 	})
 	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
@@ -84,13 +80,6 @@ func (c *call) complete() {
 	})
 }
 
-func (c *call) abort() {
-	face.Do(c.Call, c.Engine.AbortMultipartUpload, &engine.AbortMultipartUploadRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(),
-	})
-	c.Done(http.StatusNoContent)
-}
-
 func (c *call) listParts() {
 	type part struct {
 		PartNumber         int
@@ -100,19 +89,17 @@ func (c *call) listParts() {
 	}
 	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.ListParts, &engine.ListPartsRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.uploadID(), MaxParts: c.Number("max-parts"),
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), MaxParts: c.Number("max-parts"),
 		PartNumberMarker: max(c.Number("part-number-marker"), 0), // 0 is the one before all
 	})
 	c.answer("ListPartsResult", struct {
-		EncodingType         string `xml:",omitempty"`
-		Bucket, Key          string
-		UploadID             string `xml:"UploadId"`
-		StorageClass         engine.StorageClass
-		PartNumberMarker     int
-		NextPartNumberMarker int
-		MaxParts             int
-		IsTruncated          bool
-		Parts                []part `xml:"Part"`
+		EncodingType                                     string `xml:",omitempty"`
+		Bucket, Key                                      string
+		UploadID                                         string `xml:"UploadId"`
+		StorageClass                                     engine.StorageClass
+		PartNumberMarker, NextPartNumberMarker, MaxParts int
+		IsTruncated                                      bool
+		Parts                                            []part `xml:"Part"`
 	}{
 		c.Query.Get("encoding-type"), res.Bucket, name(res.Key), res.UploadID, res.StorageClass,
 		res.PartNumberMarker, res.NextPartNumberMarker, res.MaxParts, res.IsTruncated,

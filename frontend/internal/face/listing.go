@@ -34,6 +34,14 @@ func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
 	return entries
 }
 
+// A Prefix is a common prefix of a listing.
+type Prefix struct{ Prefix string }
+
+// Prefixes are the common prefixes of a listing, by names as Namer writes them.
+func Prefixes(list []string, name func(string) string) []Prefix {
+	return Each(list, func(prefix string) Prefix { return Prefix{name(prefix)} })
+}
+
 // Token is where a listing goes on, as clients say it again without looking into it.
 func Token(marker string) string { return base64.URLEncoding.EncodeToString([]byte(marker)) }
 

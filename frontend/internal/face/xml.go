@@ -1,6 +1,7 @@
 package face
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/md5"
 	"encoding/base64"
@@ -16,11 +17,40 @@ import (
 // maxXML is the most bytes of XML that a request may have: ten thousand parts need less.
 const maxXML = 4 << 20
 
-// ReadXML reads the body into a document, and returns it. Nothing of it counts before all of it has
-// been verified, by check, too, if that is not nil.
+// ReadXML reads the body into a document. Nothing of it counts before all of it has been verified,
+// by check, too, if that is not nil.
 func (c *Call) ReadXML(document any, check func(body []byte)) {
+	body := c.readAll()
+	if check != nil && c.Err == nil {
+		check(body)
+	}
+	c.parse(body, document)
+}
+
+// ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString: clients
+// write keys with references to characters that XML does not have, as &#x01;.
+func (c *Call) ReadRaw(document any) {
+	c.parse(bytes.ReplaceAll(c.readAll(), []byte("&"), []byte("&amp;")), document)
+}
+
+// HasBody says whether there is anything in a body that a client may leave out.
+func (c *Call) HasBody() bool {
 	if c.Err != nil {
-		return
+		return false
+	}
+	body := bufio.NewReader(c.Body)
+	_, err := body.Peek(1)
+	c.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, c.Body}
+	return err != io.EOF
+}
+
+// readAll reads the body of a document.
+func (c *Call) readAll() []byte {
+	if c.Err != nil {
+		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(c.Body, maxXML+1))
 	switch {
@@ -30,13 +60,15 @@ func (c *Call) ReadXML(document any, check func(body []byte)) {
 		c.Fail(engine.ErrMalformedXML)
 	}
 	c.checkMD5(body)
-	if check != nil {
-		check(body)
+	return body
+}
+
+func (c *Call) parse(body []byte, document any) {
+	if c.Err != nil {
+		return
 	}
-	if c.Err == nil {
-		if err := wire.UnmarshalXML(body, document); err != nil {
-			c.Fail(engine.ErrMalformedXML.Derive("", err))
-		}
+	if err := wire.UnmarshalXML(body, document); err != nil {
+		c.Fail(engine.ErrMalformedXML.Derive("", err))
 	}
 }
 
