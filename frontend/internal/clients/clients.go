@@ -1,0 +1,107 @@
+// Package clients is what tests share that drive a face by other projects' clients and their own
+// test suites.
+package clients
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Need skips a test that takes minutes and downloads a client, unless it is asked for.
+func Need(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GABION_CLIENTS") == "" {
+		t.Skip("GABION_CLIENTS is not set")
+	}
+}
+
+// CopyModule copies a module, as "path@version", from the module cache to where it can be changed.
+func CopyModule(t *testing.T, module string) (dir string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module).Output()
+	var got struct{ Dir string }
+	if err == nil {
+		err = json.Unmarshal(out, &got)
+	}
+	if err != nil {
+		t.Fatalf("go mod download %s: %v\n%s", module, err, out)
+	}
+	dir = filepath.Join(t.TempDir(), "module")
+	if err := os.CopyFS(dir, os.DirFS(got.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Run runs a program in a directory, which must succeed.
+func Run(t *testing.T, dir, program string, args ...string) {
+	t.Helper()
+	run := exec.CommandContext(t.Context(), program, args...)
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+}
+
+// A Suite is a client's own tests, built, by name.
+type Suite struct {
+	Client   string
+	Names    []string
+	Excluded string // a file with a line for each test that is not run: its name and the reason
+
+	// Command is the program that runs one test. What it prints says whether the test ran: Ran must
+	// be found in it.
+	Command func(name string) *exec.Cmd
+	Ran     func(name string) string
+}
+
+// Test runs each test that is not excluded as a process and a subtest of its own, and prints how many
+// passed, failed and are excluded.
+func (s *Suite) Test(t *testing.T) {
+	excluded := s.exclusions(t)
+	passed, failed := 0, 0
+	for _, name := range s.Names {
+		if excluded[name] {
+			continue
+		}
+		ok := t.Run(name, func(t *testing.T) {
+			out, err := s.Command(name).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), s.Ran(name)) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+		if ok {
+			passed++
+		} else {
+			failed++
+		}
+	}
+	t.Logf("%s: %d passed, %d failed, %d excluded", s.Client, passed, failed, len(excluded))
+}
+
+// exclusions are the tests that are not run. One that has no reason, or that there is not, is a
+// mistake.
+func (s *Suite) exclusions(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(s.Excluded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	excluded := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		name, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case name == "" || name == "#":
+		case strings.TrimSpace(reason) == "" || !slices.Contains(s.Names, name):
+			t.Errorf("%s: %q has no reason, or is no test", s.Excluded, name)
+		default:
+			excluded[name] = true
+		}
+	}
+	return excluded
+}
