@@ -1,0 +1,116 @@
+// Command frontend serves a store to clients of OSS and of S3, on this machine unless it is told
+// otherwise:
+//
+//	go run . -dir DIR [-oss ADDR] [-s3 ADDR] [-keys FILE] [-anonymous]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/wire"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c, err := parse(os.Args[1:])
+	if err != nil {
+		os.Exit(2) // package flag has said why
+	}
+	if err := run(ctx, c, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "frontend:", err)
+		os.Exit(1)
+	}
+}
+
+// A command is what the command line asks for.
+type command struct {
+	dir, oss, s3, keys, domain string
+	anonymous                  bool
+	connections                int
+	idle                       time.Duration
+}
+
+func parse(args []string) (*command, error) {
+	c := &command{}
+	f := flag.NewFlagSet("frontend", flag.ContinueOnError)
+	f.StringVar(&c.dir, "dir", "",
+		"`directory` of the store, its key ring and its access keys; made if it is not there")
+	f.StringVar(&c.oss, "oss", ":9000",
+		"`address` to serve OSS on, of this machine alone without a host; empty: not at all")
+	f.StringVar(&c.s3, "s3", ":9001", "`address` to serve S3 on, likewise")
+	f.StringVar(&c.keys, "keys", "",
+		"`file` of access keys, DIR/keys if empty; made with a random one if it is not there")
+	f.StringVar(&c.domain, "domain", "localhost", "`host` whose subdomains are buckets")
+	f.BoolVar(&c.anonymous, "anonymous", false, "let requests in that nobody has signed")
+	f.IntVar(&c.connections, "connections", 0,
+		"most connections at once to each address; 0: any number")
+	f.DurationVar(&c.idle, "idle", wire.DefaultIdle,
+		"how long a client may neither send nor take anything")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if c.dir == "" || f.NArg() > 0 {
+		fmt.Fprintln(f.Output(), "-dir is needed, and nothing else but flags")
+		f.Usage()
+		return nil, flag.ErrHelp
+	}
+	if c.keys == "" {
+		c.keys = filepath.Join(c.dir, "keys")
+	}
+	return c, nil
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, c *command, stdout io.Writer) error {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return err
+	}
+	known, err := loadKeys(c.keys)
+	if err != nil {
+		return err
+	}
+	ring, err := openKeyring(filepath.Join(c.dir, "keyring"))
+	if err != nil {
+		return err
+	}
+	e, err := engine.Open(ctx, filepath.Join(c.dir, "store"), &engine.Options{Keys: ring})
+	if err != nil {
+		return err
+	}
+	o := access.Options{Keys: known, Anonymous: c.anonymous, Domain: c.domain}
+	return errors.Join(c.serve(ctx, e, o, stdout), e.Close())
+}
+
+// loadKeys reads the access keys, and makes one if there is no file.
+func loadKeys(path string) (access.StaticKeys, error) {
+	keys, err := access.LoadKeys(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := access.CreateKeys(path); err != nil {
+			return nil, err
+		}
+		return access.LoadKeys(path)
+	}
+	return keys, err
+}
+
+// openKeyring opens the keys of encrypted objects, and makes them if there is no file.
+func openKeyring(path string) (*crypto.Keyring, error) {
+	ring, err := crypto.OpenKeyring(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return crypto.CreateKeyring(path)
+	}
+	return ring, err
+}
