@@ -47,7 +47,9 @@
 // before. Several batches are written at once. On Linux frames go past the page cache (O_DIRECT)
 // where the file system can do that in blocks of 4 KiB, by asynchronous I/O where the kernel has
 // it. Nobody reads a part that is being uploaded, and a page made for it costs more than writing
-// it; the first reader of a frame fetches it from the disk.
+// it; the first reader of a frame fetches it from the disk. Written through the page cache and early
+// on its way to the disk, 16 parts of random bytes at once took 1.46 nanoseconds of a processor a
+// byte, past it 1.06, and reached 1030 and 1190 MB/s (ext4, medians of two runs of 5 rounds).
 //
 // Why there are two: Badger copies every byte twice before it is written, into a buffer of its own
 // and into its map, writes one batch at a time, and goes through the page cache. README's tables
@@ -103,7 +105,8 @@
 // set aside. A log volume meets a full disk by the write, which is an error, too. A Badger volume
 // meets it in the memory map of its keys' log, and where the map of its value log could not be taken
 // off the file, in that: it ends the process, where only the reserve stands before that. So it is
-// elsewhere, and on Linux where /proc does not tell which map is that of the file.
+// elsewhere, and on Linux where /proc does not tell which map is that of the file, or the system
+// promises no memory for it.
 //
 // Elsewhere Badger pushes what it wrote from its memory map to the file after each batch, before
 // Put returns: only then may it be read and synced there. On Windows directories cannot be flushed;

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,20 +19,28 @@ type mapping struct{ start, end uintptr }
 // would end the process.
 //
 // The memory is returned; it must not be touched after f has been unmapped. It is nil, and nothing
-// has happened, when it cannot be told where f is mapped: nowhere, in several places, or by a file
-// system that names its files differently in memory maps.
+// has happened, when the system promises no more memory, and when it cannot be told where f is
+// mapped: nowhere, in several places, or by a file system that names its files differently in
+// memory maps.
 func DetachMapping(f *os.File) ([]byte, error) {
 	m, err := mappingOf(f)
 	if err != nil || m == (mapping{}) {
 		return nil, err
 	}
 	size := m.end - m.start
-	start, err := unix.MmapPtr(
-		-1, 0, unsafe.Add(nil, m.start), size, unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_FIXED|unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE,
+	fresh, err := unix.MmapPtr(
+		-1, 0, nil, size, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE,
 	)
 	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
+		return nil, nil
+	}
+	// In a step of its own: mmap(2) in the file's place might unmap the file and then fail.
+	start, err := unix.MremapPtr(
+		fresh, size, unsafe.Add(nil, m.start), size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED,
+	)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("mremap", err), unix.MunmapPtr(fresh, size))
 	}
 	mem := unsafe.Slice((*byte)(start), size)
 	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where there are none, it works all the same
