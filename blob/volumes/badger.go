@@ -149,23 +149,23 @@ func (b badgerFiles) footer(_ *os.File, size int64) (found contents, err error) 
 	return found, err
 }
 
-// finish implements files. The logs are cut where Badger would cut them, so that it can open them
-// read-only; it would cut the value log at the first record that is damaged, whatever follows.
+// finish implements files. The value log is cut where Badger would cut it, so that it can open it
+// read-only; it would cut it at the first record that is damaged, whatever follows.
 func (b badgerFiles) finish(found contents) error {
 	return b.in(func(own *disk.Dir) error {
-		if err := cut(own, valueLogName, found.end); err != nil {
+		if err := cut(own, found.end); err != nil {
 			return err
 		}
-		if err := cutKeys(own); err != nil {
+		if err := restoreKeys(own, found.end); err != nil {
 			return err
 		}
 		return sealFiles(own, found)
 	})
 }
 
-// cut ends a file at an offset, if it goes on there.
-func cut(own *disk.Dir, name string, end int64) (err error) {
-	f, err := own.OpenWritable(name)
+// cut ends the value log at an offset, if it goes on there.
+func cut(own *disk.Dir, end int64) (err error) {
+	f, err := own.OpenWritable(valueLogName)
 	if err != nil {
 		return err
 	}
@@ -177,20 +177,34 @@ func cut(own *disk.Dir, name string, end int64) (err error) {
 	return f.Truncate(end)
 }
 
-// cutKeys ends the log of the keys behind its last whole record, and removes one that has none:
-// Badger stumbles over those.
-func cutKeys(own *disk.Dir) error {
-	log, err := own.ReadFile(keyLogName, 2*memTableSize)
-	if errors.Is(err, fs.ErrNotExist) { // its keys are in a table
+// restoreKeys writes the log of the keys anew, by the heads of the records in the value log: while
+// the volume took frames nobody synced it. A log without keys goes, since Badger stumbles over it.
+// Where there is none, the keys are in a table.
+func restoreKeys(own *disk.Dir, end int64) (err error) {
+	if _, err := own.Lstat(keyLogName); errors.Is(err, fs.ErrNotExist) {
 		return nil
+	} else if err != nil {
+		return err
 	}
+	log, err := own.Open(valueLogName)
 	if err != nil {
 		return err
 	}
-	if end := keysEnd(log); end > valueLogStart {
-		return cut(own, keyLogName, end)
+	defer func() { err = errors.Join(err, log.Close()) }()
+	const empty, most = valueLogStart, valueLogStart + mostVolumeKeys*keyRecordSize
+	keys := make([]byte, empty)
+	for ref, err := range records(badgerKind{}, log, end) {
+		if err != nil {
+			return err
+		}
+		if keys = appendKeyRecord(keys, ref); len(keys) == most {
+			break
+		}
 	}
-	return own.Remove(keyLogName)
+	if len(keys) == empty {
+		return own.Remove(keyLogName)
+	}
+	return own.WriteFile(keyLogName, keys)
 }
 
 // sealFiles makes durable what is in a volume's directory, and then the footer that says so.
@@ -201,7 +215,7 @@ func sealFiles(own *disk.Dir, c contents) error {
 	}
 	for _, entry := range entries {
 		switch name := entry.Name(); {
-		case disk.IsTemp(name, volumeFile), name == discardFile:
+		case disk.IsTemp(name, volumeFile), disk.IsTemp(name, keyLogName), name == discardFile:
 			err = own.Remove(name)
 		case entry.Type().IsRegular() && name != volumeFile:
 			err = syncFile(own, name)

@@ -36,7 +36,7 @@ const (
 type activeBadger struct {
 	own       *disk.Dir
 	db        *badger.DB // nil once it is closed
-	log, keys *os.File   // handles of our own to the value log and the log of the keys
+	log       *os.File   // a handle of our own to the value log
 	end       int64      // of the value log
 	allocated int64      // up to where its blocks are set aside
 
@@ -87,16 +87,16 @@ func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.closeFiles(), a.closeDatabase())
+			if a.log != nil {
+				err = errors.Join(err, a.log.Close())
+			}
+			err = errors.Join(err, a.closeDatabase())
 		}
 	}()
 	if err := ownAll(own); err != nil {
 		return nil, err
 	}
 	if a.log, err = own.OpenWritable(valueLogName); err != nil {
-		return nil, err
-	}
-	if a.keys, err = own.OpenWritable(keyLogName); err != nil {
 		return nil, err
 	}
 	if err := a.shorten(); err != nil {
@@ -167,15 +167,15 @@ func ownAll(own *disk.Dir) error {
 	return nil
 }
 
-// synced implements active. The frames come before the keys that point at them: whatever a power
-// loss leaves of the keys then has its frames.
-func (a *activeBadger) synced() []*os.File { return []*os.File{a.log, a.keys} }
+// synced implements active. It is not the log of the keys: the next Open makes that again from the
+// value log, if the volume is not sealed before.
+func (a *activeBadger) synced() *os.File { return a.log }
 
 // allocate implements active. Where Badger writes through a memory map, a block that cannot be had
 // kills the process. Here it is an error.
 func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
 	if a.allocated == 0 { // not earlier: what is made ahead shall take no space
-		if err := disk.Preallocate(a.keys, 0, memTableSize); err != nil {
+		if err := a.allocateKeys(); err != nil {
 			return 0, err
 		}
 	}
@@ -187,6 +187,15 @@ func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
 		a.allocated = ahead
 	}
 	return upTo, nil
+}
+
+// allocateKeys sets aside the blocks of the log of the keys.
+func (a *activeBadger) allocateKeys() error {
+	f, err := a.own.OpenWritable(keyLogName)
+	if err != nil {
+		return err
+	}
+	return errors.Join(disk.Preallocate(f, 0, memTableSize), f.Close())
 }
 
 // write implements active. The places of the frames are those where Badger puts them when it is
@@ -276,15 +285,6 @@ func (a *activeBadger) finish(_ int64, info blob.VolumeInfo) error {
 
 // close implements active.
 func (a *activeBadger) close() error { return errors.Join(a.closeDatabase(), a.own.Close()) }
-
-func (a *activeBadger) closeFiles() (err error) {
-	for _, f := range []*os.File{a.log, a.keys} {
-		if f != nil {
-			err = errors.Join(err, f.Close())
-		}
-	}
-	return err
-}
 
 // closeDatabase closes Badger, once. It writes its keys into a table, for which the blocks behind
 // the frames are given back first.

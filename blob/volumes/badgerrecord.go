@@ -27,6 +27,7 @@ const (
 	leastRecord    = int64(2 + 1 + 1 + 1 + badgerKeySize + sumSize)
 	pointerMeta    = 1 << 1 // of the record of a key whose value is in the value log
 	pointerSize    = 12
+	valueLogNumber = 1 // of the only one
 	keyRecordSize  = 2 + 1 + 1 + 1 + badgerKeySize + pointerSize + sumSize
 	surveyReadSize = 256 << 10
 )
@@ -39,10 +40,15 @@ func (badgerKind) head(ref blob.Ref) (h head) {
 	b := append(h.room[:0], headBegin...)
 	b = binary.AppendUvarint(b, uint64(ref.Size))
 	b = append(b, 0)
-	b = append(b, ref.ID[:]...)
-	b = binary.BigEndian.AppendUint64(b, math.MaxUint64-uint64(ref.Offset))
+	b = appendBadgerKey(b, ref)
 	h.size, h.sum = len(b), crc32.Checksum(b, castagnoli)
 	return h
+}
+
+// appendBadgerKey appends the key of a frame.
+func appendBadgerKey(b []byte, ref blob.Ref) []byte {
+	b = append(b, ref.ID[:]...)
+	return binary.BigEndian.AppendUint64(b, math.MaxUint64-uint64(ref.Offset))
 }
 
 // recordSize implements kind.
@@ -95,17 +101,15 @@ func (k badgerKind) resume(log io.ReaderAt, from, size int64) (int64, error) {
 	return size, nil
 }
 
-// keysEnd returns where the records of keys end in Badger's log of them, which has the same form as
-// the value log: the values are pointers into that one.
-func keysEnd(log []byte) int64 {
-	want := []byte{pointerMeta, 0, byte(badgerKeySize), pointerSize, 0}
-	at := valueLogStart
-	for ; at+keyRecordSize <= len(log); at += keyRecordSize {
-		record, sum := log[at:at+keyRecordSize-sumSize], log[at+keyRecordSize-sumSize:]
-		if !bytes.HasPrefix(record, want) ||
-			crc32.Checksum(record, castagnoli) != binary.BigEndian.Uint32(sum) {
-			break
-		}
+// appendKeyRecord appends what Badger has of a frame in its log of the keys. That has the form of
+// the value log, where the value is a pointer into that: which file, how many bytes, and where.
+func appendKeyRecord(b []byte, ref blob.Ref) []byte {
+	from := len(b)
+	b = append(b, pointerMeta, 0, byte(badgerKeySize), pointerSize, 0)
+	b = appendBadgerKey(b, ref)
+	size := badgerKind{}.recordSize(int64(ref.Size))
+	for _, n := range []uint32{valueLogNumber, uint32(size), ref.Offset} {
+		b = binary.NativeEndian.AppendUint32(b, n) // Badger stores its struct as it lies in memory
 	}
-	return int64(at)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[from:], castagnoli))
 }

@@ -65,16 +65,17 @@
 //
 // # Durability
 //
-// Sync flushes the log, and of a Badger volume the log of the keys after it: whatever a power loss
-// leaves of the keys then has its frames. Their entries in the directory were flushed when they
-// were made. A volume whose flush failed fails every later Sync and takes no more writes, because
+// Sync flushes the log. Its entry in the directory was flushed when it was made. What a Badger
+// volume has beside it is flushed when the volume is sealed, after the log: it can be made again from
+// that. A volume whose flush failed fails every later Sync and takes no more writes, because
 // the kernel reports a lost page only once.
 //
 // After a crash a volume may hold any frame that was put, synced or not, and may lack any that was
 // not synced, also in the middle. Presence proves nothing; only the caller's Ref, written after
 // Sync, does. Open counts what an unsealed volume holds, by the heads of its records, and gives it
-// a footer. The logs of a Badger volume are cut behind what is in them, and its keys stay in their
-// log: Badger reads them there. Nothing is cut at a record that is damaged, as Badger would.
+// a footer. The value log of a Badger volume is cut behind what is in it, not at a record that is
+// damaged, as Badger would; and the log of its keys, where Badger reads them, is written anew from
+// the heads.
 //
 // # Damage
 //

@@ -7,7 +7,7 @@ import (
 )
 
 // BreakSync closes the handle through which the volume is flushed.
-func BreakSync(s *Store, volume uint64) { s.lookup(volume).flush.files[0].Close() }
+func BreakSync(s *Store, volume uint64) { s.lookup(volume).flush.file.Close() }
 
 // HoldFlush has a flush of the volume be under way until end is called, when it succeeds.
 func HoldFlush(s *Store, volume uint64) (end func()) {
@@ -57,9 +57,6 @@ func Survey(k Kind, log io.ReaderAt, size int64) (frames, bytes, end int64, err 
 	found, err := survey(kinds()[k], log, size)
 	return found.frames, found.bytes, found.end, err
 }
-
-// KeysEnd is where Badger's log of keys ends.
-var KeysEnd = keysEnd
 
 // Start is where the first record of a log is, MinRecord what is around a frame at least, and
 // RecordSize what a record has.

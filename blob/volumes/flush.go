@@ -2,7 +2,6 @@ package volumes
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 
@@ -11,8 +10,8 @@ import (
 
 // flushState makes one volume's appends durable for everybody who waits, with one flush at a time.
 type flushState struct {
-	disk  *disk.Async
-	files []*os.File // that a flush makes durable, in this order; nil once the volume is sealed
+	disk *disk.Async
+	file *os.File // that a flush makes durable; closed once the volume is sealed
 
 	mu       sync.Mutex    // guards everything below; not held during a flush
 	appended uint64        // batches written
@@ -21,7 +20,7 @@ type flushState struct {
 	failed   error         // sticky: after a failed fsync nothing is known about the pages
 }
 
-// close closes the files, which take no more batches and are durable or have failed: so no flush
+// close closes the file, which takes no more batches and is durable or has failed: so no flush
 // begins any more. One that others wait for may still be under way, though, if a write has failed
 // beside it.
 func (f *flushState) close() error {
@@ -32,12 +31,7 @@ func (f *flushState) close() error {
 		<-wait
 		f.mu.Lock()
 	}
-	var errs []error
-	for _, file := range f.files {
-		errs = append(errs, file.Close())
-	}
-	f.files = nil
-	return errors.Join(errs...)
+	return f.file.Close()
 }
 
 // wrote notes that a batch has been written.
@@ -91,10 +85,7 @@ func (f *flushState) sync(ctx context.Context) error {
 func (f *flushState) lead() {
 	upTo := f.begin()
 	f.mu.Unlock()
-	var err error
-	for i := 0; i < len(f.files) && err == nil; i++ {
-		err = f.disk.SyncData(f.files[i])
-	}
+	err := f.disk.SyncData(f.file)
 	f.mu.Lock()
 	f.end(upTo, err)
 }

@@ -123,15 +123,3 @@ func FuzzSurvey(f *testing.F) {
 		}
 	})
 }
-
-// FuzzKeysEnd: the log of the keys ends where it is said to, and there again.
-func FuzzKeysEnd(f *testing.F) {
-	f.Add([]byte(nil))
-	f.Add(make([]byte, 100))
-	f.Fuzz(func(t *testing.T, log []byte) {
-		end := volumes.KeysEnd(log)
-		if end > 20 && (end > int64(len(log)) || volumes.KeysEnd(log[:end]) != end) {
-			t.Errorf("a log of %d bytes ends at %d", len(log), end)
-		}
-	})
-}

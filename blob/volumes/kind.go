@@ -100,8 +100,8 @@ type files interface {
 
 // An active is what a volume has while it takes frames.
 type active interface {
-	// synced are the files that a flush makes durable, in this order.
-	synced() []*os.File
+	// synced is the file that a flush makes durable: the log.
+	synced() *os.File
 
 	// allocate sets aside what the log needs to grow up to an offset, limit being where the volume
 	// is full, and says where it will end. After an error nothing has happened.
@@ -113,7 +113,7 @@ type active interface {
 	// finish ends the log, which is durable, at an offset and gives the volume a footer.
 	finish(end int64, info blob.VolumeInfo) error
 
-	// close releases what it holds, but the files of synced. It comes last, whatever has failed.
+	// close releases what it holds, but the file of synced. It comes last, whatever has failed.
 	close() error
 }
 

@@ -102,7 +102,7 @@ type activeLog struct {
 }
 
 // synced implements active.
-func (l *activeLog) synced() []*os.File { return []*os.File{l.file} }
+func (l *activeLog) synced() *os.File { return l.file }
 
 // allocate implements active. Each batch begins with a block of its own, so that no block is
 // written twice.

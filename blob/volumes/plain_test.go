@@ -266,3 +266,51 @@ func TestMisplacedRecord(t *testing.T) {
 		t.Errorf("what was put before: %v", err)
 	}
 }
+
+// TestKeysRestored leaves of the logs of keys what a power loss may: nothing, a part, something
+// else. Each is written anew as Badger had written it, and Badger finds every frame.
+func TestKeysRestored(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: volumes.Badger, Writers: 1})
+	refs := fill(t, s)
+	if err := s.Sync(ctx, refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	killed := t.TempDir()
+	copyTree(t, killed, dir)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const name, begin, end = "00001.mem", 20, 20 + 61*testFrames
+	whole, err := os.ReadFile(filepath.Join(filepath.Dir(onlyLog(t, killed)), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lost, left := range map[string][]byte{
+		"nothing": whole, "all": {}, "half": whole[:end/2], "the last byte": whole[:end-1],
+		"a page, for zeros": append(make([]byte, 4096), whole[4096:]...),
+	} {
+		t.Run(lost, func(t *testing.T) {
+			dir := t.TempDir()
+			copyTree(t, dir, killed)
+			keys := filepath.Join(filepath.Dir(onlyLog(t, dir)), name)
+			if err := os.WriteFile(keys, left, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := open(t, dir, nil).Close(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != end || !bytes.Equal(got[begin:], whole[begin:end]) {
+				t.Errorf("the log has %d bytes, wanted are the %d that Badger wrote", len(got), end)
+			}
+			if n := plainFrames(t, dir, true, refs); n != testFrames {
+				t.Errorf("badger finds %d frames", n)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/gabion-storage/gabion/blob"
 )
@@ -65,31 +66,48 @@ func (v *volume) inspect(alarm func(error)) (found contents, err error) {
 	return found, nil
 }
 
-// survey finds the records of a log of so many bytes by their heads.
+// survey counts what a log of so many bytes holds.
 func survey(k kind, log io.ReaderAt, size int64) (found contents, err error) {
-	figures := k.figures()
-	found.end = figures.start
-	var head [maxHeadSize]byte
-	for at := figures.start; at+figures.minRecord <= size; {
-		n, err := log.ReadAt(head[:], at)
-		if err != nil && err != io.EOF {
+	found.end = k.figures().start
+	for ref, err := range records(k, log, size) {
+		if err != nil {
 			return contents{}, err
-		}
-		ref, ok := k.parse(head[:n], at)
-		next := at + k.recordSize(int64(ref.Size))
-		if !ok || next > size {
-			if at, err = k.resume(log, at+1, size); err != nil {
-				return contents{}, err
-			}
-			continue
 		}
 		found.frames++
 		found.bytes += int64(ref.Size)
-		found.end = next
-		at = next
+		found.end = int64(ref.Offset) + k.recordSize(int64(ref.Size))
 	}
 	found.end, err = lastData(log, found.end, size)
 	return found, err
+}
+
+// records yields the records of a log of so many bytes, in order, which it finds by their heads. An
+// error comes last.
+func records(k kind, log io.ReaderAt, size int64) iter.Seq2[blob.Ref, error] {
+	figures := k.figures()
+	return func(yield func(blob.Ref, error) bool) {
+		var head [maxHeadSize]byte
+		for at := figures.start; at+figures.minRecord <= size; {
+			n, err := log.ReadAt(head[:], at)
+			if err != nil && err != io.EOF {
+				yield(blob.Ref{}, err)
+				return
+			}
+			ref, ok := k.parse(head[:n], at)
+			next := at + k.recordSize(int64(ref.Size))
+			if !ok || next > size {
+				if at, err = k.resume(log, at+1, size); err != nil {
+					yield(blob.Ref{}, err)
+					return
+				}
+				continue
+			}
+			if !yield(ref, nil) {
+				return
+			}
+			at = next
+		}
+	}
 }
 
 // lastData returns where the last data between from and size ends, or from: behind the last record

@@ -65,7 +65,7 @@ func createVolume(
 	if v.active, err = v.files.create(o, async); err != nil {
 		return nil, err
 	}
-	v.flush.disk, v.flush.files = async, v.active.synced()
+	v.flush.disk, v.flush.file = async, v.active.synced()
 	if v.reader, err = v.files.open(); err != nil {
 		return nil, errors.Join(err, v.discard())
 	}
