@@ -75,13 +75,13 @@ the engine to expire. Reclaiming goes on in the background. Every byte that is r
 what was written, and every answer with what it may be: see bench/internal/soak.
 
 Each -interval prints a line: calls a second; the bytes that must be on disk (live), those that are,
-and their ratio; what the engine has still to work off; memory, goroutines and file handles; and of
-each kind of call the number, and median and 99th percentile of what they took. At the end
-everything is read once more and the engine checks itself, with all data when less than 4 GiB are
-live. Soak fails when anything was wrong, when there was an error that was not provoked, when the
-disk held more than 1.5 times the live bytes and 256 MiB at any sample, or when a curve does not
-level off; -h tells that rule. -seed repeats what the clients do, though not how their calls fall
-together. With -dir, the store of a soak that failed is left.
+and those that may be; what the engine has still to work off; memory, goroutines and file handles;
+and of each kind of call the number, and median and 99th percentile of what they took. At the end
+everything is read once more and the engine checks itself and every byte. Soak fails when anything
+was wrong, when there was an error that was not provoked, when the disk held more than 1.5 times the
+live bytes and 256 MiB at any sample, or when a curve does not level off; -h tells that rule. -seed
+repeats what the clients do, though not how their calls fall together. With -dir, the store of a
+soak that failed is left.
 
 # Exit status
 

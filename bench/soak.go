@@ -10,23 +10,20 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/contest"
-	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
 	"github.com/gabion-storage/gabion/engine"
 )
 
 const (
-	soakSamples   = 60      // in a run, unless -interval says otherwise
-	soakCheckData = 4 << 30 // live bytes up to which the check at the end reads all data
-	soakSlack     = 16      // goroutines and handles that may be more at the end than before
+	soakSamples = 60 // in a run, unless -interval says otherwise
+	soakSlack   = 16 // goroutines and handles that may be more at the end than before
 )
 
 // A soaking is one run of the soak command.
@@ -34,7 +31,6 @@ type soaking struct {
 	cli.Place
 	duration, interval time.Duration
 	live               int64 // bytes
-	checkData          bool
 	rules              soak.Rules
 	clients            soak.Options
 	engine             engine.Options
@@ -44,7 +40,6 @@ type soaking struct {
 	stdout  io.Writer
 	log     *log.Logger
 	world   *soak.World
-	begin   time.Time
 	samples []soak.Sample // while the clients worked
 }
 
@@ -55,8 +50,8 @@ func parseSoak(args []string, stdout io.Writer) (*soaking, error) {
 	c.Bucket, c.Clients, c.Sizes = bucket, 16, soak.Sizes{Least: 1 << 10, Most: 64 << 20}
 	c.Clock, c.Sleep, e.ChunkSize = time.Now, sleep, engine.DefaultChunkSize
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
-	size := func(at *int64, name string, least, most bytesize.Size, usage string) {
-		cli.Size(flags, (*bytesize.Size)(at), name, least, most, usage)
+	size := func(at *int64, name string, most bytesize.Size, usage string) {
+		cli.Size(flags, (*bytesize.Size)(at), name, 1, most, usage)
 	}
 	chunk := int64(e.ChunkSize)
 	cli.Int(flags, &c.Clients, "clients", 1, contest.MaxParallel, "`number` of clients at once")
@@ -65,20 +60,14 @@ func parseSoak(args []string, stdout io.Writer) (*soaking, error) {
 		"`time` between samples (default the 60th part of -duration, at least 1s)")
 	flags.Uint64Var(&c.Seed, "seed", rand.Uint64N(1<<53)+1,
 		"`number` that the clients' doings follow from; by default a random one")
-	size(&s.live, "live", 1, most,
+	size(&s.live, "live", most,
 		"`bytes` of objects that there are about, all the time: says how many keys there are")
-	size(&c.Sizes.Least, "least", 1, engine.MaxPartSize,
+	size(&c.Sizes.Least, "least", engine.MaxPartSize,
 		"least `bytes` of an object; the logarithms of sizes are evenly distributed")
-	size(&c.Sizes.Most, "most", 1, engine.MaxPartSize, "most `bytes` of an object")
-	size(&chunk, "chunk", 1, most, "the engine's ChunkSize in `bytes`")
-	size(&e.VolumeSize, "volume", 0, most,
-		"the engine's VolumeSize in `bytes`; 0: its default, as below")
-	size(&e.MemoryBudget, "budget", 0, most, "the engine's MemoryBudget in `bytes`")
-	size(&e.ReserveSpace, "reserve", 0, most, "the engine's ReserveSpace in `bytes`")
+	size(&c.Sizes.Most, "most", engine.MaxPartSize, "most `bytes` of an object")
+	size(&chunk, "chunk", most, "the engine's ChunkSize in `bytes`")
 	flags.DurationVar(&e.UploadExpiry, "expiry", 20*time.Second,
 		"the engine's UploadExpiry: some uploads are left open for it; 0: none")
-	flags.BoolVar(&s.checkData, "check-data", false,
-		"have the check at the end read every byte, also when more than 4 GiB are live")
 	flags.BoolVar(&s.rules.Latency, "latency", true,
 		"judge also what calls take, which a busy machine can make grow")
 	s.Define(flags)
@@ -131,13 +120,12 @@ func runSoak(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 }
 
 // run opens the store, has the clients work, and looks at what they leave behind.
-func (s *soaking) run(ctx context.Context) error {
-	before := processState()
-	keys, err := openKeyring(filepath.Join(s.dir, "keyring"), true)
+func (s *soaking) run(ctx context.Context) (err error) {
+	before := soak.ThisProcess()
+	s.engine.Keys, err = openKeyring(filepath.Join(s.dir, "keyring"), true)
 	if err != nil {
 		return err
 	}
-	s.engine.Keys = keys
 	alarm := func(format string, args ...any) {
 		if s.world != nil {
 			s.world.Fail(fmt.Errorf(format, args...))
@@ -152,24 +140,20 @@ func (s *soaking) run(ctx context.Context) error {
 	if err := errors.Join(s.work(ctx), e.Close()); err != nil {
 		return err
 	}
-	return leftovers(before, processState, func() { time.Sleep(20 * time.Millisecond) })
+	return leftovers(before, soak.ThisProcess, func() { time.Sleep(20 * time.Millisecond) })
 }
 
 func (s *soaking) work(ctx context.Context) error {
 	if err := s.world.Fill(ctx); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
-	s.begin = time.Now()
 	ticks := time.NewTicker(s.interval)
 	defer ticks.Stop()
 	working, over := context.WithTimeout(ctx, s.duration)
 	defer over()
-	err := s.world.Run(ctx, working.Done(), ticks.C, func(ctx context.Context) error {
-		sample, err := s.sample(ctx)
-		if err == nil {
-			s.samples = append(s.samples, sample)
-		}
-		return err
+	err := s.world.Run(ctx, working.Done(), ticks.C, func(sample soak.Sample) error {
+		s.samples = append(s.samples, sample)
+		return sample.Print(s.stdout)
 	})
 	if err != nil {
 		return err
@@ -178,11 +162,8 @@ func (s *soaking) work(ctx context.Context) error {
 	if err := s.world.Settle(ctx); err != nil {
 		return err
 	}
-	if _, err := s.sample(ctx); err != nil {
-		return err
-	}
 	s.log.Print("checking")
-	if err := s.world.Check(ctx, s.checkData || s.world.Live() < soakCheckData); err != nil {
+	if err := s.world.Check(ctx); err != nil {
 		return err
 	}
 	unjudged, err := s.rules.Judge(s.samples)
@@ -193,20 +174,6 @@ func (s *soaking) work(ctx context.Context) error {
 		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
 	}
 	return err
-}
-
-// sample takes a sample and prints it.
-func (s *soaking) sample(ctx context.Context) (soak.Sample, error) {
-	at := time.Since(s.begin)
-	interval := at
-	if n := len(s.samples); n > 0 {
-		interval -= s.samples[n-1].At
-	}
-	sample, err := s.world.Sample(ctx, at, interval, processState())
-	if err == nil {
-		err = sample.Print(s.stdout)
-	}
-	return sample, err
 }
 
 // leftovers fails when the engine, which is closed, has left goroutines or handles behind.
@@ -227,17 +194,6 @@ func leftovers(before soak.Process, now func() soak.Process, pause func()) error
 			" %d and %d", after.Goroutines, after.Handles, before.Goroutines, before.Handles)
 	}
 	return nil
-}
-
-// processState tells what the process takes.
-func processState() soak.Process {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	handles, _ := os.ReadDir("/proc/self/fd") // none where the system does not tell
-	return soak.Process{
-		Resident: process.ReadMemory()["VmRSS"], Heap: int64(m.HeapInuse),
-		Goroutines: runtime.NumGoroutine(), Handles: len(handles),
-	}
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -22,7 +22,7 @@ func TestSoak(t *testing.T) {
 	// meanwhile.
 	out := mustBench(t, append(shortSoak, "-duration", "3s", "-seed", "7", "-json", file)...)
 	wantEmptyDir(t, os.Getenv("TMPDIR"))
-	for _, text := range []string{"-seed 7", " live ", " disk ", " rss ", " put ", "verified"} {
+	for _, text := range []string{"-seed 7", " live ", " on disk ", " resident ", " put ", "verified"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is missing in:\n%s", text, out)
 		}
@@ -38,7 +38,7 @@ func TestSoak(t *testing.T) {
 func TestSoakInterrupted(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
-	stdout := &cancelOn{text: "/s  live", cancel: cancel}
+	stdout := &cancelOn{text: " live ", cancel: cancel}
 	status := run(ctx, []string{"soak", "-duration", "1h", "-interval", "50ms", "-clients", "2", "-live", "4MiB", "-most", "256KiB"}, stdout, io.Discard)
 	if status != cli.ExitInterrupted {
 		t.Errorf("exit status %d", status)

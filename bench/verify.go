@@ -25,13 +25,9 @@ func (u *uploader) verify(ctx context.Context, f io.ReaderAt, s *summary) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
-	tell := progress(u.log, "reading", s.Key, s.Size)
+	object := &attentive{Reader: obj, ctx: ctx, tell: progress(u.log, "reading", s.Key, s.Size)}
 	file := io.NewSectionReader(f, 0, math.MaxInt64) // to whatever the end of it is by now
-	err = compare.Readers(obj, file, func(done int64) error {
-		tell(done)
-		return context.Cause(ctx)
-	})
-	if err != nil {
+	if err := compare.Readers(object, file); err != nil {
 		return fmt.Errorf("object and file differ: %w", err)
 	}
 	took := time.Since(begin)
@@ -63,6 +59,24 @@ func (u *uploader) verify(ctx context.Context, f io.ReaderAt, s *summary) (err e
 	expect("encryption from GetObject", obj.ServerSideEncryption, u.encryption)
 	s.Parts, s.Verified = obj.Parts, len(wrong) == 0
 	return errors.Join(wrong...)
+}
+
+// An attentive reader fails when its context ends, and tells how far it is.
+type attentive struct {
+	io.Reader
+	ctx  context.Context
+	tell func(done int64)
+	done int64
+}
+
+func (a *attentive) Read(p []byte) (int, error) {
+	if a.ctx.Err() != nil {
+		return 0, context.Cause(a.ctx)
+	}
+	n, err := a.Reader.Read(p)
+	a.done += int64(n)
+	a.tell(a.done)
+	return n, err
 }
 
 // digests computes what a file's ETag, by OSS's rule, and CRC-64 must be with the standard library.

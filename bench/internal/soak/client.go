@@ -117,25 +117,23 @@ func (c *Client) conclude(
 	if err2 := wr.End(Unknown); err2 != nil || !provoked {
 		return errors.Join(err, err2)
 	}
-	l := c.model.Look()
-	defer l.End()
-	_, _, err = c.head(ctx, l, wr.key) // so that it becomes known
+	_, _, err = c.head(ctx, wr.key) // so that it becomes known
 	return err
 }
 
 // head asks for an object's description, nil when there is no object.
-func (c *Client) head(
-	ctx context.Context, l *Look, key int,
-) (info *engine.ObjectInfo, what held, err error) {
-	info, err = c.engine.HeadObject(ctx,
+func (c *Client) head(ctx context.Context, key int) (*engine.ObjectInfo, held, error) {
+	l := c.model.Look()
+	defer l.End()
+	info, err := c.engine.HeadObject(ctx,
 		&engine.HeadObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)})
 	switch {
 	case errors.Is(err, engine.ErrNoSuchKey):
-		return nil, held{}, l.SawNothing(key)
+		what, err := l.Saw(key, 0)
+		return nil, what, err
 	case err != nil:
 		return nil, held{}, err
 	}
-	what, err = c.see(l, key, info)
-	l.Keep()
+	what, err := c.see(l, key, info)
 	return info, what, err
 }

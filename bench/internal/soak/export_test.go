@@ -7,13 +7,12 @@ type Held = held
 
 // CheckRule has a rule check the values of a curve.
 func CheckRule(factor, steady, slack float64, values []float64) error {
-	samples := make([]Sample, len(values))
-	for i, v := range values {
-		samples[i].Rate = v
-	}
-	c := curve{rule: rule{factor, steady, slack}, of: func(s *Sample) float64 { return s.Rate }}
-	return c.check(samples)
+	c := curve{values: values}
+	return c.check(rule{factor, steady, slack})
 }
+
+// BytesOf is what contents take.
+func BytesOf(live map[Held]bool) int64 { return bytesOf(live) }
 
 // Steps that tests choose by themselves.
 

@@ -30,14 +30,21 @@ third has fewer than 200 calls is not judged. A machine that is busy with other 
 look like growth: -latency=false judges all else. On disk may be 1.5 times the live bytes and
 256 MiB, at every sample.`
 
-// The rules of curves. Machines are noisy: what a call takes may double.
-var (
-	memoryRule  = rule{1.4, 1.15, 48}  // MiB
-	countRule   = rule{1.4, 1.15, 48}  // goroutines, handles
-	backlogRule = rule{1.6, 1.25, 64}  // MiB
-	queueRule   = rule{1.6, 1.25, 512} // entries
-	latencyRule = rule{2, 1.4, 50}     // ms
-)
+// ruleOf is that of a group of readings; the zero rule of those that need not level off. Machines
+// are noisy: what a call takes may double.
+func ruleOf(group string) rule {
+	switch group {
+	case "memory", "counts":
+		return rule{1.4, 1.15, 48}
+	case "backlog":
+		return rule{1.6, 1.25, 64}
+	case "trash":
+		return rule{1.6, 1.25, 512}
+	case "p99":
+		return rule{2, 1.4, 50}
+	}
+	return rule{}
+}
 
 // mostDisk is what disk use may come to.
 func (s *Sample) mostDisk() int64 { return s.Live*3/2 + 256<<20 }
@@ -47,58 +54,76 @@ const (
 	leastCalls  = 200 // of a kind in a third: the p99 of fewer is about the slowest of them
 )
 
-// thirds are the second and the last third.
-func thirds[T any](all []T) (second, last []T) {
-	n := len(all) / 3
-	return all[len(all)-2*n : len(all)-n], all[len(all)-n:]
+// A curve is one reading over time.
+type curve struct {
+	reading
+	values []float64
+	took   [][]time.Duration // of a p99: what it is of
 }
 
-// judged tells whether there are enough samples, and calls in them, to judge a curve.
-func (c *curve) judged(samples []Sample) bool {
-	if len(samples) < leastJudged {
-		return false
+// curvesOf are all curves, in the order of the readings.
+func curvesOf(samples []Sample) (curves []*curve) {
+	for _, s := range samples {
+		for _, r := range s.readings() {
+			i := slices.IndexFunc(curves, func(c *curve) bool {
+				return c.group == r.group && c.name == r.name
+			})
+			if i < 0 {
+				i, curves = len(curves), append(curves, &curve{reading: r})
+			}
+			curves[i].values = append(curves[i].values, r.value)
+			if r.group == "p99" {
+				curves[i].took = append(curves[i].took, s.Took[r.name])
+			}
+		}
 	}
-	second, last := thirds(samples)
-	return c.kind == "" || min(len(calls(second, c.kind)), len(calls(last, c.kind))) >= leastCalls
+	return curves
+}
+
+// thirds are the second and the last third, each by value.
+func thirds[T any](all []T, value func(T) float64) (second, last []T) {
+	byValue := func(a, b T) int { return cmp.Compare(value(a), value(b)) }
+	n := len(all) / 3
+	second = slices.SortedFunc(slices.Values(all[len(all)-2*n:len(all)-n]), byValue)
+	return second, slices.SortedFunc(slices.Values(all[len(all)-n:]), byValue)
+}
+
+// pooled is what all calls took, ascending.
+func pooled(intervals [][]time.Duration) []time.Duration {
+	return slices.Sorted(slices.Values(slices.Concat(intervals...)))
+}
+
+// judged tells whether there are enough samples, and calls in them, to judge.
+func (c *curve) judged() bool {
+	if len(c.values) < leastJudged || c.took == nil {
+		return len(c.values) >= leastJudged
+	}
+	second, last := thirds(c.took, p99)
+	return min(len(pooled(second)), len(pooled(last))) >= leastCalls
 }
 
 // check fails when the curve grows.
-func (c *curve) check(samples []Sample) error {
-	second, last := thirds(samples)
-	byValue := func(a, b Sample) int { return cmp.Compare(c.of(&a), c.of(&b)) }
-	second, last = slices.Clone(second), slices.Clone(last)
-	slices.SortFunc(second, byValue)
-	slices.SortFunc(last, byValue)
+func (c *curve) check(r rule) error {
+	second, last := thirds(c.values, func(v float64) float64 { return v })
 	n := len(last)
-	before, after := c.of(&second[n/2]), c.of(&last[n/2])
+	before, after := second[n/2], last[n/2]
 	// The rank of a median of n values has a standard deviation of half their root.
 	lower := max(n/2-int(math.Ceil(3*math.Sqrt(float64(n))/2)), 0)
-	apart := c.of(&last[lower]) > c.of(&second[n-1-lower])
-	steadily := apart && after > c.rule.steady*before+c.rule.slack
-	if c.kind != "" {
+	if apart := last[lower] > second[n-1-lower]; apart && after > r.steady*before+r.slack {
+		return fmt.Errorf("grew steadily from %.5g to %.5g, more than %g times and %g",
+			before, after, r.steady, r.slack)
+	}
+	if c.took != nil {
 		// The calls of an interval are not independent: when the machine stands still all are slow.
 		// So it is intervals that are left out, and not calls.
-		before = percentile(calls(second[n/4:], c.kind), 99)
-		after = percentile(calls(last[:n-n/4], c.kind), 99)
+		second, last := thirds(c.took, p99)
+		before, after = p99(pooled(second[n/4:])), p99(pooled(last[:n-n/4]))
 	}
-	switch {
-	case after > c.rule.factor*before+c.rule.slack:
+	if after > r.factor*before+r.slack {
 		return fmt.Errorf("grew from %.5g to %.5g, more than %g times and %g",
-			before, after, c.rule.factor, c.rule.slack)
-	case steadily:
-		return fmt.Errorf("grew steadily from %.5g to %.5g, more than %g times and %g",
-			c.of(&second[n/2]), c.of(&last[n/2]), c.rule.steady, c.rule.slack)
+			before, after, r.factor, r.slack)
 	}
 	return nil
-}
-
-// calls are what all calls of a kind took, ascending.
-func calls(samples []Sample, kind string) (took []time.Duration) {
-	for _, s := range samples {
-		took = append(took, s.Took[kind]...)
-	}
-	slices.Sort(took)
-	return took
 }
 
 // Rules say which curves are judged.
@@ -116,13 +141,14 @@ func (r Rules) Judge(samples []Sample) (unjudged []string, err error) {
 			break
 		}
 	}
-	for _, c := range curves(samples) {
-		switch in := c.in(samples); {
-		case c.rule == rule{} || c.kind != "" && !r.Latency:
-		case !c.judged(in):
+	for _, c := range curvesOf(samples) {
+		rule := ruleOf(c.group)
+		switch {
+		case rule.factor == 0 || c.took != nil && (!r.Latency || c.name == KindSlow):
+		case !c.judged():
 			unjudged = append(unjudged, c.name)
 		default:
-			if grew := c.check(in); grew != nil {
+			if grew := c.check(rule); grew != nil {
 				err = errors.Join(err,
 					fmt.Errorf("%s, %s, does not level off: it %w", c.name, c.unit, grew))
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -57,34 +56,21 @@ func NewModel(n int) *Model {
 // NewID returns the id of a further write.
 func (m *Model) NewID() uint64 { return m.ids.Add(1) }
 
-// Live returns how many bytes must be on disk, without those of writes that have not ended.
-func (m *Model) Live() (bytes int64) {
+// Live returns what keys must hold, duplicates once, without writes that have not ended.
+func (m *Model) Live() map[held]bool {
 	live := map[held]bool{}
-	m.mu.Lock()
-	for l := range m.looks {
-		for _, what := range l.saw {
-			live[what] = true
-		}
-	}
-	m.mu.Unlock()
 	for i := range m.keys {
 		k := &m.keys[i]
 		k.mu.Lock()
 		now := m.ticks.Add(1)
 		for _, v := range k.versions {
-			if underWay := v.latest == open && !v.certain; underWay { // World knows of it
-				continue
-			}
-			if !k.replaced(v, now) {
+			if ended := v.latest < open || v.certain; ended && !k.replaced(v, now) {
 				live[v.what] = true
 			}
 		}
 		k.mu.Unlock()
 	}
-	for what := range live {
-		bytes += what.Stored(what.Size)
-	}
-	return bytes
+	return live
 }
 
 // A Write is one call that changes a key, under way.
@@ -150,7 +136,7 @@ func (k *modelKey) replaced(v *version, tick int64) bool {
 	})
 }
 
-// prune forgets what no read under way or to come may see.
+// prune forgets what no look under way or to come may see.
 func (m *Model) prune(k *modelKey) {
 	m.mu.Lock()
 	since := m.ticks.Add(1)
@@ -167,96 +153,62 @@ func (m *Model) prune(k *modelKey) {
 	k.versions = kept
 }
 
-// ruleOut forgets what cannot have taken effect, since a look saw what was there before it: writes
-// that ended before the look began, and began after tick.
-func (k *modelKey) ruleOut(l *Look, tick int64) {
-	k.drop(func(v *version) bool { return !v.certain && v.latest < l.start && v.start > tick })
-}
-
-// A Look is one call that sees keys, under way: a read, or a listing. It is for use by one
-// goroutine.
+// A Look is one call that sees keys, under way: a read, or a listing. Until it is ended, nothing is
+// forgotten that it may see.
 type Look struct {
 	model *Model
 	start int64
-	saw   []held // is there until the look ends, whatever the keys hold; guarded by model.mu
 }
 
-// Look begins a look, just before its call. Until it is ended, or told to Keep, nothing is
-// forgotten.
+// Look begins a look, just before its call.
 func (m *Model) Look() *Look {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := &Look{model: m, start: m.ticks.Add(1)}
+	l := &Look{m, m.ticks.Add(1)}
 	m.looks[l] = true
 	return l
 }
 
-// End ends the look.
+// End ends the look. It may be called again.
 func (l *Look) End() {
 	l.model.mu.Lock()
 	defer l.model.mu.Unlock()
 	delete(l.model.looks, l)
 }
 
-// Keep says that the look will see no more, but that what it saw stays open until its end. The
-// model can forget again.
-func (l *Look) Keep() {
-	l.model.mu.Lock()
-	defer l.model.mu.Unlock()
-	l.start = open
-}
-
-// Saw takes over that the call, which has returned, saw the write id under the key. It fails when
-// that cannot be.
+// Saw takes over that the call, which has returned, saw the write id under the key, 0 for no
+// object. It fails when that cannot be.
 func (l *Look) Saw(key int, id uint64) (held, error) {
-	m, k := l.model, &l.model.keys[key]
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	i := slices.IndexFunc(k.versions, func(v *version) bool { return v.id == id && id != 0 })
-	if i < 0 {
-		return held{}, wrongf("key %d is write %d, which was replaced long before, or never made;"+
-			" it may be%s", key, id, k.names())
-	}
-	v := k.versions[i]
-	if k.replaced(v, l.start) {
-		return held{}, wrongf("key %d is write %d, which another one replaced before", key, id)
-	}
-	m.mu.Lock()
-	l.saw = append(l.saw, v.what)
-	m.mu.Unlock()
-	v.certain, v.latest = true, min(v.latest, m.ticks.Add(1))
-	k.ruleOut(l, v.latest)
-	m.prune(k)
-	return v.what, nil
-}
-
-// SawNothing takes over that the call saw no object under the key. It fails when that cannot be.
-func (l *Look) SawNothing(key int) error {
 	k := &l.model.keys[key]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	latest := int64(-1)
+	var seen []*version // what it may have been: several only of deletions
 	for _, v := range k.versions {
-		if v.id == 0 && !k.replaced(v, l.start) {
-			latest = max(latest, v.latest)
+		if v.id == id && !k.replaced(v, l.start) {
+			seen = append(seen, v)
 		}
 	}
-	if latest < 0 {
-		return wrongf("key %d is absent; it must be%s", key, k.names())
+	if len(seen) == 0 {
+		return held{}, wrongf("key %d is %v; since the call began it was%v",
+			key, &version{id: id}, k.versions)
 	}
-	k.ruleOut(l, latest)
-	return nil
+	if len(seen) == 1 {
+		seen[0].certain, seen[0].latest = true, min(seen[0].latest, l.model.ticks.Add(1))
+	}
+	latest := int64(0)
+	for _, v := range seen {
+		latest = max(latest, v.latest)
+	}
+	// What ended before the look began, and began after that, cannot have taken effect.
+	k.drop(func(v *version) bool { return !v.certain && v.latest < l.start && v.start > latest })
+	l.model.prune(k)
+	return seen[0].what, nil
 }
 
-// names tells what a key may be.
-func (k *modelKey) names() string {
-	var b strings.Builder
-	for _, v := range k.versions {
-		if v.id == 0 {
-			b.WriteString(" absent;")
-		} else {
-			fmt.Fprintf(&b, " write %d, %d bytes;", v.id, v.what.Size)
-		}
+// String names a version in messages.
+func (v *version) String() string {
+	if v.id == 0 {
+		return "absent"
 	}
-	return b.String()
+	return fmt.Sprintf("write %d of %d bytes", v.id, v.what.Size)
 }

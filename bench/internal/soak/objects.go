@@ -21,17 +21,17 @@ func (c *Client) put(ctx context.Context, p pace) error {
 func (c *Client) putContent(
 	ctx context.Context, key int, id uint64, what held, p pace,
 ) error {
-	call, b := c.newBody(ctx, what.Content, 0, what.Size, p)
-	defer b.end()
-	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: b}
+	body := c.newBody(ctx, what.Content, 0, what.Size, p)
+	defer body.end()
+	req := &engine.PutObjectRequest{Bucket: c.options.Bucket, Key: keyName(key), Body: body}
 	req.Metadata = writeName(id)
 	req.EncryptionRequest = encryption(what.Encrypted)
 	if id%2 == 0 {
 		req.Size = what.Size
 	}
 	wr, begin := c.model.Put(key, id, what), c.options.Clock()
-	_, err := c.engine.PutObject(call, req)
-	return c.conclude(ctx, call, wr, p.kind("put"), begin, err)
+	_, err := c.engine.PutObject(body.call, req)
+	return c.conclude(ctx, body.call, wr, p.kind("put"), begin, err)
 }
 
 // delete removes an object.
@@ -45,12 +45,11 @@ func (c *Client) delete(ctx context.Context, key int) error {
 // copy copies an object, perhaps onto itself, under a new name of write.
 func (c *Client) copy(ctx context.Context) error {
 	from, to := c.key(), c.key()
-	l := c.model.Look()
-	defer l.End()
-	info, source, err := c.head(ctx, l, from)
+	info, source, err := c.head(ctx, from)
 	if info == nil || err != nil {
 		return err
 	}
+	defer c.drop(c.claim(source))
 	id := c.model.NewID()
 	what := c.copied(source, id)
 	req := &engine.CopyObjectRequest{
@@ -85,35 +84,22 @@ func (c *Client) listPage(ctx context.Context, first, most int) error {
 		return err
 	}
 	c.count("list", begin)
-	next := first
-	absent := func(until int) error {
-		for ; next < until; next++ {
-			if err := l.SawNothing(next); err != nil {
-				return fmt.Errorf("page from %d, %d keys, of %d: %w", first, len(page.Objects), most, err)
-			}
-		}
-		return nil
-	}
-	for i := range page.Objects {
-		key, err := keyNumber(page.Objects[i].Key)
-		if err == nil && (key < next || key >= c.options.Keys) {
-			err = wrongf("key %d is listed behind %d, of %d", key, next, c.options.Keys)
-		}
-		if err == nil {
-			err = absent(key)
+	listed := page.Objects
+	for key := first; key < c.options.Keys && (len(listed) > 0 || !page.IsTruncated); key++ {
+		if len(listed) > 0 && listed[0].Key == keyName(key) {
+			_, err = c.see(l, key, &listed[0])
+			listed = listed[1:]
+		} else {
+			_, err = l.Saw(key, 0)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("page from %d, %d keys, of %d: %w", first, len(page.Objects), most, err)
 		}
-		if _, err := c.see(l, key, &page.Objects[i]); err != nil {
-			return err
-		}
-		next = key + 1
 	}
-	if page.IsTruncated {
-		return nil
+	if len(listed) > 0 {
+		return wrongf("%q is listed, which is no key, or not in order", listed[0].Key)
 	}
-	return absent(c.options.Keys)
+	return nil
 }
 
 // read reads a whole object. One that is cancelled is closed midway.
@@ -140,7 +126,8 @@ func (c *Client) readPart(
 	obj, err := c.engine.GetObject(ctx, req)
 	switch {
 	case errors.Is(err, engine.ErrNoSuchKey):
-		return l.SawNothing(key)
+		_, err := l.Saw(key, 0)
+		return err
 	case errors.Is(err, engine.ErrInvalidRange) && length >= 0: // a shorter object than was hoped for
 		return nil
 	case err != nil:
@@ -151,17 +138,17 @@ func (c *Client) readPart(
 	if err != nil {
 		return err
 	}
-	l.Keep()
+	defer c.drop(c.claim(what))
+	l.End() // the model can forget again
 	if length < 0 || length > what.Size-start {
 		length = what.Size - start
 	}
 	if at, n, _ := obj.Range(); req.Range != "" && (at != start || n != length) {
 		return wrongf("the range is %d bytes from %d on, must be %d from %d", n, at, length, start)
 	}
-	err = what.Compare(obj, start, length, func(done int64) error {
-		return p.step(ctx, done, length, c.options.Sleep)
-	})
-	switch {
+	body := c.newStream(ctx, obj, length, p)
+	defer body.end()
+	switch err := what.Compare(body, start, length); {
 	case errors.Is(err, errCancelled):
 		return nil
 	case err != nil:

@@ -38,16 +38,17 @@ func (w *World) Fill(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.took)
+	w.began = w.options.Clock()
+	w.sampled = w.began
 	return err
 }
 
 var errFailed = errors.New("soak: something is wrong")
 
-// Run has all clients make calls until stop is closed, ctx ends or something fails. sample is
-// called at every tick.
+// Run has all clients make calls until stop is closed, ctx ends or something fails. At every tick
+// take gets a sample.
 func (w *World) Run(
-	ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time,
-	sample func(context.Context) error,
+	ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, take func(Sample) error,
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -72,7 +73,11 @@ func (w *World) Run(
 	for running := true; running; {
 		select {
 		case <-ticks:
-			if err := sample(ctx); err != nil && ctx.Err() == nil {
+			sample, err := w.Sample(ctx)
+			if err == nil {
+				err = take(sample)
+			}
+			if err != nil && ctx.Err() == nil {
 				w.Fail(fmt.Errorf("sampling: %w", err))
 			}
 		case <-stop:
@@ -105,9 +110,9 @@ func (w *World) Settle(ctx context.Context) error {
 	return err
 }
 
-// Check has the engine check itself, with Data every byte.
-func (w *World) Check(ctx context.Context, data bool) error {
-	res, err := w.engine.Check(ctx, &engine.CheckRequest{Data: data})
+// Check has the engine check itself, every byte.
+func (w *World) Check(ctx context.Context) error {
+	res, err := w.engine.Check(ctx, &engine.CheckRequest{Data: true})
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
+	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gabion-storage/gabion/bench/internal/bytesize"
+	"github.com/gabion-storage/gabion/bench/internal/process"
 	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -19,17 +20,6 @@ import (
 // KindSlow is the kind of calls whose bodies and readers wait by themselves. Other calls are told
 // apart by what they do: "put", "read".
 const KindSlow = "slow"
-
-// kinds are those of which there were calls.
-func kinds(samples ...Sample) []string {
-	all := map[string]bool{}
-	for _, s := range samples {
-		for kind := range s.Took {
-			all[kind] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(all))
-}
 
 // count records how long a call took that went well.
 func (w *World) count(kind string, begin time.Time) {
@@ -45,6 +35,16 @@ type Process struct {
 	Heap       int64 // bytes of Go's, in use
 	Goroutines int
 	Handles    int // open files
+}
+
+// ThisProcess tells what it takes now.
+func ThisProcess() Process {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	handles, _ := os.ReadDir("/proc/self/fd") // none where the system does not tell
+	return Process{
+		process.ReadMemory()["VmRSS"], int64(m.HeapInuse), runtime.NumGoroutine(), len(handles),
+	}
 }
 
 // A Sample is the state at one time, and what calls took in the interval before it.
@@ -63,15 +63,17 @@ type Sample struct {
 	Process
 }
 
-// Sample takes a sample. interval is how long it is since the last one.
-func (w *World) Sample(ctx context.Context, at, interval time.Duration, p Process) (Sample, error) {
-	s := Sample{At: at, Process: p}
+// Sample takes a sample.
+func (w *World) Sample(ctx context.Context) (Sample, error) {
+	s, now := Sample{Process: ThisProcess()}, w.options.Clock()
 	w.mu.Lock()
-	s.Took, w.took = w.took, map[string][]time.Duration{}
+	interval := max(now.Sub(w.sampled).Seconds(), 1e-9)
+	s.At, s.Took = now.Sub(w.began), w.took
+	w.took, w.sampled = map[string][]time.Duration{}, now
 	w.mu.Unlock()
 	for _, took := range s.Took {
 		slices.Sort(took)
-		s.Rate += float64(len(took)) / max(interval.Seconds(), 1e-9)
+		s.Rate += float64(len(took)) / interval
 	}
 	before := w.Live()
 	stats, err := w.engine.Stats(ctx, &engine.StatsRequest{})
@@ -85,99 +87,72 @@ func (w *World) Sample(ctx context.Context, at, interval time.Duration, p Proces
 	return s, nil
 }
 
+// kinds are those of which there were calls.
+func (s *Sample) kinds() []string { return slices.Sorted(maps.Keys(s.Took)) }
+
 // percentile is that of sorted times, in milliseconds.
 func percentile(sorted []time.Duration, percent int) float64 {
 	return report.Percentile(sorted, percent).Seconds() * 1e3
 }
 
-// Print writes one line.
-func (s *Sample) Print(w io.Writer) error {
-	var b strings.Builder
-	human := func(n int64) string { return strings.ReplaceAll(bytesize.Human(n), " ", "") }
-	fmt.Fprintf(&b, "%5.0fs %6.0f/s  live %s disk %s %.2fx stored %s dead %s trash %d %s",
-		s.At.Seconds(), s.Rate, human(s.Live), human(s.Disk), float64(s.Disk)/float64(max(s.Live, 1)),
-		human(s.Stored), human(s.Dead), s.Trash, human(s.TrashBytes))
-	fmt.Fprintf(&b, "  rss %s heap %s gor %d fd %d ",
-		human(s.Resident), human(s.Heap), s.Goroutines, s.Handles)
-	for _, kind := range kinds(*s) {
-		took := s.Took[kind]
-		fmt.Fprintf(&b, " %s %d %.3g/%.3gms",
-			kind, len(took), percentile(took, 50), percentile(took, 99))
-	}
-	_, err := fmt.Fprintln(w, b.String())
-	return err
-}
+func p99(sorted []time.Duration) float64 { return percentile(sorted, 99) }
 
-// A curve is one value over time.
-type curve struct {
+// A reading is one value of a sample.
+type reading struct {
 	group, name, unit string
-	rule              rule // the zero rule: it need not level off
-	of                func(*Sample) float64
-	kind              string // of a latency; "" for others
+	value             float64
 }
 
-// curves are all that there are of samples.
-func curves(samples []Sample) (all []curve) {
-	mib := func(group, name string, r rule, of func(*Sample) int64) {
-		value := func(s *Sample) float64 { return float64(of(s)) / (1 << 20) }
-		all = append(all, curve{group, name, "MiB", r, value, ""})
+// readings are all values: first those that every sample has, in the same order, then what calls
+// took.
+func (s *Sample) readings() []reading {
+	mib := func(n int64) float64 { return float64(n) / (1 << 20) }
+	all := []reading{
+		{"calls", "all", "1/s", s.Rate},
+		{"disk", "live", "MiB", mib(s.Live)},
+		{"disk", "on disk", "MiB", mib(s.Disk)},
+		{"disk", "may be", "MiB", mib(s.mostDisk())},
+		{"backlog", "dead", "MiB", mib(s.Dead)},
+		{"backlog", "trash", "MiB", mib(s.TrashBytes)},
+		{"trash", "parts", "number", float64(s.Trash)},
+		{"memory", "resident", "MiB", mib(s.Resident)},
+		{"memory", "Go heap", "MiB", mib(s.Heap)},
+		{"counts", "goroutines", "number", float64(s.Goroutines)},
+		{"counts", "handles", "number", float64(s.Handles)},
 	}
-	number := func(group, name, unit string, r rule, of func(*Sample) float64) {
-		all = append(all, curve{group, name, unit, r, of, ""})
-	}
-	mib("disk", "live", rule{}, func(s *Sample) int64 { return s.Live })
-	mib("disk", "on disk", rule{}, func(s *Sample) int64 { return s.Disk })
-	mib("disk", "may be", rule{}, (*Sample).mostDisk)
-	mib("backlog", "dead", backlogRule, func(s *Sample) int64 { return s.Dead })
-	mib("backlog", "trash", backlogRule, func(s *Sample) int64 { return s.TrashBytes })
-	number("trash", "parts", "number", queueRule, func(s *Sample) float64 { return float64(s.Trash) })
-	mib("memory", "resident", memoryRule, func(s *Sample) int64 { return s.Resident })
-	mib("memory", "Go heap", memoryRule, func(s *Sample) int64 { return s.Heap })
-	number("counts", "goroutines", "number", countRule,
-		func(s *Sample) float64 { return float64(s.Goroutines) })
-	number("counts", "handles", "number", countRule,
-		func(s *Sample) float64 { return float64(s.Handles) })
-	number("calls", "all", "1/s", rule{}, func(s *Sample) float64 { return s.Rate })
-	for _, kind := range kinds(samples...) {
-		r := latencyRule
-		if kind == KindSlow { // waits for itself
-			r = rule{}
-		}
-		took := func(percent int) func(s *Sample) float64 {
-			return func(s *Sample) float64 { return percentile(s.Took[kind], percent) }
-		}
-		all = append(all, curve{"p50", kind, "ms", rule{}, took(50), kind},
-			curve{"p99", kind, "ms", r, took(99), kind})
+	for _, kind := range s.kinds() {
+		took := s.Took[kind]
+		all = append(all,
+			reading{"p50", kind, "ms", percentile(took, 50)}, reading{"p99", kind, "ms", p99(took)})
 	}
 	return all
 }
 
-// in returns the samples that have a value: of a latency, those with such calls.
-func (c *curve) in(samples []Sample) []Sample {
-	if c.kind == "" {
-		return samples
+// Print writes one line: all readings but what calls took, and of that medians and p99.
+func (s *Sample) Print(w io.Writer) error {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%.0fs", s.At.Seconds())
+	for _, r := range s.readings() {
+		switch r.group {
+		case "p50":
+			fmt.Fprintf(&line, ", %s %d: %.3g", r.name, len(s.Took[r.name]), r.value)
+		case "p99":
+			fmt.Fprintf(&line, "/%.3g %s", r.value, r.unit)
+		default:
+			fmt.Fprintf(&line, ", %s %.5g %s", r.name, r.value, strings.TrimPrefix(r.unit, "number"))
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool {
-		return len(s.Took[c.kind]) == 0
-	})
+	_, err := fmt.Fprintln(w, line.String())
+	return err
 }
 
 // AddTo adds all samples to a report, as series over time.
 func AddTo(r *report.Report, samples []Sample) {
-	unit := 100 * time.Millisecond // of the times, which must differ
-	for i := 1; i < len(samples); i++ {
-		if samples[i].At-samples[i-1].At < 2*unit {
-			unit = time.Microsecond
-			break
-		}
-	}
-	for _, c := range curves(samples) {
-		for _, s := range c.in(samples) {
-			seconds := math.Round(float64(s.At)/float64(unit)) * unit.Seconds()
-			r.Add(report.Series{
-				Group: c.group, Axis: "seconds", Contender: c.name,
-				Case: strconv.FormatFloat(seconds, 'g', 10, 64),
-			}, c.unit, c.of(&s))
+	for _, s := range samples {
+		at := strconv.FormatFloat(s.At.Round(time.Millisecond).Seconds(), 'g', -1, 64)
+		for _, v := range s.readings() {
+			r.Add(report.Series{Group: v.group, Axis: "seconds", Case: at, Contender: v.name},
+				v.unit, v.value)
 		}
 	}
 }

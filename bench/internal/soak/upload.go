@@ -22,7 +22,7 @@ type upload struct {
 	name  string // its id
 	id    uint64 // of the write that completing it is
 	what  held
-	bytes *underWay // of the parts that are stored
+	bytes *claim // on the parts that are stored
 
 	mu    sync.Mutex // guards the fields below
 	parts []engine.CompletedPart
@@ -44,20 +44,18 @@ func (c *Client) initiate(ctx context.Context, key int, id uint64, what held) (*
 	c.count("initiate", begin)
 	n := int((what.Size + c.options.Part - 1) / c.options.Part)
 	return &upload{
-		Client: c, key: key, name: res.UploadID, id: id, what: what, bytes: c.begin(),
+		Client: c, key: key, name: res.UploadID, id: id, what: what, bytes: c.claim(held{}),
 		parts: make([]engine.CompletedPart, n), last: c.options.Clock(),
 	}, nil
 }
 
 // stored takes over that a part is stored, and takes so many bytes on disk.
-func (u *upload) stored(i int, kind string, begin time.Time, etag string, bytes int64) error {
-	u.count(kind, begin)
+func (u *upload) stored(i int, etag string, bytes int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.parts[i] = engine.CompletedPart{PartNumber: i + 1, ETag: etag}
 	u.last = u.options.Clock()
-	u.bytes.Add(bytes)
-	return nil
+	u.bytes.bytes.Add(bytes)
 }
 
 // expired says so instead of err, if the engine may have aborted the upload.
@@ -103,10 +101,10 @@ func (u *upload) run(
 	ctx context.Context, end, parts int, part func(ctx context.Context, i int) error,
 ) error {
 	err := fanout.Each(ctx, 1+u.rng.IntN(partsAtOnce), parts, part)
-	if err == nil && end == 0 && u.leave(u) {
+	if err == nil && end == 0 && u.leave(u.bytes, u.last) {
 		return nil
 	}
-	defer u.end(u.bytes)
+	defer u.drop(u.bytes)
 	changed := errors.Is(err, engine.ErrPreconditionFailed) || errors.Is(err, engine.ErrNoSuchKey)
 	if err == nil && end >= 3 {
 		err = u.complete(ctx)
@@ -125,20 +123,22 @@ func (u *upload) part(ctx context.Context, i int, p pace) error {
 	if size > slowSize && p.slow() {
 		p = steady
 	}
-	call, b := u.newBody(ctx, u.what.Content, start, size, p)
-	defer b.end()
+	body := u.newBody(ctx, u.what.Content, start, size, p)
+	defer body.end()
 	begin := u.options.Clock()
-	res, err := u.engine.UploadPart(call, &engine.UploadPartRequest{
-		Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name, PartNumber: i + 1, Body: b,
+	res, err := u.engine.UploadPart(body.call, &engine.UploadPartRequest{
+		Bucket: u.options.Bucket, Key: keyName(u.key), UploadID: u.name, PartNumber: i + 1, Body: body,
 	})
-	if err != nil && p.cancel < 1 && ended(call, err) && ctx.Err() == nil {
-		b.end()
+	switch {
+	case err != nil && ended(body.call, err) && ctx.Err() == nil:
+		body.end()
 		return u.part(ctx, i, steady)
-	}
-	if err != nil {
+	case err != nil:
 		return u.expired(err)
 	}
-	return u.stored(i, p.kind("part"), begin, res.ETag, u.what.Stored(size))
+	u.count(p.kind("part"), begin)
+	u.stored(i, res.ETag, u.what.Stored(size))
+	return nil
 }
 
 // complete makes the parts the object, after it has seen that all are listed.
@@ -204,12 +204,11 @@ func (u *upload) abort(ctx context.Context) error {
 // copyByParts makes an object of the ranges of another one.
 func (c *Client) copyByParts(ctx context.Context) error {
 	from, to := c.key(), c.key()
-	l := c.model.Look()
-	defer l.End()
-	info, source, err := c.head(ctx, l, from)
+	info, source, err := c.head(ctx, from)
 	if info == nil || err != nil {
 		return err
 	}
+	defer c.drop(c.claim(source))
 	id := c.model.NewID()
 	u, err := c.initiate(ctx, to, id, c.copied(held{Content: source.Content}, id))
 	if err != nil {
@@ -231,6 +230,8 @@ func (c *Client) copyByParts(ctx context.Context) error {
 		if source.Encrypted || u.what.Encrypted { // else the chunks are found again
 			bytes = u.what.Stored(size)
 		}
-		return u.stored(i, "copy", begin, res.ETag, bytes)
+		u.count("copy", begin)
+		u.stored(i, res.ETag, bytes)
+		return nil
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,9 +12,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-const (
-	writeHeader = "write" // metadata that holds the id of the write that made an object
-)
+// writeHeader is metadata that holds the id of the write that made an object.
+const writeHeader = "write"
 
 // Options say what a soak does. All fields must be set.
 type Options struct {
@@ -62,25 +60,75 @@ type World struct {
 	failures []error
 	onFail   func()
 	took     map[string][]time.Duration // by calls since the last sample
-	under    map[*underWay]bool
-	idle     []idleUpload
+	began    time.Time
+	sampled  time.Time // the last time, or began
+	claims   map[*claim]bool
 }
 
-// underWay is bytes on disk of a body or an upload that has not ended.
-type underWay struct{ atomic.Int64 }
-
-func (w *World) begin() *underWay {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	u := &underWay{}
-	w.under[u] = true
-	return u
+// A claim is on bytes that must be on disk, whatever the keys hold: those of an object that is open
+// for reading, or of a body or an upload that has not ended.
+type claim struct {
+	what  held         // whole; nothing of what is under way
+	bytes atomic.Int64 // that are stored so far, of what is under way
+	until time.Time    // when the engine will have ended it; zero: it is dropped
 }
 
-func (w *World) end(u *underWay) {
+func (w *World) claim(what held) *claim {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.under, u)
+	c := &claim{what: what}
+	w.claims[c] = true
+	return c
+}
+
+func (w *World) drop(c *claim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.claims, c)
+}
+
+// leave has the claim of an upload that was idle since then end when the engine has aborted it: it
+// looks at intervals of an eighth of its expiry, at least every second and at most every hour. It
+// refuses when enough uploads are left open: a few, so that they are a small share of what is live,
+// however many calls a second there are.
+func (w *World) leave(c *claim, since time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	expiry, left := w.options.Expiry, 0
+	for other := range w.claims {
+		if !other.until.IsZero() {
+			left++
+		}
+	}
+	if expiry == 0 || left > w.options.Keys/8 {
+		return false
+	}
+	c.until = since.Add(expiry + min(max(expiry/8, time.Second), time.Hour) + time.Second)
+	return true
+}
+
+// Live returns the bytes that must be on disk now.
+func (w *World) Live() (bytes int64) {
+	live, now := w.model.Live(), w.options.Clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.claims {
+		if !c.until.IsZero() && c.until.Before(now) {
+			delete(w.claims, c)
+			continue
+		}
+		live[c.what] = true
+		bytes += c.bytes.Load()
+	}
+	return bytes + bytesOf(live)
+}
+
+// bytesOf is what contents take on disk.
+func bytesOf(contents map[held]bool) (bytes int64) {
+	for what := range contents {
+		bytes += what.Stored(what.Size)
+	}
+	return bytes
 }
 
 // maxFailures bounds how many failures are kept.
@@ -88,9 +136,11 @@ const maxFailures = 20
 
 // NewWorld begins with an engine whose bucket is empty.
 func NewWorld(e *engine.Engine, o Options) *World {
+	now := o.Clock()
 	return &World{
 		options: o, engine: e, model: NewModel(o.Keys), onFail: func() {},
-		took: map[string][]time.Duration{}, under: map[*underWay]bool{},
+		began: now, sampled: now,
+		took: map[string][]time.Duration{}, claims: map[*claim]bool{},
 	}
 }
 
@@ -113,13 +163,6 @@ func (w *World) Failures() error {
 
 // keyName orders as the numbers do.
 func keyName(key int) string { return fmt.Sprintf("key/%06d", key) }
-
-func keyNumber(name string) (key int, err error) {
-	if _, err := fmt.Sscanf(name, "key/%06d", &key); err != nil || keyName(key) != name {
-		return 0, wrongf("there is a key %q", name)
-	}
-	return key, nil
-}
 
 func writeName(id uint64) map[string]string {
 	return map[string]string{writeHeader: fmt.Sprint(id)}
@@ -149,43 +192,4 @@ func encryption(encrypted bool) (want engine.EncryptionRequest) {
 		want.ServerSideEncryption = engine.EncryptionAES256
 	}
 	return want
-}
-
-// An idleUpload was left open, for the engine to abort.
-type idleUpload struct {
-	since time.Time
-	parts *underWay
-}
-
-// leave remembers an upload that is left open, unless there are enough of them: a few, so that they
-// are a small share of what is live, however many calls a second there are.
-func (w *World) leave(u *upload) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.options.Expiry == 0 || len(w.idle) > w.options.Keys/8 {
-		return false
-	}
-	w.idle = append(w.idle, idleUpload{u.last, u.bytes})
-	return true
-}
-
-// Live returns the bytes that must be on disk now. An upload may be there for a while after its
-// expiry: the engine looks at intervals of an eighth of it, at least every second and at most every
-// hour.
-func (w *World) Live() int64 {
-	live, expiry := w.model.Live(), w.options.Expiry
-	gone := w.options.Clock().Add(-expiry - min(max(expiry/8, time.Second), time.Hour) - time.Second)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.idle = slices.DeleteFunc(w.idle, func(u idleUpload) bool {
-		if u.since.Before(gone) {
-			delete(w.under, u.parts)
-			return true
-		}
-		return false
-	})
-	for u := range w.under {
-		live += u.Load()
-	}
-	return live
 }

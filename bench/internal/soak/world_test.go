@@ -84,7 +84,7 @@ func (l *lab) mustBeSound(t *testing.T) {
 	if err := l.Settle(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := l.Check(t.Context(), true); err != nil {
+	if err := l.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -104,7 +104,7 @@ func TestClients(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	s, err := l.Sample(t.Context(), time.Second, time.Second, soak.Process{})
+	s, err := l.Sample(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestLiveIsWhatTheEngineKeeps(t *testing.T) {
 		c.Step(t.Context())
 	}
 	l.mustBeSound(t)
-	s, err := l.Sample(t.Context(), time.Second, time.Second, soak.Process{})
+	s, err := l.Sample(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestRunSamples(t *testing.T) {
 		}
 		close(stop)
 	}()
-	err := l.Run(t.Context(), stop, ticks, func(context.Context) error { sampled++; return nil })
+	err := l.Run(t.Context(), stop, ticks, func(soak.Sample) error { sampled++; return nil })
 	if err != nil || sampled != 3 {
 		t.Errorf("%d samples, %v", sampled, err)
 	}
@@ -319,7 +319,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Check(t.Context(), true); err == nil {
+	if err := l.Check(t.Context()); err == nil {
 		t.Error("the check found nothing")
 	}
 }
