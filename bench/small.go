@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -98,11 +95,14 @@ func (s *small) measure(ctx context.Context, dir, op string, size bytesize.Size)
 			Group: fmt.Sprintf("%s, %v", op, size), Axis: "clients", Case: strconv.Itoa(clients),
 		}
 		s.log.Printf("%s: clients: %d", about.Group, clients)
+		c := &smallCalls{op: op, clients: clients, bodies: bodies, took: make([]time.Duration, s.n)}
+		for range bodies {
+			c.sinks = append(c.sinks, contest.NewSink())
+		}
 		var runs []report.Run
 		for _, k := range s.contenders {
-			if about.Contender = k.Name; op == smallPut || !k.WriteOnly {
-				c := &smallCalls{small: s, dir: filepath.Join(dir, k.Name), bodies: bodies}
-				runs = append(runs, c.run(about, k, op, clients))
+			if op == smallPut || !k.WriteOnly {
+				runs = append(runs, k.Run(about, dir, false, c.fill, c.measure))
 			}
 		}
 		if err := s.report.Interleave(ctx, s.rounds, smallUnits, runs, process.Settle); err != nil {
@@ -113,91 +113,69 @@ func (s *small) measure(ctx context.Context, dir, op string, size bytesize.Size)
 	return nil
 }
 
-// smallCalls are calls to one store.
+// smallCalls are what is measured of each store: as many calls as there is room in took.
 type smallCalls struct {
-	*small
-	dir    string
-	bodies [][]byte            // one a client, and
-	sinks  []*contest.Sink     // likewise
-	store  contest.ObjectStore // nil: not open
+	op      string
+	clients int
+	bodies  [][]byte        // one a client, and
+	sinks   []*contest.Sink // likewise
+	took    []time.Duration
 }
 
-// run is one measurement, of a new store that holds objects.
-func (c *smallCalls) run(
-	about report.Series, k contest.Contender, op string, clients int,
-) report.Run {
-	took := make([]time.Duration, c.n)
-	for range c.bodies {
-		c.sinks = append(c.sinks, contest.NewSink())
+// fill puts as many objects as there will be calls.
+func (c *smallCalls) fill(ctx context.Context, s contest.Store) error {
+	return c.all(ctx, s.(contest.ObjectStore), smallPut, smallFillers, 0)
+}
+
+// measure makes the calls.
+func (c *smallCalls) measure(ctx context.Context, s contest.Store) ([]float64, error) {
+	first := 0
+	if c.op == smallPut {
+		first = len(c.took)
 	}
-	return report.Run{
-		Series: about,
-		Prepare: func(ctx context.Context) error {
-			if err := os.Mkdir(c.dir, 0o700); err != nil {
-				return err
-			}
-			s, err := k.Open(ctx, c.dir, false)
-			if err != nil {
-				return err
-			}
-			c.store = s.(contest.ObjectStore)
-			return c.all(ctx, smallPut, smallFillers, 0, took)
-		},
-		Measure: func(ctx context.Context) ([]float64, error) {
-			first := 0
-			if op == smallPut {
-				first = c.n
-			}
-			cost, err := process.Measure(func() error { return c.all(ctx, op, clients, first, took) })
-			slices.Sort(took)
-			n, µs := float64(c.n), float64(time.Microsecond)
-			return []float64{
-				n / cost.Time.Seconds(), float64(report.Percentile(took, 50)) / µs,
-				float64(report.Percentile(took, 99)) / µs, float64(cost.CPU) / µs / n,
-			}, err
-		},
-		Finish: func() (err error) {
-			if c.store != nil {
-				err, c.store = c.store.Close(), nil
-			}
-			return errors.Join(err, os.RemoveAll(c.dir))
-		},
-	}
+	cost, err := process.Measure(func() error {
+		return c.all(ctx, s.(contest.ObjectStore), c.op, c.clients, first)
+	})
+	slices.Sort(c.took)
+	n, µs := float64(len(c.took)), float64(time.Microsecond)
+	return []float64{
+		n / cost.Time.Seconds(), float64(report.Percentile(c.took, 50)) / µs,
+		float64(report.Percentile(c.took, 99)) / µs, float64(cost.CPU) / µs / n,
+	}, err
 }
 
 // all makes all calls, each client its share, to objects from number first on.
 func (c *smallCalls) all(
-	ctx context.Context, op string, clients, first int, took []time.Duration,
+	ctx context.Context, s contest.ObjectStore, op string, clients, first int,
 ) error {
 	return fanout.Each(ctx, clients, clients, func(ctx context.Context, client int) error {
 		body, sink := c.bodies[client], c.sinks[client]
-		for i := client; i < len(took) && ctx.Err() == nil; i += clients {
+		for i := client; i < len(c.took) && ctx.Err() == nil; i += clients {
 			key := fmt.Sprintf("%08d", first+i)
 			data.Stamp(body, first+i)
 			begin := time.Now()
-			if err := c.call(ctx, op, key, body, sink); err != nil {
+			if err := call(ctx, s, op, key, body, sink); err != nil {
 				return fmt.Errorf("%s %s: %w", op, key, err)
 			}
-			took[i] = time.Since(begin)
+			c.took[i] = time.Since(begin)
 		}
 		return nil
 	})
 }
 
 // call makes one call. It fails when other than as many bytes are there.
-func (c *smallCalls) call(
-	ctx context.Context, op, key string, body []byte, sink *contest.Sink,
-) error {
+func call(
+	ctx context.Context, s contest.ObjectStore, op, key string, body []byte, sink *contest.Sink,
+) (err error) {
 	var size int64
-	var err error
 	switch op {
 	case smallPut:
-		return c.store.Put(ctx, key, body)
+		return s.Put(ctx, key, body)
 	case smallHead:
-		size, err = c.store.Head(ctx, key)
+		size, err = s.Head(ctx, key)
 	default:
 		sink.N = 0
-		err = c.store.Download(ctx, key, sink)
+		err = s.Download(ctx, key, sink)
 		size = sink.N
 	}
 	if err == nil && size != int64(len(body)) {

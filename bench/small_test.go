@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/bench/internal/contest"
@@ -86,11 +87,11 @@ func TestSmallCalls(t *testing.T) {
 			bodies = append(bodies, make([]byte, 10))
 		}
 		k := contest.Contender{Open: func(context.Context, string, bool) (contest.Store, error) { return d, nil }}
-		c := &smallCalls{
-			small: &small{n: 7}, dir: filepath.Join(t.TempDir(), "store"),
-			bodies: bodies,
+		c := &smallCalls{op: op, clients: 1, bodies: bodies, took: make([]time.Duration, 7)}
+		for range bodies {
+			c.sinks = append(c.sinks, contest.NewSink())
 		}
-		run := c.run(report.Series{}, k, op, 1)
+		run := k.Run(report.Series{}, t.TempDir(), false, c.fill, c.measure)
 		if err := run.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -126,8 +127,7 @@ func (forgetful) Download(_ context.Context, _ string, w io.Writer) error {
 
 func TestSmallFindsWrongSize(t *testing.T) {
 	for _, op := range []string{smallGet, smallHead} {
-		c := &smallCalls{store: forgetful{}}
-		err := c.call(t.Context(), op, "key", make([]byte, 10), contest.NewSink())
+		err := call(t.Context(), forgetful{}, op, "key", make([]byte, 10), contest.NewSink())
 		if err == nil || err.Error() != "9 bytes came, must be 10" {
 			t.Errorf("%s: %v", op, err)
 		}

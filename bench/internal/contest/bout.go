@@ -14,33 +14,71 @@ import (
 	"github.com/gabion-storage/gabion/bench/internal/report"
 )
 
+// Run is a run of a contender, each round in a new store below dir. prepare does what is not
+// measured.
+func (k Contender) Run(
+	about report.Series, dir string, encrypt bool,
+	prepare func(context.Context, Store) error,
+	measure func(context.Context, Store) ([]float64, error),
+) report.Run {
+	var store Store // nil: not open
+	about.Contender, dir = k.Name, filepath.Join(dir, "measured")
+	return report.Run{
+		Series: about,
+		Prepare: func(ctx context.Context) error {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				return err
+			}
+			s, err := k.Open(ctx, dir, encrypt)
+			if err != nil {
+				return err
+			}
+			store = s
+			return prepare(ctx, store)
+		},
+		Measure: func(ctx context.Context) ([]float64, error) { return measure(ctx, store) },
+		Finish: func() (err error) {
+			if store != nil {
+				err, store = store.Close(), nil
+			}
+			return errors.Join(err, os.RemoveAll(dir))
+		},
+	}
+}
+
 // measure adds a group to the report.
-func (c *Contest) measure(ctx context.Context, g group) (err error) {
-	b := &bout{Contest: c, group: g}
-	defer func() {
-		for _, v := range slices.Backward(b.rivals) {
-			err = errors.Join(err, v.close())
-		}
-	}()
+func (c *Contest) measure(ctx context.Context, g group) error {
 	most := c.partsFor(slices.Max(c.Parallel.Values))
 	warm := min(most, max(1, warmBytes/int(c.part)))
 	parts, free := data.NewSet(g.data, most+warm, int(c.part))
-	b.parts, b.before = parts[:most], parts[most:]
-	if err := b.begin(ctx); err != nil {
-		return fmt.Errorf("%v: %w", g, err)
-	}
-	cases, axis, runs := c.Parallel.Values, "parts in flight", b.uploads
+	cases, axis := c.Parallel.Values, "parts in flight"
 	if g.op == Download {
-		cases, axis, runs = c.Readers.Values, "readers", b.downloads
+		cases, axis = c.Readers.Values, "readers"
 	}
 	for _, n := range cases {
 		c.Logf("%v: %s: %d", g, axis, n)
-		about := report.Series{Group: g.String(), Axis: axis, Case: strconv.Itoa(n)}
-		measured, err := runs(ctx, n, about)
-		if err == nil {
-			err = c.report.Interleave(ctx, c.Rounds, units, measured, process.Settle)
+		b := &bout{before: parts[most:], parallel: n}
+		if g.op == Download {
+			b.parallel = c.Parallel.Values[0]
+			for range n {
+				b.sinks = append(b.sinks, NewSink())
+			}
 		}
-		if err != nil {
+		var err error
+		if b.object, err = newObject(ctx, parts[:c.partsFor(b.parallel)]); err != nil {
+			return err
+		}
+		if g.data == data.Stored {
+			b.before = b.object.parts
+		}
+		about := report.Series{Group: g.String(), Axis: axis, Case: strconv.Itoa(n)}
+		var runs []report.Run
+		for _, k := range c.Contenders {
+			if g.open(k) {
+				runs = append(runs, b.run(k, about, c.dir, g.mode != Plain))
+			}
+		}
+		if err := c.report.Interleave(ctx, c.Rounds, units, runs, process.Settle); err != nil {
 			return err
 		}
 	}
@@ -48,137 +86,51 @@ func (c *Contest) measure(ctx context.Context, g group) (err error) {
 	return nil
 }
 
-// A rival is a contender and its store, nil if that is not open.
-type rival struct {
-	Contender
-	dir     string
-	encrypt bool
-	store   Store
+// A bout is what all contenders of a group do in one case. What they upload they must give back,
+// which is not measured.
+type bout struct {
+	object   *object
+	before   [][]byte // of what is uploaded before it
+	parallel int      // parts under way
+	sinks    []*Sink  // of downloads; none: uploads are measured
 }
 
-func (v *rival) open(ctx context.Context) error {
-	if err := os.MkdirAll(v.dir, 0o700); err != nil {
-		return err
+func (b *bout) run(k Contender, about report.Series, dir string, encrypt bool) report.Run {
+	if b.sinks == nil {
+		return k.Run(about, dir, encrypt,
+			func(ctx context.Context, s Store) error {
+				_, err := upload(ctx, s, "before", b.before, b.parallel)
+				return err
+			},
+			func(ctx context.Context, s Store) ([]float64, error) {
+				cost, err := process.Measure(func() error {
+					return b.object.upload(ctx, s, b.parallel)
+				})
+				if err == nil && !k.WriteOnly {
+					err = b.object.verify(ctx, s)
+				}
+				return k.values(cost, b.object.size, len(b.object.parts)), err
+			})
 	}
-	s, err := v.Open(ctx, v.dir, v.encrypt)
-	if err == nil {
-		v.store = s
-	}
-	return err
-}
-
-// close closes the store and removes it.
-func (v *rival) close() (err error) {
-	if v.store != nil {
-		err, v.store = v.store.Close(), nil
-	}
-	return errors.Join(err, os.RemoveAll(v.dir))
+	return k.Run(about, dir, encrypt,
+		func(ctx context.Context, s Store) error {
+			if err := b.object.upload(ctx, s, b.parallel); err != nil {
+				return fmt.Errorf("upload: %w", err)
+			}
+			return b.object.verify(ctx, s) // the page cache has it then
+		},
+		func(ctx context.Context, s Store) ([]float64, error) {
+			cost, err := process.Measure(func() error { return b.object.download(ctx, s, b.sinks) })
+			return k.values(cost, int64(len(b.sinks))*b.object.size, len(b.sinks)), err
+		})
 }
 
 // values are those of a cost, in the order of units, of n bytes in shares.
-func (v *rival) values(c process.Cost, n int64, shares int) []float64 {
+func (k *Contender) values(c process.Cost, n int64, shares int) []float64 {
 	values := []float64{process.Rate(n, c.Time)}
-	if !v.Remote {
+	if !k.Remote {
 		perByte, share := float64(c.CPU)/float64(n), float64(c.Heap)/1024/float64(shares)
 		values = append(values, perByte, share)
 	}
 	return values
-}
-
-// A bout is the measurement of a group.
-type bout struct {
-	*Contest
-	group  group
-	parts  [][]byte // of objects
-	before [][]byte // of what is uploaded before them
-	rivals []*rival
-	object *object // that all have, of downloads
-}
-
-// begin has every rival store an object and give the same bytes back. For downloads it stays.
-func (b *bout) begin(ctx context.Context) (err error) {
-	parallel := b.Parallel.Values[0]
-	b.object, err = newObject(ctx, b.parts[:b.partsFor(parallel)])
-	for _, k := range b.Contenders {
-		if err != nil || !b.group.open(k) {
-			continue
-		}
-		dir := filepath.Join(b.dir, k.Name)
-		v := &rival{Contender: k, dir: dir, encrypt: b.group.mode != Plain}
-		b.rivals = append(b.rivals, v)
-		if err = v.open(ctx); err == nil {
-			err = b.object.upload(ctx, v.store, parallel)
-		}
-		if err == nil && !k.WriteOnly {
-			err = b.object.verify(ctx, v.store)
-		}
-		if b.group.op == Upload {
-			err = errors.Join(err, v.close())
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w", k.Name, err)
-		}
-	}
-	return err
-}
-
-// uploads are the runs of one number of parts under way, each to a new store.
-func (b *bout) uploads(
-	ctx context.Context, parallel int, about report.Series,
-) ([]report.Run, error) {
-	o, err := newObject(ctx, b.parts[:b.partsFor(parallel)])
-	if err != nil {
-		return nil, err
-	}
-	before := b.before
-	if b.group.data == data.Stored {
-		before = o.parts
-	}
-	var runs []report.Run
-	for _, v := range b.rivals {
-		about.Contender = v.Name
-		runs = append(runs, report.Run{
-			Series: about,
-			Prepare: func(ctx context.Context) error {
-				if err := v.open(ctx); err != nil {
-					return err
-				}
-				_, err := upload(ctx, v.store, "before", before, parallel)
-				return err
-			},
-			Measure: func(ctx context.Context) ([]float64, error) {
-				cost, err := process.Measure(func() error { return o.upload(ctx, v.store, parallel) })
-				return v.values(cost, o.size, len(o.parts)), err
-			},
-			Finish: v.close,
-		})
-	}
-	return runs, nil
-}
-
-// downloads are the runs of so many readers. Each has read the object once just before it is
-// measured, so that the page cache has it.
-func (b *bout) downloads(
-	_ context.Context, readers int, about report.Series,
-) (runs []report.Run, _ error) {
-	sinks := make([]*Sink, readers)
-	for i := range sinks {
-		sinks[i] = NewSink()
-	}
-	for _, v := range b.rivals {
-		about.Contender = v.Name
-		runs = append(runs, report.Run{
-			Series: about,
-			Prepare: func(ctx context.Context) error {
-				return b.object.download(ctx, v.store, sinks[:1])
-			},
-			Measure: func(ctx context.Context) ([]float64, error) {
-				cost, err := process.Measure(func() error {
-					return b.object.download(ctx, v.store, sinks)
-				})
-				return v.values(cost, int64(readers)*b.object.size, readers), err
-			},
-		})
-	}
-	return runs, nil
 }

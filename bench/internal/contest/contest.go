@@ -183,8 +183,8 @@ func (c *Contest) notes() []string {
 			" over 1000, it is how many processors were busy. Heap is what was asked for, for a part"+
 			" or a reader. Neither is known of what is not in process.",
 		"Upload: from Initiate to Complete, to a new store into which something was uploaded"+
-			" before; of stored data, the same bytes as another object.",
-		"Download: each reader the whole object into a buffer; the page cache holds it.")
+			" before; of stored data, the same bytes as another object. Then it is read back.",
+		"Download: each reader the whole object into a buffer; it was read once before.")
 	for _, k := range c.Contenders {
 		notes = append(notes, k.Name+": "+k.Note)
 	}
