@@ -21,10 +21,7 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-const (
-	soakSamples = 60 // in a run, unless -interval says otherwise
-	soakSlack   = 16 // goroutines and handles that may be more at the end than before
-)
+const soakSamples = 60 // in a run, unless -interval says otherwise
 
 // A soaking is one run of the soak command.
 type soaking struct {
@@ -119,9 +116,8 @@ func runSoak(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// run opens the store, has the clients work, and looks at what they leave behind.
+// run opens the store and has the clients work.
 func (s *soaking) run(ctx context.Context) (err error) {
-	before := soak.ThisProcess()
 	s.engine.Keys, err = openKeyring(filepath.Join(s.dir, "keyring"), true)
 	if err != nil {
 		return err
@@ -137,10 +133,7 @@ func (s *soaking) run(ctx context.Context) (err error) {
 	}
 	s.world = soak.NewWorld(e.Engine, s.clients)
 	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, s.clients.Keys, s.dir)
-	if err := errors.Join(s.work(ctx), e.Close()); err != nil {
-		return err
-	}
-	return leftovers(before, soak.ThisProcess, func() { time.Sleep(20 * time.Millisecond) })
+	return errors.Join(s.work(ctx), e.Close())
 }
 
 func (s *soaking) work(ctx context.Context) error {
@@ -174,26 +167,6 @@ func (s *soaking) work(ctx context.Context) error {
 		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
 	}
 	return err
-}
-
-// leftovers fails when the engine, which is closed, has left goroutines or handles behind.
-func leftovers(before soak.Process, now func() soak.Process, pause func()) error {
-	after := now()
-	more := func(slack int) bool {
-		return after.Goroutines > before.Goroutines+slack || after.Handles > before.Handles+slack
-	}
-	for range 100 { // what is ending needs a moment
-		if !more(0) {
-			return nil
-		}
-		pause()
-		after = now()
-	}
-	if more(soakSlack) {
-		return fmt.Errorf("after Close there are %d goroutines and %d handles, before Open there were"+
-			" %d and %d", after.Goroutines, after.Handles, before.Goroutines, before.Handles)
-	}
-	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/bench/internal/cli"
-	"github.com/gabion-storage/gabion/bench/internal/soak"
 )
 
 // shortSoak are arguments of a run that takes little.
@@ -55,23 +54,5 @@ func TestSoakFails(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("left are %v, %v; want the store", left, err)
-	}
-}
-
-func TestLeftovers(t *testing.T) {
-	before := soak.Process{Goroutines: 10, Handles: 10}
-	for _, test := range []struct {
-		after soak.Process
-		want  string // "": none
-	}{
-		{before, ""},
-		{soak.Process{Goroutines: 9, Handles: 9}, ""},
-		{soak.Process{Goroutines: 10, Handles: 100}, "100 handles"},
-		{soak.Process{Goroutines: 100, Handles: 10}, "100 goroutines"},
-	} {
-		err := leftovers(before, func() soak.Process { return test.after }, func() {})
-		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%+v: %v", test.after, err)
-		}
 	}
 }

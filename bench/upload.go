@@ -119,8 +119,8 @@ func runUpload(ctx context.Context, args []string, stdout io.Writer, stderr *log
 			stderr.Printf("no -dir given: the store is in %s, removed at the end", temp)
 		}
 		if len(o.files) == 0 {
-			stderr.Printf("no FILE given: the sample has %s, random bytes and some text",
-				bytesize.Human(sampleSize))
+			stderr.Printf("no FILE given: the sample has %v, random bytes and some text",
+				bytesize.Size(sampleSize))
 			o.files = []string{filepath.Join(temp, sampleName)}
 			if err := os.WriteFile(o.files[0], sample(sampleSize), 0o600); err != nil {
 				return err
@@ -349,26 +349,20 @@ func (s *summary) write(w io.Writer) error {
 	if s.Encryption != "" {
 		encryption = fmt.Sprintf("%s, key %s", s.Encryption, s.KeyID)
 	}
-	exact := func(n int64) string {
-		if n < 1<<10 {
-			return bytesize.Human(n)
-		}
-		return fmt.Sprintf("%d bytes (%s)", n, bytesize.Human(n))
-	}
 	_, err := fmt.Fprintf(w, `object      %s/%s
-size        %s
+size        %d bytes
 parts       %d x %s
 ETag        %s
 CRC64       %d
 up          %.1f MB/s
 down        %.1f MB/s
 chunks      %d new, %d deduplicated
-stored      %s
+stored      %d bytes
 encryption  %s
 memory      peak %d MiB resident, peak anonymous %d MiB
 verified
-`, s.Bucket, s.Key, exact(s.Size), s.Parts, bytesize.Human(s.PartSize), s.ETag, s.CRC64,
-		s.UpRate, s.DownRate, s.NewChunks, s.DeduplicatedChunks, exact(s.StoredBytes), encryption,
+`, s.Bucket, s.Key, s.Size, s.Parts, bytesize.Size(s.PartSize), s.ETag, s.CRC64,
+		s.UpRate, s.DownRate, s.NewChunks, s.DeduplicatedChunks, s.StoredBytes, encryption,
 		s.Memory.PeakResident>>20, s.Memory.PeakAnonymous>>20)
 	return err
 }

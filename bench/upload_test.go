@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/bench/internal/bytesize"
 	"github.com/gabion-storage/gabion/bench/internal/cli"
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -22,8 +23,8 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 
 	plain := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
 	wantLine(t, plain, "object", "bench/ten.bin")
-	wantLine(t, plain, "size", "10000000 bytes (9.5 MiB)")
-	wantLine(t, plain, "parts", "10 x 1 MiB")
+	wantLine(t, plain, "size", "10000000 bytes")
+	wantLine(t, plain, "parts", "10 x 1MiB")
 	wantLine(t, plain, "ETag", ossETag(content, 1<<20))
 	wantLine(t, plain, "CRC64", crcOf(content))
 	wantLine(t, plain, "chunks", "10 new, 0 deduplicated")
@@ -38,7 +39,7 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 
 	again := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
 	wantLine(t, again, "chunks", "0 new, 10 deduplicated")
-	wantLine(t, again, "stored", "0 B")
+	wantLine(t, again, "stored", "0 bytes")
 	wantEnd(t, again)
 
 	if status, _, stderr := bench(t, "upload", "-sse", "-dir", dir, "-key", "sealed", file); status == 0 || !strings.Contains(stderr, "-new-keyring") {
@@ -66,8 +67,8 @@ func TestUploadSmallFiles(t *testing.T) {
 				// A part size below OSS's minimum is all right when there is one part.
 				out := mustBench(t, "upload", "-dir", dir, fmt.Sprintf("-sse=%t", sse), fmt.Sprintf("-new-keyring=%t", sse),
 					"-part-size", "100", file)
-				wantLine(t, out, "size", fmt.Sprintf("%d B", n))
-				wantLine(t, out, "parts", fmt.Sprintf("1 x %d B", n))
+				wantLine(t, out, "size", fmt.Sprintf("%d bytes", n))
+				wantLine(t, out, "parts", fmt.Sprintf("1 x %v", bytesize.Size(n)))
 				wantLine(t, out, "ETag", ossETag(content, 100))
 				wantLine(t, out, "CRC64", crcOf(content))
 				wantEnd(t, out)
@@ -115,7 +116,7 @@ func TestUploadOfSampleInTemporaryStore(t *testing.T) {
 		t.Fatalf("exit status %d\n%s", status, errs)
 	}
 	wantLine(t, out, "object", "bench/sample")
-	wantLine(t, out, "parts", "8 x 8 MiB")
+	wantLine(t, out, "parts", "8 x 8MiB")
 	wantEnd(t, out)
 	for _, want := range []string{"no -dir given", "no FILE given", `uploading "sample": 25 %`, "100 %\n"} {
 		if !strings.Contains(errs, want) {

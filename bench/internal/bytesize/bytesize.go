@@ -49,18 +49,3 @@ func Parse(text string) (Size, error) {
 	}
 	return Size(int64(n) * unit), nil
 }
-
-// Human returns n bytes in the largest unit that fits, with one digit behind the point if it needs
-// any.
-func Human(n int64) string {
-	for _, u := range units {
-		switch {
-		case n < u.bytes:
-		case n%u.bytes == 0:
-			return fmt.Sprintf("%d %s", n/u.bytes, u.name)
-		default:
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
-		}
-	}
-	return fmt.Sprintf("%d B", n)
-}

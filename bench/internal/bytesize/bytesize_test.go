@@ -63,14 +63,3 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
-
-func TestHuman(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 1: "1 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 8 << 20: "8 MiB",
-		10_000_000: "9.5 MiB", 1 << 30: "1 GiB", 5 << 40: "5120 GiB",
-	} {
-		if got := bytesize.Human(n); got != want {
-			t.Errorf("Human(%d) = %q, want %q", n, got, want)
-		}
-	}
-}

@@ -167,8 +167,8 @@ func samples() []soak.Sample {
 	for i := range all {
 		all[i] = soak.Sample{
 			At: time.Duration(i+1) * time.Second, Live: 1 << 30, Disk: 1 << 30, Rate: 100,
-			Process: soak.Process{Resident: 200 << 20, Heap: 100 << 20, Goroutines: 100, Handles: 50},
-			Took:    map[string][]time.Duration{},
+			Resident: 200 << 20, Heap: 100 << 20, Goroutines: 100, Handles: 50,
+			Took: map[string][]time.Duration{},
 		}
 		for _, kind := range kinds {
 			all[i].Took[kind] = calls(10, 10*time.Millisecond)

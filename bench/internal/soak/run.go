@@ -43,8 +43,6 @@ func (w *World) Fill(ctx context.Context) error {
 	return err
 }
 
-var errFailed = errors.New("soak: something is wrong")
-
 // Run has all clients make calls until stop is closed, ctx ends or something fails. At every tick
 // take gets a sample.
 func (w *World) Run(
@@ -53,7 +51,7 @@ func (w *World) Run(
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w.mu.Lock()
-	w.onFail = func() { cancel(errFailed) }
+	w.onFail = cancel
 	w.mu.Unlock()
 	over := make(chan struct{})
 	var clients sync.WaitGroup
@@ -88,10 +86,10 @@ func (w *World) Run(
 	}
 	close(over)
 	clients.Wait()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errFailed) {
-		return cause
+	if err := w.Failure(); err != nil {
+		return err
 	}
-	return w.Failures()
+	return context.Cause(ctx)
 }
 
 // Settle reads every object once more, now that nobody writes, compares the listing, and has the
@@ -116,7 +114,7 @@ func (w *World) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range res.Problems[:min(len(res.Problems), maxFailures)] {
+	for _, p := range res.Problems[:min(len(res.Problems), 20)] {
 		err = errors.Join(err, fmt.Errorf("Check: %v", p))
 	}
 	return err

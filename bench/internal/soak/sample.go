@@ -29,25 +29,8 @@ func (w *World) count(kind string, begin time.Time) {
 	w.took[kind] = append(w.took[kind], took)
 }
 
-// A Process is what the process takes. What the system does not tell is 0.
-type Process struct {
-	Resident   int64 // bytes
-	Heap       int64 // bytes of Go's, in use
-	Goroutines int
-	Handles    int // open files
-}
-
-// ThisProcess tells what it takes now.
-func ThisProcess() Process {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	handles, _ := os.ReadDir("/proc/self/fd") // none where the system does not tell
-	return Process{
-		process.ReadMemory()["VmRSS"], int64(m.HeapInuse), runtime.NumGoroutine(), len(handles),
-	}
-}
-
-// A Sample is the state at one time, and what calls took in the interval before it.
+// A Sample is the state at one time, and what calls took in the interval before it. What the system
+// does not tell is 0.
 type Sample struct {
 	At   time.Duration              // since the start
 	Took map[string][]time.Duration // ascending
@@ -60,12 +43,23 @@ type Sample struct {
 	Trash      int64 // parts that are deleted and not swept yet
 	TrashBytes int64 // their sizes
 	Dead       int64 // bytes in volumes that belong to no chunk, of parts under way too
-	Process
+
+	Resident   int64 // bytes of the process's memory
+	Heap       int64 // bytes of Go's, in use
+	Goroutines int
+	Handles    int // open files
 }
 
 // Sample takes a sample.
 func (w *World) Sample(ctx context.Context) (Sample, error) {
-	s, now := Sample{Process: ThisProcess()}, w.options.Clock()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	handles, _ := os.ReadDir("/proc/self/fd")
+	s := Sample{
+		Resident: process.ReadMemory()["VmRSS"], Heap: int64(m.HeapInuse),
+		Goroutines: runtime.NumGoroutine(), Handles: len(handles),
+	}
+	now := w.options.Clock()
 	w.mu.Lock()
 	interval := max(now.Sub(w.sampled).Seconds(), 1e-9)
 	s.At, s.Took = now.Sub(w.began), w.took

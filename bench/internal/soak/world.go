@@ -2,7 +2,6 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -56,13 +55,13 @@ type World struct {
 	engine  *engine.Engine
 	model   *Model
 
-	mu       sync.Mutex // guards the fields below
-	failures []error
-	onFail   func()
-	took     map[string][]time.Duration // by calls since the last sample
-	began    time.Time
-	sampled  time.Time // the last time, or began
-	claims   map[*claim]bool
+	mu      sync.Mutex // guards the fields below
+	failure error
+	onFail  func(error)
+	took    map[string][]time.Duration // by calls since the last sample
+	began   time.Time
+	sampled time.Time // the last time, or began
+	claims  map[*claim]bool
 }
 
 // A claim is on bytes that must be on disk, whatever the keys hold: those of an object that is open
@@ -131,34 +130,32 @@ func bytesOf(contents map[held]bool) (bytes int64) {
 	return bytes
 }
 
-// maxFailures bounds how many failures are kept.
-const maxFailures = 20
-
 // NewWorld begins with an engine whose bucket is empty.
 func NewWorld(e *engine.Engine, o Options) *World {
 	now := o.Clock()
 	return &World{
-		options: o, engine: e, model: NewModel(o.Keys), onFail: func() {},
+		options: o, engine: e, model: NewModel(o.Keys), onFail: func(error) {},
 		began: now, sampled: now,
 		took: map[string][]time.Duration{}, claims: map[*claim]bool{},
 	}
 }
 
-// Fail takes over that something is wrong: an answer, or an error that was not provoked.
+// Fail takes over that something is wrong: an answer, or an error that was not provoked. The first
+// one counts.
 func (w *World) Fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.failures) < maxFailures {
-		w.failures = append(w.failures, err)
+	if w.failure == nil {
+		w.failure = err
 	}
-	w.onFail()
+	w.onFail(err)
 }
 
-// Failures returns what was wrong so far.
-func (w *World) Failures() error {
+// Failure returns what was wrong first, if anything was.
+func (w *World) Failure() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return errors.Join(w.failures...)
+	return w.failure
 }
 
 // keyName orders as the numbers do.

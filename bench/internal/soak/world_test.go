@@ -78,7 +78,7 @@ func newLab(t *testing.T, keys int) *lab {
 
 func (l *lab) mustBeSound(t *testing.T) {
 	t.Helper()
-	if err := l.Failures(); err != nil {
+	if err := l.Failure(); err != nil {
 		t.Error(err)
 	}
 	if err := l.Settle(t.Context()); err != nil {
