@@ -36,8 +36,8 @@ func style(size float64, bold bool) text.Style {
 	}
 }
 
-// drawing draws all groups of a report, a panel a unit, two beside each other, as "svg" or "png".
-func drawing(r *report.Report, log bool, format string) (vg.CanvasWriterTo, error) {
+// drawing draws all groups of a report, a panel a unit, two beside each other, as SVG.
+func drawing(r *report.Report, log bool) (vg.CanvasWriterTo, error) {
 	var panels []*panel
 	for _, group := range r.Groups() {
 		for _, unit := range r.Units(group) {
@@ -49,7 +49,7 @@ func drawing(r *report.Report, log bool, format string) (vg.CanvasWriterTo, erro
 	for _, row := range rows {
 		height += rowHeight(row)
 	}
-	c, err := draw.NewFormattedCanvas(2*columnWidth+2*margin, height, format)
+	c, err := draw.NewFormattedCanvas(2*columnWidth+2*margin, height, "svg")
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func crowded() *report.Report {
 func TestEverythingIsNamed(t *testing.T) {
 	r := crowded()
 	for _, log := range []bool{false, true} {
-		c, err := drawing(r, log, "svg")
+		c, err := drawing(r, log)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,9 @@
 /*
-Charts draws what the flag -json of the benchmarks has written, as PREFIX.svg and PREFIX.png, and
-prints the tables of it for a document. Several reports of one machine are drawn as one.
+Charts draws what the flag -json of the benchmarks has written, as PREFIX.svg, and prints the tables
+of it for a document.
 
 	cd bench/charts
-	go run . [-o PREFIX] [-log] [-markdown] FILE.json...
+	go run . [-o PREFIX] [-log] [-markdown] FILE.json
 
 It is a module of its own, so that Gabion does not depend on what draws.
 
@@ -26,51 +26,41 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process around it. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	return cli.Conclude(context.Background(), drawFiles(args, stdout), "charts", "-h", stderr)
+	return cli.Conclude(context.Background(), drawFile(args, stdout), "charts", "-h", stderr)
 }
 
-// drawFiles reads the reports, prints the tables and writes the charts, as the arguments ask.
-func drawFiles(args []string, stdout io.Writer) error {
+// drawFile reads the report, prints the tables and draws, as the arguments ask.
+func drawFile(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("charts", flag.ContinueOnError)
-	prefix := flags.String("o", "", "write `PREFIX`.svg and PREFIX.png")
+	prefix := flags.String("o", "", "write `PREFIX`.svg")
 	log := flags.Bool("log", false, "make the scale of lines logarithmic")
 	markdown := flags.Bool("markdown", false, "print the tables as Markdown")
-	if err := cli.Parse(flags, args, "FILE.json...", stdout); err != nil {
+	if err := cli.Parse(flags, args, "FILE.json", stdout); err != nil {
 		return err
 	}
 	switch {
-	case flags.NArg() == 0:
-		return cli.Usagef("no FILE.json is given to draw")
+	case flags.NArg() != 1:
+		return cli.Usagef("one FILE.json must be given to draw")
 	case *prefix == "" && !*markdown:
-		return cli.Usagef("-o PREFIX, where the charts go, is missing, and so is -markdown")
+		return cli.Usagef("-o PREFIX, where the chart goes, is missing, and so is -markdown")
 	}
-	var reports []*report.Report
-	for _, file := range flags.Args() {
-		r, err := report.Load(file)
-		if err != nil {
-			return err
-		}
-		reports = append(reports, r)
-	}
-	r, err := report.Merge(reports[0], reports[1:]...)
+	r, err := report.Load(flags.Arg(0))
 	if err == nil && *markdown {
 		err = r.Table(stdout)
 	}
-	for _, format := range []string{"svg", "png"} {
-		if err == nil && *prefix != "" {
-			err = write(r, *log, *prefix, format)
-		}
+	if err == nil && *prefix != "" {
+		err = write(r, *log, *prefix+".svg")
 	}
 	return err
 }
 
 // write makes or replaces a file.
-func write(r *report.Report, log bool, prefix, format string) (err error) {
-	c, err := drawing(r, log, format)
+func write(r *report.Report, log bool, path string) (err error) {
+	c, err := drawing(r, log)
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(prefix + "." + format)
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}

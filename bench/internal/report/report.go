@@ -149,26 +149,6 @@ func (r *Report) Validate() error {
 	return nil
 }
 
-// Merge makes one report of several of the same machine, no series of which may be in two. Title,
-// date and baseline are those of the first.
-func Merge(first *Report, others ...*Report) (*Report, error) {
-	merged := *first
-	merged.Notes, merged.Series = slices.Clone(first.Notes), slices.Clone(first.Series)
-	for _, r := range others {
-		if r.Machine != merged.Machine {
-			return nil, fmt.Errorf("report: measured on different machines: %v; and %v",
-				merged.Machine, r.Machine)
-		}
-		for _, note := range append([]string{"also measured by: " + r.Command}, r.Notes...) {
-			if !slices.Contains(merged.Notes, note) {
-				merged.Notes = append(merged.Notes, note)
-			}
-		}
-		merged.Series = append(merged.Series, r.Series...)
-	}
-	return &merged, merged.Validate()
-}
-
 // Percentile is the least of the sorted times that at least so many per cent of them do not exceed.
 func Percentile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[max((len(sorted)*percent+99)/100, 1)-1]

@@ -193,40 +193,6 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
-func TestMerge(t *testing.T) {
-	a, b := sample(), sample()
-	b.Command, b.Notes = "go run . rivals", []string{"MB is 10^6 bytes.", "more"}
-	b.Series = []report.Series{{
-		Group: "plain", Axis: "parts in flight", Case: "1", Contender: "rival", Unit: "MB/s", Values: []float64{1},
-	}}
-	m, err := report.Merge(a, b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := m.Find("plain", "1", "rival", "MB/s"); len(m.Series) != len(a.Series)+1 || got == nil {
-		t.Errorf("%d series, rival has %v; want %d, and one value", len(m.Series), got, len(a.Series)+1)
-	}
-	want := []string{"MB is 10^6 bytes.", "a | b", "also measured by: go run . rivals", "more"}
-	if !slices.Equal(m.Notes, want) {
-		t.Errorf("notes are %q, want %q", m.Notes, want)
-	}
-	if !reflect.DeepEqual(a, sample()) {
-		t.Error("the first report was changed")
-	}
-	if got, want := m.Method(), "median of 1 to 3 rounds in turns (least-most); x: ratio to floor"; got != want {
-		t.Errorf("method is %q, want %q", got, want)
-	}
-
-	c := sample()
-	c.Machine.CPUs = 64
-	if _, err := report.Merge(a, c); err == nil || !strings.Contains(err.Error(), "64 CPUs") {
-		t.Errorf("two machines: got %v", err)
-	}
-	if _, err := report.Merge(a, sample()); err == nil || !strings.Contains(err.Error(), "is there twice") {
-		t.Errorf("the same series in both: got %v", err)
-	}
-}
-
 func TestInterleave(t *testing.T) {
 	var log []string
 	say := func(what string) { log = append(log, what) }
