@@ -14,6 +14,12 @@ func CheckRule(factor, steady, slack float64, values []float64) error {
 // BytesOf is what contents take.
 func BytesOf(live map[Held]bool) int64 { return bytesOf(live) }
 
+// Claim claims a content until drop is called.
+func (w *World) Claim(what Held) (drop func()) {
+	c := w.claim(what)
+	return func() { w.drop(c) }
+}
+
 // Steps that tests choose by themselves.
 
 func (c *Client) Delete(ctx context.Context, key int) error { return c.delete(ctx, key) }
@@ -27,7 +33,7 @@ func (c *Client) PutThis(ctx context.Context, key int, content Content) error {
 
 // PutCancelled stores a content, and cancels the call after this share of its bytes.
 func (c *Client) PutCancelled(ctx context.Context, key int, content Content, after float64) error {
-	return c.putContent(ctx, key, c.model.NewID(), held{Content: content}, pace{cancel: after})
+	return c.putContent(ctx, key, c.model.NewID(), held{Content: content}, pace{cancelAt: after})
 }
 
 // LeaveOpen leaves an upload with all its parts open.

@@ -10,13 +10,13 @@ import (
 
 // A pace says how a body or a reader goes through its bytes.
 type pace struct {
-	stops  int           // how often it pauses
-	pause  time.Duration // each time
-	cancel float64       // share of the bytes after which the call is cancelled; 1: it is not
+	stops    int           // how often it pauses
+	pause    time.Duration // each time
+	cancelAt float64       // share of the bytes after which the call is cancelled; 1: it is not
 }
 
 // steady is neither slow nor cancelled.
-var steady = pace{cancel: 1}
+var steady = pace{cancelAt: 1}
 
 // slowSize bounds the size of slow bodies, so that they end soon.
 const slowSize = 4 << 20
@@ -30,7 +30,7 @@ func drawPace(rng *rand.Rand) pace {
 	case draw < 5: // stalls
 		p.stops, p.pause = 1, time.Duration(500+rng.IntN(2000))*time.Millisecond
 	case draw < 9:
-		p.cancel = rng.Float64()
+		p.cancelAt = rng.Float64()
 	}
 	return p
 }
@@ -86,7 +86,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		s.stopped++
 		s.sleep(s.call, s.pause)
 	}
-	if s.pace.cancel < 1 && s.done >= int64(s.pace.cancel*float64(s.size)) {
+	if s.cancelAt < 1 && s.done >= int64(s.cancelAt*float64(s.size)) {
 		s.cancel(errCancelled)
 		return 0, errCancelled
 	}

@@ -142,6 +142,29 @@ func TestLiveIsWhatTheEngineKeeps(t *testing.T) {
 	}
 }
 
+// What a read has open is live as long as it reads, and once.
+func TestOpenObjectsAreLive(t *testing.T) {
+	l := newLab(t, 2)
+	c, content := l.NewClient(0), soak.Content{Seed: 1, Size: 500_000}
+	live := func(want int64) {
+		t.Helper()
+		if got := l.Live(); got != want {
+			t.Errorf("%d bytes are live, want %d", got, want)
+		}
+	}
+	if err := c.PutThis(t.Context(), 0, content); err != nil {
+		t.Fatal(err)
+	}
+	drop := l.Claim(soak.Held{Content: content})
+	live(content.Size)
+	if err := c.Delete(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	live(content.Size)
+	drop()
+	live(0)
+}
+
 // What is left open is live until the engine should have aborted it.
 func TestIdleUploadsAreLiveUntilTheyExpire(t *testing.T) {
 	l := newLab(t, 2)
