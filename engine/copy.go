@@ -87,7 +87,7 @@ type CopyObjectResult struct {
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
 // InitiateMultipartUpload, and with a *CorruptionError when the source is damaged. Where the source
 // is what is missing, the cause says so. Under S3's rules a copy onto itself must change something:
-// say REPLACE, or another storage class or encryption; else it fails with ErrInvalidRequest.
+// say REPLACE, or another storage class, or encryption; else it fails with ErrInvalidRequest.
 func (e *Engine) CopyObject(
 	ctx context.Context, req *CopyObjectRequest,
 ) (_ *CopyObjectResult, err error) {
@@ -199,13 +199,15 @@ func (p *objectCopy) ontoItself() bool {
 }
 
 // changes says whether a copy of an object onto itself may leave it other than it is. REPLACE says
-// that it does, whatever it is replaced by.
+// that it does, whatever it is replaced by, and so does asking for encryption: under the same key id
+// clients have keys changed so.
 func (p *objectCopy) changes(src, obj *index.Object) bool {
 	return p.req.MetadataDirective == DirectiveReplace ||
 		p.req.TaggingDirective == DirectiveReplace ||
 		obj.Attributes.StorageClass != src.Attributes.StorageClass ||
 		obj.Attributes.WebsiteRedirect != src.Attributes.WebsiteRedirect ||
 		p.newChecksum(src) ||
+		p.req.ServerSideEncryption != "" ||
 		!p.req.EncryptionRequest.suits(&src.Encryption)
 }
 

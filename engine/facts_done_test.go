@@ -924,6 +924,12 @@ func facts() []fact {
 			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, ChecksumAlgorithm: "SHA1"})
 			return same(w.head("there").StorageClass, "GLACIER")
 		})},
+		{"CopyObject", "S3: onto itself with the encryption that it has", s3(func(w *world) error {
+			w.put(Put{Bucket: "s3-bucket", Body: bytes.NewReader(a), EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+			w.now = w.now.Add(hour)
+			got := mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "new", SourceBucket: "s3-bucket", SourceKey: "new", EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+			return errors.Join(same(got.LastModified, w.now), same(string(got.ServerSideEncryption), "AES256"))
+		})},
 		{"CompleteMultipartUpload", "S3: again with the same list", s3(func(w *world) error {
 			id := w.upload(c)
 			list := w.list(id, 1)
