@@ -74,8 +74,8 @@ func Do[Request, Result any](
 	return new(Result)
 }
 
-// Route names what is asked for: the method, whether it is about the service, a bucket or an object,
-// and which of the subresources the query has, in their order.
+// Route names what is asked for: the method, whether it is about the service, a bucket or an
+// object, and which of the subresources the query has, in their order.
 func (c *Call) Route(subresources []string) string {
 	route := c.R.Method
 	switch {
@@ -104,7 +104,8 @@ func (c *Call) CheckVersion(id string) {
 // Header is a header of the service's own, without its beginning.
 func (c *Call) Header(name string) string { return c.R.Header.Get(c.Own + name) }
 
-// Number is a number of the query that is not negative: 0 if it is not said, engine.Zero if it is 0.
+// Number is a number of the query that is not negative: 0 if it is not said, engine.Zero if it is
+// 0.
 func (c *Call) Number(name string) int { return c.ParseNumber(name, c.Query.Get(name)) }
 
 // ParseNumber reads a number as Number does.
@@ -121,6 +122,22 @@ func (c *Call) ParseNumber(name, text string) int {
 		return engine.Zero
 	}
 	return int(n)
+}
+
+// ParseSize reads a size in bytes: 0 if it is not said, engine.EmptyBody if it is 0.
+func (c *Call) ParseSize(name, text string) int64 {
+	if text == "" {
+		return 0
+	}
+	size, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || size < 0:
+		c.Fail(Invalid(name, text, "Provided "+name+" not a number of bytes."))
+		return 0
+	case size == 0:
+		return engine.EmptyBody
+	}
+	return size
 }
 
 // Size is the length of the body, which must be known, as the engine's requests say it.

@@ -9,8 +9,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// Namer returns how listings write names: as they are, or as encoding-type says, encoded as in URLs,
-// since XML cannot have all.
+// Namer returns how listings write names: as they are, or as encoding-type says, encoded as in
+// URLs, since XML cannot have all.
 func (c *Call) Namer() func(string) string {
 	switch encoding := c.Query.Get("encoding-type"); encoding {
 	case "url":

@@ -64,8 +64,8 @@ func (c *Call) SayObject(o *engine.ObjectInfo) (status int) {
 	return status
 }
 
-// override says the headers that the query wants, before the object's own are said. Who does not sign
-// has no say in them.
+// override says the headers that the query wants, before the object's own are said. Who does not
+// sign has no say in them.
 func (c *Call) override() {
 	for _, name := range [...]string{
 		"Content-Type", "Content-Language", "Expires", "Cache-Control", "Content-Disposition",

@@ -85,8 +85,8 @@ func (c *Call) checkMD5(body []byte) {
 	}
 }
 
-// WriteXML answers with a document, unless the client wants headers only. Whoever hangs up meanwhile
-// does not want the rest.
+// WriteXML answers with a document, unless the client wants headers only. Whoever hangs up
+// meanwhile does not want the rest.
 func (c *Call) WriteXML(status int, root xml.Name, document any) {
 	c.W.Header().Set("Content-Type", "application/xml")
 	c.W.WriteHeader(status)
