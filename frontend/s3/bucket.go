@@ -13,8 +13,8 @@ import (
 // location is the annotation of a bucket that says where its creator wanted it; "" is us-east-1.
 const location = "s3.location"
 
-// createBucket creates a bucket under S3's rules. Everybody who comes in is one account, so a bucket
-// that is there is the client's own.
+// createBucket creates a bucket under S3's rules. Everybody who comes in is one account, so a
+// bucket that is there is the client's own.
 func (c *call) createBucket() {
 	var configuration struct {
 		XMLName            xml.Name `xml:"CreateBucketConfiguration"`

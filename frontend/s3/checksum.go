@@ -3,38 +3,46 @@ package s3
 import (
 	"encoding/base64"
 	"encoding/xml"
-	"slices"
+	"net/http"
 	"strings"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// checksum is that of the body, which a header has, or the trailer will.
+// checksum is that of the body, which a header has, or the trailer will. Without either, a client
+// may ask for one.
 func (c *call) checksum() (sum engine.Checksum) {
-	trailers := strings.Split(strings.ToLower(c.Header("Trailer")), ",")
-	for _, a := range [...]crypto.ChecksumAlgorithm{
-		crypto.CRC32, crypto.CRC32C, crypto.CRC64NVME, crypto.SHA1, crypto.SHA256,
-	} {
-		name := "X-Amz-Checksum-" + string(a)
-		value := c.R.Header.Get(name)
-		trailed := slices.Contains(trailers, strings.ToLower(name))
-		if value == "" && !trailed {
-			continue
-		}
-		if sum.Algorithm != "" || value != "" && trailed {
+	add := func(name string, given engine.Checksum) {
+		algorithm, ok := strings.CutPrefix(http.CanonicalHeaderKey(name), "X-Amz-Checksum-")
+		given.Algorithm = crypto.ChecksumAlgorithm(strings.ToUpper(algorithm))
+		switch {
+		case !ok || algorithm == "Algorithm" || algorithm == "Type" || algorithm == "Mode":
+			return
+		case !given.Algorithm.Valid():
+			c.Fail(engine.ErrNotImplemented.Derive("Checksum "+algorithm+" is not implemented.", nil))
+		case sum.Algorithm != "":
 			c.invalid("Expecting a single x-amz-checksum- header. " +
 				"Multiple checksum Types are not allowed.")
 		}
-		sum = engine.Checksum{Algorithm: a, Value: value}
-		if trailed {
-			sum.Trailer = func() (string, error) { return c.Trailer().Get(name), nil }
-		}
+		sum = given
+	}
+	for name, values := range c.R.Header {
+		add(name, engine.Checksum{Value: values[0]})
+	}
+	for _, name := range strings.Split(c.Header("Trailer"), ",") {
+		name = strings.TrimSpace(name)
+		add(name, engine.Checksum{Trailer: func() (string, error) {
+			return c.Trailer().Get(name), nil
+		}})
 	}
 	asked := c.Header("Sdk-Checksum-Algorithm")
 	if asked != "" && !strings.EqualFold(asked, string(sum.Algorithm)) {
 		c.invalid("x-amz-sdk-checksum-algorithm specified, but no corresponding " +
 			"x-amz-checksum-* or x-amz-trailer headers were found.")
+	}
+	if sum.Algorithm == "" {
+		sum.Algorithm = c.askedChecksum().Algorithm
 	}
 	return sum
 }
@@ -44,11 +52,11 @@ func (c *call) invalid(message string) { c.Fail(engine.ErrInvalidRequest.Derive(
 // checkBody compares a body that is not an object's with its checksum, if there is one.
 func (c *call) checkBody(body []byte) {
 	sum := c.checksum()
-	if c.Err != nil || sum.Algorithm == "" {
-		return
-	}
 	if sum.Trailer != nil {
 		sum.Value, _ = sum.Trailer()
+	}
+	if c.Err != nil || sum.Value == "" {
+		return
 	}
 	digest := sum.Algorithm.New()
 	digest.Write(body)
@@ -59,10 +67,11 @@ func (c *call) checkBody(body []byte) {
 
 // askedChecksum is the checksum that something to be made shall have.
 func (c *call) askedChecksum() engine.Checksum {
-	return engine.Checksum{
-		Algorithm: crypto.ChecksumAlgorithm(strings.ToUpper(c.Header("Checksum-Algorithm"))),
-		Type:      engine.ChecksumType(c.Header("Checksum-Type")),
+	a := crypto.ChecksumAlgorithm(strings.ToUpper(c.Header("Checksum-Algorithm")))
+	if a != "" && !a.Valid() {
+		c.Fail(engine.ErrNotImplemented.Derive("Checksum "+string(a)+" is not implemented.", nil))
 	}
+	return engine.Checksum{Algorithm: a, Type: engine.ChecksumType(c.Header("Checksum-Type"))}
 }
 
 // sayChecksum sets the headers of a checksum, if there is one.

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"bytes"
 	"crypto/md5"
 	"encoding/base64"
 	"net/http"
@@ -60,23 +59,22 @@ func (c *call) customerKey() crypto.CustomerKey { return c.keyIn(customer) }
 // keyIn is the key in the headers that begin with prefix.
 func (c *call) keyIn(prefix string) crypto.CustomerKey {
 	algorithm, text := c.Header(prefix+"Algorithm"), c.Header(prefix+"Key")
-	sumText := c.Header(prefix + "Key-Md5")
-	if algorithm == "" && text == "" && sumText == "" {
+	said := c.Header(prefix + "Key-Md5")
+	if algorithm == "" && text == "" && said == "" {
 		return nil
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
-	sum, sumErr := base64.StdEncoding.DecodeString(sumText)
-	got := md5.Sum(key)
+	sum := md5.Sum(key)
+	name := "x-amz-" + strings.ToLower(prefix)
 	switch {
 	case algorithm != string(engine.EncryptionAES256):
 		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidEncryptionAlgorithmError",
 			"The encryption request you specified is not valid. The valid value is AES256."))
 	case err != nil || !crypto.CustomerKey(key).Valid():
-		c.Fail(face.Invalid("x-amz-"+strings.ToLower(prefix)+"key", "", "Requests specifying Server "+
-			"Side Encryption with Customer provided keys must provide an appropriate secret key."))
-	case sumErr != nil || !bytes.Equal(got[:], sum):
-		c.Fail(face.Invalid("x-amz-"+strings.ToLower(prefix)+"key-MD5", sumText, "The calculated "+
-			"MD5 hash of the key did not match the hash that was provided."))
+		c.Fail(face.Invalid(name+"key", "", "The secret key was invalid for the specified algorithm."))
+	case said != base64.StdEncoding.EncodeToString(sum[:]):
+		c.Fail(face.Invalid(name+"key-md5", said, "The calculated MD5 hash of the key did not "+
+			"match the hash that was provided."))
 	}
 	return key
 }

@@ -28,8 +28,47 @@ func (c *call) say(etag string, sum engine.Checksum, e engine.Encryption) {
 	c.sayEncryption(e)
 }
 
-// getObject sends an object. When its content turns out to be damaged on the way, what has been said
-// of its length is not kept, which clients notice.
+// source is what a copy is made of, if who sends the request may read it.
+func (c *call) source() (bucket, key string) {
+	bucket, key, query := c.Source()
+	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
+	if c.Err == nil {
+		c.Authorize("GetObject", bucket, key)
+	}
+	return bucket, key
+}
+
+// A copyResult describes what a copy has made.
+type copyResult struct {
+	LastModified, ETag string
+	Sum                checksumXML
+}
+
+func (c *call) copyObject() {
+	bucket, key := c.source()
+	if c.preconditions() != (engine.Preconditions{}) {
+		c.Fail(engine.ErrNotImplemented.Derive(
+			"Conditions on the target of a copy are not implemented.", nil,
+		))
+	}
+	made := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
+		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
+		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
+		SourceSSECustomerKey: c.keyIn(sourceCustomer),
+		MetadataDirective:    engine.Directive(c.Header("Metadata-Directive")),
+		TaggingDirective:     engine.Directive(c.Header("Tagging-Directive")),
+		Attributes:           c.attributes(),
+		EncryptionRequest:    c.encryption(),
+		ChecksumAlgorithm:    c.askedChecksum().Algorithm,
+	})
+	c.sayEncryption(made.Encryption)
+	c.answer("CopyObjectResult", copyResult{
+		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
+	})
+}
+
+// getObject sends an object. When its content turns out to be damaged on the way, the client gets
+// less than was said, and notices.
 func (c *call) getObject() {
 	o := face.Do(&c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
@@ -101,12 +140,13 @@ func (c *call) deleteObjects() {
 		e := face.AsError(err)
 		answer.Error = append(answer.Error, failure{key, e.Code, e.Message})
 	}
-	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{}}
+	req := &engine.DeleteObjectsRequest{
+		Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{},
+	}
 	for _, o := range list.Objects {
 		each := *c
 		each.CheckVersion(o.VersionID)
-		each.Authorize("DeleteObject", c.Bucket, o.Key)
-		if each.Err != nil {
+		if each.Authorize("DeleteObject", c.Bucket, o.Key); each.Err != nil {
 			fail(o.Key, each.Err)
 			continue
 		}
@@ -149,9 +189,10 @@ func (c *call) deleteObjectTagging() {
 // getObjectAttributes says of an object what a header asks for. Parts are listed if they have
 // checksums, as S3 does.
 func (c *call) getObjectAttributes() {
+	marker := c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker"))
 	o := face.Do(&c.Call, c.Engine.ListObjectParts, &engine.ListObjectPartsRequest{
 		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.customerKey(), Conditions: c.Conditions(""),
-		PartNumberMarker: max(c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker")), 0),
+		PartNumberMarker: max(marker, 0),
 		MaxParts:         c.ParseNumber("x-amz-max-parts", c.Header("Max-Parts")),
 	})
 	type part struct {
@@ -171,27 +212,28 @@ func (c *call) getObjectAttributes() {
 		StorageClass engine.StorageClass `xml:",omitempty"`
 		ObjectSize   *int64
 	}
-	for _, name := range strings.Split(strings.Join(c.R.Header["X-Amz-Object-Attributes"], ","), ",") {
-		switch name = strings.TrimSpace(name); name {
-		case "ETag":
+	asked := strings.Join(c.R.Header["X-Amz-Object-Attributes"], ",")
+	for name := range strings.SplitSeq(strings.ReplaceAll(asked, " ", ""), ",") {
+		switch {
+		case name == "ETag":
 			answer.ETag = o.ETag
-		case "Checksum":
+		case name == "Checksum":
 			answer.Checksum = &struct{ Sum checksumXML }{checksumXML(o.Checksum)}
-		case "ObjectParts":
-			if o.Type != "Multipart" {
-				break
+		case name == "ObjectParts" && o.Type == "Multipart":
+			answer.ObjectParts = &parts{
+				o.Parts, o.PartNumberMarker, o.NextPartNumberMarker, o.MaxParts, o.IsTruncated, nil,
 			}
-			answer.ObjectParts = &parts{o.Parts, o.PartNumberMarker, o.NextPartNumberMarker, o.MaxParts, o.IsTruncated, nil}
 			for _, p := range o.ObjectParts {
 				if p.Checksum.Value != "" {
-					answer.ObjectParts.Part = append(answer.ObjectParts.Part, part{p.PartNumber, p.Size, checksumXML(p.Checksum)})
+					of := part{p.PartNumber, p.Size, checksumXML(p.Checksum)}
+					answer.ObjectParts.Part = append(answer.ObjectParts.Part, of)
 				}
 			}
-		case "StorageClass":
+		case name == "StorageClass":
 			answer.StorageClass = o.StorageClass
-		case "ObjectSize":
+		case name == "ObjectSize":
 			answer.ObjectSize = &o.Size
-		default:
+		case name != "ObjectParts":
 			c.Fail(face.Invalid("x-amz-object-attributes", name, "Invalid attribute name specified."))
 		}
 	}

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
@@ -33,13 +32,29 @@ func (c *call) uploadPart() {
 	c.Done(http.StatusOK)
 }
 
+func (c *call) uploadPartCopy() {
+	bucket, key := c.source()
+	made := face.Do(&c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
+		PartNumber: c.Number("partNumber"), SourceBucket: bucket, SourceKey: key,
+		SourceRange:          c.Header("Copy-Source-Range"),
+		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
+		SourceSSECustomerKey: c.keyIn(sourceCustomer),
+		SSECustomerKey:       c.customerKey(),
+	})
+	c.sayEncryption(made.Encryption)
+	c.answer("CopyPartResult", copyResult{
+		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
+	})
+}
+
 func (c *call) completeMultipartUpload() {
 	sum := c.checksum() // the object's, not that of the request's body
 	sum.Type = engine.ChecksumType(c.Header("Checksum-Type"))
 	done := face.Do(&c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: c.ReadParts(),
-		Size: c.objectSize(), Checksum: sum, Preconditions: c.preconditions(),
-		SSECustomerKey: c.customerKey(),
+		Size: c.ParseSize("x-amz-mp-object-size", c.Header("Mp-Object-Size")), Checksum: sum,
+		Preconditions: c.preconditions(), SSECustomerKey: c.customerKey(),
 	})
 	c.sayEncryption(done.Encryption)
 	c.answer("CompleteMultipartUploadResult", struct {
@@ -49,22 +64,6 @@ func (c *call) completeMultipartUpload() {
 		"http://" + c.R.Host + c.R.URL.EscapedPath(), done.Bucket, done.Key, face.Quoted(done.ETag),
 		checksumXML(done.Checksum),
 	})
-}
-
-// objectSize is what the client says of the size of the object that it completes.
-func (c *call) objectSize() int64 {
-	text := c.Header("Mp-Object-Size")
-	if text == "" {
-		return 0
-	}
-	size, err := strconv.ParseInt(text, 10, 64)
-	switch {
-	case err != nil || size < 0:
-		c.Fail(face.Invalid("x-amz-mp-object-size", text, "The size must be a number of bytes."))
-	case size == 0:
-		return engine.EmptyBody
-	}
-	return size
 }
 
 func (c *call) abortMultipartUpload() {
