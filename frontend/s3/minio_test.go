@@ -1,0 +1,101 @@
+package s3_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/frontend/access"
+)
+
+// minioGo is the client whose functional tests are run.
+const minioGo = "github.com/minio/minio-go/v7@v7.4.1"
+
+// minioEdits are what is changed in the tests: how they are started; the signature of those that sign
+// by the old version 2; and by a switch of theirs they leave out the new checksums that NOT-OFFERED.md
+// names.
+var minioEdits = [][2]string{
+	{"//go:build mint\n", ""},
+	{"\nfunc main() {", "\nfunc all() {"},
+	{"credentials.NewStaticV2(", "credentials.NewStaticV4("},
+	{`ignore2026Checksums = runtime.GOOS != "linux"`, `ignore2026Checksums = runtime.GOOS != ""`},
+	{`er.Code == "InvalidArgument"`, `er.Code == "NotImplemented"`},
+}
+
+// TestMinioGo runs the functional tests of minio-go, each as a process of its own. Those that are
+// not run are in testdata, each with what NOT-OFFERED.md says.
+func TestMinioGo(t *testing.T) {
+	needClients(t)
+	suite, names := buildMinioGo(t)
+	excluded := exclusions(t, "testdata/minio-go-excluded.txt", names)
+	server := serve(t, diskEngine(t), access.Options{}, httptest.NewTLSServer)
+	env := append(os.Environ(), "SERVER_ENDPOINT="+strings.TrimPrefix(server.URL, "https://"),
+		"ACCESS_KEY="+accessKey, "SECRET_KEY="+secretKey, "ENABLE_HTTPS=1", "SKIP_CERT_VALIDATION=1",
+		"SERVER_REGION=us-east-1", "MINT_MODE=full")
+	var tally tally
+	for _, name := range names {
+		if excluded[name] {
+			tally.excluded++
+			continue
+		}
+		tally.count(t.Run(name, func(t *testing.T) {
+			run := exec.CommandContext(t.Context(), suite, name)
+			run.Env, run.Dir = env, t.TempDir()
+			if out, err := run.CombinedOutput(); err != nil || elsePassed.Match(out) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		}))
+	}
+	tally.print(t, minioGo)
+}
+
+// elsePassed matches what a test says if it has not passed: that it failed, or that an operation is
+// not there. Of the checksums that minioEdits are about that may be said.
+var elsePassed = regexp.MustCompile(`\bstatus=(FAIL|NA alert="[^s])`)
+
+// buildMinioGo builds the functional tests aside, with a main that runs the one that it is told.
+func buildMinioGo(t *testing.T) (suite string, names []string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "minio-go")
+	if err := os.CopyFS(dir, os.DirFS(moduleDir(t, minioGo))); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "functional_tests.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := "package main\n\nimport \"os\"\n\nfunc main() {\n\tswitch os.Args[1] {\n"
+	for _, m := range regexp.MustCompile(`(?m)^func (test\w+)\(\) {`).FindAllSubmatch(source, -1) {
+		names = append(names, string(m[1]))
+		main += fmt.Sprintf("\tcase %q:\n\t\t%s()\n", m[1], m[1])
+	}
+	main += "\tdefault:\n\t\tos.Exit(3)\n\t}\n}\n"
+	for _, edit := range minioEdits {
+		if !bytes.Contains(source, []byte(edit[0])) {
+			t.Fatalf("%s has no %q any more", minioGo, edit[0])
+		}
+		source = bytes.ReplaceAll(source, []byte(edit[0]), []byte(edit[1]))
+	}
+	aside := filepath.Join(dir, "functional")
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"tests.go": source, "main.go": []byte(main)} {
+		if err := os.WriteFile(filepath.Join(aside, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suite = filepath.Join(dir, "suite")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", suite, "./functional")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", minioGo, err, out)
+	}
+	return suite, names
+}
