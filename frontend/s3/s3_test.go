@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -270,5 +273,38 @@ func TestAuthorize(t *testing.T) {
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked were %q, want %q", asked, want)
+	}
+}
+
+// TestVirtualHost names the bucket in the host, and reads by a URL that the SDK has signed.
+func TestVirtualHost(t *testing.T) {
+	server := serve(t, memoryEngine(t), access.Options{Domain: "s3.example.com"}, httptest.NewServer)
+	dialer := &net.Dialer{}
+	browser := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, server.Listener.Addr().String())
+		},
+	}}
+	t.Cleanup(browser.CloseIdleConnections)
+	c := client(server, func(o *awss3.Options) {
+		o.BaseEndpoint, o.UsePathStyle, o.HTTPClient = aws.String("http://s3.example.com"), false, browser
+	})
+	if _, err := c.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("bucket")}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, c, "bucket/a key", []byte("content"))
+	signed, err := awss3.NewPresignClient(c).PresignGetObject(t.Context(), &awss3.GetObjectInput{
+		Bucket: aws.String("bucket"), Key: aws.String("bucket/a key"), ResponseContentType: aws.String("text/x"),
+	})
+	if err != nil || !strings.HasPrefix(signed.URL, "http://bucket.s3.example.com/bucket/a%20key?") {
+		t.Fatalf("PresignGetObject: %+v, %v", signed, err)
+	}
+	res, err := browser.Get(signed.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err != nil || string(got) != "content" || res.Header.Get("Content-Type") != "text/x" {
+		t.Errorf("GET %s: %s, %q, %v", signed.URL, res.Status, got, err)
 	}
 }

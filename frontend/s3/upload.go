@@ -57,11 +57,15 @@ func (c *call) completeMultipartUpload() {
 		Preconditions: c.preconditions(), SSECustomerKey: c.customerKey(),
 	})
 	c.sayEncryption(done.Encryption)
+	scheme := "http://"
+	if c.R.TLS != nil {
+		scheme = "https://"
+	}
 	c.answer("CompleteMultipartUploadResult", struct {
 		Location, Bucket, Key, ETag string
 		Sum                         checksumXML
 	}{
-		"http://" + c.R.Host + c.R.URL.EscapedPath(), done.Bucket, done.Key, face.Quoted(done.ETag),
+		scheme + c.R.Host + c.R.URL.EscapedPath(), done.Bucket, done.Key, face.Quoted(done.ETag),
 		checksumXML(done.Checksum),
 	})
 }
