@@ -1,0 +1,364 @@
+package pgindex_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/fleet/internal/postgres"
+	"github.com/gabion-storage/gabion/fleet/pgindex"
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/indextest"
+)
+
+// count is an update that counts a record up.
+func count(key string) func(index.Tx) error {
+	return func(tx index.Tx) error {
+		n, err := counted(tx, key)
+		if err != nil {
+			return err
+		}
+		return tx.Put([]byte(key), []byte(strconv.Itoa(n+1)))
+	}
+}
+
+func counted(r index.Reader, key string) (n int, err error) {
+	text, err := r.Get([]byte(key))
+	if errors.Is(err, index.ErrNotFound) {
+		return 0, nil
+	}
+	if err == nil {
+		n, err = strconv.Atoi(string(text))
+	}
+	return n, err
+}
+
+// wantCount checks how often a record was counted up.
+func wantCount(t *testing.T, s index.Store, key string, want int) {
+	t.Helper()
+	err := s.View(t.Context(), func(r index.Reader) error {
+		n, err := counted(r, key)
+		if err == nil && n != want {
+			err = fmt.Errorf("%s was counted up %d times, want %d", key, n, want)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// countAtOnce counts a record up from several goroutines, which must all succeed, and calls
+// meanwhile beside them.
+func countAtOnce(t *testing.T, s index.Store, each int, meanwhile func(done <-chan struct{})) {
+	t.Helper()
+	const goroutines = 4
+	var running sync.WaitGroup
+	for range goroutines {
+		running.Go(func() {
+			for range each {
+				if err := s.Update(t.Context(), count("n")); err != nil {
+					t.Errorf("Update: %v", err)
+					return
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(done)
+	}()
+	meanwhile(done)
+	<-done
+	wantCount(t, s, "n", goroutines*each)
+}
+
+// TestKilledServer kills the server in the middle of commits, again and again. Nothing that was
+// acknowledged is lost, and what was not is neither lost nor done twice.
+func TestKilledServer(t *testing.T) {
+	server := postgres.Start(t)
+	s := openNode(t, server.DSN(), nil)
+	kills := 0
+	countAtOnce(t, s, 200, func(done <-chan struct{}) {
+		for ; kills < 4; kills++ {
+			pause := time.Duration(rand.N(100)) * time.Millisecond // any moment will do
+			select {
+			case <-done:
+				return
+			case <-time.After(pause):
+			}
+			server.Kill()
+			server.Run()
+		}
+	})
+	if t.Logf("the server was killed %d times", kills); kills == 0 {
+		t.Error("the server was never killed")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	wantCount(t, openNode(t, server.DSN(), nil), "n", 800)
+}
+
+// TestCutConnections cuts connections at random points of turns, commits among them. What became
+// of a commit is found out: nothing is done twice, and nothing is lost.
+func TestCutConnections(t *testing.T) {
+	p := newProxy(t, postgres.Start(t))
+	s := openNode(t, postgres.DSN(p.dir), nil)
+	rng := rand.New(rand.NewPCG(indextest.Seed(t), 0))
+	var mu sync.Mutex // guards rng and cuts
+	cuts := map[verdict]int{}
+	p.set(false, func(message []byte) verdict {
+		mu.Lock()
+		defer mu.Unlock()
+		does := pass
+		switch n := rng.IntN(20); {
+		case isCommit(message) && n < 2:
+			does = verdict(1 + n)
+		case n == 3:
+			does = cut
+		}
+		cuts[does]++
+		return does
+	})
+	countAtOnce(t, s, 50, func(<-chan struct{}) {})
+	if t.Log(cuts); cuts[cut] == 0 {
+		t.Error("no connection was cut")
+	}
+}
+
+// TestLostCommit cuts the connection when a commit is sent. Whether it was made or not, it counts
+// once; but when nobody can find that out, the store stops, until it is opened again.
+func TestLostCommit(t *testing.T) {
+	p := newProxy(t, postgres.Start(t))
+	for name, c := range map[string]struct {
+		does    verdict
+		refuses bool // from then on
+		made    int
+	}{
+		"not made": {does: cut}, "made": {does: answer}, "made later": {does: late},
+		"not made, not known": {does: cut, refuses: true},
+		"made, not known":     {does: answer, refuses: true, made: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &pgindex.Options{
+				Schema: fmt.Sprintf("lost_%d_%t", c.does, c.refuses), Patience: time.Second,
+			}
+			p.set(false, nil)
+			s := openNode(t, postgres.DSN(p.dir), o)
+			once := false
+			p.set(false, func(message []byte) verdict {
+				if once || !isCommit(message) {
+					return pass
+				}
+				once = true
+				p.set(c.refuses, nil)
+				return c.does
+			})
+			err := s.Update(t.Context(), count("n"))
+			if !once {
+				t.Fatal("there was no commit")
+			}
+			if !c.refuses {
+				if err != nil {
+					t.Errorf("Update: %v", err)
+				}
+				wantCount(t, s, "n", 1)
+				return
+			}
+			var failed *index.CommitError
+			if !errors.As(err, &failed) || s.Failure() == nil {
+				t.Fatalf("Update: %v, Failure: %v, want a CommitError", err, s.Failure())
+			}
+			p.set(false, nil)
+			if err := s.Update(t.Context(), count("n")); !errors.As(err, &failed) {
+				t.Errorf("a later Update: %v, want a CommitError", err)
+			}
+			wantCount(t, openNode(t, postgres.DSN(p.dir), o), "n", c.made)
+		})
+	}
+}
+
+// TestServerIsAway has calls fail while there is no server, and succeed when there is one again.
+func TestServerIsAway(t *testing.T) {
+	server := postgres.Start(t)
+	s := openNode(t, server.DSN(), &pgindex.Options{Patience: time.Second})
+	server.Kill()
+	for name, err := range map[string]error{
+		"Update":  s.Update(t.Context(), count("n")),
+		"View":    s.View(t.Context(), func(index.Reader) error { return nil }),
+		"Compact": s.Compact(t.Context()),
+	} {
+		if !errors.Is(err, index.ErrUnavailable) {
+			t.Errorf("%s without a server: %v, want ErrUnavailable", name, err)
+		}
+	}
+	if err := s.Failure(); err != nil {
+		t.Errorf("Failure: %v", err)
+	}
+	server.Run()
+	if err := s.Update(t.Context(), count("n")); err != nil {
+		t.Errorf("Update with the server there again: %v", err)
+	}
+	wantCount(t, s, "n", 1)
+}
+
+// TestLostSnapshot ends the server in the middle of a View. Its reads fail from then on.
+func TestLostSnapshot(t *testing.T) {
+	server := postgres.Start(t)
+	s := openNode(t, server.DSN(), nil)
+	err := s.View(t.Context(), func(r index.Reader) error {
+		server.Kill()
+		server.Run()
+		for range 2 {
+			if _, err := r.Get([]byte("n")); !errors.Is(err, index.ErrUnavailable) {
+				t.Errorf("Get: %v, want ErrUnavailable", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("View: %v", err)
+	}
+	wantCount(t, s, "n", 0)
+}
+
+// stall begins an update of a node that stops while it has the turn, and returns when it has. The
+// first run is in vain.
+func stall(t *testing.T, s index.Store) (goOn func() error) {
+	t.Helper()
+	stalled, gate := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	runs := 0
+	go func() {
+		done <- s.Update(context.Background(), func(tx index.Tx) error {
+			if runs++; runs == 2 {
+				close(stalled)
+				<-gate
+			}
+			return count("n")(tx)
+		})
+	}()
+	<-stalled
+	return func() error {
+		close(gate)
+		return <-done
+	}
+}
+
+// TestWaitForTurn has a node wait for its turn in vain: until its patience ends, or its caller's.
+func TestWaitForTurn(t *testing.T) {
+	server := postgres.Start(t)
+	dsn := server.DSN() + " lock_timeout=50ms"
+	o := &pgindex.Options{Patience: time.Second}
+	one, two := openNode(t, dsn, o), openNode(t, dsn, o)
+	goOn := stall(t, one)
+	if err := two.Update(t.Context(), count("n")); !errors.Is(err, index.ErrUnavailable) {
+		t.Errorf("Update: %v, want ErrUnavailable", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := two.Update(ctx, func(tx index.Tx) error {
+		cancel()
+		return count("n")(tx)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Update: %v, want Canceled", err)
+	}
+	if err := goOn(); err != nil {
+		t.Errorf("the Update that had the turn: %v", err)
+	}
+	wantCount(t, two, "n", 1)
+}
+
+// TestStalledNode has a node stop in its turn. It loses the turn, and what it does afterwards is
+// done anew.
+func TestStalledNode(t *testing.T) {
+	server := postgres.Start(t)
+	one := openNode(t, server.DSN()+" idle_in_transaction_session_timeout=100ms", nil)
+	two := openNode(t, server.DSN(), nil)
+	goOn := stall(t, one)
+	if err := two.Update(t.Context(), count("n")); err != nil {
+		t.Errorf("Update of another node: %v", err)
+	}
+	if err := goOn(); err != nil {
+		t.Errorf("the Update that was stopped: %v", err)
+	}
+	wantCount(t, two, "n", 2)
+}
+
+// TestFullDisk fills the server's disk. Updates are refused, and go on when there is room again.
+func TestFullDisk(t *testing.T) {
+	server := postgres.New(t)
+	data := filepath.Join(server.Dir(), "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mount := exec.Command("mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", data)
+	if out, err := mount.CombinedOutput(); err != nil {
+		t.Skipf("needs privileges to mount a disk: %v: %s", err, out)
+	}
+	defer func() {
+		server.Kill()
+		umount(t, data)
+	}()
+	server.Own(data)
+	server.Init(data)
+	ballast := filepath.Join(data, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.Run()
+	s := openNode(t, server.DSN(), nil)
+	defer s.Close()
+	fill := func(n int) error {
+		return s.Update(t.Context(), func(tx index.Tx) error {
+			value := make([]byte, index.MaxValueSize)
+			_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(value)
+			return tx.Put([]byte(strconv.Itoa(n)), value)
+		})
+	}
+	n := 0
+	var err error
+	for ; err == nil && n < 1000; n++ {
+		err = fill(n)
+	}
+	if !errors.Is(err, index.ErrNoSpace) {
+		t.Fatalf("after %d large records: %v, want ErrNoSpace", n, err)
+	}
+	if err := s.Failure(); err != nil {
+		t.Errorf("Failure: %v", err)
+	}
+	remove := func(tx index.Tx) error { return tx.Delete([]byte("0")) }
+	if err := s.Update(t.Context(), remove); err != nil {
+		t.Errorf("Delete on a full disk: %v", err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(0); err != nil {
+		t.Errorf("Update with room again: %v", err)
+	}
+}
+
+// umount waits until those that were killed have let go of the disk.
+func umount(t *testing.T, dir string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		out, err := exec.Command("umount", dir).CombinedOutput()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("umount: %v: %s", err, out)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package pgindex_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gabion-storage/gabion/fleet/internal/postgres"
+	"github.com/gabion-storage/gabion/fleet/pgindex"
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/indextest"
+)
+
+// openNode opens a node. The test's cleanup closes it.
+func openNode(t *testing.T, dsn string, o *pgindex.Options) *pgindex.Store {
+	t.Helper()
+	s, err := pgindex.Open(context.Background(), dsn, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// schemas names a schema for each store of a server.
+type schemas struct{ n atomic.Int32 }
+
+func (s *schemas) next() string { return fmt.Sprintf("store_%d", s.n.Add(1)) }
+
+func TestStore(t *testing.T) {
+	server := postgres.Start(t)
+	var names schemas
+	indextest.Run(t, func(t *testing.T) index.Store {
+		return openNode(t, server.DSN(), &pgindex.Options{Schema: names.next(), Views: 40})
+	})
+}
+
+// TestNodes has two nodes, and four, make calls at the same time.
+func TestNodes(t *testing.T) {
+	server := postgres.Start(t)
+	for _, n := range []int{2, 4} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			o := &pgindex.Options{Schema: fmt.Sprintf("nodes_%d", n)}
+			var nodes []index.Store
+			for range n {
+				nodes = append(nodes, openNode(t, server.DSN(), o))
+			}
+			indextest.History(t, nodes...)
+		})
+	}
+}
