@@ -1,8 +1,14 @@
 package oss_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/oss"
 )
 
 // TestObjects is what OSS answers about objects.
@@ -170,4 +176,46 @@ func TestVirtualHost(t *testing.T) {
 		{"GET /bucket/bucket/k", "", 200, "x"},
 		{"GET /?bucketInfo\nHost: bucket.localhost:80", "", 200, "<ExtranetEndpoint>localhost:80</ExtranetEndpoint>"},
 	})
+}
+
+// TestAuthorize asks before anything is done: a copy also whether its source may be read.
+func TestAuthorize(t *testing.T) {
+	e := memoryEngine(t)
+	play(t, anonymous(e), []exchange{
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /bucket/k", "content", 200, ""},
+		{"POST /bucket/k?uploads", "", 200, ""},
+	})
+	var asked []access.Action
+	h := oss.New(e, &oss.Options{Access: access.Options{
+		Anonymous: true,
+		Authorize: func(_ context.Context, a access.Action) error {
+			asked = append(asked, a)
+			if a.Name == "CopyObject" {
+				return nil
+			}
+			return errors.New("no")
+		},
+	}})
+	for _, row := range []struct {
+		request string
+		want    []access.Action
+	}{
+		{"GET /", []access.Action{{Name: "ListBuckets"}}},
+		{"DELETE /bucket/k", []access.Action{{Name: "DeleteObject", Bucket: "bucket", Key: "k"}}},
+		{"PUT /bucket?acl\nX-Oss-Acl: private", []access.Action{{Name: "PutBucketAnnotations", Bucket: "bucket"}}},
+		{"PUT /bucket/copy\nX-Oss-Copy-Source: /bucket/k", []access.Action{
+			{Name: "CopyObject", Bucket: "bucket", Key: "copy"}, {Name: "GetObject", Bucket: "bucket", Key: "k"},
+		}},
+	} {
+		asked = nil
+		res, body := send(t, h, row.request, "")
+		if res.StatusCode != 403 || !strings.Contains(body, "<Code>AccessDenied</Code>") {
+			t.Errorf("%s: %d %s", row.request, res.StatusCode, body)
+		}
+		if !slices.Equal(asked, row.want) {
+			t.Errorf("%s asks for %+v, want %+v", row.request, asked, row.want)
+		}
+	}
+	play(t, anonymous(e), []exchange{{"GET /bucket/k", "", 200, "content"}, {"HEAD /bucket/copy", "", 404, ""}})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func send(t testing.TB, h http.Handler, request, body string) (*http.Response, s
 		r.Header.Set(name, value)
 	}
 	if body != "" {
-		r.Header.Set("Content-Length", "is known")
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -83,14 +84,13 @@ func send(t testing.TB, h http.Handler, request, body string) (*http.Response, s
 	return res, string(got)
 }
 
-// play plays exchanges one after another. A word in angle brackets that begins with a capital and
-// ends with "?" in want names what is found there, for later requests to say.
-func play(t *testing.T, h http.Handler, exchanges []exchange) {
+// play plays exchanges one after another. UPLOAD in a request is the id of the upload that was
+// initiated by an earlier one.
+func play(t testing.TB, h http.Handler, exchanges []exchange) {
 	t.Helper()
-	found := map[string]string{}
-	fill := strings.NewReplacer()
+	id := "UPLOAD"
 	for _, x := range exchanges {
-		res, got := send(t, h, fill.Replace(x.request), fill.Replace(x.body))
+		res, got := send(t, h, strings.ReplaceAll(x.request, "UPLOAD", id), x.body)
 		if res.StatusCode != x.status {
 			t.Fatalf("%s: %d, want %d\n%s", x.request, res.StatusCode, x.status, got)
 		}
@@ -103,9 +103,8 @@ func play(t *testing.T, h http.Handler, exchanges []exchange) {
 				t.Errorf("%s: no %s in\n%s", x.request, line, got)
 			}
 		}
-		if id := uploadID.FindStringSubmatch(got); id != nil && found["UPLOAD"] == "" {
-			found["UPLOAD"] = id[1]
-			fill = strings.NewReplacer("UPLOAD", id[1])
+		if found := uploadID.FindStringSubmatch(got); found != nil && id == "UPLOAD" {
+			id = found[1]
 		}
 	}
 }
