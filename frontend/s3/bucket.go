@@ -36,11 +36,6 @@ func (c *call) createBucket() {
 	c.Done(http.StatusOK)
 }
 
-func (c *call) deleteBucket() {
-	face.Do(&c.Call, c.Engine.DeleteBucket, &engine.DeleteBucketRequest{Bucket: c.Bucket})
-	c.Done(http.StatusNoContent)
-}
-
 // bucket describes the bucket that the request is about.
 func (c *call) bucket() *engine.Bucket {
 	return face.Do(&c.Call, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})

@@ -19,7 +19,7 @@ var operations = map[string]operation{
 	"GET service": {"ListBuckets", (*call).listBuckets},
 
 	"PUT bucket":            {"CreateBucket", (*call).createBucket},
-	"DELETE bucket":         {"DeleteBucket", (*call).deleteBucket},
+	"DELETE bucket":         {"DeleteBucket", (*call).DeleteBucket},
 	"HEAD bucket":           {"HeadBucket", (*call).headBucket},
 	"GET bucket location":   {"HeadBucket", (*call).getBucketLocation},
 	"GET bucket versioning": {"HeadBucket", (*call).getBucketVersioning},
@@ -41,7 +41,7 @@ var operations = map[string]operation{
 	"PUT object uploadId":        {"UploadPart", (*call).uploadPart},
 	"PUT object uploadId source": {"UploadPartCopy", (*call).uploadPartCopy},
 	"POST object uploadId":       {"CompleteMultipartUpload", (*call).completeMultipartUpload},
-	"DELETE object uploadId":     {"AbortMultipartUpload", (*call).abortMultipartUpload},
+	"DELETE object uploadId":     {"AbortMultipartUpload", (*call).AbortMultipartUpload},
 	"GET object uploadId":        {"ListParts", (*call).listParts},
 }
 

@@ -69,10 +69,3 @@ func (c *call) completeMultipartUpload() {
 		checksumXML(done.Checksum),
 	})
 }
-
-func (c *call) abortMultipartUpload() {
-	face.Do(&c.Call, c.Engine.AbortMultipartUpload, &engine.AbortMultipartUploadRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
-	})
-	c.Done(http.StatusNoContent)
-}

@@ -6,7 +6,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// What follows are the operations that both services answer alike, without a body.
+// What follows are operations that need no more than what the request is about, and are answered
+// without a body. S3 has its own of those where its clients may say more, as a key of theirs.
 
 // DeleteBucket deletes the bucket.
 func (c *Call) DeleteBucket() {
