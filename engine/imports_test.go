@@ -32,7 +32,8 @@ var mayImport = map[string][]string{
 	"bench/internal/data":    {"bench/internal/process"},
 	"bench/internal/compare": {},
 	"bench/internal/report":  {},
-	"bench/internal/soak":    {"engine", "bench/internal/bytesize", "bench/internal/compare", "bench/internal/fanout", "bench/internal/report"},
+	"bench/internal/soak": {"engine", "bench/internal/bytesize", "bench/internal/compare", "bench/internal/fanout",
+		"bench/internal/process", "bench/internal/report"},
 
 	"engine": {"engine/internal/frame", "engine/internal/intake", "engine/internal/ledger",
 		"engine/internal/throttle", "blob", "blob/volumes", "index", "index/badger", "crypto",
