@@ -1,6 +1,7 @@
 package oss_test
 
 import (
+	"bytes"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -51,7 +52,9 @@ func TestGoSDKv2(t *testing.T) {
 			run.Dir, run.Env = dir, env
 			return run
 		},
-		Ran: func(name string) string { return "--- PASS: " + name },
+		Passed: func(name string, out []byte) bool {
+			return bytes.Contains(out, []byte("--- PASS: "+name))
+		},
 	}
 	suite.Test(t)
 }
@@ -76,7 +79,9 @@ func TestGoSDKv1(t *testing.T) {
 			run.Dir, run.Env = dir, env
 			return run
 		},
-		Ran: func(name string) string { return ": " + name + "\t" },
+		Passed: func(name string, out []byte) bool {
+			return regexp.MustCompile("(?m)^PASS: .*: " + regexp.QuoteMeta(name) + "\t").Match(out)
+		},
 	}
 	suite.Test(t)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 )
 
 // minioGo is the client whose functional tests are run.
@@ -31,28 +32,23 @@ var minioEdits = [][2]string{
 // TestMinioGo runs the functional tests of minio-go, each as a process of its own. Those that are
 // not run are in testdata, each with what NOT-OFFERED.md says.
 func TestMinioGo(t *testing.T) {
-	needClients(t)
-	suite, names := buildMinioGo(t)
-	excluded := exclusions(t, "testdata/minio-go-excluded.txt", names)
+	clients.Need(t)
+	program, names := buildMinioGo(t)
 	server := serve(t, diskEngine(t), access.Options{}, httptest.NewTLSServer)
 	env := append(os.Environ(), "SERVER_ENDPOINT="+strings.TrimPrefix(server.URL, "https://"),
 		"ACCESS_KEY="+accessKey, "SECRET_KEY="+secretKey, "ENABLE_HTTPS=1", "SKIP_CERT_VALIDATION=1",
 		"SERVER_REGION=us-east-1", "MINT_MODE=full")
-	var tally tally
-	for _, name := range names {
-		if excluded[name] {
-			tally.excluded++
-			continue
-		}
-		tally.count(t.Run(name, func(t *testing.T) {
-			run := exec.CommandContext(t.Context(), suite, name)
-			run.Env, run.Dir = env, t.TempDir()
-			if out, err := run.CombinedOutput(); err != nil || elsePassed.Match(out) {
-				t.Errorf("%v\n%s", err, out)
-			}
-		}))
+	dir := t.TempDir()
+	suite := clients.Suite{
+		Client: minioGo, Names: names, Excluded: "testdata/minio-go-excluded.txt",
+		Command: func(name string) *exec.Cmd {
+			run := exec.CommandContext(t.Context(), program, name)
+			run.Dir, run.Env = dir, env
+			return run
+		},
+		Passed: func(_ string, out []byte) bool { return !elsePassed.Match(out) },
 	}
-	tally.print(t, minioGo)
+	suite.Test(t)
 }
 
 // elsePassed matches what a test says if it has not passed: that it failed, or that an operation is
@@ -62,10 +58,7 @@ var elsePassed = regexp.MustCompile(`\bstatus=(FAIL|NA alert="[^s])`)
 // buildMinioGo builds the functional tests aside, with a main that runs the one that it is told.
 func buildMinioGo(t *testing.T) (suite string, names []string) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "minio-go")
-	if err := os.CopyFS(dir, os.DirFS(moduleDir(t, minioGo))); err != nil {
-		t.Fatal(err)
-	}
+	dir := clients.CopyModule(t, minioGo)
 	source, err := os.ReadFile(filepath.Join(dir, "functional_tests.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +85,6 @@ func buildMinioGo(t *testing.T) (suite string, names []string) {
 		}
 	}
 	suite = filepath.Join(dir, "suite")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", suite, "./functional")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", minioGo, err, out)
-	}
+	clients.Run(t, dir, "go", "build", "-o", suite, "./functional")
 	return suite, names
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 )
 
 // A tool is a command of another project that is to bring a tree to the service and back.
@@ -27,7 +28,7 @@ type tool struct {
 // of the user's own configuration counts.
 func newTool(t *testing.T, name string) *tool {
 	t.Helper()
-	needClients(t)
+	clients.Need(t)
 	if _, err := exec.LookPath(name); err != nil {
 		if os.Getenv("GABION_CLIENTS") == "all" {
 			t.Fatal(err)
