@@ -10,10 +10,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
+	"github.com/gabion-storage/gabion/fleet/pgindex"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/indextest"
 )
@@ -61,6 +63,29 @@ func begin(t *testing.T, e *engine.Engine, bucket, key string) (id string) {
 		t.Fatal(err)
 	}
 	return up.UploadID
+}
+
+// TestEngineWithoutServer makes calls while there is no server. They fail with a 503 that a client
+// tries again, and succeed when there is a server again.
+func TestEngineWithoutServer(t *testing.T) {
+	server := postgres.Start(t)
+	idx := openNode(t, server.DSN(), &pgindex.Options{Patience: time.Second})
+	e := openEngine(t, idx, blob.NewMemory(0), nil)
+	begin(t, e, "bucket", "key")
+	put := func() error {
+		_, err := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key"})
+		return err
+	}
+	server.Kill()
+	var told *engine.Error
+	err := put()
+	if !errors.As(err, &told) || told.HTTPStatus != 503 || !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("PutObject without a server: %v, want ErrUnavailable", err)
+	}
+	server.Run()
+	if err := put(); err != nil {
+		t.Errorf("PutObject with the server there again: %v", err)
+	}
 }
 
 // TestEngine lives a random history of an engine over the index beside a map of its objects, and
