@@ -25,8 +25,8 @@
 //
 // [Memory] is the reference. Package badger keeps an index in a directory. Package indextest holds
 // the contract as tests, which both pass, and any other store has to. Both are made of [Serial],
-// which queues and groups the updates of any [Backend]. It does so for a [Turner], too: for a database
-// that several processes write to by turns.
+// which queues and groups the updates of any [Backend]. It does so for a [Turner], too: for a
+// database that several processes write to by turns.
 //
 // # Records and stores
 //

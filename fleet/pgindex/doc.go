@@ -7,8 +7,9 @@
 //	"gabion".format  (version integer)                       1
 //
 // A node is a Store that is open. It draws a number of its own at Open and takes its row away at
-// Close; rows that are a week old go when a node opens. Keys are ordered by their bytes, and values
-// are not packed: what is worth it the engine has packed.
+// Close; rows that are a week old go when a node opens, since nobody looks for a commit for that
+// long. Keys are ordered by their bytes, and values are not packed: what is worth it the engine has
+// packed.
 //
 // # Turns
 //

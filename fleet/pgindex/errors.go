@@ -42,7 +42,7 @@ func transient(err error) bool {
 	case codeReadOnly, codeIdle, codeLockTimeout:
 		return true
 	}
-	switch told.Code[:2] {
+	switch told.Code[:min(2, len(told.Code))] {
 	case classConnection, classRollback, classResources, classIntervention:
 		return true
 	}

@@ -48,7 +48,8 @@ const (
 // is stored out of line.
 const sqlPage = `
 	SELECT k, v FROM (
-		SELECT k, v, sum(octet_length(v)) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
+		SELECT k, v,
+			sum(octet_length(v)) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
 		FROM (SELECT k, v FROM @.records WHERE BOUNDS ORDER BY k LIMIT $1) AS rows
 	) AS sized WHERE before < $2 ORDER BY k`
 
@@ -115,7 +116,8 @@ var errNoSchema = errors.New("pgindex: there is no index in the schema")
 func schemaVersion(ctx context.Context, conn *pgx.Conn, schema string) (version int32, err error) {
 	var there bool
 	// A name that was looked up in vain is remembered by the session, a row of a catalog is not.
-	const sql = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'format')"
+	const sql = `SELECT EXISTS (
+		SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'format')`
 	if err := conn.QueryRow(ctx, sql, schema).Scan(&there); err != nil {
 		return 0, err
 	}

@@ -100,7 +100,7 @@ func (s *snapshot) Release() {
 	})
 }
 
-// eachRow calls fn with the keys and values of rows. A value is not nil.
+// eachRow calls fn with the keys and values of rows, which are its own. No value is nil.
 func eachRow(rows pgx.Rows, fn func(k, v []byte)) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -108,7 +108,7 @@ func eachRow(rows pgx.Rows, fn func(k, v []byte)) error {
 		if err := rows.Scan(&k, &v); err != nil {
 			return err
 		}
-		fn(k, append([]byte{}, v...))
+		fn(k, v)
 	}
 	return rows.Err()
 }

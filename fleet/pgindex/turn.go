@@ -2,6 +2,7 @@ package pgindex
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,7 @@ func (d *database) Turn(b *index.Batch) error {
 		}
 		first = false
 		err := d.attempt(b, r.wanted)
-		if lost, ok := err.(*lostCommit); ok { //nolint:errorlint // it is never wrapped
+		if lost, ok := errors.AsType[*lostCommit](err); ok {
 			return d.resolve(lost)
 		}
 		return err
@@ -34,7 +35,7 @@ func (d *database) Turn(b *index.Batch) error {
 // ends the turn.
 func (d *database) attempt(b *index.Batch, known wanted) error {
 	ctx := context.Background()
-	conn, err := d.turns.Acquire(ctx)
+	conn, err := d.acquireTurn(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,6 +60,13 @@ func (d *database) attempt(b *index.Batch, known wanted) error {
 			return err
 		}
 	}
+}
+
+// acquireTurn returns the connection of the turns, which it may have to make.
+func (d *database) acquireTurn(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestTurn)
+	defer cancel()
+	return d.turns.Acquire(ctx)
 }
 
 // A turn is a transaction that holds the lock, and what it has read. As an index.Reader it says of
