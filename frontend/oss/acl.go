@@ -43,20 +43,20 @@ func (c *call) require(header string) {
 }
 
 func (c *call) answerACL(acl string) {
-	c.answer("AccessControlPolicy", struct {
-		Owner owner
+	c.Answer("AccessControlPolicy", struct {
+		Owner face.Owner
 		Grant string `xml:"AccessControlList>Grant"`
-	}{account, acl})
+	}{face.Account, acl})
 }
 
 func (c *call) getBucketACL() {
-	c.answerACL(cmp.Or(c.bucket().Annotations[annotationACL], "private"))
+	c.answerACL(cmp.Or(c.HeadBucket().Annotations[annotationACL], "private"))
 }
 
 func (c *call) putBucketACL() {
 	c.require("Acl")
 	annotations := map[string]string{}
-	maps.Copy(annotations, c.bucket().Annotations)
+	maps.Copy(annotations, c.HeadBucket().Annotations)
 	annotations[annotationACL] = c.acl("Acl")
 	face.Do(c.Call, c.Engine.PutBucketAnnotations, &engine.PutBucketAnnotationsRequest{
 		Bucket: c.Bucket, Annotations: annotations,

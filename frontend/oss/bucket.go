@@ -16,11 +16,6 @@ const (
 	annotationRedundancy = "oss-data-redundancy-type"
 )
 
-// An owner is who owns everything.
-type owner struct{ ID, DisplayName string }
-
-var account = owner{"gabion", "gabion"}
-
 // A bucketEntry describes a bucket in ListBuckets, and with more in GetBucketInfo.
 type bucketEntry struct {
 	Name, CreationDate, Location, Region, StorageClass, ExtranetEndpoint, IntranetEndpoint string
@@ -47,15 +42,15 @@ func (c *call) listBuckets() {
 	res := face.Do(c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
 		Prefix: prefix, Marker: c.Query.Get("marker"), MaxBuckets: n,
 	})
-	c.answer("ListAllMyBucketsResult", struct {
-		Owner          owner
+	c.Answer("ListAllMyBucketsResult", struct {
+		Owner          face.Owner
 		Prefix, Marker string
 		MaxKeys        int
 		IsTruncated    bool
 		NextMarker     string
 		Buckets        []bucketEntry `xml:"Buckets>Bucket"`
 	}{
-		account, res.Prefix, res.Marker, n, res.IsTruncated, res.NextMarker,
+		face.Account, res.Prefix, res.Marker, n, res.IsTruncated, res.NextMarker,
 		face.Each(res.Buckets, c.bucketEntry),
 	})
 }
@@ -77,34 +72,29 @@ func (c *call) putBucket() {
 	c.Done(http.StatusOK)
 }
 
-// bucket describes the bucket that the request is about.
-func (c *call) bucket() *engine.Bucket {
-	return face.Do(c.Call, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
-}
-
 func (c *call) getBucketInfo() {
 	type info struct {
 		bucketEntry
-		Owner              owner
+		Owner              face.Owner
 		ACL                string `xml:"AccessControlList>Grant"`
 		DataRedundancyType string
 	}
-	b := c.bucket()
-	c.answer("BucketInfo", struct{ Bucket info }{info{
-		c.bucketEntry(*b), account, cmp.Or(b.Annotations[annotationACL], "private"),
+	b := c.HeadBucket()
+	c.Answer("BucketInfo", struct{ Bucket info }{info{
+		c.bucketEntry(*b), face.Account, cmp.Or(b.Annotations[annotationACL], "private"),
 		cmp.Or(b.Annotations[annotationRedundancy], "LRS"),
 	}})
 }
 
 func (c *call) getBucketLocation() {
-	c.bucket()
-	c.answer("LocationConstraint", "oss-"+c.region)
+	c.HeadBucket()
+	c.Answer("LocationConstraint", "oss-"+c.region)
 }
 
 // getBucketStat says what there is now, which is what LastModifiedTime means.
 func (c *call) getBucketStat() {
 	res := face.Do(c.Call, c.Engine.BucketStats, &engine.BucketStatsRequest{Bucket: c.Bucket})
-	c.answer("BucketStat", struct {
+	c.Answer("BucketStat", struct {
 		Storage, ObjectCount, MultipartUploadCount, LastModifiedTime int64
 	}{res.LogicalBytes, res.Objects, res.Uploads, time.Now().Unix()})
 }
@@ -113,7 +103,7 @@ func (c *call) getBucketStat() {
 // channels, which clients look for before they delete a bucket.
 func nothing(root string) func(*call) {
 	return func(c *call) {
-		c.bucket()
-		c.answer(root, struct{}{})
+		c.HeadBucket()
+		c.Answer(root, struct{}{})
 	}
 }

@@ -23,11 +23,11 @@ type objectEntry struct {
 	Key, LastModified, ETag, Type string
 	Size                          int64
 	StorageClass                  engine.StorageClass
-	Owner                         *owner
+	Owner                         *face.Owner
 }
 
 // entries are the objects of a listing, with their owner if that is asked for.
-func entries(list []engine.ObjectInfo, name func(string) string, of *owner) []objectEntry {
+func entries(list []engine.ObjectInfo, name func(string) string, of *face.Owner) []objectEntry {
 	return face.Each(list, func(o engine.ObjectInfo) objectEntry {
 		return objectEntry{
 			Key: name(o.Key), LastModified: face.ISO(o.LastModified), ETag: face.Quoted(o.ETag),
@@ -39,10 +39,7 @@ func entries(list []engine.ObjectInfo, name func(string) string, of *owner) []ob
 // list lists the objects behind a marker.
 func (c *call) list(marker string) (*engine.ListObjectsResult, listing, func(string) string) {
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.ListObjects, &engine.ListObjectsRequest{
-		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
-		Marker: marker, MaxKeys: c.Number("max-keys"),
-	})
+	res := c.ListObjects(marker)
 	return res, listing{
 		Name: res.Bucket, Prefix: name(res.Prefix), Delimiter: name(res.Delimiter),
 		MaxKeys: res.MaxKeys, EncodingType: c.Query.Get("encoding-type"),
@@ -52,11 +49,11 @@ func (c *call) list(marker string) (*engine.ListObjectsResult, listing, func(str
 
 func (c *call) listObjects() {
 	res, page, name := c.list(c.Query.Get("marker"))
-	c.answer("ListBucketResult", struct {
+	c.Answer("ListBucketResult", struct {
 		listing
 		Marker, NextMarker string
 		Contents           []objectEntry
-	}{page, name(res.Marker), name(res.NextMarker), entries(res.Objects, name, &account)})
+	}{page, name(res.Marker), name(res.NextMarker), entries(res.Objects, name, &face.Account)})
 }
 
 func (c *call) listObjectsV2() {
@@ -64,12 +61,12 @@ func (c *call) listObjectsV2() {
 		c.Fail(face.Invalid("list-type", c.Query.Get("list-type"), "list-type must be 2."))
 	}
 	after := c.Query.Get("start-after")
-	var of *owner
+	var of *face.Owner
 	if c.Query.Get("fetch-owner") == "true" {
-		of = &account
+		of = &face.Account
 	}
 	res, page, name := c.list(cmp.Or(c.Marker(), after))
-	c.answer("ListBucketResult", struct {
+	c.Answer("ListBucketResult", struct {
 		listing
 		KeyCount                                             int
 		StartAfter, ContinuationToken, NextContinuationToken string `xml:",omitempty"`
@@ -88,14 +85,14 @@ func (c *call) listObjectVersions() {
 		IsLatest  bool
 	}
 	res, page, name := c.list(c.Query.Get("key-marker"))
-	c.answer("ListVersionsResult", struct {
+	c.Answer("ListVersionsResult", struct {
 		listing
 		KeyMarker, NextKeyMarker string
 		NextVersionIDMarker      string    `xml:"NextVersionIdMarker"`
 		Versions                 []version `xml:"Version"`
 	}{
 		page, name(res.Marker), name(res.NextMarker), "",
-		face.Each(entries(res.Objects, name, &account), func(o objectEntry) version {
+		face.Each(entries(res.Objects, name, &face.Account), func(o objectEntry) version {
 			return version{o, "null", true}
 		}),
 	})
@@ -108,12 +105,8 @@ func (c *call) listMultipartUploads() {
 		StorageClass   engine.StorageClass
 	}
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.ListMultipartUploads, &engine.ListMultipartUploadsRequest{
-		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
-		KeyMarker: c.Query.Get("key-marker"), UploadIDMarker: c.Query.Get("upload-id-marker"),
-		MaxUploads: c.Number("max-uploads"),
-	})
-	c.answer("ListMultipartUploadsResult", struct {
+	res := c.ListMultipartUploads()
+	c.Answer("ListMultipartUploadsResult", struct {
 		Bucket                   string
 		EncodingType             string `xml:",omitempty"`
 		Prefix, Delimiter        string
@@ -161,7 +154,7 @@ func (c *call) deleteObjects() {
 		return
 	}
 	type deleted struct{ Key string }
-	c.answer("DeleteResult", struct {
+	c.Answer("DeleteResult", struct {
 		EncodingType string `xml:",omitempty"`
 		Deleted      []deleted
 	}{

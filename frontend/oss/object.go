@@ -125,16 +125,6 @@ func (c *call) getObjectMeta() {
 	c.Done(http.StatusOK)
 }
 
-// source is what is copied, if the client may read it.
-func (c *call) source() (bucket, key string) {
-	bucket, key, query := c.Source()
-	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
-	if c.Err == nil {
-		c.Authorize("GetObject", bucket, key)
-	}
-	return bucket, key
-}
-
 // directive is whose attributes a copy has. OSS forgives the case.
 func (c *call) directive(header string) engine.Directive {
 	return engine.Directive(strings.ToUpper(c.Header(header)))
@@ -144,7 +134,7 @@ func (c *call) directive(header string) engine.Directive {
 type copied struct{ ETag, LastModified string }
 
 func (c *call) copyObject() {
-	bucket, key := c.source()
+	bucket, key := c.Source()
 	res := face.Do(c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
 		Conditions:        c.Conditions(own + "Copy-Source-"),
@@ -154,12 +144,5 @@ func (c *call) copyObject() {
 		ForbidOverwrite: c.forbidOverwrite(),
 	})
 	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
-	c.answer("CopyObjectResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
-}
-
-func (c *call) getObjectTagging() {
-	res := face.Do(c.Call, c.Engine.GetObjectTagging, &engine.GetObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
-	c.answer("Tagging", face.TagsXML(res.Tags))
+	c.Answer("CopyObjectResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
 }

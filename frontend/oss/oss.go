@@ -3,7 +3,6 @@ package oss
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/xml"
 	"fmt"
 	"net/http"
 
@@ -106,7 +105,7 @@ var operations = map[string]operation{
 	"DELETE object":          {"DeleteObject", (*call).DeleteObject},
 	"GET object acl":         {"HeadObject", (*call).getObjectACL},
 	"PUT object acl":         {"PutObjectAnnotations", (*call).putObjectACL},
-	"GET object tagging":     {"GetObjectTagging", (*call).getObjectTagging},
+	"GET object tagging":     {"GetObjectTagging", (*call).GetObjectTagging},
 	"PUT object tagging":     {"PutObjectTagging", (*call).PutObjectTagging},
 	"DELETE object tagging":  {"DeleteObjectTagging", (*call).DeleteObjectTagging},
 
@@ -149,11 +148,4 @@ func (c *call) operation() operation {
 
 func notOffered(what string) *engine.Error {
 	return engine.ErrNotImplemented.Derive(what+" is not implemented.", nil)
-}
-
-// answer ends a call that has gone well with a document.
-func (c *call) answer(root string, document any) {
-	if c.Err == nil {
-		c.WriteXML(http.StatusOK, xml.Name{Local: root}, document)
-	}
 }

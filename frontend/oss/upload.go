@@ -25,7 +25,7 @@ func (c *call) initiate() {
 		ForbidOverwrite: c.forbidOverwrite(),
 	})
 	c.sayEncryption(&res.Encryption)
-	c.answer("InitiateMultipartUploadResult", struct {
+	c.Answer("InitiateMultipartUploadResult", struct {
 		EncodingType string `xml:",omitempty"`
 		Bucket, Key  string
 		UploadID     string `xml:"UploadId"`
@@ -47,7 +47,7 @@ func (c *call) uploadPart() {
 }
 
 func (c *call) uploadPartCopy() {
-	bucket, key := c.source()
+	bucket, key := c.Source()
 	res := face.Do(c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		SourceBucket: bucket, SourceKey: key, SourceRange: c.Header("Copy-Source-Range"),
@@ -55,7 +55,7 @@ func (c *call) uploadPartCopy() {
 	})
 	c.sayContent(res.ETag, res.CRC64, res.ContentMD5, &res.Encryption)
 	c.Say("Content-Range", res.SourceRange)
-	c.answer("CopyPartResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
+	c.Answer("CopyPartResult", copied{face.Quoted(res.ETag), face.ISO(res.LastModified)})
 }
 
 func (c *call) complete() {
@@ -71,7 +71,7 @@ func (c *call) complete() {
 		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},
 	})
 	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
-	c.answer("CompleteMultipartUploadResult", struct {
+	c.Answer("CompleteMultipartUploadResult", struct {
 		EncodingType                string `xml:",omitempty"`
 		Location, Bucket, Key, ETag string
 	}{
@@ -88,11 +88,8 @@ func (c *call) listParts() {
 		Size               int64
 	}
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.ListParts, &engine.ListPartsRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), MaxParts: c.Number("max-parts"),
-		PartNumberMarker: max(c.Number("part-number-marker"), 0), // 0 is the one before all
-	})
-	c.answer("ListPartsResult", struct {
+	res := c.ListParts()
+	c.Answer("ListPartsResult", struct {
 		EncodingType                                     string `xml:",omitempty"`
 		Bucket, Key                                      string
 		UploadID                                         string `xml:"UploadId"`

@@ -36,30 +36,20 @@ func (c *call) createBucket() {
 	c.Done(http.StatusOK)
 }
 
-// bucket describes the bucket that the request is about.
-func (c *call) bucket() *engine.Bucket {
-	return face.Do(&c.Call, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
-}
-
 func (c *call) headBucket() {
-	c.Say("X-Amz-Bucket-Region", cmp.Or(c.bucket().Annotations[location], "us-east-1"))
+	c.Say("X-Amz-Bucket-Region", cmp.Or(c.HeadBucket().Annotations[location], "us-east-1"))
 	c.Done(http.StatusOK)
 }
 
 func (c *call) getBucketLocation() {
-	c.answer("LocationConstraint", c.bucket().Annotations[location])
+	c.Answer("LocationConstraint", c.HeadBucket().Annotations[location])
 }
 
 // getBucketVersioning says that the bucket never had versions.
 func (c *call) getBucketVersioning() {
-	c.bucket()
-	c.answer("VersioningConfiguration", "")
+	c.HeadBucket()
+	c.Answer("VersioningConfiguration", "")
 }
-
-// An owner is who owns everything.
-type owner struct{ ID, DisplayName string }
-
-var account = owner{"gabion", "gabion"}
 
 func (c *call) listBuckets() {
 	page := face.Do(&c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
@@ -69,9 +59,9 @@ func (c *call) listBuckets() {
 	buckets := face.Each(page.Buckets, func(b engine.Bucket) bucket {
 		return bucket{b.Name, face.ISO(b.Created), cmp.Or(b.Annotations[location], "us-east-1")}
 	})
-	c.answer("ListAllMyBucketsResult", struct {
-		Owner                     owner
+	c.Answer("ListAllMyBucketsResult", struct {
+		Owner                     face.Owner
 		Buckets                   []bucket `xml:"Buckets>Bucket"`
 		ContinuationToken, Prefix string   `xml:",omitempty"`
-	}{account, buckets, face.Token(page.NextMarker), page.Prefix})
+	}{face.Account, buckets, face.Token(page.NextMarker), page.Prefix})
 }

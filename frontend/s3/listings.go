@@ -20,10 +20,8 @@ type object struct {
 	asked
 	Size         int64
 	StorageClass engine.StorageClass
-	Owner        *owner `xml:",omitempty"`
+	Owner        *face.Owner `xml:",omitempty"`
 }
-
-type prefix struct{ Prefix string }
 
 // listObjects answers both versions of the call.
 func (c *call) listObjects() {
@@ -32,13 +30,10 @@ func (c *call) listObjects() {
 	if second {
 		marker = cmp.Or(c.Marker(), q.Get("start-after"))
 	}
-	page := face.Do(&c.Call, c.Engine.ListObjects, &engine.ListObjectsRequest{
-		Bucket: c.Bucket, Prefix: q.Get("prefix"), Delimiter: q.Get("delimiter"), Marker: marker,
-		MaxKeys: c.Number("max-keys"),
-	})
-	var of *owner
+	page := c.ListObjects(marker)
+	var of *face.Owner
 	if !second || q.Get("fetch-owner") == "true" {
-		of = &account
+		of = &face.Account
 	}
 	type listing struct {
 		Name, Prefix            string
@@ -46,7 +41,7 @@ func (c *call) listObjects() {
 		MaxKeys                 int
 		IsTruncated             bool
 		Contents                []object
-		CommonPrefixes          []prefix
+		CommonPrefixes          []face.Prefix
 	}
 	list := listing{
 		page.Bucket, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"), page.MaxKeys,
@@ -55,17 +50,17 @@ func (c *call) listObjects() {
 				name(o.Key), face.ISO(o.LastModified), face.Quoted(o.ETag),
 				asked{o.Checksum.Algorithm, o.Checksum.Type}, o.Size, o.StorageClass, of,
 			}
-		}), prefixes(page.CommonPrefixes, name),
+		}), face.Prefixes(page.CommonPrefixes, name),
 	}
 	if !second {
-		c.answer("ListBucketResult", struct {
+		c.Answer("ListBucketResult", struct {
 			listing
 			Marker     string
 			NextMarker string `xml:",omitempty"`
 		}{list, name(marker), name(page.NextMarker)})
 		return
 	}
-	c.answer("ListBucketResult", struct {
+	c.Answer("ListBucketResult", struct {
 		listing
 		KeyCount                                             int
 		StartAfter, ContinuationToken, NextContinuationToken string `xml:",omitempty"`
@@ -75,33 +70,26 @@ func (c *call) listObjects() {
 	})
 }
 
-func prefixes(list []string, name func(string) string) []prefix {
-	return face.Each(list, func(p string) prefix { return prefix{name(p)} })
-}
-
 func (c *call) listParts() {
 	name := c.Namer()
-	page := face.Do(&c.Call, c.Engine.ListParts, &engine.ListPartsRequest{
-		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
-		PartNumberMarker: max(c.Number("part-number-marker"), 0), MaxParts: c.Number("max-parts"),
-	})
+	page := c.ListParts()
 	type part struct {
 		PartNumber         int
 		LastModified, ETag string
 		Size               int64
 		Sum                checksumXML
 	}
-	c.answer("ListPartsResult", struct {
+	c.Answer("ListPartsResult", struct {
 		Bucket, Key      string
 		UploadID         string `xml:"UploadId"`
-		Initiator, Owner owner
+		Initiator, Owner face.Owner
 		StorageClass     engine.StorageClass
 		asked
 		PartNumberMarker, NextPartNumberMarker, MaxParts int
 		IsTruncated                                      bool
 		Parts                                            []part `xml:"Part"`
 	}{
-		page.Bucket, name(page.Key), page.UploadID, account, account, page.StorageClass,
+		page.Bucket, name(page.Key), page.UploadID, face.Account, face.Account, page.StorageClass,
 		asked{page.Checksum.Algorithm, page.Checksum.Type}, page.PartNumberMarker,
 		page.NextPartNumberMarker, page.MaxParts, page.IsTruncated,
 		face.Each(page.Parts, func(p engine.Part) part {
@@ -115,20 +103,16 @@ func (c *call) listParts() {
 
 func (c *call) listMultipartUploads() {
 	q, name := c.Query, c.Namer()
-	page := face.Do(&c.Call, c.Engine.ListMultipartUploads, &engine.ListMultipartUploadsRequest{
-		Bucket: c.Bucket, Prefix: q.Get("prefix"), Delimiter: q.Get("delimiter"),
-		KeyMarker: q.Get("key-marker"), UploadIDMarker: q.Get("upload-id-marker"),
-		MaxUploads: c.Number("max-uploads"),
-	})
+	page := c.ListMultipartUploads()
 	type upload struct {
 		Key              string
 		UploadID         string `xml:"UploadId"`
-		Initiator, Owner owner
+		Initiator, Owner face.Owner
 		StorageClass     engine.StorageClass
 		Initiated        string
 		asked
 	}
-	c.answer("ListMultipartUploadsResult", struct {
+	c.Answer("ListMultipartUploadsResult", struct {
 		Bucket, KeyMarker       string
 		UploadIDMarker          string `xml:"UploadIdMarker"`
 		NextKeyMarker           string
@@ -138,16 +122,16 @@ func (c *call) listMultipartUploads() {
 		MaxUploads              int
 		IsTruncated             bool
 		Uploads                 []upload `xml:"Upload"`
-		CommonPrefixes          []prefix
+		CommonPrefixes          []face.Prefix
 	}{
 		page.Bucket, name(page.KeyMarker), page.UploadIDMarker, name(page.NextKeyMarker),
 		page.NextUploadIDMarker, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"),
 		page.MaxUploads, page.IsTruncated,
 		face.Each(page.Uploads, func(u engine.MultipartUpload) upload {
 			return upload{
-				name(u.Key), u.UploadID, account, account, u.StorageClass, face.ISO(u.Initiated),
+				name(u.Key), u.UploadID, face.Account, face.Account, u.StorageClass, face.ISO(u.Initiated),
 				asked{u.Checksum.Algorithm, u.Checksum.Type},
 			}
-		}), prefixes(page.CommonPrefixes, name),
+		}), face.Prefixes(page.CommonPrefixes, name),
 	})
 }

@@ -28,16 +28,6 @@ func (c *call) say(etag string, sum engine.Checksum, e engine.Encryption) {
 	c.sayEncryption(e)
 }
 
-// source is what a copy is made of, if who sends the request may read it.
-func (c *call) source() (bucket, key string) {
-	bucket, key, query := c.Source()
-	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
-	if c.Err == nil {
-		c.Authorize("GetObject", bucket, key)
-	}
-	return bucket, key
-}
-
 // A copyResult describes what a copy has made.
 type copyResult struct {
 	LastModified, ETag string
@@ -45,7 +35,7 @@ type copyResult struct {
 }
 
 func (c *call) copyObject() {
-	bucket, key := c.source()
+	bucket, key := c.Source()
 	if c.preconditions() != (engine.Preconditions{}) {
 		c.Fail(engine.ErrNotImplemented.Derive(
 			"Conditions on the target of a copy are not implemented.", nil,
@@ -62,7 +52,7 @@ func (c *call) copyObject() {
 		ChecksumAlgorithm:    c.askedChecksum().Algorithm,
 	})
 	c.sayEncryption(made.Encryption)
-	c.answer("CopyObjectResult", copyResult{
+	c.Answer("CopyObjectResult", copyResult{
 		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
 	})
 }
@@ -162,7 +152,7 @@ func (c *call) deleteObjects() {
 			fail(e.Key, e.Err)
 		}
 	}
-	c.answer("DeleteResult", answer)
+	c.Answer("DeleteResult", answer)
 }
 
 func (c *call) putObjectTagging() {
@@ -170,13 +160,6 @@ func (c *call) putObjectTagging() {
 		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(c.checkBody), SSECustomerKey: c.customerKey(),
 	})
 	c.Done(http.StatusOK)
-}
-
-func (c *call) getObjectTagging() {
-	got := face.Do(&c.Call, c.Engine.GetObjectTagging, &engine.GetObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key,
-	})
-	c.answer("Tagging", face.TagsXML(got.Tags))
 }
 
 func (c *call) deleteObjectTagging() {
@@ -238,5 +221,5 @@ func (c *call) getObjectAttributes() {
 		}
 	}
 	c.SayModified("", o.LastModified)
-	c.answer("GetObjectAttributesResponse", answer)
+	c.Answer("GetObjectAttributesResponse", answer)
 }

@@ -34,7 +34,7 @@ var operations = map[string]operation{
 	"DELETE object":         {"DeleteObject", (*call).deleteObject},
 	"GET object attributes": {"HeadObject", (*call).getObjectAttributes},
 	"PUT object tagging":    {"PutObjectTagging", (*call).putObjectTagging},
-	"GET object tagging":    {"GetObjectTagging", (*call).getObjectTagging},
+	"GET object tagging":    {"GetObjectTagging", (*call).GetObjectTagging},
 	"DELETE object tagging": {"DeleteObjectTagging", (*call).deleteObjectTagging},
 
 	"POST object uploads":        {"InitiateMultipartUpload", (*call).createMultipartUpload},
@@ -78,7 +78,7 @@ func (c *call) find() operation {
 	}
 	if code, ok := absent[route]; ok {
 		return operation{"HeadBucket", func(c *call) {
-			c.bucket()
+			c.HeadBucket()
 			c.Fail(face.Refuse(http.StatusNotFound, code, "The configuration does not exist."))
 		}}
 	}

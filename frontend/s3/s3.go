@@ -42,7 +42,10 @@ type call struct {
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{requestID: rand.Text()[:16]}
-	c.Call = face.Call{Engine: h.engine, Verifier: h.verifier, Own: "X-Amz-", W: w, R: r}
+	c.Call = face.Call{
+		Engine: h.engine, Verifier: h.verifier, W: w, R: r,
+		Own: "X-Amz-", Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+	}
 	c.Say("X-Amz-Request-Id", c.requestID)
 	c.Say("X-Amz-Id-2", c.requestID)
 	c.Begin()
@@ -55,14 +58,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if c.Err != nil {
 		c.sayError()
-	}
-}
-
-// answer sends a document, if nothing went wrong.
-func (c *call) answer(root string, document any) {
-	if c.Err == nil {
-		name := xml.Name{Space: "http://s3.amazonaws.com/doc/2006-03-01/", Local: root}
-		c.WriteXML(http.StatusOK, name, document)
 	}
 }
 

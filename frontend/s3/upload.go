@@ -15,7 +15,7 @@ func (c *call) createMultipartUpload() {
 	c.sayEncryption(up.Encryption)
 	c.Say("X-Amz-Checksum-Algorithm", string(up.Checksum.Algorithm))
 	c.Say("X-Amz-Checksum-Type", string(up.Checksum.Type))
-	c.answer("InitiateMultipartUploadResult", struct {
+	c.Answer("InitiateMultipartUploadResult", struct {
 		Bucket, Key string
 		UploadID    string `xml:"UploadId"`
 	}{up.Bucket, up.Key, up.UploadID})
@@ -33,7 +33,7 @@ func (c *call) uploadPart() {
 }
 
 func (c *call) uploadPartCopy() {
-	bucket, key := c.source()
+	bucket, key := c.Source()
 	made := face.Do(&c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
 		PartNumber: c.Number("partNumber"), SourceBucket: bucket, SourceKey: key,
@@ -43,7 +43,7 @@ func (c *call) uploadPartCopy() {
 		SSECustomerKey:       c.customerKey(),
 	})
 	c.sayEncryption(made.Encryption)
-	c.answer("CopyPartResult", copyResult{
+	c.Answer("CopyPartResult", copyResult{
 		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
 	})
 }
@@ -61,7 +61,7 @@ func (c *call) completeMultipartUpload() {
 	if c.R.TLS != nil {
 		scheme = "https://"
 	}
-	c.answer("CompleteMultipartUploadResult", struct {
+	c.Answer("CompleteMultipartUploadResult", struct {
 		Location, Bucket, Key, ETag string
 		Sum                         checksumXML
 	}{

@@ -60,7 +60,7 @@ func (c *Call) tags() map[string]string {
 
 // ReadTags reads a document of tags.
 func (c *Call) ReadTags(check func(body []byte)) map[string]string {
-	var document Tagging
+	var document tagging
 	c.ReadXML(&document, check)
 	tags := make(map[string]string, len(document.Tags))
 	for _, t := range document.Tags {
@@ -72,11 +72,11 @@ func (c *Call) ReadTags(check func(body []byte)) map[string]string {
 	return tags
 }
 
-// TagsXML is the document of these tags.
-func TagsXML(tags map[string]string) Tagging {
-	var document Tagging
+// tagsXML is the document of these tags.
+func tagsXML(tags map[string]string) tagging {
+	var document tagging
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		document.Tags = append(document.Tags, Tag{key, tags[key]})
+		document.Tags = append(document.Tags, tag{key, tags[key]})
 	}
 	return document
 }

@@ -21,11 +21,12 @@ type Call struct {
 	Verifier         *access.Verifier
 	*access.Identity // who sent it, and to what
 
-	Own   string // how the service's own headers begin: "X-Amz-" or "X-Oss-"
-	W     http.ResponseWriter
-	R     *http.Request
-	Query url.Values
-	Err   error // what went wrong first
+	Own       string // how the service's own headers begin: "X-Amz-" or "X-Oss-"
+	Namespace string // that of the documents it answers with, if they are in one
+	W         http.ResponseWriter
+	R         *http.Request
+	Query     url.Values
+	Err       error // what went wrong first
 }
 
 // Begin reads the query and finds out who sends the request. Of a request that fails, Identity is

@@ -25,6 +25,32 @@ func (c *Call) Namer() func(string) string {
 // Clients differ in whether a + is a space, so there is none.
 var nameEscapes = strings.NewReplacer("+", "%20", "%2F", "/")
 
+// ListObjects lists the objects behind a marker, as the query asks for them.
+func (c *Call) ListObjects(marker string) *engine.ListObjectsResult {
+	return Do(c, c.Engine.ListObjects, &engine.ListObjectsRequest{
+		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
+		Marker: marker, MaxKeys: c.Number("max-keys"),
+	})
+}
+
+// ListMultipartUploads lists the uploads that the query asks for.
+func (c *Call) ListMultipartUploads() *engine.ListMultipartUploadsResult {
+	return Do(c, c.Engine.ListMultipartUploads, &engine.ListMultipartUploadsRequest{
+		Bucket: c.Bucket, Prefix: c.Query.Get("prefix"), Delimiter: c.Query.Get("delimiter"),
+		KeyMarker: c.Query.Get("key-marker"), UploadIDMarker: c.Query.Get("upload-id-marker"),
+		MaxUploads: c.Number("max-uploads"),
+	})
+}
+
+// ListParts lists the parts of the upload that the query asks for.
+func (c *Call) ListParts() *engine.ListPartsResult {
+	return Do(c, c.Engine.ListParts, &engine.ListPartsRequest{
+		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
+		PartNumberMarker: max(c.Number("part-number-marker"), 0), // 0 is the one before all
+		MaxParts:         c.Number("max-parts"),
+	})
+}
+
 // Each makes an entry of an answer of each of the engine's.
 func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
 	entries := make([]Entry, len(list))

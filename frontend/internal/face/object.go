@@ -26,8 +26,9 @@ func (c *Call) Conditions(prefix string) engine.Conditions {
 	}
 }
 
-// Source is the bucket and the key that the header Copy-Source names, and what its query says.
-func (c *Call) Source() (bucket, key, query string) {
+// Source is the bucket and the key that the header Copy-Source names, of an object that who sends
+// the request may read.
+func (c *Call) Source() (bucket, key string) {
 	text := c.Header("Copy-Source")
 	path, query, _ := strings.Cut(text, "?")
 	name, err := url.PathUnescape(path)
@@ -36,7 +37,11 @@ func (c *Call) Source() (bucket, key, query string) {
 		c.Fail(Invalid(strings.ToLower(c.Own)+"copy-source", text,
 			"Copy Source must mention the source bucket and key: sourcebucket/sourcekey"))
 	}
-	return bucket, key, query
+	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
+	if c.Err == nil {
+		c.Authorize("GetObject", bucket, key)
+	}
+	return bucket, key
 }
 
 // SayModified says which object there is.

@@ -6,8 +6,13 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// What follows are operations that need no more than what the request is about, and are answered
-// without a body. S3 has its own of those where its clients may say more, as a key of theirs.
+// HeadBucket describes the bucket that the request is about.
+func (c *Call) HeadBucket() *engine.Bucket {
+	return Do(c, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
+}
+
+// What follows are operations that need no more than what the request is about, from the request to
+// the answer. S3 has its own of those where its clients may say more, as a key of theirs.
 
 // DeleteBucket deletes the bucket.
 func (c *Call) DeleteBucket() {
@@ -27,6 +32,14 @@ func (c *Call) PutObjectTagging() {
 		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(nil),
 	})
 	c.Done(http.StatusOK)
+}
+
+// GetObjectTagging answers with the tags of the object.
+func (c *Call) GetObjectTagging() {
+	res := Do(c, c.Engine.GetObjectTagging, &engine.GetObjectTaggingRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	c.Answer("Tagging", tagsXML(res.Tags))
 }
 
 // DeleteObjectTagging deletes the tags of the object.

@@ -85,6 +85,13 @@ func (c *Call) checkMD5(body []byte) {
 	}
 }
 
+// Answer ends a call that has gone well with a document.
+func (c *Call) Answer(root string, document any) {
+	if c.Err == nil {
+		c.WriteXML(http.StatusOK, xml.Name{Space: c.Namespace, Local: root}, document)
+	}
+}
+
 // WriteXML answers with a document, unless the client wants headers only. Whoever hangs up
 // meanwhile does not want the rest.
 func (c *Call) WriteXML(status int, root xml.Name, document any) {
@@ -109,11 +116,17 @@ func Quoted(etag string) string {
 // ISO is a time in XML: whole seconds, as headers have them.
 func ISO(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") + ".000Z" }
 
-// A Tagging is a document of tags.
-type Tagging struct {
+// An Owner is who owns something.
+type Owner struct{ ID, DisplayName string }
+
+// Account owns everything: everybody who comes in is one account.
+var Account = Owner{"gabion", "gabion"}
+
+// A tagging is a document of tags.
+type tagging struct {
 	XMLName xml.Name `xml:"Tagging"`
-	Tags    []Tag    `xml:"TagSet>Tag"`
+	Tags    []tag    `xml:"TagSet>Tag"`
 }
 
-// A Tag is one of them.
-type Tag struct{ Key, Value string }
+// A tag is one of them.
+type tag struct{ Key, Value string }
