@@ -13,27 +13,21 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// An errorDocument is what OSS says of what went wrong. What there is nothing to say of is left out.
+// An errorDocument is what OSS says of what went wrong.
 type errorDocument struct {
-	XMLName                      xml.Name `xml:"Error"`
-	Code, Message                string
-	RequestID                    string `xml:"RequestId"`
-	HostID                       string `xml:"HostId"`
-	BucketName, Key              string `xml:",omitempty"`
-	UploadID                     string `xml:"UploadId,omitempty"`
-	PartNumber                   int    `xml:",omitempty"`
-	ETag                         string `xml:",omitempty"`
-	ArgumentName, ArgumentValue  string `xml:",omitempty"`
-	Condition                    string `xml:",omitempty"`
-	MinSizeAllowed, ProposedSize int64  `xml:",omitempty"`
-	StringToSign, EC             string `xml:",omitempty"`
+	XMLName xml.Name `xml:"Error"`
+	face.ErrorDocument
+	StringToSign, EC string `xml:",omitempty"`
 }
 
 // sayError answers a call that has failed. An answer without a body has the document in a header.
 func (c *call) sayError() {
-	e, document := face.AsError(c.Err), errorDocument{RequestID: c.requestID, HostID: c.R.Host}
+	e := face.AsError(c.Err)
 	if errors.Is(e, engine.ErrBadDigest) {
 		e = engine.ErrInvalidDigest // of a document; of objects the engine says it
+	}
+	document := errorDocument{
+		ErrorDocument: face.Describe(e, c.requestID, c.R.Host), EC: e.EC,
 	}
 	var refused *access.Error
 	if errors.As(c.Err, &refused) {
@@ -45,7 +39,6 @@ func (c *call) sayError() {
 		c.Done(e.HTTPStatus)
 		return
 	}
-	document.describe(e)
 	var body bytes.Buffer
 	body.WriteString(xml.Header)
 	_ = xml.NewEncoder(&body).Encode(document) // into memory, of plain texts
@@ -59,15 +52,4 @@ func (c *call) sayError() {
 	}
 	c.Done(e.HTTPStatus)
 	_, _ = c.W.Write(body.Bytes()) // nobody to tell
-}
-
-// describe says what there is to say of an error.
-func (d *errorDocument) describe(e *engine.Error) {
-	d.Code, d.Message, d.EC = e.Code, e.Message, e.EC
-	d.ArgumentName, d.ArgumentValue = e.Argument, e.Value
-	d.Condition, d.ETag, d.PartNumber = e.Condition, e.ETag, e.PartNumber
-	d.BucketName, d.Key, d.UploadID = e.Bucket, e.Key, e.UploadID
-	if errors.Is(e, engine.ErrEntityTooSmall) {
-		d.MinSizeAllowed, d.ProposedSize = e.Limit, e.Size
-	}
 }

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/xml"
 	"errors"
@@ -61,30 +60,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// An errorBody says what went wrong, each where there is something to say.
-type errorBody struct {
-	Code, Message, Resource        string
-	RequestID                      string `xml:"RequestId"`
-	HostID                         string `xml:"HostId"`
-	BucketName, Key                string `xml:",omitempty"`
-	UploadID                       string `xml:"UploadId,omitempty"`
-	PartNumber                     int    `xml:",omitempty"`
-	ETag                           string `xml:",omitempty"`
-	ArgumentName, ArgumentValue    string `xml:",omitempty"`
-	Condition                      string `xml:",omitempty"`
-	ActualObjectSize               int64  `xml:",omitempty"`
-	ProposedSize                   int64  `xml:",omitempty"`
-	MinSizeAllowed, MaxSizeAllowed int64  `xml:",omitempty"`
+// An errorDocument says what went wrong.
+type errorDocument struct {
+	face.ErrorDocument
+	Resource                         string
+	ActualObjectSize, MaxSizeAllowed int64 `xml:",omitempty"`
 }
 
 // sayError answers a call that has failed.
 func (c *call) sayError() {
 	e := face.AsError(c.Err)
-	body := errorBody{
-		Code: e.Code, Message: cmp.Or(e.Message, e.Code), Resource: c.R.URL.Path,
-		RequestID: c.requestID, HostID: c.requestID, BucketName: e.Bucket, Key: e.Key,
-		UploadID: e.UploadID, PartNumber: e.PartNumber, ETag: e.ETag, ArgumentName: e.Argument,
-		ArgumentValue: e.Value, Condition: e.Condition,
+	document := errorDocument{
+		ErrorDocument: face.Describe(e, c.requestID, c.requestID), Resource: c.R.URL.Path,
 	}
 	c.Err = nil
 	switch {
@@ -94,11 +81,9 @@ func (c *call) sayError() {
 		return
 	case errors.Is(e, engine.ErrInvalidRange):
 		c.Say("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10))
-		body.ActualObjectSize = e.Size
-	case errors.Is(e, engine.ErrEntityTooSmall):
-		body.ProposedSize, body.MinSizeAllowed = e.Size, e.Limit
+		document.ActualObjectSize = e.Size
 	case errors.Is(e, engine.ErrEntityTooLarge):
-		body.ProposedSize, body.MaxSizeAllowed = e.Size, e.Limit
+		document.ProposedSize, document.MaxSizeAllowed = e.Size, e.Limit
 	}
-	c.WriteXML(e.HTTPStatus, xml.Name{Local: "Error"}, body)
+	c.WriteXML(e.HTTPStatus, xml.Name{Local: "Error"}, document)
 }

@@ -2,7 +2,6 @@ package face
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -158,27 +157,4 @@ func (c *Call) Done(status int) {
 	if c.Err == nil {
 		c.W.WriteHeader(status)
 	}
-}
-
-// AsError is err as the engine says errors. What access found wrong with a body is in the cause.
-func AsError(err error) *engine.Error {
-	var denied *access.Error
-	if errors.As(err, &denied) {
-		return Refuse(denied.Status, denied.Code, denied.Message)
-	}
-	e := engine.ErrInternal
-	errors.As(err, &e)
-	return e
-}
-
-// Refuse is an error that the engine does not have.
-func Refuse(status int, code, message string) *engine.Error {
-	return &engine.Error{HTTPStatus: status, Code: code, Message: message}
-}
-
-// Invalid is the error for an argument that cannot be read.
-func Invalid(name, value, message string) *engine.Error {
-	e := engine.ErrInvalidArgument.Derive(message, nil)
-	e.Argument, e.Value = name, value
-	return e
 }

@@ -26,8 +26,8 @@ func (c *Call) Conditions(prefix string) engine.Conditions {
 	}
 }
 
-// Source is the bucket and the key that the header Copy-Source names, of an object that who sends
-// the request may read.
+// Source is the bucket and the key that the header Copy-Source names. The call fails if who sent it
+// may not read that object.
 func (c *Call) Source() (bucket, key string) {
 	text := c.Header("Copy-Source")
 	path, query, _ := strings.Cut(text, "?")

@@ -1,0 +1,64 @@
+package face
+
+import (
+	"cmp"
+	"errors"
+
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/access"
+)
+
+// AsError is err as the engine says errors. What access found wrong with a body is in the cause.
+func AsError(err error) *engine.Error {
+	var denied *access.Error
+	if errors.As(err, &denied) {
+		return Refuse(denied.Status, denied.Code, denied.Message)
+	}
+	e := engine.ErrInternal
+	errors.As(err, &e)
+	return e
+}
+
+// Refuse is an error that the engine does not have.
+func Refuse(status int, code, message string) *engine.Error {
+	return &engine.Error{HTTPStatus: status, Code: code, Message: message}
+}
+
+// Invalid is the error for an argument that cannot be read.
+func Invalid(name, value, message string) *engine.Error {
+	e := engine.ErrInvalidArgument.Derive(message, nil)
+	e.Argument, e.Value = name, value
+	return e
+}
+
+// NotOffered is the error for what a face does not offer.
+func NotOffered(what string) *engine.Error {
+	return engine.ErrNotImplemented.Derive(what+" is not implemented.", nil)
+}
+
+// An ErrorDocument has what both services say of an error, each where there is something to say.
+type ErrorDocument struct {
+	Code, Message                string
+	RequestID                    string `xml:"RequestId"`
+	HostID                       string `xml:"HostId"`
+	BucketName, Key              string `xml:",omitempty"`
+	UploadID                     string `xml:"UploadId,omitempty"`
+	PartNumber                   int    `xml:",omitempty"`
+	ETag                         string `xml:",omitempty"`
+	ArgumentName, ArgumentValue  string `xml:",omitempty"`
+	Condition                    string `xml:",omitempty"`
+	ProposedSize, MinSizeAllowed int64  `xml:",omitempty"`
+}
+
+// Describe is the document of the error that answers a request.
+func Describe(e *engine.Error, requestID, hostID string) ErrorDocument {
+	d := ErrorDocument{
+		Code: e.Code, Message: cmp.Or(e.Message, e.Code), RequestID: requestID, HostID: hostID,
+		BucketName: e.Bucket, Key: e.Key, UploadID: e.UploadID, PartNumber: e.PartNumber,
+		ETag: e.ETag, ArgumentName: e.Argument, ArgumentValue: e.Value, Condition: e.Condition,
+	}
+	if errors.Is(e, engine.ErrEntityTooSmall) {
+		d.ProposedSize, d.MinSizeAllowed = e.Size, e.Limit
+	}
+	return d
+}
