@@ -20,7 +20,7 @@ func (c *call) attributes() engine.Attributes {
 // encryption is how the request wants the object encrypted.
 func (c *call) encryption() engine.EncryptionRequest {
 	if c.Header("Server-Side-Data-Encryption") != "" {
-		c.Fail(notOffered("x-oss-server-side-data-encryption"))
+		c.Fail(face.NotOffered("x-oss-server-side-data-encryption"))
 	}
 	return engine.EncryptionRequest{
 		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),

@@ -138,14 +138,10 @@ func (c *call) operation() operation {
 	case c.Bucket == "" && c.Key != "":
 		c.Fail(engine.ErrInvalidBucketName)
 	case !ok:
-		c.Fail(notOffered("This operation"))
+		c.Fail(face.NotOffered("This operation"))
 	case c.Header("Callback") != "":
-		c.Fail(notOffered("A callback"))
+		c.Fail(face.NotOffered("A callback"))
 	}
 	c.CheckVersion(c.Query.Get("versionId"))
 	return op
-}
-
-func notOffered(what string) *engine.Error {
-	return engine.ErrNotImplemented.Derive(what+" is not implemented.", nil)
 }

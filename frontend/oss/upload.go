@@ -16,7 +16,7 @@ func (c *call) partNumber() int {
 
 func (c *call) initiate() {
 	if c.Query.Has("withHashContext") {
-		c.Fail(notOffered("withHashContext"))
+		c.Fail(face.NotOffered("withHashContext"))
 	}
 	name := c.Namer()
 	res := face.Do(c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{

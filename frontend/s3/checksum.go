@@ -8,6 +8,7 @@ import (
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
 // checksum is that of the body, which a header has, or the trailer will. Without either, a client
@@ -20,7 +21,7 @@ func (c *call) checksum() (sum engine.Checksum) {
 		case !ok || algorithm == "Algorithm" || algorithm == "Type" || algorithm == "Mode":
 			return
 		case !given.Algorithm.Valid():
-			c.Fail(engine.ErrNotImplemented.Derive("Checksum "+algorithm+" is not implemented.", nil))
+			c.Fail(face.NotOffered("Checksum " + algorithm))
 		case sum.Algorithm != "":
 			c.invalid("Expecting a single x-amz-checksum- header. " +
 				"Multiple checksum Types are not allowed.")
@@ -69,7 +70,7 @@ func (c *call) checkBody(body []byte) {
 func (c *call) askedChecksum() engine.Checksum {
 	a := crypto.ChecksumAlgorithm(strings.ToUpper(c.Header("Checksum-Algorithm")))
 	if a != "" && !a.Valid() {
-		c.Fail(engine.ErrNotImplemented.Derive("Checksum "+string(a)+" is not implemented.", nil))
+		c.Fail(face.NotOffered("Checksum " + string(a)))
 	}
 	return engine.Checksum{Algorithm: a, Type: engine.ChecksumType(c.Header("Checksum-Type"))}
 }

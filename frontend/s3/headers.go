@@ -19,7 +19,7 @@ func (c *call) attributes() engine.Attributes {
 	for name := range c.R.Header {
 		listed = listed || strings.HasPrefix(name, "X-Amz-Grant-")
 		if strings.Contains(name, "-Object-Lock-") {
-			c.Fail(engine.ErrNotImplemented.Derive("Object Lock is not implemented.", nil))
+			c.Fail(face.NotOffered("Object Lock"))
 		}
 	}
 	if listed {
@@ -38,7 +38,7 @@ func (c *call) preconditions() engine.Preconditions {
 // encryption is how an object to be made shall be encrypted.
 func (c *call) encryption() engine.EncryptionRequest {
 	if c.Header("Server-Side-Encryption-Context") != "" {
-		c.Fail(engine.ErrNotImplemented.Derive("Encryption contexts are not implemented.", nil))
+		c.Fail(face.NotOffered("An encryption context"))
 	}
 	return engine.EncryptionRequest{
 		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),

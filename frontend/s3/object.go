@@ -37,9 +37,7 @@ type copyResult struct {
 func (c *call) copyObject() {
 	bucket, key := c.Source()
 	if c.preconditions() != (engine.Preconditions{}) {
-		c.Fail(engine.ErrNotImplemented.Derive(
-			"Conditions on the target of a copy are not implemented.", nil,
-		))
+		c.Fail(face.NotOffered("A condition on the target of a copy"))
 	}
 	made := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
