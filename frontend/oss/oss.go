@@ -77,7 +77,7 @@ type operation struct {
 	run  func(*call)
 }
 
-// operations are by what Route says of their requests, and " copy" where the request names a source.
+// operations are by what Route says of their requests, and " copy" where one names a source.
 var operations = map[string]operation{
 	"GET service": {"ListBuckets", (*call).listBuckets},
 

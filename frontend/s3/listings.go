@@ -129,8 +129,8 @@ func (c *call) listMultipartUploads() {
 		page.MaxUploads, page.IsTruncated,
 		face.Each(page.Uploads, func(u engine.MultipartUpload) upload {
 			return upload{
-				name(u.Key), u.UploadID, face.Account, face.Account, u.StorageClass, face.ISO(u.Initiated),
-				asked{u.Checksum.Algorithm, u.Checksum.Type},
+				name(u.Key), u.UploadID, face.Account, face.Account, u.StorageClass,
+				face.ISO(u.Initiated), asked{u.Checksum.Algorithm, u.Checksum.Type},
 			}
 		}), face.Prefixes(page.CommonPrefixes, name),
 	})

@@ -155,7 +155,8 @@ func (c *call) deleteObjects() {
 
 func (c *call) putObjectTagging() {
 	face.Do(&c.Call, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(c.checkBody), SSECustomerKey: c.customerKey(),
+		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(c.checkBody),
+		SSECustomerKey: c.customerKey(),
 	})
 	c.Done(http.StatusOK)
 }

@@ -27,8 +27,8 @@ func (c *Call) ReadXML(document any, check func(body []byte)) {
 	c.parse(body, document)
 }
 
-// ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString: clients
-// write keys with references to characters that XML does not have, as &#x01;.
+// ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString:
+// clients write keys with references to characters that XML does not have, as &#x01;.
 func (c *Call) ReadRaw(document any) {
 	c.parse(bytes.ReplaceAll(c.readAll(), []byte("&"), []byte("&amp;")), document)
 }
