@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gabion-storage/gabion/bench/internal/report"
 	"github.com/gabion-storage/gabion/bench/internal/soak"
 )
 
@@ -217,5 +218,16 @@ func TestJudge(t *testing.T) {
 		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v", test.want, err)
 		}
+	}
+}
+
+// TestReportOfLateSamples adds samples of which one was late, so that the next followed at once.
+func TestReportOfLateSamples(t *testing.T) {
+	late := samples()[:2]
+	late[1].At = late[0].At + 100*time.Microsecond
+	r := report.New("late", "soak", t.TempDir())
+	soak.AddTo(r, late)
+	if err := r.Validate(); err != nil {
+		t.Error(err)
 	}
 }

@@ -140,10 +140,11 @@ func (s *Sample) Print(w io.Writer) error {
 	return err
 }
 
-// AddTo adds all samples to a report, as series over time.
+// AddTo adds all samples to a report, as series over time. Their times are not rounded: after a late
+// one the next may follow at once.
 func AddTo(r *report.Report, samples []Sample) {
 	for _, s := range samples {
-		at := strconv.FormatFloat(s.At.Round(time.Millisecond).Seconds(), 'g', -1, 64)
+		at := strconv.FormatFloat(s.At.Seconds(), 'g', -1, 64)
 		for _, v := range s.readings() {
 			r.Add(report.Series{Group: v.group, Axis: "seconds", Case: at, Contender: v.name},
 				v.unit, v.value)
