@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	ossv2 "github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	osscredentials "github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// bucket is where the object is.
+const bucket = "bench"
+
+// s3Client is the AWS SDK's transfer manager.
+type s3Client struct{ manager *transfermanager.Client }
+
+func dialS3(ctx context.Context, s *server) (client, error) {
+	api := s3.New(s3.Options{
+		BaseEndpoint: new("http://" + s.addr), UsePathStyle: true, Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
+	// A server that listens need not be ready.
+	var err error
+	for range 100 {
+		if _, err = api.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: new(bucket)}); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return &s3Client{transfermanager.New(api, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.Concurrency = partSize, parallel
+	})}, err
+}
+
+func (c *s3Client) upload(ctx context.Context, key string, body []byte) error {
+	_, err := c.manager.UploadObject(ctx, &transfermanager.UploadObjectInput{
+		Bucket: new(bucket), Key: &key, Body: bytes.NewReader(body),
+	})
+	return err
+}
+
+func (c *s3Client) download(ctx context.Context, key string, w io.Writer) error {
+	in := &transfermanager.GetObjectInput{Bucket: new(bucket), Key: &key}
+	out, err := c.manager.GetObject(ctx, in)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, out.Body)
+	return err
+}
+
+// ossClient is the OSS SDK's, with its uploader.
+type ossClient struct{ api *ossv2.Client }
+
+func dialOSS(ctx context.Context, s *server) (client, error) {
+	api := ossv2.NewClient(ossv2.LoadDefaultConfig().
+		WithEndpoint("http://" + s.addr).WithRegion("local").WithUsePathStyle(true).
+		WithCredentialsProvider(osscredentials.NewStaticCredentialsProvider(accessKey, secretKey)))
+	_, err := api.PutBucket(ctx, &ossv2.PutBucketRequest{Bucket: new(bucket)})
+	return &ossClient{api}, err
+}
+
+func (c *ossClient) upload(ctx context.Context, key string, body []byte) error {
+	u := c.api.NewUploader(func(o *ossv2.UploaderOptions) {
+		o.PartSize, o.ParallelNum = partSize, parallel
+	})
+	_, err := u.UploadFrom(ctx, &ossv2.PutObjectRequest{Bucket: new(bucket), Key: &key},
+		bytes.NewReader(body))
+	return err
+}
+
+func (c *ossClient) download(ctx context.Context, key string, w io.Writer) error {
+	out, err := c.api.GetObject(ctx, &ossv2.GetObjectRequest{Bucket: new(bucket), Key: &key})
+	if err != nil {
+		return err
+	}
+	defer out.Body.Close()
+	_, err = io.Copy(w, out.Body)
+	return err
+}

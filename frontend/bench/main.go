@@ -1,0 +1,147 @@
+// Command bench sends an object through each face, and through other S3 servers, over loopback and
+// by the services' own SDKs:
+//
+//	cd frontend && go run ./bench [-minio PROGRAM] [-versitygw PROGRAM] [-size MIB] [-rounds N]
+//
+// The servers take turns, in each round once. Each is a process of its own, with a store of its
+// own below -dir; what is printed are medians (least-most) of MB/s, and the most memory that the
+// process has taken. Every download is compared with what was sent, by its SHA-256. The client,
+// which signs, hashes and compares, is on the same processors.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// partSize and parallel are what every client uses.
+const (
+	partSize = 16 << 20
+	parallel = 8
+)
+
+// A contender is a server and the client that talks to it.
+type contender struct {
+	name  string
+	start func(dir string) (*server, error)
+	dial  func(ctx context.Context, s *server) (client, error)
+
+	up, down []float64 // MB/s
+	memory   int64     // bytes at most
+}
+
+// A client stores an object and reads it again.
+type client interface {
+	upload(ctx context.Context, key string, body []byte) error
+	download(ctx context.Context, key string, w io.Writer) error
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	minio := flags.String("minio", "", "`program` of MinIO to compare with")
+	versity := flags.String("versitygw", "", "`program` of versitygw to compare with")
+	size := flags.Int("size", 1024, "`MiB` of the object")
+	rounds := flags.Int("rounds", 5, "`number` of measurements of each")
+	dir := flags.String("dir", os.TempDir(), "`directory` to make the stores in")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	contenders, err := gabion()
+	if err != nil {
+		return err
+	}
+	if *minio != "" {
+		contenders = append(contenders, minioServer(*minio))
+	}
+	if *versity != "" {
+		contenders = append(contenders, versityServer(*versity))
+	}
+	body := make([]byte, *size<<20)
+	for range *rounds {
+		if _, err := rand.Read(body); err != nil { // so that nothing is stored already
+			return err
+		}
+		for _, c := range contenders {
+			if err := c.measure(ctx, *dir, body); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+	}
+	fmt.Fprintf(stdout, "%-14s %22s %22s %14s\n", "", "upload, MB/s", "download, MB/s", "memory, MiB")
+	for _, c := range contenders {
+		fmt.Fprintf(stdout, "%-14s %22s %22s %14d\n",
+			c.name, spread(c.up), spread(c.down), c.memory>>20)
+	}
+	return nil
+}
+
+// measure has a new server take the body and give it back.
+func (c *contender) measure(ctx context.Context, dir string, body []byte) (err error) {
+	dir, err = os.MkdirTemp(dir, "gabion-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s, err := c.start(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	to, err := c.dial(ctx, s)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := to.upload(ctx, "object", body); err != nil {
+		return err
+	}
+	c.up = append(c.up, rate(len(body), time.Since(begin)))
+
+	got := &counted{Hash: sha256.New()}
+	begin = time.Now()
+	if err := to.download(ctx, "object", got); err != nil {
+		return err
+	}
+	c.down = append(c.down, rate(len(body), time.Since(begin)))
+	if got.n != len(body) || [sha256.Size]byte(got.Sum(nil)) != sha256.Sum256(body) {
+		return errors.New("what comes back is not what was sent")
+	}
+	memory, err := s.memory()
+	c.memory = max(c.memory, memory)
+	return err
+}
+
+// counted is a hash that counts.
+type counted struct {
+	hash.Hash
+	n int
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.n += len(p)
+	return c.Hash.Write(p)
+}
+
+func rate(n int, took time.Duration) float64 { return float64(n) / 1e6 / took.Seconds() }
+
+// spread is the median of values, and the least and greatest.
+func spread(values []float64) string {
+	slices.Sort(values)
+	return fmt.Sprintf("%.0f (%.0f-%.0f)", values[len(values)/2], values[0], values[len(values)-1])
+}

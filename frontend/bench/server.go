@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// The access key that every server is given.
+const (
+	accessKey = "gabionbench"
+	secretKey = "gabion-bench-secret"
+)
+
+// A server is a process that listens.
+type server struct {
+	addr string
+	cmd  *exec.Cmd
+}
+
+// serve starts a program and waits until it takes connections.
+func serve(addr, program string, env []string, args ...string) (*server, error) {
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{addr, cmd}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			return s, conn.Close()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, errors.Join(fmt.Errorf("%s does not listen on %s", program, addr), s.stop())
+}
+
+func (s *server) stop() error {
+	err := s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // says that it was killed
+	return err
+}
+
+// memory is the most that the process has had in memory so far.
+func (s *server) memory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := bytes.Cut(status, []byte("VmHWM:"))
+	line, _, _ := bytes.Cut(after, []byte("kB"))
+	kib, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+	return kib << 10, err
+}
+
+// gabion returns both faces of the command, which it builds.
+func gabion() ([]*contender, error) {
+	program := filepath.Join(os.TempDir(), "gabion-bench-frontend")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the command: %w\n%s", err, out)
+	}
+	start := func(face string) func(string) (*server, error) {
+		return func(dir string) (*server, error) {
+			addr, err := freeAddr()
+			if err != nil {
+				return nil, err
+			}
+			keys := filepath.Join(dir, "keys")
+			if err := os.WriteFile(keys, []byte(accessKey+" "+secretKey+"\n"), 0o600); err != nil {
+				return nil, err
+			}
+			flags := map[string]string{"-oss": "", "-s3": ""}
+			flags[face] = addr
+			return serve(addr, program, nil, "-dir", filepath.Join(dir, "data"), "-keys", keys,
+				"-oss", flags["-oss"], "-s3", flags["-s3"])
+		}
+	}
+	return []*contender{
+		{name: "gabion, OSS", start: start("-oss"), dial: dialOSS},
+		{name: "gabion, S3", start: start("-s3"), dial: dialS3},
+	}, nil
+}
+
+func minioServer(program string) *contender {
+	return &contender{name: "MinIO", dial: dialS3, start: func(dir string) (*server, error) {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		env := []string{"MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey}
+		return serve(addr, program, env, "server", "--quiet", "--address", addr, dir)
+	}}
+}
+
+func versityServer(program string) *contender {
+	return &contender{name: "versitygw", dial: dialS3, start: func(dir string) (*server, error) {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		env := []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey}
+		return serve(addr, program, env, "--port", addr, "--quiet", "posix", dir)
+	}}
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
