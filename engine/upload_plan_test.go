@@ -176,6 +176,9 @@ func TestUploadFields(t *testing.T) {
 			if slices.Contains(others, name) {
 				continue
 			}
+			if _, completes := made.(*engine.CompleteMultipartUploadRequest); completes && name == "Annotations" {
+				continue // it adds to those that Initiate gets
+			}
 			want := values.FieldByName(name)
 			if !want.IsValid() {
 				t.Errorf("%s.%s cannot be said in an UploadRequest", m.Type().Name(), name)
