@@ -1,11 +1,9 @@
 package s3blob
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -15,10 +13,6 @@ import (
 
 // failed says what has failed. It is a blob.ErrNoSpace where the object store has no room.
 func failed(what string, err error) error {
-	var damage *blob.CorruptionError
-	if errors.As(err, &damage) {
-		return err
-	}
 	if isFull(err) {
 		return fmt.Errorf("%w: s3blob: %s: %w", blob.ErrNoSpace, what, err)
 	}
@@ -60,15 +54,4 @@ func code(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

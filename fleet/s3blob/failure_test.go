@@ -143,6 +143,23 @@ func TestReadCut(t *testing.T) {
 	}
 }
 
+// TestAttempts has no read answered. The request is tried as often as Options.Attempts says.
+func TestAttempts(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{Attempts: 2})
+	ref, _ := synced(t, s, 1, 1000)
+	w.set(func(r *http.Request) (*http.Response, error) {
+		return reply(r, http.StatusInternalServerError, "InternalError"), nil
+	}, nil)
+	if _, err := s.Get(t.Context(), ref, nil); err == nil {
+		t.Error("Get without an answer succeeded")
+	}
+	if n := w.count("GET volumes"); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
 // TestRestart kills the server between writing and reading, and while it is down both wait.
 func TestRestart(t *testing.T) {
 	server := s3server.Start(t)

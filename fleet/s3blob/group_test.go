@@ -127,12 +127,6 @@ func TestHeaders(t *testing.T) {
 	w.set(func(r *http.Request) (*http.Response, error) {
 		if kindOf(r) == "PUT volumes" {
 			sent = r.Header.Clone()
-			for _, name := range []string{
-				"X-Amz-Storage-Class", "X-Amz-Server-Side-Encryption",
-				"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
-			} {
-				r.Header.Del(name)
-			}
 			return reply(r, http.StatusNotImplemented, "NotImplemented"), nil
 		}
 		return nil, nil

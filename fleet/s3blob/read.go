@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/gabion-storage/gabion/blob"
 )
@@ -96,14 +97,13 @@ func (s *Store) read(ctx context.Context, ref blob.Ref, length int64, use func(i
 	defer cancel()
 	backoff := retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)
 	for attempt := 1; ; attempt++ {
-		err := s.readOnce(ctx, v, ref, length, use)
-		var damage *blob.CorruptionError
-		if err == nil || errors.As(err, &damage) || attempt >= s.options.Attempts || ctx.Err() != nil {
+		cut, err := s.readOnce(ctx, v, ref, length, use)
+		if !cut || attempt >= s.options.Attempts {
 			return err
 		}
 		delay, err := backoff.BackoffDelay(attempt, err)
 		if err == nil {
-			err = sleep(ctx, delay)
+			err = smithytime.SleepWithContext(ctx, delay)
 		}
 		if err != nil {
 			return err
@@ -111,9 +111,11 @@ func (s *Store) read(ctx context.Context, ref blob.Ref, length int64, use func(i
 	}
 }
 
+// readOnce is a read without another attempt once the answer has begun: cut says that it ended early.
+// Requests that were not answered the client has tried again by then.
 func (s *Store) readOnce(
 	ctx context.Context, v *volume, ref blob.Ref, length int64, use func(io.Reader) error,
-) error {
+) (cut bool, err error) {
 	begin := int64(ref.Offset)
 	res, err := s.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: new(s.volumeName(ref.Volume, v.info.Frames)),
@@ -123,22 +125,27 @@ func (s *Store) readOnce(
 		s.mu.Lock()
 		delete(s.known, ref.Volume)
 		s.mu.Unlock()
-		return corrupt(ref, "the volume is missing", err)
+		return false, corrupt(ref, "the volume is missing", err)
 	}
 	if isRange(err) {
-		return corrupt(ref, "the volume ends before the frame", err)
+		return false, corrupt(ref, "the volume ends before the frame", err)
 	}
 	if err != nil {
-		return failed("reading a frame", err)
+		return false, failed("reading a frame", err)
 	}
 	defer res.Body.Close()
 	if res.ContentLength != nil && *res.ContentLength < length {
-		return corrupt(ref, fmt.Sprintf("the volume ends %d bytes into the record", *res.ContentLength), nil)
+		return false, corrupt(ref,
+			fmt.Sprintf("the volume ends %d bytes into the record", *res.ContentLength), nil)
 	}
-	if err := use(res.Body); err != nil {
-		return failed("reading a frame", err)
+	err = use(res.Body)
+	var damage *blob.CorruptionError
+	switch {
+	case err == nil || errors.As(err, &damage):
+		return false, err
+	default:
+		return true, failed("reading a frame", err)
 	}
-	return nil
 }
 
 // use begins the reading of a volume, which must be left.

@@ -56,7 +56,7 @@ func (w *wire) count(kind string) int {
 	return w.counts[kind]
 }
 
-// break sets what is done to requests from now on.
+// set says what is done to requests from now on.
 func (w *wire) set(
 	ask func(*http.Request) (*http.Response, error),
 	answer func(*http.Request, *http.Response) (*http.Response, error),
