@@ -272,12 +272,9 @@ func (req *CompleteMultipartUploadRequest) annotate(a *index.Attributes, key com
 	if key.absent {
 		return ErrInvalidRequest.saying("Annotations need SSECustomerKey.")
 	}
-	all := maps.Clone(req.Annotations)
-	for name, text := range a.Annotations {
-		if _, ok := all[name]; !ok {
-			all[name] = text
-		}
-	}
+	all := make(map[string]string, len(a.Annotations)+len(req.Annotations))
+	maps.Copy(all, a.Annotations)
+	maps.Copy(all, req.Annotations)
 	a.Annotations = all
 	return checkAnnotations(all)
 }
