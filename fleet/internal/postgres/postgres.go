@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -198,6 +199,9 @@ func (s *Server) DSN() string { return DSN(s.dir) }
 func DSN(dir string) string {
 	return fmt.Sprintf("host=%s port=5432 user=postgres dbname=postgres", dir)
 }
+
+// URL is how to connect through the socket in a directory, as fleet.Config has it.
+func URL(dir string) string { return "postgres:///postgres?user=postgres&host=" + url.PathEscape(dir) }
 
 // Socket is the name of the server's socket, in any directory.
 const Socket = ".s.PGSQL.5432"

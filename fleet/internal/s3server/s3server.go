@@ -3,6 +3,7 @@ package s3server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -101,6 +102,23 @@ func ClientOf(addr string) *s3.Client {
 		BaseEndpoint: aws.String("http://" + addr), UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
 	})
+}
+
+// URL is the place of a store, as fleet.Config has it, behind what listens at the address and passes
+// things on to a server. Setenv sets the credentials.
+func URL(addr, prefix string) string {
+	return fmt.Sprintf("s3://%s/%s?endpoint=http://%s&path-style=true", Bucket, prefix, addr)
+}
+
+// Setenv has this process, and those that it starts, use the credentials of servers, and no others.
+func Setenv(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey,
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
 }
 
 // Dir is the directory that the objects of the bucket lie in.

@@ -1,0 +1,51 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/fleet/pgindex"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A Config says where a fleet's store is, and which node opens it.
+type Config struct {
+	// Index and Chunks are URLs; see the package's comment.
+	Index, Chunks string
+
+	// Node is the name of this process among those that have the store open at the same time. It is
+	// what Stats calls it.
+	Node string
+}
+
+// OpenStores opens the two stores of a fleet. It is for what works below an engine, as copying
+// does: c.Node does not matter. It fails with engine.ErrInvalidArgument when a URL is at fault, and
+// otherwise as pgindex.Open does, and when the bucket is not there.
+func OpenStores(ctx context.Context, c Config) (_ index.Store, _ blob.Store, err error) {
+	dsn, o, err := parseIndex(c.Index)
+	if err != nil {
+		err = invalid("Index", err)
+	}
+	b, err2 := parseChunks(c.Chunks)
+	if err2 != nil {
+		err2 = invalid("Chunks", err2)
+	}
+	if err := errors.Join(err, err2); err != nil {
+		return nil, nil, err
+	}
+	blobs, err := b.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	idx, err := pgindex.Open(ctx, dsn, o)
+	if err != nil {
+		return nil, nil, errors.Join(err, blobs.Close())
+	}
+	return idx, blobs, nil
+}
+
+func invalid(field string, err error) error {
+	return engine.ErrInvalidArgument.Derive("Config."+field, err)
+}

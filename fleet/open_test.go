@@ -1,0 +1,94 @@
+package fleet_test
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/fleet"
+	"github.com/gabion-storage/gabion/fleet/internal/postgres"
+	"github.com/gabion-storage/gabion/fleet/internal/s3server"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// TestOpenStores opens stores by their URLs, and finds what they write where these say.
+func TestOpenStores(t *testing.T) {
+	database, objects := postgres.Start(t), s3server.Start(t)
+	s3server.Setenv(t)
+	c := fleet.Config{
+		Index:  postgres.URL(database.Dir()) + "&schema=here&views=2&patience=5s",
+		Chunks: s3server.URL(objects.Addr, "some/where") + "&reads=2&timeout=10s",
+	}
+	idx, blobs, err := fleet.OpenStores(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idx.Close()
+	defer blobs.Close()
+	id, frame := blobtest.Frame(1, 1000)
+	ref, err := blobs.Put(t.Context(), id, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := blobs.Sync(t.Context(), ref.Volume); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(objects.Dir(), "some/where/volumes")); err != nil {
+		t.Error(err)
+	}
+	err = idx.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("k"), nil) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := countRows(t, database, "here.records"); n != 1 {
+		t.Errorf("the schema has %d records, want 1", n)
+	}
+}
+
+// TestUnreachable opens stores of which one is not there. The error says which.
+func TestUnreachable(t *testing.T) {
+	database, objects := postgres.Start(t), s3server.Start(t)
+	s3server.Setenv(t)
+	good := fleet.Config{
+		Index: postgres.URL(database.Dir()), Chunks: s3server.URL(objects.Addr, ""),
+	}
+	open := func(c fleet.Config) error {
+		idx, blobs, err := fleet.OpenStores(t.Context(), c)
+		if err == nil {
+			t.Error("OpenStores succeeds")
+			_, _ = idx.Close(), blobs.Close()
+		}
+		return err
+	}
+	noDatabase, noBucket := good, good
+	noDatabase.Index = postgres.URL(t.TempDir()) + "&patience=1s"
+	if err := open(noDatabase); !errors.Is(err, index.ErrUnavailable) {
+		t.Errorf("without a database: %v, want ErrUnavailable", err)
+	}
+	noBucket.Chunks = strings.Replace(good.Chunks, s3server.Bucket, "nobodys", 1)
+	err := open(noBucket)
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || answer.HTTPStatusCode() != http.StatusNotFound || !strings.Contains(err.Error(), "nobodys") {
+		t.Errorf("without a bucket: %v, want 404 of nobodys", err)
+	}
+}
+
+func countRows(t *testing.T, server *postgres.Server, table string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
