@@ -31,6 +31,10 @@ var (
 	// the volumes are.
 	ErrInUse = errors.New("blob: in use")
 
+	// ErrUnavailable is returned when a store on another machine cannot be reached, or does not
+	// answer in time. It says nothing of the frames; the same call may succeed later.
+	ErrUnavailable = errors.New("blob: unavailable")
+
 	// ErrNoVolume is returned by Sync, Seal, Trim and Remove for a volume that is not there.
 	ErrNoVolume = errors.New("blob: no such volume")
 )

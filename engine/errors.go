@@ -304,10 +304,10 @@ var (
 	ErrInUse = &Error{
 		Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine.",
 	}
-	// ErrUnavailable is returned when the database that the index is in cannot be reached, or does
-	// not get to it in time. Nothing has changed; the same call may succeed later.
+	// ErrUnavailable is returned when the server that the index is in, or the chunks are, cannot be
+	// reached, or does not get to it in time. Nothing has changed; the same call may succeed later.
 	ErrUnavailable = &Error{
-		Code: "Unavailable", HTTPStatus: 503, Message: "The index cannot be reached. Try again later.",
+		Code: "Unavailable", HTTPStatus: 503, Message: "The store cannot be reached. Try again later.",
 	}
 	// ErrNoSpace is returned by writes when the disk is full or filled up to Options.ReserveSpace.
 	// Reads and deletions go on; when there is space again, so do writes.
@@ -419,6 +419,7 @@ var causes = []struct {
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
 	{index.ErrUnavailable, ErrUnavailable},
+	{blob.ErrUnavailable, ErrUnavailable},
 	{index.ErrInUse, ErrInUse},
 	{blob.ErrInUse, ErrInUse},
 	{disk.ErrLocked, ErrInUse},

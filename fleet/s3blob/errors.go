@@ -1,22 +1,33 @@
 package s3blob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/gabion-storage/gabion/blob"
 )
 
-// failed says what has failed. It is a blob.ErrNoSpace where the object store has no room.
+// failed says what has failed. It is a blob.ErrNoSpace where the object store has no room, and a
+// blob.ErrUnavailable where it has not answered, or said that it cannot.
 func failed(what string, err error) error {
-	if isFull(err) {
+	switch {
+	case isFull(err):
 		return fmt.Errorf("%w: s3blob: %s: %w", blob.ErrNoSpace, what, err)
+	case isUnavailable(err):
+		return unavailable(what, err)
 	}
 	return fmt.Errorf("s3blob: %s: %w", what, err)
+}
+
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: s3blob: %s: %w", blob.ErrUnavailable, what, err)
 }
 
 // status is the status of the answer that err is, or 0.
@@ -46,6 +57,13 @@ func isFull(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isUnavailable knows the failures after which the same request may succeed: those that the SDK tries
+// again, and the end of the time that a request has.
+func isUnavailable(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) ||
+		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }
 
 func code(err error) string {

@@ -92,9 +92,10 @@ func TestWritingFails(t *testing.T) {
 	for _, failure := range []struct {
 		status int
 		code   string
-		full   bool
+		want   error
 	}{
-		{500, "InternalError", false}, {507, "InsufficientStorage", true}, {400, "QuotaExceeded", true},
+		{500, "InternalError", blob.ErrUnavailable}, {503, "SlowDown", blob.ErrUnavailable},
+		{507, "InsufficientStorage", blob.ErrNoSpace}, {400, "QuotaExceeded", blob.ErrNoSpace},
 	} {
 		w.set(func(r *http.Request) (*http.Response, error) {
 			if r.Method != http.MethodPut {
@@ -106,8 +107,8 @@ func TestWritingFails(t *testing.T) {
 		for seed := range uint64(5) { // more than Memory takes
 			ref, _ := put(t, s, seed, 1<<20)
 			err := s.Sync(t.Context(), ref.Volume)
-			if err == nil || errors.Is(err, blob.ErrNoSpace) != failure.full {
-				t.Errorf("%s: Sync: %v", failure.code, err)
+			if !errors.Is(err, failure.want) {
+				t.Errorf("%s: Sync: %v, want %v", failure.code, err, failure.want)
 			}
 			_, err = s.Get(t.Context(), ref, nil)
 			wantCorrupt(t, "Get of what was not written", err)
@@ -152,12 +153,39 @@ func TestAttempts(t *testing.T) {
 	w.set(func(r *http.Request) (*http.Response, error) {
 		return reply(r, http.StatusInternalServerError, "InternalError"), nil
 	}, nil)
-	if _, err := s.Get(t.Context(), ref, nil); err == nil {
-		t.Error("Get without an answer succeeded")
+	if _, err := s.Get(t.Context(), ref, nil); !errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("Get without an answer: %v, want ErrUnavailable", err)
 	}
 	if n := w.count("GET volumes"); n != 2 {
 		t.Errorf("%d requests, want 2", n)
 	}
+}
+
+// TestUnavailable has reads cut as often as they are tried, a server that is gone, and one that
+// denies. Only the first two say that another try may help.
+func TestUnavailable(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{Attempts: 2})
+	ref, _ := synced(t, s, 1, 1000)
+	want := func(what string, unavailable bool) {
+		t.Helper()
+		_, err := s.Get(t.Context(), ref, nil)
+		if err == nil || errors.Is(err, blob.ErrUnavailable) != unavailable {
+			t.Errorf("%s: %v, an ErrUnavailable: want %v", what, err, unavailable)
+		}
+	}
+	w.set(nil, func(_ *http.Request, res *http.Response) (*http.Response, error) {
+		return cut(res, 10), nil
+	})
+	want("cut", true)
+	w.set(nil, nil)
+	server.Kill()
+	want("no server", true)
+	w.set(func(r *http.Request) (*http.Response, error) {
+		return reply(r, http.StatusForbidden, "AccessDenied"), nil
+	}, nil)
+	want("denied", false)
 }
 
 // TestRestart kills the server between writing and reading, and while it is down both wait.

@@ -144,7 +144,7 @@ func (s *Store) readOnce(
 	case err == nil || errors.As(err, &damage):
 		return false, err
 	default:
-		return true, failed("reading a frame", err)
+		return true, unavailable("reading a frame", err)
 	}
 }
 
