@@ -57,12 +57,18 @@
 //	E time(be64) content(16)                 Idle      unix nanoseconds, the sign inverted
 //	Q table                                  Ends      of a queue, or Head alone: the first time of E
 //	S                                        Totals
+//	N node(16)                               Node      of a fleet, as the next two
+//	F                                        Fleet
+//	X volume(be64)                           Condemned
 //
 // An object key may contain any byte. In the upload table something follows it, so there its zero
 // bytes are escaped: esc replaces 00 by 00 FF. The end mark 00 01 is smaller than any longer key's
 // continuation, which is 00 FF or a byte above zero; so the order of the encoded keys is the
 // bytewise order of the object keys. A bucket name has no zero byte. No table begins with '!',
 // which is Badger's.
+//
+// The last three tables are of a fleet: of several engines that have one index together. A directory
+// has one engine, and never a record of these. So FORMAT did not move when they came.
 //
 // # Records
 //

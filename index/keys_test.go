@@ -41,6 +41,9 @@ func TestKeyForms(t *testing.T) {
 		"R0123456789abcdef":                                 index.SharedKey(content),
 		"D0123456789abcdef":                                 index.CompletedKey(content),
 		"L0123456789abcdef\x01\x02":                         index.DirectoryKey(content, 0x102),
+		"N0123456789abcdef":                                 index.NodeKey(index.NodeID(content)),
+		"F":                                                 index.FleetKey(),
+		"X\x00\x00\x00\x00\x00\x00\x00\x02":                 index.CondemnedKey(2),
 	} {
 		if string(got) != want {
 			t.Errorf("key is %q, want %q", got, want)
@@ -137,6 +140,7 @@ func FuzzParseKeys(f *testing.F) {
 		index.ObjectKey("b", "k\x00y"), index.ChunkKey(index.ChunkID{1}), index.VolumeKey(7), index.WaitingKey([16]byte{1}), index.TrashQueue().Key(7),
 		index.AnswerQueue().Key(7), index.IdleKey(time.Unix(7, 0), id("1")),
 		index.InlineKey(index.ManifestID{1}), index.SharedKey(id("1")), index.CompletedKey(id("1")), index.DirectoryKey(id("1"), 7),
+		index.NodeKey(index.NodeID{1}), index.CondemnedKey(7),
 		[]byte("Ub\x00k\x00"), []byte("Ub\x00k\x00\x02"), []byte("U"), {},
 	} {
 		f.Add(key)
@@ -178,6 +182,10 @@ func FuzzParseKeys(f *testing.F) {
 		keep(err, index.SharedKey(content))
 		content, err = index.ParseCompletedKey(raw)
 		keep(err, index.CompletedKey(content))
+		node, err := index.ParseNodeKey(raw)
+		keep(err, index.NodeKey(node))
+		volume, err = index.ParseCondemnedKey(raw)
+		keep(err, index.CondemnedKey(volume))
 		if len(rebuilt) > 1 {
 			t.Errorf("%q belongs to %d tables", raw, len(rebuilt))
 		}

@@ -63,6 +63,9 @@ var (
 		Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9,
 		Damaged: 10, TrashParts: 11, TrashBytes: -12,
 	}
+	node      = index.Node{Name: "node", Beat: 300, Oldest: math.MaxUint64}
+	fleet     = index.Fleet{Epoch: 300, Turn: index.NodeID(id("node")), Term: math.MaxUint64}
+	condemned = index.Condemned{Epoch: 300}
 )
 
 // samples has one of each kind, by its name. What several kinds have in common has no key of its
@@ -85,6 +88,9 @@ var samples = map[string]sample{
 	"Idle":       {index.IdleKey(moment, content), &idle},
 	"Ends":       {[]byte("QT"), &ends},
 	"Totals":     {index.TotalsKey(), &totals},
+	"Node":       {index.NodeKey(index.NodeID(id("node"))), &node},
+	"Fleet":      {index.FleetKey(), &fleet},
+	"Condemned":  {index.CondemnedKey(1), &condemned},
 	"Attributes": {[]byte("Attributes"), &attributes},
 	"Encryption": {[]byte("Encryption"), &encryption},
 	"Checksum":   {[]byte("Checksum"), &checksum},
