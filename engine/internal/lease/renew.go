@@ -1,0 +1,83 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// renewing renews the lease, and looks at the others, until ctx ends or the lease is lost. What
+// fails is tried again.
+func (n *Node) renewing(ctx context.Context) {
+	defer close(n.done)
+	ticker := time.NewTicker(n.Lease / renewals)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		err := n.renew(ctx)
+		if err == nil {
+			_, err = n.look(ctx)
+		}
+		if errors.Is(err, ErrLost) || ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			n.Alarm(err)
+		}
+		failing = err != nil
+	}
+}
+
+// renew renews the lease, and takes in what is new. What the node has seen by that it tells at
+// once, and not only the next time.
+func (n *Node) renew(ctx context.Context) error {
+	for {
+		oldest := n.uses.oldest()
+		if err := n.renewOnce(ctx, oldest); err != nil {
+			return err
+		}
+		if n.uses.oldest() == oldest {
+			return nil
+		}
+	}
+}
+
+// renewOnce writes an oldest epoch that was true before, and is too old at worst.
+func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
+	seen := n.uses.last()
+	var now news
+	err := n.Index.Update(ctx, func(tx index.Tx) error {
+		own, err := n.ownIn(tx)
+		if err != nil {
+			return err
+		}
+		if now, err = newsIn(tx, seen); err != nil {
+			return err
+		}
+		own.Beat++
+		own.Oldest = max(own.Oldest, uint64(oldest))
+		return index.Put(tx, index.NodeKey(n.id), &own)
+	})
+	if err == nil {
+		n.learn(now)
+	}
+	return n.notice(err)
+}
+
+// learn takes in what a transaction that is committed has read. What is condemned is so before
+// anybody begins in the new epoch.
+func (n *Node) learn(now news) {
+	if len(now.condemned) > 0 {
+		n.Condemned(slices.Collect(maps.Keys(now.condemned)))
+	}
+	n.uses.see(now.epoch)
+}
