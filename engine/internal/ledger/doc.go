@@ -20,6 +20,7 @@
 //	wait        to stand in a table beside the queue, not swept until nobody uses it
 //	free        nobody uses what waits: the next sweep has it
 //	put aside   damaged, so that it cannot be swept; it waits until [Trash.Retry]
+//	note        to list what is in the trash, where several processes share the index: see [Noted]
 //
 // What a process has pinned is package intake's word for chunks that unfinished parts count on, and
 // which may have no reference yet. The books do not know of it.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -22,10 +23,14 @@ type Swept struct {
 	More    bool    // there is more in the trash
 }
 
-// A sweep is one Sweep under way.
+// A sweep is one Sweep, or one SweepNoted, under way.
 type sweep struct {
 	*Trash
-	done Swept
+	through index.Store            // where it reads and writes
+	waiting [][16]byte             // what is swept first of what waits
+	tail    uint64                 // the number of the first entry of the queue that is left
+	used    func(id [16]byte) bool // whether an entry has to wait
+	done    Swept
 }
 
 // queued is one entry of the queue, or of what waits.
@@ -43,15 +48,22 @@ type queued struct {
 func (t *Trash) Sweep(
 	ctx context.Context, bytes int64, progress func(context.Context),
 ) (Swept, error) {
-	s := &sweep{Trash: t}
+	s := &sweep{
+		Trash: t, through: t.index, waiting: t.popFreed(), tail: math.MaxUint64, used: t.inUse.want,
+	}
 	err := s.run(ctx, bytes, progress)
+	if len(s.waiting) > 0 {
+		s.free(s.waiting...) // for the next time
+	}
+	if err == nil && !s.done.More && t.Pending() {
+		err = s.catchUp(ctx)
+	}
 	return s.done, err
 }
 
 func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Context)) error {
-	for ids := s.popFreed(); len(ids) > 0; ids = ids[1:] {
-		if err := s.waiting(ctx, ids[0]); err != nil {
-			s.free(ids...) // for the next time
+	for ; len(s.waiting) > 0; s.waiting = s.waiting[1:] {
+		if err := s.waits(ctx, s.waiting[0]); err != nil {
 			return err
 		}
 	}
@@ -73,10 +85,11 @@ func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Cont
 // next returns the entries at the head of the queue. They are committed, so whoever can still open
 // what they name uses it by now: see Use.
 func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
-	var ends index.Ends
-	err = s.index.View(ctx, func(r index.Reader) error {
+	err = s.through.View(ctx, func(r index.Reader) error {
 		q := index.TrashQueue()
-		if ends, err = q.Ends(r); err != nil || ends.Head == ends.Tail {
+		ends, err := q.Ends(r)
+		ends.Tail = min(ends.Tail, s.tail)
+		if err != nil || ends.Head >= ends.Tail {
 			return err
 		}
 		for entry, err := range index.Scan(r, q.Between(ends)) {
@@ -89,17 +102,14 @@ func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
 		}
 		return nil
 	})
-	if err != nil || len(batch) > 0 || !s.Pending() {
-		return batch, err
-	}
-	return nil, s.catchUp(ctx)
+	return batch, err
 }
 
 // catchUp finds out whether what was pushed is on its way or belonged to a transaction that failed.
 // What is on its way is swept when it is there; for the other Pending would be true for good.
 func (s *sweep) catchUp(ctx context.Context) error {
 	var left level
-	err := s.index.Update(ctx, func(tx index.Tx) (err error) {
+	err := s.through.Update(ctx, func(tx index.Tx) (err error) {
 		left, err = s.level(tx)
 		return err
 	})
@@ -132,7 +142,7 @@ func (s *sweep) settle(l level) {
 // not keep the others from being swept: it is put aside.
 func (s *sweep) batch(ctx context.Context, batch []queued) error {
 	for i := range batch {
-		batch[i].used = s.inUse.want(batch[i].ID)
+		batch[i].used = s.used(batch[i].ID)
 	}
 	for most := len(batch); len(batch) > 0; {
 		done, err := s.transaction(ctx, batch[:most])
@@ -158,7 +168,7 @@ func (s *sweep) batch(ctx context.Context, batch []queued) error {
 func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err error) {
 	var b bite
 	var left level
-	err = s.index.Update(ctx, func(tx index.Tx) error {
+	err = s.through.Update(ctx, func(tx index.Tx) error {
 		b, done = bite{left: sweepRecords}, 0
 		for done < len(batch) && b.left > 0 {
 			finished, err := b.entry(tx, batch[done])
@@ -188,11 +198,11 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 	return done, nil
 }
 
-// waiting sweeps what nobody uses any more.
-func (s *sweep) waiting(ctx context.Context, id [16]byte) error {
+// waits sweeps what waits and nobody uses any more.
+func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 	for {
 		item := queued{Trash: index.Trash{ID: id}, waiting: true}
-		err := s.index.View(ctx, func(r index.Reader) (err error) {
+		err := s.through.View(ctx, func(r index.Reader) (err error) {
 			item.Trash, err = index.Get(r, index.WaitingKey(id))
 			return err
 		})

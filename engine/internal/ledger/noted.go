@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Where several processes share an index, none knows what the others use. So whoever sweeps notes
+// what is in the trash, waits until all that could use any of it is over, in whatever process, and
+// then sweeps what was noted, and no more.
+
+// maxNoted is how much of what waits is noted at a time: 1 MiB of ids.
+const maxNoted = 1 << 16
+
+// NewSharedTrash returns the trash of an index that several processes share. It wakes nobody, since
+// what is free at one of them may be in use at another: SweepNoted takes the place of Sweep.
+func NewSharedTrash(idx index.Store, now func() time.Time) *Trash {
+	t := NewTrash(idx, now, func() {})
+	t.inUse.freed = func([16]byte) {}
+	return t
+}
+
+// Noted is what was in the trash, and what was provisional, at some moment.
+type Noted struct {
+	tail    uint64 // of the queue
+	waiting [][16]byte
+	some    bool
+}
+
+// Some says whether anything was there.
+func (n *Noted) Some() bool { return n.some }
+
+// Note notes what is in the trash now, and what is provisional, but for what was put aside. It is
+// for who sweeps.
+func (t *Trash) Note(ctx context.Context) (n Noted, err error) {
+	t.popFreed() // it stands in the table of what waits
+	err = t.index.View(ctx, func(r index.Reader) error {
+		ends, err := index.TrashQueue().Ends(r)
+		if err != nil {
+			return err
+		}
+		n = Noted{tail: ends.Tail, some: ends.Head < ends.Tail}
+		for entry, err := range index.Scan(r, index.AllWaiting()) {
+			if err != nil {
+				return err
+			}
+			if id := entry.Record.ID; !t.isAside(id) {
+				n.waiting = append(n.waiting, id)
+			}
+			if len(n.waiting) == maxNoted {
+				break
+			}
+		}
+		n.some = n.some || len(n.waiting) > 0
+		return nil
+	})
+	return n, err
+}
+
+// SweepNoted sweeps what was noted, but for what was named since. Nobody may use any of it, nor
+// name what was provisional then. It reads and writes through a store that refuses when it is for
+// somebody else to sweep. Else it is as Sweep, and can be called again after an error.
+func (t *Trash) SweepNoted(
+	ctx context.Context, through index.Store, n Noted, progress func(context.Context),
+) (Swept, error) {
+	s := &sweep{
+		Trash: t, through: through, waiting: n.waiting, tail: n.tail,
+		used: func([16]byte) bool { return false },
+	}
+	err := s.run(ctx, math.MaxInt64, progress)
+	return s.done, err
+}
+
+func (t *Trash) isAside(id [16]byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Contains(t.aside, id)
+}
