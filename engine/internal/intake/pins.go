@@ -18,10 +18,18 @@ type Pins struct {
 
 	mu        sync.Mutex // guards everything below, and every pin
 	byID      map[blob.ID]*pin
-	condemned map[uint64]bool   // volumes about to be removed or trimmed, and those that were removed
-	trims     uint64            // volumes trimmed so far
-	trimmed   map[uint64]uint64 // the last trim of each volume that is there
+	condemned map[uint64]condemnation // volumes about to be removed or trimmed, and those that were removed
+	trims     uint64                  // volumes trimmed so far
+	trimmed   map[uint64]uint64       // the last trim of each volume that is there
 }
+
+// A condemnation says who still counts on a volume in which no chunk is pinned any more.
+type condemnation int
+
+const (
+	reserved condemnation = iota + 1 // who pins what others have pinned in it
+	forGood                          // nobody but who has it pinned
+)
 
 type pin struct {
 	users  int
@@ -41,8 +49,8 @@ type location struct {
 // NewPins makes pins. damaged says whether a place is known to be bad.
 func NewPins(damaged func(blob.Ref) bool) *Pins {
 	return &Pins{
-		damaged: damaged, byID: make(map[blob.ID]*pin), condemned: make(map[uint64]bool),
-		trimmed: make(map[uint64]uint64),
+		damaged: damaged, byID: make(map[blob.ID]*pin),
+		condemned: make(map[uint64]condemnation), trimmed: make(map[uint64]uint64),
 	}
 }
 
@@ -51,9 +59,9 @@ func NewPins(damaged func(blob.Ref) bool) *Pins {
 // carry at once is stored once. lookUp returns ok false if the chunk is not known; then store
 // stores it. When pin succeeds the caller owes an unpin.
 //
-// A pinned chunk whose place turns out to be bad is looked for again by the next who asks. Those
-// who had pinned it before are told when they come to name it: the ledger takes no reference to a
-// place that is bad.
+// A pinned chunk whose place turns out to be bad is looked for again by the next who asks, and so is
+// one in a volume that was condemned for good. Those who had pinned it before are told when they
+// come to name it: the ledger takes no reference to a place that is bad.
 func (p *Pins) pin(
 	ctx context.Context, id blob.ID, lookUp func() (location, bool, error),
 	store func() (blob.Ref, error),
@@ -84,7 +92,12 @@ func (p *Pins) pin(
 func (p *Pins) outcome(pinned *pin) (at location, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return pinned.at, pinned.done && pinned.err == nil && !p.damaged(pinned.at.ref)
+	return pinned.at, pinned.done && pinned.err == nil && !p.uselessLocked(pinned.at.ref)
+}
+
+// uselessLocked says whether who asks from now on must not count on a place, though others do.
+func (p *Pins) uselessLocked(at blob.Ref) bool {
+	return p.condemned[at.Volume] == forGood || p.damaged(at)
 }
 
 // find places a pin. What lies in a condemned volume does not count: it may be gone before the
@@ -120,7 +133,7 @@ func (p *Pins) moment() uint64 {
 func (p *Pins) place(pinned *pin, at location, since uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if v := at.ref.Volume; p.condemned[v] || p.trimmed[v] > since {
+	if v := at.ref.Volume; p.condemned[v] != 0 || p.trimmed[v] > since {
 		return false
 	}
 	pinned.at, pinned.placed = at, true
@@ -138,7 +151,7 @@ func (p *Pins) enter(id blob.ID) (pinned *pin, ready <-chan struct{}, first bool
 		pinned = &pin{}
 		p.byID[id] = pinned
 		first = true
-	case pinned.done && (pinned.err != nil || p.damaged(pinned.at.ref)):
+	case pinned.done && (pinned.err != nil || p.uselessLocked(pinned.at.ref)):
 		pinned.done, pinned.err, pinned.ready = false, nil, nil
 		first = true
 	case pinned.ready == nil && !pinned.done:
@@ -197,8 +210,16 @@ func (p *Pins) Condemn(volume uint64) (pinned []blob.Ref) {
 			pinned = append(pinned, pin.at.ref)
 		}
 	}
-	p.condemned[volume] = true
+	p.condemned[volume] = reserved
 	return pinned
+}
+
+// CondemnForGood has nobody count on a volume from now on, also not on what is pinned in it: that
+// is there until those who have it pinned now have unpinned it. Whoever calls it sees to that.
+func (p *Pins) CondemnForGood(volume uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.condemned[volume] = forGood
 }
 
 // Spare ends the condemnation of a volume to which nothing has happened.

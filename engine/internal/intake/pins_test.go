@@ -108,3 +108,34 @@ func TestPins(t *testing.T) {
 		t.Errorf("%d pins are left", n)
 	}
 }
+
+// TestPinsCondemnedForGood condemns a volume for good in which a chunk is pinned, and in which
+// another is being looked for. Nobody comes to count on either any more.
+func TestPinsCondemnedForGood(t *testing.T) {
+	ctx := context.Background()
+	p := NewPins(func(blob.Ref) bool { return false })
+	unknown := func() (location, bool, error) { return location{}, false, nil }
+	storedIn := func(id blob.ID, volume uint64) func() (blob.Ref, error) {
+		return func() (blob.Ref, error) { return blob.Ref{ID: id, Volume: volume}, nil }
+	}
+	old, late := blob.ID{1}, blob.ID{2}
+	if at, err := p.pin(ctx, old, unknown, storedIn(old, 1)); err != nil || at.ref.Volume != 1 {
+		t.Fatalf("pin: %+v, %v", at, err)
+	}
+	finding := func() (location, bool, error) {
+		p.CondemnForGood(1)
+		return location{ref: blob.Ref{ID: late, Volume: 1}, durable: true}, true, nil
+	}
+	if at, err := p.pin(ctx, late, finding, storedIn(late, 2)); err != nil || at.ref.Volume != 2 {
+		t.Errorf("what was found while its volume was condemned is pinned at %+v, %v", at, err)
+	}
+	if at, err := p.pin(ctx, old, unknown, storedIn(old, 3)); err != nil || at.ref.Volume != 3 {
+		t.Errorf("what others have pinned in a condemned volume is pinned at %+v, %v", at, err)
+	}
+	for _, id := range []blob.ID{old, old, late} {
+		p.unpin(id)
+	}
+	if n := p.Count(); n != 0 {
+		t.Errorf("%d pins are left", n)
+	}
+}
