@@ -42,6 +42,7 @@ const (
 // Who runs one has the turn.
 type compaction struct {
 	engine *Engine
+	index  index.Store // by which it reads and writes
 	share  float64
 	seal   bool // take what there is, also from active volumes, which are sealed
 	result ReclaimResult
@@ -166,7 +167,7 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 		byID[volumes[i].ID] = &volumes[i]
 	}
 	listed, last := 0, len(volumes)-1
-	err = c.engine.index.View(ctx, func(r index.Reader) error {
+	err = c.index.View(ctx, func(r index.Reader) error {
 		for entry, err := range index.Scan(r, index.Chunks()) {
 			if err != nil {
 				return err
@@ -212,7 +213,7 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 	}
 	// Not by the plan, which there may not be. The volume is condemned, so what lives in it does
 	// not grow.
-	live, err := ledger.LiveIn(ctx, c.engine.index, v.ID)
+	live, err := ledger.LiveIn(ctx, c.index, v.ID)
 	if err != nil || live.LiveChunks > 0 {
 		return err
 	}
@@ -221,14 +222,14 @@ func (c *compaction) removeDead(ctx context.Context, v *candidate) error {
 
 // remove removes a volume whose live chunks, of which so many bytes were copied, are elsewhere.
 func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) error {
-	live, err := ledger.LiveIn(ctx, c.engine.index, v.ID)
+	live, err := ledger.LiveIn(ctx, c.index, v.ID)
 	if err != nil {
 		return err
 	}
 	if live.LiveBytes > 0 || live.LiveChunks > 0 {
 		return fmt.Errorf("it has %d live bytes although all its chunks were moved", live.LiveBytes)
 	}
-	if err := c.engine.index.Failure(); err != nil {
+	if err := c.index.Failure(); err != nil {
 		return err // see trim
 	}
 	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any
@@ -263,7 +264,7 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	if !v.planned || v.Damage != nil || !v.worth(v.policy.trim) {
 		return nil
 	}
-	if err := c.engine.index.Failure(); err != nil {
+	if err := c.index.Failure(); err != nil {
 		return err
 	}
 	v.trimmed = true
@@ -380,7 +381,7 @@ func (c *compaction) move(ctx context.Context, refs []blob.Ref) (int64, error) {
 	if err := e.blobs.Sync(ctx, volumes...); err != nil {
 		return 0, errors.Join(copyErr, err)
 	}
-	err := e.index.Update(ctx, func(tx index.Tx) error {
+	err := c.index.Update(ctx, func(tx index.Tx) error {
 		var delta ledger.Delta
 		for i, ref := range copies {
 			if ref.Volume == 0 {

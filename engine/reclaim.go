@@ -87,7 +87,7 @@ func (e *Engine) reclaim(ctx context.Context, share float64, seal bool) (Reclaim
 			damaged = append(damaged, ofLedger(err))
 		}
 		more = swept.More
-		c := compaction{engine: e, share: share, seal: seal && !more}
+		c := compaction{engine: e, index: e.index, share: share, seal: seal && !more}
 		errs = append(errs, err, c.run(ctx))
 		res.Volumes += c.result.Volumes
 		res.Trimmed += c.result.Trimmed
