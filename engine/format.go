@@ -149,20 +149,11 @@ func makeDirs(dir *disk.Dir, format *storeFormat, names ...string) error {
 // identify reads whose store it is, from the header of the index, and makes a store where there is
 // none.
 func (e *Engine) identify(ctx context.Context) error {
-	var header index.Header
-	err := e.index.View(ctx, func(r index.Reader) (err error) {
-		header, err = index.Get(r, index.HeaderKey())
-		return err
-	})
+	header, err := e.readHeader(ctx)
+	if errors.Is(err, index.ErrNotFound) {
+		header, err = e.makeStore(ctx)
+	}
 	switch {
-	case errors.Is(err, index.ErrNotFound):
-		if err := e.checkEmpty(ctx); err != nil {
-			return err
-		}
-		if err := e.writeHeader(ctx); err != nil {
-			return err
-		}
-		return e.dir.claim(e.storeID)
 	case err != nil:
 		return err
 	case header.Format > formatVersion:
@@ -175,6 +166,44 @@ func (e *Engine) identify(ctx context.Context) error {
 		return err
 	}
 	return e.openRecordsKey(ctx, &header)
+}
+
+func (e *Engine) readHeader(ctx context.Context) (header index.Header, err error) {
+	err = e.index.View(ctx, func(r index.Reader) (err error) {
+		header, err = index.Get(r, index.HeaderKey())
+		return err
+	})
+	return header, err
+}
+
+// makeStore makes a store, unless another engine does so first, which the index is shared with. It
+// returns the header that is there then.
+func (e *Engine) makeStore(ctx context.Context) (header index.Header, err error) {
+	if lost := e.checkEmpty(ctx); lost != nil {
+		if header, err = e.readHeader(ctx); errors.Is(err, index.ErrNotFound) {
+			err = lost
+		}
+		return header, err
+	}
+	fresh := index.Header{Format: formatVersion, Created: e.now()}
+	if _, err := rand.Read(fresh.StoreID[:]); err != nil {
+		return header, err
+	}
+	records, err := e.makeRecordsKey(ctx, &fresh)
+	if err != nil {
+		return header, err
+	}
+	err = e.index.Update(ctx, func(tx index.Tx) (err error) {
+		if header, err = index.Get(tx, index.HeaderKey()); !errors.Is(err, index.ErrNotFound) {
+			return err
+		}
+		header = fresh
+		return index.Put(tx, index.HeaderKey(), &fresh)
+	})
+	if header.StoreID == fresh.StoreID {
+		e.records = records
+	}
+	return header, err
 }
 
 // indexPlace says where the index is.
@@ -211,21 +240,6 @@ func (e *Engine) checkEmpty(ctx context.Context) error {
 		err = lost(fmt.Sprintf("it is empty, and the chunk store has %d volumes", len(chunks)))
 	}
 	return err
-}
-
-// writeHeader makes the store.
-func (e *Engine) writeHeader(ctx context.Context) error {
-	header := index.Header{Format: formatVersion, Created: e.now()}
-	if _, err := rand.Read(header.StoreID[:]); err != nil {
-		return err
-	}
-	e.storeID = header.StoreID
-	if err := e.makeRecordsKey(ctx, &header); err != nil {
-		return err
-	}
-	return e.index.Update(ctx, func(tx index.Tx) error {
-		return index.Put(tx, index.HeaderKey(), &header)
-	})
 }
 
 // claim compares the store's id with what the directory is said to be. For a new store, or one

@@ -14,25 +14,28 @@ import (
 const algorithmRecords = "HMAC-SHA256"
 
 // makeRecordsKey makes the key of a new store, if it is to have one.
-func (e *Engine) makeRecordsKey(ctx context.Context, header *index.Header) error {
+func (e *Engine) makeRecordsKey(
+	ctx context.Context, header *index.Header,
+) (*crypto.Authenticator, error) {
 	if !e.opts.AuthenticateRecords {
-		return nil
+		return nil, nil
 	}
 	key, wrapped, err := e.keys.generate(ctx, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	header.Records = index.Encryption{
 		Algorithm: algorithmRecords, WrappedKey: wrapped.Blob, Wrapper: wrapped.KeyID,
 	}
-	e.records, err = crypto.NewStoreAuthenticator(key)
-	return err
+	return crypto.NewStoreAuthenticator(key)
 }
 
 // openRecordsKey has the key of a store unwrapped, if it has one.
 func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error {
 	rec := &header.Records
 	switch {
+	case e.records != nil: // it was made just now
+		return nil
 	case rec.Algorithm == "" && !e.opts.AuthenticateRecords:
 		return nil
 	case rec.Algorithm == "":
