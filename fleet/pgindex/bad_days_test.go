@@ -112,26 +112,26 @@ func TestKilledServer(t *testing.T) {
 // TestCutConnections cuts connections at random points of turns, commits among them. What became
 // of a commit is found out: nothing is done twice, and nothing is lost.
 func TestCutConnections(t *testing.T) {
-	p := newProxy(t, postgres.Start(t))
-	s := openNode(t, postgres.DSN(p.dir), nil)
+	p := postgres.NewProxy(t, postgres.Start(t))
+	s := openNode(t, postgres.DSN(p.Dir()), nil)
 	rng := rand.New(rand.NewPCG(indextest.Seed(t), 0))
 	var mu sync.Mutex // guards rng and cuts
-	cuts := map[verdict]int{}
-	p.set(false, func(message []byte) verdict {
+	cuts := map[postgres.Verdict]int{}
+	p.Set(false, func(message []byte) postgres.Verdict {
 		mu.Lock()
 		defer mu.Unlock()
-		does := pass
+		does := postgres.Pass
 		switch n := rng.IntN(20); {
-		case isCommit(message) && n < 2:
-			does = verdict(1 + n)
+		case postgres.IsCommit(message) && n < 2:
+			does = postgres.Verdict(1 + n)
 		case n == 3:
-			does = cut
+			does = postgres.Cut
 		}
 		cuts[does]++
 		return does
 	})
 	countAtOnce(t, s, 50, func(<-chan struct{}) {})
-	if t.Log(cuts); cuts[cut] == 0 {
+	if t.Log(cuts); cuts[postgres.Cut] == 0 {
 		t.Error("no connection was cut")
 	}
 }
@@ -139,29 +139,30 @@ func TestCutConnections(t *testing.T) {
 // TestLostCommit cuts the connection when a commit is sent. Whether it was made or not, it counts
 // once; but when nobody can find that out, the store stops, until it is opened again.
 func TestLostCommit(t *testing.T) {
-	p := newProxy(t, postgres.Start(t))
+	p := postgres.NewProxy(t, postgres.Start(t))
 	for name, c := range map[string]struct {
-		does    verdict
+		does    postgres.Verdict
 		refuses bool // from then on
 		made    int
 	}{
-		"not made": {does: cut}, "made": {does: answer}, "made later": {does: late},
-		"not made, not known": {does: cut, refuses: true},
-		"made, not known":     {does: answer, refuses: true, made: 1},
+		"not made": {does: postgres.Cut}, "made": {does: postgres.Answer},
+		"made later":          {does: postgres.Late},
+		"not made, not known": {does: postgres.Cut, refuses: true},
+		"made, not known":     {does: postgres.Answer, refuses: true, made: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &pgindex.Options{
 				Schema: fmt.Sprintf("lost_%d_%t", c.does, c.refuses), Patience: time.Second,
 			}
-			p.set(false, nil)
-			s := openNode(t, postgres.DSN(p.dir), o)
+			p.Set(false, nil)
+			s := openNode(t, postgres.DSN(p.Dir()), o)
 			once := false
-			p.set(false, func(message []byte) verdict {
-				if once || !isCommit(message) {
-					return pass
+			p.Set(false, func(message []byte) postgres.Verdict {
+				if once || !postgres.IsCommit(message) {
+					return postgres.Pass
 				}
 				once = true
-				p.set(c.refuses, nil)
+				p.Set(c.refuses, nil)
 				return c.does
 			})
 			err := s.Update(t.Context(), count("n"))
@@ -179,11 +180,11 @@ func TestLostCommit(t *testing.T) {
 			if !errors.As(err, &failed) || s.Failure() == nil {
 				t.Fatalf("Update: %v, Failure: %v, want a CommitError", err, s.Failure())
 			}
-			p.set(false, nil)
+			p.Set(false, nil)
 			if err := s.Update(t.Context(), count("n")); !errors.As(err, &failed) {
 				t.Errorf("a later Update: %v, want a CommitError", err)
 			}
-			wantCount(t, openNode(t, postgres.DSN(p.dir), o), "n", c.made)
+			wantCount(t, openNode(t, postgres.DSN(p.Dir()), o), "n", c.made)
 		})
 	}
 }

@@ -1,4 +1,6 @@
-package pgindex_test
+//go:build unix
+
+package postgres
 
 import (
 	"bytes"
@@ -10,12 +12,10 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 )
 
-// A proxy stands between nodes and a server.
-type proxy struct {
+// A Proxy stands between nodes and a server.
+type Proxy struct {
 	t      testing.TB
 	dir    string // of its socket
 	server string
@@ -26,31 +26,34 @@ type proxy struct {
 	asked   chan struct{} // closed when a node asks about a commit
 
 	// judge says what becomes of what a node sends; nil lets it pass.
-	judge func(message []byte) verdict
+	judge func(message []byte) Verdict
 }
 
-type verdict int
+// A Verdict says what becomes of a message.
+type Verdict int
 
+// The message passes; or the connection is cut: Cut in its middle, Answer when the server has
+// answered it, Late before the server has it, which is after the node has asked about it.
 const (
-	pass   verdict = iota
-	cut            // the connections, in the middle of the message
-	answer         // let the server answer, and cut instead of giving that to the node
-	late           // cut, and let the server have the message after the node has asked about it
+	Pass Verdict = iota
+	Cut
+	Answer
+	Late
 )
 
-// newProxy begins to listen; the test's cleanup ends it.
-func newProxy(t *testing.T, server *postgres.Server) *proxy {
+// NewProxy begins to listen; the test's cleanup ends it.
+func NewProxy(t *testing.T, server *Server) *Proxy {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "gabion-proxy-") // a socket has no room for the name of the test
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("unix", filepath.Join(dir, postgres.Socket))
+	listener, err := net.Listen("unix", filepath.Join(dir, Socket))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{
-		t: t, dir: dir, server: filepath.Join(server.Dir(), postgres.Socket),
+	p := &Proxy{
+		t: t, dir: dir, server: filepath.Join(server.Dir(), Socket),
 		conns: map[net.Conn]bool{}, asked: make(chan struct{}),
 	}
 	var running sync.WaitGroup
@@ -65,22 +68,25 @@ func newProxy(t *testing.T, server *postgres.Server) *proxy {
 	})
 	t.Cleanup(func() {
 		listener.Close()
-		p.cutAll()
+		p.CutAll()
 		running.Wait()
 		os.RemoveAll(dir)
 	})
 	return p
 }
 
-// set changes what becomes of messages and new connections.
-func (p *proxy) set(refuses bool, judge func([]byte) verdict) {
+// Dir is where its socket is.
+func (p *Proxy) Dir() string { return p.dir }
+
+// Set changes what becomes of messages and new connections.
+func (p *Proxy) Set(refuses bool, judge func([]byte) Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuses, p.judge = refuses, judge
 }
 
 // hear notes that a node asks about a commit, if it does.
-func (p *proxy) hear(message []byte) {
+func (p *Proxy) hear(message []byte) {
 	if bytes.Contains(message, []byte("gabion_noted\x00")) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -90,14 +96,14 @@ func (p *proxy) hear(message []byte) {
 }
 
 // state returns what counts at the moment.
-func (p *proxy) state() (judge func([]byte) verdict, asked <-chan struct{}) {
+func (p *Proxy) state() (judge func([]byte) Verdict, asked <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.judge, p.asked
 }
 
-// cutAll cuts all connections, at the end of the test.
-func (p *proxy) cutAll() {
+// CutAll cuts all connections.
+func (p *Proxy) CutAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
@@ -108,7 +114,7 @@ func (p *proxy) cutAll() {
 	p.asked = make(chan struct{})
 }
 
-func (p *proxy) keep(conns ...net.Conn) bool {
+func (p *Proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuses {
@@ -120,7 +126,15 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 	return true
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *Proxy) drop(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		delete(p.conns, c)
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("unix", p.server)
 	if err != nil {
@@ -130,6 +144,7 @@ func (p *proxy) serve(client net.Conn) {
 	if !p.keep(client, server) {
 		return
 	}
+	defer p.drop(client, server)
 	var muted sync.Mutex // held while the node gets no answers
 	done := make(chan struct{})
 	go func() {
@@ -156,7 +171,7 @@ func (p *proxy) serve(client net.Conn) {
 }
 
 // forward forwards what a node sends.
-func (p *proxy) forward(client, server net.Conn, muted *sync.Mutex, answered <-chan struct{}) {
+func (p *Proxy) forward(client, server net.Conn, muted *sync.Mutex, answered <-chan struct{}) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buf)
@@ -168,17 +183,17 @@ func (p *proxy) forward(client, server net.Conn, muted *sync.Mutex, answered <-c
 		}
 		p.hear(buf[:n])
 		judge, asked := p.state()
-		does := pass
+		does := Pass
 		if judge != nil {
 			does = judge(buf[:n])
 		}
 		switch does {
-		case cut:
+		case Cut:
 			_, _ = server.Write(buf[:n/2])
 			return
-		case answer:
+		case Answer:
 			muted.Lock()
-		case late:
+		case Late:
 			muted.Lock()
 			client.Close()
 			<-asked
@@ -187,12 +202,12 @@ func (p *proxy) forward(client, server net.Conn, muted *sync.Mutex, answered <-c
 		if _, err := server.Write(buf[:n]); err != nil {
 			return
 		}
-		if does != pass {
+		if does != Pass {
 			<-answered
 			return
 		}
 	}
 }
 
-// isCommit recognizes the message with which a node commits what it has written.
-func isCommit(message []byte) bool { return bytes.Contains(message, []byte("gabion_note\x00")) }
+// IsCommit recognizes the message with which a node commits what it has written.
+func IsCommit(message []byte) bool { return bytes.Contains(message, []byte("gabion_note\x00")) }
