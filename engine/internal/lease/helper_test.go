@@ -3,7 +3,9 @@ package lease_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,8 +15,13 @@ import (
 	"github.com/gabion-storage/gabion/index/indextest"
 )
 
-// lasts is how long a lease does in tests.
-const lasts = 12 * time.Second
+// In tests a lease lasts so long, and is renewed so often. Nodes join a moment apart, so that no
+// two of them ever do something at the same time.
+const (
+	lasts  = 12 * time.Second
+	renews = lasts / 4
+	apart  = renews / 8
+)
 
 // A fleet is nodes over one index, whose updates run a first time in vain.
 type fleet struct {
@@ -44,12 +51,16 @@ type node struct {
 	mu        sync.Mutex // guards the fields below
 	condemned []uint64
 	alarms    []error
+	onTold    func() // is called when the node is told of condemned volumes
 }
 
 func (n *node) isTold(volumes []uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.condemned = append(n.condemned, volumes...)
+	if n.onTold != nil {
+		n.onTold()
+	}
 }
 
 func (n *node) isAlarmed(err error) {
@@ -58,25 +69,31 @@ func (n *node) isAlarmed(err error) {
 	n.alarms = append(n.alarms, err)
 }
 
-// told returns the volumes that the node was told of since the last call, and alarmed the errors.
-func (n *node) told() []uint64 {
+// wantTold wants the node to have been told of these volumes and no others since it was asked last.
+func (n *node) wantTold(t *fleet, volumes ...uint64) {
+	t.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	told := n.condemned
+	if slices.Sort(n.condemned); !slices.Equal(n.condemned, volumes) {
+		t.Errorf("told of the volumes %v, want %v", n.condemned, volumes)
+	}
 	n.condemned = nil
-	return told
 }
 
-func (n *node) alarmed() []error {
+// wantAlarms wants the node to have told of these errors and no others since it was asked last.
+func (n *node) wantAlarms(t *fleet, kinds ...error) {
+	t.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	alarms := n.alarms
+	if !slices.EqualFunc(n.alarms, kinds, errors.Is) {
+		t.Errorf("alarms: %v, want %v", n.alarms, kinds)
+	}
 	n.alarms = nil
-	return alarms
 }
 
 // tryJoin is lease.Join.
 func (f *fleet) tryJoin(ctx context.Context, name string) (*node, error) {
+	time.Sleep(apart)
 	n := &node{line: &line{Store: f.index}}
 	var err error
 	n.Node, err = lease.Join(ctx, lease.Config{
@@ -93,7 +110,7 @@ func (f *fleet) join(name string) *node {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() {
-		n.line.mend()
+		n.line.cut.Store(false)
 		if err := n.Leave(context.Background()); err != nil {
 			f.Error(err)
 		}
@@ -109,6 +126,40 @@ func (f *fleet) take(n *node) *lease.Turn {
 		f.Fatal(err)
 	}
 	return turn
+}
+
+// wait waits until an epoch has passed, for so long at most.
+func (f *fleet) wait(turn *lease.Turn, e lease.Epoch, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(f.Context(), most)
+	defer cancel()
+	return turn.Wait(ctx, e)
+}
+
+// row returns the key and the record of the lease of who has a name.
+func (f *fleet) row(name string) (row index.Entry[index.Node]) {
+	f.Helper()
+	f.want("reading a lease", f.index.View(context.Background(), func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.AllNodes()) {
+			if err != nil {
+				return err
+			}
+			if entry.Record.Name == name {
+				row = entry
+				return nil
+			}
+		}
+		return index.ErrNotFound
+	}), nil)
+	return row
+}
+
+// revoke deletes the lease of a node.
+func (f *fleet) revoke(n *node) {
+	f.Helper()
+	key := f.row(n.Name).Key
+	f.want("revoking", f.index.Update(context.Background(), func(tx index.Tx) error {
+		return index.Delete(tx, key)
+	}), nil)
 }
 
 // advance begins an epoch.
@@ -139,42 +190,22 @@ func commit(s index.Store) error {
 // nothing is a transaction that does nothing.
 func nothing(index.Tx) error { return nil }
 
-// A line is a connection to the index that can be cut.
+// A line is a node's connection to the index, which can be cut.
 type line struct {
 	index.Store
-
-	mu  sync.Mutex // guards cut
-	cut bool
-}
-
-func (l *line) set(cut bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cut = cut
-}
-
-func (l *line) tear() { l.set(true) }
-func (l *line) mend() { l.set(false) }
-
-func (l *line) err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cut {
-		return index.ErrUnavailable
-	}
-	return nil
+	cut atomic.Bool
 }
 
 func (l *line) View(ctx context.Context, fn func(index.Reader) error) error {
-	if err := l.err(); err != nil {
-		return err
+	if l.cut.Load() {
+		return index.ErrUnavailable
 	}
 	return l.Store.View(ctx, fn)
 }
 
 func (l *line) Update(ctx context.Context, fn func(index.Tx) error) error {
-	if err := l.err(); err != nil {
-		return err
+	if l.cut.Load() {
+		return index.ErrUnavailable
 	}
 	return l.Store.Update(ctx, fn)
 }

@@ -64,7 +64,7 @@ func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
 			return err
 		}
 		own.Beat++
-		own.Oldest = max(own.Oldest, uint64(oldest))
+		own.Oldest = uint64(oldest)
 		return index.Put(tx, index.NodeKey(n.id), &own)
 	})
 	if err == nil {
