@@ -89,10 +89,11 @@ func TestOutage(t *testing.T) {
 		a, b := t.join("a"), t.join("b")
 		turn := t.take(a)
 		b.Begin()
+		time.Sleep(lasts)
 		for _, n := range []*node{a, b} {
 			n.line.cut.Store(true)
 		}
-		time.Sleep(100 * lasts)
+		time.Sleep(100*lasts + apart/2)
 		for _, n := range []*node{a, b} {
 			n.line.cut.Store(false)
 		}
@@ -110,6 +111,7 @@ func TestStall(t *testing.T) {
 	inFleet(t, func(t *fleet) {
 		a, b := t.join("a"), t.join("b")
 		t.take(b)
+		time.Sleep(lasts)
 		a.line.cut.Store(true)
 		time.Sleep(100 * lasts)
 		a.line.cut.Store(false)

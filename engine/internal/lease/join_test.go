@@ -120,6 +120,9 @@ func TestJoinKnowsWhatIsCondemned(t *testing.T) {
 		if began := b.Begin(); began != e {
 			t.Errorf("a call begins in %d, want %d", began, e)
 		}
+		if oldest := lease.Epoch(t.row("b").Record.Oldest); oldest != e {
+			t.Errorf("the oldest epoch is %d, want %d", oldest, e)
+		}
 	})
 }
 
