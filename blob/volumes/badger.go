@@ -55,7 +55,7 @@ func (badgerKind) figures() figures {
 		batchBytes:   4 << 20,
 		writesAtOnce: 1, // records follow each other in the order in which they are given
 		mostFrames:   mostVolumeKeys,
-		createSpace:  4 * memTableSize,
+		createSpace:  1 << 20,
 	}
 }
 

@@ -18,11 +18,15 @@ import (
 )
 
 const (
-	// sealSpace is how much of what is set aside behind the frames is always left: what Badger
-	// needs when it is closed, above all for the table of its keys. It is given back just before,
-	// so that closing works, and does not kill the process, though somebody else has taken the last
-	// block of the disk.
-	sealSpace = memTableSize
+	// tableRecord is more than a key takes of the table that Badger makes of them when it is closed.
+	// In tableSpace goes all else that it writes then, and what others take meanwhile.
+	tableRecord = 128
+	tableSpace  = 512 << 10
+
+	// keysAhead is how far the blocks of the log of the keys are set aside before it is written.
+	// Badger clears nextHeader bytes behind each record.
+	keysAhead  = 64 << 10
+	nextHeader = 22
 
 	// spareHandles is more than the file handles that Badger takes for a new database.
 	spareHandles = 16
@@ -39,6 +43,7 @@ type activeBadger struct {
 	log       *os.File   // a handle of our own to the value log
 	end       int64      // of the value log
 	allocated int64      // up to where its blocks are set aside
+	keys      int64      // up to where those of the log of the keys are
 
 	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
 	// It is nil once Badger is closed, and where Badger writes to the file itself.
@@ -173,29 +178,41 @@ func (a *activeBadger) synced() *os.File { return a.log }
 
 // allocate implements active. Where Badger writes through a memory map, a block that cannot be had
 // kills the process. Here it is an error.
-func (a *activeBadger) allocate(upTo, limit int64) (end int64, err error) {
-	if a.allocated == 0 { // not earlier: what is made ahead shall take no space
-		if err := a.allocateKeys(); err != nil {
-			return 0, err
-		}
+func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error) {
+	if err := a.allocateKeys(frames); err != nil {
+		return 0, err
 	}
-	if upTo+sealSpace > a.allocated {
-		ahead := min(upTo+aheadOf(limit), max(upTo, limit)) + sealSpace
-		if err := a.grow(ahead); err != nil {
+	if need := upTo + sealSpace(frames); need > a.allocated {
+		if err := a.grow(need + ahead); err != nil {
 			return 0, err
 		}
-		a.allocated = ahead
+		a.allocated = need + ahead
 	}
 	return upTo, nil
 }
 
-// allocateKeys sets aside the blocks of the log of the keys.
-func (a *activeBadger) allocateKeys() error {
+// sealSpace is how much of what is set aside behind the frames is always left: what Badger needs
+// when it is closed, above all for the table of its keys. It is given back just before, so that
+// closing works, and does not kill the process, though somebody else has taken the last block of the
+// disk.
+func sealSpace(frames int64) int64 { return tableSpace + frames*tableRecord }
+
+// allocateKeys sets aside the blocks of the log of the keys of so many frames.
+func (a *activeBadger) allocateKeys(frames int64) error {
+	need := valueLogStart + frames*int64(keyRecordSize) + nextHeader
+	if need <= a.keys {
+		return nil
+	}
 	f, err := a.own.OpenWritable(keyLogName)
 	if err != nil {
 		return err
 	}
-	return errors.Join(disk.Preallocate(f, 0, memTableSize), f.Close())
+	more := need + keysAhead - a.keys
+	if err := errors.Join(disk.Preallocate(f, a.keys, more), f.Close()); err != nil {
+		return err
+	}
+	a.keys += more
+	return nil
 }
 
 // write implements active. The places of the frames are those where Badger puts them when it is

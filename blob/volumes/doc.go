@@ -94,7 +94,8 @@
 //
 // The blocks of a log are set aside before they are written, with those that closing a database
 // takes, and Put refuses with [blob.ErrNoSpace] when that fails, or when the file system's free
-// space falls to Options.ReserveSpace. A volume that could not get its footer is read without it.
+// space falls to Options.ReserveSpace. Some are set aside ahead, the fewer the less is free. A volume
+// that could not get its footer is read without it.
 // Badger is given its blocks just before it is closed; who takes the disk's last one between that
 // and the writing of the table of the keys can still kill the process. When Badger cannot write
 // that table for another reason, it is left to try on until the process ends, and the volume has no

@@ -3,6 +3,7 @@ package volumes_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,17 +18,22 @@ import (
 // TestFullDisk fills a small file system to its last byte, first with frames and then, as others
 // might, with something else. Refusals must be ErrNoSpace, what was put before must be made durable
 // and read back, and the blocks that sealing needs must have been set aside: no alarm may be
-// raised.
-func TestFullDisk(t *testing.T) { forKinds(t, testFullDisk) }
+// raised. Of small frames there are many, and what sealing needs grows with their number.
+func TestFullDisk(t *testing.T) {
+	forKinds(t, func(t *testing.T, k volumes.Kind) {
+		t.Run("large frames", func(t *testing.T) { testFullDisk(t, k, 64<<20, testFrameSize) })
+		t.Run("small frames", func(t *testing.T) { testFullDisk(t, k, 4<<20, 100) })
+	})
+}
 
-func testFullDisk(t *testing.T, k volumes.Kind) {
-	dir := mount(t, "size=64m")
+func testFullDisk(t *testing.T, k volumes.Kind, size, frameSize int) {
+	dir := mount(t, fmt.Sprintf("size=%d", size))
 	ctx := context.Background()
-	o := &volumes.Options{Kind: k, VolumeSize: 16 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
+	o := &volumes.Options{Kind: k, VolumeSize: 24 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
 	s := open(t, dir, o)
 	var refs []blob.Ref
 	for full := false; !full; {
-		id, frame := blobtest.Frame(uint64(len(refs)), testFrameSize)
+		id, frame := blobtest.Frame(uint64(len(refs)), frameSize)
 		ref, err := s.Put(ctx, id, frame)
 		switch full = err != nil; {
 		case !full:
@@ -35,11 +41,20 @@ func testFullDisk(t *testing.T, k volumes.Kind) {
 		case !errors.Is(err, blob.ErrNoSpace):
 			t.Errorf("a put was refused with %v", err)
 		}
-		if len(refs) > 1000 {
+		if len(refs)*frameSize > size {
 			t.Fatal("the disk does not fill up")
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 64<<20), 0o666); !disk.IsNoSpace(err) {
+	last := refs[len(refs)-1].Volume
+	for _, ref := range refs {
+		if ref.Volume == last {
+			break // it takes more, if there were room, and has what sealing needs
+		}
+		if err := s.Seal(ctx, ref.Volume); err != nil { // it goes on in the background
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, size), 0o666); !disk.IsNoSpace(err) {
 		t.Fatalf("filling the rest: %v", err)
 	}
 	for _, ref := range refs {

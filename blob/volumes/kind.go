@@ -103,9 +103,10 @@ type active interface {
 	// synced is the file that a flush makes durable: the log.
 	synced() *os.File
 
-	// allocate sets aside what the log needs to grow up to an offset, limit being where the volume
-	// is full, and says where it will end. After an error nothing has happened.
-	allocate(upTo, limit int64) (end int64, err error)
+	// allocate sets aside what a volume of so many frames needs for its log to grow up to an offset,
+	// and says where that will end. When it has to, it goes some bytes further ahead. After an error
+	// the volume is as it was, but for what is set aside.
+	allocate(upTo, frames, ahead int64) (end int64, err error)
 
 	// write writes frames, which have their places, to them.
 	write(out *appender, batch []*putRequest) error

@@ -106,14 +106,13 @@ func (l *activeLog) synced() *os.File { return l.file }
 
 // allocate implements active. Each batch begins with a block of its own, so that no block is
 // written twice.
-func (l *activeLog) allocate(upTo, limit int64) (end int64, err error) {
+func (l *activeLog) allocate(upTo, _, ahead int64) (end int64, err error) {
 	end = disk.RoundUp(upTo)
 	if need := end + footerSize; need > l.allocated {
-		upTo := max(need, min(end+aheadOf(limit), disk.RoundUp(limit)+footerSize))
-		if err := disk.Extend(l.file, l.allocated, upTo); err != nil {
+		if err := disk.Extend(l.file, l.allocated, need+ahead); err != nil {
 			return 0, err
 		}
-		l.allocated = upTo
+		l.allocated = need + ahead
 	}
 	return end, nil
 }

@@ -10,8 +10,10 @@ type nextVolume struct {
 // prepareNext begins to make the next volume when the present one is half full. What hinders it now
 // may be over when the volume is needed, so nobody is told.
 func (w *writer) prepareNext() {
-	ahead := allocateAhead + w.store.kind.figures().createSpace
-	if w.next != nil || !w.volume.halfFull(w.store.opts.VolumeSize) || w.checkSpace(ahead) != nil {
+	if w.next != nil || !w.volume.halfFull(w.store.opts.VolumeSize) {
+		return
+	}
+	if _, err := w.room(allocateAhead + w.store.kind.figures().createSpace); err != nil {
 		return
 	}
 	n := &nextVolume{made: make(chan struct{})}

@@ -65,7 +65,7 @@ func fill(t *testing.T, s blob.Store) []blob.Ref {
 func readable(t *testing.T, s blob.Store, refs []blob.Ref) (n int) {
 	t.Helper()
 	for i, ref := range refs {
-		_, want := blobtest.Frame(uint64(i), testFrameSize)
+		_, want := blobtest.Frame(uint64(i), int(ref.Size))
 		got, err := s.Get(context.Background(), ref, nil)
 		var corrupt *blob.CorruptionError
 		switch {

@@ -16,14 +16,6 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// allocateAhead is how far the blocks of an active volume are set aside before they are written, at
-// most. A volume gives back what it did not need when it is sealed.
-const allocateAhead = 8 << 20
-
-// aheadOf is that of a volume of some size: of a small one, which is for a small disk, it is a small
-// part, too.
-func aheadOf(volumeSize int64) int64 { return min(allocateAhead, volumeSize/16) }
-
 // A volume is a log of records, with what its kind keeps beside it. It begins active: one writer
 // appends to it. Sealing ends that for good, and from then on the log is opened when somebody
 // reads.
@@ -89,10 +81,11 @@ func (v *volume) halfFull(volumeSize int64) bool {
 	return v.end >= volumeSize/2 || v.frames >= v.kind.figures().mostFrames/2
 }
 
-// reserve gives the frames of a batch, whose records have so many bytes, their places. write must
-// follow. After an error nothing has happened.
-func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
-	end, err := v.active.allocate(v.end+size, volumeSize)
+// reserve gives the frames of a batch, whose records have so many bytes, their places, and sets
+// blocks aside, some bytes ahead. write must follow. After an error no frame has a place.
+func (v *volume) reserve(batch []*putRequest, size, ahead int64) error {
+	frames := v.frames + int64(len(batch))
+	end, err := v.active.allocate(v.end+size, frames, ahead)
 	if err != nil {
 		return err
 	}
@@ -101,8 +94,7 @@ func (v *volume) reserve(batch []*putRequest, size, volumeSize int64) error {
 		r.ref = blob.Ref{ID: r.id, Volume: v.id, Offset: uint32(at), Size: uint32(len(r.frame))}
 		at += v.kind.recordSize(int64(len(r.frame)))
 	}
-	v.end = end
-	v.frames += int64(len(batch))
+	v.end, v.frames = end, frames
 	return nil
 }
 

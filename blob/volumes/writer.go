@@ -17,8 +17,13 @@ const (
 	smallBatch = 64 << 10
 )
 
-// reserveInodes is what is kept of the file system's inodes.
-const reserveInodes = 256
+const (
+	// allocateAhead is how far blocks are set aside at most: see aheadOf.
+	allocateAhead = 8 << 20
+
+	// reserveInodes is what is kept of the file system's inodes.
+	reserveInodes = 256
+)
 
 // A putRequest is a frame on its way to a volume.
 type putRequest struct {
@@ -150,7 +155,8 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 		// A new volume takes any frame, and if it is longer, then that one alone.
 		n, size = 1, w.store.kind.recordSize(int64(len(batch[0].frame)))
 	}
-	if err := w.checkSpace(size); err != nil {
+	free, err := w.room(size)
+	if err != nil {
 		return nil, n, err
 	}
 	if w.volume == nil {
@@ -159,7 +165,9 @@ func (w *writer) reserve(batch []*putRequest) (v *volume, n int, err error) {
 		}
 	}
 	v = w.volume
-	if err := v.reserve(batch[:n], size, w.store.opts.VolumeSize); err != nil {
+	volumeSize := w.store.opts.VolumeSize
+	ahead := min(aheadOf(free, volumeSize), max(0, volumeSize-v.end-size))
+	if err := v.reserve(batch[:n], size, ahead); err != nil {
 		return nil, n, err
 	}
 	v.writes.Add(1)
@@ -180,29 +188,35 @@ func (w *writer) fitting(batch []*putRequest) (n int, size int64) {
 	return n, size
 }
 
-// checkSpace refuses a write that would eat into the reserve.
-func (w *writer) checkSpace(size int64) error {
+// aheadOf is how far the blocks of an active volume are set aside before they are written, of so
+// many bytes that are free. It is a small part of them, since what volumes have set aside and not
+// used is lost to a disk that fills up; a volume gives it back when it is sealed. And it is a small
+// part of a volume.
+func aheadOf(free, volumeSize int64) int64 { return min(allocateAhead, free/64, volumeSize/16) }
+
+// room says how much is free, and refuses a write that would eat into the reserve.
+func (w *writer) room(size int64) (free int64, err error) {
 	space, err := w.store.dir.Space()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	need := size + w.store.opts.ReserveSpace
 	if w.volume == nil {
 		need += w.store.kind.figures().createSpace
 	}
 	if space.Bytes < need {
-		return fmt.Errorf(
+		return 0, fmt.Errorf(
 			"%w: %d bytes are free, wanted are %d with the reserve", blob.ErrNoSpace, space.Bytes,
 			need,
 		)
 	}
 	if space.Inodes < reserveInodes {
-		return fmt.Errorf(
+		return 0, fmt.Errorf(
 			"%w: %d inodes are free, the reserve is %d", blob.ErrNoSpace, space.Inodes,
 			reserveInodes,
 		)
 	}
-	return nil
+	return space.Bytes, nil
 }
 
 // retireVolume retires v if it is the writer's present volume.
