@@ -28,6 +28,9 @@ const (
 	keysAhead  = 64 << 10
 	nextHeader = 22
 
+	// mostReused is how many bytes of memory that Badger has written to it writes to again.
+	mostReused = 2 * pushSize
+
 	// spareHandles is more than the file handles that Badger takes for a new database.
 	spareHandles = 16
 
@@ -237,8 +240,7 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	if err := a.verify(batch); err != nil {
 		return err
 	}
-	a.push()
-	return nil
+	return a.push()
 }
 
 // carry brings what Badger has written to the value log, from an offset on, to the file.
@@ -272,13 +274,19 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 	return nil
 }
 
-// push starts what was written on its way to the disk while more is written, and gives back the
-// memory that Badger wrote it to.
-func (a *activeBadger) push() {
+// push starts what was written on its way to the disk while more is written, and has Badger write
+// on in the memory that it wrote that to.
+func (a *activeBadger) push() error {
 	end := a.end
 	from, due := a.pusher.begin(end)
 	if !due {
-		return
+		return nil
+	}
+	if a.window != nil {
+		if err := disk.ReuseMemory(a.window, max(from, end-mostReused), end); err != nil {
+			a.pusher.end()
+			return err
+		}
 	}
 	a.pushing.Go(func() {
 		defer a.pusher.end()
@@ -287,6 +295,7 @@ func (a *activeBadger) push() {
 		}
 		disk.StartWriteback(a.log, from, end-from)
 	})
+	return nil
 }
 
 // finish implements active.

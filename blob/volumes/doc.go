@@ -32,7 +32,8 @@
 // file (see disk.DetachMapping): Badger makes its records in memory, and they are written to their
 // places in the file before Put returns. A page of a file that is written through a map is made,
 // cleared, mapped, protected again by the sync and found by it; and when the disk has no block for
-// it, the process is killed.
+// it, the process is killed. The memory itself moves ahead of Badger (see disk.ReuseMemory), which
+// saves the system from clearing as much as is written.
 //
 // And Badger only writes. It is given records in an order that makes known where it will put each,
 // and the version of a frame is that place; Put looks up whether the record is there. So reads need

@@ -13,6 +13,7 @@
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
 //	DetachMapping known mappings     no-op                   no-op
+//	ReuseMemory   mremap (5.7)       no-op                   no-op
 //	Async         io_submit          blocks                  blocks
 //	Dir.Sync      fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	Dir.Space     bytes and inodes   bytes and inodes        bytes

@@ -54,11 +54,42 @@ const hugePage = 2 << 20
 // lies in a huge page with what follows. What is given back reads as zeros.
 func ReleaseMemory(mem []byte) {
 	start := uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
-	end := (start + uintptr(len(mem))) &^ (hugePage - 1)
+	end := hugePageOf(start + uintptr(len(mem)))
 	if end > start {
 		_ = unix.Madvise(mem[:end-start], unix.MADV_DONTNEED) // a hint: it may fail
 	}
 }
+
+// ReuseMemory moves the pages of mem[from:to], whose content nobody needs any more, to behind to,
+// where mem will be written next: a page that is there need not be cleared first. It moves whole
+// huge pages, from the one that from lies in to the one before to's, as far as there is room. What
+// lay where they come from reads as zeros; what lay where they go is lost. Where memory cannot be
+// moved, nothing happens.
+//
+// An error says that mem can no longer be written behind to.
+func ReuseMemory(mem []byte, from, to int64) error {
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
+	end := start + uintptr(len(mem))
+	source := max(hugePageOf(start+uintptr(from)), hugePageOf(start+hugePage-1))
+	target := hugePageOf(start + uintptr(to) + hugePage - 1)
+	size := min(int64(hugePageOf(start+uintptr(to))-source), int64(end-target)) &^ (hugePage - 1)
+	if size <= 0 {
+		return nil
+	}
+	behind := unsafe.Pointer(&mem[target-start])
+	_, err := unix.MremapPtr(unsafe.Pointer(&mem[source-start]), uintptr(size), behind, uintptr(size),
+		unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED|unix.MREMAP_DONTUNMAP)
+	if err == nil || err == unix.EINVAL { // which Linux before 5.7 says to the last flag
+		return nil
+	}
+	// What was behind may have been unmapped by then.
+	_, err = unix.MmapPtr(-1, 0, behind, uintptr(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE|unix.MAP_FIXED)
+	return os.NewSyscallError("mmap", err)
+}
+
+// hugePageOf returns where the huge page begins that has an address.
+func hugePageOf(addr uintptr) uintptr { return addr &^ (hugePage - 1) }
 
 // mappingOf returns where this process has f mapped, or the zero mapping when that cannot be told.
 func mappingOf(f *os.File) (mapping, error) {

@@ -108,3 +108,75 @@ func TestReleaseMemory(t *testing.T) {
 		t.Errorf("of what follows only %d of %d bytes are left", n, size-end)
 	}
 }
+
+// needsMoving skips a test where memory cannot be moved and leave what it left mapped.
+func needsMoving(t *testing.T) {
+	t.Helper()
+	page := uintptr(os.Getpagesize())
+	const kind = unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
+	old, err := unix.MmapPtr(-1, 0, nil, page, unix.PROT_READ, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.MunmapPtr(old, page)
+	moved, err := unix.MremapPtr(old, page, nil, page, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP)
+	if err != nil {
+		t.Skip(err)
+	}
+	if err := unix.MunmapPtr(moved, page); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReuseMemory: what is written where memory goes on is written to pages that were in use before
+// it, and costs no others.
+func TestReuseMemory(t *testing.T) {
+	needsMoving(t)
+	const huge, size = 2 << 20, 32 << 20
+	f, _ := mapFile(t, size)
+	mem, err := disk.DetachMapping(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := func(from, to int, with byte) {
+		for i := range mem[from:to] {
+			mem[from+i] = with
+		}
+	}
+	const end = 4*huge + 1
+	fill(0, end, 1)
+	before := disk.ResidentBytes(t, mem)
+	if err := disk.ReuseMemory(mem, 0, end); err != nil {
+		t.Fatal(err)
+	}
+	if mem[end-1] != 1 {
+		t.Error("the last byte, which lies in a huge page with what follows, is lost")
+	}
+	fill(end, 8*huge, 2)
+	if n := disk.ResidentBytes(t, mem); n > before+huge {
+		t.Errorf("%d bytes are in memory after as many were written again, and %d before", n, before)
+	}
+	if mem[0] = 3; mem[0] != 3 {
+		t.Error("what was moved away cannot be written any more")
+	}
+}
+
+// TestReuseMemoryToTheEnd: however little there is to move, and room for it, memory can be written.
+func TestReuseMemoryToTheEnd(t *testing.T) {
+	const huge, size = 2 << 20, 8 << 20
+	f, _ := mapFile(t, size)
+	mem, err := disk.DetachMapping(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][2]int64{
+		{0, 0}, {0, 1}, {0, huge}, {1, 3 * huge}, {0, size - huge - 1}, {huge, size - 1}, {0, size},
+	} {
+		if err := disk.ReuseMemory(mem, part[0], part[1]); err != nil {
+			t.Fatal(err)
+		}
+		for i := range mem {
+			mem[i] = 1
+		}
+	}
+}

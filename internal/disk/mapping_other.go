@@ -9,3 +9,6 @@ func DetachMapping(*os.File) ([]byte, error) { return nil, nil }
 
 // ReleaseMemory does nothing.
 func ReleaseMemory([]byte) {}
+
+// ReuseMemory does nothing.
+func ReuseMemory([]byte, int64, int64) error { return nil }
