@@ -3,7 +3,6 @@ package access
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -52,9 +51,11 @@ type chunkReader struct {
 	err       error     // that has ended it
 }
 
-func newChunkReader(from io.Reader, length int64, c *chain, trailer http.Header) *chunkReader {
+func newChunkReader(
+	from io.Reader, length int64, c *chain, h hash.Hash, trailer http.Header,
+) *chunkReader {
 	return &chunkReader{
-		from: bufio.NewReader(from), chain: c, trailer: trailer, left: length, hash: sha256.New(),
+		from: bufio.NewReader(from), chain: c, trailer: trailer, left: length, hash: h,
 	}
 }
 

@@ -33,17 +33,17 @@ func payload(r *request) string {
 
 // body decodes and verifies the body of a request. c and sign are nil of one that nobody has
 // signed.
-func (s3) body(r *request, c *claim, sign signer) (*body, error) {
+func (s s3) body(r *request, c *claim, sign signer) (*body, error) {
 	switch said := payload(r); said {
 	case unsigned:
 		return plainBody(r), nil
 	case unsignedChunkTrailer:
-		return chunkedBody(r, nil)
+		return s.chunkedBody(r, nil)
 	case signedChunks, signedChunksTrailer:
 		if c == nil {
 			return nil, accessDenied("Signed chunks need a signed request.")
 		}
-		return chunkedBody(r, &chain{sign, c.context, c.signature})
+		return s.chunkedBody(r, &chain{sign, c.context, c.signature})
 	default:
 		sum, err := hex.DecodeString(said)
 		if err != nil || len(sum) != sha256.Size {
@@ -52,7 +52,7 @@ func (s3) body(r *request, c *claim, sign signer) (*body, error) {
 					"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "+
 					"or a valid sha256 value.")
 		}
-		return hashedBody(r, sum)
+		return s.hashedBody(r, sum)
 	}
 }
 
@@ -68,9 +68,9 @@ func plainBody(r *request) *body {
 }
 
 // hashedBody is a body with a SHA-256. An empty one is verified at once, since nobody may read it.
-func hashedBody(r *request, sum []byte) (*body, error) {
+func (s s3) hashedBody(r *request, sum []byte) (*body, error) {
 	b := plainBody(r)
-	hashed := &hashedReader{from: r.Body, hash: sha256.New(), sum: sum}
+	hashed := &hashedReader{from: r.Body, hash: s.hashes.New(), sum: sum}
 	if r.ContentLength == 0 {
 		if err := hashed.verify(); err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (h *hashedReader) verify() error {
 }
 
 // chunkedBody is one that is aws-chunked, of chunks that are signed unless the chain is nil.
-func chunkedBody(r *request, c *chain) (*body, error) {
+func (s s3) chunkedBody(r *request, c *chain) (*body, error) {
 	said := r.Header.Get("X-Amz-Decoded-Content-Length")
 	if said == "" {
 		return nil, &Error{
@@ -125,6 +125,6 @@ func chunkedBody(r *request, c *chain) (*body, error) {
 			b.trailer[http.CanonicalHeaderKey(name)] = nil
 		}
 	}
-	b.Reader = newChunkReader(r.Body, length, c, b.trailer)
+	b.Reader = newChunkReader(r.Body, length, c, s.hashes.New(), b.trailer)
 	return b, nil
 }

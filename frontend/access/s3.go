@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gabion-storage/gabion/frontend/internal/sha256pairs"
 )
 
 // s3 is what is S3's own.
-type s3 struct{}
+type s3 struct{ hashes *sha256pairs.Pool }
 
 // claim finds out who r says has signed it. It is nil if nobody has.
 func (s3) claim(r *request) (*claim, error) {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/gabion-storage/gabion/frontend/internal/sha256pairs"
 )
 
 // DefaultSkew is how far the clocks of a client and of this machine may be apart.
@@ -76,7 +78,9 @@ type Verifier struct {
 }
 
 // NewS3 verifies requests to S3.
-func NewS3(o Options) *Verifier { return &Verifier{o.withDefaults(), s3{}} }
+func NewS3(o Options) *Verifier {
+	return &Verifier{o.withDefaults(), s3{&sha256pairs.Pool{}}}
+}
 
 // NewOSS verifies requests to OSS.
 func NewOSS(o Options) *Verifier { return &Verifier{o.withDefaults(), oss{}} }
