@@ -38,6 +38,7 @@ func main() {
 // A command is what the command line asks for.
 type command struct {
 	dir, oss, s3, keys, domain string
+	volumes                    engine.VolumeKind
 	anonymous                  bool
 	connections                int
 	idle                       time.Duration
@@ -54,6 +55,8 @@ func parse(args []string) (*command, error) {
 	f.StringVar(&c.keys, "keys", "",
 		"`file` of access keys, DIR/keys if empty; made with a random one if it is not there")
 	f.StringVar(&c.domain, "domain", "localhost", "`host` whose subdomains are buckets")
+	f.StringVar((*string)(&c.volumes), "volumes", string(engine.VolumesBadger),
+		"`kind` of the volumes that new chunks go to: badger, or log, which costs less")
 	f.BoolVar(&c.anonymous, "anonymous", false, "let requests in that nobody has signed")
 	f.IntVar(&c.connections, "connections", 0,
 		"most connections at once to each address; 0: any number")
@@ -86,7 +89,8 @@ func run(ctx context.Context, c *command, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, filepath.Join(c.dir, "store"), &engine.Options{Keys: ring})
+	e, err := engine.Open(ctx, filepath.Join(c.dir, "store"),
+		&engine.Options{Keys: ring, Volumes: c.volumes})
 	if err != nil {
 		return err
 	}
