@@ -82,9 +82,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprintf(stdout, "%-14s %22s %22s %14s\n", "", "upload, MB/s", "download, MB/s", "memory, MiB")
+	fmt.Fprintf(stdout, "%-24s %18s %18s %12s\n", "", "upload, MB/s", "download, MB/s", "memory, MiB")
 	for _, c := range contenders {
-		fmt.Fprintf(stdout, "%-14s %22s %22s %14d\n",
+		fmt.Fprintf(stdout, "%-24s %18s %18s %12d\n",
 			c.name, spread(c.up), spread(c.down), c.memory>>20)
 	}
 	return nil

@@ -66,7 +66,7 @@ func gabion() ([]*contender, error) {
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the command: %w\n%s", err, out)
 	}
-	start := func(face string) func(string) (*server, error) {
+	start := func(face string, args ...string) func(string) (*server, error) {
 		return func(dir string) (*server, error) {
 			addr, err := freeAddr()
 			if err != nil {
@@ -78,13 +78,15 @@ func gabion() ([]*contender, error) {
 			}
 			flags := map[string]string{"-oss": "", "-s3": ""}
 			flags[face] = addr
-			return serve(addr, program, nil, "-dir", filepath.Join(dir, "data"), "-keys", keys,
+			args := append(args, "-dir", filepath.Join(dir, "data"), "-keys", keys,
 				"-oss", flags["-oss"], "-s3", flags["-s3"])
+			return serve(addr, program, nil, args...)
 		}
 	}
 	return []*contender{
 		{name: "gabion, OSS", start: start("-oss"), dial: dialOSS},
 		{name: "gabion, S3", start: start("-s3"), dial: dialS3},
+		{name: "gabion, S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
 	}, nil
 }
 
