@@ -16,10 +16,12 @@ import (
 // maxNoted is how much of what waits is noted at a time: 1 MiB of ids.
 const maxNoted = 1 << 16
 
-// NewSharedTrash returns the trash of an index that several processes share. It wakes nobody, since
-// what is free at one of them may be in use at another: SweepNoted takes the place of Sweep.
+// NewSharedTrash returns the trash of an index that several processes share. Nothing is ever
+// Pending there, and nobody woken, since what is free at one of them may be in use at another, and
+// who sweeps is told of nothing. Note and SweepNoted take the places of Recover and Sweep.
 func NewSharedTrash(idx index.Store, now func() time.Time) *Trash {
 	t := NewTrash(idx, now, func() {})
+	t.shared = true
 	t.inUse.freed = func([16]byte) {}
 	return t
 }

@@ -19,6 +19,8 @@ type Trash struct {
 	wake  func()
 	inUse inUse
 
+	shared bool // see NewSharedTrash
+
 	pushed atomic.Uint64 // how often something was pushed, be that committed or not
 	swept  atomic.Uint64 // after how many pushes all was swept
 
@@ -97,7 +99,7 @@ func (t *Trash) discard(tx index.Tx, rec index.Trash) error {
 }
 
 // Pending says, at no cost, whether anything may have been discarded that is not swept.
-func (t *Trash) Pending() bool { return t.pushed.Load() > t.swept.Load() }
+func (t *Trash) Pending() bool { return !t.shared && t.pushed.Load() > t.swept.Load() }
 
 // Retry has the next Sweep try again what is damaged.
 func (t *Trash) Retry() {
