@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"github.com/gabion-storage/gabion/engine/internal/lease"
+)
 
 // A call is one operation under way. It knows what it is about, so that nothing below needs to.
 type call struct {
@@ -9,6 +13,8 @@ type call struct {
 
 	ctx    context.Context // the caller's: an ErrRequestTimeout is one of this context only
 	engine *Engine         // that waits for it at Close; nil if it was not let in
+	epoch  lease.Epoch     // that it has begun in
+	passed bool            // it has left that
 }
 
 // orEmpty is what every exported method makes of its request first: nil is the empty request.
@@ -25,15 +31,26 @@ func (e *Engine) begin(ctx context.Context, c call) (*call, error) {
 	err := e.gate.Enter(ctx, ErrClosed)
 	c.ctx, c.engine = ctx, nil
 	if err == nil {
-		c.engine = e
+		c.engine, c.epoch, c.passed = e, e.node.Begin(), false
 	}
 	return &c, err
+}
+
+// pass says that a call counts on nothing that could be given back meanwhile, so that no other
+// engine waits for it. It is for calls that last long, or wait for others.
+func (c *call) pass() {
+	if !c.passed {
+		c.passed = true
+		c.engine.node.End(c.epoch)
+	}
 }
 
 // end is deferred by every operation. It turns *err into an *Error that says what the call was
 // about.
 func (c *call) end(err *error) {
 	if c.engine != nil {
+		*err = c.engine.confirm(c.ctx, *err)
+		c.pass()
 		c.engine.gate.Leave()
 	}
 	c.wrap(err)

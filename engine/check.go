@@ -94,17 +94,23 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 	if err != nil {
 		return nil, err
 	}
+	c.pass()
 	// Reclaiming would move chunks and remove volumes under the snapshot.
 	if err := e.worker.claim(ctx); err != nil {
 		return nil, err
 	}
 	defer e.worker.yield()
+	turn, err := e.waitForTurn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release(ctx, turn, &err)
 	k := newCheck(e, req.Data)
 	err = e.index.View(ctx, func(r index.Reader) error {
 		k.r = r
 		return k.run(ctx)
 	})
-	if err != nil {
+	if err := errors.Join(err, e.node.Confirm(ctx)); err != nil {
 		return nil, err
 	}
 	e.damage.note(ctx, k.failed)

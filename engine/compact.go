@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -45,6 +46,7 @@ type compaction struct {
 	index  index.Store // by which it reads and writes
 	share  float64
 	seal   bool // take what there is, also from active volumes, which are sealed
+	whole  bool // volumes are removed, and never trimmed
 	result ReclaimResult
 	left   bool // something was left because it is in use
 }
@@ -315,21 +317,15 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 		return nil
 	}
 	// Begun and not finished, it would take space instead of giving some. What holes gave is there.
-	free, err := c.engine.blobs.Free()
-	if err != nil {
-		return err
-	}
-	if need := v.room() + c.engine.opts.ReserveSpace/2 + moveBytes; free < need {
-		if v.holes > 0 || v.merge {
+	if err := c.checkRoom(v.room()); err != nil {
+		if errors.Is(err, ErrNoSpace) && (v.holes > 0 || v.merge) {
 			return nil
 		}
-		return ErrNoSpace.saying(
-			"%d bytes are free on the disk, copying what lives needs %d.", free, need,
-		)
+		return err
 	}
 	var moved int64
 	var errs []error
-	for batch := range batches(v.chunks) {
+	for batch := range batches(v.chunks, moveChunks, moveBytes) {
 		n, err := c.move(ctx, batch)
 		moved += n
 		errs = append(errs, err)
@@ -343,12 +339,26 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 	return c.remove(ctx, v, moved)
 }
 
-// batches cuts a list of chunks into pieces that one transaction moves.
-func batches(refs []blob.Ref) func(yield func([]blob.Ref) bool) {
+// checkRoom fails when copying what takes so many bytes would use up the reserve.
+func (c *compaction) checkRoom(bytes int64) error {
+	free, err := c.engine.blobs.Free()
+	if err != nil {
+		return err
+	}
+	if need := bytes + c.engine.opts.ReserveSpace/2 + moveBytes; free < need {
+		return ErrNoSpace.saying(
+			"%d bytes are free on the disk, copying what lives needs %d.", free, need,
+		)
+	}
+	return nil
+}
+
+// batches cuts a list of chunks into pieces of at most so many, and about so many bytes.
+func batches(refs []blob.Ref, chunks int, bytes int64) iter.Seq[[]blob.Ref] {
 	return func(yield func([]blob.Ref) bool) {
 		for len(refs) > 0 {
 			n, size := 0, int64(0)
-			for n < len(refs) && n < moveChunks && size < moveBytes {
+			for n < len(refs) && n < chunks && size < bytes {
 				size += int64(refs[n].Size)
 				n++
 			}
@@ -381,22 +391,34 @@ func (c *compaction) move(ctx context.Context, refs []blob.Ref) (int64, error) {
 	if err := e.blobs.Sync(ctx, volumes...); err != nil {
 		return 0, errors.Join(copyErr, err)
 	}
-	err := c.index.Update(ctx, func(tx index.Tx) error {
-		var delta ledger.Delta
-		for i, ref := range copies {
-			if ref.Volume == 0 {
-				continue
-			}
-			if err := delta.Move(tx, refs[i], ref); err != nil {
-				return err
-			}
-		}
-		return delta.Apply(tx)
-	})
-	if err != nil {
+	if err := c.point(ctx, refs, copies); err != nil {
 		return 0, errors.Join(copyErr, err)
 	}
 	return size, errors.Join(copyErr, c.pace(ctx, begun, size))
+}
+
+// point points the index at copies, which are durable.
+func (c *compaction) point(ctx context.Context, refs, copies []blob.Ref) error {
+	for len(refs) > 0 {
+		n := min(len(refs), moveChunks)
+		err := c.index.Update(ctx, func(tx index.Tx) error {
+			var delta ledger.Delta
+			for i, ref := range copies[:n] {
+				if ref.Volume == 0 {
+					continue
+				}
+				if err := delta.Move(tx, refs[i], ref); err != nil {
+					return err
+				}
+			}
+			return delta.Apply(tx)
+		})
+		if err != nil {
+			return err
+		}
+		refs, copies = refs[n:], copies[n:]
+	}
+	return nil
 }
 
 // copyAll appends a copy of each chunk to an active volume. A copy that was not made is zero.

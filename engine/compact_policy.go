@@ -57,6 +57,9 @@ const (
 // chunks of the index must be looked at for that.
 func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool) {
 	e, p := c.engine, c.policyFor(states)
+	if c.whole {
+		p.trim = p.copy
+	}
 	var trims, small, outdated []candidate
 	var live, dead int64
 	for _, v := range states {

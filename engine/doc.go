@@ -52,7 +52,7 @@
 //	the disk             ErrNoSpace: reads, deletions and Reclaim go on, and writes when there is space
 //	damage               ErrInternal with a [*CorruptionError] that says what is hit, and where
 //	a newer version      ErrInternal with a [*FormatError]
-//	the end              ErrClosed
+//	the end              ErrClosed; ErrLeaseLost of one of several engines on one store
 //
 // A failed mutation has left nothing, but for two cases. After a failed commit of the index nobody
 // knows whether it was stored: it may be there after the next Open, all writes fail until then, and
@@ -123,6 +123,30 @@
 // cannot give back is copied: the live chunks of a volume are copied, the copies synced, the index
 // pointed at them, and the volume removed, in that order. [Engine.Reclaim] does both at once,
 // [Engine.Check] proves that the accounts are right.
+//
+// # Several engines on one store
+//
+// Engines with [Options].Node may have the same two stores open, in one process or on many
+// machines: every call is linearizable with those of all. What an engine knows of its calls under
+// way the others do not, so each of them has a lease in the index, which says by an epoch how old
+// its oldest call, or open Object, is. What is given up, and what is to be moved elsewhere, is
+// given up in an epoch, and destroyed only when all who could count on it are over. The rules, and
+// a model that checks them, are in internal/lease.
+//
+// One of them at a time sweeps, compacts or checks; a call of [Engine.Reclaim] or [Engine.Check]
+// waits for another. Space comes back later than with one engine: a lease or two after what gave it
+// up, and after every call, and open Object, that had begun before that, on any node. Reclaim waits
+// two leases for them, and leaves the rest for the background. Volumes are not trimmed, but emptied
+// and removed. Nobody is slowed down while there is much garbage.
+//
+// An engine that the others have not heard of for [Options].Lease, by their own clocks, is given
+// up. From then on it commits nothing, whatever it believes, and says [ErrLeaseLost]: also where it
+// finds missing what was taken away from it, and never that this is damaged. It must be closed, and
+// another opened. One that has crashed is given up in the same way, and what it has left comes
+// back. No clock of two machines is compared, and none decides whether a commit is good.
+//
+// All of them need the same Options.Keys. Options.ChunkSize should be the same, too, since only
+// chunks of equal size can be found to be duplicates.
 //
 // # Damage
 //

@@ -11,6 +11,7 @@ import (
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine/internal/intake"
+	"github.com/gabion-storage/gabion/engine/internal/lease"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
 	"github.com/gabion-storage/gabion/index"
@@ -24,6 +25,7 @@ type Engine struct {
 	opts    Options
 	index   index.Store
 	blobs   blob.Store
+	node    *lease.Node // nil if the stores are this engine's alone
 
 	damage     *damage
 	chunks     *storedChunks
@@ -37,6 +39,7 @@ type Engine struct {
 	trash      *ledger.Trash
 	stamps     stamps
 	worker     *worker
+	sweeper    sweeper                 // for who has the turn
 	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the turn
 
 	gate    gate.Gate
@@ -69,6 +72,11 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if err := e.opts.validate(); err != nil {
 		return nil, err
 	}
+	if e.opts.Node != "" {
+		return nil, ErrInvalidArgument.saying(
+			"Options: Node is set; nodes share stores, not a directory.",
+		)
+	}
 	if e.dir, err = openStoreDir(dir); err != nil {
 		return nil, err
 	}
@@ -91,8 +99,11 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 // The two belong together for good: the index says what lives in the chunk store and where, and all
 // else in it is garbage, which is removed. An index that is empty, or has lost its header, beside a
 // chunk store that is not empty is refused. At most one engine may have either store open at a
-// time, in whatever process: what is under way is known to that engine alone. Stores that others
-// can reach should have a lock that sees to it.
+// time, in whatever process, unless each of them has an Options.Node: what is under way is known to
+// that engine alone. With nodes there, one without is refused with ErrInUse; but nobody notices
+// nodes that come to an engine without, so stores that others can reach should have a lock. A node
+// whose name another has waits until that one's lease has ended, and fails with ErrInUse if it goes
+// on.
 //
 // Unlike Open it has no directory, no lock and no reserve that is set aside. How much room is left,
 // the stores say by Free; of that the last Options.ReserveSpace bytes are not for data. What is
@@ -134,7 +145,11 @@ func (e *Engine) start(ctx context.Context) error {
 	if err := errors.Join(err, e.dir.refillReserve()); err != nil {
 		return err
 	}
-	e.damage = newDamage(e.blobs, e.index, e.opts.alarm)
+	e.pins = intake.NewPins(func(ref blob.Ref) bool { return e.damage.Known(ref) != nil })
+	if err := e.join(ctx); err != nil {
+		return err
+	}
+	e.damage = newDamage(e.blobs, e.index, e.node, e.alarm)
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}
@@ -143,7 +158,6 @@ func (e *Engine) start(ctx context.Context) error {
 	}
 	e.indexSpace = &indexSpace{index: e.index}
 	e.throttle = throttle.New(e.usage, func() { e.worker.rouse() })
-	e.pins = intake.NewPins(func(ref blob.Ref) bool { return e.damage.Known(ref) != nil })
 	e.intake = intake.New(intake.Config{
 		Blobs: e.blobs, Pins: e.pins,
 		Find: e.chunks.find, Stored: e.damage.good, Room: e.room, Pace: e.throttle.Wait,
@@ -151,7 +165,8 @@ func (e *Engine) start(ctx context.Context) error {
 		Processors: runtime.GOMAXPROCS(0), Pack: e.opts.Compression == CompressionS2,
 	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
-	e.trash = ledger.NewTrash(e.index, e.now, func() { e.worker.rouse() })
+	e.trash = e.newTrash()
+	e.sweeper.engine = e
 	e.worker = newWorker(e)
 	e.worker.start()
 	e.alarmExposed()
@@ -197,8 +212,9 @@ func (e *Engine) Close() (err error) {
 		e.gate.Wait()
 		e.worker.stop()
 		e.ciphers.close()
+		err = e.leave()
 	}
-	err = e.closeStores()
+	err = errors.Join(err, e.closeStores())
 	e.gone = !errors.Is(err, index.ErrStillOpen)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/lease"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -309,6 +310,13 @@ var (
 	ErrUnavailable = &Error{
 		Code: "Unavailable", HTTPStatus: 503, Message: "The store cannot be reached. Try again later.",
 	}
+	// ErrLeaseLost is returned by an engine with Options.Node that the others have given up, since
+	// they have not heard of it for as long as Options.Lease. It commits nothing any more: nothing
+	// of the call has changed. What it reads may be gone. Close it and open another; a client that
+	// tries again at another node succeeds.
+	ErrLeaseLost = &Error{
+		Code: "LeaseLost", HTTPStatus: 503, Message: "The node has lost its lease. Try another.",
+	}
 	// ErrNoSpace is returned by writes when the disk is full or filled up to Options.ReserveSpace.
 	// Reads and deletions go on; when there is space again, so do writes.
 	ErrNoSpace = &Error{
@@ -416,6 +424,8 @@ var causes = []struct {
 	cause error
 	is    *Error
 }{
+	{lease.ErrLost, ErrLeaseLost},
+	{lease.ErrTurnLost, ErrLeaseLost}, // who is waited for keeps the turn
 	{blob.ErrNoSpace, ErrNoSpace},
 	{index.ErrNoSpace, ErrNoSpace},
 	{index.ErrUnavailable, ErrUnavailable},

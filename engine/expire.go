@@ -32,6 +32,7 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 	if err != nil {
 		return nil, err
 	}
+	c.pass()
 	before := req.Before
 	if before.IsZero() {
 		if e.opts.UploadExpiry == 0 {

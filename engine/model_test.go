@@ -24,14 +24,7 @@ import (
 // TestModel lives random histories under several sets of options, side by side with a model of
 // plain maps, and compares. GABION_SEED replays them, GABION_STEPS makes them longer.
 func TestModel(t *testing.T) {
-	steps := 500
-	if text := os.Getenv("GABION_STEPS"); text != "" {
-		var err error
-		if steps, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("GABION_STEPS: %v", err)
-		}
-	}
-	s := seed(t)
+	steps, s := modelSteps(t, 500), seed(t)
 	for i, set := range []struct {
 		name       string
 		chunkSizes []int // taken in turn, a new one at every reopening
@@ -56,11 +49,8 @@ func TestModel(t *testing.T) {
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			ring := keys(t)
-			h := &history{
-				t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(s, uint64(i))),
-				chunkSizes: set.chunkSizes, encrypted: set.encrypted, blocks: set.blocks, scopes: []engine.DedupScope{""},
-				buckets: map[string]bool{}, dedup: map[string]string{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
-			}
+			h := newHistory(t, rand.New(rand.NewPCG(s, uint64(i))))
+			h.dir, h.chunkSizes, h.encrypted, h.blocks = t.TempDir(), set.chunkSizes, set.encrypted, set.blocks
 			h.options = engine.Options{Volumes: volumeKinds[i%2], VolumeSize: set.volumeSize, Keys: ring,
 				AuthenticateRecords: set.records, Events: &engine.Events{Alarm: func(err error) {
 					var exposed *engine.ExposedError // which the directories of tests are
@@ -80,16 +70,22 @@ func TestModel(t *testing.T) {
 			if set.crashes {
 				h.stores = newFragileStores(set.volumeSize, &engine.Options{Keys: ring, AuthenticateRecords: set.records})
 			}
-			h.reopen()
-			for range steps {
-				h.step()
-			}
-			h.reopen()
-			h.check()
-			h.deleteEverything()
-			t.Log(h.outcomes)
+			h.live(steps)
 		})
 	}
+}
+
+// modelSteps is how many steps a history has: as GABION_STEPS says, or usual.
+func modelSteps(t *testing.T, usual int) int {
+	text := os.Getenv("GABION_STEPS")
+	if text == "" {
+		return usual
+	}
+	steps, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("GABION_STEPS: %v", err)
+	}
+	return steps
 }
 
 // A history is a store, and a model of what it should hold.
@@ -100,6 +96,7 @@ type history struct {
 	index   index.Store // instead of those in dir, if it is not nil
 	blobs   blob.Store
 	stores  *fragileStores // likewise, and closed by a power cut
+	fleet   *fleet         // of which e is a node; nil: it is alone
 	options engine.Options
 	rng     *rand.Rand
 	log     []string // what was done
@@ -154,6 +151,25 @@ type modelReader struct {
 	from   *engine.Object
 }
 
+func newHistory(t *testing.T, rng *rand.Rand) *history {
+	return &history{
+		t: t, rng: rng, scopes: []engine.DedupScope{""}, buckets: map[string]bool{},
+		dedup: map[string]string{}, objects: map[place]*modelObject{}, outcomes: map[string]int{},
+	}
+}
+
+// live lives the history.
+func (h *history) live(steps int) {
+	h.reopen()
+	for range steps {
+		h.step()
+	}
+	h.reopen()
+	h.check()
+	h.deleteEverything()
+	h.t.Log(h.outcomes)
+}
+
 func (h *history) did(format string, args ...any) {
 	h.log = append(h.log, fmt.Sprintf(format, args...))
 }
@@ -179,6 +195,7 @@ func (h *history) want(err, want error) {
 }
 
 func (h *history) step() {
+	h.switchNode()
 	steps := []struct {
 		weight int
 		do     func()
@@ -202,7 +219,7 @@ func (h *history) step() {
 }
 
 func (h *history) reopen() {
-	if h.e != nil {
+	if h.e != nil && h.fleet == nil {
 		h.did("close and open again")
 		if h.stores != nil {
 			h.stores.power.cut()
@@ -210,15 +227,14 @@ func (h *history) reopen() {
 		if err := h.e.Close(); err != nil {
 			h.fail("Close: %v", err)
 		}
-		for _, r := range h.readers {
-			r.from.Close()
-		}
-		h.readers = nil
+		h.closeReaders()
 	}
 	h.options.ChunkSize = h.chunkSizes[h.opens%len(h.chunkSizes)]
 	h.options.MemoryBudget = 4 * int64(h.options.ChunkSize)
 	h.opens++
 	switch {
+	case h.fleet != nil:
+		h.reopenNode()
 	case h.stores != nil:
 		h.stores.power.restore()
 		h.e = h.stores.open(h.t, &h.options)
@@ -545,6 +561,14 @@ func (h *history) useReader() {
 	}
 }
 
+// closeReaders closes what is left open, also by an engine that is closed.
+func (h *history) closeReaders() {
+	for _, r := range h.readers {
+		r.from.Close()
+	}
+	h.readers = nil
+}
+
 func (h *history) closeReader() {
 	if len(h.readers) > 0 {
 		h.did("close-reader")
@@ -638,6 +662,9 @@ func (h *history) deleteObjects() {
 // count compares the totals, once what was deleted has been swept.
 func (h *history) count() {
 	h.did("Stats")
+	if h.fleet != nil {
+		h.closeReaders() // what they hold depends on when they were opened
+	}
 	got := tallyOf(h.t, h.e)
 	if want := h.tally(got.StoredBytes); got != want {
 		h.fail("the store holds %+v, want %+v", got, want)

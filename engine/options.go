@@ -17,6 +17,7 @@ const (
 	DefaultVolumeSize   = 256 << 20
 	DefaultReserveSpace = 128 << 20
 	DefaultKeyLifetime  = 5 * time.Minute
+	DefaultLease        = 15 * time.Second
 )
 
 // Ranges of Options.
@@ -33,6 +34,9 @@ const (
 	maxKeyLifetime  = 24 * time.Hour
 	maxReclaimRate  = 1 << 40
 	maxUploadExpiry = 100 * 365 * 24 * time.Hour
+	maxNodeName     = 255
+	minLease        = time.Second
+	maxLease        = 10 * time.Minute
 )
 
 // Options configure Open and OpenStores. The zero value of each field means its default.
@@ -111,6 +115,17 @@ type Options struct {
 	// means for ever. See Expire.
 	UploadExpiry time.Duration
 
+	// Node makes the engine one of several that have the same two stores open, and is what it is
+	// called among them, at most 255 bytes: no two that are open have the same name. By default the
+	// engine has its stores for itself. It is for OpenStores. See "Several engines on one store" in
+	// the package comment.
+	Node string
+
+	// Lease is for how long the others wait for a Node that they do not hear of, a second to 10
+	// minutes; 15 seconds by default. Then they go on without it, and it commits nothing any more.
+	// It is renewed four times in that time, and should be about the same for all nodes.
+	Lease time.Duration
+
 	// Events are called when something happens that no call reports.
 	Events *Events
 
@@ -124,7 +139,8 @@ type Options struct {
 // nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
-	// tried again, a volume that could not be sealed, damage that was noticed in passing. Open
+	// tried again, a volume that could not be sealed, damage that was noticed in passing, and, once,
+	// with ErrLeaseLost. Open
 	// calls it with an *ExposedError for each directory of the store that others can use, and with
 	// what the method Exposed of Options.Keys returns, if there is one, as of crypto.Keyring.
 	Alarm func(error)
@@ -165,6 +181,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.KeyLifetime == 0 {
 		out.KeyLifetime = DefaultKeyLifetime
+	}
+	if out.Lease == 0 {
+		out.Lease = DefaultLease
 	}
 	return out
 }
@@ -212,6 +231,16 @@ func (o *Options) validate() error {
 		errs = append(
 			errs,
 			fmt.Errorf("ReclaimRate is %d, must be 0 to %d", o.ReclaimRate, int64(maxReclaimRate)),
+		)
+	}
+	if len(o.Node) > maxNodeName {
+		errs = append(
+			errs, fmt.Errorf("Node has %d bytes, must have at most %d", len(o.Node), maxNodeName),
+		)
+	}
+	if o.Lease < minLease || o.Lease > maxLease {
+		errs = append(
+			errs, fmt.Errorf("Lease is %v, must be %v to %v", o.Lease, minLease, maxLease),
 		)
 	}
 	if o.AuthenticateRecords && o.Keys == nil {

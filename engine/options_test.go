@@ -27,7 +27,7 @@ func TestEveryNumberOfOptions(t *testing.T) {
 	tryNumbers(t, map[string]numberRange{
 		"KeyLifetime": {1, int64(24 * time.Hour)}, "ChunkSize": {4 << 10, 16 << 20}, "MemoryBudget": {4 * chunk, 64 << 30},
 		"VolumeSize": {2 * chunk, volumes.MaxVolumeSize}, "ReserveSpace": {64 << 20, volumes.MaxReserveSpace},
-		"ReclaimRate": {1, 1 << 40}, "UploadExpiry": {1, int64(100 * 365 * 24 * time.Hour)},
+		"ReclaimRate": {1, 1 << 40}, "Lease": {int64(time.Second), int64(10 * time.Minute)}, "UploadExpiry": {1, int64(100 * 365 * 24 * time.Hour)},
 	}, func(dir string, o *engine.Options) error {
 		e, err := engine.Open(t.Context(), dir, o)
 		if err == nil {

@@ -40,14 +40,16 @@ type VolumeReclaimed struct {
 // it back on a full disk; copying needs the free space of one volume's live bytes, half of
 // Options.ReserveSpace excepted, and is left for later where there is less. What an open Object
 // reads is left for later, and so are volumes that running uploads have just written to, but for
-// holes. A damaged chunk stays where it is and is part of the error, as a *CorruptionError;
-// everything else is reclaimed all the same.
+// holes; with Options.Node, all that was given up after a call or open Object began that goes on. A
+// damaged chunk stays where it is and is part of the error, as a *CorruptionError; everything else
+// is reclaimed all the same.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
 	c, err := e.begin(ctx, call{op: "Reclaim"})
 	defer c.end(&err)
 	if err != nil {
 		return nil, err
 	}
+	c.pass()
 	if err := e.worker.claim(ctx); err != nil {
 		return nil, err
 	}
@@ -72,6 +74,9 @@ const sweepBytes = 32 << 20
 // reclaim needs the turn. It has the trash swept and meanwhile, and at its end, copies the volumes
 // of which at least this share is dead. It says what was freed.
 func (e *Engine) reclaim(ctx context.Context, share float64, seal bool) (ReclaimResult, error) {
+	if e.node != nil {
+		return e.sweeper.reclaim(ctx, share, seal)
+	}
 	var res ReclaimResult
 	if err := e.trash.Recover(ctx); err != nil {
 		return res, err

@@ -61,6 +61,7 @@ func (e *Engine) RotateKeys(
 	if err != nil {
 		return nil, err
 	}
+	c.pass()
 	if e.keys == nil {
 		return nil, ErrKmsServiceNotEnabled
 	}

@@ -87,6 +87,7 @@ func (e *Engine) openContent(
 	if err != nil {
 		return nil, err
 	}
+	e.node.Keep(c.epoch) // what the call may count on, the source may until it is closed
 	return s, nil
 }
 
@@ -112,6 +113,7 @@ func (s *source) close() error {
 		return fs.ErrClosed
 	}
 	s.engine.trash.Leave(s.id)
+	s.engine.node.End(s.call.epoch)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.directory, s.segment, s.pages = nil, nil, [2]*segmentPage{}

@@ -28,6 +28,7 @@ type StatsResult struct {
 	IndexDead     int64 // how much of that may be dead at most
 	DiskBytes     int64 // what the store occupies on disk: index, volumes, and what is set aside beside them
 	Volumes       []VolumeStats
+	Nodes         []NodeStats // the engines that share the store; none if this one has it for itself
 }
 
 // VolumeStats describes one volume of chunks.
@@ -86,5 +87,8 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		return nil, err
 	}
 	res.DiskBytes += used.DiskBytes + beside
+	if res.Nodes, err = e.nodeStats(ctx); err != nil {
+		return nil, err
+	}
 	return res, nil
 }

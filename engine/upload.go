@@ -107,6 +107,7 @@ func (e *Engine) Upload(
 	if err != nil {
 		return nil, err
 	}
+	c.pass() // its parts are calls of their own
 	if err := req.check(); err != nil {
 		return nil, err
 	}

@@ -89,8 +89,9 @@ func (w *worker) stop() {
 }
 
 func (w *worker) run(ctx context.Context) {
-	retry, expiry := stoppedTimer(), stoppedTimer()
+	retry, again, expiry := stoppedTimer(), stoppedTimer(), stoppedTimer()
 	defer retry.Stop()
+	defer again.Stop()
 	defer expiry.Stop()
 	for {
 		select {
@@ -100,6 +101,8 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		case <-retry.C:
 			w.engine.trash.Retry()
+		case <-again.C:
+			w.watch()
 		case <-w.begun:
 			expiry.Reset(w.expiryInterval())
 			continue
@@ -110,8 +113,11 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		if err := w.reclaim(ctx); err != nil && ctx.Err() == nil {
-			w.engine.opts.alarm(err)
+			w.engine.alarm(err)
 			retry.Reset(reclaimFailed)
+		}
+		if w.engine.node != nil { // other nodes discard, too, and begin uploads
+			again.Reset(w.engine.opts.Lease)
 		}
 	}
 }
@@ -136,7 +142,7 @@ func (w *worker) expire(ctx context.Context, timer *time.Timer) {
 		return
 	}
 	if err != nil {
-		e.opts.alarm(err)
+		e.alarm(err)
 	}
 	if left || err != nil {
 		w.watching.Store(true)

@@ -1,0 +1,162 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Of the nodes of tests, the one in the time of their bubble.
+const (
+	lease    = time.Second
+	minChunk = 4 << 10
+)
+
+// inFleet runs a test in a bubble of its own, with two stores for several nodes. Those that the
+// test has not closed are closed at its end. They must leave nothing behind, and a sound store.
+func inFleet(t *testing.T, test func(f *fleet)) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{
+			T: t, index: index.NewMemory(), blobs: blob.NewMemory(1 << 20), keys: keys(t),
+		}
+		defer f.end()
+		test(f)
+	})
+}
+
+// end closes all nodes, and looks at what they have left.
+func (f *fleet) end() {
+	for _, n := range f.nodes {
+		n.close()
+	}
+	// An engine that wants the stores for itself is refused if any node has left its lease.
+	e, err := engine.OpenStores(f.Context(), f.index, f.blobs, &engine.Options{Keys: f.keys})
+	if err != nil {
+		f.Error(err, f.index.Close())
+		return
+	}
+	checkData(f, e)
+	if err := e.Close(); err != nil {
+		f.Error(err)
+	}
+}
+
+// A fleet is what several nodes share.
+type fleet struct {
+	*testing.T
+	index *index.Memory
+	blobs *blob.Memory
+	keys  *crypto.Keyring
+	nodes []*node // that were opened
+}
+
+// A node is an engine of a fleet.
+type node struct {
+	*testing.T
+	*engine.Engine
+	name  string
+	index *stoppableIndex
+	parts []*partUnderWay
+
+	mu     sync.Mutex // guards alarms
+	alarms []error
+}
+
+// open opens a node with chunks of minChunk.
+func (f *fleet) open(name string) *node {
+	f.Helper()
+	n, err := f.tryOpen(name, &engine.Options{ChunkSize: minChunk})
+	if err != nil {
+		f.Fatalf("node %s: OpenStores: %v", name, err)
+	}
+	return n
+}
+
+func (f *fleet) tryOpen(name string, o *engine.Options) (*node, error) {
+	n := &node{T: f.T, name: name, index: &stoppableIndex{Store: lastingIndex{f.index}}}
+	o.Node, o.Lease, o.Keys = name, lease, f.keys
+	o.Events = &engine.Events{Alarm: func(err error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.alarms = append(n.alarms, err)
+	}}
+	var err error
+	n.Engine, err = engine.OpenStores(f.Context(), n.index, lastingBlobs{f.blobs}, o)
+	if err == nil {
+		f.nodes = append(f.nodes, n)
+	}
+	return n, err
+}
+
+// close closes a node, unless that was done. What it was told must be no more than that its lease
+// is lost.
+func (n *node) close() {
+	n.Helper()
+	n.index.goOn()
+	for _, p := range n.parts { // those that a test that has failed has not ended
+		p.body.Close()
+	}
+	synctest.Wait()
+	checkLeftovers(n, n.Engine)
+	if err := n.Close(); err != nil && !errors.Is(err, engine.ErrClosed) {
+		n.Errorf("node %s: Close: %v", n.name, err)
+	}
+	if held := n.Held(); held != 0 {
+		n.Errorf("node %s: %d contents are still in use", n.name, held)
+	}
+	for _, err := range n.alarms {
+		if !errors.Is(err, engine.ErrLeaseLost) {
+			n.Errorf("node %s: alarm: %v", n.name, err)
+		}
+	}
+}
+
+// A stoppableIndex is an index of which a node can be cut off: as if its process were stopped, its
+// transactions wait, those of its renewals, too.
+type stoppableIndex struct {
+	index.Store
+
+	mu      sync.Mutex // guards stopped
+	stopped chan struct{}
+}
+
+func (s *stoppableIndex) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = make(chan struct{})
+}
+
+func (s *stoppableIndex) goOn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped != nil {
+		close(s.stopped)
+	}
+	s.stopped = nil
+}
+
+func (s *stoppableIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
+	s.mu.Lock()
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped != nil {
+		<-stopped
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+// told is what Events.Alarm was called with.
+func (n *node) told() []error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.alarms)
+}

@@ -1,0 +1,462 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// TestSharedCondemnedVolume has two parts of the same content under way at one node while the
+// volume that it lies in is condemned and removed. The first began before and holds that up; the
+// second began after, must not count on what the first has found, and outlives both.
+func TestSharedCondemnedVolume(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		content := random(1, 25*minChunk)
+		mustObject(f, a.Engine, "bucket", "keep", "", content)
+		mustObject(f, a.Engine, "bucket", "drop", "", random(2, 225*minChunk))
+		mustObject(f, a.Engine, "bucket", "fill", "", random(3, 25*minChunk)) // begins another volume
+		volume := stats(f, a.Engine).Volumes[0].ID
+		mustDelete(f, b.Engine, "bucket", "drop")
+		f.waitSwept(b)
+		first := mustInitiate(f, a.Engine, "bucket", "first", "")
+		second := mustInitiate(f, a.Engine, "bucket", "second", "")
+
+		before := a.part("first", first)
+		before.send(content)
+		mustDelete(f, b.Engine, "bucket", "keep")
+		f.waitFor("the volume is condemned", func() bool { return f.condemned(volume) })
+		time.Sleep(lease / 2) // every node has seen it
+		after := a.part("second", second)
+		after.send(content)
+		time.Sleep(5 * lease)
+		if !f.has(volume) {
+			f.Fatal("the volume was removed under a part that had begun before it was condemned")
+		}
+		if err := before.fail(); !errors.Is(err, engine.ErrIncompleteBody) {
+			f.Errorf("UploadPart: %v", err)
+		}
+		f.waitFor("the volume is removed", func() bool { return !f.has(volume) })
+		if err := after.end(); err != nil {
+			f.Fatalf("UploadPart: %v", err)
+		}
+		mustComplete(f, b.Engine, "bucket", "second", second)
+		if !bytes.Equal(readAll(f, b.Engine, "bucket", "second"), content) {
+			f.Error("the object reads back wrong")
+		}
+	})
+}
+
+// TestSharedMove has a part under way at one node that was found to be stored already, in a volume
+// that another empties. The part is committed in time, and its chunks move along.
+func TestSharedMove(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		content := random(1, 25*minChunk)
+		mustObject(f, a.Engine, "bucket", "keep", "", content)
+		mustObject(f, a.Engine, "bucket", "drop", "", random(2, 225*minChunk))
+		mustObject(f, a.Engine, "bucket", "fill", "", random(3, 25*minChunk))
+		volume := stats(f, a.Engine).Volumes[0].ID
+		mustDelete(f, b.Engine, "bucket", "drop")
+		f.waitSwept(b)
+		id := mustInitiate(f, a.Engine, "bucket", "part", "")
+		part := a.part("part", id)
+		part.send(content)
+		f.waitFor("the volume is condemned", func() bool { return f.condemned(volume) })
+		mustDelete(f, b.Engine, "bucket", "keep")
+		if err := part.end(); err != nil {
+			f.Fatalf("UploadPart: %v", err)
+		}
+		f.waitFor("the volume is removed", func() bool { return !f.has(volume) })
+		f.waitSwept(a)
+		mustComplete(f, a.Engine, "bucket", "part", id)
+		for _, n := range f.nodes {
+			if !bytes.Equal(readAll(f, n.Engine, "bucket", "part"), content) {
+				f.Errorf("node %s reads the object back wrong", n.name)
+			}
+		}
+	})
+}
+
+// TestSharedOpenObject deletes, at one node, what is open at another. It stays whole until it is
+// closed, and then its space comes back.
+func TestSharedOpenObject(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		parts := [][]byte{random(1, minPart), random(2, minPart)}
+		mustObject(f, a.Engine, "bucket", "key", "AES256", parts...)
+		obj := mustGet(f, a.Engine, "bucket", "key", "")
+		mustDelete(f, b.Engine, "bucket", "key")
+		for range 3 {
+			mustReclaim(f, b.Engine)
+		}
+		got, err := io.ReadAll(obj)
+		if err != nil || !bytes.Equal(got, slices.Concat(parts...)) {
+			f.Errorf("the open object reads back wrong, %d bytes, %v", len(got), err)
+		}
+		if err := obj.Close(); err != nil {
+			f.Error(err)
+		}
+		f.checkEmpty(b)
+	})
+}
+
+// TestSharedProvisional reclaims at one node while another is amid parts of several pages. What is
+// committed of them is not taken for garbage, unless they fail.
+func TestSharedProvisional(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		id := mustInitiate(f, a.Engine, "bucket", "key", "")
+		head, tail := random(1, 2*index.MaxPageChunks*minChunk), random(2, index.MaxPageChunks*minChunk)
+		stays, fails := a.part("key", id), a.part("key", id)
+		stays.send(head)
+		fails.send(tail)
+		fails.send(head)
+		for range 3 {
+			mustReclaim(f, b.Engine)
+		}
+		stays.send(tail)
+		if err := stays.end(); err != nil {
+			f.Fatalf("UploadPart: %v", err)
+		}
+		if err := fails.fail(); !errors.Is(err, engine.ErrIncompleteBody) {
+			f.Errorf("UploadPart: %v", err)
+		}
+		mustReclaim(f, b.Engine)
+		checkData(f, b.Engine)
+		mustComplete(f, b.Engine, "bucket", "key", id)
+		if !bytes.Equal(readAll(f, b.Engine, "bucket", "key"), slices.Concat(head, tail)) {
+			f.Error("the object reads back wrong")
+		}
+		mustDelete(f, a.Engine, "bucket", "key")
+		f.checkEmpty(b)
+	})
+}
+
+// TestSharedLeaseLost stops a node for longer than its lease, amid a commit and with an object open
+// that another deletes meanwhile. It says that it has lost its lease, never that data is damaged.
+func TestSharedLeaseLost(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		parts := [][]byte{random(1, minPart), random(2, minPart)}
+		mustObject(f, a.Engine, "bucket", "key", "AES256", parts...)
+		mustObject(f, a.Engine, "bucket", "small", "AES256", []byte("in the index"))
+		id := mustInitiate(f, a.Engine, "bucket", "part", "")
+		objects := []*engine.Object{
+			mustGet(f, a.Engine, "bucket", "key", ""), mustGet(f, a.Engine, "bucket", "small", ""),
+		}
+		part := a.part("part", id)
+		part.send(random(3, minPart))
+		a.index.stop()
+		mustDelete(f, b.Engine, "bucket", "key")
+		mustDelete(f, b.Engine, "bucket", "small")
+		mustReclaim(f, b.Engine) // waits for the lease, and no longer
+		if got := tallyOf(f, b.Engine); got.Chunks != 0 || got.Parts != 0 {
+			f.Errorf("after the lease of the stopped node has ended there is %+v", got)
+		}
+		a.index.goOn()
+		if err := part.end(); !errors.Is(err, engine.ErrLeaseLost) {
+			f.Errorf("UploadPart: %v, want ErrLeaseLost", err)
+		}
+		for _, obj := range objects {
+			_, err := io.ReadAll(obj)
+			if !errors.Is(err, engine.ErrLeaseLost) || isCorruption(err) {
+				f.Errorf("reading what is gone: %v, want ErrLeaseLost", err)
+			}
+			if err := obj.Close(); err != nil {
+				f.Error(err)
+			}
+		}
+		for range 3 {
+			_, err := a.CreateBucket(f.Context(), &engine.CreateBucketRequest{Bucket: "other"})
+			if !errors.Is(err, engine.ErrLeaseLost) || asError(f, err).HTTPStatus != 503 {
+				f.Errorf("CreateBucket: %v, want ErrLeaseLost", err)
+			}
+		}
+		time.Sleep(10 * lease) // in which the background finds it out, too
+		if told := a.told(); len(told) != 1 || !errors.Is(told[0], engine.ErrLeaseLost) {
+			f.Errorf("Events.Alarm was told %v, want ErrLeaseLost once", told)
+		}
+		if _, err := a.Reclaim(f.Context(), nil); !errors.Is(err, engine.ErrLeaseLost) {
+			f.Errorf("Reclaim: %v, want ErrLeaseLost", err)
+		}
+		if _, err := a.Check(f.Context(), nil); !errors.Is(err, engine.ErrLeaseLost) {
+			f.Errorf("Check: %v, want ErrLeaseLost", err)
+		}
+		a.close()
+		mustObject(f, f.open("a").Engine, "bucket", "key", "", parts...)
+	})
+}
+
+// TestSharedDeath has a node die amid uploads, with the turn. Another gives back what it has left.
+func TestSharedDeath(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		id := mustInitiate(f, a.Engine, "bucket", "key", "")
+		var parts []*partUnderWay
+		for n := range 3 {
+			parts = append(parts, a.part("key", id))
+			parts[n].send(random(uint64(n), (n+1)*index.MaxPageChunks*minChunk/2))
+		}
+		obj := mustGetPut(f, a.Engine, "bucket", "open", random(9, minPart))
+		dying := make(chan error)
+		go func() {
+			_, err := a.Reclaim(context.Background(), nil)
+			dying <- err
+		}()
+		time.Sleep(lease / 8) // it has the turn, and waits for its own parts
+		a.index.stop()
+		abort := engine.AbortMultipartUploadRequest{Bucket: "bucket", Key: "key", UploadID: id}
+		if _, err := b.AbortMultipartUpload(f.Context(), &abort); err != nil {
+			f.Error(err)
+		}
+		mustDelete(f, b.Engine, "bucket", "open")
+		f.checkEmpty(b)
+
+		a.index.goOn() // it only looked dead
+		if err := <-dying; !errors.Is(err, engine.ErrLeaseLost) {
+			f.Errorf("Reclaim: %v, want ErrLeaseLost", err)
+		}
+		for _, p := range parts {
+			if err := p.end(); !errors.Is(err, engine.ErrLeaseLost) {
+				f.Errorf("UploadPart: %v, want ErrLeaseLost", err)
+			}
+		}
+		if err := obj.Close(); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// TestSharedTurn has all nodes reclaim and check at once. They wait for each other.
+func TestSharedTurn(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		var nodes []*node
+		for _, name := range []string{"a", "b", "c"} {
+			nodes = append(nodes, f.open(name))
+		}
+		for n := range uint64(8) {
+			mustObject(f, nodes[n%3].Engine, "bucket", string(rune('a'+n)), "", random(n, 300_000))
+			mustDelete(f, nodes[(n+1)%3].Engine, "bucket", string(rune('a'+n)))
+		}
+		var all sync.WaitGroup
+		for _, n := range nodes {
+			all.Go(func() { mustReclaim(f, n.Engine) })
+			all.Go(func() { checkData(f, n.Engine) })
+		}
+		all.Wait()
+		f.checkEmpty(nodes[0])
+		ctx, cancel := context.WithTimeout(f.Context(), lease)
+		defer cancel()
+		obj := mustGetPut(f, nodes[0].Engine, "bucket", "open", random(9, minPart))
+		defer obj.Close()
+		mustDelete(f, nodes[0].Engine, "bucket", "open")
+		all.Go(func() { mustReclaim(f, nodes[1].Engine) })
+		time.Sleep(lease / 8)
+		if _, err := nodes[2].Check(ctx, nil); !errors.Is(err, engine.ErrRequestTimeout) {
+			f.Errorf("Check while another has the turn: %v, want ErrRequestTimeout", err)
+		}
+		all.Wait()
+	})
+}
+
+// TestSharedExpiry has a node die that alone has uploads. Another aborts them when they are stale.
+func TestSharedExpiry(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		b, err := f.tryOpen("b", &engine.Options{UploadExpiry: time.Minute})
+		if err != nil {
+			f.Fatal(err)
+		}
+		mustBucket(f, b.Engine, "bucket")
+		time.Sleep(5 * time.Minute)
+		mustInitiate(f, a.Engine, "bucket", "key", "")
+		a.index.stop()
+		time.Sleep(5 * time.Minute)
+		if n := stats(f, b.Engine).Uploads; n != 0 {
+			f.Errorf("%d uploads are open", n)
+		}
+	})
+}
+
+// TestSharedRefuses opens engines that must not be nodes.
+func TestSharedRefuses(t *testing.T) {
+	_, err := engine.Open(t.Context(), t.TempDir(), &engine.Options{Node: "a"})
+	if !errors.Is(err, engine.ErrInvalidArgument) {
+		t.Errorf("Open of a directory as a node: %v, want ErrInvalidArgument", err)
+	}
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		if _, err := f.tryOpen("a", &engine.Options{}); !errors.Is(err, engine.ErrInUse) {
+			f.Errorf("a second node of a name: %v, want ErrInUse", err)
+		}
+		_, err := engine.OpenStores(f.Context(), f.index, f.blobs, nil)
+		if !errors.Is(err, engine.ErrInUse) {
+			f.Errorf("an engine that is no node, beside one: %v, want ErrInUse", err)
+		}
+		a.index.stop()
+		mustBucket(f, f.open("a").Engine, "bucket") // the first is waited for, and given up
+	})
+}
+
+// TestSharedFirst has three nodes make one store of two that are empty.
+func TestSharedFirst(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		var all sync.WaitGroup
+		opened := make(chan *node, 3)
+		for _, name := range []string{"a", "b", "c"} {
+			all.Go(func() { opened <- f.open(name) })
+		}
+		all.Wait()
+		body := random(1, 300_000)
+		mustObject(f, (<-opened).Engine, "bucket", "key", "AES256", body)
+		for range 2 {
+			if !bytes.Equal(readAll(f, (<-opened).Engine, "bucket", "key"), body) {
+				f.Error("the object reads back wrong")
+			}
+		}
+	})
+}
+
+// TestSharedStats asks a node for the others.
+func TestSharedStats(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		b.index.stop()
+		time.Sleep(lease * 3 / 4)
+		nodes := stats(f, a.Engine).Nodes
+		if len(nodes) != 2 {
+			f.Fatalf("the nodes are %+v", nodes)
+		}
+		for _, n := range nodes {
+			if want := map[bool]string{true: "a", false: "b"}[n.Self]; n.Name != want {
+				f.Errorf("node %q is taken for %q", n.Name, want)
+			}
+			if stopped := n.Still >= lease/2; stopped == n.Self {
+				f.Errorf("%+v; the other one is stopped", n)
+			}
+		}
+	})
+	e := openStores(t, index.NewMemory(), blob.NewMemory(0), nil)
+	if nodes := stats(t, e).Nodes; nodes != nil {
+		t.Errorf("an engine that is alone has nodes %+v", nodes)
+	}
+}
+
+// A partUnderWay is an UploadPart whose body comes bit by bit.
+type partUnderWay struct {
+	body *io.PipeWriter
+	done chan error
+}
+
+// part begins to upload part 1 of an upload.
+func (n *node) part(key, id string) *partUnderWay {
+	r, w := io.Pipe()
+	p := &partUnderWay{w, make(chan error, 1)}
+	n.parts = append(n.parts, p)
+	go func() {
+		_, err := n.UploadPart(context.Background(), &engine.UploadPartRequest{
+			Bucket: "bucket", Key: key, UploadID: id, PartNumber: 1, Body: r,
+		})
+		p.done <- err
+	}()
+	return p
+}
+
+// send sends some of the body, and returns when the node has done with it what it can.
+func (p *partUnderWay) send(data []byte) {
+	_, _ = p.body.Write(data)
+	synctest.Wait()
+}
+
+func (p *partUnderWay) end() error {
+	p.body.Close()
+	return <-p.done
+}
+
+// fail ends the body with an error.
+func (p *partUnderWay) fail() error {
+	p.body.CloseWithError(errors.New("the client is gone"))
+	return <-p.done
+}
+
+// mustGetPut stores an object and opens it.
+func mustGetPut(t testing.TB, e *engine.Engine, bucket, key string, body []byte) *engine.Object {
+	t.Helper()
+	mustObject(t, e, bucket, key, "", body)
+	return mustGet(t, e, bucket, key, "")
+}
+
+// has says whether a volume is there.
+func (f *fleet) has(volume uint64) bool {
+	f.Helper()
+	volumes, err := f.blobs.Volumes(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	return slices.ContainsFunc(volumes, func(v blob.VolumeInfo) bool { return v.ID == volume })
+}
+
+func (f *fleet) condemned(volume uint64) bool {
+	f.Helper()
+	err := f.index.View(f.Context(), func(r index.Reader) error {
+		_, err := index.Get(r, index.CondemnedKey(volume))
+		return err
+	})
+	if err != nil && !errors.Is(err, index.ErrNotFound) {
+		f.Fatal(err)
+	}
+	return err == nil
+}
+
+// waitFor waits until the background has done something.
+func (f *fleet) waitFor(what string, cond func() bool) {
+	f.Helper()
+	for range 100 {
+		if cond() {
+			return
+		}
+		time.Sleep(lease / 8)
+	}
+	f.Fatalf("it does not come about that %s", what)
+}
+
+// waitSwept waits until the background has swept the trash.
+func (f *fleet) waitSwept(n *node) {
+	f.Helper()
+	f.waitFor("the trash is swept", func() bool { return stats(f, n.Engine).TrashParts == 0 })
+}
+
+// checkEmpty reclaims, and looks whether all of the space has come back: but for buckets nothing is
+// in the stores.
+func (f *fleet) checkEmpty(n *node) {
+	f.Helper()
+	if got := tallyOf(f, n.Engine); got != (tally{}) {
+		f.Errorf("the store holds %+v", got)
+	}
+	if s := stats(f, n.Engine); len(s.Volumes) != 0 || s.TrashBytes != 0 {
+		f.Errorf("the store has %d volumes, and %d bytes in the trash", len(s.Volumes), s.TrashBytes)
+	}
+	err := f.index.View(f.Context(), func(r index.Reader) error {
+		for range index.Scan(r, index.AllCondemned()) {
+			f.Error("a condemned volume is not forgotten")
+		}
+		for range index.Scan(r, index.AllWaiting()) {
+			f.Error("something provisional is left")
+		}
+		return nil
+	})
+	if err != nil {
+		f.Error(err)
+	}
+}

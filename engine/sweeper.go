@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gabion-storage/gabion/engine/internal/lease"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// What reclaiming may do where several engines share the stores.
+const (
+	callRounds    = 2    // of a call: the second gives back what has died in the first
+	mostCondemned = 4096 // volumes in one round
+	epochWait     = 2    // leases that a round waits for its epoch: a node that is gone takes one
+)
+
+// A sweeper gives space back where several engines share the stores. It is for the node that has
+// the turn, and there for who has the worker's.
+//
+// It does so in rounds. Each begins an epoch, in which volumes are condemned, and before which all
+// was discarded that is in the trash then. When the epoch has passed nobody counts on any of that
+// any more: what was in the trash is swept, and the condemned volumes are emptied and removed. What
+// has died by the sweeping is for the next round.
+type sweeper struct {
+	engine *Engine
+	begun  *round          // that waits for its epoch; nil if there is none
+	known  map[uint64]bool // the volumes that were there when the last round began that is over
+}
+
+// A round is what there was when an epoch began.
+type round struct {
+	epoch   lease.Epoch
+	trash   ledger.Noted
+	volumes map[uint64]bool
+}
+
+// reclaim gives space back. It is Engine.reclaim for a node: a call waits for the turn, and does
+// all that can be done by now; in the background whoever has the turn does the work.
+func (s *sweeper) reclaim(
+	ctx context.Context, share float64, called bool,
+) (res ReclaimResult, err error) {
+	rounds, take := 1, s.engine.node.Take
+	if called {
+		rounds, take = callRounds, s.engine.waitForTurn
+	}
+	turn, err := take(ctx)
+	if errors.Is(err, lease.ErrTurnTaken) {
+		return res, nil
+	}
+	if err != nil {
+		return res, err
+	}
+	defer release(ctx, turn, &err)
+	c := &compaction{
+		engine: s.engine, index: turn.Store(), share: share, seal: called, whole: true,
+	}
+	var errs []error
+	for ; rounds > 0; rounds-- {
+		over, err := s.round(ctx, turn, c)
+		errs = append(errs, err)
+		if !over {
+			break
+		}
+	}
+	return c.result, errors.Join(append(errs, ctx.Err())...)
+}
+
+// round begins a round, after the one before, and ends it. It says whether it did: else there is
+// nothing to do, or something is in the way.
+func (s *sweeper) round(
+	ctx context.Context, turn *lease.Turn, c *compaction,
+) (over bool, err error) {
+	var errs []error
+	if s.begun != nil {
+		over, err := s.end(ctx, turn, c)
+		if errs = append(errs, err); !over {
+			return false, err
+		}
+	}
+	if err := s.begin(ctx, turn, c); err != nil || s.begun == nil {
+		return false, errors.Join(append(errs, err)...)
+	}
+	over, err = s.end(ctx, turn, c)
+	return over, errors.Join(append(errs, err)...)
+}
+
+// begin begins a round, if there is anything to do. It condemns volumes that are worth it, of those
+// that were there when the last round began. What is in others may be of calls under way, and will
+// be named.
+func (s *sweeper) begin(ctx context.Context, turn *lease.Turn, c *compaction) error {
+	e := s.engine
+	trash, err := e.trash.Note(ctx)
+	if err != nil {
+		return err
+	}
+	states, err := e.volumeStates(ctx)
+	if err != nil {
+		return err
+	}
+	condemned, err := turn.Condemned(ctx)
+	if err != nil {
+		return err
+	}
+	r := &round{trash: trash, volumes: make(map[uint64]bool)}
+	var free []volumeState // that are not condemned
+	for _, v := range states {
+		if r.volumes[v.ID] = true; condemned[v.ID] == 0 {
+			free = append(free, v)
+		}
+	}
+	chosen, _ := c.choose(free)
+	left, err := c.unfinished(ctx, states, condemned)
+	if err != nil || !trash.Some() && len(chosen) == 0 && !left.some() {
+		return err
+	}
+	var volumes []uint64
+	for _, v := range chosen {
+		if !s.known[v.ID] || len(volumes) == mostCondemned {
+			continue
+		}
+		if v.Active {
+			if err := e.blobs.Seal(ctx, v.ID); err != nil {
+				return err
+			}
+		}
+		volumes = append(volumes, v.ID)
+	}
+	r.epoch, err = turn.Advance(ctx, volumes, func(index.Tx) error { return nil })
+	if err != nil {
+		return err
+	}
+	s.begun = r
+	return nil
+}
+
+// end waits until the epoch of the round has passed, and ends the round: it sweeps and removes what
+// nobody counts on any more. After an error it may be tried again.
+func (s *sweeper) end(
+	ctx context.Context, turn *lease.Turn, c *compaction,
+) (over bool, err error) {
+	if passed, err := s.wait(ctx, turn); !passed {
+		return false, err
+	}
+	swept, err := s.engine.trash.SweepNoted(
+		ctx, turn.Store(), s.begun.trash, func(context.Context) {},
+	)
+	c.result.Chunks += swept.Chunks
+	c.result.Bytes += swept.Bytes
+	if err != nil {
+		return false, err
+	}
+	var errs []error
+	for _, err := range swept.Damaged {
+		errs = append(errs, ofLedger(err))
+	}
+	errs = append(errs, c.clear(ctx, turn, s.begun.epoch))
+	if ctx.Err() == nil {
+		s.begun, s.known, over = nil, s.begun.volumes, true
+	}
+	return over, errors.Join(errs...)
+}
+
+// wait waits until the epoch of the round has passed, as long as that makes sense. While there are
+// older calls, or open Objects, the round is left for another time.
+func (s *sweeper) wait(ctx context.Context, turn *lease.Turn) (passed bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, epochWait*s.engine.opts.Lease)
+	defer cancel()
+	err = turn.Wait(waiting, s.begun.epoch)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
+}
