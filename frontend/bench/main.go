@@ -2,11 +2,15 @@
 // by the services' own SDKs:
 //
 //	cd frontend && go run ./bench [-minio PROGRAM] [-versitygw PROGRAM] [-size MIB] [-rounds N]
+//	cd frontend && go run ./bench stalls [-turns N] [-turn DURATION]
 //
 // The servers take turns, in each round once. Each is a process of its own, with a store of its
 // own below -dir; what is printed are medians (least-most) of MB/s, and the most memory that the
 // process has taken. Every download is compared with what was sent. The client, which signs, hashes
 // and compares, is on the same processors.
+//
+// Stalls measures the S3 face alone: how long requests for small objects take while 200 other
+// clients have stopped in the middle of theirs, and while none have.
 package main
 
 import (
@@ -52,6 +56,9 @@ type client interface {
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
+	if len(args) > 0 && args[0] == "stalls" {
+		return stalls(ctx, args[1:], stdout)
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	minio := flags.String("minio", "", "`program` of MinIO to compare with")
 	versity := flags.String("versitygw", "", "`program` of versitygw to compare with")

@@ -19,3 +19,16 @@ func TestBench(t *testing.T) {
 		}
 	}
 }
+
+// TestStalls has clients stall for as long as a few requests take.
+func TestStalls(t *testing.T) {
+	t.Chdir("..")
+	var out strings.Builder
+	args := []string{"stalls", "-turns", "1", "-turn", "1ns", "-dir", t.TempDir()}
+	if err := run(t.Context(), args, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "200 clients stall") {
+		t.Errorf("it says:\n%s", &out)
+	}
+}

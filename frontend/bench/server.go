@@ -60,13 +60,29 @@ func (s *server) memory() (int64, error) {
 	return kib << 10, err
 }
 
-// gabion returns both faces of the command, which it builds.
+// gabion returns the faces of the command, which it builds.
 func gabion() ([]*contender, error) {
+	start, err := buildGabion()
+	if err != nil {
+		return nil, err
+	}
+	return []*contender{
+		{name: "gabion, OSS", start: start("-oss"), dial: dialOSS},
+		{name: "gabion, S3", start: start("-s3"), dial: dialS3},
+		{name: "gabion, S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
+	}, nil
+}
+
+// A starter gives how to start the command with one face, and further arguments.
+type starter func(face string, args ...string) func(dir string) (*server, error)
+
+// buildGabion builds the command.
+func buildGabion() (starter, error) {
 	program := filepath.Join(os.TempDir(), "gabion-bench-frontend")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the command: %w\n%s", err, out)
 	}
-	start := func(face string, args ...string) func(string) (*server, error) {
+	return func(face string, args ...string) func(string) (*server, error) {
 		return func(dir string) (*server, error) {
 			addr, err := freeAddr()
 			if err != nil {
@@ -82,11 +98,6 @@ func gabion() ([]*contender, error) {
 				"-oss", flags["-oss"], "-s3", flags["-s3"])
 			return serve(addr, program, nil, args...)
 		}
-	}
-	return []*contender{
-		{name: "gabion, OSS", start: start("-oss"), dial: dialOSS},
-		{name: "gabion, S3", start: start("-s3"), dial: dialS3},
-		{name: "gabion, S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
 	}, nil
 }
 
