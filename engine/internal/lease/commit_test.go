@@ -89,11 +89,11 @@ func TestOutage(t *testing.T) {
 		a, b := t.join("a"), t.join("b")
 		turn := t.take(a)
 		b.Begin()
-		time.Sleep(lasts)
+		time.Sleep(lasts - apart/2) // a has looked since b renewed last
 		for _, n := range []*node{a, b} {
 			n.line.cut.Store(true)
 		}
-		time.Sleep(100*lasts + apart/2)
+		time.Sleep(100 * lasts)
 		for _, n := range []*node{a, b} {
 			n.line.cut.Store(false)
 		}

@@ -70,5 +70,6 @@
 // here wherever it commits.
 //
 // The rules are checked by a model of three nodes in model_test.go, all of whose states are gone
-// through; and each of them is taken out once, after which the model loses data.
+// through; and each of them is taken out once, after which the model loses data. random_test.go has
+// three processes use this package by the rules, while they are stopped, slow and killed.
 package lease
