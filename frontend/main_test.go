@@ -296,35 +296,3 @@ func TestAnAddressWithoutHostIsLoopback(t *testing.T) {
 		l.Close()
 	}
 }
-
-func TestSessionsShowWhatIsServed(t *testing.T) {
-	all := sessions("127.0.0.1:1", "127.0.0.1:2", "/d/keys")
-	for _, want := range []string{
-		"http://127.0.0.1:1", "http://127.0.0.1:2", "/d/keys", "aws ", "ossutil ",
-	} {
-		if !strings.Contains(all, want) {
-			t.Errorf("%q is missing", want)
-		}
-	}
-	for _, unwanted := range []string{":9000", ":9001", "DIR"} {
-		if strings.Contains(all, unwanted) {
-			t.Errorf("%q is there", unwanted)
-		}
-	}
-	if s := sessions("127.0.0.1:1", "", "/d/keys"); strings.Contains(s, "aws ") {
-		t.Error("S3 is shown, and not served")
-	}
-	if s := sessions("", "127.0.0.1:2", "/d/keys"); strings.Contains(s, "ossutil ") {
-		t.Error("OSS is shown, and not served")
-	}
-}
-
-func TestTheREADMEShowsTheSessions(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), sessionsText) {
-		t.Error("README.md does not show what the command prints: sessions.txt")
-	}
-}

@@ -37,17 +37,14 @@ func (u *ossutil) run(dir string, args ...string) string {
 // TestOssutil has ossutil bring files up and down, a large one by parts, by either signature.
 func TestOssutil(t *testing.T) {
 	clients.Need(t)
-	const client = "github.com/aliyun/ossutil@v1.7.19"
-	source := clients.CopyModule(t, client)
-	clients.Run(t, source, "go", "build", "-o", "ossutil", ".")
-	endpoint := serve(t)
+	program, endpoint := clients.Ossutil(t), serve(t)
 	for _, version := range []string{"v1", "v4"} {
-		u := &ossutil{t: t, program: filepath.Join(source, "ossutil"), options: []string{
+		u := &ossutil{t: t, program: program, options: []string{
 			"-e", endpoint, "-i", accessKey, "-k", secret,
 			"--sign-version", version, "--region", oss.DefaultRegion,
 		}}
 		u.session(t.TempDir())
-		t.Logf("%s, signature %s: %d runs passed", client, version, u.runs)
+		t.Logf("%s, signature %s: %d runs passed", clients.OssutilModule, version, u.runs)
 	}
 }
 

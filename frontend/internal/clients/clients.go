@@ -38,6 +38,17 @@ func CopyModule(t *testing.T, module string) (dir string) {
 	return dir
 }
 
+// OssutilModule is where Ossutil comes from. The source of version 2 is not public.
+const OssutilModule = "github.com/aliyun/ossutil@v1.7.19"
+
+// Ossutil builds ossutil, and returns the program.
+func Ossutil(t *testing.T) string {
+	t.Helper()
+	source := CopyModule(t, OssutilModule)
+	Run(t, source, "go", "build", "-o", "ossutil", ".")
+	return filepath.Join(source, "ossutil")
+}
+
 // Run runs a program in a directory, which must succeed.
 func Run(t *testing.T, dir, program string, args ...string) {
 	t.Helper()
