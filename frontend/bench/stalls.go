@@ -17,6 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
+// settling is how long the server has for what clients have sent before they stalled.
+const settling = 2 * time.Second
+
 // Who stalls, and who does not.
 const (
 	stalledClients = 200
@@ -61,6 +64,7 @@ func stalls(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		if err != nil {
 			return errors.Join(err, clients.close())
 		}
+		time.Sleep(settling)
 		err = stalled.measure(ctx, to, *turn)
 		if err := errors.Join(err, clients.close()); err != nil {
 			return err
