@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,9 +15,10 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 	"github.com/gabion-storage/gabion/fleet/pgindex"
+	"github.com/gabion-storage/gabion/index"
 )
 
-// trips counts round trips.
+// trips counts round trips, but for those of who takes or releases the fleet's turn.
 type trips struct {
 	turns atomic.Int64 // of the connection that has the turns
 	all   atomic.Int64
@@ -36,10 +39,26 @@ func (n *trips) TraceQueryStart(
 }
 
 func (n *trips) TraceBatchStart(
-	ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData,
+	ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData,
 ) context.Context {
-	n.count(conn)
+	if !aboutTurn(data.Batch) {
+		n.count(conn)
+	}
 	return ctx
+}
+
+func aboutTurn(b *pgx.Batch) bool {
+	for _, q := range b.QueuedQueries {
+		for _, arg := range q.Arguments {
+			keys, _ := arg.([][]byte)
+			if slices.ContainsFunc(keys, func(key []byte) bool {
+				return bytes.Equal(key, index.FleetKey())
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (*trips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)     {}
@@ -47,8 +66,14 @@ func (*trips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryDat
 func (*trips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
 // TestRoundTrips counts what it takes to publish parts of 16 chunks: at most four for the first
-// part of a node that knows nothing, and two for those after it, be their chunks new or known.
+// part of a node that knows nothing, and two for those after it, be their chunks new or known. An
+// engine that is one of several looks for its lease in the same ones.
 func TestRoundTrips(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { testRoundTrips(t, "", "") })
+	t.Run("of several", func(t *testing.T) { testRoundTrips(t, "one", "two") })
+}
+
+func testRoundTrips(t *testing.T, firstNode, secondNode string) {
 	server := postgres.Start(t)
 	const chunk = 4 << 10
 	body := func(seed byte) []byte {
@@ -56,16 +81,19 @@ func TestRoundTrips(t *testing.T) {
 		_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
 		return b
 	}
+	options := func(node string) *engine.Options { // which does not renew its lease meanwhile
+		return &engine.Options{ChunkSize: chunk, Node: node, Lease: 10 * time.Minute}
+	}
 	blobs := blob.NewMemory(0)
 	one := openNode(t, server.DSN(), nil)
-	e := openEngine(t, one, lastingBlobs{blobs}, &engine.Options{ChunkSize: chunk})
+	e := openEngine(t, one, lastingBlobs{blobs}, options(firstNode))
 	id := begin(t, e, "bucket", "key")
 	var n trips
 	two, err := pgindex.OpenTraced(t.Context(), server.DSN(), nil, &n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e = openEngine(t, two, lastingBlobs{blobs}, &engine.Options{ChunkSize: chunk})
+	e = openEngine(t, two, lastingBlobs{blobs}, options(secondNode))
 	for i, part := range []struct {
 		name string
 		body []byte
