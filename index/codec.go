@@ -40,18 +40,12 @@ func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
 	return e.checksummed(key), nil
 }
 
-// open checks the envelope and decodes the record. The checksum comes first, so that a flipped bit
-// in the version byte is called what it is; that is why the checksum has to stay where it is in
-// every later version.
+// open checks the envelope and decodes the record.
 func open[R any, P record[R]](key, value []byte) (rec R, err error) {
+	if err := Verify(key, value); err != nil {
+		return rec, err
+	}
 	body := len(value) - checksumSize
-	if body < 1 {
-		return rec, corrupt(key, fmt.Sprintf("%d bytes are too short for a record", len(value)))
-	}
-	want, got := binary.BigEndian.Uint32(value[body:]), checksum(key, value[:body])
-	if got != want {
-		return rec, corrupt(key, fmt.Sprintf("checksum is %08x, want %08x", got, want))
-	}
 	d := decoder{key: key, buf: value[:body]}
 	d.versioned(P(&rec))
 	if d.err == nil && len(d.buf) > 0 {
@@ -65,6 +59,22 @@ func open[R any, P record[R]](key, value []byte) (rec R, err error) {
 		return none, d.err
 	}
 	return none, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
+}
+
+// Verify checks the envelope of a record without decoding it: that the bytes are those that were
+// stored under the key. What fails is a *CorruptionError. The checksum comes before all else, so
+// that a flipped bit in the version byte is called what it is; that is why the checksum has to stay
+// where it is in every later version.
+func Verify(key, value []byte) error {
+	body := len(value) - checksumSize
+	if body < 1 {
+		return corrupt(key, fmt.Sprintf("%d bytes are too short for a record", len(value)))
+	}
+	want, got := binary.BigEndian.Uint32(value[body:]), checksum(key, value[:body])
+	if got != want {
+		return corrupt(key, fmt.Sprintf("checksum is %08x, want %08x", got, want))
+	}
+	return nil
 }
 
 // checksum covers the key too, so that a record which turns up under another key is refused.

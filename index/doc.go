@@ -60,6 +60,7 @@
 //	N node(16)                               Node      of a fleet, as the next two
 //	F                                        Fleet
 //	X volume(be64)                           Condemned
+//	K                                        Clone     while the index is a copy that nobody has opened
 //
 // An object key may contain any byte. In the upload table something follows it, so there its zero
 // bytes are escaped: esc replaces 00 by 00 FF. The end mark 00 01 is smaller than any longer key's

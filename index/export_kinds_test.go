@@ -47,4 +47,5 @@ var Kinds = []Kind{
 	kind[Header](), kind[Bucket](), kind[Upload](), kind[Part](), kind[Directory](), kind[Page](), kind[Inline](), kind[Object](),
 	kind[Shared](), kind[Completed](), kind[Chunk](), kind[Volume](), kind[Trash](), kind[Answer](), kind[Idle](), kind[Ends](),
 	kind[Totals](), kind[Attributes](), kind[Encryption](), kind[Checksum](), kind[Node](), kind[Fleet](), kind[Condemned](),
+	kind[Clone](),
 }

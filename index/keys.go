@@ -26,6 +26,7 @@ const (
 	answerTable  = 'A'
 	idleTable    = 'E'
 	endsTable    = 'Q'
+	cloneTable   = 'K'
 	separator    = 0x00 // ends a bucket name, which cannot contain it
 	escapedZero  = 0xFF // follows a zero byte that belongs to an object key of the upload table
 	endOfKey     = 0x01 // follows the zero byte that ends an object key of the upload table
@@ -44,6 +45,9 @@ func HeaderKey() Key[Header] { return Key[Header]{headerTable} }
 
 // TotalsKey is the key of the store's counters.
 func TotalsKey() Key[Totals] { return Key[Totals]{totalsTable} }
+
+// CloneKey is the key of what says that the index is a copy of another store's.
+func CloneKey() Key[Clone] { return Key[Clone]{cloneTable} }
 
 // BucketKey is the key of a bucket.
 func BucketKey(bucket string) Key[Bucket] {

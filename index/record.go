@@ -51,6 +51,25 @@ func (h *Header) decode(d *decoder, version byte) {
 	h.Records.decode(d, version)
 }
 
+// Clone says that the index is a copy of another store's, or becomes one, and that nothing else has
+// been done with it yet. Without a Header beside it the copy is not complete.
+type Clone struct {
+	Source [16]byte // StoreID of the other
+	Pull   [16]byte // of those who write to the copy, whoever began last
+}
+
+func (*Clone) version() byte { return 1 }
+
+func (c *Clone) encode(e *encoder) {
+	e.fixed(c.Source[:])
+	e.fixed(c.Pull[:])
+}
+
+func (c *Clone) decode(d *decoder, _ byte) {
+	c.Source = [16]byte(d.fixed(16))
+	c.Pull = [16]byte(d.fixed(16))
+}
+
 // Bucket is a container of objects.
 type Bucket struct {
 	Created    time.Time

@@ -28,6 +28,7 @@ var (
 	checksum   = index.Checksum{Algorithm: "SHA256", Type: "COMPOSITE", Value: bytes.Repeat([]byte{7}, 32)}
 
 	header = index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment, Records: encryption}
+	clone  = index.Clone{Source: [16]byte{1}, Pull: [16]byte{2}}
 	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}, Annotations: map[string]string{"location": "here"}}
 	upload = index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum,
@@ -91,6 +92,7 @@ var samples = map[string]sample{
 	"Node":       {index.NodeKey(index.NodeID(id("node"))), &node},
 	"Fleet":      {index.FleetKey(), &fleet},
 	"Condemned":  {index.CondemnedKey(1), &condemned},
+	"Clone":      {index.CloneKey(), &clone},
 	"Attributes": {[]byte("Attributes"), &attributes},
 	"Encryption": {[]byte("Encryption"), &encryption},
 	"Checksum":   {[]byte("Checksum"), &checksum},

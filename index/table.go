@@ -16,6 +16,9 @@ func Get[R any, P record[R]](r Reader, k Key[R]) (R, error) {
 	return open[R, P](k, value)
 }
 
+// Decode returns the record that an Item of a Scan holds, with the errors of Get.
+func Decode[R any, P record[R]](k Key[R], value []byte) (R, error) { return open[R, P](k, value) }
+
 // Put stores a record under k. One with a field over its limit is refused with ErrInvalidRecord.
 func Put[R any, P record[R]](tx Tx, k Key[R], rec *R) error {
 	if len(k) == 0 {
