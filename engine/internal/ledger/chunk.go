@@ -87,6 +87,26 @@ func (d *Delta) Move(tx index.Tx, from, to blob.Ref) error {
 	return d.change(tx, from, func(rec *index.Chunk) { d.place(rec, to) })
 }
 
+// Replace puts the record of a chunk in the place of another. Either may be nil, which is none.
+func (d *Delta) Replace(tx index.Tx, id index.ChunkID, old, rec *index.Chunk) error {
+	if old != nil {
+		d.record(old, -1)
+	}
+	if rec == nil {
+		return index.Delete(tx, index.ChunkKey(id))
+	}
+	d.record(rec, +1)
+	return index.Put(tx, index.ChunkKey(id), rec)
+}
+
+// record counts the record of a chunk that comes (n is 1) or goes (n is -1).
+func (d *Delta) record(rec *index.Chunk, n int64) {
+	d.chunk(rec.Volume, n, n*int64(rec.Stored))
+	if rec.Damaged {
+		d.totals.Damaged += n
+	}
+}
+
 // Mark makes a chunk's record say whether it is damaged, if the chunk still lives and where it was.
 func (d *Delta) Mark(tx index.Tx, ref blob.Ref, damaged bool) error {
 	return d.change(tx, ref, func(rec *index.Chunk) { d.damaged(rec, damaged) })
