@@ -105,22 +105,43 @@ func (s *storedChunks) locate(ctx context.Context, id index.ChunkID) (blob.Ref, 
 // read reads and verifies one chunk. The result lies in d's memory.
 func (s *storedChunks) read(
 	ctx context.Context, c index.PageChunk, keys frame.Keys, d *chunkData,
-) ([]byte, error) {
+) (plain []byte, err error) {
+	err = s.pursue(ctx, c.ID, func(ref blob.Ref) (err error) {
+		plain, err = s.readAt(ctx, ref, c, keys, d)
+		return err
+	})
+	return plain, err
+}
+
+// fetch reads the frame of a chunk, of which the checksum is verified, into the storage of buf.
+func (s *storedChunks) fetch(
+	ctx context.Context, id index.ChunkID, buf []byte,
+) (stored []byte, err error) {
+	err = s.pursue(ctx, id, func(ref blob.Ref) (err error) {
+		stored, err = s.blobs.Get(ctx, ref, buf)
+		return err
+	})
+	return stored, err
+}
+
+// pursue has read read a chunk where the index says that it is.
+func (s *storedChunks) pursue(
+	ctx context.Context, id index.ChunkID, read func(blob.Ref) error,
+) error {
 	var failed blob.Ref // where reading has failed
 	var failure error
 	for {
-		ref, err := s.locate(ctx, c.ID)
+		ref, err := s.locate(ctx, id)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if ref == failed {
 			s.damage.noteOne(ctx, ref, failure)
-			return nil, failure
+			return failure
 		}
-		plain, err := s.readAt(ctx, ref, c, keys, d)
-		if err == nil {
+		if err = read(ref); err == nil {
 			s.damage.good(ref)
-			return plain, nil
+			return nil
 		}
 		// Between the two steps the chunk may have moved and its old volume gone. It is damaged
 		// only if the index still says that it is there.
