@@ -80,16 +80,21 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	if e.dir, err = openStoreDir(dir); err != nil {
 		return nil, err
 	}
-	if e.index, err = e.dir.openIndex(ctx, &e.opts); err == nil {
-		e.blobs, err = e.dir.openBlobs(ctx, &e.opts)
-	}
-	if err == nil {
+	if err = e.openInDir(ctx); err == nil {
 		err = e.start(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, e.closeStores())
 	}
 	return e, nil
+}
+
+// openInDir opens the stores in the engine's directory. After an error one of them may be open.
+func (e *Engine) openInDir(ctx context.Context) (err error) {
+	if e.index, err = e.dir.openIndex(ctx, &e.opts); err == nil {
+		e.blobs, err = e.dir.openBlobs(ctx, &e.opts)
+	}
+	return err
 }
 
 // OpenStores opens the store that an index and a chunk store make up, of any kind that passes the
@@ -210,9 +215,11 @@ func (e *Engine) Close() (err error) {
 	}
 	if e.gate.Shut() {
 		e.gate.Wait()
-		e.worker.stop()
-		e.ciphers.close()
-		err = e.leave()
+		if e.worker != nil { // a Clone's engine is not started
+			e.worker.stop()
+			e.ciphers.close()
+			err = e.leave()
+		}
 	}
 	err = errors.Join(err, e.closeStores())
 	e.gone = !errors.Is(err, index.ErrStillOpen)

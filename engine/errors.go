@@ -305,6 +305,12 @@ var (
 	ErrInUse = &Error{
 		Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine.",
 	}
+	// ErrUnfinishedClone is returned by Open and OpenStores for a copy of a store that is not
+	// complete: see Clone.
+	ErrUnfinishedClone = &Error{
+		Code: "UnfinishedClone", HTTPStatus: 503,
+		Message: "The store is a copy that is not complete. Pull to it until that succeeds.",
+	}
 	// ErrUnavailable is returned when the server that the index is in, or the chunks are, cannot be
 	// reached, or does not get to it in time. Nothing has changed; the same call may succeed later.
 	ErrUnavailable = &Error{

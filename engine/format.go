@@ -162,6 +162,9 @@ func (e *Engine) identify(ctx context.Context) error {
 		}
 	}
 	e.storeID = header.StoreID
+	if err := e.adopt(ctx); err != nil {
+		return err
+	}
 	if err := e.dir.claim(e.storeID); err != nil {
 		return err
 	}
@@ -179,6 +182,11 @@ func (e *Engine) readHeader(ctx context.Context) (header index.Header, err error
 // makeStore makes a store, unless another engine does so first, which the index is shared with. It
 // returns the header that is there then.
 func (e *Engine) makeStore(ctx context.Context) (header index.Header, err error) {
+	if mark, err := readMark(ctx, e.index); err != nil {
+		return header, err
+	} else if mark != nil {
+		return header, ErrUnfinishedClone
+	}
 	if lost := e.checkEmpty(ctx); lost != nil {
 		if header, err = e.readHeader(ctx); errors.Is(err, index.ErrNotFound) {
 			err = lost

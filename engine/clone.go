@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/index"
+)
+
+// A Clone is a store that becomes a copy of another one, of whatever kind either is: it is how a
+// store moves from a directory into other stores, and back.
+//
+// The copy is made below the operations, record by record and frame by frame. So everything in it
+// is what it was: objects, open uploads with their ids and parts, buckets, times, ETags, tags, what
+// is deduplicated, what is remembered, and what waits to be reclaimed. What is sealed is copied as
+// it is, with its wrapped keys: no key is asked for, and who opens the copy needs the same
+// Options.Keys. It also has the id of the other store.
+//
+// Each Pull brings the copy up to a moment within that call. To move a store that is in use, Pull
+// while it is; have everybody stop writing to it; Pull again, which takes little more than a look
+// at all records; Close the clone, and open the copy as any other store. From then on it is a store
+// of its own, to which nothing can be pulled any more.
+//
+// Until a Pull has returned nil, and while another is under way, nobody can open the copy: that
+// fails with ErrUnfinishedClone. A Pull that fails, or whose process is killed, is made up for by
+// another one, of the same or another process, which does not copy again what is there.
+type Clone struct {
+	to   *Engine       // that is not started: its stores, what room they have, and its gate
+	turn chan struct{} // holds a token while nobody pulls
+}
+
+// lostVolume is the number of a volume that no clone has. The chunks that the other store has lost
+// are said to be in it, and found to be lost.
+const lostVolume = 1
+
+// OpenClone opens a clone in dir, which is made if it is not there. It must be empty, or have in it
+// a clone that nobody has opened as a store yet; ErrInvalidArgument says that it is not. Otherwise
+// it is like Open; Options.Node means nothing to it. The caller must call Close.
+func OpenClone(ctx context.Context, dir string, o *Options) (_ *Clone, err error) {
+	c := call{op: "OpenClone", ctx: ctx}
+	defer c.wrap(&err)
+	e := &Engine{opts: o.withDefaults()}
+	if err := e.opts.validate(); err != nil {
+		return nil, err
+	}
+	if e.dir, err = openStoreDir(dir); err != nil {
+		return nil, err
+	}
+	if e.dir.format != nil {
+		err = notAClone(e)
+	}
+	if err == nil {
+		err = e.openInDir(ctx)
+	}
+	var clone *Clone
+	if err == nil {
+		clone, err = newClone(ctx, e)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.closeStores())
+	}
+	return clone, nil
+}
+
+// OpenCloneStores opens a clone in an index and a chunk store of any kind, as OpenStores does. They
+// must be empty, or have in them a clone that nobody has opened as a store yet. The caller must
+// call Close, which closes both; after an error they are the caller's still, and open.
+func OpenCloneStores(
+	ctx context.Context, idx index.Store, blobs blob.Store, o *Options,
+) (_ *Clone, err error) {
+	c := call{op: "OpenCloneStores", ctx: ctx}
+	defer c.wrap(&err)
+	e := &Engine{opts: o.withDefaults(), index: idx, blobs: blobs}
+	if err := e.opts.validate(); err != nil {
+		return nil, err
+	}
+	if idx == nil || blobs == nil {
+		return nil, ErrInvalidArgument.saying("A clone needs an index and a chunk store.")
+	}
+	return newClone(ctx, e)
+}
+
+func newClone(ctx context.Context, to *Engine) (*Clone, error) {
+	mark, err := readMark(ctx, to.index)
+	if err == nil && mark == nil {
+		err = checkNew(ctx, to)
+	}
+	var last uint64
+	if err == nil {
+		last, err = to.lastVolume(ctx)
+	}
+	if err == nil {
+		err = to.blobs.NumberAfter(max(last, lostVolume))
+	}
+	if err != nil {
+		return nil, err
+	}
+	to.indexSpace = &indexSpace{index: to.index}
+	c := &Clone{to: to, turn: make(chan struct{}, 1)}
+	c.turn <- struct{}{}
+	return c, nil
+}
+
+// checkNew refuses to make a clone of what is not empty.
+func checkNew(ctx context.Context, to *Engine) error {
+	err := to.index.View(ctx, func(r index.Reader) error {
+		_, err := r.Get(index.HeaderKey())
+		return err
+	})
+	if errors.Is(err, index.ErrNotFound) {
+		return to.checkEmpty(ctx)
+	}
+	if err == nil {
+		err = notAClone(to)
+	}
+	return err
+}
+
+func notAClone(to *Engine) error {
+	return ErrInvalidArgument.saying("%s has a store in it that is no clone.", to.indexPlace())
+}
+
+// readMark returns what says that an index is a clone, or nil.
+func readMark(ctx context.Context, idx index.Store) (mark *index.Clone, err error) {
+	err = idx.View(ctx, func(r index.Reader) error {
+		rec, err := index.Get(r, index.CloneKey())
+		mark = &rec
+		return err
+	})
+	if errors.Is(err, index.ErrNotFound) {
+		return nil, nil
+	}
+	return mark, err
+}
+
+// adopt makes a store of its own of a clone that is complete. Other stores stay as they are.
+func (e *Engine) adopt(ctx context.Context) error {
+	mark, err := readMark(ctx, e.index)
+	if err != nil || mark == nil {
+		return err
+	}
+	return e.index.Update(ctx, func(tx index.Tx) error {
+		_, err := tx.Get(index.HeaderKey())
+		if errors.Is(err, index.ErrNotFound) { // a Pull has begun meanwhile
+			err = ErrUnfinishedClone
+		}
+		return errors.Join(err, index.Delete(tx, index.CloneKey()))
+	})
+}
+
+// Close waits for a Pull under way and closes the stores. It fails as that of an Engine does.
+func (c *Clone) Close() error { return c.to.Close() }
