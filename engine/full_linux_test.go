@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -20,35 +19,24 @@ import (
 // TestFullDisk fills a file system until every write is refused, over and over, with parallel
 // uploads, deleting and reclaiming in between, and then has others fill it to the last byte. Every
 // refusal must be ErrNoSpace, nothing acknowledged may be lost, the same engine goes on when there
-// is space, and the full store can be opened. GABION_FILLS sets the number of rounds.
+// is space, and the full store can be opened. GABION_FILLS, when it is more than 1, sets the number
+// of rounds, on a larger disk.
 func TestFullDisk(t *testing.T) {
-	for name, mount := range map[string]func(*testing.T) string{
-		"tmpfs": func(t *testing.T) string {
-			dir := t.TempDir()
-			if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512m"); err != nil {
-				t.Skipf("mounting a small file system needs privileges: %v", err)
-			}
-			t.Cleanup(func() {
-				if err := syscall.Unmount(dir, 0); err != nil {
-					t.Error(err)
-				}
-			})
-			return dir
-		},
-		"ext4": func(t *testing.T) string {
-			return mountImage(t, filepath.Join(t.TempDir(), "image"), true).dir
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
+	n, size := rounds(t, "GABION_FILLS", 1), 260
+	if n > 1 {
+		size = 540
+	}
+	for _, kind := range []string{"tmpfs", "ext4"} {
+		t.Run(kind, func(t *testing.T) {
 			f := &fullDisk{
-				mount:   mount(t),
+				mount:   mountSmall(t, kind, size),
 				options: &engine.Options{Keys: keys(t), ReserveSpace: 64 << 20, VolumeSize: 16 << 20},
 				objects: map[string]uint64{},
 			}
 			rng := rand.New(rand.NewPCG(seed(t), 6))
 			e := open(t, f.store(), f.options)
 			mustBucket(t, e, fullBucket)
-			for round := range rounds(t, "GABION_FILLS", 1) {
+			for round := range n {
 				f.options.Volumes = volumeKinds[round%2] // of what is opened next
 				f.fill(t, e, round)
 				f.check(t, e)

@@ -25,7 +25,7 @@ import (
 // run at more sizes, on ext4, too.
 func TestFullRounds(t *testing.T) {
 	n := rounds(t, "GABION_FILLS", 1)
-	sizes, kinds := []int{300}, []string{"tmpfs"}
+	sizes, kinds := []int{240}, []string{"tmpfs"}
 	if n > 1 {
 		sizes, kinds = []int{300, 700, 1000, 2000}, []string{"tmpfs", "ext4"}
 	} else {

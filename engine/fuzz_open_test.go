@@ -273,6 +273,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	stores := buildMutated(f)
 	f.Fuzz(func(t *testing.T, program []byte) {
+		t.Parallel()
 		if _, err := stores.try(filepath.Join(t.TempDir(), "store"), program); err != nil {
 			t.Error(err)
 		}

@@ -143,6 +143,7 @@ func TestHostileDirectory(t *testing.T) {
 		for _, name := range hostileEntries(t, sound) {
 			for kind, put := range hostileKinds {
 				t.Run(fmt.Sprintf("killed %v, %s is %s", killed, name, kind), func(t *testing.T) {
+					t.Parallel()
 					dir, outside := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "outside")
 					if err := errors.Join(os.CopyFS(dir, os.DirFS(sound)), os.Rename(filepath.Join(dir, name), outside)); err != nil {
 						t.Fatal(err)

@@ -165,12 +165,6 @@ type mountedImage struct {
 	mounted bool
 }
 
-// mountImage mounts the file system in the image, an ext4, after making it if fresh.
-func mountImage(t *testing.T, image string, fresh bool) *mountedImage {
-	t.Helper()
-	return ext4.mount(t, image, fresh)
-}
-
 // mount mounts the file system in the image, after making it if fresh. It skips the test where that
 // is not possible.
 func (fs fileSystem) mount(t *testing.T, image string, fresh bool) *mountedImage {

@@ -25,6 +25,7 @@ import (
 func TestModes(t *testing.T) {
 	for _, mask := range []string{"0", "0277", "0777"} {
 		t.Run(mask, func(t *testing.T) {
+			t.Parallel()
 			top := t.TempDir()
 			child := func(life string) string {
 				t.Helper()

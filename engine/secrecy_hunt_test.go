@@ -106,12 +106,13 @@ func (h *hunt) fails(err, want error) {
 func (h *hunt) look(when string) {
 	h.Helper()
 	for file := range regularFiles(h.T, h.dir) {
-		data, err := os.ReadFile(filepath.Join(h.dir, file))
+		path := filepath.Join(h.dir, file)
+		data, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // reclaimed meanwhile
 		}
 		h.must(err)
-		for _, piece := range h.unsearched(filepath.Join(h.dir, file), bytes.TrimRight(data, "\x00")) {
+		for _, piece := range h.unsearched(path, data) {
 			if h.secrets.findIn(piece) >= 0 {
 				h.Errorf("%s: %d bytes of plaintext are in %s", when, leakRun, file)
 			}
@@ -134,16 +135,17 @@ func (h *hunt) look(when string) {
 	}
 }
 
-// unsearched returns the pieces of a file that are not what they were at the last look: a plaintext
-// is made before it is written, so it cannot be in the others.
+// unsearched returns the pieces of a file that are not what they were at the last look, or zeros
+// before the first: a plaintext is made before it is written, so it cannot be in the others.
 func (h *hunt) unsearched(file string, data []byte) (pieces [][]byte) {
 	const size = 64 << 10
+	zeros := make([]byte, size+2*leakRun)
 	before := h.searched[file]
 	for n := 0; n*size < len(data); n++ {
 		piece := data[max(0, n*size-leakRun):min(len(data), (n+1)*size+leakRun)]
 		sum := crypto.CRC64(0, piece)
 		if n == len(before) {
-			before = append(before, ^sum)
+			before = append(before, crypto.CRC64(0, zeros[:len(piece)]))
 		}
 		if before[n] != sum {
 			before[n] = sum
