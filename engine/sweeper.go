@@ -6,7 +6,6 @@ import (
 
 	"github.com/gabion-storage/gabion/engine/internal/lease"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
-	"github.com/gabion-storage/gabion/index"
 )
 
 // What reclaiming may do where several engines share the stores.
@@ -127,7 +126,7 @@ func (s *sweeper) begin(ctx context.Context, turn *lease.Turn, c *compaction) er
 		}
 		volumes = append(volumes, v.ID)
 	}
-	r.epoch, err = turn.Advance(ctx, volumes, func(index.Tx) error { return nil })
+	r.epoch, err = turn.Advance(ctx, volumes)
 	if err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func (f *fleet) revoke(n *node) {
 // advance begins an epoch.
 func (f *fleet) advance(turn *lease.Turn, condemn ...uint64) lease.Epoch {
 	f.Helper()
-	e, err := turn.Advance(f.Context(), condemn, nothing)
+	e, err := turn.Advance(f.Context(), condemn)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -186,9 +186,6 @@ func commit(s index.Store) error {
 		return tx.Put([]byte("key"), []byte("value"))
 	})
 }
-
-// nothing is a transaction that does nothing.
-func nothing(index.Tx) error { return nil }
 
 // A line is a node's connection to the index, which can be cut.
 type line struct {

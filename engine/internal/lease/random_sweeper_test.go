@@ -34,19 +34,22 @@ func (p *process) sweep(ctx context.Context) error {
 // round condemns some volumes, sweeps what was discarded before, and gives back the volumes that
 // are condemned.
 func (p *process) round(ctx context.Context, turn *lease.Turn, condemn []uint64) error {
-	var tail uint64
-	e, err := turn.Advance(ctx, condemn, func(tx index.Tx) error {
-		ends, err := index.TrashQueue().Ends(tx)
-		tail = ends.Tail
+	var trash index.Ends
+	err := p.node.Store().View(ctx, func(r index.Reader) (err error) {
+		trash, err = index.TrashQueue().Ends(r)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	e, err := turn.Advance(ctx, condemn)
 	if err != nil {
 		return err
 	}
 	if err := turn.Wait(ctx, e); err != nil {
 		return err
 	}
-	if err := p.sweepBelow(ctx, turn, tail); err != nil {
+	if err := p.sweepBelow(ctx, turn, trash.Tail); err != nil {
 		return err
 	}
 	condemned, err := turn.Condemned(ctx)

@@ -74,11 +74,9 @@ func (t *Turn) has(fleet *index.Fleet) bool {
 	return fleet.Turn == t.node.id && fleet.Term == t.term
 }
 
-// Advance begins an epoch, in which the volumes are condemned, and which is that of what fn finds
-// discarded: all in one transaction.
-func (t *Turn) Advance(
-	ctx context.Context, condemn []uint64, fn func(index.Tx) error,
-) (began Epoch, err error) {
+// Advance begins an epoch, in which the volumes are condemned. It is also that of all that was
+// discarded before.
+func (t *Turn) Advance(ctx context.Context, condemn []uint64) (began Epoch, err error) {
 	err = t.update(ctx, func(tx index.Tx, fleet *index.Fleet) error {
 		fleet.Epoch++
 		began = Epoch(fleet.Epoch)
@@ -91,7 +89,7 @@ func (t *Turn) Advance(
 				return err
 			}
 		}
-		return fn(tx)
+		return nil
 	})
 	return began, err
 }

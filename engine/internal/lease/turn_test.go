@@ -1,13 +1,11 @@
 package lease_test
 
 import (
-	"errors"
 	"maps"
 	"testing"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine/internal/lease"
-	"github.com/gabion-storage/gabion/index"
 )
 
 // TestOneHasTheTurn, until it releases it.
@@ -45,7 +43,7 @@ func TestTurnOfTheDead(t *testing.T) {
 		turn := t.take(b)
 		a.line.cut.Store(false)
 		t.want("a late commit of the dead", commit(old.Store()), lease.ErrLost)
-		_, err = old.Advance(t.Context(), nil, nothing)
+		_, err = old.Advance(t.Context(), nil)
 		t.want("a late epoch", err, lease.ErrLost)
 		t.want("a commit", commit(turn.Store()), nil)
 	})
@@ -59,7 +57,7 @@ func TestTerms(t *testing.T) {
 		old := t.take(a)
 		turn := t.take(a)
 		t.want("a commit in the old term", commit(old.Store()), lease.ErrTurnLost)
-		_, err := old.Advance(t.Context(), []uint64{1}, nothing)
+		_, err := old.Advance(t.Context(), []uint64{1})
 		t.want("an epoch in the old term", err, lease.ErrTurnLost)
 		t.want("forgetting in the old term", old.Forget(t.Context(), 1), lease.ErrTurnLost)
 		t.want("releasing in the old term", old.Release(t.Context()), nil)
@@ -68,7 +66,8 @@ func TestTerms(t *testing.T) {
 	})
 }
 
-// TestAdvance: the epoch, what is condemned and what fn writes are committed together.
+// TestAdvance: every epoch is the next one, and has the volumes that were condemned in it, until
+// they are forgotten.
 func TestAdvance(t *testing.T) {
 	inFleet(t, func(t *fleet) {
 		turn := t.take(t.join("a"))
@@ -79,16 +78,7 @@ func TestAdvance(t *testing.T) {
 				t.Errorf("condemned is %v, %v, want %v", got, err, want)
 			}
 		}
-		key, fails := []byte("key"), errors.New("fails")
-		put := func(tx index.Tx) error { return tx.Put(key, nil) }
-		first, err := turn.Advance(t.Context(), []uint64{7, 3}, put)
-		t.want("Advance", err, nil)
-		t.want("reading what fn wrote", t.index.View(t.Context(), func(r index.Reader) error {
-			_, err := r.Get(key)
-			return err
-		}), nil)
-		_, err = turn.Advance(t.Context(), []uint64{5}, func(index.Tx) error { return fails })
-		t.want("an Advance that fails", err, fails)
+		first := t.advance(turn, 7, 3)
 		wantCondemned(map[uint64]lease.Epoch{3: first, 7: first})
 		second := t.advance(turn, 4)
 		if second != first+1 {
