@@ -90,6 +90,9 @@ func (f *fullDisk) fill(t *testing.T, e *engine.Engine, round int) {
 		})
 	}
 	workers.Wait()
+	if len(f.objects) < 10 {
+		t.Errorf("only %d objects fit: the test has lost its grip", len(f.objects))
+	}
 }
 
 // body is what an object with this seed holds: a few are so small that the index keeps them.
@@ -144,9 +147,6 @@ func (f *fullDisk) upload(e *engine.Engine, key string, seed uint64) error {
 // check reads every object.
 func (f *fullDisk) check(t *testing.T, e *engine.Engine) {
 	t.Helper()
-	if len(f.objects) < 10 {
-		t.Errorf("only %d objects fit: the test has lost its grip", len(f.objects))
-	}
 	for key, seed := range f.objects {
 		if !bytes.Equal(readAll(t, e, fullBucket, key), f.body(seed)) {
 			t.Errorf("object %s reads back wrong", key)
