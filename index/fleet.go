@@ -2,6 +2,7 @@ package index
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 )
 
@@ -43,6 +44,10 @@ type Fleet struct {
 	Epoch uint64
 	Turn  NodeID // who sweeps and compacts; zero if nobody has taken it
 	Term  uint64 // counts how often the turn was taken
+
+	// Keys is a data key that every node can have unwrapped: so it is told whether a node has the
+	// keys of the others. There is none until a node has any.
+	Keys Encryption
 }
 
 func (*Fleet) version() byte { return 1 }
@@ -51,12 +56,14 @@ func (f *Fleet) encode(e *encoder) {
 	e.uint(f.Epoch)
 	e.fixed(f.Turn[:])
 	e.uint(f.Term)
+	f.Keys.encode(e)
 }
 
-func (f *Fleet) decode(d *decoder, _ byte) {
+func (f *Fleet) decode(d *decoder, version byte) {
 	f.Epoch = d.uint(math.MaxUint64)
 	f.Turn = NodeID(d.fixed(16))
 	f.Term = d.uint(math.MaxUint64)
+	f.Keys.decode(d, version)
 }
 
 // Condemned says that a volume is to be removed.
@@ -72,6 +79,18 @@ func (c *Condemned) decode(d *decoder, _ byte) { c.Epoch = d.uint(math.MaxUint64
 
 // FleetKey is the key of the fleet's one record.
 func FleetKey() Key[Fleet] { return Key[Fleet]{fleetTable} }
+
+// TheFleet is the range of that record alone.
+func TheFleet() Range[Fleet] { return tableRange[Fleet](fleetTable) }
+
+// GetFleet returns that record, which is zero as long as there was no node.
+func GetFleet(r Reader) (Fleet, error) {
+	f, err := Get(r, FleetKey())
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return f, err
+}
 
 // NodeKey is the key of a node's lease.
 func NodeKey(id NodeID) Key[Node] { return append(Key[Node]{nodeTable}, id[:]...) }

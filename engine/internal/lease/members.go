@@ -22,7 +22,7 @@ func (m *members) have(id index.NodeID) bool {
 // look reads the members, and notes how their beats stand.
 func (n *Node) look(ctx context.Context) (m members, err error) {
 	err = n.Index.View(ctx, func(r index.Reader) error {
-		if m.fleet, err = fleetIn(r); err != nil {
+		if m.fleet, err = index.GetFleet(r); err != nil {
 			return err
 		}
 		m.leases, err = leasesIn(r)

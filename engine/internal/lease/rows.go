@@ -1,10 +1,6 @@
 package lease
 
-import (
-	"errors"
-
-	"github.com/gabion-storage/gabion/index"
-)
+import "github.com/gabion-storage/gabion/index"
 
 // A lease is the row of a node.
 type lease struct {
@@ -25,15 +21,6 @@ func leasesIn(r index.Reader) (all []lease, err error) {
 		all = append(all, lease{id, entry.Record})
 	}
 	return all, nil
-}
-
-// fleetIn is what the nodes have together.
-func fleetIn(r index.Reader) (index.Fleet, error) {
-	fleet, err := index.Get(r, index.FleetKey())
-	if errors.Is(err, index.ErrNotFound) {
-		err = nil
-	}
-	return fleet, err
 }
 
 // condemnedIn are the volumes that were condemned after an epoch, and in which.
@@ -61,7 +48,7 @@ type news struct {
 }
 
 func newsIn(r index.Reader, seen Epoch) (now news, err error) {
-	fleet, err := fleetIn(r)
+	fleet, err := index.GetFleet(r)
 	now.epoch = Epoch(fleet.Epoch)
 	if err == nil && now.epoch > seen {
 		now.condemned, err = condemnedIn(r, seen)

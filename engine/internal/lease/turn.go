@@ -20,7 +20,7 @@ type Turn struct {
 func (n *Node) Take(ctx context.Context) (*Turn, error) {
 	t := &Turn{node: n}
 	err := n.Store().Update(ctx, func(tx index.Tx) error {
-		fleet, err := fleetIn(tx)
+		fleet, err := index.GetFleet(tx)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (s turnStore) Update(ctx context.Context, fn func(index.Tx) error) error {
 // update runs fn in a transaction that looks for the lease and the turn.
 func (t *Turn) update(ctx context.Context, fn func(index.Tx, *index.Fleet) error) error {
 	return t.node.Store().Update(ctx, func(tx index.Tx) error {
-		fleet, err := fleetIn(tx)
+		fleet, err := index.GetFleet(tx)
 		if err != nil {
 			return err
 		}
