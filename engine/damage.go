@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/gabion-storage/gabion/blob"
-	"github.com/gabion-storage/gabion/engine/internal/lease"
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -35,7 +34,6 @@ const (
 type damage struct {
 	blobs blob.Store
 	index index.Store
-	node  *lease.Node
 	alarm func(error)
 
 	some atomic.Bool // anything is bad; saves the lock while nothing is
@@ -53,11 +51,9 @@ type place struct {
 	offset, tag uint32
 }
 
-func newDamage(
-	blobs blob.Store, idx index.Store, node *lease.Node, alarm func(error),
-) *damage {
+func newDamage(blobs blob.Store, idx index.Store, alarm func(error)) *damage {
 	return &damage{
-		blobs: blobs, index: idx, node: node, alarm: alarm,
+		blobs: blobs, index: idx, alarm: alarm,
 		bad: make(map[blob.Ref]error), volumes: make(map[uint64]error),
 		stuck: make(map[uint64]int64), proven: make([]place, provenPlaces),
 	}
@@ -161,9 +157,6 @@ func (d *damage) prove(ctx context.Context, ref blob.Ref) error {
 // at. Errors that are no damage are ignored. The context's end does not keep the knowledge from
 // being stored. It must not be called in a transaction.
 func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
-	if len(failed) == 0 || d.node.Confirm(ctx) != nil {
-		return // what was there for a node that has lost its lease may be gone, and is not damaged
-	}
 	var fresh []blob.Ref
 	d.mu.Lock()
 	for ref, err := range failed {

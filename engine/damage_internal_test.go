@@ -40,7 +40,7 @@ func TestDamageIsBounded(t *testing.T) {
 	idx, blobs := index.NewMemory(), blob.NewMemory(0)
 	defer idx.Close()
 	defer blobs.Close()
-	d := newDamage(blobs, idx, nil, func(err error) { t.Error(err) })
+	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
 	failed := map[blob.Ref]error{}
 	for i := range uint32(badPlaces + 1000) {
 		failed[blob.Ref{Volume: 1, Offset: i}] = &blob.CorruptionError{}
@@ -76,7 +76,7 @@ func TestPassingErrorsAreNoDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDamage(blobs, idx, nil, func(err error) { t.Error(err) })
+	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
 	err = idx.Update(ctx, func(tx index.Tx) error {
 		page := index.Page{Chunks: []index.PageChunk{{ID: index.ChunkID(ref.ID)}}}
 		return ledger.PutPage(

@@ -145,8 +145,9 @@
 // another opened. One that has crashed is given up in the same way, and what it has left comes
 // back. No clock of two machines is compared, and none decides whether a commit is good.
 //
-// All of them need the same Options.Keys. Options.ChunkSize should be the same, too, since only
-// chunks of equal size can be found to be duplicates.
+// All of them need the same Options.Keys: one that cannot have unwrapped what the others have is
+// refused. Options.ChunkSize should be the same, too, since only chunks of equal size can be found
+// to be duplicates.
 //
 // # Damage
 //

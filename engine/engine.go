@@ -154,7 +154,7 @@ func (e *Engine) start(ctx context.Context) error {
 	if err := e.join(ctx); err != nil {
 		return err
 	}
-	e.damage = newDamage(e.blobs, e.index, e.node, e.alarm)
+	e.damage = newDamage(e.blobs, e.index, e.alarm)
 	if err := e.damage.load(context.Background()); err != nil {
 		e.opts.alarm(err) // what is missing is found out by those who want to count on it
 	}

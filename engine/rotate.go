@@ -33,8 +33,8 @@ type RotateKeysResult struct {
 	Current   string // the provider's id of the key that was current when the call began
 }
 
-// RotateKeys wraps the data key of every encrypted object and open upload anew, and that of a store
-// with Options.AuthenticateRecords, that is not wrapped under the key it should be: the current key
+// RotateKeys wraps the data key of every encrypted object and open upload anew, that of a store
+// with Options.AuthenticateRecords and that of one with Options.Node, that is not wrapped under the key it should be: the current key
 // of Options.Keys, or the one that the client asked for by its id, which stays the one. It changes
 // a few bytes of metadata each and never touches data, whatever its size. First make another key
 // current, as with crypto.Keyring's Rotate. Without Options.Keys it fails with
@@ -106,10 +106,13 @@ func (r *rotation) run(ctx context.Context) error {
 	return r.failed.join()
 }
 
-// pass looks at the store's own key and at every bucket: at the uploads first, since an upload that
+// pass looks at the store's own keys and at every bucket: at the uploads first, since an upload that
 // is completed meanwhile then is an object that is still to be looked at.
 func (r *rotation) pass(ctx context.Context) error {
 	if err := rotateRange(ctx, r, headerKeys, index.TheHeader()); err != nil {
+		return err
+	}
+	if err := rotateRange(ctx, r, fleetKeys, index.TheFleet()); err != nil {
 		return err
 	}
 	buckets, err := r.buckets(ctx)
@@ -197,6 +200,14 @@ var headerKeys = &keyTable[index.Header]{
 	get:        index.Get[index.Header],
 	put:        index.Put[index.Header],
 	encryption: func(rec *index.Header) *index.Encryption { return &rec.Records },
+}
+
+var fleetKeys = &keyTable[index.Fleet]{
+	name:       func(index.Key[index.Fleet]) string { return "the nodes' common key" },
+	scan:       index.Scan[index.Fleet],
+	get:        index.Get[index.Fleet],
+	put:        index.Put[index.Fleet],
+	encryption: func(rec *index.Fleet) *index.Encryption { return &rec.Keys },
 }
 
 var objectKeys = &keyTable[index.Object]{

@@ -24,6 +24,9 @@ func (e *Engine) join(ctx context.Context) error {
 	if e.opts.Node == "" {
 		return e.checkAlone(ctx)
 	}
+	if err := e.checkNodeKeys(ctx); err != nil {
+		return err
+	}
 	node, err := lease.Join(ctx, lease.Config{
 		Index: e.index, Name: e.opts.Node, Lease: e.opts.Lease,
 		Condemned: func(volumes []uint64) {

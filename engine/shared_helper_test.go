@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +66,7 @@ type node struct {
 	*engine.Engine
 	name  string
 	index *stoppableIndex
+	blobs *syncedBlobs
 	parts []*partUnderWay
 
 	mu     sync.Mutex // guards alarms
@@ -82,7 +84,10 @@ func (f *fleet) open(name string) *node {
 }
 
 func (f *fleet) tryOpen(name string, o *engine.Options) (*node, error) {
-	n := &node{T: f.T, name: name, index: &stoppableIndex{Store: lastingIndex{f.index}}}
+	n := &node{
+		T: f.T, name: name, index: &stoppableIndex{Store: lastingIndex{f.index}},
+		blobs: &syncedBlobs{lastingBlobs: lastingBlobs{f.blobs}},
+	}
 	o.Node, o.Lease, o.Keys = name, lease, f.keys
 	o.Events = &engine.Events{Alarm: func(err error) {
 		n.mu.Lock()
@@ -90,7 +95,7 @@ func (f *fleet) tryOpen(name string, o *engine.Options) (*node, error) {
 		n.alarms = append(n.alarms, err)
 	}}
 	var err error
-	n.Engine, err = engine.OpenStores(f.Context(), n.index, lastingBlobs{f.blobs}, o)
+	n.Engine, err = engine.OpenStores(f.Context(), n.index, n.blobs, o)
 	if err == nil {
 		f.nodes = append(f.nodes, n)
 	}
@@ -129,10 +134,30 @@ type stoppableIndex struct {
 	stopped chan struct{}
 }
 
+// syncedBlobs is a chunk store that calls a function, if there is one, after each Sync.
+type syncedBlobs struct {
+	lastingBlobs
+	synced atomic.Pointer[func(volumes []uint64)]
+}
+
+func (s *syncedBlobs) Sync(ctx context.Context, volumes ...uint64) error {
+	err := s.lastingBlobs.Sync(ctx, volumes...)
+	if synced := s.synced.Load(); synced != nil {
+		(*synced)(volumes)
+	}
+	return err
+}
+
 func (s *stoppableIndex) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = make(chan struct{})
+}
+
+func (s *stoppableIndex) isStopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped != nil
 }
 
 func (s *stoppableIndex) goOn() {

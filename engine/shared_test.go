@@ -88,6 +88,48 @@ func TestSharedMove(t *testing.T) {
 	})
 }
 
+// TestSharedStoppedMove stops a node that empties a volume when the copies are made, and the index
+// does not name them yet. Another does it instead, and removes the copies. When the first goes on,
+// it must not name them any more.
+func TestSharedStoppedMove(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		content := random(1, 25*minChunk)
+		mustObject(f, a.Engine, "bucket", "keep", "", content)
+		mustObject(f, a.Engine, "bucket", "drop", "", random(2, 225*minChunk))
+		mustObject(f, a.Engine, "bucket", "fill", "", random(3, 25*minChunk))
+		volume := stats(f, a.Engine).Volumes[0].ID
+		mustDelete(f, a.Engine, "bucket", "drop")
+		var copies []uint64 // volumes that no others come to lie in
+		stop := func(volumes []uint64) {
+			a.index.stop()
+			copies = volumes
+			for _, v := range volumes {
+				if err := f.blobs.Seal(context.Background(), v); err != nil {
+					f.Error(err)
+				}
+			}
+		}
+		a.blobs.synced.Store(&stop)
+		f.waitFor("the volume is condemned", func() bool { return f.condemned(volume) })
+		f.waitFor("a node stops", a.index.isStopped)
+
+		b := f.open("b")
+		f.waitFor("the volume is removed", func() bool { return !f.has(volume) })
+		for range 2 { // whatever nothing lives in, as the copies
+			mustReclaim(f, b.Engine)
+		}
+		if slices.ContainsFunc(copies, f.has) || len(copies) == 0 {
+			f.Fatalf("not all of volumes %d, of the copies, are gone: the test has lost its grip", copies)
+		}
+		a.index.goOn()
+		time.Sleep(lease)
+		if !bytes.Equal(readAll(f, b.Engine, "bucket", "keep"), content) {
+			f.Error("the object reads back wrong")
+		}
+	})
+}
+
 // TestSharedOpenObject deletes, at one node, what is open at another. It stays whole until it is
 // closed, and then its space comes back.
 func TestSharedOpenObject(t *testing.T) {
@@ -306,6 +348,43 @@ func TestSharedRefuses(t *testing.T) {
 		}
 		a.index.stop()
 		mustBucket(f, f.open("a").Engine, "bucket") // the first is waited for, and given up
+	})
+}
+
+// TestSharedKeys opens nodes with other keys than the first has, which are refused, also when its
+// keys have been rotated.
+func TestSharedKeys(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		refused := func() {
+			f.Helper()
+			ours := f.keys
+			defer func() { f.keys = ours }()
+			f.keys = keys(f)
+			if _, err := f.tryOpen("b", &engine.Options{}); !errors.Is(err, engine.ErrKeyNotFound) {
+				f.Errorf("a node with other keys: %v, want ErrKeyNotFound", err)
+			}
+			o := &engine.Options{Node: "b"}
+			_, err := engine.OpenStores(f.Context(), f.index, f.blobs, o)
+			if !errors.Is(err, engine.ErrKmsServiceNotEnabled) {
+				f.Errorf("a node without keys: %v, want ErrKmsServiceNotEnabled", err)
+			}
+		}
+		refused()
+		id := mustRotate(f, f.keys)
+		mustRotateKeys(f, a.Engine)
+		err := f.index.View(f.Context(), func(r index.Reader) error {
+			fleet, err := index.Get(r, index.FleetKey())
+			if fleet.Keys.Wrapper != id {
+				f.Errorf("the nodes' key is wrapped under %q, want %q", fleet.Keys.Wrapper, id)
+			}
+			return err
+		})
+		if err != nil {
+			f.Error(err)
+		}
+		refused()
+		f.open("b")
 	})
 }
 
