@@ -91,6 +91,7 @@ func (b *bucket) client(ctx context.Context) (*s3.Client, error) {
 	}
 	return s3.NewFromConfig(told, func(o *s3.Options) {
 		o.UsePathStyle = b.pathStyle
+		o.DisableLogOutputChecksumValidationSkipped = true // frames have checksums of their own
 		if b.endpoint != "" {
 			o.BaseEndpoint = &b.endpoint
 			o.Region = cmp.Or(o.Region, "us-east-1")
