@@ -17,6 +17,7 @@
 //	all in one    Upload: an object by parts, in parallel, resumable
 //	as files      FS: a bucket as a read-only file system of package io/fs
 //	maintenance   Expire Reclaim Check Stats RotateKeys
+//	moving        OpenClone OpenCloneStores Clone.Pull: a copy in another place; Compare
 //
 // Requests and results are plain structs; a field that is zero is absent or has its default, and a
 // request that is nil is the empty one. What several of them say is a type that they embed:
