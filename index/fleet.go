@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"time"
 )
 
 // The tables of a fleet: of the engines that have one index and one chunk store together. A store
@@ -20,9 +21,10 @@ type NodeID [16]byte
 
 // Node is the lease of an engine of a fleet.
 type Node struct {
-	Name   string // its operator's name of it, which one node at a time has
-	Beat   uint64 // counts the renewals
-	Oldest uint64 // the least of the epochs that its calls and open Objects began in
+	Name   string        // its operator's name of it, which one node at a time has
+	Beat   uint64        // counts the renewals
+	Oldest uint64        // the least of the epochs that its calls and open Objects began in
+	Lasts  time.Duration // how long the others wait for a beat
 }
 
 func (*Node) version() byte { return 1 }
@@ -31,12 +33,14 @@ func (n *Node) encode(e *encoder) {
 	e.string(n.Name, maxWord)
 	e.uint(n.Beat)
 	e.uint(n.Oldest)
+	e.size(int64(n.Lasts), math.MaxInt64)
 }
 
 func (n *Node) decode(d *decoder, _ byte) {
 	n.Name = d.string(maxWord)
 	n.Beat = d.uint(math.MaxUint64)
 	n.Oldest = d.uint(math.MaxUint64)
+	n.Lasts = time.Duration(d.size(math.MaxInt64))
 }
 
 // Fleet is what all nodes have together.

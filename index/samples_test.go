@@ -64,7 +64,7 @@ var (
 		Objects: 1, Uploads: 2, Parts: 3, Chunks: 4, References: 5, LogicalBytes: 6, StoredBytes: -7, InlineBytes: 8, Completed: 9,
 		Damaged: 10, TrashParts: 11, TrashBytes: -12,
 	}
-	node  = index.Node{Name: "node", Beat: 300, Oldest: math.MaxUint64}
+	node  = index.Node{Name: "node", Beat: 300, Oldest: math.MaxUint64, Lasts: math.MaxInt64}
 	fleet = index.Fleet{
 		Epoch: 300, Turn: index.NodeID(id("node")), Term: math.MaxUint64, Keys: encryption,
 	}

@@ -12,8 +12,6 @@ import (
 // two looks no more than the time of a renewal counts: when this node could not look, the others
 // may not have been able to renew either.
 type beats struct {
-	lease time.Duration
-
 	mu    sync.Mutex // guards nodes
 	nodes map[index.NodeID]beat
 }
@@ -33,7 +31,7 @@ func (b *beats) observe(all []lease) {
 	for _, l := range all {
 		next := beat{number: l.Beat, looked: now}
 		if last, known := b.nodes[l.id]; known && last.number == l.Beat {
-			next.still = last.still + min(now.Sub(last.looked), b.lease/renewals)
+			next.still = last.still + min(now.Sub(last.looked), l.Lasts/renewals)
 		}
 		nodes[l.id] = next
 	}
@@ -51,7 +49,7 @@ func (b *beats) still(l lease) time.Duration {
 }
 
 // ended says whether a lease may be revoked.
-func (b *beats) ended(l lease) bool { return b.still(l) >= b.lease }
+func (b *beats) ended(l lease) bool { return b.still(l) >= l.Lasts }
 
 // revokeIn revokes the lease of a node if it has ended, and says whether it is gone.
 func (n *Node) revokeIn(tx index.Tx, id index.NodeID) (gone bool, err error) {

@@ -120,6 +120,22 @@ func TestStall(t *testing.T) {
 	})
 }
 
+// TestLeasesOfDifferentLength: a node is waited for as long as its own lease lasts, whoever waits.
+func TestLeasesOfDifferentLength(t *testing.T) {
+	inFleet(t, func(t *fleet) {
+		const long = 20 * lasts
+		a, b := t.join("a"), t.joinFor("b", long)
+		turn := t.take(a)
+		b.Begin()
+		e := t.advance(turn)
+		t.want("waiting for who lives", t.wait(turn, e, 10*long), context.DeadlineExceeded)
+		t.want("a commit", commit(b.Store()), nil)
+		b.line.cut.Store(true)
+		t.want("waiting too short", t.wait(turn, e, long/2), context.DeadlineExceeded)
+		t.want("waiting for the dead", t.wait(turn, e, long), nil)
+	})
+}
+
 // TestRunInVain: a node whose lease is not there in a run that is in vain has not lost it.
 func TestRunInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,8 +11,8 @@
 //
 //	epoch      a number in the index. Whoever condemns volumes, or finds out what is discarded, adds
 //	           one, and that is the epoch of all of it
-//	lease      a row of the index that a node has: its beat, which counts its renewals, and its
-//	           oldest epoch
+//	lease      a row of the index that a node has: its beat, which counts its renewals, how long it
+//	           lasts without one, and its oldest epoch
 //	seen       the epoch that a node knew of at its last renewal, and with it all that was condemned
 //	           by then
 //	began      what a call, and an open Object, remembers: what its node had seen when it began
@@ -47,9 +47,9 @@
 // # Time
 //
 // No clock is compared with another, nor with the database's. A lease has ended for a node which has
-// seen the same beat for as long as a lease lasts, by its own monotonic clock. It looks as often as
-// it renews its own, and no time between two looks counts for more than that: when the index is away
-// for an hour, all leases are as they were. To revoke a lease at any moment is safe, as the model
+// seen the same beat for as long as that lease lasts, by its own monotonic clock. Between two looks
+// no more counts than the time of a renewal: when the index is away for an hour, all leases are as
+// they were. To revoke a lease at any moment is safe, as the model
 // has it. When it is too early, a node that lives has to join anew; when it is late, space comes
 // back late.
 //

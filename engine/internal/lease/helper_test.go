@@ -92,7 +92,7 @@ func (n *node) wantAlarms(t *fleet, kinds ...error) {
 }
 
 // tryJoin is lease.Join.
-func (f *fleet) tryJoin(ctx context.Context, name string) (*node, error) {
+func (f *fleet) tryJoin(ctx context.Context, name string, lasts time.Duration) (*node, error) {
 	time.Sleep(apart)
 	n := &node{line: &line{Store: f.index}}
 	var err error
@@ -105,7 +105,13 @@ func (f *fleet) tryJoin(ctx context.Context, name string) (*node, error) {
 // join returns a node that has joined, and leaves when the test ends.
 func (f *fleet) join(name string) *node {
 	f.Helper()
-	n, err := f.tryJoin(f.Context(), name)
+	return f.joinFor(name, lasts)
+}
+
+// joinFor is join with a lease that lasts so long.
+func (f *fleet) joinFor(name string, lasts time.Duration) *node {
+	f.Helper()
+	n, err := f.tryJoin(f.Context(), name, lasts)
 	if err != nil {
 		f.Fatal(err)
 	}

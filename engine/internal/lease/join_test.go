@@ -16,7 +16,7 @@ func TestJoinUnderANameThatLives(t *testing.T) {
 	inFleet(t, func(t *fleet) {
 		a := t.join("a")
 		begin := time.Now()
-		_, err := t.tryJoin(t.Context(), "a")
+		_, err := t.tryJoin(t.Context(), "a", lasts)
 		t.want("joining", err, lease.ErrNameTaken)
 		if took := time.Since(begin); took > lasts {
 			t.Errorf("it takes %v to find out", took)
@@ -79,7 +79,7 @@ func TestOnlyOneJoins(t *testing.T) {
 		for range 3 {
 			time.Sleep(apart)
 			wait.Go(func() {
-				n, err := t.tryJoin(t.Context(), "a")
+				n, err := t.tryJoin(t.Context(), "a", lasts)
 				if err != nil {
 					t.want("joining", err, lease.ErrNameTaken)
 					return
@@ -102,7 +102,7 @@ func TestJoinGivesUp(t *testing.T) {
 		t.join("a").line.cut.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), lasts/2)
 		defer cancel()
-		_, err := t.tryJoin(ctx, "a")
+		_, err := t.tryJoin(ctx, "a", lasts)
 		t.want("joining", err, context.DeadlineExceeded)
 	})
 }

@@ -38,7 +38,7 @@ func (n *Node) look(ctx context.Context) (m members, err error) {
 type Info struct {
 	Name   string
 	Oldest Epoch         // the least that its calls and open Objects began in
-	Still  time.Duration // how long its beat stands still; from Config.Lease on it may be revoked
+	Still  time.Duration // how long its beat stands still; from its Config.Lease on it may be revoked
 	Self   bool          // it is the node that was asked
 	Turn   bool          // it has the turn
 }

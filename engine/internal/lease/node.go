@@ -17,7 +17,7 @@ const renewals = 4
 type Config struct {
 	Index index.Store   // which all nodes have
 	Name  string        // which no other node that lives may have; at most 255 bytes
-	Lease time.Duration // how long a node that does not renew is waited for; about the same for all
+	Lease time.Duration // how long the others wait for the node when it does not renew
 
 	// Condemned is told of volumes, of some more than once. Once it has returned, nothing may be
 	// found in these.
@@ -43,7 +43,7 @@ type Node struct {
 // Join waits whether its lease ends, and revokes it then; if it goes on the error is ErrNameTaken.
 // Condemned has been told of all condemned volumes when Join returns.
 func Join(ctx context.Context, c Config) (*Node, error) {
-	n := &Node{Config: c, beats: beats{lease: c.Lease}, done: make(chan struct{})}
+	n := &Node{Config: c, done: make(chan struct{})}
 	_, _ = rand.Read(n.id[:]) // never fails
 	if err := n.enter(ctx); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (n *Node) enterIn(tx index.Tx) (now news, namesake *lease, err error) {
 		return now, nil, err
 	}
 	return now, nil, index.Put(tx, index.NodeKey(n.id), &index.Node{
-		Name: n.Name, Oldest: uint64(now.epoch),
+		Name: n.Name, Oldest: uint64(now.epoch), Lasts: n.Lease,
 	})
 }
 
