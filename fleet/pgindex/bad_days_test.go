@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -298,26 +297,11 @@ func TestStalledNode(t *testing.T) {
 
 // TestFullDisk fills the server's disk. Updates are refused, and go on when there is room again.
 func TestFullDisk(t *testing.T) {
-	server := postgres.New(t)
-	data := filepath.Join(server.Dir(), "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	mount := exec.Command("mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", data)
-	if out, err := mount.CombinedOutput(); err != nil {
-		t.Skipf("needs privileges to mount a disk: %v: %s", err, out)
-	}
-	defer func() {
-		server.Kill()
-		umount(t, data)
-	}()
-	server.Own(data)
-	server.Init(data)
-	ballast := filepath.Join(data, "ballast")
+	server := postgres.StartOnDisk(t, 96)
+	ballast := filepath.Join(server.Dir(), "data", "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server.Run()
 	s := openNode(t, server.DSN(), nil)
 	defer s.Close()
 	fill := func(n int) error {
@@ -347,19 +331,5 @@ func TestFullDisk(t *testing.T) {
 	}
 	if err := fill(0); err != nil {
 		t.Errorf("Update with room again: %v", err)
-	}
-}
-
-// umount waits until those that were killed have let go of the disk.
-func umount(t *testing.T, dir string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		out, err := exec.Command("umount", dir).CombinedOutput()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("umount: %v: %s", err, out)
-		}
 	}
 }

@@ -141,7 +141,10 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Run starts the server, for the first time or again, and waits until it can be used.
 func (s *Server) Run(settings ...string) {
 	s.t.Helper()
-	args := []string{"-D", s.data, "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200"}
+	args := []string{
+		"-D", s.data, "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "checkpoint_timeout=1h", // the server does not survive one on a full disk
+	}
 	for _, set := range settings {
 		args = append(args, "-c", set)
 	}
@@ -201,7 +204,9 @@ func DSN(dir string) string {
 }
 
 // URL is how to connect through the socket in a directory, as fleet.Config has it.
-func URL(dir string) string { return "postgres:///postgres?user=postgres&host=" + url.PathEscape(dir) }
+func URL(dir string) string {
+	return "postgres:///postgres?user=postgres&host=" + url.PathEscape(dir)
+}
 
 // Socket is the name of the server's socket, in any directory.
 const Socket = ".s.PGSQL.5432"
