@@ -2,7 +2,8 @@
 // database of PostgreSQL and in a bucket of an S3-compatible object store.
 //
 // [Open] gives an engine.Engine like any other. Each process is a node of the fleet, with a name of
-// its own. All nodes need the same key ring, or key service, in engine.Options.Keys.
+// its own; what nodes owe each other is in the comment of package engine. All of them need the same
+// key ring, or key service, in engine.Options.Keys.
 //
 // # Where the store is
 //

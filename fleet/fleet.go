@@ -20,6 +20,34 @@ type Config struct {
 	Node string
 }
 
+// Open opens the store of a fleet as one of its nodes. The first to open it makes it; the database
+// and the bucket must be there. nil options work; c.Node takes the place of Options.Node, and must
+// not be empty. A node that has died can be replaced under its name: Open waits for the end of its
+// lease.
+//
+// It fails with engine.ErrInvalidArgument when c is at fault, with engine.ErrInUse when a node of
+// that name is open, and otherwise as OpenStores and engine.OpenStores do. ctx bounds the opening
+// only. The caller must call Close.
+func Open(ctx context.Context, c Config, o *engine.Options) (_ *engine.Engine, err error) {
+	if c.Node == "" {
+		return nil, invalid("Node", errors.New("must not be empty"))
+	}
+	idx, blobs, err := OpenStores(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var own engine.Options
+	if o != nil {
+		own = *o
+	}
+	own.Node = c.Node
+	e, err := engine.OpenStores(ctx, idx, blobs, &own)
+	if err != nil {
+		return nil, errors.Join(err, blobs.Close(), idx.Close())
+	}
+	return e, nil
+}
+
 // OpenStores opens the two stores of a fleet. It is for what works below an engine, as copying
 // does: c.Node does not matter. It fails with engine.ErrInvalidArgument when a URL is at fault, and
 // otherwise as pgindex.Open does, and when the bucket is not there.

@@ -1,17 +1,21 @@
 package fleet_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gabion-storage/gabion/blob/blobtest"
+	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet"
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 	"github.com/gabion-storage/gabion/fleet/internal/s3server"
@@ -52,6 +56,70 @@ func TestOpenStores(t *testing.T) {
 	}
 }
 
+// TestOpen opens two nodes: each reads what the other has written. The name of one that is open is
+// refused.
+func TestOpen(t *testing.T) {
+	database, objects := postgres.Start(t), s3server.Start(t)
+	s3server.Setenv(t)
+	o := &engine.Options{Lease: time.Second}
+	open := func(node string) (*engine.Engine, error) {
+		return fleet.Open(t.Context(), fleet.Config{
+			Index: postgres.URL(database.Dir()), Chunks: s3server.URL(objects.Addr, ""), Node: node,
+		}, o)
+	}
+	if _, err := open(""); !errors.Is(err, engine.ErrInvalidArgument) {
+		t.Errorf("Open without a name: %v, want ErrInvalidArgument", err)
+	}
+	a, err := open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := open("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open("a"); !errors.Is(err, engine.ErrInUse) {
+		t.Errorf("Open of a name that is taken: %v, want ErrInUse", err)
+	}
+	putAndGet(t, a, b)
+	putAndGet(t, b, a)
+	for _, e := range []*engine.Engine{a, b} {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if o.Node != "" {
+		t.Errorf("Open has changed the caller's options: Node is %q", o.Node)
+	}
+}
+
+// putAndGet stores an object through one engine, and reads it through another.
+func putAndGet(t *testing.T, one, other *engine.Engine) {
+	t.Helper()
+	body := bytes.Repeat([]byte("gabion"), 20_000)
+	_, err := one.CreateBucket(
+		t.Context(), &engine.CreateBucketRequest{Bucket: "bucket", IfAbsent: true},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = one.PutObject(t.Context(), &engine.PutObjectRequest{
+		Bucket: "bucket", Key: "key", Body: bytes.NewReader(body),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := other.GetObject(t.Context(), &engine.GetObjectRequest{Bucket: "bucket", Key: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer obj.Close()
+	got, err := io.ReadAll(obj)
+	if err != nil || !bytes.Equal(got, body) {
+		t.Errorf("read %d bytes, %v; want the %d that were put", len(got), err, len(body))
+	}
+}
+
 // TestUnreachable opens stores of which one is not there. The error says which.
 func TestUnreachable(t *testing.T) {
 	database, objects := postgres.Start(t), s3server.Start(t)
@@ -75,7 +143,8 @@ func TestUnreachable(t *testing.T) {
 	noBucket.Chunks = strings.Replace(good.Chunks, s3server.Bucket, "nobodys", 1)
 	err := open(noBucket)
 	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	if !ok || answer.HTTPStatusCode() != http.StatusNotFound || !strings.Contains(err.Error(), "nobodys") {
+	if !ok || answer.HTTPStatusCode() != http.StatusNotFound ||
+		!strings.Contains(err.Error(), "nobodys") {
 		t.Errorf("without a bucket: %v, want 404 of nobodys", err)
 	}
 }

@@ -3,6 +3,7 @@ package s3server
 import (
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -44,6 +45,7 @@ func NewProxy(t *testing.T, s *Server) *Proxy {
 			r.Out.Host = r.In.Host // which is signed
 		},
 		Transport:    p,
+		ErrorLog:     log.New(io.Discard, "", 0), // of answers that are cut
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	server := httptest.NewServer(forward)

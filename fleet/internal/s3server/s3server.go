@@ -47,7 +47,8 @@ func Start(t *testing.T) *Server {
 	s.cmd = s.command(path)
 	s.run()
 	t.Cleanup(s.Kill)
-	if _, err := s.Client().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: new(Bucket)}); err != nil {
+	_, err := s.Client().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: new(Bucket)})
+	if err != nil {
 		t.Fatalf("creating a bucket: %v", err)
 	}
 	return s
@@ -104,7 +105,7 @@ func ClientOf(addr string) *s3.Client {
 	})
 }
 
-// URL is the place of a store, as fleet.Config has it, behind what listens at the address and passes
+// URL is the place of a store, as fleet.Config has it, behind what listens at an address and passes
 // things on to a server. Setenv sets the credentials.
 func URL(addr, prefix string) string {
 	return fmt.Sprintf("s3://%s/%s?endpoint=http://%s&path-style=true", Bucket, prefix, addr)
