@@ -3,30 +3,41 @@ package nodes
 import (
 	"bytes"
 	"crypto/md5"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
-// A Body is what is stored, by the numbers of its blocks: each byte stands for one of 256 blocks of
-// BlockSize random bytes. What nodes read they tell in the same way, so a Body is all that has to
-// be remembered and compared.
+// A Body is what is stored, by the numbers of its blocks: each rune stands for BlockSize bytes that
+// are random but for the number at their beginning. What nodes read they tell in the same way, so a
+// Body is all that has to be remembered and compared.
 type Body string
 
 // BlockSize is the size of a block in bytes, and of the chunks of nodes: what bodies have in common
 // is stored once.
-const BlockSize = 4 << 10
+const BlockSize = 16 << 10
 
-var blocks = sync.OnceValue(func() (all [256][]byte) {
-	for i := range all {
-		all[i] = make([]byte, BlockSize)
-		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(all[i]) // it never fails
+// Part is a body that is large enough for any part, of successive blocks: the first one is some
+// number above first.
+func Part(first int32) Body {
+	const least = 100 << 10 // that a part may have, but for the last
+	var numbers []rune
+	for len(numbers) <= least/BlockSize {
+		numbers = append(numbers, ' '+first+rune(len(numbers)))
 	}
-	return all
-})
+	return Body(numbers)
+}
+
+// block is the block of a number.
+func block(number rune) []byte {
+	b := make([]byte, BlockSize)
+	binary.BigEndian.PutUint32(b, uint32(number))
+	_, _ = rand.NewChaCha8([32]byte(b[:32])).Read(b[4:]) // it never fails
+	return b
+}
 
 // ETag is that of a part with the body.
 func (b Body) ETag() string {
@@ -37,14 +48,15 @@ func (b Body) ETag() string {
 
 // reader gives the body, the second half of it after a pause.
 func (b Body) reader(pause time.Duration) io.Reader {
-	half := len(b) / 2
-	return io.MultiReader(b[:half].whole(), &pauseReader{pause}, b[half:].whole())
+	numbers := []rune(b)
+	half := len(numbers) / 2
+	return io.MultiReader(whole(numbers[:half]), &pauseReader{pause}, whole(numbers[half:]))
 }
 
-func (b Body) whole() io.Reader {
+func whole(numbers []rune) io.Reader {
 	var all []byte
-	for _, number := range []byte(b) {
-		all = append(all, blocks()[number]...)
+	for _, number := range numbers {
+		all = append(all, block(number)...)
 	}
 	return bytes.NewReader(all)
 }
@@ -66,22 +78,17 @@ func readBody(r io.Reader) (Body, error) {
 	if err != nil {
 		return "", err
 	}
-	var b []byte
-	for at := 0; at < len(all); at += BlockSize {
-		number, ok := numberOf(all[at:min(at+BlockSize, len(all))])
-		if !ok {
-			return "", fmt.Errorf("%w are at %d of %d", errWrong, at, len(all))
+	var numbers []rune
+	for begin := 0; begin < len(all); begin += BlockSize {
+		got := all[begin:min(begin+BlockSize, len(all))]
+		number := rune(0)
+		if len(got) == BlockSize {
+			number = rune(binary.BigEndian.Uint32(got))
 		}
-		b = append(b, number)
-	}
-	return Body(b), nil
-}
-
-func numberOf(block []byte) (number byte, ok bool) {
-	for i, is := range blocks() {
-		if bytes.Equal(is, block) {
-			return byte(i), true
+		if !bytes.Equal(got, block(number)) {
+			return "", fmt.Errorf("%w are at %d of %d", errWrong, begin, len(all))
 		}
+		numbers = append(numbers, number)
 	}
-	return 0, false
+	return Body(numbers), nil
 }

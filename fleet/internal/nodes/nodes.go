@@ -27,8 +27,8 @@ type Config struct {
 	fleet.Config
 	Lease time.Duration
 
-	// Alone has the node not join the fleet, as if it had the stores for itself.
-	Alone bool
+	// Immortal has the node commit without looking for its lease.
+	Immortal bool
 }
 
 // environment is the name of the variable that makes a process a node.

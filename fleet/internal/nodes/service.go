@@ -55,18 +55,27 @@ func serve(config string) (err error) {
 	return nil
 }
 
-// open opens the engine, whose volumes are so small that there are many.
+// open opens the engine.
 func open(ctx context.Context, c Config) (*engine.Engine, error) {
-	c.Chunks += fmt.Sprintf("&volume-size=%d", volumeSize)
-	o := &engine.Options{ChunkSize: BlockSize, VolumeSize: 1 << 20, Compression: engine.CompressionNone}
+	c.Chunks += fmt.Sprintf("&volume-size=%d", VolumeSize)
+	o := &engine.Options{
+		ChunkSize: BlockSize, VolumeSize: 1 << 20, Compression: engine.CompressionNone,
+		Lease: c.Lease,
+	}
+	if !c.Immortal {
+		return fleet.Open(ctx, c.Config, o)
+	}
 	idx, blobs, err := fleet.OpenStores(ctx, c.Config)
 	if err != nil {
 		return nil, err
 	}
-	return engine.OpenStores(ctx, idx, blobs, o)
+	o.Node = c.Node
+	return engine.OpenStores(ctx, &immortal{Store: idx}, blobs, o)
 }
 
-const volumeSize = 256 << 10
+// VolumeSize is how many bytes of frames a volume has at most. It is so small that a body's first
+// half is stored when its second half comes.
+const VolumeSize = 3 * BlockSize
 
 // told is an error as it goes through the pipe: that of the engine, without its cause.
 func told(err error) error {
