@@ -74,7 +74,7 @@ func (n *Node) enter(ctx context.Context) error {
 		}
 		before = namesake
 		n.beats.observe([]lease{*namesake})
-		if err := sleep(ctx, n.Lease/renewals); err != nil {
+		if err := sleep(ctx, namesake.Lasts/renewals); err != nil {
 			return err
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // A Turn is had by the node that sweeps and compacts, until it is released or taken anew. Its
-// methods may be called from many goroutines. They fail with ErrTurnLost when the turn is over, and
-// with ErrLost when the node's lease is lost.
+// methods may be called from many goroutines. What writes fails with ErrTurnLost when the turn is
+// over, and with ErrLost when the node's lease is lost.
 type Turn struct {
 	node *Node
 	term uint64
