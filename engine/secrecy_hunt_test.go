@@ -35,6 +35,7 @@ type hunt struct {
 	sources runs // stand in volumes: they are, or were, objects without encryption, too
 
 	searched map[string][]uint64 // digests of the pieces of each file that have been
+	file     bytes.Buffer        // the one that is searched
 	mu       sync.Mutex          // guards alarms
 	alarms   []error
 	errs     []error
@@ -107,12 +108,12 @@ func (h *hunt) look(when string) {
 	h.Helper()
 	for file := range regularFiles(h.T, h.dir) {
 		path := filepath.Join(h.dir, file)
-		data, err := os.ReadFile(path)
+		err := h.read(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // reclaimed meanwhile
 		}
 		h.must(err)
-		for _, piece := range h.unsearched(path, data) {
+		for _, piece := range h.unsearched(path, h.file.Bytes()) {
 			if h.secrets.findIn(piece) >= 0 {
 				h.Errorf("%s: %d bytes of plaintext are in %s", when, leakRun, file)
 			}
@@ -133,6 +134,17 @@ func (h *hunt) look(when string) {
 			}
 		}
 	}
+}
+
+// read reads a file into memory that is used again: the reserve alone has 32 MiB.
+func (h *hunt) read(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	h.file.Reset()
+	_, err = h.file.ReadFrom(f)
+	return errors.Join(err, f.Close())
 }
 
 // unsearched returns the pieces of a file that are not what they were at the last look, or zeros
