@@ -57,7 +57,9 @@ type fleet struct {
 	index *index.Memory
 	blobs *blob.Memory
 	keys  *crypto.Keyring
-	nodes []*node // that were opened
+
+	mu    sync.Mutex // guards nodes while several are being opened
+	nodes []*node    // that were opened
 }
 
 // A node is an engine of a fleet.
@@ -66,7 +68,7 @@ type node struct {
 	*engine.Engine
 	name  string
 	index *stoppableIndex
-	blobs *syncedBlobs
+	blobs *hookedStore
 	parts []*partUnderWay
 
 	mu     sync.Mutex // guards alarms
@@ -86,7 +88,7 @@ func (f *fleet) open(name string) *node {
 func (f *fleet) tryOpen(name string, o *engine.Options) (*node, error) {
 	n := &node{
 		T: f.T, name: name, index: &stoppableIndex{Store: lastingIndex{f.index}},
-		blobs: &syncedBlobs{lastingBlobs: lastingBlobs{f.blobs}},
+		blobs: &hookedStore{lastingBlobs: lastingBlobs{f.blobs}},
 	}
 	o.Node, o.Lease, o.Keys = name, lease, f.keys
 	o.Events = &engine.Events{Alarm: func(err error) {
@@ -97,6 +99,8 @@ func (f *fleet) tryOpen(name string, o *engine.Options) (*node, error) {
 	var err error
 	n.Engine, err = engine.OpenStores(f.Context(), n.index, n.blobs, o)
 	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.nodes = append(f.nodes, n)
 	}
 	return n, err
@@ -134,13 +138,22 @@ type stoppableIndex struct {
 	stopped chan struct{}
 }
 
-// syncedBlobs is a chunk store that calls a function, if there is one, after each Sync.
-type syncedBlobs struct {
+// hookedStore is a node's chunk store. It calls a function, if there is one, after each Sync, and
+// may have no space left.
+type hookedStore struct {
 	lastingBlobs
 	synced atomic.Pointer[func(volumes []uint64)]
+	full   atomic.Bool
 }
 
-func (s *syncedBlobs) Sync(ctx context.Context, volumes ...uint64) error {
+func (s *hookedStore) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {
+	if s.full.Load() {
+		return blob.Ref{}, blob.ErrNoSpace
+	}
+	return s.lastingBlobs.Put(ctx, id, frame)
+}
+
+func (s *hookedStore) Sync(ctx context.Context, volumes ...uint64) error {
 	err := s.lastingBlobs.Sync(ctx, volumes...)
 	if synced := s.synced.Load(); synced != nil {
 		(*synced)(volumes)
@@ -177,6 +190,13 @@ func (s *stoppableIndex) Update(ctx context.Context, fn func(index.Tx) error) er
 		<-stopped
 	}
 	return s.Store.Update(ctx, fn)
+}
+
+// forget takes out of what Events.Alarm was called with what a test expects.
+func (n *node) forget(expected error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alarms = slices.DeleteFunc(n.alarms, func(err error) bool { return errors.Is(err, expected) })
 }
 
 // told is what Events.Alarm was called with.
