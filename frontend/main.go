@@ -2,6 +2,10 @@
 // otherwise:
 //
 //	go run . -dir DIR [-oss ADDR] [-s3 ADDR] [-keys FILE] [-anonymous]
+//
+// As one of several processes, on many machines, over one database and one bucket:
+//
+//	go run . -dir DIR -index postgres://... -chunks s3://... -node NAME
 package main
 
 import (
@@ -18,6 +22,7 @@ import (
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/fleet"
 	"github.com/gabion-storage/gabion/frontend/access"
 	"github.com/gabion-storage/gabion/frontend/internal/wire"
 )
@@ -38,6 +43,7 @@ func main() {
 // A command is what the command line asks for.
 type command struct {
 	dir, oss, s3, keys, domain string
+	fleet                      fleet.Config // zero: the store is in dir
 	volumes                    engine.VolumeKind
 	anonymous                  bool
 	connections                int
@@ -49,6 +55,10 @@ func parse(args []string) (*command, error) {
 	f := flag.NewFlagSet("frontend", flag.ContinueOnError)
 	f.StringVar(&c.dir, "dir", "",
 		"`directory` of the store, its key ring and its access keys; made if it is not there")
+	f.StringVar(&c.fleet.Index, "index", "",
+		"`URL` of the database of a store that many nodes serve; see package fleet")
+	f.StringVar(&c.fleet.Chunks, "chunks", "", "`URL` of the bucket of such a store")
+	f.StringVar(&c.fleet.Node, "node", "", "`name` of this node, that no other has")
 	f.StringVar(&c.oss, "oss", ":9000",
 		"`address` to serve OSS on, of this machine alone without a host; empty: not at all")
 	f.StringVar(&c.s3, "s3", ":9001", "`address` to serve S3 on, likewise")
@@ -89,13 +99,20 @@ func run(ctx context.Context, c *command, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, filepath.Join(c.dir, "store"),
-		&engine.Options{Keys: ring, Volumes: c.volumes})
+	e, err := c.open(ctx, &engine.Options{Keys: ring, Volumes: c.volumes})
 	if err != nil {
 		return err
 	}
 	o := access.Options{Keys: known, Anonymous: c.anonymous, Domain: c.domain}
 	return errors.Join(c.serve(ctx, e, o, stdout), e.Close())
+}
+
+// open opens the store in the directory, or that of a fleet, if one is named.
+func (c *command) open(ctx context.Context, o *engine.Options) (*engine.Engine, error) {
+	if c.fleet == (fleet.Config{}) {
+		return engine.Open(ctx, filepath.Join(c.dir, "store"), o)
+	}
+	return fleet.Open(ctx, c.fleet, o)
 }
 
 // loadKeys reads the access keys, and makes one if there is no file.
