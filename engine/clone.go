@@ -86,14 +86,14 @@ func newClone(ctx context.Context, to *Engine) (*Clone, error) {
 	if err == nil && mark == nil {
 		err = checkNew(ctx, to)
 	}
-	var last uint64
-	if err == nil {
-		last, err = to.lastVolume(ctx)
-	}
-	if err == nil {
-		err = to.blobs.NumberAfter(max(last, lostVolume))
-	}
 	if err != nil {
+		return nil, err
+	}
+	last, err := to.lastVolume(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := to.blobs.NumberAfter(max(last, lostVolume)); err != nil {
 		return nil, err
 	}
 	to.indexSpace = &indexSpace{index: to.index}
@@ -104,17 +104,14 @@ func newClone(ctx context.Context, to *Engine) (*Clone, error) {
 
 // checkNew refuses to make a clone of what is not empty.
 func checkNew(ctx context.Context, to *Engine) error {
-	err := to.index.View(ctx, func(r index.Reader) error {
-		_, err := r.Get(index.HeaderKey())
-		return err
-	})
-	if errors.Is(err, index.ErrNotFound) {
+	_, err := to.readHeader(ctx)
+	switch {
+	case errors.Is(err, index.ErrNotFound):
 		return to.checkEmpty(ctx)
+	case err != nil:
+		return err
 	}
-	if err == nil {
-		err = notAClone(to)
-	}
-	return err
+	return notAClone(to)
 }
 
 func notAClone(to *Engine) error {

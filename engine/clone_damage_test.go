@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -124,6 +125,31 @@ func tellsOf(t *testing.T, who string, problems []engine.Problem, key string) {
 			t.Errorf("%s tells of %v", who, p)
 		}
 	}
+}
+
+// TestPullAfterLoss has a clone lose its volumes. The next Pull copies again what was in them.
+func TestPullAfterLoss(t *testing.T) {
+	o := engine.Options{ChunkSize: 32 << 10}
+	from, to := inMemory(t, o).open(t), inMemory(t, o)
+	mustObject(t, from, "bucket", "key", "", random(1, 128<<10))
+	c := to.clone(t)
+	mustPull(t, c, from)
+	mustCloseClone(t, c)
+	volumes, err := to.blobs.Volumes(t.Context())
+	if err != nil || len(volumes) == 0 {
+		t.Fatalf("the clone has volumes %v, %v", volumes, err)
+	}
+	for _, v := range volumes {
+		if err := errors.Join(to.blobs.Seal(t.Context(), v.ID), to.blobs.Remove(t.Context(), v.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c = to.clone(t)
+	if res := mustPull(t, c, from); res.Chunks != 4 {
+		t.Errorf("pulled again were %d chunks of 4", res.Chunks)
+	}
+	mustCloseClone(t, c)
+	mustBeSame(t, from, to.open(t))
 }
 
 // TestPullDamagedRecords pulls from a store with a damaged record in its index. The copy says of it

@@ -419,3 +419,41 @@ func TestPullProgress(t *testing.T) {
 		t.Errorf("the last progress is %+v, want %+v; the result is %+v", last, want, res)
 	}
 }
+
+// TestPullCancelled ends a Pull by its context. The next one goes on.
+func TestPullCancelled(t *testing.T) {
+	o := engine.Options{ChunkSize: 32 << 10}
+	from, to := inMemory(t, o).open(t), inMemory(t, o)
+	mustObject(t, from, "bucket", "key", "", random(1, 128<<10))
+	c := to.clone(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := c.Pull(ctx, from, &engine.PullRequest{Progress: func(engine.PullProgress) { cancel() }})
+	if !errors.Is(err, engine.ErrRequestTimeout) || asError(t, err).Op != "Pull" {
+		t.Errorf("a Pull whose context ends: %v", err)
+	}
+	if res := mustPull(t, c, from); res.Chunks != 0 {
+		t.Errorf("pulled again were %d chunks", res.Chunks)
+	}
+	mustCloseClone(t, c)
+	mustBeSame(t, from, to.open(t))
+}
+
+// TestPullFromNode pulls from one of two nodes, while the other uploads, deletes and reclaims.
+func TestPullFromNode(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		mustObject(t, b.Engine, "bucket", "kept", "AES256", random(1, 120<<10))
+		to := inMemory(f.T, engine.Options{Keys: f.keys})
+		c := to.clone(f.T)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			upset(f.T, b.Engine, 1)
+		}()
+		mustPull(f.T, c, a.Engine)
+		<-stopped
+		mustPull(f.T, c, a.Engine)
+		mustCloseClone(f.T, c)
+		mustBeSame(f.T, a.Engine, to.open(f.T))
+	})
+}

@@ -14,7 +14,7 @@ const maxDifferences = 1000
 
 // CompareResult says what two stores have in common.
 type CompareResult struct {
-	Buckets, Objects, Uploads, Parts int64 // that both have, and are the same; parts of open uploads
+	Buckets, Objects, Uploads, Parts int64 // that both have and are the same; parts of uploads
 	Bytes                            int64 // of these objects and parts
 
 	Differences []Difference // the first 1000

@@ -31,8 +31,9 @@ type PullResult struct {
 	Chunks, Bytes int64 // chunks copied, and their stored bytes
 	Records       int64 // other records written or deleted
 
-	// Problems is what is damaged in the store that was copied, and so is not better in the copy,
-	// as Check tells it: which objects and uploads are hit. It is empty if all is sound.
+	// Problems is what is damaged in the store that was copied, as Check tells it: which objects and
+	// uploads are hit. The copy is no better, but where an earlier Pull has found more. It is empty
+	// if all is sound.
 	Problems []Problem
 }
 
@@ -105,7 +106,10 @@ type look func(ctx context.Context, fn func(index.Reader) error) error
 // run makes passes over what changes meanwhile, until what is left to do is little, and then one
 // over a snapshot. Only that one counts: the others are there to make it short.
 func (p *pull) run(ctx context.Context) (err error) {
-	if err := errors.Join(p.begin(ctx), p.listVolumes(ctx)); err != nil {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	if err := p.listVolumes(ctx); err != nil {
 		return err
 	}
 	for range pullPasses {
@@ -113,7 +117,8 @@ func (p *pull) run(ctx context.Context) (err error) {
 		if err := p.pass(ctx, p.from.index.View); err != nil {
 			return err
 		}
-		if p.progress.Bytes-before.Bytes < pullBytes && p.progress.Records-before.Records < pullRecords {
+		now := p.progress
+		if now.Bytes-before.Bytes < pullBytes && now.Records-before.Records < pullRecords {
 			break
 		}
 	}

@@ -123,8 +123,7 @@ func (c *command) check(ctx context.Context, e *engine.Engine) (bool, error) {
 	fmt.Fprintf(c.out, "read back %d bytes of %d chunks\n", res.Bytes, res.Chunks)
 	if res.Unopened > 0 {
 		fmt.Fprintf(
-			c.out, "without their keys, of %d parts only the checksums of what is stored were verified\n",
-			res.Unopened,
+			c.out, "of %d parts, without their keys, only what is stored was verified\n", res.Unopened,
 		)
 	}
 	return len(res.Problems) == 0, nil
