@@ -17,7 +17,8 @@
 // pass has begun is not in TO: stop them before, or have the program that writes call
 // engine.Clone's Pull.
 //
-// The key ring is for reading what is encrypted in TO, and needed if records are authenticated.
+// The key ring is for reading what is encrypted in TO. It is needed if records are authenticated, and
+// for a fleet whose nodes have one.
 //
 // It ends with 1 if anything is damaged or differs, or has failed, and with 2 if it was called in a
 // wrong way.

@@ -130,7 +130,7 @@ func TestCopy(t *testing.T) {
 	if !strings.HasPrefix(there, "copied 8 chunks") {
 		t.Errorf("the command says\n%s, want 8 chunks to be copied", there)
 	}
-	wantLine(t, must(t, "copy", "-quick", fleet, back), same)
+	wantLine(t, must(t, "copy", "-quick", "-keyring", m.ring, fleet, back), same)
 	wantLine(t, must(t, "compare", m.dir, back), same)
 
 	e := m.open(t, back)
