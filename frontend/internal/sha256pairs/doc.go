@@ -9,6 +9,6 @@
 // hashes both. So nobody waits for a message that may not come, and there are pairs when the
 // processors are busy, which is when they count.
 //
-// Elsewhere, and with the build tag purego, the hashes are those of crypto/sha256.
-// kernels_gen.go writes the assembly (go generate).
+// Elsewhere, in FIPS 140 mode, and with the build tag purego, the hashes are those of
+// crypto/sha256. kernels_gen.go writes the assembly (go generate).
 package sha256pairs

@@ -52,8 +52,12 @@ type message struct {
 }
 
 var (
-	first  = message{"first", "p", "R8", "SI", "X1", "X2", [4]string{"X3", "X4", "X5", "X6"}, "X7"}
-	second = message{"second", "q", "R9", "DI", "X8", "X9", [4]string{"X10", "X11", "X12", "X13"}, "X14"}
+	first = message{
+		"first", "p", "R8", "SI", "X1", "X2", [4]string{"X3", "X4", "X5", "X6"}, "X7",
+	}
+	second = message{
+		"second", "q", "R9", "DI", "X8", "X9", [4]string{"X10", "X11", "X12", "X13"}, "X14",
+	}
 )
 
 // writer collects the text of the file.
