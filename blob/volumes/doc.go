@@ -38,8 +38,8 @@
 // A batch of half a MiB and more goes past the page cache where the file system can do that in
 // blocks of 4 KiB. The last block of the batch before is written again then, as it is: whatever
 // happens to that write, each sector has the same bytes of what was there. With 16 parts of random
-// bytes at once that takes some 1.4 nanoseconds of a processor a byte instead of 2.9, at 820 MB/s
-// instead of 500 (ext4, medians of 4 rounds); with one, 2.4 instead of 3.0, at 396 instead of 284.
+// bytes at once that takes 1.5 nanoseconds of a processor a byte instead of 2.6, at 755 MB/s instead
+// of 558 (ext4, medians of 5 rounds); with one, 2.5 instead of 2.9, at 466 instead of 381.
 // Smaller batches go through the page cache: somebody may read such an object soon.
 //
 // And Badger only writes. It is given records in an order that makes known where it will put each,
