@@ -133,7 +133,8 @@ func (c *compaction) removeCondemned(
 	if err != nil || live.LiveChunks > 0 { // what could not be copied
 		return err
 	}
-	if err := c.remove(ctx, v, v.live.LiveBytes); err != nil {
+	err = c.remove(ctx, v, v.live.LiveBytes)
+	if err != nil && !errors.Is(err, blob.ErrNoVolume) { // a node that had the turn was late
 		return fmt.Errorf("reclaiming volume %d: %w", v.ID, err)
 	}
 	return turn.Forget(ctx, v.ID)

@@ -138,12 +138,22 @@ type stoppableIndex struct {
 	stopped chan struct{}
 }
 
-// hookedStore is a node's chunk store. It calls a function, if there is one, after each Sync, and
-// may have no space left.
+// hookedStore is a node's chunk store. It calls a function, if there is one, after each Sync, may
+// have no space left, and may find that another node has just removed what it is to remove.
 type hookedStore struct {
 	lastingBlobs
 	synced atomic.Pointer[func(volumes []uint64)]
 	full   atomic.Bool
+	late   atomic.Bool
+}
+
+func (s *hookedStore) Remove(ctx context.Context, volume uint64) error {
+	if s.late.Load() {
+		if err := s.lastingBlobs.Remove(ctx, volume); err != nil {
+			return err
+		}
+	}
+	return s.lastingBlobs.Remove(ctx, volume)
 }
 
 func (s *hookedStore) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {

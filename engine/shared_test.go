@@ -139,6 +139,19 @@ func TestSharedStoppedMove(t *testing.T) {
 	})
 }
 
+// TestSharedRemovedTwice has a node that has lost the turn remove volumes just before the one that
+// has it. They are as good as removed by that.
+func TestSharedRemovedTwice(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		a.blobs.late.Store(true)
+		mustObject(f, a.Engine, "bucket", "key", "", random(1, 300_000))
+		mustDelete(f, a.Engine, "bucket", "key")
+		mustReclaim(f, a.Engine)
+		f.checkEmpty(a)
+	})
+}
+
 // TestSharedOpenObject deletes, at one node, what is open at another. It stays whole until it is
 // closed, and then its space comes back.
 func TestSharedOpenObject(t *testing.T) {
