@@ -47,7 +47,7 @@ func main() {
 // errUsage is for a command that makes no sense.
 var errUsage = errors.New(
 	"usage: gabion-fleet copy|compare [-keyring FILE] [-quick] STORE STORE\n" +
-		"a store is a directory, or postgres://...,s3://...",
+		"a store is a directory, or postgres://HOST/DATABASE,s3://BUCKET",
 )
 
 // errDiffers is for stores that are not the same, or not sound, of which all is told.
