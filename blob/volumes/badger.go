@@ -74,7 +74,7 @@ type badgerFiles struct {
 }
 
 // create implements files.
-func (b badgerFiles) create(o *Options, async *disk.Async) (_ active, err error) {
+func (b badgerFiles) create(o *Options, _ *disk.Async) (_ active, err error) {
 	// Badger ends the process when it cannot create one of its files.
 	if err := b.dir.CheckHandles(spareHandles); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (b badgerFiles) create(o *Options, async *disk.Async) (_ active, err error)
 	if err != nil {
 		return nil, err
 	}
-	a, err := openActive(own, o, async)
+	a, err := openActive(own, o)
 	if err != nil {
 		return nil, errors.Join(err, own.Close(), b.dir.RemoveAll(b.name))
 	}

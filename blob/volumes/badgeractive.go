@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
@@ -26,6 +28,9 @@ const (
 	keysAhead  = 64 << 10
 	nextHeader = 22
 
+	// mostReused is how many bytes of memory that Badger has written to it writes to again.
+	mostReused = 2 * pushSize
+
 	// spareHandles is more than the file handles that Badger takes for a new database.
 	spareHandles = 16
 
@@ -36,10 +41,18 @@ const (
 
 // activeBadger is a Badger volume that takes frames.
 type activeBadger struct {
-	own  *disk.Dir
-	db   *badger.DB // nil once it is closed
-	log  *valueLog  // nil before Badger has made it
-	keys int64      // up to where blocks of the log of the keys are set aside
+	own       *disk.Dir
+	db        *badger.DB // nil once it is closed
+	log       *os.File   // a handle of our own to the value log
+	end       int64      // of the value log
+	allocated int64      // up to where its blocks are set aside
+	keys      int64      // up to where those of the log of the keys are
+
+	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
+	// It is nil once Badger is closed, and where Badger writes to the file itself.
+	window  []byte
+	pusher  pusher
+	pushing sync.WaitGroup
 
 	failures atomic.Int32  // of writing the table of the keys
 	stuck    chan struct{} // closed after mostFlushes of them
@@ -75,27 +88,56 @@ func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
 }
 
 // openActive makes a database in a directory, which is empty, and which it owns unless it fails.
-func openActive(own *disk.Dir, o *Options, async *disk.Async) (_ *activeBadger, err error) {
-	a := &activeBadger{own: own, stuck: make(chan struct{})}
+func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
+	a := &activeBadger{own: own, end: valueLogStart, stuck: make(chan struct{})}
 	if err := a.openDatabase(o); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.closeDatabase())
 			if a.log != nil {
-				err = errors.Join(err, a.log.file.Close())
+				err = errors.Join(err, a.log.Close())
 			}
+			err = errors.Join(err, a.closeDatabase())
 		}
 	}()
 	if err := ownAll(own); err != nil {
 		return nil, err
 	}
-	if a.log, err = openValueLog(own, async); err != nil {
+	if a.log, err = own.OpenWritable(valueLogName); err != nil {
+		return nil, err
+	}
+	if err := a.shorten(); err != nil {
+		return nil, err
+	}
+	if a.window, err = disk.DetachMapping(a.log); err != nil {
 		return nil, err
 	}
 	// The entries of the files just made must outlive a power loss as well as their content.
 	return a, own.Sync()
+}
+
+// shorten cuts the value log, of which Badger maps twice the size that it may have, to what is in
+// it. From then on the file grows as it is needed: what lies in the map beyond its end must not be
+// touched before. Others see a file of a size that makes sense, also after a crash.
+func (a *activeBadger) shorten() error {
+	if runtime.GOOS != "linux" { // elsewhere a file that is mapped keeps its size
+		return nil
+	}
+	return a.log.Truncate(disk.BlockSize)
+}
+
+// grow makes the file of the value log longer, if it is shorter.
+func (a *activeBadger) grow(size int64) error {
+	if err := disk.Extend(a.log, a.allocated, size); err != nil {
+		return err
+	}
+	// A file system that sets nothing aside leaves the file as it was.
+	info, err := a.log.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	return a.log.Truncate(size)
 }
 
 func (a *activeBadger) openDatabase(o *Options) (err error) {
@@ -135,7 +177,7 @@ func ownAll(own *disk.Dir) error {
 
 // synced implements active. It is not the log of the keys: the next Open makes that again from the
 // value log, if the volume is not sealed before.
-func (a *activeBadger) synced() *os.File { return a.log.file }
+func (a *activeBadger) synced() *os.File { return a.log }
 
 // allocate implements active. Where Badger writes through a memory map, a block that cannot be had
 // kills the process. Here it is an error.
@@ -143,10 +185,11 @@ func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error
 	if err := a.allocateKeys(frames); err != nil {
 		return 0, err
 	}
-	if need := upTo + sealSpace(frames); need > a.log.allocated {
-		if err := a.log.grow(need + ahead); err != nil {
+	if need := upTo + sealSpace(frames); need > a.allocated {
+		if err := a.grow(need + ahead); err != nil {
 			return 0, err
 		}
+		a.allocated = need + ahead
 	}
 	return upTo, nil
 }
@@ -180,7 +223,7 @@ func (a *activeBadger) allocateKeys(frames int64) error {
 func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	defer recovered(&err)
 	last := batch[len(batch)-1].ref
-	a.log.end = int64(last.Offset) + badgerKind{}.recordSize(int64(last.Size))
+	a.end = int64(last.Offset) + badgerKind{}.recordSize(int64(last.Size))
 	loader := a.db.NewKVLoader(1)
 	for _, r := range batch {
 		kv := &pb.KV{Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset)}
@@ -191,13 +234,26 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	if err := loader.Finish(); err != nil {
 		return err
 	}
-	if err := a.log.carry(int64(batch[0].ref.Offset), a.db); err != nil {
+	if err := a.carry(int64(batch[0].ref.Offset)); err != nil {
 		return err
 	}
 	if err := a.verify(batch); err != nil {
 		return err
 	}
-	return a.log.push()
+	return a.push()
+}
+
+// carry brings what Badger has written to the value log, from an offset on, to the file.
+func (a *activeBadger) carry(from int64) error {
+	if a.window != nil {
+		_, err := a.log.WriteAt(a.window[from:a.end], from)
+		return err
+	}
+	if runtime.GOOS != "linux" {
+		// Elsewhere what is written through a memory map may be read and synced only after this.
+		return a.db.Sync()
+	}
+	return nil
 }
 
 // verify looks for the heads of the records that were written where they should be. Another Badger
@@ -206,7 +262,7 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 	var is [maxHeadSize]byte
 	for _, r := range batch {
 		want := badgerKind{}.head(r.ref)
-		if err := a.log.readAt(is[:want.size], int64(r.ref.Offset)); err != nil {
+		if _, err := a.log.ReadAt(is[:want.size], int64(r.ref.Offset)); err != nil {
 			return err
 		}
 		if string(is[:want.size]) != string(want.bytes()) {
@@ -215,6 +271,30 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 			)
 		}
 	}
+	return nil
+}
+
+// push starts what was written on its way to the disk while more is written, and has Badger write
+// on in the memory that it wrote that to.
+func (a *activeBadger) push() error {
+	end := a.end
+	from, due := a.pusher.begin(end)
+	if !due {
+		return nil
+	}
+	if a.window != nil {
+		if err := disk.ReuseMemory(a.window, max(from, end-mostReused), end); err != nil {
+			a.pusher.end()
+			return err
+		}
+	}
+	a.pushing.Go(func() {
+		defer a.pusher.end()
+		if a.window != nil {
+			disk.ReleaseMemory(a.window[:end])
+		}
+		disk.StartWriteback(a.log, from, end-from)
+	})
 	return nil
 }
 
@@ -238,10 +318,9 @@ func (a *activeBadger) closeDatabase() error {
 	if a.db == nil {
 		return nil
 	}
-	var errs []error
-	if a.log != nil {
-		errs = append(errs, a.log.release())
-	}
+	a.pushing.Wait()
+	a.window = nil // Badger unmaps it
+	errs := []error{a.freeTail()}
 	done := make(chan error, 1)
 	go func(db *badger.DB) {
 		var err error
@@ -257,6 +336,19 @@ func (a *activeBadger) closeDatabase() error {
 		errs = append(errs, errStuck)
 	}
 	return errors.Join(errs...)
+}
+
+// freeTail gives back what was set aside behind the frames.
+func (a *activeBadger) freeTail() error {
+	from := disk.RoundUp(a.end)
+	if from >= a.allocated {
+		return nil
+	}
+	err := disk.PunchHole(a.log, from, a.allocated-from)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil // nothing could be set aside, either
+	}
+	return err
 }
 
 // recovered turns a panic of Badger's into an error.

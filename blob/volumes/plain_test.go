@@ -15,10 +15,8 @@ import (
 )
 
 // plainFrames opens each Badger volume in dir by Badger alone, and returns how many of the frames
-// it finds there under their IDs, which must be those that were put: frameOf says which.
-func plainFrames(
-	t *testing.T, dir string, readOnly bool, refs []blob.Ref, frameOf func(i int) (blob.ID, []byte),
-) (n int) {
+// it finds there under their IDs, which must be those that were put.
+func plainFrames(t *testing.T, dir string, readOnly bool, refs []blob.Ref) (n int) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.badger"))
 	if err != nil || len(names) == 0 {
@@ -41,7 +39,7 @@ func plainFrames(
 				if err != nil {
 					return err
 				}
-				_, want := frameOf(i)
+				_, want := blobtest.Frame(uint64(i), testFrameSize)
 				if got, err := item.ValueCopy(nil); err != nil || !bytes.Equal(got, want) {
 					t.Errorf("badger reads %d bytes of frame %d, %v", len(got), i, err)
 				}
@@ -76,11 +74,11 @@ func TestPlainBadger(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := plainFrames(t, dir, true, refs, testFrame); n != testFrames {
+	if n := plainFrames(t, dir, true, refs); n != testFrames {
 		t.Errorf("after Close badger finds %d frames", n)
 	}
 	copyTree(t, copied, dir)
-	if n := plainFrames(t, copied, false, refs, testFrame); n != testFrames {
+	if n := plainFrames(t, copied, false, refs); n != testFrames {
 		t.Errorf("in a copy that it may write badger finds %d frames", n)
 	}
 	for _, dir := range []string{killed, copied, dir} {
@@ -92,10 +90,10 @@ func TestPlainBadger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := plainFrames(t, killed, true, refs, testFrame); n != testFrames {
+	if n := plainFrames(t, killed, true, refs); n != testFrames {
 		t.Errorf("after a kill badger finds %d frames", n)
 	}
-	if n := plainFrames(t, killed, false, refs, testFrame); n != testFrames {
+	if n := plainFrames(t, killed, false, refs); n != testFrames {
 		t.Errorf("after a kill, when it may write, badger finds %d frames", n)
 	}
 }
@@ -127,7 +125,7 @@ func TestPlainTrimmed(t *testing.T) {
 			only[i] = refs[i]
 		}
 	}
-	if n := plainFrames(t, dir, true, only, testFrame); n != len(live) {
+	if n := plainFrames(t, dir, true, only); n != len(live) {
 		t.Errorf("badger finds %d of %d frames that live", n, len(live))
 	}
 }
@@ -310,7 +308,7 @@ func TestKeysRestored(t *testing.T) {
 			if len(got) != end || !bytes.Equal(got[begin:], whole[begin:end]) {
 				t.Errorf("the log has %d bytes, wanted are the %d that Badger wrote", len(got), end)
 			}
-			if n := plainFrames(t, dir, true, refs, testFrame); n != testFrames {
+			if n := plainFrames(t, dir, true, refs); n != testFrames {
 				t.Errorf("badger finds %d frames", n)
 			}
 		})

@@ -47,14 +47,11 @@ const (
 	testFrameSize = 150_000
 )
 
-// testFrame is one of the frames that fill puts.
-func testFrame(i int) (blob.ID, []byte) { return blobtest.Frame(uint64(i), testFrameSize) }
-
 func fill(t *testing.T, s blob.Store) []blob.Ref {
 	t.Helper()
 	var refs []blob.Ref
-	for i := range testFrames {
-		id, frame := testFrame(i)
+	for i := range uint64(testFrames) {
+		id, frame := blobtest.Frame(i, testFrameSize)
 		ref, err := s.Put(context.Background(), id, frame)
 		if err != nil {
 			t.Fatal(err)

@@ -12,24 +12,16 @@ import (
 // write.
 func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	f, err := d.Create(name)
-	if err == nil {
-		WriteDirect(f)
+	if err != nil || !canDirect(f) {
+		return f, err
 	}
-	return f, err
-}
-
-// WriteDirect has f written as CreateDirect says from now on, and reports whether that goes past the
-// page cache: if not, nothing has changed.
-func WriteDirect(f *os.File) bool {
-	if !canDirect(f) {
-		return false
+	// Not by opening it again: where that fails, a file would be left behind.
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err == nil {
+		_, _ = unix.FcntlInt(
+			f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT,
+		) // refused where it cannot be done
 	}
-	// Not by opening it again: where that fails, CreateDirect would leave a file behind.
-	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
-	if err == nil {
-		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_DIRECT)
-	}
-	return err == nil
+	return f, nil
 }
 
 // canDirect asks the kernel whether blocks of BlockSize can be written past the page cache.

@@ -10,9 +10,6 @@ func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	return d.Create(name)
 }
 
-// WriteDirect does nothing on this platform and returns false.
-func WriteDirect(*os.File) bool { return false }
-
 // AdviseRandom does nothing on this platform.
 func AdviseRandom(*os.File) {}
 

@@ -12,7 +12,6 @@
 //	Preallocate   fallocate          no-op                   no-op
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
-//	WriteDirect   O_DIRECT (6.1)     page cache              page cache
 //	DetachMapping known mappings     no-op                   no-op
 //	ReuseMemory   mremap (5.7)       no-op                   no-op
 //	Async         io_submit          blocks                  blocks
