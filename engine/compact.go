@@ -133,17 +133,41 @@ func (c *compaction) errorsOf(volumes []candidate) error {
 func (c *compaction) condemn(
 	ctx context.Context, volumes []candidate,
 ) (condemned []candidate, err error) {
+	sealed := false
 	for _, v := range volumes {
 		if v.Active {
 			if err := c.engine.blobs.Seal(ctx, v.ID); err != nil {
 				return condemned, err
 			}
+			sealed = true
 		}
 		v.pins = c.engine.pins.Condemn(v.ID)
 		c.left = c.left || len(v.pins) > 0
 		condemned = append(condemned, v)
 	}
-	return condemned, nil
+	if sealed {
+		err = c.describe(ctx, condemned)
+	}
+	return condemned, err
+}
+
+// describe looks at the volumes anew. Sealing has changed what they occupy, and what counts as dead
+// in an active one does not shrink by its holes.
+func (c *compaction) describe(ctx context.Context, volumes []candidate) error {
+	infos, err := c.engine.blobs.Volumes(ctx)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uint64]blob.VolumeInfo, len(infos))
+	for _, info := range infos {
+		byID[info.ID] = info
+	}
+	for i := range volumes {
+		if info, there := byID[volumes[i].ID]; there {
+			volumes[i].VolumeInfo = info
+		}
+	}
+	return nil
 }
 
 // spare ends the condemnation of the volumes that stay.

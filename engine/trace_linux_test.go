@@ -48,6 +48,12 @@ func TestTraceChild(t *testing.T) {
 		_, err := e.Reclaim(ctx, nil)
 		return err
 	}
+	deleteObjects := func(keys ...string) func() error {
+		return func() error {
+			_, err := e.DeleteObjects(ctx, &engine.DeleteObjectsRequest{Bucket: "bucket", Keys: keys})
+			return err
+		}
+	}
 	small, large := random(1, 1000), random(2, 300_000)
 	for _, step := range []struct {
 		name string
@@ -121,11 +127,13 @@ func TestTraceChild(t *testing.T) {
 			_, err := e.DeleteObject(ctx, &engine.DeleteObjectRequest{Bucket: "bucket", Key: "dead"})
 			return err
 		}},
-		{"Reclaim, which seals a volume, punches holes into it and moves what lives", reclaim},
-		{"DeleteObjects", func() error {
-			_, err := e.DeleteObjects(ctx, &engine.DeleteObjectsRequest{Bucket: "bucket", Keys: []string{"large", "again", "upload", "copy"}})
-			return err
+		{"Reclaim, which seals a volume and punches holes into it", reclaim},
+		{"DeleteObjects", deleteObjects("upload", "copy")},
+		{"Reclaim without holes, which moves what lives", func() error {
+			engine.WithoutHoles(e)
+			return reclaim()
 		}},
+		{"DeleteObjects", deleteObjects("large", "again")},
 		{"Reclaim, which removes the volume", reclaim},
 		{"Close", func() error { return e.Close() }},
 		{"Open", func() (err error) {
