@@ -12,8 +12,8 @@ import (
 //
 //	below ReserveSpace      nothing that adds data; a large index adds to it what compacting takes
 //	below a half of it      no copies of chunks either; holes are made, which takes no space
-//	below a quarter of it   no new log of the index; the present one, whose blocks are set aside, takes
-//	                        some thousands of deletions more
+//	below a quarter of it   (24 MiB at least) no new log of the index; the present one, whose blocks
+//	                        are set aside, takes some thousands of deletions more
 //
 // Others may fill the disk, though. So a file of set-aside blocks lies in the directory, if there
 // is one. It is deleted only when the index needs a new log, or is opened or closed, and finds no

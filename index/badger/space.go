@@ -55,9 +55,10 @@ func (d *database) Ready() error {
 }
 
 // roomForLog refuses a commit for which Badger might begin the next log where there is no room. It
-// takes what others left, and then what the owner has set aside.
+// takes what others left, and then what the owner has set aside. A reserve may be less than Badger
+// needs.
 func (d *database) roomForLog() error {
-	if d.room(d.reserve) == nil {
+	if d.room(max(d.reserve, spareSpace)) == nil {
 		return nil
 	}
 	return d.spare()

@@ -17,10 +17,10 @@ type Options struct {
 	Alarm func(error)
 
 	// Reserve is how many bytes of the file system must be free for an Update that may begin a new
-	// log, at most 1 EiB; 64 MiB if 0. With less, Updates go on until the present log is full,
-	// which takes no space: some thousands of small ones. Then they need 24 MiB, and so do opening
-	// and closing: Badger writes through memory maps, and when the disk is really full, it kills
-	// the process.
+	// log, at most 1 EiB; 64 MiB if 0. Less than 24 MiB is as good as these. With less space,
+	// Updates go on until the present log is full, which takes no space: some thousands of small
+	// ones. Then they need 24 MiB, and so do opening and closing: Badger writes through memory
+	// maps, and when the disk is really full, it kills the process.
 	Reserve int64
 
 	// GiveUp is called when not even those 24 MiB are free, to free what the owner has set aside.
