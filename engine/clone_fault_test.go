@@ -54,7 +54,7 @@ func pullBroken(t *testing.T, from *engine.Engine, to *site, power *power) (thro
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := c.Pull(t.Context(), from, nil)
+	_, err = c.Pull(t.Context(), from, nil)
 	if through = err == nil; !through && !errors.Is(err, errPower) {
 		t.Errorf("Pull: %v", err)
 	}
@@ -69,7 +69,7 @@ func pullBroken(t *testing.T, from *engine.Engine, to *site, power *power) (thro
 			t.Errorf("opening a copy that is not complete: %v", err)
 		}
 		c = to.clone(t)
-		res = mustPull(t, c, from)
+		res := mustPull(t, c, from)
 		mustCloseClone(t, c)
 		if total := stats(t, from).Chunks; there+res.Chunks != total {
 			t.Errorf("of %d chunks %d were there, and %d were pulled again", total, there, res.Chunks)

@@ -235,12 +235,12 @@ func (o *Options) validate() error {
 	}
 	if len(o.Node) > maxNodeName {
 		errs = append(
-			errs, fmt.Errorf("Node has %d bytes, must have at most %d", len(o.Node), maxNodeName),
+			errs, fmt.Errorf("a Node of %d bytes, must have at most %d", len(o.Node), maxNodeName),
 		)
 	}
 	if o.Lease < minLease || o.Lease > maxLease {
 		errs = append(
-			errs, fmt.Errorf("Lease is %v, must be %v to %v", o.Lease, minLease, maxLease),
+			errs, fmt.Errorf("a Lease of %v, must be %v to %v", o.Lease, minLease, maxLease),
 		)
 	}
 	if o.AuthenticateRecords && o.Keys == nil {
