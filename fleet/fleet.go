@@ -1,12 +1,14 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet/pgindex"
+	"github.com/gabion-storage/gabion/fleet/s3blob"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -22,7 +24,7 @@ type Config struct {
 
 // Open opens the store of a fleet as one of its nodes. The first to open it makes it; the database
 // and the bucket must be there. nil options work; c.Node takes the place of Options.Node, and must
-// not be empty. A node that has died can be replaced under its name: Open waits for the end of its
+// not be empty, and the volume size of c.Chunks that of Options.VolumeSize. A node that has died can be replaced under its name: Open waits for the end of its
 // lease.
 //
 // It fails with engine.ErrInvalidArgument when c is at fault, with engine.ErrInUse when a node of
@@ -32,7 +34,7 @@ func Open(ctx context.Context, c Config, o *engine.Options) (_ *engine.Engine, e
 	if c.Node == "" {
 		return nil, invalid("Node", errors.New("must not be empty"))
 	}
-	idx, blobs, err := OpenStores(ctx, c)
+	idx, blobs, err := openStores(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +43,10 @@ func Open(ctx context.Context, c Config, o *engine.Options) (_ *engine.Engine, e
 		own = *o
 	}
 	own.Node = c.Node
+	// By a larger one all volumes would count as small, and be merged without end. It is at least what
+	// the engine takes.
+	chunk := cmp.Or(own.ChunkSize, engine.DefaultChunkSize)
+	own.VolumeSize = max(blobs.VolumeSize(), 1<<20, 2*int64(chunk))
 	e, err := engine.OpenStores(ctx, idx, blobs, &own)
 	if err != nil {
 		return nil, errors.Join(err, blobs.Close(), idx.Close())
@@ -51,7 +57,17 @@ func Open(ctx context.Context, c Config, o *engine.Options) (_ *engine.Engine, e
 // OpenStores opens the two stores of a fleet. It is for what works below an engine, as copying
 // does: c.Node does not matter. It fails with engine.ErrInvalidArgument when a URL is at fault, and
 // otherwise as pgindex.Open does, and when the bucket is not there.
-func OpenStores(ctx context.Context, c Config) (_ index.Store, _ blob.Store, err error) {
+func OpenStores(ctx context.Context, c Config) (index.Store, blob.Store, error) {
+	idx, blobs, err := openStores(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return idx, blobs, nil
+}
+
+func openStores(
+	ctx context.Context, c Config,
+) (_ *pgindex.Store, _ *s3blob.Store, err error) {
 	dsn, o, err := parseIndex(c.Index)
 	if err != nil {
 		err = invalid("Index", err)

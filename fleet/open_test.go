@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,48 @@ func TestOpen(t *testing.T) {
 	}
 	if o.Node != "" {
 		t.Errorf("Open has changed the caller's options: Node is %q", o.Node)
+	}
+}
+
+// TestFullVolumesStay: volumes that are as large as the object store's become, and in which everything
+// lives, are not copied, however small that is for an engine by itself.
+func TestFullVolumesStay(t *testing.T) {
+	database, objects := postgres.Start(t), s3server.Start(t)
+	s3server.Setenv(t)
+	e, err := fleet.Open(t.Context(), fleet.Config{
+		Index:  postgres.URL(database.Dir()),
+		Chunks: s3server.URL(objects.Addr, "") + "&volume-size=1048576", Node: "a",
+	}, &engine.Options{Lease: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: "bucket"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		body := make([]byte, 1<<20)
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(body)
+		_, err := e.PutObject(t.Context(), &engine.PutObjectRequest{
+			Bucket: "bucket", Key: strconv.Itoa(i), Body: bytes.NewReader(body),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Something must be dead, or no round begins: after it, all volumes are known.
+	for range 2 {
+		_, err := e.DeleteObject(t.Context(), &engine.DeleteObjectRequest{Bucket: "bucket", Key: "0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := e.Reclaim(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Volumes > 1 { // that of the object
+			t.Errorf("%d volumes were copied or removed, of which one was dead", res.Volumes)
+		}
 	}
 }
 

@@ -116,3 +116,6 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// VolumeSize is Options.VolumeSize, or its default.
+func (s *Store) VolumeSize() int64 { return s.options.VolumeSize }
