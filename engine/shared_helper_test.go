@@ -145,6 +145,12 @@ type hookedStore struct {
 	synced atomic.Pointer[func(volumes []uint64)]
 	full   atomic.Bool
 	late   atomic.Bool
+	listed atomic.Int64 // how often volumes were
+}
+
+func (s *hookedStore) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
+	s.listed.Add(1)
+	return s.lastingBlobs.Volumes(ctx)
 }
 
 func (s *hookedStore) Remove(ctx context.Context, volume uint64) error {

@@ -302,6 +302,33 @@ func TestSharedDeath(t *testing.T) {
 	})
 }
 
+// TestSharedRest: nodes in which nothing happens look for something to do once a lease, and list the
+// volumes, which costs more, only now and then. What an upload that failed has left is found then.
+func TestSharedRest(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		mustGetPut(f, a.Engine, "bucket", "key", random(1, minPart)).Close()
+		time.Sleep(100 * lease) // until nothing is left to do
+		listed := func() int64 { return a.blobs.listed.Load() + b.blobs.listed.Load() }
+		before, volumes := listed(), len(stats(f, b.Engine).Volumes)
+
+		id := mustInitiate(f, a.Engine, "bucket", "other", "")
+		p := a.part("other", id)
+		p.send(random(2, index.MaxPageChunks*minChunk))
+		if err := p.fail(); err == nil {
+			f.Error("the part has not failed")
+		}
+		const leases = 200
+		time.Sleep(leases * lease)
+		if n := listed() - before; n > leases/4 {
+			f.Errorf("in %d leases volumes were listed %d times", leases, n)
+		}
+		if n := len(stats(f, b.Engine).Volumes); n > volumes {
+			f.Errorf("there are %d volumes, and were %d before an upload failed", n, volumes)
+		}
+	})
+}
+
 // TestSharedTurn has all nodes reclaim and check at once. They wait for each other.
 func TestSharedTurn(t *testing.T) {
 	inFleet(t, func(f *fleet) {

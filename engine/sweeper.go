@@ -13,6 +13,7 @@ const (
 	callRounds    = 2    // of a call: the second gives back what has died in the first
 	mostCondemned = 4096 // volumes in one round
 	epochWait     = 2    // leases that a round waits for its epoch: a node that is gone takes one
+	restLeases    = 20   // in which volumes are not looked at, when there was nothing to do
 )
 
 // A sweeper gives space back where several engines share the stores. It is for the node that has
@@ -26,6 +27,7 @@ type sweeper struct {
 	engine *Engine
 	begun  *round          // that waits for its epoch; nil if there is none
 	known  map[uint64]bool // the volumes that were there when the last round began that is over
+	rest   int             // how often nothing need be done while the trash is empty
 }
 
 // A round is what there was when an epoch began.
@@ -43,6 +45,8 @@ func (s *sweeper) reclaim(
 	rounds, take := 1, s.engine.node.Take
 	if called {
 		rounds, take = callRounds, s.engine.waitForTurn
+	} else if rests, err := s.rests(ctx); rests || err != nil {
+		return res, err
 	}
 	turn, err := take(ctx)
 	if errors.Is(err, lease.ErrTurnTaken) {
@@ -63,7 +67,26 @@ func (s *sweeper) reclaim(
 			break
 		}
 	}
-	return c.result, errors.Join(append(errs, ctx.Err())...)
+	err = errors.Join(append(errs, ctx.Err())...)
+	if err == nil && s.begun == nil && rounds > 0 {
+		s.rest = restLeases
+	}
+	return c.result, err
+}
+
+// rests says whether there is nothing to do in the background. Every node asks once a lease, so it
+// costs a look into the index. To list volumes costs more, and is for what was given up without being
+// discarded: by nodes that died, and by uploads that failed.
+func (s *sweeper) rests(ctx context.Context) (bool, error) {
+	if s.rest == 0 {
+		return false, nil
+	}
+	s.rest--
+	trash, err := s.engine.trash.Note(ctx)
+	if trash.Some() {
+		s.rest = 0
+	}
+	return s.rest > 0, err
 }
 
 // round begins a round, after the one before, and ends it. It says whether it did: else there is
