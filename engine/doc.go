@@ -144,7 +144,8 @@
 // up. From then on it commits nothing, whatever it believes, and says [ErrLeaseLost]: also where it
 // finds missing what was taken away from it, and never that this is damaged. It must be closed, and
 // another opened. One that has crashed is given up in the same way, and what it has left comes
-// back. No clock of two machines is compared, and none decides whether a commit is good.
+// back, within some twenty leases where nothing else is to be given back. No clock of two machines is
+// compared, and none decides whether a commit is good.
 //
 // All of them need the same Options.Keys: one that cannot have unwrapped what the others have is
 // refused. Options.ChunkSize should be the same, too, since only chunks of equal size can be found
