@@ -2,6 +2,7 @@ package oss_test
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
 	"github.com/gabion-storage/gabion/frontend/internal/clients"
 	"github.com/gabion-storage/gabion/frontend/oss"
@@ -21,8 +23,8 @@ const accessKey, secret = "LTAIexample", "exampleSecret"
 // serve serves an engine in memory over loopback, to who signs with the key, and returns where.
 func serve(t *testing.T) (endpoint string) {
 	t.Helper()
-	server := httptest.NewServer(oss.New(memoryEngine(t), &oss.Options{
-		Access: access.Options{Keys: access.StaticKeys{accessKey: secret}},
+	server := httptest.NewServer(clients.Serve(t, memoryEngine(t), func(e *engine.Engine) http.Handler {
+		return oss.New(e, &oss.Options{Access: access.Options{Keys: access.StaticKeys{accessKey: secret}}})
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 	"github.com/gabion-storage/gabion/frontend/s3"
 )
 
@@ -31,7 +32,9 @@ var keys = access.StaticKeys{accessKey: secretKey}
 func serve(t testing.TB, e *engine.Engine, o access.Options, start func(http.Handler) *httptest.Server) *httptest.Server {
 	t.Helper()
 	o.Keys = keys
-	server := start(s3.New(e, &s3.Options{Access: o}))
+	server := start(clients.Serve(t, e, func(e *engine.Engine) http.Handler {
+		return s3.New(e, &s3.Options{Access: o})
+	}))
 	t.Cleanup(server.Close)
 	return server
 }
