@@ -1,7 +1,6 @@
 package oss_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 	"github.com/gabion-storage/gabion/frontend/oss"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -32,15 +32,7 @@ func memoryEngine(t testing.TB) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
-		if err != nil || len(res.Problems) > 0 {
-			t.Errorf("Check: %v, %v", res, err)
-		}
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { clients.CheckAndClose(t, e) })
 	return e
 }
 

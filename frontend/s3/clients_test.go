@@ -6,6 +6,7 @@ import (
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 )
 
 // diskEngine opens an engine in a directory; the test's end checks and closes it.
@@ -19,6 +20,6 @@ func diskEngine(t *testing.T) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { checkAndClose(t, e) })
+	t.Cleanup(func() { clients.CheckAndClose(t, e) })
 	return e
 }

@@ -1,7 +1,6 @@
 package s3_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/internal/clients"
 	"github.com/gabion-storage/gabion/frontend/s3"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -29,20 +29,8 @@ func memoryEngine(t testing.TB) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { checkAndClose(t, e) })
+	t.Cleanup(func() { clients.CheckAndClose(t, e) })
 	return e
-}
-
-// checkAndClose proves that what clients have done to an engine left it sound.
-func checkAndClose(t testing.TB, e *engine.Engine) {
-	t.Helper()
-	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
-	if err != nil || len(res.Problems) > 0 {
-		t.Errorf("Check: %v, %v", res, err)
-	}
-	if err := e.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 // TestNotOffered answers what is not offered with NotImplemented instead of with something else.

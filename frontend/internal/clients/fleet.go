@@ -44,7 +44,7 @@ func Serve(
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { checkAndClose(t, node) })
+		t.Cleanup(func() { CheckAndClose(t, node) })
 		all.faces = append(all.faces, face(node))
 	}
 	return &all
@@ -75,8 +75,8 @@ func parse(t testing.TB, text string) *url.URL {
 	return u
 }
 
-// checkAndClose proves that what clients have done to a store left it sound.
-func checkAndClose(t testing.TB, e *engine.Engine) {
+// CheckAndClose proves that what clients have done to a store left it sound.
+func CheckAndClose(t testing.TB, e *engine.Engine) {
 	t.Helper()
 	res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true})
 	if err != nil || len(res.Problems) > 0 {
