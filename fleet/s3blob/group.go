@@ -192,11 +192,40 @@ func (s *Store) send(g *group) {
 	s.mu.Lock()
 	if g.err == nil {
 		s.known[g.id] = &volume{info: g.info()}
+	} else {
+		s.failLocked(g)
 	}
 	delete(s.groups, g.id)
 	s.mu.Unlock()
 	close(g.sent)
 	s.memory.Release(g.held)
+}
+
+// mostFailures is of how many groups that have failed the reason is known.
+const mostFailures = 256
+
+// failLocked remembers why a group has failed. Its frames were put by calls that sync it only now.
+func (s *Store) failLocked(g *group) {
+	s.failures = append(s.failures, failure{g.id, g.err})
+	if len(s.failures) > mostFailures {
+		s.failures = slices.Delete(s.failures, 0, 1)
+	}
+}
+
+// failedLocked returns why the group of a volume has failed, or nil.
+func (s *Store) failedLocked(volume uint64) error {
+	for _, f := range s.failures {
+		if f.volume == volume {
+			return f.err
+		}
+	}
+	return nil
+}
+
+// A failure is why a volume could not be written.
+type failure struct {
+	volume uint64
+	err    error
 }
 
 // wait waits until the group is stored.
@@ -216,14 +245,20 @@ func (s *Store) Sync(ctx context.Context, volumes ...uint64) error {
 	}
 	defer s.gate.Leave()
 	var waits []*group
+	var lost error
 	s.mu.Lock()
 	for _, id := range volumes {
 		if g := s.groups[id]; g != nil {
 			s.startLocked(g)
 			waits = append(waits, g)
+		} else if lost == nil {
+			lost = s.failedLocked(id)
 		}
 	}
 	s.mu.Unlock()
+	if lost != nil {
+		return lost
+	}
 	for _, id := range volumes {
 		if slices.ContainsFunc(waits, func(g *group) bool { return g.id == id }) {
 			continue

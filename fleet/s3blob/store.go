@@ -35,6 +35,8 @@ type Store struct {
 	open    *group     // takes frames; nil: none does
 	groups  map[uint64]*group
 	known   map[uint64]*volume
+
+	failures []failure // the last ones
 }
 
 var _ blob.Store = (*Store)(nil)
