@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -28,12 +27,10 @@ func TestMain(m *testing.M) {
 // command's arguments, as "-size 1024 -rounds 5".
 func TestBench(t *testing.T) {
 	database, store := postgres.Start(t), s3server.Start(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", s3server.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.SecretKey)
+	s3server.Setenv(t)
 	t.Setenv("AWS_REGION", "us-east-1")
-	place := url.Values{"endpoint": {"http://" + store.Addr}, "path-style": {"true"}}
 	args := []string{
-		"-index", "postgres://postgres@/postgres?host=" + url.QueryEscape(database.Dir()), "-chunks", "s3://" + s3server.Bucket + "/fleet?" + place.Encode(),
+		"-index", postgres.URL(database.Dir()), "-chunks", s3server.URL(store.Addr, "fleet"),
 	}
 	told, ok := os.LookupEnv("GABION_FLEET_BENCH")
 	if !ok {
