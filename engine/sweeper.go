@@ -165,9 +165,7 @@ func (s *sweeper) end(
 	if passed, err := s.wait(ctx, turn); !passed {
 		return false, err
 	}
-	swept, err := s.engine.trash.SweepNoted(
-		ctx, turn.Store(), s.begun.trash, func(context.Context) {},
-	)
+	swept, err := s.engine.trash.SweepNoted(ctx, turn.Store(), s.begun.trash)
 	c.result.Chunks += swept.Chunks
 	c.result.Bytes += swept.Bytes
 	if err != nil {

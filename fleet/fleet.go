@@ -24,8 +24,8 @@ type Config struct {
 
 // Open opens the store of a fleet as one of its nodes. The first to open it makes it; the database
 // and the bucket must be there. nil options work; c.Node takes the place of Options.Node, and must
-// not be empty, and the volume size of c.Chunks that of Options.VolumeSize. A node that has died can be replaced under its name: Open waits for the end of its
-// lease.
+// not be empty, and the volume size of c.Chunks that of Options.VolumeSize. A node that has died can
+// be replaced under its name: Open waits for the end of its lease.
 //
 // It fails with engine.ErrInvalidArgument when c is at fault, with engine.ErrInUse when a node of
 // that name is open, and otherwise as OpenStores and engine.OpenStores do. ctx bounds the opening

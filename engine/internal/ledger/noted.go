@@ -66,14 +66,12 @@ func (t *Trash) Note(ctx context.Context) (n Noted, err error) {
 // SweepNoted sweeps what was noted, but for what was named since. Nobody may use any of it, nor
 // name what was provisional then. It reads and writes through a store that refuses when it is for
 // somebody else to sweep. Else it is as Sweep, and can be called again after an error.
-func (t *Trash) SweepNoted(
-	ctx context.Context, through index.Store, n Noted, progress func(context.Context),
-) (Swept, error) {
+func (t *Trash) SweepNoted(ctx context.Context, through index.Store, n Noted) (Swept, error) {
 	s := &sweep{
 		Trash: t, through: through, waiting: n.waiting, tail: n.tail,
 		used: func([16]byte) bool { return false },
 	}
-	err := s.run(ctx, math.MaxInt64, progress)
+	err := s.run(ctx, math.MaxInt64, func(context.Context) {})
 	return s.done, err
 }
 

@@ -28,7 +28,7 @@ func (b *books) note() ledger.Noted {
 
 func (b *books) sweepNoted(n ledger.Noted) ledger.Swept {
 	b.Helper()
-	swept, err := b.trash.SweepNoted(b.Context(), b, n, func(context.Context) {})
+	swept, err := b.trash.SweepNoted(b.Context(), b, n)
 	if err != nil || swept.More {
 		b.Fatalf("swept %+v, %v", swept, err)
 	}
@@ -103,9 +103,7 @@ func TestSweepNotedRefused(t *testing.T) {
 	b.update(b.dropOwner(idOf(0), 1), b.dropOwner(idOf(1), 1))
 	noted := b.note()
 	theirs := errors.New("somebody else's turn")
-	_, err := b.trash.SweepNoted(
-		b.Context(), refusing{b, theirs}, noted, func(context.Context) {},
-	)
+	_, err := b.trash.SweepNoted(b.Context(), refusing{b, theirs}, noted)
 	if !errors.Is(err, theirs) {
 		t.Errorf("SweepNoted: %v", err)
 	}
