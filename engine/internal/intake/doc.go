@@ -58,8 +58,8 @@
 //
 //	asked      the first who asked is looking for it or storing it; the others wait
 //	placed     it is known where it is, in a volume that is neither condemned nor was trimmed since
-//	done       those who waited share the result. After a failure, and when its place has turned out
-//	           to be bad, the next who asks begins anew
+//	done       those who waited share the result. After a failure, be it that of a sync, and when its
+//	           place has turned out to be bad, the next who asks begins anew
 //	gone       the last one has unpinned it
 //
 // Who reclaims volumes condemns them first ([Pins.Condemn]). From then on no chunk in one can be

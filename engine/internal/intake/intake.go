@@ -105,6 +105,9 @@ func (in *Intake) Sync(ctx context.Context, chunks []*Chunk) error {
 		return nil
 	}
 	if err := in.Blobs.Sync(ctx, volumes...); err != nil {
+		if ctx.Err() == nil {
+			in.Pins.forsake(volumes, err)
+		}
 		return fmt.Errorf("syncing %d volumes: %w", len(volumes), err)
 	}
 	return nil

@@ -37,14 +37,18 @@ type world struct {
 	whole []byte       // their plaintext
 }
 
-// syncs remembers what was synced.
+// syncs remembers what was synced, and can have it fail.
 type syncs struct {
 	*blob.Memory
 	volumes []uint64
+	failure error
 }
 
 func (s *syncs) Sync(ctx context.Context, volumes ...uint64) error {
 	s.volumes = append(s.volumes, volumes...)
+	if s.failure != nil {
+		return s.failure
+	}
 	return s.Memory.Sync(ctx, volumes...)
 }
 
@@ -211,6 +215,78 @@ func TestFound(t *testing.T) {
 	if err != nil || len(volumes) != 1 || volumes[0].Frames != 2 {
 		t.Errorf("%+v, %v: want a volume of two frames", volumes, err)
 	}
+}
+
+// TestFailedSync takes a body in that has a chunk together with one whose sync has failed, and that
+// goes on. It must not count on what that one has put; where that is stays pinned all the same.
+func TestFailedSync(t *testing.T) {
+	w := newWorld(t)
+	take := func() *intake.Taken {
+		t.Helper()
+		b := intake.FromReader(bytes.NewReader(noise(chunkSize)), intake.AnySize, 1<<30)
+		taken, err := w.Take(t.Context(), b, w.full(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return taken
+	}
+	slow := take()
+	w.blobs.failure = errors.New("failure")
+	if err := w.Sync(t.Context(), slow.Page); !errors.Is(err, w.blobs.failure) {
+		t.Fatalf("Sync: %v", err)
+	}
+	w.blobs.failure = nil
+	lost := slow.Page[0].Ref
+	if err := w.blobs.Seal(t.Context(), lost.Volume); err != nil {
+		t.Fatal(err)
+	}
+	late := take()
+	again := late.Page[0].Ref
+	if again.Volume == lost.Volume {
+		t.Error("who comes later counts on a volume whose sync has failed")
+	}
+	if other := take(); other.Page[0].Ref != again {
+		t.Error("the chunk is stored once more, though it is there")
+	} else {
+		w.Release(other)
+	}
+	for _, volume := range []uint64{lost.Volume, again.Volume} {
+		if pinned := w.pins.Condemn(volume); len(pinned) != 1 {
+			t.Errorf("in volume %d %v are pinned", volume, pinned)
+		}
+		w.pins.Spare(volume)
+	}
+	if bytes := w.pins.BytesIn(); len(bytes) != 2 {
+		t.Errorf("the pinned bytes are %v", bytes)
+	}
+	w.Release(slow)
+	w.Release(late)
+}
+
+// TestSyncGivenUp has a body be left alone in its sync: its chunks are as good as before.
+func TestSyncGivenUp(t *testing.T) {
+	w := newWorld(t)
+	b := func() *intake.Body {
+		return intake.FromReader(bytes.NewReader(noise(chunkSize)), intake.AnySize, 1<<30)
+	}
+	first, err := w.Take(t.Context(), b(), w.full(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.Sync(ctx, first.Page); !errors.Is(err, context.Canceled) {
+		t.Errorf("Sync: %v", err)
+	}
+	second, err := w.Take(t.Context(), b(), w.full(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Page[0].Ref != second.Page[0].Ref {
+		t.Error("the chunk is stored twice")
+	}
+	w.Release(first)
+	w.Release(second)
 }
 
 // TestInline keeps the frame of a small body, and of nothing else.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -38,6 +39,19 @@ type pin struct {
 	ready  chan struct{} // closed when done; nil while nobody waits for that
 	at     location
 	err    error
+	before []location // where it was while its sync failed: some users may count on that still
+}
+
+// places yields all places that users of the pin count on.
+func (p *pin) places(yield func(location) bool) {
+	for _, at := range p.before {
+		if !yield(at) {
+			return
+		}
+	}
+	if p.placed {
+		yield(p.at)
+	}
 }
 
 // A location is where a pinned chunk is.
@@ -61,7 +75,9 @@ func NewPins(damaged func(blob.Ref) bool) *Pins {
 //
 // A pinned chunk whose place turns out to be bad is looked for again by the next who asks, and so is
 // one in a volume that was condemned for good. Those who had pinned it before are told when they
-// come to name it: the ledger takes no reference to a place that is bad.
+// come to name it: the ledger takes no reference to a place that is bad. So it is with one whose sync
+// has failed, which nobody can name: while those go on who had pinned it before, others must not share
+// their fate, and hand it on.
 func (p *Pins) pin(
 	ctx context.Context, id blob.ID, lookUp func() (location, bool, error),
 	store func() (blob.Ref, error),
@@ -187,6 +203,19 @@ func (p *Pins) leaveLocked(id blob.ID, pinned *pin) {
 	}
 }
 
+// forsake has nobody who asks from now on count on what was put into volumes whose sync has failed.
+// What others count on there stays pinned, since of several volumes one may be sound.
+func (p *Pins) forsake(volumes []uint64, failure error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pin := range p.byID {
+		if pin.done && pin.err == nil && !pin.at.durable && slices.Contains(volumes, pin.at.ref.Volume) {
+			pin.before = append(pin.before, pin.at)
+			pin.placed, pin.err = false, failure
+		}
+	}
+}
+
 // unpin undoes one successful pin.
 func (p *Pins) unpin(id blob.ID) {
 	p.mu.Lock()
@@ -206,8 +235,10 @@ func (p *Pins) Condemn(volume uint64) (pinned []blob.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pin := range p.byID {
-		if pin.placed && pin.at.ref.Volume == volume {
-			pinned = append(pinned, pin.at.ref)
+		for at := range pin.places {
+			if at.ref.Volume == volume {
+				pinned = append(pinned, at.ref)
+			}
 		}
 	}
 	p.condemned[volume] = reserved
@@ -253,8 +284,10 @@ func (p *Pins) BytesIn() map[uint64]int64 {
 	defer p.mu.Unlock()
 	bytes := make(map[uint64]int64)
 	for _, pin := range p.byID {
-		if pin.placed && !pin.at.durable {
-			bytes[pin.at.ref.Volume] += int64(pin.at.ref.Size)
+		for at := range pin.places {
+			if !at.durable {
+				bytes[at.ref.Volume] += int64(at.ref.Size)
+			}
 		}
 	}
 	return bytes
