@@ -48,7 +48,8 @@ type compaction struct {
 	seal   bool // take what there is, also from active volumes, which are sealed
 	whole  bool // volumes are removed, and never trimmed
 	result ReclaimResult
-	left   bool // something was left because it is in use
+	left   bool    // something was left because it is in use
+	lost   []error // of the index's records: what they are about is left, too
 }
 
 // candidate is a volume that is worth touching.
@@ -72,14 +73,33 @@ func (c *compaction) run(ctx context.Context) error {
 	for {
 		more, err := c.round(ctx)
 		if err != nil || !more {
-			return err
+			return errors.Join(append(c.lost, err)...)
 		}
+	}
+}
+
+// states looks at all volumes of which it is known what lives in them.
+func (c *compaction) states(ctx context.Context) ([]volumeState, error) {
+	states, err := c.engine.volumeStates(ctx)
+	return slices.DeleteFunc(states, func(v volumeState) bool {
+		if v.lost != nil {
+			c.lose(v.lost)
+		}
+		return v.lost != nil
+	}), err
+}
+
+// lose notes that a record is lost, once.
+func (c *compaction) lose(err error) {
+	known := func(other error) bool { return other.Error() == err.Error() }
+	if !slices.ContainsFunc(c.lost, known) {
+		c.lost = append(c.lost, err)
 	}
 }
 
 // round does as much as can be planned at a time, and says whether there was more.
 func (c *compaction) round(ctx context.Context) (more bool, err error) {
-	states, err := c.engine.volumeStates(ctx)
+	states, err := c.states(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -193,8 +213,16 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 		byID[volumes[i].ID] = &volumes[i]
 	}
 	listed, last := 0, len(volumes)-1
+	var accounts map[uint64]index.Volume // if there are chunks of which it is not known where they are
 	err = c.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Chunks()) {
+		for entry, err := range index.ScanAll(r, index.Chunks()) {
+			if isCorrupt(err) && len(entry.Key) > 0 {
+				if accounts == nil { // one of them will do
+					accounts = make(map[uint64]index.Volume)
+					c.lose(err)
+				}
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -217,19 +245,39 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 				delete(byID, v.ID)
 			}
 		}
+		if accounts != nil {
+			for id := range byID {
+				if accounts[id], err = ledger.LiveAt(r, id); err != nil {
+					return err
+				}
+			}
+		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return false, err
 	}
-	for _, v := range byID {
-		v.planned = true
-		v.live = index.Volume{LiveChunks: int64(len(v.chunks))}
+	for id, v := range byID {
+		listed := index.Volume{LiveChunks: int64(len(v.chunks))}
 		for _, ref := range v.chunks {
-			v.live.LiveBytes += int64(ref.Size)
+			listed.LiveBytes += int64(ref.Size)
 		}
+		if account, doubt := accounts[id]; doubt && account != listed {
+			// A record that is lost may be of a chunk here. It stays until it is stored anew, or for
+			// good, and is no reason to look again.
+			c.leave(v)
+			continue
+		}
+		v.planned, v.live = true, listed
 	}
 	return last < len(volumes)-1, nil
+}
+
+// leave has a volume be left alone as long as what lives in it does not change.
+func (c *compaction) leave(v *candidate) {
+	v.chunks = nil
+	c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
+	c.engine.noteTrim(v.ID, v.live)
 }
 
 // removeDead removes a volume in which nothing lives.
@@ -308,10 +356,7 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	if len(v.pins) == 0 {
 		// What lives in a sealed volume only shrinks: as long as its account stays, so does this.
 		// Nor is a log that is too short for what should live in it reported each time anew.
-		if c.engine.trims == nil {
-			c.engine.trims = make(map[uint64]index.Volume)
-		}
-		c.engine.trims[v.ID] = v.live
+		c.engine.noteTrim(v.ID, v.live)
 	}
 	if freed > 0 {
 		c.result.Trimmed++

@@ -3,6 +3,8 @@ package engine
 import (
 	"cmp"
 	"slices"
+
+	"github.com/gabion-storage/gabion/index"
 )
 
 // A policy says when giving space back is worth it, in shares of what a volume occupies.
@@ -36,6 +38,15 @@ func (c *compaction) policyFor(states []volumeState) policy {
 		return policy{trim: 0.1, copy: c.share / 2, seal: true, pays: 0.05}
 	}
 	return policy{trim: c.share / 2, copy: c.share, pays: 0.05}
+}
+
+// noteTrim notes that trimming a volume would give nothing, as long as so much lives in it. It is for
+// who has the turn.
+func (e *Engine) noteTrim(volume uint64, live index.Volume) {
+	if e.trims == nil {
+		e.trims = make(map[uint64]index.Volume)
+	}
+	e.trims[volume] = live
 }
 
 // gives reports whether a volume with enough dead in it would give some back: by holes, unless it

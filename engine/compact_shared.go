@@ -61,7 +61,7 @@ func (c *compaction) clear(ctx context.Context, turn *lease.Turn, passed lease.E
 				delete(epochs, id)
 			}
 		}
-		states, err := c.engine.volumeStates(ctx)
+		states, err := c.states(ctx)
 		if err != nil {
 			return err
 		}

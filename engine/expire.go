@@ -24,7 +24,8 @@ type ExpireResult struct {
 
 // Expire aborts stale uploads in all buckets, as OSS's lifecycle rules do. With
 // Options.UploadExpiry the same happens in the background. A part that is under way does not count
-// as activity until it has finished; it then fails with ErrNoSuchUpload.
+// as activity until it has finished; it then fails with ErrNoSuchUpload. An upload whose records are
+// damaged stays and is part of the error; all others that are stale are aborted all the same.
 func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Expire"})
@@ -72,32 +73,44 @@ func watch(
 func (e *Engine) expire(
 	ctx context.Context, before time.Time,
 ) (aborted int64, left bool, err error) {
+	var next *stop
+	var damaged []error
 	for {
 		var x expiring
 		err := e.index.Update(ctx, func(tx index.Tx) error {
-			x = expiring{engine: e, before: before}
+			x = expiring{engine: e, before: before, from: next}
 			return x.some(tx)
 		})
+		damaged = append(damaged, x.damaged...)
 		if err != nil {
-			return aborted, true, err
+			return aborted, true, errors.Join(append(damaged, err)...)
 		}
 		if aborted += x.aborted; x.aborted > 0 {
 			e.worker.wake()
 		}
-		if x.walked {
-			return aborted, x.left, nil
+		if x.next == nil {
+			return aborted, x.left, errors.Join(damaged...)
 		}
+		next = x.next
 	}
+}
+
+// A stop is where a transaction that walks the table of idle uploads has stopped.
+type stop struct {
+	key  []byte
+	kept bool // something stays in the table before it
 }
 
 // expiring is one transaction that walks the table of idle uploads.
 type expiring struct {
 	engine      *Engine
 	before      time.Time
+	from        *stop // nil is the start of the table
 	aborted     int64
 	seen, parts int
-	walked      bool // to the end
-	left        bool // there are uploads
+	damaged     []error // what keeps uploads from being looked at: they stay in the table
+	next        *stop   // nil is its end
+	left        bool    // there are uploads
 }
 
 // some takes the first few uploads that may be stale out of the table, and aborts those that are.
@@ -106,22 +119,46 @@ func (x *expiring) some(tx index.Tx) error {
 	if err != nil {
 		return err
 	}
-	upTo := x.before
-	x.walked = true
-	for entry, err := range index.Scan(tx, stale) {
-		if err != nil {
+	// Behind what stays; else from the start of the table, where a clock that is set back may have put
+	// something meanwhile.
+	upTo, kept := x.before, x.from != nil && x.from.kept
+	if kept {
+		stale.Start = x.from.key
+	}
+	keeps := func(since time.Time, err error) {
+		x.damaged = append(x.damaged, err)
+		if !kept {
+			upTo, kept = since, true
+		}
+	}
+	for entry, err := range index.ScanAll(tx, stale) {
+		if len(entry.Key) == 0 {
 			return err
 		}
-		used, id, err := index.ParseIdleKey(entry.Key)
-		if err != nil {
-			return err
+		used, id, keyErr := index.ParseIdleKey(entry.Key)
+		if keyErr != nil {
+			return keyErr
 		}
 		if x.seen == expireUploads || x.parts >= expireParts {
-			x.walked, upTo = false, used
+			x.next = &stop{entry.Key, kept}
+			if !kept {
+				upTo = used
+			}
 			break
 		}
 		x.seen++
-		if err := x.upload(tx, &entry.Record, used, id); err != nil {
+		var stays staleness
+		if err == nil {
+			stays, err = x.look(tx, &entry.Record, used, id)
+		}
+		if isCorrupt(err) {
+			keeps(used, err)
+			continue
+		}
+		if err == nil {
+			err = x.settle(tx, &entry.Record, used, &stays)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -130,39 +167,52 @@ func (x *expiring) some(tx index.Tx) error {
 		return err
 	}
 	x.left = totals.Uploads > 0
+	if x.from != nil && x.from.kept {
+		return nil // the table begins with what an earlier transaction has met
+	}
 	return index.IdleWalked(tx, upTo)
 }
 
-// upload aborts an upload, or lets it stand in the table under the time at which it was really
-// used.
-func (x *expiring) upload(
+// A staleness is what an upload that stands in the table is found to be.
+type staleness struct {
+	openUpload
+	gone bool // or it stands elsewhere in the table
+	used time.Time
+}
+
+// look finds out when an upload was really used. It writes nothing.
+func (x *expiring) look(
 	tx index.Tx, at *index.Idle, watched time.Time, id index.ContentID,
-) error {
-	rec, err := index.Get(tx, index.UploadKey(at.Bucket, at.Key, id))
-	if errors.Is(err, index.ErrNotFound) || err == nil && !rec.Watched.Equal(watched) {
-		return index.Delete(tx, index.IdleKey(watched, id))
+) (s staleness, err error) {
+	s.id = id
+	s.Upload, err = index.Get(tx, index.UploadKey(at.Bucket, at.Key, id))
+	if errors.Is(err, index.ErrNotFound) || err == nil && !s.Watched.Equal(watched) {
+		s.gone = true
+		return s, nil
 	}
 	if err != nil {
-		return err
+		return s, err
 	}
 	parts, err := partsOf(tx, id)
-	if err != nil {
-		return err
-	}
 	x.parts += len(parts)
-	used := rec.Initiated
+	s.used = s.Initiated
 	for i := range parts {
-		if parts[i].Modified.After(used) {
-			used = parts[i].Modified
+		if parts[i].Modified.After(s.used) {
+			s.used = parts[i].Modified
 		}
 	}
-	up := &openUpload{Upload: rec, id: id}
-	if used.Before(x.before) {
+	return s, err
+}
+
+// settle aborts an upload, or lets it stand in the table under the time at which it was really used.
+func (x *expiring) settle(tx index.Tx, at *index.Idle, watched time.Time, s *staleness) error {
+	if !s.gone && s.used.Before(x.before) {
 		x.aborted++
-		return x.engine.abort(tx, at.Bucket, at.Key, up)
+		return x.engine.abort(tx, at.Bucket, at.Key, &s.openUpload)
 	}
-	if err := index.Delete(tx, index.IdleKey(watched, id)); err != nil {
+	err := index.Delete(tx, index.IdleKey(watched, s.id))
+	if err != nil || s.gone {
 		return err
 	}
-	return watch(tx, at.Bucket, at.Key, id, &rec, used)
+	return watch(tx, at.Bucket, at.Key, s.id, &s.Upload, s.used)
 }

@@ -58,7 +58,8 @@ func (e *Engine) remember(
 	return forget(tx, now)
 }
 
-// forget counts one more answer and deletes old ones.
+// forget counts one more answer and deletes old ones. One that is damaged goes as if it were old, but
+// what it was to forget stays.
 func forget(tx index.Tx, now time.Time) error {
 	totals, err := ledger.Totals(tx)
 	if err != nil {
@@ -67,19 +68,22 @@ func forget(tx index.Tx, now time.Time) error {
 	kept := totals.Completed + 1
 	for range forgetAtOnce {
 		oldest, err := index.Oldest(tx, index.AnswerQueue())
-		if err != nil { // there is at least the new one
+		lost := isCorrupt(err) || errors.Is(err, index.ErrNotFound) // there is at least the new one
+		if err != nil && !lost {
 			return err
 		}
-		if now.Sub(oldest.Given) <= rememberFor && kept <= rememberMost {
-			break
-		}
-		if err := index.Delete(tx, index.CompletedKey(oldest.Upload)); err != nil {
-			return err
+		if !lost {
+			if now.Sub(oldest.Given) <= rememberFor && kept <= rememberMost {
+				break
+			}
+			if err := index.Delete(tx, index.CompletedKey(oldest.Upload)); err != nil {
+				return err
+			}
+			kept--
 		}
 		if err := index.Pop(tx, index.AnswerQueue()); err != nil {
 			return err
 		}
-		kept--
 	}
 	return ledger.Count(tx, index.Totals{Completed: kept - totals.Completed})
 }

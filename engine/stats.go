@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
@@ -38,7 +39,7 @@ type VolumeStats struct {
 	DeadBytes int64 // that dead chunks still occupy; also those of parts that are not committed yet
 	DiskBytes int64 // what it occupies in all
 	Active    bool  // takes writes now
-	Damage    error // why it cannot be read, or nil
+	Damage    error // why it cannot be read, or is not known what lives in it, or nil
 }
 
 // Stats counts what the store holds. The counts are kept with every change and cost nothing to
@@ -71,10 +72,13 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	for _, v := range states {
 		v.pinned = 0 // until they are committed those parts are not counted as live
 		dead := v.deadFrames()
+		if v.lost != nil {
+			dead = 0
+		}
 		res.DeadBytes += dead
 		res.DiskBytes += v.DiskBytes
 		res.Volumes = append(res.Volumes, VolumeStats{
-			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: v.Damage,
+			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: cmp.Or(v.Damage, v.lost),
 		})
 	}
 	used, err := e.index.Usage(ctx)

@@ -67,7 +67,7 @@ func (s *sweeper) reclaim(
 			break
 		}
 	}
-	err = errors.Join(append(errs, ctx.Err())...)
+	err = errors.Join(append(append(errs, c.lost...), ctx.Err())...)
 	if err == nil && s.begun == nil && rounds > 0 {
 		s.rest = restLeases
 	}
@@ -117,7 +117,7 @@ func (s *sweeper) begin(ctx context.Context, turn *lease.Turn, c *compaction) er
 	if err != nil {
 		return err
 	}
-	states, err := e.volumeStates(ctx)
+	states, err := c.states(ctx)
 	if err != nil {
 		return err
 	}

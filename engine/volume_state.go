@@ -15,6 +15,7 @@ const leastDead = 64 << 10
 type volumeState struct {
 	blob.VolumeInfo
 	live   index.Volume
+	lost   error // why live is not known: whatever the volume is, it is left alone
 	pinned int64 // bytes of unfinished parts, which the index does not count yet
 }
 
@@ -54,13 +55,15 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 		return nil, err
 	}
 	pinned := e.pins.BytesIn()
-	live, err := ledger.Volumes(ctx, e.index)
+	live, lost, err := ledger.Volumes(ctx, e.index)
 	if err != nil {
 		return nil, err
 	}
 	states := make([]volumeState, len(infos))
 	for i, info := range infos {
-		states[i] = volumeState{VolumeInfo: info, live: live[info.ID], pinned: pinned[info.ID]}
+		states[i] = volumeState{
+			VolumeInfo: info, live: live[info.ID], lost: lost[info.ID], pinned: pinned[info.ID],
+		}
 	}
 	return states, nil
 }

@@ -220,6 +220,11 @@ func ParseVolumeKey(k Key[Volume]) (volume uint64, err error) {
 // ManifestID of it.
 func WaitingKey(id [16]byte) Key[Trash] { return append(Key[Trash]{waitingTable}, id[:]...) }
 
+// ParseWaitingKey reverses WaitingKey.
+func ParseWaitingKey(k Key[Trash]) (id [16]byte, err error) {
+	return parseID(k, waitingTable, "not a key of what waits")
+}
+
 // parseID takes apart the key of a table whose keys are an id and nothing else.
 func parseID(k []byte, table byte, reason string) (id [16]byte, err error) {
 	if len(k) != 1+len(id) || k[0] != table {

@@ -14,8 +14,18 @@ type bite struct {
 }
 
 // entry drops as much of an entry as the bite has room for, and the entry itself with the last of
-// it. One that is in use is put where it waits.
+// it. One that is in use is put where it waits. One that cannot be read is dropped, since what it was
+// of nobody knows: that stays, and Check tells of it.
 func (b *bite) entry(tx index.Tx, item queued) (done bool, err error) {
+	if !item.waiting {
+		if past, err := reach(tx, item.number); past || err != nil {
+			return past, err
+		}
+	}
+	if item.lost != nil {
+		b.left--
+		return true, index.Pop(tx, index.TrashQueue())
+	}
 	if item.used {
 		b.left--
 		return true, errors.Join(
@@ -42,6 +52,21 @@ func (b *bite) entry(tx index.Tx, item queued) (done bool, err error) {
 		b.rest = &now
 	}
 	return done, remove(tx, item, now, done)
+}
+
+// reach makes an entry the head of the queue: it drops the numbers before it that have no record any
+// more, so that none is taken for another. It says whether the queue is past the entry already.
+func reach(tx index.Tx, number uint64) (past bool, err error) {
+	q := index.TrashQueue()
+	for {
+		ends, err := q.Ends(tx)
+		if err != nil || ends.Head >= number {
+			return ends.Head > number, err
+		}
+		if err := index.Pop(tx, q); err != nil {
+			return false, err
+		}
+	}
 }
 
 // remove takes an entry out of the trash, or writes down what is left of it.
@@ -93,8 +118,8 @@ func (b *bite) content(tx index.Tx, t *index.Trash) (done bool, err error) {
 
 // dropDirectory deletes the directory of a content, if there is any: at most ten records.
 func dropDirectory(tx index.Tx, id index.ContentID) error {
-	for entry, err := range index.Scan(tx, index.DirectoryOf(id)) {
-		if err != nil && len(entry.Key) == 0 {
+	for entry, err := range index.ScanAll(tx, index.DirectoryOf(id)) {
+		if len(entry.Key) == 0 {
 			return err
 		}
 		if err := index.Delete(tx, entry.Key); err != nil {

@@ -87,7 +87,7 @@ func TestMoveAndMark(t *testing.T) {
 		if got := b.chunk(1); got != want {
 			t.Errorf("%s: the record is %+v, want %+v", when, got, want)
 		}
-		volumes, err := ledger.Volumes(t.Context(), b)
+		volumes, _, err := ledger.Volumes(t.Context(), b)
 		if err != nil || len(volumes) != 1 {
 			t.Errorf("%s: volumes %+v, %v", when, volumes, err)
 		}

@@ -46,19 +46,14 @@ func (t *Trash) Note(ctx context.Context) (n Noted, err error) {
 			return err
 		}
 		n = Noted{tail: ends.Tail, some: ends.Head < ends.Tail}
-		for entry, err := range index.Scan(r, index.AllWaiting()) {
-			if err != nil {
-				return err
-			}
-			if id := entry.Record.ID; !t.isAside(id) {
+		err = eachWaiting(r, func(id [16]byte) bool {
+			if !t.isAside(id) {
 				n.waiting = append(n.waiting, id)
 			}
-			if len(n.waiting) == maxNoted {
-				break
-			}
-		}
+			return len(n.waiting) < maxNoted
+		})
 		n.some = n.some || len(n.waiting) > 0
-		return nil
+		return err
 	})
 	return n, err
 }

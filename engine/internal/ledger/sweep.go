@@ -19,7 +19,7 @@ const (
 type Swept struct {
 	Chunks  int64   // that are dead now
 	Bytes   int64   // of these chunks, as stored
-	Damaged []error // of each entry that was put aside, until Retry
+	Damaged []error // of each entry that was put aside, until Retry, or could not be read and is dropped
 	More    bool    // there is more in the trash
 }
 
@@ -36,6 +36,8 @@ type sweep struct {
 // queued is one entry of the queue, or of what waits.
 type queued struct {
 	index.Trash
+	number  uint64 // in the queue
+	lost    error  // why nobody knows what it is of
 	used    bool
 	waiting bool // in the table of what waits
 }
@@ -92,11 +94,18 @@ func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
 		if err != nil || ends.Head >= ends.Tail {
 			return err
 		}
-		for entry, err := range index.Scan(r, q.Between(ends)) {
+		for entry, err := range index.ScanAll(r, q.Between(ends)) {
+			item := queued{Trash: entry.Record}
+			if isCorrupt(err) && len(entry.Key) > 0 {
+				item.lost, err = err, nil
+			}
 			if err != nil {
 				return err
 			}
-			if batch = append(batch, queued{Trash: entry.Record}); len(batch) == sweepEntries {
+			if item.number, err = q.ParseKey(entry.Key); err != nil {
+				return err
+			}
+			if batch = append(batch, item); len(batch) == sweepEntries {
 				break
 			}
 		}
@@ -142,7 +151,7 @@ func (s *sweep) settle(l level) {
 // not keep the others from being swept: it is put aside.
 func (s *sweep) batch(ctx context.Context, batch []queued) error {
 	for i := range batch {
-		batch[i].used = s.used(batch[i].ID)
+		batch[i].used = batch[i].lost == nil && s.used(batch[i].ID)
 	}
 	for most := len(batch); len(batch) > 0; {
 		done, err := s.transaction(ctx, batch[:most])
@@ -193,6 +202,11 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 	if b.rest != nil {
 		batch[done].Trash = *b.rest
 	}
+	for _, item := range batch[:done] {
+		if item.lost != nil {
+			s.done.Damaged = append(s.done.Damaged, item.lost)
+		}
+	}
 	s.done.Chunks -= b.delta.totals.Chunks
 	s.done.Bytes -= b.delta.totals.StoredBytes
 	return done, nil
@@ -209,10 +223,10 @@ func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 		if errors.Is(err, index.ErrNotFound) {
 			return nil
 		}
-		if err != nil {
-			return err
+		done := 0
+		if err == nil {
+			done, err = s.transaction(ctx, []queued{item})
 		}
-		done, err := s.transaction(ctx, []queued{item})
 		switch {
 		case err != nil && isDamage(err):
 			s.done.Damaged = append(s.done.Damaged, err)
@@ -227,7 +241,12 @@ func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 // isDamage says whether an error is of an entry rather than of the index as a whole.
 func isDamage(err error) bool {
 	var contradiction *CorruptionError
-	var corrupt *index.CorruptionError
 	var version *index.VersionError
-	return errors.As(err, &contradiction) || errors.As(err, &corrupt) || errors.As(err, &version)
+	return errors.As(err, &contradiction) || isCorrupt(err) || errors.As(err, &version)
+}
+
+// isCorrupt says whether an error is of a record that is not what was stored.
+func isCorrupt(err error) bool {
+	var corrupt *index.CorruptionError
+	return errors.As(err, &corrupt)
 }

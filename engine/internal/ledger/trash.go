@@ -117,13 +117,10 @@ func (t *Trash) Recover(ctx context.Context) error {
 	}
 	var ids [][16]byte
 	err := t.index.View(ctx, func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.AllWaiting()) {
-			if err != nil {
-				return err
-			}
-			ids = append(ids, entry.Record.ID)
-		}
-		return nil
+		return eachWaiting(r, func(id [16]byte) bool {
+			ids = append(ids, id)
+			return true
+		})
 	})
 	for _, id := range ids {
 		// But for what has begun to wait since.
@@ -133,6 +130,24 @@ func (t *Trash) Recover(ctx context.Context) error {
 	}
 	t.recovered = err == nil
 	return err
+}
+
+// eachWaiting calls fn with the ids of what waits, until it returns false. Those of records that are
+// damaged are among them: who sweeps them will see that.
+func eachWaiting(r index.Reader, fn func(id [16]byte) bool) error {
+	for entry, err := range index.ScanAll(r, index.AllWaiting()) {
+		if len(entry.Key) == 0 {
+			return err
+		}
+		id, err := index.ParseWaitingKey(entry.Key)
+		if err != nil {
+			return err
+		}
+		if !fn(id) {
+			break
+		}
+	}
+	return nil
 }
 
 // free has what waits swept.
