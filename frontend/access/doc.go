@@ -8,6 +8,11 @@
 //	      with or without a trailer, by unsigned chunks with a trailer, or not at all
 //	OSS   versions 1 (OSS) and 4 (OSS4-HMAC-SHA256), both in a header or in the URL; no bodies
 //
+// A form that posts an object carries a policy in place of a signed request: conditions on its
+// fields and on the size of its file, and a time when it ends. The signature is that of the policy,
+// by versions 2 and 4 of S3, and 1 and 4 of OSS. A policy of S3's must name each field; one of OSS's
+// need not. A form may be sent as often as anybody likes until its policy ends.
+//
 // Signing again with the services' own SDKs would not do, so they are the oracles of the tests
 // only: OSS's cannot make a URL of version 4 for a time that is past, and S3's cannot sign chunks
 // and trailers as S3 does, nor a Content-Length of 0, as the SDKs of other languages do.

@@ -10,6 +10,8 @@ import (
 // oss is what is OSS's own.
 type oss struct{}
 
+func (oss) dialect() dialect { return dialectOSS }
+
 // claim finds out who r says has signed it. It is nil if nobody has.
 func (oss) claim(r *request) (*claim, error) {
 	authorization := r.Header.Get("Authorization")

@@ -73,12 +73,15 @@ func (c *claim) signV1(r *request) {
 		c.date,
 		r.canonicalHeaders(r.headersWith("x-oss-"), strings.TrimSpace) + r.resource() + r.subresources(),
 	}, "\n")
-	c.signer = func(secret string) signer {
-		return func(text string) string {
-			h := hmac.New(sha1.New, []byte(secret))
-			h.Write([]byte(text))
-			return base64.StdEncoding.EncodeToString(h.Sum(nil))
-		}
+	c.signer = signerV1
+}
+
+// signerV1 signs as versions 1 and 2 do.
+func signerV1(secret string) signer {
+	return func(text string) string {
+		h := hmac.New(sha1.New, []byte(secret))
+		h.Write([]byte(text))
+		return base64.StdEncoding.EncodeToString(h.Sum(nil))
 	}
 }
 

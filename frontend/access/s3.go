@@ -13,6 +13,8 @@ import (
 // s3 is what is S3's own.
 type s3 struct{ hashes *sha256pairs.Pool }
 
+func (s3) dialect() dialect { return dialectS3 }
+
 // claim finds out who r says has signed it. It is nil if nobody has.
 func (s3) claim(r *request) (*claim, error) {
 	authorization := r.Header.Get("Authorization")

@@ -24,11 +24,35 @@ type dialect struct {
 	prefix    string // of the secret
 	service   string
 	end       string // of a scope
+	own       string // how the names of the service's own headers begin
+	form      formDialect
+}
+
+// A formDialect is what tells the forms of S3 from those of OSS.
+type formDialect struct {
+	accessKey, algorithm string // fields of version 1 or 2, and of 4
+	tooLong, notOneFile  string // codes
+	strict               bool   // the policy must name all fields
+	typeOfFile           bool   // which the browser says of the file, counts
 }
 
 var (
-	dialectS3  = dialect{"AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request"}
-	dialectOSS = dialect{"OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request"}
+	dialectS3 = dialect{
+		"AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-", formDialect{
+			accessKey: "awsaccesskeyid", algorithm: "x-amz-algorithm",
+			tooLong:    "MaxPostPreDataLengthExceededError",
+			notOneFile: "IncorrectNumberOfFilesInPostRequest",
+			strict:     true,
+		},
+	}
+	dialectOSS = dialect{
+		"OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request", "x-oss-", formDialect{
+			accessKey: "ossaccesskeyid", algorithm: "x-oss-signature-version",
+			tooLong:    "FieldItemTooLong",
+			notOneFile: "IncorrectNumberOfFilesInPOSTRequest",
+			typeOfFile: true,
+		},
+	}
 )
 
 // A credential is an access key and what its signatures are limited to.

@@ -66,12 +66,18 @@ type Identity struct {
 
 	// Trailer is what came behind the body. It is empty before io.EOF.
 	Trailer func() http.Header
+
+	// Form has the fields of a form that posts an object, by their names in lower case; it is nil of
+	// all other requests. Body is the form's file then, Key what the form says, and the request has
+	// headers for those fields that say what PutObject has headers for, and no others.
+	Form map[string]string
 }
 
 // A Verifier finds out who sends requests to one service. It may be used from many goroutines.
 type Verifier struct {
 	options Options
 	service interface {
+		dialect() dialect
 		claim(*request) (*claim, error)
 		body(*request, *claim, signer) (*body, error)
 	}
@@ -91,6 +97,9 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	q, err := newRequest(r, v.options.Domain)
 	if err != nil {
 		return nil, err
+	}
+	if q.isForm() {
+		return v.verifyForm(q)
 	}
 	c, err := v.service.claim(q)
 	if err != nil {

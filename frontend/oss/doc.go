@@ -9,7 +9,7 @@
 //	service   ListBuckets
 //	buckets   PutBucket DeleteBucket GetBucketInfo GetBucketLocation GetBucketStat GetBucketAcl
 //	          PutBucketAcl
-//	objects   PutObject GetObject HeadObject GetObjectMeta CopyObject DeleteObject
+//	objects   PutObject PostObject GetObject HeadObject GetObjectMeta CopyObject DeleteObject
 //	          DeleteMultipleObjects ListObjects ListObjectsV2 ListObjectVersions PutObjectTagging
 //	          GetObjectTagging DeleteObjectTagging PutObjectACL GetObjectACL
 //	uploads   InitiateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload

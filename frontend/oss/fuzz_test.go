@@ -31,6 +31,8 @@ func FuzzServeHTTP(f *testing.F) {
 		{"GET", "/bucket?list-type=2&delimiter=/&continuation-token=Yg==&encoding-type=url&max-keys=1", "", ""},
 		{"GET", "/bucket?uploads&key-marker=a&upload-id-marker=b", "", ""},
 		{"POST", "/bucket?delete", "", "<Delete><Quiet>true</Quiet><Object><Key>&#x01;&amp;</Key></Object></Delete>"},
+		{"POST", "/bucket", formHeader[1:], formOf("key: k${filename}\nx-oss-meta-a: b\nsuccess_action_status: 201", "file")},
+		{"POST", "/bucket", formHeader[1:], formOf("key: k\nOSSAccessKeyId: a\npolicy: e30=\nSignature: b", "file")},
 		{"PUT", "/bucket/there?tagging", "", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"},
 		{"GET", "/bucket?stat", "Authorization: OSS a:b", ""},
 		{"GET", "/bucket?acl&x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-expires=99999999999", "X-Oss-Date: x", ""},

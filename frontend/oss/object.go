@@ -68,6 +68,15 @@ func (c *call) sayEncryption(e *engine.Encryption) {
 }
 
 func (c *call) putObject() {
+	c.store()
+	c.Done(http.StatusOK)
+}
+
+// postObject stores what a form has.
+func (c *call) postObject() { c.SayPosted(c.store().ETag) }
+
+// store stores the body.
+func (c *call) store() *engine.PutObjectResult {
 	if c.Conditions("") != (engine.Conditions{}) {
 		c.Fail(engine.ErrNotImplemented.Derive(
 			"A header you provided implies functionality that is not implemented.", nil,
@@ -80,7 +89,7 @@ func (c *call) putObject() {
 		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},
 	})
 	c.sayContent(res.ETag, res.CRC64, res.ContentMD5, &res.Encryption)
-	c.Done(http.StatusOK)
+	return res
 }
 
 // sayObject sets the headers of an object that is read, and returns the status.

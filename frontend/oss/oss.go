@@ -96,6 +96,7 @@ var operations = map[string]operation{
 	"GET bucket versions":  {"ListObjects", (*call).listObjectVersions},
 	"GET bucket uploads":   {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":   {"DeleteObjects", (*call).deleteObjects},
+	"POST form":            {"PutObject", (*call).postObject},
 
 	"PUT object":             {"PutObject", (*call).putObject},
 	"PUT object copy":        {"CopyObject", (*call).copyObject},

@@ -75,7 +75,7 @@ func (c *call) complete() {
 		EncodingType                string `xml:",omitempty"`
 		Location, Bucket, Key, ETag string
 	}{
-		c.Query.Get("encoding-type"), "http://" + c.R.Host + c.R.URL.EscapedPath(),
+		c.Query.Get("encoding-type"), c.Location(),
 		res.Bucket, name(res.Key), face.Quoted(res.ETag),
 	})
 }

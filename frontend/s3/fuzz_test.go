@@ -63,6 +63,10 @@ func FuzzServeHTTP(f *testing.F) {
 		"DELETE /bucket/key?uploadId=ID HTTP/1.1\r\nHost: a\r\n\r\n",
 		"POST /bucket?delete HTTP/1.1\r\nHost: a\r\nContent-Length: 53\r\n\r\n<Delete><Object><Key>key</Key></Object></Delete>     ",
 		"PUT /bucket/key?tagging HTTP/1.1\r\nHost: a\r\nContent-Length: 80\r\n\r\n<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>     ",
+		"POST /bucket HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"df\r\n--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nform/${filename}\r\n" +
+			"--b\r\nContent-Disposition: form-data; name=\"success_action_status\"\r\n\r\n201\r\n" +
+			"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\ncontent\r\n--b--\r\n0\r\n\r\n",
 		"PUT /new HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n<a>x",
 		"PUT /bucket/key HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nX-Amz-Server-Side-Encryption-Customer-Algorithm: AES256\r\n\r\nx",
 	} {

@@ -26,7 +26,11 @@ func (c *call) attributes() engine.Attributes {
 		c.Fail(face.Refuse(http.StatusBadRequest, "AccessControlListNotSupported",
 			"The bucket does not allow ACLs."))
 	}
-	return c.Attributes()
+	a := c.Attributes()
+	if tags := c.Form["tagging"]; tags != "" {
+		a.Tags = c.ParseTags([]byte(tags))
+	}
+	return a
 }
 
 // preconditions are those of a write.

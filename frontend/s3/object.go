@@ -11,6 +11,15 @@ import (
 )
 
 func (c *call) putObject() {
+	c.store()
+	c.Done(http.StatusOK)
+}
+
+// postObject stores what a form has.
+func (c *call) postObject() { c.SayPosted(c.store().ETag) }
+
+// store stores the body.
+func (c *call) store() *engine.PutObjectResult {
 	put := face.Do(&c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.Size(),
 		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
@@ -18,7 +27,7 @@ func (c *call) putObject() {
 		Preconditions: c.preconditions(),
 	})
 	c.say(put.ETag, put.Checksum, put.Encryption)
-	c.Done(http.StatusOK)
+	return put
 }
 
 // say says in headers what has been stored.

@@ -26,6 +26,7 @@ var operations = map[string]operation{
 	"GET bucket":            {"ListObjects", (*call).listObjects},
 	"GET bucket uploads":    {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":    {"DeleteObjects", (*call).deleteObjects},
+	"POST form":             {"PutObject", (*call).postObject},
 
 	"PUT object":            {"PutObject", (*call).putObject},
 	"PUT object source":     {"CopyObject", (*call).copyObject},

@@ -57,15 +57,10 @@ func (c *call) completeMultipartUpload() {
 		Preconditions: c.preconditions(), SSECustomerKey: c.customerKey(),
 	})
 	c.sayEncryption(done.Encryption)
-	scheme := "http://"
-	if c.R.TLS != nil {
-		scheme = "https://"
-	}
 	c.Answer("CompleteMultipartUploadResult", struct {
 		Location, Bucket, Key, ETag string
 		Sum                         checksumXML
 	}{
-		scheme + c.R.Host + c.R.URL.EscapedPath(), done.Bucket, done.Key, face.Quoted(done.ETag),
-		checksumXML(done.Checksum),
+		c.Location(), done.Bucket, done.Key, face.Quoted(done.ETag), checksumXML(done.Checksum),
 	})
 }

@@ -62,6 +62,17 @@ func (c *Call) tags() map[string]string {
 func (c *Call) ReadTags(check func(body []byte)) map[string]string {
 	var document tagging
 	c.ReadXML(&document, check)
+	return c.tagsOf(document)
+}
+
+// ParseTags parses a document of tags.
+func (c *Call) ParseTags(text []byte) map[string]string {
+	var document tagging
+	c.parse(text, &document)
+	return c.tagsOf(document)
+}
+
+func (c *Call) tagsOf(document tagging) map[string]string {
 	tags := make(map[string]string, len(document.Tags))
 	for _, t := range document.Tags {
 		if _, ok := tags[t.Key]; ok {

@@ -79,6 +79,8 @@ func Do[Request, Result any](
 func (c *Call) Route(subresources []string) string {
 	route := c.R.Method
 	switch {
+	case c.Form != nil:
+		route += " form"
 	case c.Bucket == "":
 		route += " service"
 	case c.Key == "":
@@ -140,9 +142,12 @@ func (c *Call) ParseSize(name, text string) int64 {
 	return size
 }
 
-// Size is the length of the body, which must be known, as the engine's requests say it.
+// Size is the length of the body, which must be known, as the engine's requests say it. That of a
+// form's file is not known.
 func (c *Call) Size() int64 {
 	switch {
+	case c.Form != nil:
+		return 0
 	case c.Length < 0:
 		c.Fail(Refuse(http.StatusLengthRequired, "MissingContentLength",
 			"You must provide the Content-Length HTTP header."))

@@ -1,0 +1,318 @@
+package access
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of a form, of what is before its file and of what is behind it: those of headers.
+const (
+	maxFormBytes  = 64 << 10
+	maxFormFields = 512
+)
+
+var errFormTooLong = errors.New("access: form too long")
+
+// A postForm is what a browser sends to a bucket to store an object: fields, and then a file, which
+// is read from it as it comes.
+type postForm struct {
+	fields   map[string]string // by their names in lower case
+	fileType string            // what the browser says of the file
+
+	parts       *multipart.Reader
+	budget      *budget
+	file        *multipart.Part
+	size        int64 // of what has been read of the file
+	least, most int64 // that the file may have
+	err         error // of Read, for good
+	oneFile     error // for a form that has not exactly one
+}
+
+// isForm says whether a request is one to post an object. Those have nothing in the query.
+func (r *request) isForm() bool {
+	if r.Method != http.MethodPost || r.bucket == "" || r.key != "" || r.URL.RawQuery != "" {
+		return false
+	}
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return media == "multipart/form-data"
+}
+
+// verifyForm finds out who has signed a form. What headers or URL say of that does not count.
+func (v *Verifier) verifyForm(r *request) (*Identity, error) {
+	d := v.service.dialect()
+	f, err := readForm(r, d)
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.claim(d)
+	if err != nil {
+		return nil, err
+	}
+	id := &Identity{Bucket: r.bucket, Key: f.fields["key"], Length: -1, Form: f.fields}
+	switch {
+	case c != nil:
+		if _, err := v.checkSignature(c); err != nil {
+			return nil, err
+		}
+		if err := f.obey(d, v.options.Now()); err != nil {
+			return nil, err
+		}
+		id.AccessKey = c.accessKey
+	case !v.options.Anonymous:
+		return nil, accessDenied("Access Denied")
+	}
+	if r.Header, err = f.header(d); err != nil {
+		return nil, err
+	}
+	id.Body = struct {
+		io.Reader
+		io.Closer
+	}{f, r.Body}
+	id.Trailer = func() http.Header { return nil }
+	r.Body = id.Body
+	return id, nil
+}
+
+// readForm reads a form up to its file.
+func readForm(r *request, d dialect) (*postForm, error) {
+	_, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || parameters["boundary"] == "" {
+		return nil, malformedForm()
+	}
+	f := &postForm{
+		fields: map[string]string{}, most: math.MaxInt64,
+		budget:  &budget{from: r.Body, left: maxFormBytes},
+		oneFile: badRequest(d.form.notOneFile, "POST requires exactly one file upload per request."),
+	}
+	f.parts = multipart.NewReader(f.budget, parameters["boundary"])
+	for f.file == nil {
+		if err := f.readField(d); err != nil {
+			return nil, err
+		}
+	}
+	f.budget.left = math.MaxInt64
+	f.fields["bucket"] = r.bucket
+	if f.fields["key"] == "" {
+		return nil, missingField("key")
+	}
+	return f, nil
+}
+
+// readField reads a field, or finds the file.
+func (f *postForm) readField(d dialect) error {
+	part, err := f.parts.NextRawPart()
+	switch {
+	case err == io.EOF:
+		return f.oneFile
+	case err != nil:
+		return f.failure(err, d)
+	}
+	// part.FileName leaves the backslashes of other systems in.
+	_, disposition, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	name := strings.ToLower(part.FormName())
+	if name == "file" {
+		f.file = part
+		if said := part.Header.Get("Content-Type"); !strings.ContainsFunc(said, isControl) {
+			f.fileType = said
+		}
+		path := disposition["filename"]
+		base := path[strings.LastIndexAny(path, `/\`)+1:]
+		for name, value := range f.fields {
+			f.fields[name] = strings.ReplaceAll(value, "${filename}", base)
+		}
+		return nil
+	}
+	value, err := io.ReadAll(part)
+	switch {
+	case name == "":
+		return malformedForm()
+	case err != nil:
+		return f.failure(err, d)
+	}
+	if _, ok := f.fields[name]; ok {
+		return badRequest("InvalidArgument", "The field "+name+" is there twice.")
+	}
+	if len(f.fields) == maxFormFields {
+		return badRequest(d.form.tooLong, "There are too many fields.")
+	}
+	f.fields[name] = string(value)
+	return nil
+}
+
+// failure is the error for a form that could not be read.
+func (f *postForm) failure(err error, d dialect) error {
+	if errors.Is(err, errFormTooLong) {
+		return badRequest(d.form.tooLong,
+			"Your POST request fields preceding the upload file were too large.")
+	}
+	return malformedForm()
+}
+
+// claim finds out who a form says has signed it. It is nil if nobody has.
+func (f *postForm) claim(d dialect) (*claim, error) {
+	signature := d.own + "signature"
+	signed := slices.ContainsFunc([]string{
+		"policy", "signature", signature, d.form.algorithm, d.own + "credential", d.form.accessKey,
+	}, f.has)
+	switch {
+	case !signed:
+		return nil, nil
+	case !f.has("policy"):
+		return nil, missingField("policy")
+	case !f.has(d.form.algorithm):
+		c := &claim{accessKey: f.fields[d.form.accessKey], signature: f.fields["signature"]}
+		for _, name := range []string{d.form.accessKey, "signature"} {
+			if !f.has(name) {
+				return nil, missingField(name)
+			}
+		}
+		c.stringToSign, c.signer = f.fields["policy"], signerV1
+		return c, nil
+	}
+	cred, ok := d.credential(f.fields[d.own+"credential"])
+	date, err := time.Parse(timeV4, f.fields[d.own+"date"])
+	if !ok || err != nil || date.Format(dateV4) != cred.date || !f.has(signature) ||
+		f.fields[d.form.algorithm] != d.algorithm {
+		return nil, badRequest("InvalidArgument", d.form.algorithm+", "+d.own+"credential, "+d.own+
+			"date and "+signature+" must all be there, and well-formed.")
+	}
+	return &claim{
+		accessKey: cred.accessKey, signature: f.fields[signature], signer: cred.signer,
+		stringToSign: f.fields["policy"],
+	}, nil
+}
+
+func (f *postForm) has(name string) bool { return f.fields[name] != "" }
+
+// obey finds out whether the form is what its policy allows, and limits the size of its file to
+// that.
+func (f *postForm) obey(d dialect, now time.Time) error {
+	p, err := parsePolicy(f.fields["policy"])
+	if err != nil {
+		return err
+	}
+	if err := p.check(f.fields, now); err != nil {
+		return err
+	}
+	f.least, f.most = p.least, p.most
+	if !d.form.strict {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
+		switch name {
+		case "policy", "signature", d.own + "signature", d.form.accessKey:
+			continue
+		}
+		if !strings.HasPrefix(name, "x-ignore-") && !p.names(name) {
+			return accessDenied("Invalid according to Policy: Extra input fields: " + name)
+		}
+	}
+	return nil
+}
+
+// header has those fields that say what the same headers say of PutObject.
+func (f *postForm) header(d dialect) (http.Header, error) {
+	h := http.Header{}
+	for name, value := range f.fields {
+		switch name {
+		case "cache-control", "content-disposition", "content-encoding", "content-language",
+			"content-md5", "content-type", "expires":
+		case "acl", "callback":
+			name = d.own + name
+		default:
+			if !strings.HasPrefix(name, d.own) {
+				continue
+			}
+		}
+		if strings.ContainsFunc(name, notInName) || strings.ContainsFunc(value, isControl) {
+			return nil, badRequest("InvalidArgument", "The field "+name+" could not be a header.")
+		}
+		h.Set(name, value)
+	}
+	if said := cmp.Or(h.Get(d.own+"content-type"), f.fileType); d.form.typeOfFile && said != "" {
+		h.Set("Content-Type", said)
+	}
+	return h, nil
+}
+
+// notInName says whether a header's name cannot have a character.
+func notInName(c rune) bool {
+	return c != '-' && c != '_' && c != '.' && !('a' <= c && c <= 'z') && !('0' <= c && c <= '9')
+}
+
+// isControl says whether a header's value cannot have a character.
+func isControl(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
+
+// Read reads the file. At its end it fails unless the form ends well, and the file has the size that
+// it may have.
+func (f *postForm) Read(p []byte) (n int, err error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	n, err = f.file.Read(p)
+	f.size += int64(n)
+	switch {
+	case f.size > f.most:
+		err = badRequest("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = malformedForm()
+	case err != io.EOF:
+	case f.size < f.least:
+		err = badRequest("EntityTooSmall",
+			"Your proposed upload is smaller than the minimum allowed size")
+	default:
+		err = f.end()
+	}
+	f.err = err
+	return n, err
+}
+
+// end reads what is behind the file, which browsers have nothing in but the button.
+func (f *postForm) end() error {
+	f.budget.left = maxFormBytes
+	for range maxFormFields {
+		switch part, err := f.parts.NextRawPart(); {
+		case err == io.EOF:
+			return io.EOF
+		case err != nil:
+			return malformedForm()
+		case strings.EqualFold(part.FormName(), "file"):
+			return f.oneFile
+		}
+	}
+	return malformedForm()
+}
+
+// A budget is a reader of some bytes, and fails behind them.
+type budget struct {
+	from io.Reader
+	left int64
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, errFormTooLong
+	}
+	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+func malformedForm() *Error {
+	return badRequest("MalformedPOSTRequest",
+		"The body of your POST request is not well-formed multipart/form-data.")
+}
+
+func missingField(name string) *Error {
+	return badRequest("InvalidArgument", "Bucket POST must contain a field named '"+name+
+		"'.  If it is specified, please check the order of the fields.")
+}
