@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/gabion-storage/gabion/crypto/blake3lanes"
 )
 
 // blake3Buffer is how much of what it hashed a blake3.Hasher keeps: the group of BLAKE3's chunks
@@ -17,12 +19,17 @@ var zeros [blake3Buffer]byte
 type blake3Hash struct {
 	// hashers holds *blake3.Hasher. One has 11 KiB, and the library makes a new one for each key.
 	hashers sync.Pool
+
+	lanes *blake3lanes.Key // for what is long; nil where the CPU has none
 }
 
 // newBLAKE3 returns BLAKE3 without a key.
 func newBLAKE3() *blake3Hash {
 	b := new(blake3Hash)
 	b.hashers.New = func() any { return blake3.New() }
+	if blake3lanes.Available() {
+		b.lanes = blake3lanes.Unkeyed()
+	}
 	return b
 }
 
@@ -36,11 +43,17 @@ func newKeyedBLAKE3(key [32]byte) *blake3Hash {
 		}
 		return h
 	}
+	if blake3lanes.Available() {
+		b.lanes = blake3lanes.NewKey(key)
+	}
 	return b
 }
 
 // sum returns the BLAKE3-256 of data and allocates nothing.
 func (b *blake3Hash) sum(data []byte) [32]byte {
+	if b.lanes != nil && len(data) >= blake3lanes.LeastSize && len(data) <= blake3lanes.MaxSize {
+		return b.lanes.Sum(data)
+	}
 	h := b.hashers.Get().(*blake3.Hasher)
 	defer b.hashers.Put(h)
 	return sumAndForget(h, data)

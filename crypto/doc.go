@@ -1,5 +1,5 @@
 // Package crypto holds Gabion's keys, seals, addresses and checksums. MD5, the ETag of a part, is
-// in package md5lanes below it.
+// in package md5lanes below it, and what makes addresses fast in package blake3lanes.
 //
 //	CRC64, CombineCRC64          CRC-64/XZ of a part, by carry-less multiplication where the CPU has
 //	                             it, and of a whole from its pieces
@@ -66,9 +66,10 @@
 //
 // # Which BLAKE3
 //
-// github.com/zeebo/blake3. The other one that is kept up, lukechampine.com/blake3, has AVX-512 as
-// well, but loads its lanes by gathering, which many CPUs do slowly. In MB/s, with a key, on one
-// core, the best of 60 short runs that took turns:
+// Where the CPU has AVX-512, package blake3lanes below this one, for all of 16 KiB or more. All else
+// is left to github.com/zeebo/blake3. The other one that is kept up, lukechampine.com/blake3, has
+// AVX-512 as well, but loads its lanes by gathering, which many CPUs do slowly. In MB/s, with a key,
+// on one core, the best of 60 short runs that took turns:
 //
 //	                                  1 MiB        64 KiB         4 KiB
 //	Intel Xeon with AVX-512     2800   3710   2720   3720   1330   1030
@@ -76,9 +77,8 @@
 //	the same without AVX2        650    360    650    330    650    380
 //	AMD EPYC with AVX2          2690   1910
 //
-// zeebo's is first in each pair. The worst case decides: without AVX-512 it is faster, and with it
-// no slower than without. On arm64 both are portable Go; zeebo's repository has NEON, but none of
-// its releases up to v0.2.4.
+// zeebo's is first in each pair: without AVX-512 it is faster. On arm64 both are portable Go; zeebo's
+// repository has NEON, but none of its releases up to v0.2.4.
 //
 // # Key ring
 //
