@@ -50,6 +50,8 @@ type compaction struct {
 	result ReclaimResult
 	left   bool    // something was left because it is in use
 	lost   []error // of the index's records: what they are about is left, too
+
+	settled int // volumes that need not be looked at again, or have given something back
 }
 
 // candidate is a volume that is worth touching.
@@ -71,8 +73,11 @@ type candidate struct {
 // run gives back what is worth it. It goes on after a volume that fails.
 func (c *compaction) run(ctx context.Context) error {
 	for {
+		before := c.settled
 		more, err := c.round(ctx)
-		if err != nil || !more {
+		// Where the first volumes are left as they are, for want of space or since they are in use, the
+		// next round would meet the same.
+		if err != nil || !more || c.settled == before {
 			return errors.Join(append(c.lost, err)...)
 		}
 	}
@@ -238,7 +243,7 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 				v.damaged++
 			}
 			v.chunks = append(v.chunks, ledger.RefOf(id, entry.Record))
-			for listed++; listed > planChunks && last > 0; last-- {
+			for listed++; listed > c.engine.planMost && last > 0; last-- {
 				v := &volumes[last]
 				listed -= len(v.chunks)
 				v.chunks = nil
@@ -278,6 +283,7 @@ func (c *compaction) leave(v *candidate) {
 	v.chunks = nil
 	c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
 	c.engine.noteTrim(v.ID, v.live)
+	c.settled++
 }
 
 // removeDead removes a volume in which nothing lives.
@@ -309,6 +315,7 @@ func (c *compaction) remove(ctx context.Context, v *candidate, moved int64) erro
 	// Whatever becomes of it, since it may be gone all the same: nobody may pin a chunk there any
 	// more.
 	v.removed = true
+	c.settled++
 	delete(c.engine.trims, v.ID)
 	if err := c.engine.blobs.Remove(ctx, v.ID); err != nil {
 		return err
@@ -356,7 +363,9 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	if len(v.pins) == 0 {
 		// What lives in a sealed volume only shrinks: as long as its account stays, so does this.
 		// Nor is a log that is too short for what should live in it reported each time anew.
-		c.engine.noteTrim(v.ID, v.live)
+		if c.engine.noteTrim(v.ID, v.live) {
+			c.settled++
+		}
 	}
 	if freed > 0 {
 		c.result.Trimmed++
@@ -383,6 +392,7 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 	if v.damaged > 0 {
 		// It stays until they are stored anew or deleted, and is no error each time anew.
 		c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
+		c.settled++
 		return nil
 	}
 	// Begun and not finished, it would take space instead of giving some. What holes gave is there.

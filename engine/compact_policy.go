@@ -40,13 +40,15 @@ func (c *compaction) policyFor(states []volumeState) policy {
 	return policy{trim: c.share / 2, copy: c.share, pays: 0.05}
 }
 
-// noteTrim notes that trimming a volume would give nothing, as long as so much lives in it. It is for
-// who has the turn.
-func (e *Engine) noteTrim(volume uint64, live index.Volume) {
+// noteTrim notes that trimming a volume would give nothing, as long as so much lives in it, and says
+// whether that is new. It is for who has the turn.
+func (e *Engine) noteTrim(volume uint64, live index.Volume) bool {
 	if e.trims == nil {
 		e.trims = make(map[uint64]index.Volume)
 	}
+	last, known := e.trims[volume]
 	e.trims[volume] = live
+	return !known || last != live
 }
 
 // gives reports whether a volume with enough dead in it would give some back: by holes, unless it

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine/internal/lease"
@@ -87,28 +89,31 @@ func (c *compaction) clear(ctx context.Context, turn *lease.Turn, passed lease.E
 	return nil
 }
 
-// clearPlanned empties and removes volumes. What lives in them is copied together, so that many
-// that are nearly empty become few.
+// clearPlanned empties and removes volumes, what needs least space first, and as many as there is space
+// for. What lives in them is copied together, so that many that are nearly empty become few.
 func (c *compaction) clearPlanned(
 	ctx context.Context, turn *lease.Turn, volumes []candidate,
 ) error {
 	var refs []blob.Ref
 	var room int64
+	var full error
+	slices.SortFunc(volumes, func(a, b candidate) int { return cmp.Compare(a.room(), b.room()) })
 	for i := range volumes {
 		switch v := &volumes[i]; {
 		case !v.planned:
 		case v.damaged > 0 || v.Damage != nil && len(v.chunks) > 0:
 			c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
 			v.planned = false
-		default:
-			refs = append(refs, v.chunks...)
+		case len(v.chunks) > 0:
 			room += v.room()
+			if full = cmp.Or(full, c.checkRoom(room)); full != nil {
+				v.planned = false
+			} else {
+				refs = append(refs, v.chunks...)
+			}
 		}
 	}
-	if err := c.checkRoom(room); err != nil && len(refs) > 0 {
-		return err
-	}
-	var errs []error
+	errs := []error{full}
 	for stride := range batches(refs, planChunks, c.engine.opts.VolumeSize) {
 		if _, err := c.move(ctx, stride); err != nil {
 			errs = append(errs, err)

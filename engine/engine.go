@@ -41,6 +41,7 @@ type Engine struct {
 	worker     *worker
 	sweeper    sweeper                 // for who has the turn
 	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the turn
+	planMost   int                     // planChunks, but in tests
 
 	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone
@@ -170,7 +171,7 @@ func (e *Engine) start(ctx context.Context) error {
 		Processors: runtime.GOMAXPROCS(0), Pack: e.opts.Compression == CompressionS2,
 	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
-	e.trash = e.newTrash()
+	e.trash, e.planMost = e.newTrash(), planChunks
 	e.sweeper.engine = e
 	e.worker = newWorker(e)
 	e.worker.start()

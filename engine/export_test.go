@@ -42,6 +42,13 @@ func WithoutHoles(e *Engine) {
 	e.blobs = noHoles{e.blobs}
 }
 
+// PlanAtMost has compactions list no more than so many chunks at a time.
+func PlanAtMost(e *Engine, chunks int) {
+	<-e.worker.turn
+	defer e.worker.yield()
+	e.planMost = chunks
+}
+
 type noHoles struct{ blob.Store }
 
 func (noHoles) Trim(context.Context, uint64, []blob.Ref) (int64, error) {

@@ -162,6 +162,13 @@ func (s *hookedStore) Remove(ctx context.Context, volume uint64) error {
 	return s.lastingBlobs.Remove(ctx, volume)
 }
 
+func (s *hookedStore) Free() (int64, error) {
+	if s.full.Load() {
+		return 0, nil
+	}
+	return s.lastingBlobs.Free()
+}
+
 func (s *hookedStore) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref, error) {
 	if s.full.Load() {
 		return blob.Ref{}, blob.ErrNoSpace

@@ -152,6 +152,66 @@ func TestSharedRemovedTwice(t *testing.T) {
 	})
 }
 
+// TestSharedFull has no space to copy what lives in a condemned volume. One in which nothing lives is
+// removed all the same, and the other when there is space.
+func TestSharedFull(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		for n, key := range []string{"keep", "drop", "next", "last"} {
+			mustObject(f, a.Engine, "bucket", key, "", random(uint64(n), 120*minChunk))
+		}
+		volumes := stats(f, a.Engine).Volumes
+		if len(volumes) != 2 || volumes[1].LiveBytes == 0 {
+			f.Fatalf("the volumes are %+v", volumes)
+		}
+		for _, key := range []string{"drop", "next", "last"} {
+			mustDelete(f, a.Engine, "bucket", key)
+		}
+		a.blobs.full.Store(true)
+		_, err := a.Reclaim(f.Context(), nil)
+		if !errors.Is(err, engine.ErrNoSpace) {
+			f.Errorf("Reclaim: %v, want ErrNoSpace", err)
+		}
+		if !f.has(volumes[0].ID) || f.has(volumes[1].ID) {
+			f.Errorf("the volumes are %+v, want the first alone", stats(f, a.Engine).Volumes)
+		}
+		a.blobs.full.Store(false)
+		mustReclaim(f, a.Engine)
+		if f.has(volumes[0].ID) {
+			f.Error("the volume that could not be copied is still there")
+		}
+		a.forget(engine.ErrNoSpace)
+	})
+}
+
+// TestSharedDamagedCondemnation damages the record that says in which epoch a volume was condemned. It
+// is condemned anew, emptied and removed.
+func TestSharedDamagedCondemnation(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a := f.open("a")
+		content := random(1, 100*minChunk)
+		mustObject(f, a.Engine, "bucket", "key", "", content)
+		volume := stats(f, a.Engine).Volumes[0].ID
+		err := errors.Join(
+			f.blobs.Seal(f.Context(), volume),
+			f.index.Update(f.Context(), func(tx index.Tx) error {
+				return index.Put(tx, index.CondemnedKey(volume), &index.Condemned{Epoch: 1})
+			}),
+		)
+		if err != nil {
+			f.Fatal(err)
+		}
+		damageRecord(f.T, f.index, index.CondemnedKey(volume))
+		mustReclaim(f, a.Engine)
+		if f.has(volume) || f.condemned(volume) {
+			f.Error("the volume is not removed, or not forgotten")
+		}
+		if !bytes.Equal(readAll(f, a.Engine, "bucket", "key"), content) {
+			f.Error("the object reads back wrong")
+		}
+	})
+}
+
 // TestSharedOpenObject deletes, at one node, what is open at another. It stays whole until it is
 // closed, and then its space comes back.
 func TestSharedOpenObject(t *testing.T) {

@@ -138,8 +138,13 @@ func (s *sweeper) begin(ctx context.Context, turn *lease.Turn, c *compaction) er
 		return err
 	}
 	var volumes []uint64
+	for id, epoch := range condemned {
+		if epoch == lease.Unknown {
+			volumes = append(volumes, id)
+		}
+	}
 	for _, v := range chosen {
-		if !s.known[v.ID] || len(volumes) == mostCondemned {
+		if !s.known[v.ID] || len(volumes) >= mostCondemned {
 			continue
 		}
 		if v.Active {

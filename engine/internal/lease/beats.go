@@ -53,13 +53,14 @@ func (b *beats) ended(l lease) bool { return b.still(l) >= l.Lasts }
 
 // revokeIn revokes the lease of a node if it has ended, and says whether it is gone.
 func (n *Node) revokeIn(tx index.Tx, id index.NodeID) (gone bool, err error) {
-	l, err := index.Get(tx, index.NodeKey(id))
+	rec, err := index.Get(tx, index.NodeKey(id))
+	l, err := n.leaseOf(id, rec, err)
 	switch {
 	case errors.Is(err, index.ErrNotFound):
 		return true, nil
 	case err != nil:
 		return false, err
-	case !n.beats.ended(lease{id, l}):
+	case !n.beats.ended(l):
 		return false, nil
 	}
 	return true, index.Delete(tx, index.NodeKey(id))

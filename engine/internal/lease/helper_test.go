@@ -196,10 +196,15 @@ func commit(s index.Store) error {
 // A line is a node's connection to the index, which can be cut.
 type line struct {
 	index.Store
-	cut atomic.Bool
+	cut   atomic.Bool
+	hangs atomic.Bool // a View gets no answer
 }
 
 func (l *line) View(ctx context.Context, fn func(index.Reader) error) error {
+	if l.hangs.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if l.cut.Load() {
 		return index.ErrUnavailable
 	}

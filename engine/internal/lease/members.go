@@ -25,7 +25,7 @@ func (n *Node) look(ctx context.Context) (m members, err error) {
 		if m.fleet, err = index.GetFleet(r); err != nil {
 			return err
 		}
-		m.leases, err = leasesIn(r)
+		m.leases, err = n.leasesIn(r)
 		return err
 	})
 	if err == nil {

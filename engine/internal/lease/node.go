@@ -82,7 +82,7 @@ func (n *Node) enter(ctx context.Context) error {
 
 // enterIn writes the node's lease, unless another node has the name, whose lease has not ended.
 func (n *Node) enterIn(tx index.Tx) (now news, namesake *lease, err error) {
-	all, err := leasesIn(tx)
+	all, err := n.leasesIn(tx)
 	if err != nil {
 		return now, nil, err
 	}

@@ -25,7 +25,7 @@ func (n *Node) renewing(ctx context.Context) {
 		}
 		err := n.renew(ctx)
 		if err == nil {
-			_, err = n.look(ctx)
+			err = n.lookSoon(ctx)
 		}
 		if errors.Is(err, ErrLost) || ctx.Err() != nil {
 			return
@@ -35,6 +35,15 @@ func (n *Node) renewing(ctx context.Context) {
 		}
 		failing = err != nil
 	}
+}
+
+// lookSoon looks at the others, but no longer than until the next renewal: one that gets no answer
+// must not cost this node its lease.
+func (n *Node) lookSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.Lease/renewals)
+	defer cancel()
+	_, err := n.look(ctx)
+	return err
 }
 
 // renew renews the lease, and takes in what is new. What the node has seen by that it tells at

@@ -1,6 +1,15 @@
 package lease
 
-import "github.com/gabion-storage/gabion/index"
+import (
+	"errors"
+	"math"
+
+	"github.com/gabion-storage/gabion/index"
+)
+
+// Unknown is the epoch of a volume whose condemnation is damaged: none that passes. It can be
+// condemned anew.
+const Unknown Epoch = math.MaxUint64
 
 // A lease is the row of a node.
 type lease struct {
@@ -9,24 +18,46 @@ type lease struct {
 }
 
 // leasesIn are the rows of all nodes.
-func leasesIn(r index.Reader) (all []lease, err error) {
-	for entry, err := range index.Scan(r, index.AllNodes()) {
+func (n *Node) leasesIn(r index.Reader) (all []lease, err error) {
+	for entry, err := range index.ScanAll(r, index.AllNodes()) {
+		if len(entry.Key) == 0 {
+			return nil, err
+		}
+		id, keyErr := index.ParseNodeKey(entry.Key)
+		if keyErr != nil {
+			return nil, keyErr
+		}
+		l, err := n.leaseOf(id, entry.Record, err)
 		if err != nil {
 			return nil, err
 		}
-		id, err := index.ParseNodeKey(entry.Key)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, lease{id, entry.Record})
+		all = append(all, l)
 	}
 	return all, nil
+}
+
+// leaseOf is a lease as it was read. One whose record is damaged nobody can renew: so it ends like
+// others that are not, and is waited for until then.
+func (n *Node) leaseOf(id index.NodeID, rec index.Node, err error) (lease, error) {
+	if isCorrupt(err) {
+		return lease{id, index.Node{Lasts: n.Lease}}, nil
+	}
+	return lease{id, rec}, err
+}
+
+func isCorrupt(err error) bool {
+	var corrupt *index.CorruptionError
+	return errors.As(err, &corrupt)
 }
 
 // condemnedIn are the volumes that were condemned after an epoch, and in which.
 func condemnedIn(r index.Reader, after Epoch) (map[uint64]Epoch, error) {
 	volumes := map[uint64]Epoch{}
-	for entry, err := range index.Scan(r, index.AllCondemned()) {
+	for entry, err := range index.ScanAll(r, index.AllCondemned()) {
+		e := Epoch(entry.Record.Epoch)
+		if isCorrupt(err) && len(entry.Key) > 0 {
+			e, err = Unknown, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +65,7 @@ func condemnedIn(r index.Reader, after Epoch) (map[uint64]Epoch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e := Epoch(entry.Record.Epoch); e > after {
+		if e > after {
 			volumes[volume] = e
 		}
 	}
