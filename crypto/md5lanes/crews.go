@@ -116,7 +116,7 @@ func (c *crews) lead(m *member, processors int, more bool) (done bool) {
 		if crew, stay = c.recruit(crew, processors); !stay {
 			return false
 		}
-		if len(crew) < c.fewest() {
+		if len(crew) < max(2, c.fewest()) {
 			inTurn(crew)
 		} else {
 			c.together(crew)

@@ -17,6 +17,7 @@ func TestCrews(t *testing.T) {
 	even := []md5lanes.Kernel{kernel(8, 2), kernel(16, 2)}
 	uneven := []md5lanes.Kernel{kernel(8, 3), kernel(16, 4)}
 	alone := []md5lanes.Kernel{kernel(16, 4)}
+	quick := []md5lanes.Kernel{kernel(8, 1), kernel(16, 2)}
 	for _, c := range []struct {
 		name                 string
 		kernels              []md5lanes.Kernel
@@ -36,6 +37,10 @@ func TestCrews(t *testing.T) {
 		{"uneven", uneven, 1000, 4, 4, 16},
 		{"uneven", uneven, 3, 1, 1, 8},
 		{"uneven", uneven, 4, 1, 1, 16},
+		{"quick", quick, 3, 4, 4, 8},
+		{"quick", quick, 4, 4, 1, 8},
+		{"quick", quick, 7, 4, 1, 8},
+		{"quick", quick, 8, 4, 1, 16},
 		{"alone", alone, 15, 4, 4, 16},
 		{"alone", alone, 16, 4, 1, 16},
 	} {

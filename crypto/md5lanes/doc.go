@@ -3,9 +3,9 @@
 // MD5 of one message is a chain: each step needs the result of the one before, so no instruction
 // makes it faster. But one instruction does the same step for 4, 8 or 16 messages, each in its own
 // lane of a vector register, and the instructions of two or four registers fit between each other.
-// So 8 or 16 messages take twice the time of a single one, and on some CPUs with NEON up to four
-// times. A [Pool] is the set of messages that may share lanes; a [Hash] is one message. The digests
-// are those of crypto/md5.
+// So 8 or 16 messages take twice the time of a single one, with AVX-512 8 of them little more than
+// that time, and on some CPUs with NEON up to four times. A [Pool] is the set of messages that may
+// share lanes; a [Hash] is one message. The digests are those of crypto/md5.
 //
 // # Crews and leaders
 //
@@ -17,9 +17,9 @@
 //   - Further Writes wait in a queue. A goroutine that hashes is a leader: at the end of each slice
 //     of 16 KiB it takes those that wait into lanes beside its own message. They are its crew.
 //   - A leader whose Write is done returns, and the next of its crew leads the others.
-//   - From twice as many Writes as processors on (on arm64 three times), lanes are no slower than
-//     all processors would be by crypto/md5. Then no more goroutines lead than the messages need
-//     lanes for, and the other processors are left to other work.
+//   - From twice as many Writes as processors on (with AVX-512 as many, on arm64 three times), lanes
+//     are no slower than all processors would be by crypto/md5. Then no more goroutines lead than
+//     the messages need lanes for, and the other processors are left to other work.
 //   - A crew that is too small for lanes to pay, of one (on arm64 of two), is hashed by crypto/md5, a
 //     slice of each in turn.
 //
@@ -28,7 +28,7 @@
 // # Kernels
 //
 //	CPU                 8 lanes   16 lanes
-//	amd64 with AVX-512  AVX2      AVX-512
+//	amd64 with AVX-512  AVX-512   AVX-512; the 8 lanes in registers of 256 bits
 //	amd64 with AVX2     AVX2      AVX2, two sets of 8 in turns
 //	arm64               NEON, two and four sets of 4 in turns
 //	others              none: every Write goes to crypto/md5

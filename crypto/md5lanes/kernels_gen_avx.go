@@ -11,7 +11,8 @@ import (
 func avx() []byte {
 	w := &writer{}
 	w.header(8, "The constants T of RFC 1321, eight times each: AVX2 has no cheap way to repeat one.")
-	w.avx512()
+	w.avx512("avx512x8", 8)
+	w.avx512("avx512x16", 16)
 	w.avx2("avx2x8", 1)
 	w.avx2("avx2x16", 2)
 	return w.Bytes()
@@ -74,44 +75,30 @@ func (w *writer) interleave(rows []string, spare string) (pair func(i, j int, lo
 	return pair
 }
 
-// avx512 is the kernel of 16 lanes in registers of 512 bits. Each register of message words holds
-// one word of all lanes.
-func (w *writer) avx512() {
-	w.start("avx512x16")
-	state := [4]string{"Z16", "Z17", "Z18", "Z19"}
-	before := [4]string{"Z20", "Z21", "Z22", "Z23"}
-	for i, r := range state {
-		w.opf("VMOVDQU32 %d(DI), %s", 64*i, r)
+// avx512 is the kernel of 16 lanes in registers of 512 bits, or of 8 in half of each, which takes
+// less of the CPU. Each register of message words holds one word of all lanes.
+func (w *writer) avx512(name string, lanes int) {
+	w.start(name)
+	letter := map[int]string{8: "Y", 16: "Z"}[lanes]
+	state, before, free := [4]string{}, [4]string{}, [4]string{}
+	for i := range 4 {
+		state[i] = fmt.Sprintf("%s%d", letter, 16+i)
+		before[i] = fmt.Sprintf("%s%d", letter, 20+i)
+		free[i] = fmt.Sprintf("%s%d", letter, 24+i)
+		w.opf("VMOVDQU32 %d(DI), %s", 64*i, state[i])
 	}
 	w.linef("")
 	w.linef("block:")
-	var rows [16]string
-	for i := range rows {
-		rows[i] = fmt.Sprintf("Z%d", i)
-		w.opf("MOVQ (lanes_data+%d)(DI), AX", 8*i)
-		w.opf("VMOVDQU32 (AX)(DX*1), %s", rows[i])
-	}
-	pair := w.interleave(rows[:], "Z31")
-	// Row 4g+i now holds, of lanes 4g to 4g+3, a word of each quarter of the block. Which one is in
-	// the order 0, 2, 1, 3, as i counts.
-	for i := range 4 {
-		pair(i, 4+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
-		pair(8+i, 12+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
-		pair(i, 8+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
-		pair(4+i, 12+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
-	}
 	var words [16]string
-	for i := range 4 {
-		first := bits.Reverse8(uint8(i)) >> 6
-		for quarter, row := range [4]int{0, 4, 8, 12} {
-			words[4*quarter+int(first)] = rows[row+i]
-		}
+	if lanes == 16 {
+		words = w.transpose16()
+	} else {
+		words = w.transpose8Twice()
 	}
 	a, b, c, d := state[0], state[1], state[2], state[3]
 	for i := range state {
 		w.opf("VMOVDQA32 %s, %s", state[i], before[i])
 	}
-	free := [4]string{"Z24", "Z25", "Z26", "Z27"}
 	for i := range 64 {
 		f, t := free[i%2], free[2+i%2]
 		w.opf("VPADDD.BCST %d(SI), %s, %s", 32*i, words[word(i)], t)
@@ -131,6 +118,54 @@ func (w *writer) avx512() {
 		w.opf("VMOVDQU32 %s, %d(DI)", r, 64*i)
 	}
 	w.end()
+}
+
+// transpose16 loads a block of each of 16 lanes, and returns the registers of its words.
+func (w *writer) transpose16() (words [16]string) {
+	var rows [16]string
+	for i := range rows {
+		rows[i] = fmt.Sprintf("Z%d", i)
+		w.opf("MOVQ (lanes_data+%d)(DI), AX", 8*i)
+		w.opf("VMOVDQU32 (AX)(DX*1), %s", rows[i])
+	}
+	pair := w.interleave(rows[:], "Z31")
+	// Row 4g+i now holds, of lanes 4g to 4g+3, a word of each quarter of the block. Which one is in
+	// the order 0, 2, 1, 3, as i counts.
+	for i := range 4 {
+		pair(i, 4+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
+		pair(8+i, 12+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
+		pair(i, 8+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
+		pair(4+i, 12+i, "VSHUFI32X4 $0x88,", "VSHUFI32X4 $0xdd,")
+	}
+	for i := range 4 {
+		first := bits.Reverse8(uint8(i)) >> 6
+		for quarter, row := range [4]int{0, 4, 8, 12} {
+			words[4*quarter+int(first)] = rows[row+i]
+		}
+	}
+	return words
+}
+
+// transpose8Twice loads a block of each of 8 lanes, and returns the registers of its words.
+func (w *writer) transpose8Twice() (words [16]string) {
+	var rows [16]string // the first halves of the blocks, then the second ones
+	for i := range 8 {
+		w.opf("MOVQ (lanes_data+%d)(DI), AX", 8*i)
+		for half := range 2 {
+			rows[8*half+i] = fmt.Sprintf("Y%d", 8*half+i)
+			w.opf("VMOVDQU32 %d(AX)(DX*1), %s", 32*half, rows[8*half+i])
+		}
+	}
+	pair := w.interleave(rows[:], "Y31")
+	for half := range 2 {
+		for i := range 4 {
+			low, high := 8*half+i, 8*half+4+i
+			pair(low, high, "VSHUFI32X4 $0,", "VSHUFI32X4 $3,")
+			first := int(bits.Reverse8(uint8(i)) >> 6)
+			words[8*half+first], words[8*half+4+first] = rows[low], rows[high]
+		}
+	}
+	return words
 }
 
 // avx2 is the kernel of 8 lanes in registers of 256 bits, or of 16 as two sets of 8, whose steps
