@@ -5,9 +5,10 @@
 //	cd frontend && go run ./bench stalls [-turns N] [-turn DURATION]
 //
 // The servers take turns, in each round once. Each is a process of its own, with a store of its
-// own below -dir; what is printed are medians (least-most) of MB/s, and the most memory that the
-// process has taken. Every download is compared with what was sent. The client, which signs, hashes
-// and compares, is on the same processors.
+// own below -dir; what is printed are medians (least-most) of MB/s and of the processor time that
+// the server takes for a byte of an upload, and the most memory that the process has taken. Every
+// download is compared with what was sent. The client, which signs, hashes and compares, is on the
+// same processors. With -build another build of the command takes turns with the present one.
 //
 // Stalls measures the S3 face alone: how long requests for small objects take while 200 other
 // clients have stopped in the middle of theirs, and while none have.
@@ -22,6 +23,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -46,6 +49,7 @@ type contender struct {
 	dial  func(ctx context.Context, s *server) (client, error)
 
 	up, down []float64 // MB/s
+	cost     []float64 // nanoseconds of a processor that the server takes for a byte of an upload
 	memory   int64     // bytes at most
 }
 
@@ -65,12 +69,23 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	size := flags.Int("size", 1024, "`MiB` of the object")
 	rounds := flags.Int("rounds", 5, "`number` of measurements of each")
 	dir := flags.String("dir", os.TempDir(), "`directory` to make the stores in")
+	only := flags.String("only", "", "`regexp` of the names of those that are measured")
+	var builds []string
+	flags.Func("build", "`program` that is another build of the command; can be repeated",
+		func(program string) error { builds = append(builds, program); return nil })
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
 		return err
 	}
 	contenders, err := gabion()
 	if err != nil {
 		return err
+	}
+	for _, program := range builds {
+		contenders = append(contenders, faces(filepath.Base(program), runs(program))...)
 	}
 	if *minio != "" {
 		contenders = append(contenders, minioServer(*minio))
@@ -78,6 +93,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if *versity != "" {
 		contenders = append(contenders, versityServer(*versity))
 	}
+	contenders = slices.DeleteFunc(contenders, func(c *contender) bool {
+		return !wanted.MatchString(c.name)
+	})
 	body := make([]byte, *size<<20)
 	for range *rounds {
 		if _, err := rand.Read(body); err != nil { // so that nothing is stored already
@@ -89,10 +107,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprintf(stdout, "%-24s %18s %18s %12s\n", "", "upload, MB/s", "download, MB/s", "memory, MiB")
+	fmt.Fprintf(stdout, "%-28s %18s %18s %18s %12s\n", "",
+		"upload, MB/s", "server, ns a byte", "download, MB/s", "memory, MiB")
 	for _, c := range contenders {
-		fmt.Fprintf(stdout, "%-24s %18s %18s %12d\n",
-			c.name, spread(c.up), spread(c.down), c.memory>>20)
+		fmt.Fprintf(stdout, "%-28s %18s %18s %18s %12d\n", c.name,
+			spread(c.up, 0), spread(c.cost, 2), spread(c.down, 0), c.memory>>20)
 	}
 	return nil
 }
@@ -113,11 +132,20 @@ func (c *contender) measure(ctx context.Context, dir string, body []byte) (err e
 	if err != nil {
 		return err
 	}
+	idle, err := s.busy()
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := to.upload(ctx, "object", body); err != nil {
 		return err
 	}
 	c.up = append(c.up, rate(len(body), time.Since(begin)))
+	busy, err := s.busy()
+	if err != nil {
+		return err
+	}
+	c.cost = append(c.cost, float64(busy-idle)/float64(len(body)))
 
 	rest := comparison(body)
 	begin = time.Now()
@@ -146,8 +174,9 @@ func (c *comparison) Write(p []byte) (int, error) {
 
 func rate(n int, took time.Duration) float64 { return float64(n) / 1e6 / took.Seconds() }
 
-// spread is the median of values, and the least and greatest.
-func spread(values []float64) string {
+// spread is the median of values, and the least and greatest, with so many digits after the point.
+func spread(values []float64, digits int) string {
 	slices.Sort(values)
-	return fmt.Sprintf("%.0f (%.0f-%.0f)", values[len(values)/2], values[0], values[len(values)-1])
+	return fmt.Sprintf("%.*f (%.*f-%.*f)", digits, values[len(values)/2],
+		digits, values[0], digits, values[len(values)-1])
 }

@@ -60,28 +60,60 @@ func (s *server) memory() (int64, error) {
 	return kib << 10, err
 }
 
+// busy is the time of processors that the process has taken so far, to a hundredth of a second.
+func (s *server) busy() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// Behind the name, which may be anything: the state is field 3, utime and stime are 14 and 15.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil
+}
+
 // gabion returns the faces of the command, which it builds.
 func gabion() ([]*contender, error) {
 	start, err := buildGabion()
 	if err != nil {
 		return nil, err
 	}
+	return faces("gabion", start), nil
+}
+
+// faces are those of a build of the command.
+func faces(name string, start starter) []*contender {
 	return []*contender{
-		{name: "gabion, OSS", start: start("-oss"), dial: dialOSS},
-		{name: "gabion, S3", start: start("-s3"), dial: dialS3},
-		{name: "gabion, S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
-	}, nil
+		{name: name + ", OSS", start: start("-oss"), dial: dialOSS},
+		{name: name + ", S3", start: start("-s3"), dial: dialS3},
+		{name: name + ", S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
+	}
 }
 
 // A starter gives how to start the command with one face, and further arguments.
 type starter func(face string, args ...string) func(dir string) (*server, error)
 
+// builtName is what the command is called that is built.
+const builtName = "gabion-bench-frontend"
+
 // buildGabion builds the command.
 func buildGabion() (starter, error) {
-	program := filepath.Join(os.TempDir(), "gabion-bench-frontend")
+	program := filepath.Join(os.TempDir(), builtName)
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the command: %w\n%s", err, out)
 	}
+	return runs(program), nil
+}
+
+// runs gives how to start a program that is the command.
+func runs(program string) starter {
 	return func(face string, args ...string) func(string) (*server, error) {
 		return func(dir string) (*server, error) {
 			addr, err := freeAddr()
@@ -98,7 +130,7 @@ func buildGabion() (starter, error) {
 				"-oss", flags["-oss"], "-s3", flags["-s3"])
 			return serve(addr, program, nil, args...)
 		}
-	}, nil
+	}
 }
 
 func minioServer(program string) *contender {

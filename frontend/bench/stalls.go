@@ -23,7 +23,7 @@ const settling = 2 * time.Second
 // Who stalls, and who does not.
 const (
 	stalledClients = 200
-	stalledInChunk = 64 // of them: they have sent a chunk of the engine's, and half of another
+	stalledInChunk = 64 // of them: they have sent two chunks of the command's, and half of another
 	workers        = 4
 	objectSize     = 64 << 10
 )
@@ -172,7 +172,7 @@ func halfAnObject(ctx context.Context, api *s3.Client, addr string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	const sent = 3 << 19
+	const sent = 5 << 18
 	head := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n",
 		u.RequestURI(), addr, 2*sent)
 	return append([]byte(head), make([]byte, sent)...), nil
