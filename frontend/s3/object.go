@@ -135,7 +135,7 @@ func (c *call) deleteObjects() {
 	}
 	fail := func(key string, err error) {
 		e := face.AsError(err)
-		answer.Error = append(answer.Error, failure{key, e.Code, e.Message})
+		answer.Error = append(answer.Error, failure{key, face.Code(e), e.Message})
 	}
 	req := &engine.DeleteObjectsRequest{
 		Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{},

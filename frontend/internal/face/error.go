@@ -36,6 +36,15 @@ func NotOffered(what string) *engine.Error {
 	return engine.ErrNotImplemented.Derive(what+" is not implemented.", nil)
 }
 
+// Code is what both services call an error. A store that cannot answer now has more than one name in
+// the engine, of which clients know none.
+func Code(e *engine.Error) string {
+	if errors.Is(e, engine.ErrUnavailable) || errors.Is(e, engine.ErrLeaseLost) {
+		return engine.ErrClosed.Code
+	}
+	return e.Code
+}
+
 // An ErrorDocument has what both services say of an error, each where there is something to say.
 type ErrorDocument struct {
 	Code, Message                string
@@ -53,7 +62,7 @@ type ErrorDocument struct {
 // Describe is the document of the error that answers a request.
 func Describe(e *engine.Error, requestID, hostID string) ErrorDocument {
 	d := ErrorDocument{
-		Code: e.Code, Message: cmp.Or(e.Message, e.Code), RequestID: requestID, HostID: hostID,
+		Code: Code(e), Message: cmp.Or(e.Message, e.Code), RequestID: requestID, HostID: hostID,
 		BucketName: e.Bucket, Key: e.Key, UploadID: e.UploadID, PartNumber: e.PartNumber,
 		ETag: e.ETag, ArgumentName: e.Argument, ArgumentValue: e.Value, Condition: e.Condition,
 	}
