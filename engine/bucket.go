@@ -276,15 +276,15 @@ func (e *Engine) HeadBucket(ctx context.Context, req *HeadBucketRequest) (_ *Buc
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
-	var found Bucket
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		rec, err := findBucket(r, req.Bucket)
-		if err != nil {
-			return err
-		}
-		found, err = bucketOf(req.Bucket, rec)
-		return err
-	})
+	r, err := index.Fetch(ctx, e.index, index.BucketKey(req.Bucket))
+	if err != nil {
+		return nil, err
+	}
+	rec, err := findBucket(r, req.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	found, err := bucketOf(req.Bucket, rec)
 	if err != nil {
 		return nil, err
 	}

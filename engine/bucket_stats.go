@@ -38,11 +38,11 @@ func (e *Engine) BucketStats(
 	if err := checkBucketName(req.Bucket); err != nil {
 		return nil, err
 	}
-	var bucket liveBucket
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		bucket, err = openBucket(r, req.Bucket)
-		return err
-	})
+	r, err := index.Fetch(ctx, e.index, index.BucketKey(req.Bucket))
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := openBucket(r, req.Bucket)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// viewedIndex calls a function before each View.
+// viewedIndex calls a function before each View and each Get.
 type viewedIndex struct {
 	*index.Memory
 	before func()
@@ -22,6 +22,10 @@ func (v *viewedIndex) View(ctx context.Context, fn func(index.Reader) error) err
 		v.before()
 	}
 	return v.Memory.View(ctx, fn)
+}
+
+func (v *viewedIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, v.View, keys)
 }
 
 // TestBucketStatsInSteps counts more objects than it looks at in one snapshot, each once, and stops

@@ -120,15 +120,11 @@ func notAClone(to *Engine) error {
 
 // readMark returns what says that an index is a clone, or nil.
 func readMark(ctx context.Context, idx index.Store) (mark *index.Clone, err error) {
-	err = idx.View(ctx, func(r index.Reader) error {
-		rec, err := index.Get(r, index.CloneKey())
-		mark = &rec
-		return err
-	})
+	rec, err := index.FetchOne(ctx, idx, index.CloneKey())
 	if errors.Is(err, index.ErrNotFound) {
 		return nil, nil
 	}
-	return mark, err
+	return &rec, err
 }
 
 // adopt makes a store of its own of a clone that is complete. Other stores stay as they are.

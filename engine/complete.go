@@ -152,11 +152,7 @@ func (e *Engine) completeWithKey(
 func (e *Engine) completionKey(
 	ctx context.Context, req *CompleteMultipartUploadRequest,
 ) (key completionKey, err error) {
-	var up *openUpload
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		up, err = findUpload(r, req.Bucket, req.Key, req.UploadID)
-		return err
-	})
+	up, err := e.lookUpload(ctx, req.Bucket, req.Key, req.UploadID)
 	if err != nil {
 		return key, ctx.Err()
 	}

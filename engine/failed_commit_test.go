@@ -162,6 +162,10 @@ func (s *failingIndex) View(ctx context.Context, fn func(index.Reader) error) er
 	return s.Memory.View(ctx, fn)
 }
 
+func (s *failingIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, s.View, keys)
+}
+
 func (s *failingIndex) Failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

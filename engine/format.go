@@ -171,12 +171,8 @@ func (e *Engine) identify(ctx context.Context) error {
 	return e.openRecordsKey(ctx, &header)
 }
 
-func (e *Engine) readHeader(ctx context.Context) (header index.Header, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		header, err = index.Get(r, index.HeaderKey())
-		return err
-	})
-	return header, err
+func (e *Engine) readHeader(ctx context.Context) (index.Header, error) {
+	return index.FetchOne(ctx, e.index, index.HeaderKey())
 }
 
 // makeStore makes a store, unless another engine does so first, which the index is shared with. It

@@ -108,11 +108,11 @@ func (e *Engine) InitiateMultipartUpload(
 
 // bucketFor returns a bucket whose rules allow objects of this name.
 func (e *Engine) bucketFor(ctx context.Context, name, key string) (b liveBucket, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		b, err = openBucketFor(r, name, key)
-		return err
-	})
-	return b, err
+	r, err := index.Fetch(ctx, e.index, index.BucketKey(name))
+	if err != nil {
+		return b, err
+	}
+	return openBucketFor(r, name, key)
 }
 
 // AbortMultipartUploadRequest names an upload to give up.
@@ -199,6 +199,21 @@ func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, erro
 		return nil, ErrNoSuchUpload
 	}
 	return up, up.bucket.rules.checkKey(key)
+}
+
+// lookUpload is findUpload, of what is there now.
+func (e *Engine) lookUpload(
+	ctx context.Context, bucket, key, uploadID string,
+) (*openUpload, error) {
+	keys := [][]byte{index.BucketKey(bucket)}
+	if id, ok := index.ParseContentID(uploadID); ok {
+		keys = append(keys, index.UploadKey(bucket, key, id))
+	}
+	r, err := index.Fetch(ctx, e.index, keys...)
+	if err != nil {
+		return nil, err
+	}
+	return findUpload(r, bucket, key, uploadID)
 }
 
 // findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier

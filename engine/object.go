@@ -131,31 +131,23 @@ func (e *Engine) HeadObject(
 	if req.PartNumber != 0 {
 		return e.headPart(ctx, c, req)
 	}
-	var info ObjectInfo
-	err = e.index.View(ctx, func(r index.Reader) error {
-		obj, err := findObject(r, req.Bucket, req.Key)
-		if err != nil {
-			return err
-		}
-		info = infoOf(req.Bucket, req.Key, obj)
-		of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
-		if err := e.verifyHead(ctx, of, obj); err != nil {
-			return err
-		}
-		if err := req.check(obj); err != nil {
-			return err
-		}
-		bucket, err := openBucket(r, req.Bucket)
-		if err != nil {
-			return err
-		}
-		sp, err := want.rangeOf(obj.Size, bucket.rules)
-		info.Selected = sp.selection()
-		return err
-	})
+	obj, rules, err := e.lookObject(ctx, req.Bucket, req.Key)
 	if err != nil {
 		return nil, err
 	}
+	of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
+	if err := e.verifyHead(ctx, of, obj); err != nil {
+		return nil, err
+	}
+	if err := req.check(obj); err != nil {
+		return nil, err
+	}
+	sp, err := want.rangeOf(obj.Size, rules)
+	if err != nil {
+		return nil, err
+	}
+	info := infoOf(req.Bucket, req.Key, obj)
+	info.Selected = sp.selection()
 	return &info, nil
 }
 
@@ -304,14 +296,14 @@ func (e *Engine) useObject(
 	ctx context.Context, bucket, key string,
 ) (*index.Object, ruleSet, error) {
 	for {
-		rec, _, err := e.viewObject(ctx, bucket, key)
+		rec, _, err := e.lookObject(ctx, bucket, key)
 		if err != nil {
 			return nil, ruleSet{}, err
 		}
 		e.trash.Use(rec.Content)
 		// What was deleted between the look and the use may be swept already. What is still there
 		// now can only be swept after a later transaction has queued it, and that finds the use.
-		again, rules, err := e.viewObject(ctx, bucket, key)
+		again, rules, err := e.lookObject(ctx, bucket, key)
 		if err == nil && again.Content == rec.Content {
 			return again, rules, nil
 		}
@@ -322,18 +314,24 @@ func (e *Engine) useObject(
 	}
 }
 
-func (e *Engine) viewObject(
+// lookObject returns an object's record and its bucket's rules.
+func (e *Engine) lookObject(
 	ctx context.Context, bucket, key string,
 ) (rec *index.Object, rules ruleSet, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		if rec, err = findObject(r, bucket, key); err != nil {
-			return err
-		}
-		b, err := openBucket(r, bucket)
-		rules = b.rules
-		return err
-	})
-	return rec, rules, err
+	r, err := e.fetchObject(ctx, bucket, key)
+	if err != nil {
+		return nil, rules, err
+	}
+	if rec, err = findObject(r, bucket, key); err != nil {
+		return nil, rules, err
+	}
+	b, err := openBucket(r, bucket)
+	return rec, b.rules, err
+}
+
+// fetchObject returns what findObject and openBucket read.
+func (e *Engine) fetchObject(ctx context.Context, bucket, key string) (index.Reader, error) {
+	return index.Fetch(ctx, e.index, index.ObjectKey(bucket, key), index.BucketKey(bucket))
 }
 
 // DeleteObjectRequest names an object to delete.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 
 	"github.com/gabion-storage/gabion/index"
@@ -36,6 +37,22 @@ func (p *Preconditions) validate() error {
 		).about("IfNoneMatch", p.IfNoneMatch)
 	}
 	return nil
+}
+
+// look judges the object that is there now, which a later check may find otherwise.
+func (o *overwriting) look(ctx context.Context, e *Engine) error {
+	if o.demandsNothing() {
+		return nil
+	}
+	r, err := e.fetchObject(ctx, o.bucket, o.key)
+	if err != nil {
+		return err
+	}
+	return o.check(r)
+}
+
+func (p *Preconditions) demandsNothing() bool {
+	return !p.ForbidOverwrite && p.IfMatch == "" && p.IfNoneMatch == ""
 }
 
 // check judges the object that is there now.

@@ -25,6 +25,10 @@ func (s *meteredIndex) View(ctx context.Context, fn func(index.Reader) error) er
 	return s.Memory.View(ctx, func(r index.Reader) error { return fn(meteredReader{r, &s.read}) })
 }
 
+func (s *meteredIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, s.View, keys)
+}
+
 type meteredReader struct {
 	index.Reader
 	read *atomic.Int64

@@ -145,12 +145,16 @@ type partPlace struct {
 
 // openForPart finds the upload, if it can take the part.
 func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload, err error) {
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		if up, err = findUpload(r, at.bucket, at.key, at.uploadID); err != nil {
-			return err
-		}
-		return checkSequence(r, up, at.number)
-	})
+	up, err = e.lookUpload(ctx, at.bucket, at.key, at.uploadID)
+	if err != nil || !up.Sequential {
+		return up, err
+	}
+	r, err := index.Fetch(
+		ctx, e.index, index.PartKey(up.id, at.number), index.PartKey(up.id, at.number-1),
+	)
+	if err == nil {
+		err = checkSequence(r, up, at.number)
+	}
 	return up, err
 }
 

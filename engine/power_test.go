@@ -186,6 +186,10 @@ func (s *durableIndex) View(ctx context.Context, fn func(index.Reader) error) er
 	return s.Memory.View(ctx, fn)
 }
 
+func (s *durableIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, s.View, keys)
+}
+
 func (s *durableIndex) Close() error { return nil }
 
 // fragileStores are a pair of stores with one power.

@@ -120,7 +120,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if err := e.room(); err != nil {
 		return err
 	}
-	if err := e.index.View(ctx, func(r index.Reader) error { return p.when.check(r) }); err != nil {
+	if err := p.when.look(ctx, e); err != nil {
 		return err
 	}
 	if p.obj.Content, err = newID(); err != nil {

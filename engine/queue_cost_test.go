@@ -40,6 +40,10 @@ func (s *buryingIndex) View(ctx context.Context, fn func(index.Reader) error) er
 	return s.Memory.View(ctx, func(r index.Reader) error { return fn(buryingReader{r, s}) })
 }
 
+func (s *buryingIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, s.View, keys)
+}
+
 func (s *buryingIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
 	s.mu.Lock()
 	s.updates++

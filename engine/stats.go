@@ -5,7 +5,6 @@ import (
 	"context"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
-	"github.com/gabion-storage/gabion/index"
 )
 
 // StatsRequest is empty.
@@ -54,20 +53,15 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	if err != nil {
 		return nil, err
 	}
-	res := &StatsResult{}
-	err = e.index.View(ctx, func(r index.Reader) error {
-		t, err := ledger.Totals(r)
-		if err != nil {
-			return err
-		}
-		res.Objects, res.Uploads, res.Parts = t.Objects, t.Uploads, t.Parts
-		res.Chunks, res.References, res.DamagedChunks = t.Chunks, t.References, t.Damaged
-		res.TrashParts, res.TrashBytes = t.TrashParts, t.TrashBytes
-		res.LogicalBytes, res.StoredBytes, res.InlineBytes = t.LogicalBytes, t.StoredBytes, t.InlineBytes
-		return nil
-	})
+	t, err := ledger.LookTotals(ctx, e.index)
 	if err != nil {
 		return nil, err
+	}
+	res := &StatsResult{
+		Objects: t.Objects, Uploads: t.Uploads, Parts: t.Parts,
+		Chunks: t.Chunks, References: t.References, DamagedChunks: t.Damaged,
+		TrashParts: t.TrashParts, TrashBytes: t.TrashBytes,
+		LogicalBytes: t.LogicalBytes, StoredBytes: t.StoredBytes, InlineBytes: t.InlineBytes,
 	}
 	for _, v := range states {
 		v.pinned = 0 // until they are committed those parts are not counted as live

@@ -37,15 +37,11 @@ func (s *storedChunks) strictly() *storedChunks {
 func (s *storedChunks) record(
 	ctx context.Context, id index.ChunkID,
 ) (rec index.Chunk, ok bool, err error) {
-	err = s.index.View(ctx, func(r index.Reader) (err error) {
-		rec, err = index.Get(r, index.ChunkKey(id))
-		if errors.Is(err, index.ErrNotFound) {
-			return nil
-		}
-		ok = err == nil
-		return err
-	})
-	return rec, ok, err
+	rec, err = index.FetchOne(ctx, s.index, index.ChunkKey(id))
+	if errors.Is(err, index.ErrNotFound) {
+		return rec, false, nil
+	}
+	return rec, err == nil, err
 }
 
 // find returns where a chunk is that is there as far as can be told without reading it. One that is

@@ -115,23 +115,17 @@ func (e *Engine) GetObjectTagging(
 	if err := checkNames(req.Bucket, req.Key); err != nil {
 		return nil, err
 	}
-	var res GetObjectTaggingResult
-	err = e.index.View(ctx, func(r index.Reader) error {
-		obj, err := findObject(r, req.Bucket, req.Key)
-		if err != nil {
-			return err
-		}
-		res.Tags = maps.Clone(obj.Attributes.Tags)
-		if obj.Encryption.Customer && req.SSECustomerKey == nil {
-			return nil
-		}
-		of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
-		return e.verifyHead(ctx, of, obj)
-	})
+	obj, _, err := e.lookObject(ctx, req.Bucket, req.Key)
 	if err != nil {
 		return nil, err
 	}
-	return &res, nil
+	if !obj.Encryption.Customer || req.SSECustomerKey != nil {
+		of := objectRef{bucket: req.Bucket, key: req.Key, customer: req.SSECustomerKey}
+		if err := e.verifyHead(ctx, of, obj); err != nil {
+			return nil, err
+		}
+	}
+	return &GetObjectTaggingResult{Tags: maps.Clone(obj.Attributes.Tags)}, nil
 }
 
 // errOverwritten says that an object is another one than before.
@@ -146,7 +140,7 @@ func (e *Engine) changeAttributes(
 	}
 	for {
 		// The key comes first: a transaction cannot wait for it.
-		seen, rules, err := e.viewObject(ctx, of.bucket, of.key)
+		seen, rules, err := e.lookObject(ctx, of.bucket, of.key)
 		if err != nil {
 			return err
 		}

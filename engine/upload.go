@@ -208,15 +208,16 @@ type managedUpload struct {
 // open judges the request and finds or begins the upload. The body is not read yet.
 func (u *managedUpload) open(ctx context.Context) error {
 	e, req := u.engine, u.req
-	var bucket liveBucket
-	err := e.index.View(ctx, func(r index.Reader) (err error) {
-		if bucket, err = openBucket(r, req.Bucket); err != nil {
-			return err
-		}
-		when := overwriting{req.Bucket, req.Key, req.Preconditions}
-		return when.check(r)
-	})
+	r, err := e.fetchObject(ctx, req.Bucket, req.Key)
 	if err != nil {
+		return err
+	}
+	bucket, err := openBucket(r, req.Bucket)
+	if err != nil {
+		return err
+	}
+	when := overwriting{req.Bucket, req.Key, req.Preconditions}
+	if err := when.check(r); err != nil {
 		return err
 	}
 	if req.UploadID != "" {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
-	"github.com/gabion-storage/gabion/index"
 )
 
 // usage finds out what lives and what is garbage. It costs a look at each volume.
@@ -33,11 +32,7 @@ func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	for _, bytes := range e.pins.BytesIn() {
 		pinned += bytes
 	}
-	var t index.Totals
-	err = e.index.View(ctx, func(r index.Reader) (err error) {
-		t, err = ledger.Totals(r)
-		return err
-	})
+	t, err := ledger.LookTotals(ctx, e.index)
 	if err != nil {
 		return u, err
 	}

@@ -93,6 +93,13 @@ type Store interface {
 	// versions on disk: close it soon.
 	View(ctx context.Context, fn func(Reader) error) error
 
+	// Get returns the values under keys, as one View of its own would show them: in the order of
+	// the keys, nil where there is no record, and never nil where there is one. The slices are the
+	// caller's. A key that is invalid fails it with ErrInvalidKey. It is for what is known before
+	// anything is read: a store whose database is far away takes a round trip for all of it, and
+	// more for a View.
+	Get(ctx context.Context, keys ...[]byte) (values [][]byte, err error)
+
 	// Update runs fn in a transaction of its own. Updates run one after another, so fn sees every
 	// Update before it and conflicts with none. Those that are waiting at the same time are
 	// committed together. When Update returns nil, what fn wrote is durable.

@@ -23,6 +23,11 @@ func (m *Memory) View(ctx context.Context, fn func(Reader) error) error {
 	return m.serial.View(ctx, fn)
 }
 
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return m.serial.Get(ctx, keys...)
+}
+
 // Update implements Store.
 func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 	return m.serial.Update(ctx, fn)

@@ -32,6 +32,12 @@ type Records interface {
 	Close() error
 }
 
+// A Getter is Records that can tell values in fewer steps than a Snapshot takes.
+type Getter interface {
+	// Get is as that of Store. The keys are valid, and there is one at least.
+	Get(ctx context.Context, keys [][]byte) ([][]byte, error)
+}
+
 // A Backend is Records that nobody else writes to. Its methods are called by one goroutine at a
 // time.
 type Backend interface {
@@ -111,6 +117,27 @@ func (s *Serial) View(ctx context.Context, fn func(Reader) error) error {
 	v := &view{base: base}
 	defer v.over.Store(true)
 	return fn(v)
+}
+
+// Get implements Store.
+func (s *Serial) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	getter, ok := s.db.(Getter)
+	if !ok {
+		return GetByView(ctx, s.View, keys)
+	}
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.gate.Leave()
+	for _, key := range keys {
+		if err := checkKey(key); err != nil {
+			return nil, err
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	return getter.Get(ctx, keys)
 }
 
 // Update implements Store.

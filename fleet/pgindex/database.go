@@ -22,15 +22,18 @@ const (
 	longestTurn = 30 * time.Second // for one answer; beyond it the connection counts as lost
 )
 
-// A database is one node's connections to a schema. It implements index.Turner.
+// A database is one node's connections to a schema. It implements index.Turner
+// and index.Getter.
 type database struct {
 	opts Options
 	lock int32 // the second key of the advisory lock that is the turn
 
-	views     *pgxpool.Pool
-	turns     *pgxpool.Pool  // of one connection
-	releasing sync.WaitGroup // connections of Views that are over
-	vacuuming chan struct{}  // holds a token while nobody vacuums
+	views      *pgxpool.Pool
+	turns      *pgxpool.Pool  // of one connection
+	background sync.WaitGroup // Views that are over are released, gets that nobody waits for end
+	vacuuming  chan struct{}  // holds a token while nobody vacuums
+
+	gets gets
 
 	guesses guesses
 
@@ -39,7 +42,10 @@ type database struct {
 	commits int64 // the number of the last commit that was tried
 }
 
-var _ index.Turner = (*database)(nil)
+var (
+	_ index.Turner = (*database)(nil)
+	_ index.Getter = (*database)(nil)
+)
 
 // openDatabase connects to the server.
 func openDatabase(
@@ -184,7 +190,7 @@ func (d *database) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, _ = d.turns.Exec(ctx, sqlForget, d.node)
-	d.releasing.Wait()
+	d.background.Wait()
 	d.closePools()
 	return nil
 }

@@ -35,7 +35,12 @@
 // Every query of a turn sees what was committed before it, and nobody else commits: so READ
 // COMMITTED is enough, and updates are serial. A View is a transaction of REPEATABLE READ on a
 // connection of its own. It takes a round trip to begin, one for each Get, and one for each page of
-// a Scan.
+// a Scan; for its end nobody waits.
+//
+// Get takes one, and no transaction. Those who get something while two round trips of others are
+// under way go together in the next one, so the chunks of a part are mostly looked up in a few. An
+// UploadPart of 16 chunks takes three and those of its chunks, which are 1 to 16: one to look the
+// upload up, and two to publish the part.
 //
 // The other way is that nodes do not wait for each other, in transactions that are SERIALIZABLE and
 // are tried again when they conflict, with totals of each node's own. It was measured and is slower,

@@ -92,7 +92,7 @@ func (s *snapshot) read(query func() error) error {
 
 // Release implements index.Snapshot. Nobody waits for the end of the transaction.
 func (s *snapshot) Release() {
-	s.db.releasing.Go(func() {
+	s.db.background.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), longestTurn)
 		defer cancel()
 		_, _ = s.conn.Exec(ctx, sqlCommit) // one that cannot be ended ends with its connection

@@ -12,6 +12,7 @@ import (
 // open on the same schema; each is a node.
 type Store struct {
 	serial *index.Serial
+	db     *database // that serial writes to
 }
 
 var _ index.Store = (*Store)(nil)
@@ -34,13 +35,19 @@ func open(ctx context.Context, dsn string, opts *Options, tracer pgx.QueryTracer
 	if err != nil {
 		return nil, err
 	}
-	return &Store{index.NewShared(db)}, nil
+	return &Store{index.NewShared(db), db}, nil
 }
 
 // View implements index.Store. Its snapshot is a transaction of PostgreSQL's: one that is open for
 // long keeps the server from removing what was deleted and overwritten since.
 func (s *Store) View(ctx context.Context, fn func(index.Reader) error) error {
 	return s.serial.View(ctx, fn)
+}
+
+// Get implements index.Store. It takes one round trip, and may wait for that of
+// others, which it shares.
+func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return s.serial.Get(ctx, keys...)
 }
 
 // Update implements index.Store. fn runs at least twice. A commit of which the server did not say

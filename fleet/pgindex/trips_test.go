@@ -3,6 +3,8 @@ package pgindex_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -18,10 +20,13 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// trips counts round trips, but for those of who takes or releases the fleet's turn.
+// trips counts the round trips of calls, but for those that no call waits for: the ends of Views, what
+// makes a connection ready, and what is done by who takes or releases the fleet's turn. It can hold
+// gets up.
 type trips struct {
 	turns atomic.Int64 // of the connection that has the turns
 	all   atomic.Int64
+	hold  atomic.Pointer[func()]
 }
 
 func (n *trips) count(conn *pgx.Conn) {
@@ -32,8 +37,14 @@ func (n *trips) count(conn *pgx.Conn) {
 }
 
 func (n *trips) TraceQueryStart(
-	ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData,
+	ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData,
 ) context.Context {
+	if data.SQL != pgindex.SQLGet {
+		return ctx
+	}
+	if hold := n.hold.Load(); hold != nil {
+		(*hold)()
+	}
 	n.count(conn)
 	return ctx
 }
@@ -65,54 +76,150 @@ func (*trips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)  
 func (*trips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 func (*trips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
-// TestRoundTrips counts what it takes to publish parts of 16 chunks: at most four for the first
-// part of a node that knows nothing, and two for those after it, be their chunks new or known. An
-// engine that is one of several looks for its lease in the same ones.
+// TestRoundTrips counts what it takes to upload parts of 16 chunks: one to look the upload up, at
+// most one for each chunk, fewer when they are asked for at the same time, and to publish the part
+// at most four for the first of a node that knows nothing, and two for those after it, be their
+// chunks new or known. An engine that is one of several looks for its lease in the same ones.
 func TestRoundTrips(t *testing.T) {
 	t.Run("alone", func(t *testing.T) { testRoundTrips(t, "", "") })
 	t.Run("of several", func(t *testing.T) { testRoundTrips(t, "one", "two") })
 }
 
-func testRoundTrips(t *testing.T, firstNode, secondNode string) {
+const tripChunk = 4 << 10
+
+// tracedEngine opens an engine beside one that has begun an upload, and counts its round trips.
+func tracedEngine(t *testing.T, firstNode, secondNode string) (*engine.Engine, *pgindex.Store, *trips, string) {
 	server := postgres.Start(t)
-	const chunk = 4 << 10
-	body := func(seed byte) []byte {
-		b := make([]byte, 16*chunk)
-		_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
-		return b
-	}
 	options := func(node string) *engine.Options { // which does not renew its lease meanwhile
-		return &engine.Options{ChunkSize: chunk, Node: node, Lease: 10 * time.Minute}
+		return &engine.Options{ChunkSize: tripChunk, Node: node, Lease: 10 * time.Minute}
 	}
 	blobs := blob.NewMemory(0)
 	one := openNode(t, server.DSN(), nil)
 	e := openEngine(t, one, lastingBlobs{blobs}, options(firstNode))
 	id := begin(t, e, "bucket", "key")
-	var n trips
-	two, err := pgindex.OpenTraced(t.Context(), server.DSN(), nil, &n)
+	n := &trips{}
+	two, err := pgindex.OpenTraced(t.Context(), server.DSN(), nil, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e = openEngine(t, two, lastingBlobs{blobs}, options(secondNode))
+	return openEngine(t, two, lastingBlobs{blobs}, options(secondNode)), two, n, id
+}
+
+// tripBody is a body of 16 chunks.
+func tripBody(seed byte) []byte {
+	b := make([]byte, 16*tripChunk)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(b)
+	return b
+}
+
+func testRoundTrips(t *testing.T, firstNode, secondNode string) {
+	e, _, n, id := tracedEngine(t, firstNode, secondNode)
 	for i, part := range []struct {
 		name string
 		body []byte
 		most int64
 	}{
-		{"the first part", body(1), 4}, {"a part of new chunks", body(2), 2},
-		{"a part of known chunks", body(1), 2}, {"the same part", body(1), 2},
+		{"the first part", tripBody(1), 4}, {"a part of new chunks", tripBody(2), 2},
+		{"a part of known chunks", tripBody(1), 2}, {"the same part", tripBody(1), 2},
 	} {
 		before, all := n.turns.Load(), n.all.Load()
-		_, err := e.UploadPart(t.Context(), &engine.UploadPartRequest{
-			Bucket: "bucket", Key: "key", UploadID: id, PartNumber: i + 1,
-			Body: bytes.NewReader(part.body),
-		})
-		if err != nil {
-			t.Fatal(err)
+		uploadTrip(t, e, id, i+1, part.body)
+		turns, views := n.turns.Load()-before, n.all.Load()-all-(n.turns.Load()-before)
+		if turns == 0 || turns > part.most {
+			t.Errorf("%s takes %d round trips to publish, want 1 to %d", part.name, turns, part.most)
 		}
-		if got := n.turns.Load() - before; got == 0 || got > part.most {
-			t.Errorf("%s takes %d round trips, want 1 to %d", part.name, got, part.most)
+		if views > 1+16 {
+			t.Errorf("%s takes %d round trips before that, want at most 17", part.name, views)
 		}
-		t.Logf("%s: the call takes %d, with its Views", part.name, n.all.Load()-all)
+		t.Logf("%s: the call takes %d", part.name, turns+views)
+	}
+}
+
+func uploadTrip(t *testing.T, e *engine.Engine, id string, number int, body []byte) {
+	_, err := e.UploadPart(t.Context(), &engine.UploadPartRequest{
+		Bucket: "bucket", Key: "key", UploadID: id, PartNumber: number, Body: bytes.NewReader(body),
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestChunksShareRoundTrips holds up the look-ups of two chunks of a part until the other fourteen
+// are asked for: these take one round trip together, so the call takes six.
+func TestChunksShareRoundTrips(t *testing.T) {
+	e, idx, n, id := tracedEngine(t, "", "")
+	uploadTrip(t, e, id, 1, tripBody(1)) // from here on the node knows the upload
+	var chunks atomic.Int64
+	hold := func() {
+		if chunks.Add(1) == 1 { // which is the upload's
+			return
+		}
+		for end := time.Now().Add(20 * time.Second); chunks.Load() <= 3 && idx.WaitingGets() < 14; {
+			if time.Now().After(end) {
+				t.Errorf("%d look-ups of chunks wait for their round trip, want 14", idx.WaitingGets())
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	n.hold.Store(&hold)
+	before := n.all.Load()
+	uploadTrip(t, e, id, 2, tripBody(2))
+	if got := n.all.Load() - before; got != 6 {
+		t.Errorf("the part takes %d round trips, want 6", got)
+	}
+}
+
+// TestCallsTakeRoundTrips counts those of other calls.
+func TestCallsTakeRoundTrips(t *testing.T) {
+	e, _, n, _ := tracedEngine(t, "", "")
+	put := func(key string, demands engine.Preconditions) func() error { // which leave nothing to reclaim
+		return func() error {
+			_, err := e.PutObject(t.Context(), &engine.PutObjectRequest{
+				Bucket: "bucket", Key: key, Body: bytes.NewReader(tripBody(1)[:100]), Preconditions: demands,
+			})
+			return err
+		}
+	}
+	if err := put("first", engine.Preconditions{})(); err != nil { // from here on the node knows the totals
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		want int64
+		call func() error
+	}{
+		{"PutObject", 3, put("small", engine.Preconditions{})},
+		{"PutObject with a precondition", 4, put("other", engine.Preconditions{IfNoneMatch: "*"})},
+		{"HeadObject", 1, func() error {
+			_, err := e.HeadObject(t.Context(), &engine.HeadObjectRequest{Bucket: "bucket", Key: "small"})
+			return err
+		}},
+		{"HeadBucket", 1, func() error {
+			_, err := e.HeadBucket(t.Context(), &engine.HeadBucketRequest{Bucket: "bucket"})
+			return err
+		}},
+		{"GetObjectTagging", 1, func() error {
+			_, err := e.GetObjectTagging(t.Context(), &engine.GetObjectTaggingRequest{Bucket: "bucket", Key: "small"})
+			return err
+		}},
+		{"GetObject of an inline object", 6, func() error {
+			obj, err := e.GetObject(t.Context(), &engine.GetObjectRequest{Bucket: "bucket", Key: "small"})
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(io.Discard, obj)
+			return errors.Join(err, obj.Close())
+		}},
+	} {
+		before := n.all.Load()
+		if err := c.call(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := n.all.Load() - before; got > c.want {
+			t.Errorf("%s takes %d round trips, want at most %d", c.name, got, c.want)
+		} else {
+			t.Logf("%s: %d", c.name, got)
+		}
 	}
 }

@@ -80,6 +80,11 @@ func (s *Store) View(ctx context.Context, fn func(index.Reader) error) error {
 	return s.serial.View(ctx, fn)
 }
 
+// Get implements index.Store.
+func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return s.serial.Get(ctx, keys...)
+}
+
 // Update implements index.Store.
 func (s *Store) Update(ctx context.Context, fn func(index.Tx) error) error {
 	return s.serial.Update(ctx, fn)

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) index.Store) {
 		tests []clause
 	}{
 		{"Read", readClauses},
+		{"Get", getClauses},
 		{"Snapshot", snapshotClauses},
 		{"Update", updateClauses},
 		{"Limits", limitClauses},

@@ -13,6 +13,11 @@ func free(s index.Store) error {
 	return err
 }
 
+func get(t *tester, keys ...[]byte) error {
+	_, err := t.s.Get(t.Context(), keys...)
+	return err
+}
+
 var lifeClauses = []clause{
 	{"calls after Close are ErrClosed", func(t *tester) {
 		t.put("a", "1")
@@ -20,11 +25,13 @@ var lifeClauses = []clause{
 			t.Fatalf("Close: %v", err)
 		}
 		for name, err := range map[string]error{
-			"View":    t.s.View(t.Context(), func(index.Reader) error { t.Error("a view runs"); return nil }),
-			"Update":  t.s.Update(t.Context(), func(index.Tx) error { t.Error("an update runs"); return nil }),
-			"Close":   t.s.Close(),
-			"Compact": t.s.Compact(t.Context()),
-			"Free":    free(t.s),
+			"View":           t.s.View(t.Context(), func(index.Reader) error { t.Error("a view runs"); return nil }),
+			"Get":            get(t, []byte("a")),
+			"Get of nothing": get(t),
+			"Update":         t.s.Update(t.Context(), func(index.Tx) error { t.Error("an update runs"); return nil }),
+			"Close":          t.s.Close(),
+			"Compact":        t.s.Compact(t.Context()),
+			"Free":           free(t.s),
 		} {
 			if !errors.Is(err, index.ErrClosed) {
 				t.Errorf("%s after Close: %v, want ErrClosed", name, err)

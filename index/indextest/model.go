@@ -83,7 +83,22 @@ func (h *history) work(ctx context.Context, s index.Store, rng *rand.Rand) error
 	for range 60 {
 		var seen *trace
 		oldest := h.returned()
-		if rng.IntN(4) == 0 {
+		switch rng.IntN(8) {
+		case 0:
+			keys := []string{versionKey, randomKey(rng), randomKey(rng)}
+			r, err := index.Fetch(ctx, s, asBytes(keys)...)
+			if err == nil {
+				seen, err = begin(r)
+			}
+			if err != nil {
+				return fmt.Errorf("get: %w", err)
+			}
+			if err := errors.Join(seen.get(r, keys[1]), seen.get(r, keys[2])); err != nil {
+				return fmt.Errorf("get: %w", err)
+			}
+			h.add(seen, oldest, false)
+			continue
+		case 1, 2:
 			err := s.View(ctx, func(r index.Reader) (err error) {
 				seen, err = begin(r)
 				return errors.Join(err, seen.scan(r, "", ""))

@@ -211,6 +211,10 @@ func (l *line) View(ctx context.Context, fn func(index.Reader) error) error {
 	return l.Store.View(ctx, fn)
 }
 
+func (l *line) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, l.View, keys)
+}
+
 func (l *line) Update(ctx context.Context, fn func(index.Tx) error) error {
 	if l.cut.Load() {
 		return index.ErrUnavailable

@@ -148,10 +148,11 @@ func (n *Node) Confirm(ctx context.Context) error {
 	if n == nil {
 		return nil
 	}
-	return n.notice(n.Index.View(ctx, func(r index.Reader) error {
-		_, err := n.ownIn(r)
-		return err
-	}))
+	r, err := index.Fetch(ctx, n.Index, index.NodeKey(n.id))
+	if err == nil {
+		_, err = n.ownIn(r)
+	}
+	return n.notice(err)
 }
 
 // ownIn returns the node's lease, or ErrLost.

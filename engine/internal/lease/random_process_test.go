@@ -153,6 +153,10 @@ func (s slow) View(ctx context.Context, fn func(index.Reader) error) error {
 	return s.request(func() error { return s.Store.View(ctx, fn) })
 }
 
+func (s slow) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	return index.GetByView(ctx, s.View, keys)
+}
+
 func (s slow) Update(ctx context.Context, fn func(index.Tx) error) error {
 	return s.request(func() error { return s.Store.Update(ctx, fn) })
 }

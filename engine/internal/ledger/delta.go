@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -84,6 +85,15 @@ func Count(tx index.Tx, change index.Totals) error {
 	}
 	t.Add(change)
 	return index.Put(tx, index.TotalsKey(), &t)
+}
+
+// LookTotals is Totals, of what is there now.
+func LookTotals(ctx context.Context, idx index.Store) (t index.Totals, err error) {
+	r, err := index.Fetch(ctx, idx, index.TotalsKey())
+	if err != nil {
+		return t, err
+	}
+	return Totals(r)
 }
 
 // Totals returns the totals; a new store has none.

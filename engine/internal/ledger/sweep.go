@@ -216,10 +216,8 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 	for {
 		item := queued{Trash: index.Trash{ID: id}, waiting: true}
-		err := s.through.View(ctx, func(r index.Reader) (err error) {
-			item.Trash, err = index.Get(r, index.WaitingKey(id))
-			return err
-		})
+		var err error
+		item.Trash, err = index.FetchOne(ctx, s.through, index.WaitingKey(id))
 		if errors.Is(err, index.ErrNotFound) {
 			return nil
 		}

@@ -35,11 +35,11 @@ func Volumes(
 func LiveIn(
 	ctx context.Context, idx index.Store, volume uint64,
 ) (live index.Volume, err error) {
-	err = idx.View(ctx, func(r index.Reader) (err error) {
-		live, err = LiveAt(r, volume)
-		return err
-	})
-	return live, err
+	r, err := index.Fetch(ctx, idx, index.VolumeKey(volume))
+	if err != nil {
+		return live, err
+	}
+	return LiveAt(r, volume)
 }
 
 // LiveAt is LiveIn in a snapshot.
