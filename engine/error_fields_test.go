@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -136,7 +137,7 @@ func TestBodyErrors(t *testing.T) {
 	id := mustInitiate(t, e, "bucket", "key", "")
 	for name, begin := range map[string][]byte{"at once": nil, "midway": random(1, 3<<20)} {
 		body := func() io.Reader {
-			return io.MultiReader(bytes.NewReader(begin), errReader{&badSignature{len(begin)}})
+			return io.MultiReader(bytes.NewReader(begin), iotest.ErrReader(&badSignature{len(begin)}))
 		}
 		_, err1 := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: body()})
 		_, err2 := e.UploadPart(t.Context(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: bufio.NewReader(body())})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io"
 	"reflect"
 	"strings"
@@ -20,9 +19,6 @@ import (
 
 // minPart is the smallest part that Complete takes in front of others.
 const minPart = 100 << 10
-
-// crc64Of is the CRC-64/XZ of data.
-func crc64Of(data []byte) uint64 { return crc64.Checksum(data, crc64.MakeTable(crc64.ECMA)) }
 
 // A world is a store, in memory, in which the facts can be shown. bucket has the rules of OSS,
 // s3-bucket those of S3. In each there is an object "there" and an upload of "key" that is open; of
@@ -318,15 +314,6 @@ func manyTags(n int) map[string]string {
 	}
 	return m
 }
-
-// failing is a body that begins with text and then fails.
-func failing(text string, err error) io.Reader {
-	return io.MultiReader(strings.NewReader(text), errReader{err})
-}
-
-type errReader struct{ err error }
-
-func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
 // partsOf lists all parts of an upload.
 func partsOf(t testing.TB, e *engine.Engine, bucket, key, id string) []engine.Part {

@@ -3,23 +3,19 @@ package engine_test
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/enginetest"
 )
 
 // patience is how long tests wait for what must come about some time. Nothing is measured by it.
@@ -75,22 +71,6 @@ func openFiles(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return len(handles)
-}
-
-// checkStore proves the invariants of a store that is open, so that every test tests them.
-func checkStore(t testing.TB, e *engine.Engine) {
-	t.Helper()
-	res, err := e.Check(context.Background(), &engine.CheckRequest{})
-	if errors.Is(err, engine.ErrClosed) {
-		return
-	}
-	if err != nil {
-		t.Errorf("Check: %v", err)
-		return
-	}
-	for _, p := range res.Problems {
-		t.Errorf("Check: %v", p)
-	}
 }
 
 // openTemp opens a store in a directory of its own.
@@ -227,18 +207,6 @@ func mustGet(t testing.TB, e *engine.Engine, bucket, key, rng string) *engine.Ob
 	return obj
 }
 
-// readAll returns the content of an object.
-func readAll(t testing.TB, e *engine.Engine, bucket, key string) []byte {
-	t.Helper()
-	obj := mustGet(t, e, bucket, key, "")
-	defer obj.Close()
-	data, err := io.ReadAll(obj)
-	if err != nil {
-		t.Fatalf("reading %s/%s: %v", bucket, key, err)
-	}
-	return data
-}
-
 // mustReclaim works off what deletions have left.
 func mustReclaim(t testing.TB, e *engine.Engine) {
 	t.Helper()
@@ -257,42 +225,37 @@ func stats(t testing.TB, e *engine.Engine) *engine.StatsResult {
 	return res
 }
 
-// A tally is what Stats counts of things, without what depends on the volumes.
-type tally struct {
-	Objects, Uploads, Parts, Chunks, References, LogicalBytes, StoredBytes int64
-}
+// What tests of the package share with the model.
+var (
+	random  = enginetest.Random
+	md5ETag = enginetest.MD5ETag
+	ossETag = enginetest.OSSETag
+	crc64Of = enginetest.CRC64
+	failing = enginetest.Failing
+	keysOf  = enginetest.KeysOf
+)
 
-// tallyOf counts after a Reclaim, so that nothing deleted is counted.
+type tally = enginetest.Tally
+
 func tallyOf(t testing.TB, e *engine.Engine) tally {
 	t.Helper()
-	mustReclaim(t, e)
-	s := stats(t, e)
-	return tally{s.Objects, s.Uploads, s.Parts, s.Chunks, s.References, s.LogicalBytes, s.StoredBytes}
+	return enginetest.TallyOf(t, e)
 }
 
-// random returns n bytes that do not compress, the same ones for the same seed.
-func random(seed uint64, n int) []byte {
-	var key [32]byte
-	for i := range 8 {
-		key[i] = byte(seed >> (8 * i))
-	}
-	data := make([]byte, n)
-	rand.NewChaCha8(key).Read(data) // never fails
-	return data
+func readAll(t testing.TB, e *engine.Engine, bucket, key string) []byte {
+	t.Helper()
+	return enginetest.ReadAll(t, e, bucket, key)
 }
 
-// ossETag is OSS's ETag of an object of these parts: upper hex of the MD5 over the upper hex text
-// of the parts' MD5s, a dash, the number of parts.
-func ossETag(parts ...[]byte) string {
-	var text strings.Builder
-	for _, p := range parts {
-		fmt.Fprintf(&text, "%X", md5.Sum(p))
-	}
-	return fmt.Sprintf("%X-%d", md5.Sum([]byte(text.String())), len(parts))
+func checkStore(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	enginetest.CheckStore(t, e)
 }
 
-// md5ETag is the ETag of a part.
-func md5ETag(body []byte) string { return fmt.Sprintf("%X", md5.Sum(body)) }
+func checkLive(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	enginetest.CheckLive(t, e)
+}
 
 // seed returns the seed of a random test and logs it; GABION_SEED in the environment replays one.
 func seed(t testing.TB) uint64 {

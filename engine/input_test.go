@@ -138,22 +138,6 @@ func (l *lazyReader) Read(p []byte) (int, error) {
 	return l.r.Read(p)
 }
 
-// checkLive compares the volumes' accounts with the totals.
-func checkLive(t testing.TB, e *engine.Engine) {
-	t.Helper()
-	s := stats(t, e)
-	var live, dead int64
-	for _, v := range s.Volumes {
-		if v.LiveBytes < 0 || v.DeadBytes < 0 || v.Damage != nil {
-			t.Errorf("volume is %+v", v)
-		}
-		live, dead = live+v.LiveBytes, dead+v.DeadBytes
-	}
-	if live != s.StoredBytes || dead != s.DeadBytes {
-		t.Errorf("volumes have %d live and %d dead bytes, the totals say %d and %d", live, dead, s.StoredBytes, s.DeadBytes)
-	}
-}
-
 // TestFailuresLeakNothing fails 200 uploads in every way that there is, with room for four chunks
 // in memory, and looks for what they left behind: memory, goroutines, records, dead bytes beyond
 // those that were written.

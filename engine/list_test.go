@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/enginetest"
 )
 
 // TestListParts asks for every page that there is.
@@ -108,56 +109,6 @@ func TestListPartsDefault(t *testing.T) {
 	}
 }
 
-// A listing is what ListObjects should answer, worked out the plain way.
-type listing struct {
-	keys, prefixes []string
-	next           string
-	truncated      bool
-}
-
-func plainListing(sorted []string, req *engine.ListObjectsRequest) (l listing) {
-	limit := req.MaxKeys
-	if limit == 0 {
-		limit = 1000
-	}
-	last := ""
-	for _, key := range sorted {
-		rest, ok := strings.CutPrefix(key, req.Prefix)
-		if !ok || key <= req.Marker {
-			continue
-		}
-		common := ""
-		if i := strings.Index(rest, req.Delimiter); req.Delimiter != "" && i >= 0 {
-			common = req.Prefix + rest[:i+len(req.Delimiter)]
-			if common == req.Marker || len(l.prefixes) > 0 && common == l.prefixes[len(l.prefixes)-1] {
-				continue
-			}
-		}
-		if len(l.keys)+len(l.prefixes) == limit {
-			l.truncated, l.next = true, last
-			return l
-		}
-		if common != "" {
-			l.prefixes, last = append(l.prefixes, common), common
-		} else {
-			l.keys, last = append(l.keys, key), key
-		}
-	}
-	return l
-}
-
-func (l *listing) equal(got *engine.ListObjectsResult) bool {
-	return slices.Equal(keysOf(got.Objects), l.keys) && slices.Equal(got.CommonPrefixes, l.prefixes) &&
-		got.NextMarker == l.next && got.IsTruncated == l.truncated
-}
-
-func keysOf(objects []engine.ObjectInfo) (keys []string) {
-	for i := range objects {
-		keys = append(keys, objects[i].Key)
-	}
-	return keys
-}
-
 // randomText is a piece of a key, a whole one or none, and now and then no key at all.
 func randomText(rng *rand.Rand, most int) string {
 	pieces := []string{"a", "a", "b", "/", "/", "é", "日", "\x00", "\x7f", "\u0080", "\U0010ffff", "-", `\`, "%2F"}
@@ -212,7 +163,7 @@ func TestListObjects(t *testing.T) {
 			case 3:
 				req.Prefix += "\xc3" // half of a rune
 			}
-			checkListing(t, e, sorted, req)
+			enginetest.CheckListing(t, e, sorted, req)
 		}
 		req := &engine.ListObjectsRequest{Bucket: bucket, MaxKeys: 7}
 		var got []string
@@ -226,28 +177,6 @@ func TestListObjects(t *testing.T) {
 			t.Errorf("Objects: %q, want %q", got, sorted)
 		}
 	}
-}
-
-// checkListing compares one page, and then the pages behind it.
-func checkListing(t *testing.T, e *engine.Engine, sorted []string, req *engine.ListObjectsRequest) {
-	t.Helper()
-	page := *req
-	for range len(sorted) + 1 {
-		got, err := e.ListObjects(context.Background(), &page)
-		if err != nil {
-			t.Fatalf("%#v: %v", page, err)
-		}
-		want := plainListing(sorted, &page)
-		if !want.equal(got) {
-			t.Fatalf("%#v of keys %q:\n got %q, %q, next %q\nwant %q, %q, next %q", page, sorted,
-				keysOf(got.Objects), got.CommonPrefixes, got.NextMarker, want.keys, want.prefixes, want.next)
-		}
-		if !got.IsTruncated {
-			return
-		}
-		page.Marker = got.NextMarker
-	}
-	t.Fatalf("%#v: the pages do not end", req)
 }
 
 // TestListingCountsOnce pages through a bucket by one entry a page and by all, with a delimiter:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -196,7 +197,7 @@ func TestUploadResumeFails(t *testing.T) {
 	for name, body := range map[string]io.Reader{
 		"comparing fails":  &flakyBody{data: bytes.NewReader(random(1, 3*minPart+5)), at: 2, err: errLast},
 		"comparing panics": panickingAt{},
-		"reading fails":    onlyReader{io.MultiReader(bytes.NewReader(random(1, minPart)), errReader{errLast})},
+		"reading fails":    onlyReader{io.MultiReader(bytes.NewReader(random(1, minPart)), iotest.ErrReader(errLast))},
 	} {
 		b := breakUpload(t, "")
 		before := b.parts(t)

@@ -1,4 +1,4 @@
-package engine_test
+package enginetest
 
 import (
 	"bytes"
@@ -10,13 +10,11 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// Steps of TestModel that make objects and parts in one go.
-
 func (h *history) someEncryption() string {
-	if !h.encrypted {
+	if !h.Encrypted {
 		return ""
 	}
-	return []string{"", "AES256", "KMS"}[h.rng.IntN(3)]
+	return []string{"", "AES256", "KMS"}[h.Rand.IntN(3)]
 }
 
 // newKey stands for a new data key, or for the scope of a part of the bucket.
@@ -37,7 +35,7 @@ func fitsInline(size int, sealed bool) bool {
 }
 
 func (h *history) putObject() {
-	p, body, sse, forbid := h.somePlace(), h.someBody(), h.someEncryption(), h.rng.IntN(8) == 0
+	p, body, sse, forbid := h.somePlace(), h.someBody(), h.someEncryption(), h.Rand.IntN(8) == 0
 	h.did("PutObject %v %q, %d bytes, forbid %t", p, sse, len(body), forbid)
 	got, err := h.e.PutObject(context.Background(), &engine.PutObjectRequest{
 		Bucket: p.bucket, Key: p.key, Body: bytes.NewReader(body), EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, Preconditions: engine.Preconditions{ForbidOverwrite: forbid},
@@ -51,16 +49,16 @@ func (h *history) putObject() {
 		return
 	}
 	h.want(err, nil)
-	part := &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.options.ChunkSize)), key: h.newKey(p.bucket, sse)}
-	part.inline = len(body) < h.options.ChunkSize && fitsInline(len(body), sse != "")
-	if got.ETag != md5ETag(body) || got.Size != int64(len(body)) || got.CRC64 != crc64Of(body) {
+	part := &modelPart{body: body, chunks: slices.Collect(slices.Chunk(body, h.chunkSize)), key: h.newKey(p.bucket, sse)}
+	part.inline = len(body) < h.chunkSize && fitsInline(len(body), sse != "")
+	if got.ETag != MD5ETag(body) || got.Size != int64(len(body)) || got.CRC64 != CRC64(body) {
 		h.fail("the object is %+v", got)
 	}
 	h.objects[p] = &modelObject{content: &modelContent{[]*modelPart{part}}, sse: sse, etag: got.ETag, body: body}
 }
 
 func (h *history) copyObject() {
-	from, to, sse, forbid := h.somePlace(), h.somePlace(), h.someEncryption(), h.rng.IntN(8) == 0
+	from, to, sse, forbid := h.somePlace(), h.somePlace(), h.someEncryption(), h.Rand.IntN(8) == 0
 	h.did("CopyObject %v to %v %q, forbid %t", from, to, sse, forbid)
 	got, err := h.e.CopyObject(context.Background(), &engine.CopyObjectRequest{
 		Bucket: to.bucket, Key: to.key, SourceBucket: from.bucket, SourceKey: from.key, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm(sse)}, ForbidOverwrite: forbid,
@@ -102,7 +100,7 @@ func (h *history) recut(p *modelPart, from, to int) (chunks [][]byte) {
 	at := 0
 	for _, c := range p.chunks {
 		begin, end := min(max(from-at, 0), len(c)), min(max(to-at, 0), len(c))
-		chunks = append(chunks, slices.Collect(slices.Chunk(c[begin:end], h.options.ChunkSize))...)
+		chunks = append(chunks, slices.Collect(slices.Chunk(c[begin:end], h.chunkSize))...)
 		at += len(c)
 	}
 	return chunks
@@ -113,7 +111,7 @@ func (h *history) copyPart() {
 	if up == nil {
 		return
 	}
-	n, src := []int{1, 2, 3, 5, 10000}[h.rng.IntN(5)], h.objects[from]
+	n, src := []int{1, 2, 3, 5, 10000}[h.Rand.IntN(5)], h.objects[from]
 	req := &engine.UploadPartCopyRequest{
 		Bucket: up.bucket, Key: up.key, UploadID: up.id, PartNumber: n, SourceBucket: from.bucket, SourceKey: from.key,
 	}
@@ -137,7 +135,7 @@ func (h *history) copyPart() {
 	}
 	h.want(err, nil)
 	part := h.copiedPart(up, src, begin, end)
-	if got.ETag != md5ETag(part.body) || got.Size != int64(end-begin) || got.CRC64 != crc64Of(part.body) || got.SourceSize != int64(len(src.body)) {
+	if got.ETag != MD5ETag(part.body) || got.Size != int64(end-begin) || got.CRC64 != CRC64(part.body) || got.SourceSize != int64(len(src.body)) {
 		h.fail("the part is %+v", got)
 	}
 	up.parts[n] = part
@@ -145,15 +143,15 @@ func (h *history) copyPart() {
 
 // someRange is of any bytes of an object, or of one of its parts.
 func (h *history) someRange(obj *modelObject) (begin, end int) {
-	if parts := obj.content.parts; len(parts) > 0 && h.rng.IntN(2) == 0 {
-		chosen := h.rng.IntN(len(parts))
+	if parts := obj.content.parts; len(parts) > 0 && h.Rand.IntN(2) == 0 {
+		chosen := h.Rand.IntN(len(parts))
 		for _, p := range parts[:chosen] {
 			begin += len(p.body)
 		}
 		return begin, begin + len(parts[chosen].body)
 	}
-	begin = h.rng.IntN(len(obj.body) + 1)
-	return begin, begin + h.rng.IntN(len(obj.body)-begin+1)
+	begin = h.Rand.IntN(len(obj.body) + 1)
+	return begin, begin + h.Rand.IntN(len(obj.body)-begin+1)
 }
 
 // copiedPart is what UploadPartCopy makes: a part of the source as it is, or its chunks cut anew.
