@@ -2,8 +2,10 @@ package volumes
 
 import (
 	"io"
+	"os"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // BreakSync closes the handle through which the volume is flushed.
@@ -70,3 +72,15 @@ func MostFrames(k Kind) int64 { return kinds()[k].figures().mostFrames }
 // Misplace has the store believe that what comes next in an active volume will lie n bytes behind
 // where it will.
 func Misplace(s *Store, volume uint64, n int64) { s.lookup(volume).end += n }
+
+// Append writes pieces, one behind the other, to a file from an offset on, and returns where it
+// would write next.
+func Append(file *os.File, at int64, pieces [][]byte) (end int64, err error) {
+	var out appender
+	out.start(new(disk.Async), file, disk.IsDirect(file), at)
+	for _, p := range pieces {
+		out.write(p)
+	}
+	err = out.finish()
+	return out.at, err
+}

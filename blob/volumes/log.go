@@ -53,7 +53,7 @@ func (l logFiles) create(_ *Options, async *disk.Async) (active, error) {
 	if err := l.dir.Sync(); err != nil {
 		return nil, errors.Join(err, f.Close(), l.dir.Remove(l.name))
 	}
-	return &activeLog{disk: async, file: f}, nil
+	return &activeLog{disk: async, file: f, direct: disk.IsDirect(f)}, nil
 }
 
 // open implements files.
@@ -97,6 +97,7 @@ func (l logFiles) usage(bool) (size, occupied int64, err error) {
 type activeLog struct {
 	disk      *disk.Async
 	file      *os.File
+	direct    bool  // the file is written past the page cache
 	allocated int64 // up to where blocks are set aside
 	pusher    pusher
 }
@@ -119,7 +120,7 @@ func (l *activeLog) allocate(upTo, _, ahead int64) (end int64, err error) {
 
 // write implements active.
 func (l *activeLog) write(out *appender, batch []*putRequest) error {
-	out.start(l.disk, l.file, int64(batch[0].ref.Offset))
+	out.start(l.disk, l.file, l.direct, int64(batch[0].ref.Offset))
 	for _, r := range batch {
 		out.write(r.head.bytes())
 		out.write(r.frame)
@@ -130,9 +131,8 @@ func (l *activeLog) write(out *appender, batch []*putRequest) error {
 	}
 	// What lies in the page cache starts on its way to the disk while more is written. Where
 	// writing goes past it, this does nothing.
-	if from, due := l.pusher.begin(out.at); due {
-		disk.StartWriteback(l.file, from, out.at-from)
-		l.pusher.end()
+	if from, to, due := l.pusher.begin(out.at); due {
+		l.pusher.push(l.file, from, to)
 	}
 	return nil
 }

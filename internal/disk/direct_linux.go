@@ -24,6 +24,13 @@ func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	return f, nil
 }
 
+// IsDirect says whether writing to a file goes past the page cache: then it takes whole blocks, and
+// nothing else.
+func IsDirect(f *os.File) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	return err != nil || flags&unix.O_DIRECT != 0
+}
+
 // canDirect asks the kernel whether blocks of BlockSize can be written past the page cache.
 func canDirect(f *os.File) bool {
 	var st unix.Statx_t

@@ -10,6 +10,9 @@ func (d *Dir) CreateDirect(name string) (*os.File, error) {
 	return d.Create(name)
 }
 
+// IsDirect says that no file is written past the page cache.
+func IsDirect(*os.File) bool { return false }
+
 // AdviseRandom does nothing on this platform.
 func AdviseRandom(*os.File) {}
 
