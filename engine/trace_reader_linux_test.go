@@ -90,7 +90,7 @@ func (r *traceReader) call(name, args, result string) {
 		}
 	case "write", "pwrite64", "pwritev":
 		r.say("write", r.handle(args))
-	case "fsync", "fdatasync", "sync_file_range":
+	case "fsync", "fdatasync":
 		r.say("sync", r.handle(args))
 	case "ftruncate":
 		r.say("resize", r.handle(args))
