@@ -28,8 +28,10 @@ const (
 	keysAhead  = 64 << 10
 	nextHeader = 22
 
-	// mostReused is how many bytes of memory that Badger has written to it writes to again.
-	mostReused = 2 * pushSize
+	// reuseSize is after how many bytes the memory that Badger has written to is given to it again,
+	// and mostReused how many of it.
+	reuseSize  = 4 << 20
+	mostReused = 2 * reuseSize
 
 	// spareHandles is more than the file handles that Badger takes for a new database.
 	spareHandles = 16
@@ -51,6 +53,7 @@ type activeBadger struct {
 	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
 	// It is nil once Badger is closed, and where Badger writes to the file itself.
 	window  []byte
+	reused  int64 // up to where it has been given to Badger again, or to the system
 	pusher  pusher
 	pushing sync.WaitGroup
 
@@ -274,27 +277,29 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 	return nil
 }
 
-// push starts what was written on its way to the disk while more is written, and has Badger write
-// on in the memory that it wrote that to.
+// push starts what was written on its way to the disk while more is written.
 func (a *activeBadger) push() error {
-	end := a.end
-	from, due := a.pusher.begin(end)
-	if !due {
+	if err := a.reuse(); err != nil {
+		return err
+	}
+	if from, to, due := a.pusher.begin(a.end); due {
+		a.pushing.Go(func() { a.pusher.push(a.log, from, to) })
+	}
+	return nil
+}
+
+// reuse has Badger write on in the memory that it wrote before, when that is worth while, and gives
+// back what it will not need.
+func (a *activeBadger) reuse() error {
+	if a.window == nil || a.end-a.reused < reuseSize {
 		return nil
 	}
-	if a.window != nil {
-		if err := disk.ReuseMemory(a.window, max(from, end-mostReused), end); err != nil {
-			a.pusher.end()
-			return err
-		}
+	from := max(a.reused, a.end-mostReused)
+	a.reused = a.end
+	if err := disk.ReuseMemory(a.window, from, a.end); err != nil {
+		return err
 	}
-	a.pushing.Go(func() {
-		defer a.pusher.end()
-		if a.window != nil {
-			disk.ReleaseMemory(a.window[:end])
-		}
-		disk.StartWriteback(a.log, from, end-from)
-	})
+	disk.ReleaseMemory(a.window[:a.end])
 	return nil
 }
 

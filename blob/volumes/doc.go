@@ -51,6 +51,8 @@
 // it; the first reader of a frame fetches it from the disk. Written through the page cache and early
 // on its way to the disk, 16 parts of random bytes at once took 1.46 nanoseconds of a processor a
 // byte, past it 1.06, and reached 1030 and 1190 MB/s (ext4, medians of two runs of 5 rounds).
+// Where the page cache cannot be passed, frames are written from where they lie, and only what is
+// small is collected first.
 //
 // Why there are two: Badger copies every byte twice before it is written, into a buffer of its own
 // and into its map, writes one batch at a time, and goes through the page cache. What it writes is
@@ -68,6 +70,11 @@
 // without a footer gets one before its first hole, because only whole logs can be surveyed.
 //
 // # Durability
+//
+// What goes through the page cache is started on its way to the disk after each MiB, so that Sync
+// has little left to wait for: with one part of 16 MiB at a time, that and nothing else made 596
+// MB/s of the 555 that were reached when it was started after 4 MiB (Badger volumes on ext4, medians
+// of 8 rounds on 2 processors of an Intel Xeon, Sapphire Rapids).
 //
 // Sync flushes the log. Its entry in the directory was flushed when it was made. What a Badger
 // volume has beside it is flushed when the volume is sealed, after the log: it can be made again from
