@@ -27,7 +27,7 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 	wantLine(t, plain, "parts", "10 x 1MiB")
 	wantLine(t, plain, "ETag", ossETag(content, 1<<20))
 	wantLine(t, plain, "CRC64", crcOf(content))
-	wantLine(t, plain, "chunks", "10 new, 0 deduplicated")
+	wantLine(t, plain, "chunks", "20 new, 0 deduplicated")
 	wantLine(t, plain, "encryption", "none")
 	wantEnd(t, plain)
 	for _, name := range []string{"up", "down"} {
@@ -38,7 +38,7 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 	}
 
 	again := mustBench(t, "upload", "-dir", dir, "-part-size", "1MiB", file)
-	wantLine(t, again, "chunks", "0 new, 10 deduplicated")
+	wantLine(t, again, "chunks", "0 new, 20 deduplicated")
 	wantLine(t, again, "stored", "0 bytes")
 	wantEnd(t, again)
 
@@ -48,7 +48,7 @@ func TestUploadTwiceAndEncrypted(t *testing.T) {
 	sealed := mustBench(t, "upload", "-sse", "-new-keyring", "-dir", dir, "-part-size", "1MiB", "-key", "sealed", file)
 	wantLine(t, sealed, "object", "bench/sealed")
 	wantLine(t, sealed, "ETag", ossETag(content, 1<<20))
-	wantLine(t, sealed, "chunks", "10 new, 0 deduplicated")
+	wantLine(t, sealed, "chunks", "20 new, 0 deduplicated")
 	if got := line(t, sealed, "encryption"); !strings.HasPrefix(got, "AES256, key ") || strings.HasSuffix(got, " ") {
 		t.Errorf("encryption is %q, want AES256 and a key id", got)
 	}
@@ -235,7 +235,7 @@ func TestCountsOfReplacedObject(t *testing.T) {
 	second, _ := randomFile(t, "second", 3<<20)
 	mustBench(t, "upload", "-dir", dir, "-key", "object", first)
 	out := mustBench(t, "upload", "-dir", dir, "-key", "object", second)
-	wantLine(t, out, "chunks", "3 new, 0 deduplicated")
+	wantLine(t, out, "chunks", "6 new, 0 deduplicated")
 }
 
 // TestUploadVolumes uploads to a store that changes the kind of its volumes. The command reclaims,

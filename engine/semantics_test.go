@@ -115,7 +115,7 @@ func TestOptions(t *testing.T) {
 		openTemp(t, &o).Close()
 	}
 	for _, o := range []engine.Options{
-		{ChunkSize: 4<<10 - 1}, {ChunkSize: 16<<20 + 1}, {ChunkSize: -1}, {MemoryBudget: 4<<20 - 1}, {MemoryBudget: -1},
+		{ChunkSize: 4<<10 - 1}, {ChunkSize: 16<<20 + 1}, {ChunkSize: -1}, {MemoryBudget: 4*engine.DefaultChunkSize - 1}, {MemoryBudget: -1},
 		{VolumeSize: 1}, {VolumeSize: -1}, {ReserveSpace: -1}, {Rules: "FTP"}, {Rules: "oss"}, {DedupScope: "Store"}, {DedupScope: "tenant"},
 	} {
 		e, err := engine.Open(context.Background(), t.TempDir(), &o)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/crypto/md5lanes"
+	"github.com/gabion-storage/gabion/engine"
 )
 
 // Limits are what uploads cannot be faster than: the engine's is the lesser of the processors' and
@@ -77,7 +78,7 @@ func openComputing(_ context.Context, _ string, encrypt bool) (Store, error) {
 	return limit{c.part, func() error { return nil }}, nil
 }
 
-const computedChunk = 1 << 20 // the engine's default
+const computedChunk = engine.DefaultChunkSize
 
 var frameSize = crypto.NonceSize + s2.MaxEncodedLen(computedChunk) + crypto.TagSize
 
