@@ -200,16 +200,17 @@ func (r ruleSet) checkTags(tags map[string]string) error {
 			about("Tags", len(tags))
 	}
 	for k, v := range tags {
-		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
-			return ErrInvalidTag.saying(
-				"Tags: keys are 1 to %d bytes, values at most %d; %q has %d and %d.", maxTagKey,
-				maxTagValue, k, len(k), len(v),
+		// Clients compare how the messages begin.
+		strange := func(c rune) bool { return !r.inTags(c) }
+		if k == "" || len(k) > maxTagKey || strings.ContainsFunc(k, strange) {
+			return ErrInvalidTag.saying("The TagKey you have provided is invalid: it has %d bytes, "+
+				"must have 1 to %d, and no character that is not allowed.", len(k), maxTagKey,
 			).about("Tags", k)
 		}
-		strange := func(c rune) bool { return !r.inTags(c) }
-		if strings.ContainsFunc(k, strange) || strings.ContainsFunc(v, strange) {
-			return ErrInvalidTag.saying("Tags: %q or %q has a character that is not allowed.", k, v).
-				about("Tags", k)
+		if len(v) > maxTagValue || strings.ContainsFunc(v, strange) {
+			return ErrInvalidTag.saying("The TagValue you have provided is invalid: it has %d bytes, "+
+				"may have %d, and no character that is not allowed.", len(v), maxTagValue,
+			).about("Tags", k)
 		}
 	}
 	return nil

@@ -36,7 +36,8 @@ type CopyObjectRequest struct {
 	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy
 	// has the headers and metadata of Attributes instead of the source's. TaggingDirective is the
 	// same for Tags. StorageClass, WebsiteRedirect and Annotations are those of Attributes in any
-	// case.
+	// case; but a copy of an object onto itself that asks for no encryption leaves it its Annotations
+	// if those are nil.
 	MetadataDirective Directive
 	TaggingDirective  Directive
 	Attributes
@@ -281,6 +282,9 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 	}
 	if attributes.Tags = tags; p.req.TaggingDirective != DirectiveReplace {
 		attributes.Tags = obj.Attributes.Tags
+	}
+	if attributes.Annotations == nil && p.req.ServerSideEncryption == "" && p.ontoItself() {
+		attributes.Annotations = obj.Attributes.Annotations
 	}
 	obj.Attributes = attributes
 	if p.bucket.rules.name != src.rules.name {

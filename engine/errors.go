@@ -130,7 +130,7 @@ var (
 	// ErrBucketAlreadyExists is returned by CreateBucket for a name that is taken.
 	ErrBucketAlreadyExists = &Error{
 		Code: "BucketAlreadyExists", HTTPStatus: 409, EC: "0015-00000104",
-		Message: "The requested bucket name is not available.",
+		Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
 	}
 	// ErrBucketNotEmpty is returned by DeleteBucket while the bucket has objects and, under OSS's
 	// rules, open uploads.
@@ -227,7 +227,7 @@ var (
 	// and aws:kms.
 	ErrInvalidEncryptionAlgorithm = &Error{
 		Code: "InvalidEncryptionAlgorithmError", HTTPStatus: 400,
-		Message: "ServerSideEncryption must be AES256 or KMS.",
+		Message: "The Encryption request you specified is not valid. Supported value: AES256/KMS.",
 	}
 	// ErrKmsServiceNotEnabled is returned when encryption is asked for, or needed to read, and
 	// Options.Keys is not set.

@@ -25,6 +25,9 @@ func objectFacts() []fact {
 		{"GetObject", "bytes=-3", reads(Get{Range: "bytes=-3"}, "ent", true)},
 		{"GetObject", "Bytes=-3", reads(Get{Range: "Bytes=-3"}, "ent", true)},
 		{"GetObject", "bytes=0-6 are all bytes, and a range", reads(Get{Range: "bytes=0-6"}, "content", true)},
+		{"GetObject", "of several ranges the first is read", reads(Get{Range: "bytes=1-2,a-c"}, "on", true)},
+		{"GetObject", "several ranges, of which the first is none, are ignored", reads(Get{Range: "bytes=,1-2"}, "content", false)},
+		{"GetObject", "several standard ranges are ignored", reads(Get{Range: "bytes=1-2,4-5", RangeBehavior: "standard"}, "content", false)},
 		{"GetObject", "a range that ends beyond the object is ignored", reads(Get{Range: "bytes=3-7"}, "content", false)},
 		{"GetObject", "a range behind the end is ignored", reads(Get{Range: "bytes=7-"}, "content", false)},
 		{"GetObject", "more last bytes than there are is ignored", reads(Get{Range: "bytes=-8"}, "content", false)},
@@ -150,6 +153,19 @@ func objectFacts() []fact {
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", Attributes: Attributes{ContentLanguage: "en", Annotations: map[string]string{"acl": "b"}}})
 			got := w.head("copy")
 			return errors.Join(same(got.ContentLanguage, "de"), same(got.WebsiteRedirect, ""), same(got.Annotations, map[string]string{"acl": "b"}))
+		}},
+		{"CopyObject", "onto itself leaves the annotations, unless it has some or encrypts", func(w *world) error {
+			told := map[string]string{"acl": "a"}
+			w.put(Put{Attributes: Attributes{Annotations: told}})
+			onto := func(c Copy) map[string]string {
+				c.Key, c.SourceKey, c.MetadataDirective = "new", "new", "REPLACE"
+				mustCopy(w.t, w.e, c)
+				return w.head("new").Annotations
+			}
+			return errors.Join(same(onto(Copy{}), told),
+				same(len(onto(Copy{Attributes: Attributes{Annotations: map[string]string{}}})), 0),
+				same(onto(Copy{Attributes: Attributes{Annotations: told}, EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}}), told),
+				same(len(onto(Copy{EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})), 0))
 		}},
 		{"CopyObject", "REPLACE onto itself changes the metadata", func(w *world) error {
 			w.put(Put{Body: bytes.NewReader(a), Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}}})

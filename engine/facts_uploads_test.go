@@ -40,8 +40,8 @@ func uploadFacts() []fact {
 			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Tags: tags}}))
 			return same(w.head("new").Tags, tags)
 		}},
-		{"InitiateMultipartUpload", "tags are letters, digits, space and + - = . _ : /", func(w *world) error {
-			tags := map[string]string{"aZ 09+-=._:/": " :/+"}
+		{"InitiateMultipartUpload", "tags are letters and digits of any script, space and + - = . _ : /", func(w *world) error {
+			tags := map[string]string{"aZ 09+-=._:/": " :/+", "中文": "Größe ٣"}
 			w.complete(w.uploadOf(Initiate{Attributes: Attributes{Tags: tags}}))
 			return same(w.head("new").Tags, tags)
 		}},

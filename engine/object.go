@@ -188,11 +188,12 @@ type GetObjectRequest struct {
 	Bucket, Key string
 
 	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default one that is
-	// malformed or reaches beyond the object is ignored and the whole object returned, as OSS does.
-	// With RangeBehavior "standard" one that begins within the object is cut to it, and one that
-	// begins beyond it fails with ErrInvalidRange; a malformed one is ignored then, too. Under S3's
-	// rules every range is "standard". The last 0 bytes, "bytes=-0", are ErrInvalidRange in any
-	// case; the last bytes of an empty object are all of it. The case of the unit does not matter.
+	// malformed or reaches beyond the object is ignored and the whole object returned, and of several
+	// the first is taken, as OSS does. With RangeBehavior "standard" one that begins within the
+	// object is cut to it, and one that begins beyond it fails with ErrInvalidRange; a malformed one
+	// is ignored then, too, and so are several. Under S3's rules every range is "standard". The last
+	// 0 bytes, "bytes=-0", are ErrInvalidRange in any case; the last bytes of an empty object are all
+	// of it. The case of the unit does not matter.
 	Range         string
 	RangeBehavior string
 

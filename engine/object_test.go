@@ -216,6 +216,9 @@ var rangeSyntax = regexp.MustCompile(`^(?i:bytes)=([0-9]*)-([0-9]*)$`)
 
 // plainRange works out a range the plain way. ok is false for one that cannot be satisfied.
 func plainRange(text string, size int64, standard bool) (start, length int64, partial, ok bool) {
+	if !standard {
+		text, _, _ = strings.Cut(text, ",")
+	}
 	m := rangeSyntax.FindStringSubmatch(text)
 	if m == nil || m[1] == "" && m[2] == "" {
 		return 0, size, false, true

@@ -30,7 +30,7 @@ const (
 	// fail with ErrNotModified.
 	//
 	// Content-Type is application/octet-stream if none is given. Names of metadata are letters,
-	// digits and -. Tags are letters, digits, space and + - = . _ : /, all of ASCII. A page of
+	// digits and -. Tags are letters and digits of any script, space and + - = . _ : /. A page of
 	// ListObjects has 100 entries unless the request says more. A bucket with open uploads is not
 	// deleted.
 	OSS Rules = "OSS"
@@ -207,9 +207,9 @@ func (r ruleSet) checkMetadata(metadata map[string]string) error {
 	return nil
 }
 
-// inTagsOfOSS are letters, digits, space and + - = . _ : /, all of ASCII.
+// inTagsOfOSS are letters and digits of any script, space and + - = . _ : /.
 func inTagsOfOSS(c rune) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+	return c != utf8.RuneError && unicode.In(c, unicode.L, unicode.N) ||
 		strings.ContainsRune(" +-=._:/", c)
 }
 

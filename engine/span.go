@@ -11,6 +11,9 @@ type span struct {
 // parseRange interprets an HTTP range over size bytes; see GetObjectRequest.Range.
 func parseRange(text string, size int64, standard bool) (span, error) {
 	whole := span{length: size}
+	if !standard { // as OSS, which forgives whatever stands behind the first
+		text, _, _ = strings.Cut(text, ",")
+	}
 	first, last, ok := splitRange(text)
 	if !ok {
 		return whole, nil
