@@ -50,7 +50,7 @@ func (v *Verifier) checkSignature(c *claim) (signer, error) {
 // checkTime finds out whether a claim holds now.
 func (c *claim) checkTime(now time.Time, skew time.Duration) error {
 	switch early := now.Before(c.signed.Add(-skew)); {
-	case !c.until.IsZero() && now.After(c.until):
+	case !c.until.IsZero() && now.Truncate(time.Second).After(c.until): // its last second is in it
 		return accessDenied("Request has expired.")
 	case !c.until.IsZero() && early:
 		return accessDenied("Request is not yet valid.")

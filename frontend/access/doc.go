@@ -6,7 +6,8 @@
 //
 //	S3    AWS4-HMAC-SHA256 in a header or in the URL; the body by its SHA-256, by signed chunks
 //	      with or without a trailer, by unsigned chunks with a trailer, or not at all
-//	OSS   versions 1 (OSS) and 4 (OSS4-HMAC-SHA256), both in a header or in the URL; no bodies
+//	OSS   versions 1 (OSS), 2 (OSS2) and 4 (OSS4-HMAC-SHA256), each in a header or in the URL; no
+//	      bodies
 //
 // A form that posts an object carries a policy in place of a signed request: conditions on its
 // fields and on the size of its file, and a time when it ends. The signature is that of the policy,

@@ -16,21 +16,25 @@ func (oss) dialect() dialect { return dialectOSS }
 func (oss) claim(r *request) (*claim, error) {
 	authorization := r.Header.Get("Authorization")
 	v1URL := r.hasAny("OSSAccessKeyId", "Signature")
-	v4URL := r.hasAny("x-oss-signature-version", "x-oss-credential", "x-oss-signature")
+	newerURL := r.hasAny("x-oss-signature-version", "x-oss-credential", "x-oss-signature")
 	switch {
-	case authorization != "" && (v1URL || v4URL), v1URL && v4URL:
+	case authorization != "" && (v1URL || newerURL), v1URL && newerURL:
 		return nil, badRequest("InvalidArgument", "Only one auth mechanism allowed.")
 	case v1URL:
 		return claimInURLV1(r)
-	case v4URL:
+	case newerURL && r.query.Get("x-oss-signature-version") == algorithmV2:
+		return claimInURLV2(r)
+	case newerURL:
 		return claimInOSSURL(r)
 	case strings.HasPrefix(authorization, dialectOSS.algorithm+" "):
 		return claimInOSSHeader(r, dialectOSS.fields(authorization))
 	case strings.HasPrefix(authorization, "OSS "):
 		return claimInHeaderV1(r, strings.TrimPrefix(authorization, "OSS "))
+	case strings.HasPrefix(authorization, algorithmV2+" "):
+		return claimInHeaderV2(r, strings.TrimPrefix(authorization, algorithmV2+" "))
 	case authorization != "":
 		return nil, badRequest("InvalidArgument", "The authorization mechanism is not supported. "+
-			"Please use OSS or OSS4-HMAC-SHA256.")
+			"Please use OSS, OSS2 or OSS4-HMAC-SHA256.")
 	}
 	return nil, nil
 }
@@ -75,17 +79,13 @@ func claimInOSSURL(r *request) (*claim, error) {
 }
 
 // signOSS completes a claim of version 4 by what its signature must be made of. OSS signs its own
-// headers and those of content without listing them; those that are listed must be there.
+// headers and those of content without listing them.
 func (c *claim) signOSS(r *request, cred credential, additional string) error {
-	headers := append(r.headersWith("x-oss-"), "content-md5", "content-type")
-	if additional != "" {
-		for name := range strings.SplitSeq(strings.ToLower(additional), ";") {
-			if _, ok := r.value(name); !ok {
-				return badRequest("InvalidArgument", "A signed header is missing: "+name+".")
-			}
-			headers = append(headers, name)
-		}
+	headers, err := r.headersOSS(additional)
+	if err != nil {
+		return err
 	}
+	headers = append(headers, "content-md5", "content-type")
 	slices.Sort(headers)
 	said := cmp.Or(r.Header.Get("X-Oss-Content-Sha256"), unsigned)
 	c.signV4(cred, strings.Join([]string{
@@ -97,4 +97,20 @@ func (c *claim) signOSS(r *request, cred credential, additional string) error {
 		said,
 	}, "\n"))
 	return nil
+}
+
+// headersOSS are the names of OSS's own headers and of those that are listed, which must be there,
+// each once.
+func (r *request) headersOSS(additional string) ([]string, error) {
+	headers := r.headersWith("x-oss-")
+	if additional != "" {
+		for name := range strings.SplitSeq(strings.ToLower(additional), ";") {
+			if _, ok := r.value(name); !ok {
+				return nil, badRequest("InvalidArgument", "A signed header is missing: "+name+".")
+			}
+			headers = append(headers, name)
+		}
+	}
+	slices.Sort(headers)
+	return slices.Compact(headers), nil
 }

@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -120,7 +119,7 @@ func TestExamplesOfS3(t *testing.T) {
 }
 
 // The vectors of alibabacloud-oss-go-sdk-v2, oss/signer/signer_test.go, with the times of their
-// signing.
+// signing; and of version 2 what aliyun-oss-go-sdk v3.0.2 has signed.
 func TestExamplesOfOSS(t *testing.T) {
 	const query = "?%2Bparam1=value3&%2Bparam2=&%7Cparam1=value4&%7Cparam2=&param1=value1&param2="
 	const object = "http://bucket.oss-cn-hangzhou.aliyuncs.com/1234%2B-/123/1.txt" + query
@@ -138,12 +137,32 @@ func TestExamplesOfOSS(t *testing.T) {
 		"x-oss-meta-author": "alice", "x-oss-meta-magic": "abracadabra",
 		"x-oss-date": "Wed, 28 Dec 2022 10:27:41 GMT",
 	}
+	v2 := map[string]string{
+		"Date": "Sun, 29 Nov 2026 18:37:29 GMT", "User-Agent": "gabion",
+		"Content-Type": "text/plain", "X-Oss-Meta-Author": "alice",
+	}
+	v2List := map[string]string{"Date": "Sun, 29 Nov 2026 18:37:29 GMT", "User-Agent": "gabion"}
+	const v2Object = "http://bucket.oss-cn-hangzhou.aliyuncs.com/1234%2B-%2F123%2Fa%20b.txt"
 	for _, c := range []struct {
 		name, method, url string
 		headers           map[string]string
 		authorization     string
 		signed            int64
 	}{
+		{"V2", "PUT", v2Object, v2, "OSS2 AccessKeyId:ak,AdditionalHeaders:host;user-agent," +
+			"Signature:xBNDLHyVSuHOJDtUbzvXWGpTtGC7+z+SLM3ffmTL/y8=", 1795977449},
+		{"V2 with parameters", "GET", "http://bucket.oss-cn-hangzhou.aliyuncs.com/?encoding-type=url&" +
+			"list-type=2&max-keys=3&prefix=a%2F%2B%20b", v2List,
+			"OSS2 AccessKeyId:ak,AdditionalHeaders:host;user-agent," +
+				"Signature:hJzYeA/tmLnwN4wfYioAkaqW13/3mE1m95gLdL1ktCI=", 1795977449},
+		{"V2 of no bucket", "GET", "http://oss-cn-hangzhou.aliyuncs.com/?prefix=b", v2List,
+			"OSS2 AccessKeyId:ak,AdditionalHeaders:host;user-agent," +
+				"Signature:iucCrOUcR6hKzTJQAOz3Ao9Wh3QPF6bJG/F6fqYZzro=", 1795977449},
+		{"V2 URL", "PUT", v2Object + "?x-oss-access-key-id=ak&x-oss-expires=1795981049&" +
+			"x-oss-signature=iRtBaa%2Fpci4MRHQBLx3ycud3M68QQkoC3uPmYZO1Rt0%3D&" +
+			"x-oss-signature-version=OSS2", map[string]string{
+			"Content-Type": "text/plain", "X-Oss-Meta-Author": "alice",
+		}, "", 1795981049},
 		{"V4", "PUT", object, v4, "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/" +
 			"aliyun_v4_request,Signature=" +
 			"e21d18daa82167720f9b1047ae7e7f1ce7cb77a31e8203a7d5f4624fa0284afe", 1702743657},
@@ -196,17 +215,23 @@ func TestExamplesOfOSS(t *testing.T) {
 
 // TestMissingHeaderOfOSS refuses a signature over a header that is not there as malformed.
 func TestMissingHeaderOfOSS(t *testing.T) {
-	r, err := http.NewRequest("GET", "http://bucket.localhost/key", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-Oss-Date", "20231216T162057Z")
-	r.Header.Set("X-Oss-Content-Sha256", "UNSIGNED-PAYLOAD")
-	r.Header.Set("Authorization", "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/"+
-		"aliyun_v4_request,AdditionalHeaders=name,Signature=00")
-	_, err = access.NewOSS(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
-	refused, ok := errors.AsType[*access.Error](err)
-	if !ok || refused.Code != "InvalidArgument" || refused.Status != http.StatusBadRequest {
-		t.Errorf("%v, want InvalidArgument", err)
+	for _, authorization := range []string{
+		"OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/aliyun_v4_request," +
+			"AdditionalHeaders=name,Signature=00",
+		"OSS2 AccessKeyId:ak,AdditionalHeaders:name,Signature:00",
+		"OSS2 AccessKeyId:ak", "OSS2 Signature:00",
+	} {
+		r, err := http.NewRequest("GET", "http://bucket.localhost/key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Oss-Date", "20231216T162057Z")
+		if strings.HasPrefix(authorization, "OSS2") {
+			r.Header.Set("X-Oss-Date", "Sat, 16 Dec 2023 16:20:57 GMT")
+		}
+		r.Header.Set("X-Oss-Content-Sha256", "UNSIGNED-PAYLOAD")
+		r.Header.Set("Authorization", authorization)
+		_, err = access.NewOSS(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
+		wantCode(t, err, "InvalidArgument")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,24 @@ var forms = []form{
 		return signOSS(t, &signer.SignerV1{}, r, signer.SigningContext{
 			Time: now.Add(time.Hour), AuthMethodQuery: true,
 		})
+	}, "body host"},
+	{"OSS V2 header", access.NewOSS, func(t testing.TB, r *http.Request) *http.Request {
+		r.Header.Set("X-Oss-Meta-Color", "red")
+		r.Header.Set("Date", now.Format(http.TimeFormat))
+		r.Header.Set("Authorization", "OSS2 AccessKeyId:AKEXAMPLE,AdditionalHeaders:host,Signature:"+
+			signatureV2(r, "host"))
+		return r
+	}, "body"},
+	{"OSS V2 URL", access.NewOSS, func(t testing.TB, r *http.Request) *http.Request {
+		r.Header.Set("X-Oss-Meta-Color", "red")
+		query := r.URL.Query()
+		query.Set("x-oss-signature-version", "OSS2")
+		query.Set("x-oss-access-key-id", "AKEXAMPLE")
+		query.Set("x-oss-expires", strconv.FormatInt(now.Add(time.Hour).Unix(), 10))
+		r.URL.RawQuery = query.Encode()
+		query.Set("x-oss-signature", signatureV2(r, ""))
+		r.URL.RawQuery = query.Encode()
+		return r
 	}, "body host"},
 	{"OSS V4 header", access.NewOSS, func(t testing.TB, r *http.Request) *http.Request {
 		r.Header.Set("X-Oss-Meta-Color", "red")
@@ -240,15 +259,15 @@ func TestAReplayEnds(t *testing.T) {
 	}
 }
 
-// A client whose clock is ahead may be so by the skew. A URL of version 1 does not say when it was
-// made.
+// A client whose clock is ahead may be so by the skew. A URL of version 1 or 2 does not say when it
+// was made.
 func TestRequestsFromTheFuture(t *testing.T) {
 	for _, f := range forms {
 		o := options()
 		o.Now = func() time.Time { return now.Add(-16 * time.Minute) }
 		_, _, err := verify(f.new(o), arrive(t, f.sign(t, upload(t))))
 		switch f.name {
-		case "OSS V1 URL":
+		case "OSS V1 URL", "OSS V2 URL":
 			if err != nil {
 				t.Errorf("%s: %v", f.name, err)
 			}
