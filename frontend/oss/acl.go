@@ -2,6 +2,7 @@ package oss
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -35,13 +36,6 @@ func (c *call) objectACL() map[string]string {
 	return nil
 }
 
-// require fails the call if a header is missing.
-func (c *call) require(header string) {
-	if c.Header(header) == "" {
-		c.Fail(face.Invalid("x-oss-"+strings.ToLower(header), "", "The header is missing."))
-	}
-}
-
 func (c *call) answerACL(acl string) {
 	c.Answer("AccessControlPolicy", struct {
 		Owner face.Owner
@@ -53,15 +47,31 @@ func (c *call) getBucketACL() {
 	c.answerACL(cmp.Or(c.HeadBucket().Annotations[annotationACL], "private"))
 }
 
+// putBucketACL makes a bucket that is not there, as OSS does.
 func (c *call) putBucketACL() {
-	c.require("Acl")
+	bucket := c.HeadBucket()
+	if errors.Is(c.Err, engine.ErrNoSuchBucket) {
+		c.Err = nil
+		c.Authorize("CreateBucket", c.Bucket, "")
+		c.putBucket()
+		return
+	}
+	c.changeBucketACL(bucket)
+	c.Done(http.StatusOK)
+}
+
+// changeBucketACL makes what the request says of a bucket's list, if anything, that of the bucket.
+func (c *call) changeBucketACL(bucket *engine.Bucket) {
+	acl := c.acl("Acl")
+	if acl == "" {
+		return
+	}
 	annotations := map[string]string{}
-	maps.Copy(annotations, c.HeadBucket().Annotations)
-	annotations[annotationACL] = c.acl("Acl")
+	maps.Copy(annotations, bucket.Annotations)
+	annotations[annotationACL] = acl
 	face.Do(c.Call, c.Engine.PutBucketAnnotations, &engine.PutBucketAnnotationsRequest{
 		Bucket: c.Bucket, Annotations: annotations,
 	})
-	c.Done(http.StatusOK)
 }
 
 func (c *call) getObjectACL() {
@@ -69,7 +79,9 @@ func (c *call) getObjectACL() {
 }
 
 func (c *call) putObjectACL() {
-	c.require("Object-Acl")
+	if c.Header("Object-Acl") == "" {
+		c.Fail(face.Invalid("x-oss-object-acl", "", "The header is missing."))
+	}
 	face.Do(c.Call, c.Engine.PutObjectAnnotations, &engine.PutObjectAnnotationsRequest{
 		Bucket: c.Bucket, Key: c.Key, Annotations: c.objectACL(),
 	})

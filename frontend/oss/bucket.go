@@ -3,6 +3,7 @@ package oss
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,15 @@ type bucketEntry struct {
 }
 
 func (c *call) bucketEntry(b engine.Bucket) bucketEntry {
-	class := cmp.Or(b.Annotations[annotationClass], string(engine.StorageStandard))
 	endpoint := strings.TrimPrefix(c.R.Host, c.Bucket+".")
 	return bucketEntry{
-		b.Name, face.ISO(b.Created), "oss-" + c.region, c.region, class, endpoint, endpoint,
+		b.Name, face.ISO(b.Created), "oss-" + c.region, c.region, classOf(&b), endpoint, endpoint,
 	}
+}
+
+// classOf is the storage class of a bucket, which its objects have if nothing else is said of them.
+func classOf(b *engine.Bucket) string {
+	return cmp.Or(b.Annotations[annotationClass], string(engine.StorageStandard))
 }
 
 func (c *call) listBuckets() {
@@ -56,18 +61,35 @@ func (c *call) listBuckets() {
 }
 
 func (c *call) putBucket() {
-	var asked struct{ StorageClass, DataRedundancyType string }
+	var asked struct{ StorageClass, DataRedundancyType, LocationConstraint string }
 	if c.HasBody() {
 		c.ReadXML(&asked, nil)
+	}
+	classes := []string{"", "Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}
+	if !slices.Contains(classes, asked.StorageClass) {
+		c.Fail(face.Invalid("StorageClass", asked.StorageClass, "No such storage class exists."))
+	}
+	if asked.LocationConstraint != "" && asked.LocationConstraint != "oss-"+c.region {
+		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidLocationConstraint",
+			"The specified location-constraint is not valid."))
 	}
 	annotations := map[string]string{
 		annotationACL:        c.acl("Acl"),
 		annotationClass:      asked.StorageClass,
 		annotationRedundancy: asked.DataRedundancyType,
 	}
-	face.Do(c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
+	res := face.Do(c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
 		Bucket: c.Bucket, Rules: engine.OSS, Annotations: annotations, IfAbsent: true,
 	})
+	if res.Existed {
+		bucket := c.HeadBucket()
+		if asked.StorageClass != "" && asked.StorageClass != classOf(bucket) {
+			c.Fail(engine.ErrBucketAlreadyExists.Derive(
+				"Cannot modify existing bucket's storage class.", nil,
+			))
+		}
+		c.changeBucketACL(bucket)
+	}
 	c.Say("Location", "/"+c.Bucket)
 	c.Done(http.StatusOK)
 }
@@ -78,11 +100,15 @@ func (c *call) getBucketInfo() {
 		Owner              face.Owner
 		ACL                string `xml:"AccessControlList>Grant"`
 		DataRedundancyType string
+		Encryption         string `xml:"ServerSideEncryptionRule>SSEAlgorithm"`
+
+		AccessMonitor, CrossRegionReplication, TransferAcceleration string
 	}
 	b := c.HeadBucket()
 	c.Answer("BucketInfo", struct{ Bucket info }{info{
 		c.bucketEntry(*b), face.Account, cmp.Or(b.Annotations[annotationACL], "private"),
 		cmp.Or(b.Annotations[annotationRedundancy], "LRS"),
+		"None", "Disabled", "Disabled", "Disabled",
 	}})
 }
 

@@ -16,7 +16,7 @@
 //	          AbortMultipartUpload ListParts ListMultipartUploads
 //
 // All others are NotImplemented, and so are callbacks, SM4 and processing. No bucket is versioned:
-// the one version of an object is "null". Of access control lists and of a bucket's storage class
-// and redundancy it is kept and answered what clients say, without effect: who may do what is said
-// by access.Options.
+// the one version of an object is "null". Objects have the storage class of their bucket unless
+// something else is said of them. Of that, of access control lists and of redundancy it is kept and
+// answered what clients say, without effect: who may do what is said by access.Options.
 package oss

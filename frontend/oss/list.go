@@ -11,23 +11,25 @@ import (
 
 // A listing is what the three listings of objects have in common.
 type listing struct {
-	Name, Prefix, Delimiter string
-	MaxKeys                 int
-	EncodingType            string `xml:",omitempty"`
-	IsTruncated             bool
-	CommonPrefixes          []face.Prefix
+	Name              string
+	Prefix, Delimiter face.Name
+	MaxKeys           int
+	EncodingType      string `xml:",omitempty"`
+	IsTruncated       bool
+	CommonPrefixes    []face.Prefix
 }
 
 // An objectEntry is one object of a listing.
 type objectEntry struct {
-	Key, LastModified, ETag, Type string
-	Size                          int64
-	StorageClass                  engine.StorageClass
-	Owner                         *face.Owner
+	Key                      face.Name
+	LastModified, ETag, Type string
+	Size                     int64
+	StorageClass             engine.StorageClass
+	Owner                    *face.Owner
 }
 
 // entries are the objects of a listing, with their owner if that is asked for.
-func entries(list []engine.ObjectInfo, name func(string) string, of *face.Owner) []objectEntry {
+func entries(list []engine.ObjectInfo, name func(string) face.Name, of *face.Owner) []objectEntry {
 	return face.Each(list, func(o engine.ObjectInfo) objectEntry {
 		return objectEntry{
 			Key: name(o.Key), LastModified: face.ISO(o.LastModified), ETag: face.Quoted(o.ETag),
@@ -37,7 +39,7 @@ func entries(list []engine.ObjectInfo, name func(string) string, of *face.Owner)
 }
 
 // list lists the objects behind a marker.
-func (c *call) list(marker string) (*engine.ListObjectsResult, listing, func(string) string) {
+func (c *call) list(marker string) (*engine.ListObjectsResult, listing, func(string) face.Name) {
 	name := c.Namer()
 	res := c.ListObjects(marker)
 	return res, listing{
@@ -51,7 +53,7 @@ func (c *call) listObjects() {
 	res, page, name := c.list(c.Query.Get("marker"))
 	c.Answer("ListBucketResult", struct {
 		listing
-		Marker, NextMarker string
+		Marker, NextMarker face.Name
 		Contents           []objectEntry
 	}{page, name(res.Marker), name(res.NextMarker), entries(res.Objects, name, &face.Account)})
 }
@@ -68,9 +70,10 @@ func (c *call) listObjectsV2() {
 	res, page, name := c.list(cmp.Or(c.Marker(), after))
 	c.Answer("ListBucketResult", struct {
 		listing
-		KeyCount                                             int
-		StartAfter, ContinuationToken, NextContinuationToken string `xml:",omitempty"`
-		Contents                                             []objectEntry
+		KeyCount                                 int
+		StartAfter                               face.Name `xml:",omitempty"`
+		ContinuationToken, NextContinuationToken string    `xml:",omitempty"`
+		Contents                                 []objectEntry
 	}{
 		page, len(res.Objects) + len(res.CommonPrefixes), name(after),
 		c.Query.Get("continuation-token"), face.Token(res.NextMarker), entries(res.Objects, name, of),
@@ -87,7 +90,7 @@ func (c *call) listObjectVersions() {
 	res, page, name := c.list(c.Query.Get("key-marker"))
 	c.Answer("ListVersionsResult", struct {
 		listing
-		KeyMarker, NextKeyMarker string
+		KeyMarker, NextKeyMarker face.Name
 		NextVersionIDMarker      string    `xml:"NextVersionIdMarker"`
 		Versions                 []version `xml:"Version"`
 	}{
@@ -100,23 +103,23 @@ func (c *call) listObjectVersions() {
 
 func (c *call) listMultipartUploads() {
 	type upload struct {
-		Key, Initiated string
-		UploadID       string `xml:"UploadId"`
-		StorageClass   engine.StorageClass
+		Key          face.Name
+		Initiated    string
+		UploadID     string `xml:"UploadId"`
+		StorageClass engine.StorageClass
 	}
 	name := c.Namer()
 	res := c.ListMultipartUploads()
 	c.Answer("ListMultipartUploadsResult", struct {
-		Bucket                   string
-		EncodingType             string `xml:",omitempty"`
-		Prefix, Delimiter        string
-		KeyMarker, NextKeyMarker string
-		UploadIDMarker           string `xml:"UploadIdMarker"`
-		NextUploadIDMarker       string `xml:"NextUploadIdMarker"`
-		MaxUploads               int
-		IsTruncated              bool
-		Uploads                  []upload `xml:"Upload"`
-		CommonPrefixes           []face.Prefix
+		Bucket                                      string
+		EncodingType                                string `xml:",omitempty"`
+		Prefix, Delimiter, KeyMarker, NextKeyMarker face.Name
+		UploadIDMarker                              string `xml:"UploadIdMarker"`
+		NextUploadIDMarker                          string `xml:"NextUploadIdMarker"`
+		MaxUploads                                  int
+		IsTruncated                                 bool
+		Uploads                                     []upload `xml:"Upload"`
+		CommonPrefixes                              []face.Prefix
 	}{
 		res.Bucket, c.Query.Get("encoding-type"), name(res.Prefix), name(res.Delimiter),
 		name(res.KeyMarker), name(res.NextKeyMarker), res.UploadIDMarker, res.NextUploadIDMarker,
@@ -153,7 +156,7 @@ func (c *call) deleteObjects() {
 		c.Done(http.StatusOK)
 		return
 	}
-	type deleted struct{ Key string }
+	type deleted struct{ Key face.Name }
 	c.Answer("DeleteResult", struct {
 		EncodingType string `xml:",omitempty"`
 		Deleted      []deleted

@@ -10,10 +10,14 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// attributes are what the request says of an object, its access control list among it.
+// attributes are what the request says of an object, its access control list among it. If it says
+// nothing of a storage class, that is the bucket's.
 func (c *call) attributes() engine.Attributes {
 	a := c.Attributes()
 	a.Annotations = c.objectACL()
+	if a.StorageClass == "" {
+		a.StorageClass = engine.StorageClass(c.HeadBucket().Annotations[annotationClass])
+	}
 	return a
 }
 
@@ -22,9 +26,22 @@ func (c *call) encryption() engine.EncryptionRequest {
 	if c.Header("Server-Side-Data-Encryption") != "" {
 		c.Fail(face.NotOffered("x-oss-server-side-data-encryption"))
 	}
-	return engine.EncryptionRequest{
-		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),
-		ServerSideEncryptionKeyID: c.Header("Server-Side-Encryption-Key-Id"),
+	e := engine.EncryptionRequest{
+		ServerSideEncryption: engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),
+	}
+	if e.ServerSideEncryption != engine.EncryptionAES256 { // else it is what was said before, perhaps
+		e.ServerSideEncryptionKeyID = c.Header("Server-Side-Encryption-Key-Id")
+	}
+	return e
+}
+
+// refuseEncryption fails the call if it says how to encrypt, which an upload has said already.
+func (c *call) refuseEncryption() {
+	for _, header := range [...]string{"Server-Side-Encryption", "Server-Side-Data-Encryption"} {
+		if said := c.Header(header); said != "" {
+			c.Fail(face.Invalid("x-oss-"+strings.ToLower(header), said,
+				"Encryption is said when an upload is initiated."))
+		}
 	}
 }
 

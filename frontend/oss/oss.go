@@ -103,6 +103,7 @@ var operations = map[string]operation{
 	"GET object":             {"GetObject", (*call).getObject},
 	"HEAD object":            {"HeadObject", (*call).headObject},
 	"HEAD object objectMeta": {"HeadObject", (*call).getObjectMeta},
+	"GET object objectMeta":  {"GetObject", (*call).getObject}, // of those who want errors to have a body
 	"DELETE object":          {"DeleteObject", (*call).DeleteObject},
 	"GET object acl":         {"HeadObject", (*call).getObjectACL},
 	"PUT object acl":         {"PutObjectAnnotations", (*call).putObjectACL},
@@ -118,13 +119,11 @@ var operations = map[string]operation{
 	"GET object uploadId":                 {"ListParts", (*call).listParts},
 }
 
-// subresources are what tells operations apart in a query, those that are not offered, too.
+// subresources are what tells operations apart in a query, those that are not offered, too, if they
+// may have a value.
 var subresources = []string{
-	"acl", "append", "asyncFetch", "bucketInfo", "callback", "cname", "comp", "cors", "delete",
-	"encryption", "inventory", "lifecycle", "list-type", "live", "location", "logging", "metaQuery",
-	"objectMeta", "partNumber", "policy", "qosInfo", "referer", "replication", "requestPayment",
-	"resourceGroup", "responseHeader", "restore", "rtc", "stat", "style", "symlink", "tagging",
-	"transferAcceleration", "uploadId", "uploads", "versioning", "versions", "website", "worm",
+	"acl", "bucketInfo", "callback", "comp", "delete", "list-type", "live", "location", "objectMeta",
+	"partNumber", "regions", "stat", "tagging", "uploadId", "uploads", "versioning", "versions",
 	"x-oss-async-process", "x-oss-process",
 }
 
@@ -138,7 +137,7 @@ func (c *call) operation() operation {
 	switch {
 	case c.Bucket == "" && c.Key != "":
 		c.Fail(engine.ErrInvalidBucketName)
-	case !ok:
+	case !ok || c.AsksMore(subresources):
 		c.Fail(face.NotOffered("This operation"))
 	case c.Header("Callback") != "":
 		c.Fail(face.NotOffered("A callback"))

@@ -27,16 +27,14 @@ func (c *call) initiate() {
 	c.sayEncryption(&res.Encryption)
 	c.Answer("InitiateMultipartUploadResult", struct {
 		EncodingType string `xml:",omitempty"`
-		Bucket, Key  string
+		Bucket       string
+		Key          face.Name
 		UploadID     string `xml:"UploadId"`
 	}{c.Query.Get("encoding-type"), res.Bucket, name(res.Key), res.UploadID})
 }
 
 func (c *call) uploadPart() {
-	if said := c.Header("Server-Side-Encryption"); said != "" {
-		c.Fail(face.Invalid("x-oss-server-side-encryption", said,
-			"Encryption is said when an upload is initiated."))
-	}
+	c.refuseEncryption()
 	res := face.Do(c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		Body: c.Body, Size: c.size(),
@@ -59,6 +57,7 @@ func (c *call) uploadPartCopy() {
 }
 
 func (c *call) complete() {
+	c.refuseEncryption()
 	var parts []engine.CompletedPart
 	all := c.Header("Complete-All") == "yes"
 	if !all || c.HasBody() {
@@ -72,8 +71,10 @@ func (c *call) complete() {
 	})
 	c.sayContent(res.ETag, res.CRC64, "", &res.Encryption)
 	c.Answer("CompleteMultipartUploadResult", struct {
-		EncodingType                string `xml:",omitempty"`
-		Location, Bucket, Key, ETag string
+		EncodingType     string `xml:",omitempty"`
+		Location, Bucket string
+		Key              face.Name
+		ETag             string
 	}{
 		c.Query.Get("encoding-type"), c.Location(),
 		res.Bucket, name(res.Key), face.Quoted(res.ETag),
@@ -91,7 +92,8 @@ func (c *call) listParts() {
 	res := c.ListParts()
 	c.Answer("ListPartsResult", struct {
 		EncodingType                                     string `xml:",omitempty"`
-		Bucket, Key                                      string
+		Bucket                                           string
+		Key                                              face.Name
 		UploadID                                         string `xml:"UploadId"`
 		StorageClass                                     engine.StorageClass
 		PartNumberMarker, NextPartNumberMarker, MaxParts int

@@ -16,7 +16,8 @@ type asked struct {
 
 // An object is an entry of a listing.
 type object struct {
-	Key, LastModified, ETag string
+	Key                face.Name
+	LastModified, ETag string
 	asked
 	Size         int64
 	StorageClass engine.StorageClass
@@ -36,12 +37,14 @@ func (c *call) listObjects() {
 		of = &face.Account
 	}
 	type listing struct {
-		Name, Prefix            string
-		Delimiter, EncodingType string `xml:",omitempty"`
-		MaxKeys                 int
-		IsTruncated             bool
-		Contents                []object
-		CommonPrefixes          []face.Prefix
+		Name           string
+		Prefix         face.Name
+		Delimiter      face.Name `xml:",omitempty"`
+		EncodingType   string    `xml:",omitempty"`
+		MaxKeys        int
+		IsTruncated    bool
+		Contents       []object
+		CommonPrefixes []face.Prefix
 	}
 	list := listing{
 		page.Bucket, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"), page.MaxKeys,
@@ -55,15 +58,16 @@ func (c *call) listObjects() {
 	if !second {
 		c.Answer("ListBucketResult", struct {
 			listing
-			Marker     string
-			NextMarker string `xml:",omitempty"`
+			Marker     face.Name
+			NextMarker face.Name `xml:",omitempty"`
 		}{list, name(marker), name(page.NextMarker)})
 		return
 	}
 	c.Answer("ListBucketResult", struct {
 		listing
-		KeyCount                                             int
-		StartAfter, ContinuationToken, NextContinuationToken string `xml:",omitempty"`
+		KeyCount                                 int
+		StartAfter                               face.Name `xml:",omitempty"`
+		ContinuationToken, NextContinuationToken string    `xml:",omitempty"`
 	}{
 		list, len(page.Objects) + len(page.CommonPrefixes), name(q.Get("start-after")),
 		q.Get("continuation-token"), face.Token(page.NextMarker),
@@ -80,7 +84,8 @@ func (c *call) listParts() {
 		Sum                checksumXML
 	}
 	c.Answer("ListPartsResult", struct {
-		Bucket, Key      string
+		Bucket           string
+		Key              face.Name
 		UploadID         string `xml:"UploadId"`
 		Initiator, Owner face.Owner
 		StorageClass     engine.StorageClass
@@ -105,7 +110,7 @@ func (c *call) listMultipartUploads() {
 	q, name := c.Query, c.Namer()
 	page := c.ListMultipartUploads()
 	type upload struct {
-		Key              string
+		Key              face.Name
 		UploadID         string `xml:"UploadId"`
 		Initiator, Owner face.Owner
 		StorageClass     engine.StorageClass
@@ -113,16 +118,18 @@ func (c *call) listMultipartUploads() {
 		asked
 	}
 	c.Answer("ListMultipartUploadsResult", struct {
-		Bucket, KeyMarker       string
-		UploadIDMarker          string `xml:"UploadIdMarker"`
-		NextKeyMarker           string
-		NextUploadIDMarker      string `xml:"NextUploadIdMarker"`
-		Prefix                  string
-		Delimiter, EncodingType string `xml:",omitempty"`
-		MaxUploads              int
-		IsTruncated             bool
-		Uploads                 []upload `xml:"Upload"`
-		CommonPrefixes          []face.Prefix
+		Bucket             string
+		KeyMarker          face.Name
+		UploadIDMarker     string `xml:"UploadIdMarker"`
+		NextKeyMarker      face.Name
+		NextUploadIDMarker string `xml:"NextUploadIdMarker"`
+		Prefix             face.Name
+		Delimiter          face.Name `xml:",omitempty"`
+		EncodingType       string    `xml:",omitempty"`
+		MaxUploads         int
+		IsTruncated        bool
+		Uploads            []upload `xml:"Upload"`
+		CommonPrefixes     []face.Prefix
 	}{
 		page.Bucket, name(page.KeyMarker), page.UploadIDMarker, name(page.NextKeyMarker),
 		page.NextUploadIDMarker, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"),

@@ -41,7 +41,7 @@ func TestMinioGo(t *testing.T) {
 	dir := t.TempDir()
 	suite := clients.Suite{
 		Client: minioGo, Names: names, Excluded: "testdata/minio-go-excluded.txt",
-		Command: func(name string) *exec.Cmd {
+		Command: func(_ int, name string) *exec.Cmd {
 			run := exec.CommandContext(t.Context(), program, name)
 			run.Dir, run.Env = dir, env
 			return run

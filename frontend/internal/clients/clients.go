@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -65,9 +67,12 @@ type Suite struct {
 	Names    []string
 	Excluded string // a file with a line for each test that is not run: its name and the reason
 
-	// Command is the program that runs one test. Passed says whether what it printed is what a test
-	// prints that has passed: one that was skipped, or not found, fails.
-	Command func(name string) *exec.Cmd
+	// Lanes is in how many lanes tests run beside each other, 1 if 0.
+	Lanes int
+
+	// Command is the program that runs one test in a lane. Passed says whether what it printed is what
+	// a test prints that has passed: one that was skipped, or not found, fails.
+	Command func(lane int, name string) *exec.Cmd
 	Passed  func(name string, out []byte) bool
 }
 
@@ -75,27 +80,37 @@ type Suite struct {
 // passed, failed and are excluded.
 func (s *Suite) Test(t *testing.T) {
 	excluded := s.exclusions(t)
-	passed, failed := 0, 0
-	for _, name := range s.Names {
-		if excluded[name] {
-			continue
-		}
-		ran := false // unless -run says otherwise
-		ok := t.Run(name, func(t *testing.T) {
-			ran = true
-			out, err := s.Command(name).CombinedOutput()
-			if err != nil || !s.Passed(name, out) {
-				t.Errorf("%v\n%s", err, out)
+	names := make(chan string)
+	var lanes sync.WaitGroup
+	var passed, failed atomic.Int64
+	for lane := range max(s.Lanes, 1) {
+		lanes.Go(func() {
+			for name := range names {
+				ran := false // unless -run says otherwise
+				ok := t.Run(name, func(t *testing.T) {
+					ran = true
+					out, err := s.Command(lane, name).CombinedOutput()
+					if err != nil || !s.Passed(name, out) {
+						t.Errorf("%v\n%s", err, out)
+					}
+				})
+				switch {
+				case ok && ran:
+					passed.Add(1)
+				case ran:
+					failed.Add(1)
+				}
 			}
 		})
-		switch {
-		case ok && ran:
-			passed++
-		case ran:
-			failed++
+	}
+	for _, name := range s.Names {
+		if !excluded[name] {
+			names <- name
 		}
 	}
-	t.Logf("%s: %d passed, %d failed, %d excluded", s.Client, passed, failed, len(excluded))
+	close(names)
+	lanes.Wait()
+	t.Logf("%s: %d passed, %d failed, %d excluded", s.Client, passed.Load(), failed.Load(), len(excluded))
 }
 
 // exclusions are the tests that are not run. One that has no reason, or that there is not, is a

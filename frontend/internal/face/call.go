@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
@@ -94,6 +96,24 @@ func (c *Call) Route(subresources []string) string {
 		}
 	}
 	return route
+}
+
+// AsksMore says whether the query asks for more than these subresources: whether it has
+// another parameter without a value that is none of those that clients leave empty. There are dozens
+// of subresources, and without one the request would be another.
+func (c *Call) AsksMore(than []string) bool {
+	optional := []string{
+		"continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
+		"max-keys", "max-parts", "max-uploads", "part-number-marker", "prefix", "sequential",
+		"start-after", "upload-id-marker", "version-id-marker", "versionId", "withHashContext",
+	}
+	for name, values := range c.Query {
+		if values[0] == "" && !strings.HasPrefix(name, "response-") &&
+			!slices.Contains(than, name) && !slices.Contains(optional, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckVersion fails for another version than the one that objects have.

@@ -3,23 +3,47 @@ package face
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/gabion-storage/gabion/engine"
 )
 
+// A Name is a key, or a part of one, in a document. XML does not have all characters of keys: both
+// services write references to them nevertheless, which some clients read.
+type Name string
+
+// MarshalXML writes an element.
+func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	isControl := func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+	if !strings.ContainsFunc(string(n), isControl) {
+		return e.EncodeElement(string(n), start)
+	}
+	var text strings.Builder
+	for _, c := range string(n) {
+		if isControl(c) {
+			fmt.Fprintf(&text, "&#x%X;", c)
+		} else {
+			_ = xml.EscapeText(&text, []byte(string(c))) // into memory
+		}
+	}
+	return e.EncodeElement(struct {
+		Text string `xml:",innerxml"`
+	}{text.String()}, start)
+}
+
 // Namer returns how listings write names: as they are, or as encoding-type says, encoded as in
-// URLs, since XML cannot have all.
-func (c *Call) Namer() func(string) string {
+// URLs.
+func (c *Call) Namer() func(string) Name {
 	switch encoding := c.Query.Get("encoding-type"); encoding {
 	case "url":
-		return func(name string) string { return nameEscapes.Replace(url.QueryEscape(name)) }
+		return func(name string) Name { return Name(nameEscapes.Replace(url.QueryEscape(name))) }
 	case "":
 	default:
 		c.Fail(Invalid("encoding-type", encoding, "Invalid Encoding Method specified in Request"))
 	}
-	return func(name string) string { return name }
+	return func(name string) Name { return Name(name) }
 }
 
 // Clients differ in whether a + is a space, so there is none.
@@ -61,10 +85,10 @@ func Each[T, Entry any](list []T, entry func(T) Entry) []Entry {
 }
 
 // A Prefix is a common prefix of a listing.
-type Prefix struct{ Prefix string }
+type Prefix struct{ Prefix Name }
 
 // Prefixes are the common prefixes of a listing, by names as Namer writes them.
-func Prefixes(list []string, name func(string) string) []Prefix {
+func Prefixes(list []string, name func(string) Name) []Prefix {
 	return Each(list, func(prefix string) Prefix { return Prefix{name(prefix)} })
 }
 

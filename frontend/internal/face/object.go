@@ -31,7 +31,7 @@ func (c *Call) Conditions(prefix string) engine.Conditions {
 func (c *Call) Source() (bucket, key string) {
 	text := c.Header("Copy-Source")
 	path, query, _ := strings.Cut(text, "?")
-	name, err := url.PathUnescape(path)
+	name, err := url.QueryUnescape(path) // a space may be a +
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	if err != nil || bucket == "" || key == "" {
 		c.Fail(Invalid(strings.ToLower(c.Own)+"copy-source", text,

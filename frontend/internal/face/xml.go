@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -28,9 +29,21 @@ func (c *Call) ReadXML(document any, check func(body []byte)) {
 }
 
 // ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString:
-// clients write keys with references to characters that XML does not have, as &#x01;.
+// clients write keys with characters that XML does not have, by references, as &#x01;, or as they
+// are, which become references.
 func (c *Call) ReadRaw(document any) {
-	c.parse(bytes.ReplaceAll(c.readAll(), []byte("&"), []byte("&amp;")), document)
+	var raw bytes.Buffer
+	for _, b := range c.readAll() {
+		switch {
+		case b == '&':
+			raw.WriteString("&amp;")
+		case 0 < b && b < ' ' && b != '\t' && b != '\n' && b != '\r':
+			fmt.Fprintf(&raw, "&amp;#x%02x;", b)
+		default:
+			raw.WriteByte(b)
+		}
+	}
+	c.parse(raw.Bytes(), document)
 }
 
 // HasBody says whether there is anything in a body that a client may leave out.
