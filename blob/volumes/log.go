@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"sync"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -97,8 +98,9 @@ func (l logFiles) usage(bool) (size, occupied int64, err error) {
 type activeLog struct {
 	disk      *disk.Async
 	file      *os.File
-	direct    bool  // the file is written past the page cache
-	allocated int64 // up to where blocks are set aside
+	direct    bool       // the file is written past the page cache
+	cached    sync.Mutex // held while the file is written through the page cache
+	allocated int64      // up to where blocks are set aside
 	pusher    pusher
 }
 
@@ -120,6 +122,10 @@ func (l *activeLog) allocate(upTo, _, ahead int64) (end int64, err error) {
 
 // write implements active.
 func (l *activeLog) write(out *appender, batch []*putRequest) error {
+	if !l.direct { // the system does one such write of a file at a time: let others wait here, without it
+		l.cached.Lock()
+		defer l.cached.Unlock()
+	}
 	out.start(l.disk, l.file, l.direct, int64(batch[0].ref.Offset))
 	for _, r := range batch {
 		out.write(r.head.bytes())
