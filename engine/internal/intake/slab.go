@@ -12,6 +12,10 @@ const slabSize = 4 << 20
 // A slab is memory that several buffers are cut from. It is not the garbage collector's, which lets
 // as much garbage pile up as there is memory in use: there, a budget of buffers would cost twice
 // its size. The memory goes back to the system when the last buffer is out of reach.
+//
+// Huge pages took 3 to 5 % off the time outside of the system, and nothing off all of it: with 16
+// parts at once on tmpfs 1.25 instead of 1.24 core-ns a byte with log volumes, and 1.56 and 1.57 with
+// Badger's (medians of 11 rounds in turns on an Intel Xeon, Sapphire Rapids).
 type slab struct {
 	mem  []byte
 	used int
