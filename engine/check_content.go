@@ -53,6 +53,9 @@ func (k *check) parts(
 ) error {
 	for i := range parts {
 		if err := k.part(parts[i].number, &parts[i].Part, open); err != nil {
+			if errors.Is(err, blob.ErrUnavailable) || errors.Is(err, index.ErrUnavailable) {
+				return err // it says nothing of what is stored
+			}
 			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: err})
 		}
 		if err := ctx.Err(); err != nil {
