@@ -201,6 +201,10 @@ func TestClone(t *testing.T) {
 			"directory to memory":    {inDir(t, o), inMemory(t, o)},
 			"directory to directory": {inDir(t, o), inDir(t, logs)},
 		} {
+			// MACs are of the records, which are carried as they are, whatever the stores are.
+			if authenticate && name != "directory to memory" {
+				continue
+			}
 			if authenticate {
 				name += ", authenticated"
 			}
