@@ -164,6 +164,7 @@ func (d *damage) prove(ctx context.Context, ref blob.Ref) error {
 // being stored. It must not be called in a transaction.
 func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 	var fresh []blob.Ref
+	doubtful := make(map[uint64]bool)
 	d.mu.Lock()
 	for ref, err := range failed {
 		if d.bad[ref] != nil || d.volumes[ref.Volume] != nil || !isDamage(err) {
@@ -176,10 +177,11 @@ func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 			delete(d.bad, old)
 		}
 		d.bad[ref] = err
-		d.doubtLocked(ref.Volume)
+		doubtful[ref.Volume] = true
 		d.some.Store(true)
 		fresh = append(fresh, ref)
 	}
+	d.doubtLocked(doubtful)
 	d.mu.Unlock()
 	if len(fresh) == 0 {
 		return
@@ -197,10 +199,14 @@ func (d *damage) noteOne(ctx context.Context, ref blob.Ref, err error) {
 	d.note(ctx, map[blob.Ref]error{ref: err})
 }
 
-// doubtLocked forgets what was proven in a volume that something is wrong with.
-func (d *damage) doubtLocked(volume uint64) {
+// doubtLocked forgets what was proven in volumes that something is wrong with. It looks through all
+// that is proven, while everybody who reads or writes waits: so it is for many at once.
+func (d *damage) doubtLocked(volumes map[uint64]bool) {
+	if len(volumes) == 0 {
+		return
+	}
 	for i := range d.proven {
-		if d.proven[i].volume == volume {
+		if volumes[d.proven[i].volume] {
 			d.proven[i] = place{}
 		}
 	}
@@ -216,6 +222,7 @@ func (d *damage) learnVolumes(ctx context.Context, places []blob.Ref) error {
 	for _, v := range volumes {
 		there[v.ID] = v.Damage
 	}
+	doubtful := make(map[uint64]bool)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, ref := range places {
@@ -225,10 +232,11 @@ func (d *damage) learnVolumes(ctx context.Context, places []blob.Ref) error {
 		}
 		if damage != nil && d.volumes[ref.Volume] == nil {
 			d.volumes[ref.Volume] = damage
-			d.doubtLocked(ref.Volume)
+			doubtful[ref.Volume] = true
 			d.some.Store(true)
 		}
 	}
+	d.doubtLocked(doubtful)
 	return nil
 }
 
