@@ -66,6 +66,7 @@ func (c *call) changeBucketACL(bucket *engine.Bucket) {
 	if acl == "" {
 		return
 	}
+	c.Authorize("PutBucketAnnotations", c.Bucket, "") // CreateBucket was asked for, perhaps
 	annotations := map[string]string{}
 	maps.Copy(annotations, bucket.Annotations)
 	annotations[annotationACL] = acl

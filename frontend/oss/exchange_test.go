@@ -245,7 +245,7 @@ func TestAuthorize(t *testing.T) {
 		Anonymous: true,
 		Authorize: func(_ context.Context, a access.Action) error {
 			asked = append(asked, a)
-			if a.Name == "CopyObject" {
+			if a.Name == "CopyObject" || a.Name == "CreateBucket" {
 				return nil
 			}
 			return errors.New("no")
@@ -258,6 +258,9 @@ func TestAuthorize(t *testing.T) {
 		{"GET /", []access.Action{{Name: "ListBuckets"}}},
 		{"DELETE /bucket/k", []access.Action{{Name: "DeleteObject", Bucket: "bucket", Key: "k"}}},
 		{"PUT /bucket?acl\nX-Oss-Acl: private", []access.Action{{Name: "PutBucketAnnotations", Bucket: "bucket"}}},
+		{"PUT /bucket\nX-Oss-Acl: public-read", []access.Action{
+			{Name: "CreateBucket", Bucket: "bucket"}, {Name: "PutBucketAnnotations", Bucket: "bucket"},
+		}},
 		{"PUT /bucket/copy\nX-Oss-Copy-Source: /bucket/k", []access.Action{
 			{Name: "CopyObject", Bucket: "bucket", Key: "copy"}, {Name: "GetObject", Bucket: "bucket", Key: "k"},
 		}},

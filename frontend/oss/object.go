@@ -10,8 +10,7 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// attributes are what the request says of an object, its access control list among it. If it says
-// nothing of a storage class, that is the bucket's.
+// attributes are what the request says of an object; its storage class may be that of the bucket.
 func (c *call) attributes() engine.Attributes {
 	a := c.Attributes()
 	a.Annotations = c.objectACL()
