@@ -65,7 +65,7 @@ func TestStalls(t *testing.T) {
 	if err := run(t.Context(), args, &out); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "200 clients stall") {
+	if !strings.Contains(out.String(), "200 stall, 64 in a chunk") {
 		t.Errorf("it says:\n%s", &out)
 	}
 }

@@ -23,17 +23,39 @@ const settling = 2 * time.Second
 // Who stalls, and who does not.
 const (
 	stalledClients = 200
-	stalledInChunk = 64 // of them: they have sent two chunks of the command's, and half of another
+	stalledInChunk = 64 // of them: they have sent a chunk of the engine's, and half of another
 	workers        = 4
 	objectSize     = 64 << 10
 )
+
+// A phase is what other clients do while the workers' requests are timed.
+type phase struct {
+	name  string
+	stall func(context.Context, *s3.Client, string) (stalledConns, error)
+	latencies
+}
+
+// phases are in an order that turns with each turn: the store grows, and what comes later would look
+// slower than what comes earlier. Two of them are the same, and show how far that holds.
+func phases() []*phase {
+	const inHeaders = "PUT /bench/stalled HTTP/1.1\r\nHost: x\r\nContent-Le"
+	const unsent = ""
+	return []*phase{
+		{name: "nobody stalls", stall: stallers(0, 0, unsent)},
+		{name: "nobody, once more", stall: stallers(0, 0, unsent)},
+		{name: "200 send nothing", stall: stallers(stalledClients, 0, unsent)},
+		{name: "200 stall in headers", stall: stallers(stalledClients, 0, inHeaders)},
+		{name: "64 stall in a chunk", stall: stallers(stalledInChunk, stalledInChunk, unsent)},
+		{name: "200 stall, 64 in a chunk", stall: stallers(stalledClients, stalledInChunk, inHeaders)},
+	}
+}
 
 // stalls prints how long requests take while other clients stall, and while none do.
 func stalls(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench stalls", flag.ContinueOnError)
 	dir := flags.String("dir", os.TempDir(), "`directory` to make the store in")
-	turns := flags.Int("turns", 5, "`number` of turns with clients that stall, and of those without")
-	turn := flags.Duration("turn", 5*time.Second, "how long a turn is")
+	turns := flags.Int("turns", 5, "`number` of turns")
+	length := flags.Duration("turn", 5*time.Second, "how long each phase of a turn is")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -55,25 +77,31 @@ func stalls(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	var calm, stalled latencies
-	for range *turns {
-		if err := calm.measure(ctx, to, *turn); err != nil {
-			return err
-		}
-		clients, err := stall(ctx, to.(*s3Client).api, s.addr)
-		if err != nil {
-			return errors.Join(err, clients.close())
-		}
-		time.Sleep(settling)
-		err = stalled.measure(ctx, to, *turn)
-		if err := errors.Join(err, clients.close()); err != nil {
-			return err
+	all := phases()
+	for turn := range *turns {
+		for i := range all {
+			p := all[(i+turn)%len(all)]
+			if err := p.time(ctx, to, s.addr, *length); err != nil {
+				return err
+			}
 		}
 	}
-	fmt.Fprintf(stdout, "%-24s %10s %20s %20s\n", "ms, median and p99", "requests", "put", "get")
-	calm.print(stdout, "nobody stalls")
-	stalled.print(stdout, fmt.Sprintf("%d clients stall", stalledClients))
+	fmt.Fprintf(stdout, "%-26s %10s %20s %20s\n", "ms, median and p99", "requests", "put", "get")
+	for _, p := range all {
+		p.print(stdout, p.name)
+	}
 	return nil
+}
+
+// time times requests while others stall.
+func (p *phase) time(ctx context.Context, to client, addr string, length time.Duration) error {
+	clients, err := p.stall(ctx, to.(*s3Client).api, addr)
+	if err != nil {
+		return errors.Join(err, clients.close())
+	}
+	time.Sleep(settling)
+	err = p.measure(ctx, to, length)
+	return errors.Join(err, clients.close())
 }
 
 // latencies are how long requests have taken.
@@ -126,7 +154,7 @@ func (l *latencies) work(ctx context.Context, to client, key string, end time.Ti
 }
 
 func (l *latencies) print(w io.Writer, name string) {
-	fmt.Fprintf(w, "%-24s %10d %20s %20s\n", name, len(l.put), quantiles(l.put), quantiles(l.get))
+	fmt.Fprintf(w, "%-26s %10d %20s %20s\n", name, len(l.put), quantiles(l.put), quantiles(l.get))
 }
 
 // quantiles are the median and the 99th percentile of at least one.
@@ -139,25 +167,30 @@ func quantiles(took []time.Duration) string {
 // stalledConns are connections of clients that have stopped in the middle of a request.
 type stalledConns []net.Conn
 
-// stall makes clients that stop: some in the middle of a body, the others in the headers.
-func stall(ctx context.Context, api *s3.Client, addr string) (conns stalledConns, err error) {
-	for i := range stalledClients {
-		sent := []byte("PUT /bench/stalled HTTP/1.1\r\nHost: x\r\nContent-Le")
-		if i < stalledInChunk {
-			if sent, err = halfAnObject(ctx, api, addr); err != nil {
+// stallers makes n clients that stop: some in the middle of a body, the others when they have sent
+// head.
+func stallers(
+	n, inChunk int, head string,
+) func(context.Context, *s3.Client, string) (stalledConns, error) {
+	return func(ctx context.Context, api *s3.Client, addr string) (conns stalledConns, err error) {
+		for i := range n {
+			sent := []byte(head)
+			if i < inChunk {
+				if sent, err = halfAnObject(ctx, api, addr); err != nil {
+					return conns, err
+				}
+			}
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				return conns, err
+			}
+			conns = append(conns, conn)
+			if _, err := conn.Write(sent); err != nil {
 				return conns, err
 			}
 		}
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			return conns, err
-		}
-		conns = append(conns, conn)
-		if _, err := conn.Write(sent); err != nil {
-			return conns, err
-		}
+		return conns, nil
 	}
-	return conns, nil
 }
 
 // halfAnObject is what a client sends that may put an object, and does not go on.
@@ -172,7 +205,7 @@ func halfAnObject(ctx context.Context, api *s3.Client, addr string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	const sent = 5 << 18
+	const sent = 3 << 19
 	head := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n",
 		u.RequestURI(), addr, 2*sent)
 	return append([]byte(head), make([]byte, sent)...), nil
