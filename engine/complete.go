@@ -161,7 +161,7 @@ func (e *Engine) completionKey(
 		return key, nil
 	}
 	key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
-	return key, err
+	return key, otherThanBegun(err, req.SSECustomerKey)
 }
 
 // verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state

@@ -32,7 +32,7 @@ func customerUpload(t *testing.T, e *engine.Engine, atComplete crypto.CustomerKe
 	}
 	req := &engine.CompleteMultipartUploadRequest{Bucket: "check", Key: "key", UploadID: up.UploadID, Parts: list}
 	req.SSECustomerKey = crypto.CustomerKey(random(10, crypto.CustomerKeySize))
-	if _, err := e.CompleteMultipartUpload(t.Context(), req); !errors.Is(err, engine.ErrAccessDenied) {
+	if _, err := e.CompleteMultipartUpload(t.Context(), req); !errors.Is(err, engine.ErrInvalidRequest) {
 		t.Errorf("Complete with another key: %v", err)
 	}
 	req.SSECustomerKey = atComplete

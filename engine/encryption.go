@@ -176,3 +176,13 @@ func (e *Engine) cipherOf(
 	}
 	return crypto.NewCipher(key)
 }
+
+// otherThanBegun is what S3 says of another key of the client's than its upload was begun with.
+func otherThanBegun(err error, customer crypto.CustomerKey) error {
+	if customer != nil && errors.Is(err, ErrAccessDenied) {
+		return ErrInvalidRequest.saying(
+			"The provided encryption parameters did not match the ones used originally.",
+		)
+	}
+	return err
+}

@@ -244,7 +244,8 @@ var (
 	// ErrKeyPendingImport is returned when the key provider has the key without its material.
 	ErrKeyPendingImport = &Error{Code: "KeyPendingImport", HTTPStatus: 409}
 	// ErrAccessDenied is returned when the key provider denies the use of the key, and when
-	// SSECustomerKey is not the key that the content was stored with.
+	// SSECustomerKey is not the key that the object was stored with; of an upload that is
+	// ErrInvalidRequest.
 	ErrAccessDenied = &Error{
 		Code: "AccessDenied", HTTPStatus: 403, Message: "This request is forbidden by kms.",
 	}

@@ -165,7 +165,7 @@ func (e *Engine) cipherOfUpload(
 ) (*crypto.Cipher, error) {
 	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, customer)
 	if err != nil {
-		return nil, err
+		return nil, otherThanBegun(err, customer)
 	}
 	return cipher, e.sealsOf(up.id, cipher).upload(at.bucket, at.key, &up.Upload)
 }
