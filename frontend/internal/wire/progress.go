@@ -17,6 +17,9 @@ func withDeadlines(h http.Handler, idle time.Duration) http.Handler {
 		d := &deadlines{http.NewResponseController(w), idle}
 		body := &bodyWithDeadline{ReadCloser: r.Body, deadlines: d}
 		body.ended.Store(r.Body == http.NoBody)
+		// The server looks at the body of its own request, for one that a client holds back until it
+		// is told to continue.
+		r = r.WithContext(r.Context())
 		r.Body = body
 		// When the handler has returned, the server flushes, and reads what is left of the body.
 		defer func() {

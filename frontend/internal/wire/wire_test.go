@@ -147,6 +147,22 @@ func TestAStalledClientIsCutOff(t *testing.T) {
 	}
 }
 
+// A client that waits for "100 Continue" gets its refusal without sending a body.
+func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+	serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}, func(t *testing.T, l *pipeListener) {
+		c := l.dial()
+		defer c.Close()
+		start := time.Now()
+		send(t, c, put+"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+		res, _ := answer(t, bufio.NewReader(c))
+		if took := time.Since(start); res.StatusCode != http.StatusForbidden || took > 0 {
+			t.Errorf("%s after %v", res.Status, took)
+		}
+	})
+}
+
 // Two hundred clients that stall, 64 of them in the middle of a chunk, keep nobody waiting: not a
 // moment passes in the bubble until all others are served.
 func TestStalledClientsKeepNobodyWaiting(t *testing.T) {
