@@ -32,19 +32,28 @@ func (v *Verifier) check(c *claim) (signer, error) {
 
 // checkSignature is check at whatever time.
 func (v *Verifier) checkSignature(c *claim) (signer, error) {
-	secret, ok := "", false
-	if v.options.Keys != nil {
-		secret, ok = v.options.Keys.Secret(c.accessKey)
-	}
+	secret, ok := v.secret(c.accessKey)
 	if !ok {
-		return nil, forbidden("InvalidAccessKeyId",
-			"The Access Key Id you provided does not exist in our records.")
+		return nil, unknownKey()
 	}
 	sign := c.signer(secret)
 	if !same(sign(c.stringToSign), c.signature) {
 		return nil, signatureMismatch(c.stringToSign)
 	}
 	return sign, nil
+}
+
+// secret is that of an access key; ok is false for a key that is not known.
+func (v *Verifier) secret(accessKey string) (secret string, ok bool) {
+	if v.options.Keys == nil {
+		return "", false
+	}
+	return v.options.Keys.Secret(accessKey)
+}
+
+func unknownKey() *Error {
+	return forbidden("InvalidAccessKeyId",
+		"The Access Key Id you provided does not exist in our records.")
 }
 
 // checkTime finds out whether a claim holds now.

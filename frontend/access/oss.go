@@ -55,7 +55,9 @@ func claimInOSSHeader(r *request, fields map[string]string) (*claim, error) {
 	case r.Header.Get("X-Oss-Content-Sha256") != unsigned:
 		return nil, badRequest("InvalidArgument", "x-oss-content-sha256 must be UNSIGNED-PAYLOAD.")
 	}
-	c := &claim{signature: fields["Signature"], signed: signed, date: date}
+	c := &claim{
+		accessKey: cred.accessKey, signature: fields["Signature"], signed: signed, date: date,
+	}
 	return c, c.signOSS(r, cred, fields["AdditionalHeaders"])
 }
 
@@ -63,13 +65,14 @@ func claimInOSSURL(r *request) (*claim, error) {
 	cred, ok := dialectOSS.credential(r.query.Get("x-oss-credential"))
 	signed, err := time.Parse(timeV4, r.query.Get("x-oss-date"))
 	life, lives := r.lifetime("x-oss-expires")
-	if !ok || !lives || err != nil || signed.Format(dateV4) != cred.date ||
+	if !ok || !lives || life == 0 || err != nil || signed.Format(dateV4) != cred.date ||
 		r.query.Get("x-oss-signature-version") != dialectOSS.algorithm {
 		return nil, badRequest("InvalidArgument", "x-oss-signature-version, x-oss-credential, "+
 			"x-oss-date, x-oss-expires and x-oss-signature must all be there, well-formed, and "+
 			"x-oss-expires at most a week (in seconds).")
 	}
 	c := &claim{
+		accessKey: cred.accessKey,
 		signature: r.query.Get("x-oss-signature"),
 		signed:    signed,
 		until:     signed.Add(life),

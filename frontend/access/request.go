@@ -91,9 +91,9 @@ func (r *request) hasAny(parameters ...string) bool {
 }
 
 // lifetime is how long a URL holds, by a parameter in seconds. ok is false if it is not a time that
-// version 4 allows.
+// version 4 allows. One of nothing at all is over at once.
 func (r *request) lifetime(parameter string) (life time.Duration, ok bool) {
 	seconds, err := strconv.ParseInt(r.query.Get(parameter), 10, 32)
 	life = time.Duration(seconds) * time.Second
-	return life, err == nil && 0 < life && life <= longestLife
+	return life, err == nil && 0 <= life && life <= longestLife
 }

@@ -48,7 +48,10 @@ func claimInS3Header(r *request, fields map[string]string) (*claim, error) {
 		return nil, badRequest("InvalidRequest",
 			"Missing required header for this request: x-amz-content-sha256")
 	}
-	c := &claim{signature: fields["Signature"], signed: signed, date: signed.Format(timeV4)}
+	c := &claim{
+		accessKey: cred.accessKey, signature: fields["Signature"],
+		signed: signed, date: signed.Format(timeV4),
+	}
 	return c, c.signS3(r, cred, fields["SignedHeaders"], malformed)
 }
 
@@ -63,6 +66,7 @@ func claimInS3URL(r *request) (*claim, error) {
 		return nil, malformed
 	}
 	c := &claim{
+		accessKey: cred.accessKey,
 		signature: r.query.Get("X-Amz-Signature"),
 		signed:    signed,
 		until:     signed.Add(life),

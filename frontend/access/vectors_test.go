@@ -235,3 +235,36 @@ func TestMissingHeaderOfOSS(t *testing.T) {
 		wantCode(t, err, "InvalidArgument")
 	}
 }
+
+// TestUnknownKeyFirst says that a key is not known before it says what else is wrong.
+func TestUnknownKeyFirst(t *testing.T) {
+	for key, want := range map[string]string{"nobody": "InvalidAccessKeyId", "ak": "AuthorizationHeaderMalformed"} {
+		r, err := http.NewRequest("PUT", "http://127.0.0.1/bucket/key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Date", "20231216T162057Z")
+		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/20150930/us-east-1/s3/"+
+			"aws4_request,SignedHeaders=host;user-agent,Signature=00")
+		_, err = access.NewS3(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
+		if refused, ok := errors.AsType[*access.Error](err); !ok || refused.Code != want {
+			t.Errorf("%s: %v, want %s", key, err, want)
+		}
+	}
+}
+
+// TestLifetimeOfURL lets a URL of S3 hold for no time, which is over, but for none that is no time.
+func TestLifetimeOfURL(t *testing.T) {
+	o := options()
+	o.Now = func() time.Time { return now.Add(time.Second) }
+	for life, want := range map[string]string{
+		"1": "", "0": "AccessDenied", "-1": "AuthorizationQueryParametersError", "604801": "AuthorizationQueryParametersError",
+	} {
+		_, _, err := verify(access.NewS3(o), arrive(t, presignS3(t, upload(t), life)))
+		refused, _ := errors.AsType[*access.Error](err)
+		if err == nil && want != "" || err != nil && (refused == nil || refused.Code != want) {
+			t.Errorf("%s: %v, want %q", life, err, want)
+		}
+	}
+}

@@ -102,6 +102,11 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 		return v.verifyForm(q)
 	}
 	c, err := v.service.claim(q)
+	if err != nil && c != nil {
+		if _, ok := v.secret(c.accessKey); !ok {
+			return nil, unknownKey() // whatever else is wrong
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -69,6 +69,10 @@ func send(t testing.TB, h http.Handler, request, body string) (*http.Response, s
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	res := w.Result()
+	for name, values := range res.Header { // as a client sees them
+		delete(res.Header, name)
+		res.Header[http.CanonicalHeaderKey(name)] = values
+	}
 	got, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)

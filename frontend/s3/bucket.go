@@ -14,7 +14,7 @@ import (
 const location = "s3.location"
 
 // createBucket creates a bucket under S3's rules. Everybody who comes in is one account, so a
-// bucket that is there is the client's own.
+// bucket that is there is the client's own. One of us-east-1 may be created again.
 func (c *call) createBucket() {
 	var configuration struct {
 		XMLName            xml.Name `xml:"CreateBucketConfiguration"`
@@ -24,11 +24,12 @@ func (c *call) createBucket() {
 		c.ReadXML(&configuration, c.checkBody)
 	}
 	c.attributes()
-	face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
-		Bucket: c.Bucket, Rules: engine.S3,
+	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
+		Bucket: c.Bucket, Rules: engine.S3, IfAbsent: configuration.LocationConstraint == "",
 		Annotations: map[string]string{location: configuration.LocationConstraint},
 	})
-	if errors.Is(c.Err, engine.ErrBucketAlreadyExists) {
+	elsewhere := made.Existed && c.HeadBucket().Annotations[location] != ""
+	if elsewhere || errors.Is(c.Err, engine.ErrBucketAlreadyExists) {
 		c.Err = face.Refuse(http.StatusConflict, "BucketAlreadyOwnedByYou",
 			"Your previous request to create the named bucket succeeded and you already own it.")
 	}
@@ -45,10 +46,12 @@ func (c *call) getBucketLocation() {
 	c.Answer("LocationConstraint", c.HeadBucket().Annotations[location])
 }
 
-// getBucketVersioning says that the bucket never had versions.
-func (c *call) getBucketVersioning() {
-	c.HeadBucket()
-	c.Answer("VersioningConfiguration", "")
+// nothing answers with an empty document what a bucket could have and has not.
+func nothing(root string) func(*call) {
+	return func(c *call) {
+		c.HeadBucket()
+		c.Answer(root, "")
+	}
 }
 
 func (c *call) listBuckets() {

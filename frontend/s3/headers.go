@@ -1,9 +1,6 @@
 package s3
 
 import (
-	"crypto/md5"
-	"encoding/base64"
-	"net/http"
 	"strings"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -11,26 +8,25 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// attributes are what the headers say about an object to be made. Access control lists other than
-// the one that everything has, and locks, are refused, so that nobody believes to have them.
+// attributes are what the headers say about an object to be made. Locks are refused, so that nobody
+// believes to have them.
 func (c *call) attributes() engine.Attributes {
-	acl := c.Header("Acl")
-	listed := acl != "" && acl != "private" && acl != "bucket-owner-full-control"
+	c.CheckPrivate()
 	for name := range c.R.Header {
-		listed = listed || strings.HasPrefix(name, "X-Amz-Grant-")
 		if strings.Contains(name, "-Object-Lock-") {
 			c.Fail(face.NotOffered("Object Lock"))
 		}
 	}
-	if listed {
-		c.Fail(face.Refuse(http.StatusBadRequest, "AccessControlListNotSupported",
-			"The bucket does not allow ACLs."))
+	return c.Attributes()
+}
+
+// contentMD5 is the digest that the body must have. An empty one is none that a body could have.
+func (c *call) contentMD5() string {
+	said, ok := c.R.Header["Content-Md5"]
+	if ok && said[0] == "" {
+		c.Fail(engine.ErrInvalidDigest)
 	}
-	a := c.Attributes()
-	if tags := c.Form["tagging"]; tags != "" {
-		a.Tags = c.ParseTags([]byte(tags))
-	}
-	return a
+	return c.R.Header.Get("Content-Md5")
 }
 
 // preconditions are those of a write.
@@ -58,30 +54,7 @@ const (
 )
 
 // customerKey is the client's own key, nil if there is none.
-func (c *call) customerKey() crypto.CustomerKey { return c.keyIn(customer) }
-
-// keyIn is the key in the headers that begin with prefix.
-func (c *call) keyIn(prefix string) crypto.CustomerKey {
-	algorithm, text := c.Header(prefix+"Algorithm"), c.Header(prefix+"Key")
-	said := c.Header(prefix + "Key-Md5")
-	if algorithm == "" && text == "" && said == "" {
-		return nil
-	}
-	key, err := base64.StdEncoding.DecodeString(text)
-	sum := md5.Sum(key)
-	name := "x-amz-" + strings.ToLower(prefix)
-	switch {
-	case algorithm != string(engine.EncryptionAES256):
-		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidEncryptionAlgorithmError",
-			"The encryption request you specified is not valid. The valid value is AES256."))
-	case err != nil || !crypto.CustomerKey(key).Valid():
-		c.Fail(face.Invalid(name+"key", "", "The secret key was invalid for the specified algorithm."))
-	case said != base64.StdEncoding.EncodeToString(sum[:]):
-		c.Fail(face.Invalid(name+"key-md5", said, "The calculated MD5 hash of the key did not "+
-			"match the hash that was provided."))
-	}
-	return key
-}
+func (c *call) customerKey() crypto.CustomerKey { return c.CustomerKey(customer) }
 
 // sayEncryption says how something is encrypted. The digest of a client's key is the client's.
 func (c *call) sayEncryption(e engine.Encryption) {

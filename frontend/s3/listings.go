@@ -63,14 +63,19 @@ func (c *call) listObjects() {
 		}{list, name(marker), name(page.NextMarker)})
 		return
 	}
+	var token *string // said again even if it is empty
+	if said, ok := q["continuation-token"]; ok {
+		token = &said[0]
+	}
 	c.Answer("ListBucketResult", struct {
 		listing
-		KeyCount                                 int
-		StartAfter                               face.Name `xml:",omitempty"`
-		ContinuationToken, NextContinuationToken string    `xml:",omitempty"`
+		KeyCount              int
+		ContinuationToken     *string   `xml:",omitempty"`
+		StartAfter            face.Name `xml:",omitempty"`
+		NextContinuationToken string    `xml:",omitempty"`
 	}{
-		list, len(page.Objects) + len(page.CommonPrefixes), name(q.Get("start-after")),
-		q.Get("continuation-token"), face.Token(page.NextMarker),
+		list, len(page.Objects) + len(page.CommonPrefixes), token, name(q.Get("start-after")),
+		face.Token(page.NextMarker),
 	})
 }
 

@@ -22,7 +22,7 @@ func (c *call) postObject() { c.SayPosted(c.store().ETag) }
 func (c *call) store() *engine.PutObjectResult {
 	put := face.Do(&c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.Size(),
-		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
+		ContentMD5: c.contentMD5(), Checksum: c.checksum(),
 		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
 		Preconditions: c.preconditions(),
 	})
@@ -51,7 +51,7 @@ func (c *call) copyObject() {
 	made := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
 		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
-		SourceSSECustomerKey: c.keyIn(sourceCustomer),
+		SourceSSECustomerKey: c.CustomerKey(sourceCustomer),
 		MetadataDirective:    engine.Directive(c.Header("Metadata-Directive")),
 		TaggingDirective:     engine.Directive(c.Header("Tagging-Directive")),
 		Attributes:           c.attributes(),
@@ -67,6 +67,7 @@ func (c *call) copyObject() {
 // getObject sends an object. When its content turns out to be damaged on the way, the client gets
 // less than was said, and notices.
 func (c *call) getObject() {
+	c.RefuseOnRead("Server-Side-Encryption")
 	o := face.Do(&c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
 		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
@@ -82,6 +83,7 @@ func (c *call) getObject() {
 }
 
 func (c *call) headObject() {
+	c.RefuseOnRead("Server-Side-Encryption")
 	c.describe(face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
 		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
@@ -109,20 +111,26 @@ func (c *call) describe(o *engine.ObjectInfo) {
 }
 
 func (c *call) deleteObject() {
+	if c.Header("If-Match-Size") != "" || c.Header("If-Match-Last-Modified-Time") != "" {
+		c.Fail(errDirectory)
+	}
 	face.Do(&c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, IfMatch: c.R.Header.Get("If-Match"),
 	})
 	c.Done(http.StatusNoContent)
 }
 
+// errDirectory is for the conditions that directory buckets have.
+var errDirectory = face.NotOffered("A deletion by size or time")
+
 // deleteObjects deletes several. Each that the client may not delete is an error of its own.
 func (c *call) deleteObjects() {
 	var list struct {
 		XMLName xml.Name `xml:"Delete"`
 		Objects []struct {
-			Key       string
-			VersionID string `xml:"VersionId"`
-			ETag      string
+			Key                          string
+			VersionID                    string `xml:"VersionId"`
+			ETag, Size, LastModifiedTime string
 		} `xml:"Object"`
 		Quiet bool
 	}
@@ -142,7 +150,9 @@ func (c *call) deleteObjects() {
 	}
 	for _, o := range list.Objects {
 		each := *c
-		each.CheckVersion(o.VersionID)
+		if each.CheckVersion(o.VersionID); o.Size != "" || o.LastModifiedTime != "" {
+			each.Fail(errDirectory)
+		}
 		if each.Authorize("DeleteObject", c.Bucket, o.Key); each.Err != nil {
 			fail(o.Key, each.Err)
 			continue

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
@@ -18,21 +19,29 @@ type operation struct {
 var operations = map[string]operation{
 	"GET service": {"ListBuckets", (*call).listBuckets},
 
-	"PUT bucket":            {"CreateBucket", (*call).createBucket},
-	"DELETE bucket":         {"DeleteBucket", (*call).DeleteBucket},
-	"HEAD bucket":           {"HeadBucket", (*call).headBucket},
-	"GET bucket location":   {"HeadBucket", (*call).getBucketLocation},
-	"GET bucket versioning": {"HeadBucket", (*call).getBucketVersioning},
-	"GET bucket":            {"ListObjects", (*call).listObjects},
-	"GET bucket uploads":    {"ListMultipartUploads", (*call).listMultipartUploads},
-	"POST bucket delete":    {"DeleteObjects", (*call).deleteObjects},
-	"POST form":             {"PutObject", (*call).postObject},
+	"PUT bucket":          {"CreateBucket", (*call).createBucket},
+	"DELETE bucket":       {"DeleteBucket", (*call).DeleteBucket},
+	"HEAD bucket":         {"HeadBucket", (*call).headBucket},
+	"GET bucket location": {"HeadBucket", (*call).getBucketLocation},
+	"GET bucket acl":      {"HeadBucket", (*call).GetPrivate},
+	"PUT bucket acl":      {"HeadBucket", (*call).PutPrivate},
+	"GET bucket":          {"ListObjects", (*call).listObjects},
+	"GET bucket uploads":  {"ListMultipartUploads", (*call).listMultipartUploads},
+	"POST bucket delete":  {"DeleteObjects", (*call).deleteObjects},
+	"POST form":           {"PutObject", (*call).postObject},
+
+	"GET bucket accelerate":   {"HeadBucket", nothing("AccelerateConfiguration")},
+	"GET bucket logging":      {"HeadBucket", nothing("BucketLoggingStatus")},
+	"GET bucket notification": {"HeadBucket", nothing("NotificationConfiguration")},
+	"GET bucket versioning":   {"HeadBucket", nothing("VersioningConfiguration")},
 
 	"PUT object":            {"PutObject", (*call).putObject},
 	"PUT object source":     {"CopyObject", (*call).copyObject},
 	"GET object":            {"GetObject", (*call).getObject},
 	"HEAD object":           {"HeadObject", (*call).headObject},
 	"DELETE object":         {"DeleteObject", (*call).deleteObject},
+	"GET object acl":        {"HeadObject", (*call).GetPrivate},
+	"PUT object acl":        {"HeadObject", (*call).PutPrivate},
 	"GET object attributes": {"HeadObject", (*call).getObjectAttributes},
 	"PUT object tagging":    {"PutObjectTagging", (*call).putObjectTagging},
 	"GET object tagging":    {"GetObjectTagging", (*call).GetObjectTagging},
@@ -59,12 +68,16 @@ var subresources = []string{
 
 // absent has what S3 says of what a bucket could have. Clients ask for it, and go on without it.
 var absent = map[string]string{
-	"GET bucket cors":        "NoSuchCORSConfiguration",
-	"GET bucket encryption":  "ServerSideEncryptionConfigurationNotFoundError",
-	"GET bucket lifecycle":   "NoSuchLifecycleConfiguration",
-	"GET bucket object-lock": "ObjectLockConfigurationNotFoundError",
-	"GET bucket policy":      "NoSuchBucketPolicy",
-	"GET bucket tagging":     "NoSuchTagSet",
+	"GET bucket cors":              "NoSuchCORSConfiguration",
+	"GET bucket encryption":        "ServerSideEncryptionConfigurationNotFoundError",
+	"GET bucket lifecycle":         "NoSuchLifecycleConfiguration",
+	"GET bucket object-lock":       "ObjectLockConfigurationNotFoundError",
+	"GET bucket ownershipControls": "OwnershipControlsNotFoundError",
+	"GET bucket policy":            "NoSuchBucketPolicy",
+	"GET bucket publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+	"GET bucket replication":       "ReplicationConfigurationNotFoundError",
+	"GET bucket tagging":           "NoSuchTagSet",
+	"GET bucket website":           "NoSuchWebsiteConfiguration",
 }
 
 // find finds the operation that the request asks for.
@@ -83,14 +96,13 @@ func (c *call) find() operation {
 			c.Fail(face.Refuse(http.StatusNotFound, code, "The configuration does not exist."))
 		}}
 	}
-	switch c.R.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete:
-		c.Fail(engine.ErrNotImplemented.Derive(
-			"A header or query you provided implies functionality that is not implemented.", nil,
-		))
-	default:
+	known := []string{"GET", "HEAD", "PUT", "POST", "DELETE"}
+	if c.Bucket == "" || !slices.Contains(known, c.R.Method) {
 		c.Fail(face.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed",
 			"The specified method is not allowed against this resource."))
 	}
+	c.Fail(engine.ErrNotImplemented.Derive(
+		"A header or query you provided implies functionality that is not implemented.", nil,
+	))
 	return operation{}
 }

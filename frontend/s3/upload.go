@@ -25,7 +25,7 @@ func (c *call) uploadPart() {
 	part := face.Do(&c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
 		PartNumber: c.Number("partNumber"), Body: c.Body, Size: c.Size(),
-		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
+		ContentMD5: c.contentMD5(), Checksum: c.checksum(),
 		SSECustomerKey: c.customerKey(),
 	})
 	c.say(part.ETag, part.Checksum, part.Encryption)
@@ -39,7 +39,7 @@ func (c *call) uploadPartCopy() {
 		PartNumber: c.Number("partNumber"), SourceBucket: bucket, SourceKey: key,
 		SourceRange:          c.Header("Copy-Source-Range"),
 		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
-		SourceSSECustomerKey: c.keyIn(sourceCustomer),
+		SourceSSECustomerKey: c.CustomerKey(sourceCustomer),
 		SSECustomerKey:       c.customerKey(),
 	})
 	c.sayEncryption(made.Encryption)

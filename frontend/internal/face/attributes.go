@@ -36,14 +36,19 @@ func (c *Call) Attributes() engine.Attributes {
 
 // contentEncoding is that of the object: aws-chunked is that of the request.
 func contentEncoding(h http.Header) string {
-	codings := strings.Split(strings.ReplaceAll(h.Get("Content-Encoding"), " ", ""), ",")
-	return strings.Join(slices.DeleteFunc(codings, func(coding string) bool {
-		return coding == "aws-chunked"
-	}), ",")
+	codings := strings.Split(h.Get("Content-Encoding"), ",")
+	return strings.TrimSpace(strings.Join(slices.DeleteFunc(codings, func(coding string) bool {
+		return strings.TrimSpace(coding) == "aws-chunked"
+	}), ","))
 }
 
-// tags are those in the header of tags.
+// tags are those in the header of tags, or in the document that a form may have.
 func (c *Call) tags() map[string]string {
+	if text := c.Form["tagging"]; text != "" {
+		var document tagging
+		c.parse([]byte(text), &document)
+		return c.tagsOf(document)
+	}
 	text := c.Header("Tagging")
 	values, err := url.ParseQuery(text)
 	tags := make(map[string]string, len(values))
@@ -62,13 +67,6 @@ func (c *Call) tags() map[string]string {
 func (c *Call) ReadTags(check func(body []byte)) map[string]string {
 	var document tagging
 	c.ReadXML(&document, check)
-	return c.tagsOf(document)
-}
-
-// ParseTags parses a document of tags.
-func (c *Call) ParseTags(text []byte) map[string]string {
-	var document tagging
-	c.parse(text, &document)
 	return c.tagsOf(document)
 }
 
@@ -110,7 +108,10 @@ func (c *Call) sayAttributes(a *engine.Attributes) {
 	c.Say(c.Own+"Website-Redirect-Location", a.WebsiteRedirect)
 	c.Say(c.Own+"Storage-Class", string(a.StorageClass))
 	for name, value := range a.Metadata {
-		c.Say(c.Own+"Meta-"+name, value)
+		if c.Err == nil {
+			// In lower case, which some clients hand on as it comes.
+			c.W.Header()[strings.ToLower(c.Own+"Meta-"+name)] = []string{value}
+		}
 	}
 	if len(a.Tags) > 0 {
 		c.W.Header().Set(c.Own+"Tagging-Count", strconv.Itoa(len(a.Tags)))

@@ -44,6 +44,14 @@ func (c *Call) Source() (bucket, key string) {
 	return bucket, key
 }
 
+// RefuseOnRead refuses a header that only a write could want.
+func (c *Call) RefuseOnRead(name string) {
+	if said := c.Header(name); said != "" {
+		name = strings.ToLower(c.Own + name)
+		c.Fail(Invalid(name, said, name+" header is not supported for this operation."))
+	}
+}
+
 // SayModified says which object there is.
 func (c *Call) SayModified(etag string, t time.Time) {
 	c.Say("ETag", Quoted(etag))

@@ -1,0 +1,72 @@
+package face
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// A Grant of an access control list, as S3 writes it.
+type grant struct {
+	Grantee struct {
+		XSI  string `xml:"xmlns:xsi,attr"`
+		Type string `xml:"xsi:type,attr"`
+		Owner
+	}
+	Permission string
+}
+
+// find fails the call unless there is what the request is about.
+func (c *Call) find() {
+	if c.Key == "" {
+		c.HeadBucket()
+		return
+	}
+	if c.Err != nil {
+		return
+	}
+	_, err := c.Engine.HeadObject(c.R.Context(), &engine.HeadObjectRequest{
+		Bucket: c.Bucket, Key: c.Key,
+	})
+	if !errors.Is(err, engine.ErrInvalidRequest) { // an object under a client's key is there
+		c.Fail(err)
+	}
+}
+
+// GetPrivate answers with the one access control list that there is: everything is the account's.
+func (c *Call) GetPrivate() {
+	c.find()
+	g := grant{Permission: "FULL_CONTROL"}
+	g.Grantee.XSI = "http://www.w3.org/2001/XMLSchema-instance"
+	g.Grantee.Type, g.Grantee.Owner = "CanonicalUser", Account
+	c.Answer("AccessControlPolicy", struct {
+		Owner  Owner
+		Grants []grant `xml:"AccessControlList>Grant"`
+	}{Account, []grant{g}})
+}
+
+// PutPrivate takes that list for what the request is about.
+func (c *Call) PutPrivate() {
+	if c.CheckPrivate(); c.Header("Acl") == "" {
+		c.Fail(errNotPrivate)
+	}
+	c.find()
+	c.Done(http.StatusOK)
+}
+
+// CheckPrivate fails the call if its headers want another list, so that nobody believes to have one.
+func (c *Call) CheckPrivate() {
+	acl := c.Header("Acl")
+	listed := acl != "" && acl != "private" && acl != "bucket-owner-full-control"
+	for name := range c.R.Header {
+		listed = listed || strings.HasPrefix(name, c.Own+"Grant-")
+	}
+	if listed {
+		c.Fail(errNotPrivate)
+	}
+}
+
+var errNotPrivate = Refuse(http.StatusBadRequest, "AccessControlListNotSupported",
+	"The bucket does not allow ACLs.")

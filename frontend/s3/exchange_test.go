@@ -1,0 +1,145 @@
+package s3_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/s3"
+)
+
+// An exchange is a request and what is wanted of its answer.
+type exchange struct {
+	request string // "METHOD target", then lines of headers
+	body    string
+	status  int
+	want    string // lines that the headers or the body must have
+}
+
+// TestExchanges is what S3 answers where the SDK does not show it, or would not ask.
+func TestExchanges(t *testing.T) {
+	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
+	t.Cleanup(server.Close)
+	const created = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"
+	for _, x := range []exchange{
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /bucket/key\nX-Amz-Meta-Some-Name: a\nContent-Encoding: deflate,  gzip", "content", 200, ""},
+
+		// Names of metadata are in lower case: some clients take them as they come.
+		{"HEAD /bucket/key", "", 200, "\nx-amz-meta-some-name: a\nContent-Encoding: deflate,  gzip"},
+		{"PUT /bucket/chunked\nContent-Encoding: gzip, aws-chunked, br", "content", 200, ""},
+		{"HEAD /bucket/chunked", "", 200, "\nContent-Encoding: gzip, br"},
+
+		// A bucket of the region that the oldest are in may be created again.
+		{"PUT /bucket", "", 200, ""},
+		{"PUT /bucket", created, 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
+		{"PUT /west", created, 200, ""},
+		{"PUT /west", "", 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
+		{"PUT /west", created, 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
+		{"PUT /", "", 405, "<Code>MethodNotAllowed</Code>"},
+		{"DELETE /", "", 405, "<Code>MethodNotAllowed</Code>"},
+
+		{"GET /bucket?list-type=2&continuation-token=", "", 200, "<ContinuationToken></ContinuationToken>"},
+		{"PUT /bucket/bad\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
+		{"POST /bucket/key?uploads", "", 200, ""},
+		{"PUT /bucket/key?partNumber=1&uploadId=x\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
+
+		// Conditions that are not judged must not be passed over.
+		{"DELETE /bucket/key\nX-Amz-If-Match-Size: 1", "", 501, "<Code>NotImplemented</Code>"},
+		{"DELETE /bucket/key\nX-Amz-If-Match-Last-Modified-Time: x", "", 501, "<Code>NotImplemented</Code>"},
+		{"POST /bucket?delete", "<Delete><Object><Key>key</Key><Size>1</Size></Object></Delete>", 200, "<Error><Key>key</Key><Code>NotImplemented</Code>"},
+		{"POST /bucket?delete", "<Delete><Object><Key>key</Key><LastModifiedTime>x</LastModifiedTime></Object></Delete>", 200, "<Error><Key>key</Key><Code>NotImplemented</Code>"},
+
+		{"GET /bucket/key\nX-Amz-Server-Side-Encryption: AES256", "", 400, "<Code>InvalidArgument</Code>"},
+		{"HEAD /bucket/key\nX-Amz-Server-Side-Encryption: aws:kms", "", 400, ""},
+		{"GET /bucket/key", "", 200, "content"},
+
+		// The one list of access that there is.
+		{"GET /bucket?acl", "", 200, "<Permission>FULL_CONTROL</Permission>"},
+		{"GET /absent?acl", "", 404, "<Code>NoSuchBucket</Code>"},
+		{"GET /bucket/key?acl", "", 200, `xsi:type="CanonicalUser"`},
+		{"GET /bucket/absent?acl", "", 404, "<Code>NoSuchKey</Code>"},
+		{"PUT /bucket?acl\nX-Amz-Acl: private", "", 200, ""},
+		{"PUT /absent?acl\nX-Amz-Acl: private", "", 404, "<Code>NoSuchBucket</Code>"},
+		{"PUT /bucket/key?acl\nX-Amz-Acl: bucket-owner-full-control", "", 200, ""},
+		{"PUT /bucket/absent?acl\nX-Amz-Acl: private", "", 404, "<Code>NoSuchKey</Code>"},
+		{"PUT /bucket/key?acl\nX-Amz-Acl: public-read", "", 400, "<Code>AccessControlListNotSupported</Code>"},
+		{"PUT /bucket/key?acl\nX-Amz-Grant-Read: id=1", "", 400, "<Code>AccessControlListNotSupported</Code>"},
+		{"PUT /bucket/key?acl", "<AccessControlPolicy></AccessControlPolicy>", 400, "<Code>AccessControlListNotSupported</Code>"},
+
+		// What a bucket could have, and has not.
+		{"GET /bucket?website", "", 404, "<Code>NoSuchWebsiteConfiguration</Code>"},
+		{"GET /bucket?replication", "", 404, "<Code>ReplicationConfigurationNotFoundError</Code>"},
+		{"GET /bucket?publicAccessBlock", "", 404, "<Code>NoSuchPublicAccessBlockConfiguration</Code>"},
+		{"GET /bucket?ownershipControls", "", 404, "<Code>OwnershipControlsNotFoundError</Code>"},
+		{"GET /bucket?logging", "", 200, "<BucketLoggingStatus "},
+		{"GET /bucket?notification", "", 200, "<NotificationConfiguration "},
+		{"GET /bucket?accelerate", "", 200, "<AccelerateConfiguration "},
+		{"GET /absent?logging", "", 404, "<Code>NoSuchBucket</Code>"},
+	} {
+		got := raw(t, server, x.request, x.body)
+		status, _, _ := strings.Cut(strings.TrimPrefix(got, "HTTP/1.1 "), " ")
+		if status != fmt.Sprint(x.status) {
+			t.Errorf("%s: %s, want %d\n%s", x.request, status, x.status, got)
+		}
+		for line := range strings.SplitSeq(strings.TrimPrefix(x.want, "\n"), "\n") {
+			if !strings.Contains(got, line) {
+				t.Errorf("%s: no %q in\n%s", x.request, line, got)
+			}
+		}
+	}
+}
+
+// raw sends a request, and returns the answer as it comes, with lines that end as in Unix.
+func raw(t *testing.T, server *httptest.Server, request, body string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	line, headers, _ := strings.Cut(request, "\n")
+	text := line + " HTTP/1.1\nHost: a\nConnection: close\n"
+	if headers != "" {
+		text += headers + "\n"
+	}
+	if body != "" || strings.HasPrefix(line, "P") {
+		text += fmt.Sprintf("Content-Length: %d\n", len(body))
+	}
+	if _, err := io.WriteString(c, strings.ReplaceAll(text, "\n", "\r\n")+"\r\n"+body); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(all), "\r\n", "\n")
+}
+
+// TestRefusedAtOnce refuses a client that waits for "100 Continue" without waiting for its body.
+func TestRefusedAtOnce(t *testing.T) {
+	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
+	t.Cleanup(server.Close)
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = io.WriteString(c, "PUT /bucket/key HTTP/1.1\r\nHost: a\r\nContent-Length: 123\r\nExpect: 100-continue\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil) // it would wait as long as the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body.Close(); res.StatusCode != http.StatusNotFound {
+		t.Errorf("%s, want 404", res.Status)
+	}
+}
