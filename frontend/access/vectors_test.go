@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -231,25 +232,41 @@ func TestMissingHeaderOfOSS(t *testing.T) {
 		}
 		r.Header.Set("X-Oss-Content-Sha256", "UNSIGNED-PAYLOAD")
 		r.Header.Set("Authorization", authorization)
-		_, err = access.NewOSS(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
+		_, err = access.NewOSS(access.Options{
+			Keys: access.StaticKeys{"ak": "sk"},
+			Now:  func() time.Time { return time.Date(2023, 12, 16, 16, 20, 57, 0, time.UTC) },
+		}).Verify(arrive(t, r))
 		wantCode(t, err, "InvalidArgument")
 	}
 }
 
-// TestUnknownKeyFirst says that a key is not known before it says what else is wrong.
+// TestUnknownKeyFirst says that a key is not known, and then that it is too late, before it says what
+// else is wrong.
 func TestUnknownKeyFirst(t *testing.T) {
-	for key, want := range map[string]string{"nobody": "InvalidAccessKeyId", "ak": "AuthorizationHeaderMalformed"} {
+	at := time.Date(2023, 12, 16, 16, 20, 57, 0, time.UTC)
+	for _, c := range []struct {
+		key  string
+		now  time.Time
+		want string
+	}{
+		{"nobody", at, "InvalidAccessKeyId"},
+		{"ak", at, "AuthorizationHeaderMalformed"},
+		{"ak", at.Add(time.Hour), "RequestTimeTooSkewed"},
+		{"ak", at.Add(-time.Hour), "RequestTimeTooSkewed"},
+	} {
 		r, err := http.NewRequest("PUT", "http://127.0.0.1/bucket/key", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("X-Amz-Date", "20231216T162057Z")
 		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/20150930/us-east-1/s3/"+
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.key+"/20150930/us-east-1/s3/"+
 			"aws4_request,SignedHeaders=host;user-agent,Signature=00")
-		_, err = access.NewS3(access.Options{Keys: access.StaticKeys{"ak": "sk"}}).Verify(arrive(t, r))
-		if refused, ok := errors.AsType[*access.Error](err); !ok || refused.Code != want {
-			t.Errorf("%s: %v, want %s", key, err, want)
+		_, err = access.NewS3(access.Options{
+			Keys: access.StaticKeys{"ak": "sk"}, Now: func() time.Time { return c.now },
+		}).Verify(arrive(t, r))
+		if refused, ok := errors.AsType[*access.Error](err); !ok || refused.Code != c.want {
+			t.Errorf("%s: %v, want %s", c.key, err, c.want)
 		}
 	}
 }

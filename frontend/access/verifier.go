@@ -106,6 +106,9 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 		if _, ok := v.secret(c.accessKey); !ok {
 			return nil, unknownKey() // whatever else is wrong
 		}
+		if late := c.checkTime(v.options.Now(), v.options.Skew); late != nil {
+			return nil, late
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -63,19 +63,15 @@ func (c *call) listObjects() {
 		}{list, name(marker), name(page.NextMarker)})
 		return
 	}
-	var token *string // said again even if it is empty
-	if said, ok := q["continuation-token"]; ok {
-		token = &said[0]
-	}
 	c.Answer("ListBucketResult", struct {
 		listing
 		KeyCount              int
-		ContinuationToken     *string   `xml:",omitempty"`
+		ContinuationToken     []string  // said again even if it is empty
 		StartAfter            face.Name `xml:",omitempty"`
 		NextContinuationToken string    `xml:",omitempty"`
 	}{
-		list, len(page.Objects) + len(page.CommonPrefixes), token, name(q.Get("start-after")),
-		face.Token(page.NextMarker),
+		list, len(page.Objects) + len(page.CommonPrefixes), q["continuation-token"],
+		name(q.Get("start-after")), face.Token(page.NextMarker),
 	})
 }
 
