@@ -1,6 +1,7 @@
 package pgindex_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -134,6 +135,44 @@ func TestCutConnections(t *testing.T) {
 	defer mu.Unlock()
 	if t.Log(cuts); cuts[postgres.Cut] == 0 {
 		t.Error("no connection was cut")
+	}
+}
+
+// TestNoAnswer has a connection of a View get no answers, as after a failover or behind a firewall that
+// has forgotten it: at its beginning, at a Get, or at a Scan. The View fails, though its context has no
+// end, and the next one has another connection.
+func TestNoAnswer(t *testing.T) {
+	p := postgres.NewProxy(t, postgres.Start(t))
+	s := openNode(t, postgres.DSN(p.Dir()), &pgindex.Options{Patience: time.Second})
+	for name, statement := range map[string]string{
+		"prepare": "gabion_now\x00SELECT", "begin": "gabion_snapshot\x00", "Get": "gabion_get\x00",
+		"Scan": "gabion_scan\x00",
+	} {
+		if name != "prepare" {
+			wantCount(t, s, "key", 0) // by a connection that is ready
+		}
+		p.Set(false, func(message []byte) postgres.Verdict {
+			if bytes.Contains(message, []byte(statement)) {
+				return postgres.Stall
+			}
+			return postgres.Pass
+		})
+		late := time.AfterFunc(20*time.Second, p.CutAll)
+		err := s.View(context.Background(), func(r index.Reader) error {
+			if _, err := r.Get([]byte("key")); !errors.Is(err, index.ErrNotFound) {
+				return err
+			}
+			for _, err := range r.Scan([]byte("a"), []byte("b")) {
+				return err
+			}
+			return nil
+		})
+		if !errors.Is(err, index.ErrUnavailable) || !late.Stop() {
+			t.Errorf("%s: View: %v, want ErrUnavailable, soon", name, err)
+		}
+		p.Set(false, nil)
+		wantCount(t, s, "key", 0)
+		p.CutAll()
 	}
 }
 

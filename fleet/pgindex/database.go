@@ -20,6 +20,7 @@ const (
 	longestWait = 10 * time.Second // for the turn, after which an attempt begins anew
 	longestIdle = 10 * time.Second // between two messages of a turn
 	longestTurn = 30 * time.Second // for one answer; beyond it the connection counts as lost
+	longestPing = 5 * time.Second  // for that of a connection that nobody has used for a while
 )
 
 // A database is one node's connections to a schema. It implements index.Turner
@@ -95,6 +96,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 	config.ConnConfig.Tracer = tracer
 	config.AfterConnect = d.prepare
 	config.MaxConns = int32(d.opts.Views)
+	config.PingTimeout = longestPing
 	if d.views, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("pgindex: %w", err)
 	}
@@ -125,6 +127,8 @@ func (d *database) configure(params map[string]string) {
 
 // prepare makes a connection ready, so that no call pays for that later.
 func (d *database) prepare(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := d.answering(ctx)
+	defer cancel()
 	if err := d.checkDurable(ctx, conn); err != nil {
 		return err
 	}
@@ -151,6 +155,13 @@ func (d *database) checkDurable(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// answering bounds the time for one answer outside of turns, and for those that make a connection ready: a server that has gone without a word,
+// or a connection that something between has forgotten, is noticed by nothing else for a quarter of
+// an hour.
+func (d *database) answering(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(longestTurn, d.opts.Patience))
+}
+
 // Fault implements index.Records. There is no work in the background.
 func (d *database) Fault() error { return nil }
 
@@ -161,6 +172,8 @@ func (d *database) Free() (int64, error) { return math.MaxInt64, nil }
 func (d *database) Usage(ctx context.Context) (u index.Usage, err error) {
 	err = d.retry(ctx, func() error {
 		const sql = "SELECT pg_total_relation_size($1::regclass)"
+		ctx, cancel := d.answering(ctx)
+		defer cancel()
 		return d.views.QueryRow(ctx, sql, inSchema("@.records", d.opts.Schema)).Scan(&u.DiskBytes)
 	})
 	return u, err

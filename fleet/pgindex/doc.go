@@ -70,6 +70,8 @@
 //	it cannot be looked up                       *index.CommitError; the node takes no more updates
 //	a node stops in its turn                     the server ends its session after 10 s
 //	the disk of the server is full               index.ErrNoSpace; deleting goes on
+//	a View gets no answer for 30 s, or           index.ErrUnavailable
+//	Options.Patience if that is shorter
 //	none of that helps for Options.Patience      index.ErrUnavailable
 //
 // lock_timeout, statement_timeout and idle_in_transaction_session_timeout of the DSN take the place

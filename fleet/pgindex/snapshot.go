@@ -26,6 +26,8 @@ func (d *database) Snapshot(ctx context.Context) (index.Snapshot, error) {
 		if s.conn, err = d.views.Acquire(ctx); err != nil {
 			return err
 		}
+		ctx, cancel := d.answering(ctx)
+		defer cancel()
 		var b pgx.Batch
 		b.Queue(sqlSnapshot)
 		b.Queue(sqlNow) // the transaction sees what is there at its first query
@@ -42,8 +44,8 @@ func (d *database) Snapshot(ctx context.Context) (index.Snapshot, error) {
 
 // Get implements index.Reader.
 func (s *snapshot) Get(key []byte) (value []byte, err error) {
-	err = s.read(func() error {
-		rows, err := s.conn.Query(s.ctx, sqlGet, [][]byte{key})
+	err = s.read(func(ctx context.Context) error {
+		rows, err := s.conn.Query(ctx, sqlGet, [][]byte{key})
 		if err != nil {
 			return err
 		}
@@ -60,10 +62,10 @@ func (s *snapshot) Get(key []byte) (value []byte, err error) {
 func (s *snapshot) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 	return func(yield func(index.Item, error) bool) {
 		for st := newStretch(boundsOf(start, end)); !st.whole; st.items = nil {
-			err := s.read(func() error {
+			err := s.read(func(ctx context.Context) error {
 				var b pgx.Batch
 				st.queue(&b)
-				return s.conn.SendBatch(s.ctx, &b).Close()
+				return s.conn.SendBatch(ctx, &b).Close()
 			})
 			if err != nil {
 				yield(index.Item{}, err)
@@ -78,11 +80,13 @@ func (s *snapshot) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 	}
 }
 
-func (s *snapshot) read(query func() error) error {
+func (s *snapshot) read(query func(context.Context) error) error {
 	if s.err != nil {
 		return s.err
 	}
-	if err := query(); err != nil {
+	ctx, cancel := s.db.answering(s.ctx)
+	defer cancel()
+	if err := query(ctx); err != nil {
 		if s.err = s.ctx.Err(); s.err == nil {
 			s.err = typed(err)
 		}

@@ -33,12 +33,14 @@ type Proxy struct {
 type Verdict int
 
 // The message passes; or the connection is cut: Cut in its middle, Answer when the server has
-// answered it, Late before the server has it, which is after the node has asked about it.
+// answered it, Late before the server has it, which is after the node has asked about it. With Stall
+// neither it nor what follows gets any answer, until the node gives the connection up.
 const (
 	Pass Verdict = iota
 	Cut
 	Answer
 	Late
+	Stall
 )
 
 // NewProxy begins to listen; the test's cleanup ends it.
@@ -190,6 +192,9 @@ func (p *Proxy) forward(client, server net.Conn, muted *sync.Mutex, answered <-c
 		switch does {
 		case Cut:
 			_, _ = server.Write(buf[:n/2])
+			return
+		case Stall:
+			_, _ = io.Copy(io.Discard, client)
 			return
 		case Answer:
 			muted.Lock()
