@@ -22,10 +22,14 @@ type Config struct {
 	Node string
 }
 
+// defaultChunkSize is twice the engine's: a look-up and some rows of the database a chunk are dearer than
+// a copy past the CPU's caches.
+const defaultChunkSize = 1 << 20
+
 // Open opens the store of a fleet as one of its nodes. The first to open it makes it; the database
 // and the bucket must be there. nil options work; c.Node takes the place of Options.Node, and must
-// not be empty, and the volume size of c.Chunks that of Options.VolumeSize. A node that has died can
-// be replaced under its name: Open waits for the end of its lease.
+// not be empty, and the volume size of c.Chunks that of Options.VolumeSize. Options.ChunkSize is 1 MiB by
+// default. A node that has died can be replaced under its name: Open waits for the end of its lease.
 //
 // It fails with engine.ErrInvalidArgument when c is at fault, with engine.ErrInUse when a node of
 // that name is open, and otherwise as OpenStores and engine.OpenStores do. ctx bounds the opening
@@ -45,8 +49,8 @@ func Open(ctx context.Context, c Config, o *engine.Options) (_ *engine.Engine, e
 	own.Node = c.Node
 	// By a larger one all volumes would count as small, and be merged without end. It is at least what
 	// the engine takes.
-	chunk := cmp.Or(own.ChunkSize, engine.DefaultChunkSize)
-	own.VolumeSize = max(blobs.VolumeSize(), 1<<20, 2*int64(chunk))
+	own.ChunkSize = cmp.Or(own.ChunkSize, defaultChunkSize)
+	own.VolumeSize = max(blobs.VolumeSize(), 1<<20, 2*int64(own.ChunkSize))
 	e, err := engine.OpenStores(ctx, idx, blobs, &own)
 	if err != nil {
 		return nil, errors.Join(err, blobs.Close(), idx.Close())

@@ -96,14 +96,15 @@ func TestOpen(t *testing.T) {
 }
 
 // TestFullVolumesStay: volumes that are as large as the object store's become, and in which everything
-// lives, are not copied, however small that is for an engine by itself. Each object is one chunk, in one.
+// lives, are not copied, however small that is for an engine by itself. Each object is one chunk of the
+// default size, in one volume.
 func TestFullVolumesStay(t *testing.T) {
 	database, objects := postgres.Start(t), s3server.Start(t)
 	s3server.Setenv(t)
 	e, err := fleet.Open(t.Context(), fleet.Config{
 		Index:  postgres.URL(database.Dir()),
 		Chunks: s3server.URL(objects.Addr, "") + "&volume-size=1048576", Node: "a",
-	}, &engine.Options{Lease: time.Second, ChunkSize: 1 << 20})
+	}, &engine.Options{Lease: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,6 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/wire"
 )
 
-// chunkSize is half of the engine's own default. Between receiving a chunk and writing it there are
-// half a dozen passes over its bytes, in buffers that are as large; smaller ones are more often found
-// in the cache. To a fleet a chunk costs more, in its database.
-const chunkSize = 512 << 10
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -115,7 +110,6 @@ func run(ctx context.Context, c *command, stdout io.Writer) error {
 // open opens the store in the directory, or that of a fleet, if one is named.
 func (c *command) open(ctx context.Context, o *engine.Options) (*engine.Engine, error) {
 	if c.fleet == (fleet.Config{}) {
-		o.ChunkSize = chunkSize
 		return engine.Open(ctx, filepath.Join(c.dir, "store"), o)
 	}
 	return fleet.Open(ctx, c.fleet, o)
