@@ -57,7 +57,7 @@ func (s *groups) run(g *group, u *update) *group {
 	}
 	s.writers++
 	t := &tx{view: view{base: g.base, changes: g.changes}, writer: s.writers, total: g.size}
-	u.err = call(u.fn, t)
+	u.err = s.runner.call(u.fn, t)
 	if u.err == nil && !t.total.fits() {
 		// The group cannot take it. It ran already, on exactly the state that is there after the
 		// group is committed, so its changes alone begin the next group.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -73,6 +72,7 @@ type Serial struct {
 	db      Records
 	queue   chan *update
 	stopped chan struct{} // closed when the goroutine has ended
+	runner  *runner       // that goroutine's
 
 	gate   gate.Gate
 	ending chan struct{} // closed when the gate is shut
@@ -99,7 +99,7 @@ func NewSerial(db Backend) *Serial {
 func newSerial(db Records) *Serial {
 	return &Serial{
 		db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}),
-		ending: make(chan struct{}),
+		ending: make(chan struct{}), runner: newRunner(),
 	}
 }
 
@@ -239,6 +239,7 @@ func (s *Serial) Close() error {
 // beside it.
 func (s *Serial) work(serve func(*update)) {
 	defer close(s.stopped)
+	defer s.runner.close()
 	for u := range s.queue {
 		serve(u)
 	}
@@ -288,23 +289,3 @@ type update struct {
 // claim decides between starting and giving up: it is true for the first caller only.
 func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
 
-// call runs fn on a goroutine of its own, where neither a panic nor runtime.Goexit, which is what
-// the FailNow of a test calls, can take the store's goroutine along.
-func call(fn func(Tx) error, t *tx) error {
-	result := make(chan error, 1)
-	go func() {
-		var err error = &PanicError{} // unless fn returns or panics, it has called Goexit
-		defer func() {
-			if p := recover(); p != nil {
-				err = &PanicError{Value: p, Stack: debug.Stack()}
-			}
-			t.over.Store(true)
-			result <- err
-		}()
-		err = fn(t)
-		if err == nil {
-			err = t.err
-		}
-	}()
-	return <-result
-}

@@ -71,9 +71,11 @@ func (b *Batch) Run(base Reader) iter.Seq[Change] {
 	var changes *node
 	var total size
 	b.ran = 0
+	runner := newRunner()
+	defer runner.close()
 	for _, u := range b.updates {
 		t := &tx{view: view{base: base, changes: changes}, writer: uint64(b.ran + 1), total: total}
-		if u.err = call(u.fn, t); u.err == nil {
+		if u.err = runner.call(u.fn, t); u.err == nil {
 			if !t.total.fits() {
 				break
 			}

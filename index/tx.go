@@ -31,6 +31,18 @@ func (v *view) Get(key []byte) ([]byte, error) {
 	}
 }
 
+// Latest says whether what a View shows is still the state after the last commit. So it is as if
+// the View had begun only now. It may be false for a Reader of a store that cannot tell, and of an
+// Update.
+func Latest(r Reader) bool {
+	v, ok := r.(*view)
+	if !ok || v.over.Load() {
+		return false
+	}
+	base, ok := v.base.(interface{ Latest() bool })
+	return ok && base.Latest()
+}
+
 // Scan implements Reader.
 func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
@@ -185,7 +197,11 @@ func (e *entry) cost() int { return len(e.key) + len(e.value) + RecordCost }
 func (e *entry) item() Item { return Item{Key: cloned(e.key), Value: cloned(e.value)} }
 
 // Rehearse runs fn on what r shows, as a run of Update that is in vain: what it writes is dropped.
-func Rehearse(r Reader, fn func(Tx) error) error { return call(fn, &tx{view: view{base: r}}) }
+func Rehearse(r Reader, fn func(Tx) error) error {
+	once := newRunner()
+	defer once.close()
+	return once.call(fn, &tx{view: view{base: r}})
+}
 
 // cloned returns a copy that is never nil, so that an empty value looks the same from every Store.
 func cloned(b []byte) []byte { return append([]byte{}, b...) }
