@@ -40,25 +40,25 @@ func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
 	return e.checksummed(key), nil
 }
 
-// open checks the envelope and decodes the record.
-func open[R any, P record[R]](key, value []byte) (rec R, err error) {
+// open checks the envelope and decodes the record, which keeps the value.
+func open[R any, P record[R]](key, value []byte) (*R, error) {
 	if err := Verify(key, value); err != nil {
-		return rec, err
+		return nil, err
 	}
 	body := len(value) - checksumSize
 	d := decoder{key: key, buf: value[:body]}
-	d.versioned(P(&rec))
+	rec := new(R)
+	d.versioned(P(rec))
 	if d.err == nil && len(d.buf) > 0 {
 		d.err = fmt.Errorf("%d bytes behind the last field", len(d.buf))
 	}
 	if d.err == nil {
 		return rec, nil
 	}
-	var none R
 	if _, newer := errors.AsType[*VersionError](d.err); newer {
-		return none, d.err
+		return nil, d.err
 	}
-	return none, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
+	return nil, &CorruptionError{Where: describe(key), Reason: "undecodable record", Err: d.err}
 }
 
 // Verify checks the envelope of a record without decoding it: that the bytes are those that were
@@ -272,6 +272,15 @@ func (d *decoder) fixed64() uint64 { return binary.BigEndian.Uint64(d.fixed(8)) 
 // string checks the length before anything of that size is made.
 func (d *decoder) string(limit int) string {
 	return string(d.fixed(int(d.uint(uint64(limit)))))
+}
+
+// shared returns bytes that stay part of the record, nil for none.
+func (d *decoder) shared(limit int) []byte {
+	n := int(d.uint(uint64(limit)))
+	if b := d.fixed(n); n > 0 && d.err == nil {
+		return b[:n:n]
+	}
+	return nil
 }
 
 // bytes returns a copy, nil for none.

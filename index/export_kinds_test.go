@@ -20,7 +20,7 @@ type Kind struct {
 
 func kind[R any, P record[R]]() Kind {
 	decode := func(key, value []byte) (rec R, older bool, err error) {
-		if rec, err = open[R, P](key, value); err != nil {
+		if rec, err = Decode[R, P](key, value); err != nil {
 			return rec, false, err
 		}
 		d := decoder{key: key, buf: value[:len(value)-checksumSize]}

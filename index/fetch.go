@@ -58,7 +58,7 @@ func FetchOne[R any, P record[R]](ctx context.Context, s Store, k Key[R]) (R, er
 		var none R
 		return none, err
 	}
-	return open[R, P](k, values[0])
+	return Decode[R, P](k, values[0])
 }
 
 // fetched is a Reader of a few records.

@@ -32,6 +32,7 @@ const (
 	endOfKey     = 0x01 // follows the zero byte that ends an object key of the upload table
 	afterEnd     = 0x02 // sorts behind every upload of a key and before every longer key
 	maxBucket    = 63
+	keyRoom      = 64 // for what mostly follows a bucket's name in a key
 	maxObjectKey = 1024
 )
 
@@ -239,7 +240,8 @@ func validBucket(bucket string) bool {
 
 // bucketPrefix is what all keys of a bucket in a table begin with, and no others.
 func bucketPrefix(table byte, bucket string) []byte {
-	return append(append([]byte{table}, bucket...), separator)
+	k := make([]byte, 0, 1+len(bucket)+1+keyRoom)
+	return append(append(append(k, table), bucket...), separator)
 }
 
 // cutBucket takes a key of a table apart behind the bucket's separator.

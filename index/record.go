@@ -411,7 +411,7 @@ func (i *Inline) encode(e *encoder) {
 
 func (i *Inline) decode(d *decoder, _ byte) {
 	i.PageChunk.decode(d)
-	i.Frame = d.bytes(maxInlineFrame)
+	i.Frame = d.shared(maxInlineFrame) // most of the record: a copy would cost as much as reading it
 	i.MAC = d.bytes(maxMAC)
 }
 

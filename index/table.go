@@ -5,19 +5,35 @@ import "iter"
 // Get returns the record under k, or ErrNotFound. A record that is not what was stored under k is a
 // *CorruptionError; one that a newer version of this package has written is a *VersionError.
 func Get[R any, P record[R]](r Reader, k Key[R]) (R, error) {
-	var none R
+	rec, err := Find[R, P](r, k)
+	if err != nil {
+		var none R
+		return none, err
+	}
+	return *rec, nil
+}
+
+// Find is Get for a large record, which it does not copy. It returns nil with an error.
+func Find[R any, P record[R]](r Reader, k Key[R]) (*R, error) {
 	if len(k) == 0 {
-		return none, ErrInvalidKey
+		return nil, ErrInvalidKey
 	}
 	value, err := r.Get(k)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	return open[R, P](k, value)
 }
 
-// Decode returns the record that an Item of a Scan holds, with the errors of Get.
-func Decode[R any, P record[R]](k Key[R], value []byte) (R, error) { return open[R, P](k, value) }
+// Decode returns the record that an Item of a Scan holds, with the errors of Get. The value is the
+// record's from then on.
+func Decode[R any, P record[R]](k Key[R], value []byte) (rec R, err error) {
+	decoded, err := open[R, P](k, value)
+	if err == nil {
+		rec = *decoded
+	}
+	return rec, err
+}
 
 // Put stores a record under k. One with a field over its limit is refused with ErrInvalidRecord.
 func Put[R any, P record[R]](tx Tx, k Key[R], rec *R) error {
@@ -52,7 +68,7 @@ func Scan[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], error] 
 		for item, err := range r.Scan(rg.Start, rg.End) {
 			entry := Entry[R]{Key: item.Key}
 			if err == nil {
-				entry.Record, err = open[R, P](item.Key, item.Value)
+				entry.Record, err = Decode[R, P](item.Key, item.Value)
 			}
 			if !yield(entry, err) || err != nil {
 				return
@@ -70,7 +86,7 @@ func ScanAll[R any, P record[R]](r Reader, rg Range[R]) iter.Seq2[Entry[R], erro
 				yield(Entry[R]{}, err)
 				return
 			}
-			rec, err := open[R, P](item.Key, item.Value)
+			rec, err := Decode[R, P](item.Key, item.Value)
 			if !yield(Entry[R]{Key: item.Key, Record: rec}, err) {
 				return
 			}

@@ -47,7 +47,6 @@ func (d *database) Compact(ctx context.Context) error {
 		return errors.Join(err, c.undo())
 	}
 	d.drop(old) // which was held because it was in charge
-	c.from.discard()
 	if d.drop(old) {
 		d.retire(old)
 	}
@@ -207,7 +206,6 @@ func (b *batch) add(item *badger.Item) error {
 		// Deleting what never came there would be a deletion to step over for nothing.
 		s := snapshot{gen: b.next, at: b.at}
 		_, err := s.Get(c.Key)
-		s.discard()
 		if errors.Is(err, index.ErrNotFound) {
 			return nil
 		}
@@ -280,7 +278,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	c.kept = true
 	c.next.holders = 1
 	c.mu.Lock()
-	c.inCharge = c.next
+	c.inCharge, c.reads = c.next, nil
 	c.mu.Unlock()
 	c.growth = c.live
 	return nil

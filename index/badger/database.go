@@ -31,7 +31,10 @@ type database struct {
 	mu       sync.Mutex // guards the fields below, and the generations' holders
 	inCharge *generation
 	newest   uint64         // the last durable commit
+	reads    *badger.Txn    // which shows that, for all snapshots of it; nil before the first
 	retiring sync.WaitGroup // generations that are being removed
+
+	recent *recent
 
 	steps      atomic.Int64  // that scans took, over records, versions and deletions
 	compacting chan struct{} // full while a compaction runs
@@ -42,7 +45,7 @@ type database struct {
 func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
 	d := &database{
 		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space,
-		compacting: make(chan struct{}, 1),
+		compacting: make(chan struct{}, 1), recent: newRecent(),
 	}
 	if d.reserve == 0 {
 		d.reserve = defaultReserve
@@ -92,7 +95,12 @@ func (d *database) hold() *snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inCharge.holders++
-	return &snapshot{db: d, gen: d.inCharge, at: d.newest}
+	if d.reads == nil {
+		// In managed mode one that only reads is a number and needs no end, and any number of
+		// goroutines may use it.
+		d.reads = d.inCharge.db.NewTransactionAt(d.newest, false)
+	}
+	return &snapshot{db: d, gen: d.inCharge, at: d.newest, reads: d.reads, recent: d.recent}
 }
 
 // generation is the one in charge. Only who holds committing may rely on it to stay so.
@@ -121,12 +129,13 @@ func (d *database) Commit(changes iter.Seq[index.Change]) error {
 			return mapError("commit", err)
 		}
 		d.growth.count(c)
+		d.recent.renew(c, at)
 	}
 	if err := g.commit(txn, at); err != nil {
 		return mapError("commit", err)
 	}
 	d.mu.Lock()
-	d.newest = at
+	d.newest, d.reads = at, nil
 	d.mu.Unlock()
 	d.compactIfDue()
 	return nil

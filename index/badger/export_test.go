@@ -18,6 +18,9 @@ func SetSpace(s *Store, spaceOf func() disk.Space) {
 	s.db.spaceOf = func() (disk.Space, error) { return spaceOf(), nil }
 }
 
+// SetRecent has a store keep values in so many places. It comes before all calls.
+func SetRecent(s *Store, spots int) { s.db.recent.spots = make([]recentSpot, spots) }
+
 // Steps is how many records, versions and deletions the scans of a store have stepped over.
 func Steps(s *Store) int64 { return s.db.steps.Load() }
 

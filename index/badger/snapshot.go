@@ -15,26 +15,53 @@ import (
 // that its caller never ends leaves nothing behind that could keep the snapshot from being
 // released.
 type snapshot struct {
-	db   *database
-	gen  *generation
-	at   uint64
-	gets *badger.Txn // one for all, because an update makes hundreds; nil before the first
+	db     *database
+	gen    *generation
+	at     uint64
+	reads  *badger.Txn // for Get, which is called hundreds of times by an update; nil before the first
+	recent *recent     // nil for who wants to know what is on the disk
 }
 
 // Get implements index.Reader.
 func (s *snapshot) Get(key []byte) (value []byte, err error) {
-	defer recovered(&err)
-	if s.gets == nil {
-		s.gets = s.gen.db.NewTransactionAt(s.at, false)
+	if s.recent == nil {
+		return s.stored(key)
 	}
-	item, err := s.gets.Get(key)
+	spot, mark := s.recent.spot(key)
+	value, had := spot.get(key, s.at)
+	if value != nil {
+		return value, nil
+	}
+	if value, err = s.stored(key); err == nil {
+		spot.offer(key, value, mark, s.at, had)
+	}
+	return value, err
+}
+
+// stored is Get from Badger.
+func (s *snapshot) stored(key []byte) (value []byte, err error) {
+	defer recovered(&err)
+	if s.reads == nil {
+		s.reads = s.gen.db.NewTransactionAt(s.at, false)
+	}
+	item, err := s.reads.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, index.ErrNotFound
 	}
 	if err != nil {
 		return nil, mapError("get", err)
 	}
-	return valueOf(item)
+	err = item.Value(func(b []byte) error {
+		value = b // the item's own, which nobody else has
+		return nil
+	})
+	if err != nil {
+		return nil, mapError("read value", err)
+	}
+	if value == nil { // an empty one
+		value = []byte{}
+	}
+	return value, nil
 }
 
 // Scan implements index.Reader.
@@ -144,16 +171,12 @@ func commonPrefix(start, end []byte) []byte {
 	return start[:k]
 }
 
+// Latest says whether no commit has come since; see index.Latest.
+func (s *snapshot) Latest() bool { return s.at == s.db.last() }
+
 // Release implements index.Snapshot.
 func (s *snapshot) Release() {
-	s.discard()
 	s.db.release(s.gen)
-}
-
-func (s *snapshot) discard() {
-	if s.gets != nil {
-		s.gets.Discard()
-	}
 }
 
 // valueOf copies a value, which lives in a memory map.
