@@ -200,31 +200,41 @@ func (s *source) readSegment(
 // onlySegment reads the part of a content that has just one. There is no directory to tell it from
 // an earlier one of the same number; what the object says of its bytes does.
 func (s *source) onlySegment(r index.Reader) (*segment, error) {
+	number, rec, err := s.firstPart(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case rec.Size != s.size:
+		return nil, s.inconsistent("its part has %d bytes, wanted are %d", rec.Size, s.size)
+	case rec.CRC64 != s.crc64:
+		return nil, s.inconsistent(
+			"its part has CRC-64 %016x, wanted is %016x", rec.CRC64, s.crc64,
+		)
+	case len(s.md5) > 0 && !bytes.Equal(rec.ETag[:], s.md5):
+		return nil, s.inconsistent("its part has MD5 %x, wanted is %x", rec.ETag, s.md5)
+	}
+	if err := s.seals.part(number, rec); err != nil {
+		return nil, err
+	}
+	return s.keepSegment(&segment{Part: *rec}), nil
+}
+
+// firstPart reads the part of the least number. It mostly has the least that there is, and to look
+// for that takes a tenth of a scan.
+func (s *source) firstPart(r index.Reader) (number int, rec *index.Part, err error) {
+	const least = 1
+	rec, err = index.Find(r, index.PartKey(s.id, least))
+	if !errors.Is(err, index.ErrNotFound) {
+		return least, rec, err
+	}
 	for entry, err := range index.Scan(r, index.PartsOf(s.id)) {
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		_, number, err := index.ParsePartKey(entry.Key)
-		if err != nil {
-			return nil, err
-		}
-		rec := &entry.Record
-		switch {
-		case rec.Size != s.size:
-			return nil, s.inconsistent("its part has %d bytes, wanted are %d", rec.Size, s.size)
-		case rec.CRC64 != s.crc64:
-			return nil, s.inconsistent(
-				"its part has CRC-64 %016x, wanted is %016x", rec.CRC64, s.crc64,
-			)
-		case len(s.md5) > 0 && !bytes.Equal(rec.ETag[:], s.md5):
-			return nil, s.inconsistent("its part has MD5 %x, wanted is %x", rec.ETag, s.md5)
-		}
-		if err := s.seals.part(number, rec); err != nil {
-			return nil, err
-		}
-		return s.keepSegment(&segment{Part: *rec}), nil
+		return number, &entry.Record, err
 	}
-	return nil, s.inconsistent("its part is missing")
+	return 0, nil, s.inconsistent("its part is missing")
 }
 
 func (s *source) keepSegment(seg *segment) *segment {

@@ -29,6 +29,7 @@ type Engine struct {
 
 	damage     *damage
 	chunks     *storedChunks
+	memory     chunkMemory // for reads
 	pins       *intake.Pins
 	intake     *intake.Intake
 	throttle   *throttle.Throttle    // slows bodies down

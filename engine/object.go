@@ -263,7 +263,13 @@ type openedObject struct {
 func (e *Engine) openObject(
 	ctx context.Context, c *call, ref objectRef,
 ) (_ *openedObject, _ ruleSet, err error) {
-	rec, rules, err := e.useObject(ctx, ref.bucket, ref.key)
+	var s *source
+	rec, rules, err := e.useObject(ctx, ref.bucket, ref.key, func(r index.Reader, rec *index.Object) {
+		if rec.Encryption.Algorithm == "" { // else a key has to be asked for first
+			s = e.newSource(c, rec, nil)
+			s.look(r)
+		}
+	})
 	if err != nil {
 		return nil, rules, err
 	}
@@ -283,8 +289,10 @@ func (e *Engine) openObject(
 	if err := ref.conditions.check(rec); err != nil {
 		return nil, rules, err
 	}
-	s, err := e.openContent(ctx, *c, rec, cipher)
-	if err != nil {
+	if s == nil {
+		s = e.newSource(c, rec, cipher)
+	}
+	if err := s.open(ctx); err != nil {
 		return nil, rules, err
 	}
 	opened = true
@@ -292,10 +300,14 @@ func (e *Engine) openObject(
 }
 
 // useObject returns an object's record with its content in use; the caller must leave it. It also
-// returns the bucket's rules.
+// returns the bucket's rules. also may read what else is wanted of the state that shows the object,
+// where that takes nothing more.
 func (e *Engine) useObject(
-	ctx context.Context, bucket, key string,
+	ctx context.Context, bucket, key string, also func(index.Reader, *index.Object),
 ) (*index.Object, ruleSet, error) {
+	if e.node == nil {
+		return e.useOwnObject(ctx, bucket, key, also)
+	}
 	for {
 		rec, _, err := e.lookObject(ctx, bucket, key)
 		if err != nil {
@@ -315,6 +327,44 @@ func (e *Engine) useObject(
 	}
 }
 
+// useOwnObject is useObject where nobody else writes to the index. If nothing was committed between
+// the look and the use, it needs no second look.
+func (e *Engine) useOwnObject(
+	ctx context.Context, bucket, key string, also func(index.Reader, *index.Object),
+) (rec *index.Object, rules ruleSet, err error) {
+	var used *index.ContentID
+	defer func() {
+		if used != nil {
+			e.trash.Leave(*used)
+		}
+	}()
+	for certain := false; !certain; {
+		err = e.index.View(ctx, func(r index.Reader) (err error) {
+			if rec, rules, err = readObject(r, bucket, key); err != nil {
+				return err
+			}
+			if used != nil && *used != rec.Content {
+				e.trash.Leave(*used)
+				used = nil
+			}
+			if certain = used != nil; !certain {
+				e.trash.Use(rec.Content)
+				used = &rec.Content
+				certain = index.Latest(r)
+			}
+			if certain {
+				also(r, rec)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, ruleSet{}, err
+		}
+	}
+	used = nil // the caller's
+	return rec, rules, nil
+}
+
 // lookObject returns an object's record and its bucket's rules.
 func (e *Engine) lookObject(
 	ctx context.Context, bucket, key string,
@@ -323,6 +373,13 @@ func (e *Engine) lookObject(
 	if err != nil {
 		return nil, rules, err
 	}
+	return readObject(r, bucket, key)
+}
+
+// readObject is lookObject in a state of the index.
+func readObject(
+	r index.Reader, bucket, key string,
+) (rec *index.Object, rules ruleSet, err error) {
 	if rec, err = findObject(r, bucket, key); err != nil {
 		return nil, rules, err
 	}
@@ -393,14 +450,14 @@ func (e *Engine) deleteObject(tx index.Tx, bucket, key string) error {
 
 // findObject returns an object's record, or ErrNoSuchBucket or ErrNoSuchKey.
 func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
-	rec, err := index.Get(r, index.ObjectKey(bucket, key))
+	rec, err := index.Find(r, index.ObjectKey(bucket, key))
 	if isAbsent(err) {
 		if _, err := openBucketFor(r, bucket, key); err != nil {
 			return nil, err
 		}
 		return nil, ErrNoSuchKey
 	}
-	return &rec, err
+	return rec, err
 }
 
 // putObject stores an object's record and discards what it replaces.

@@ -53,6 +53,7 @@ func (o *Object) Read(p []byte) (n int, err error) {
 	}
 	n = copy(p, data)
 	o.pos += int64(n)
+	o.rest()
 	return n, nil
 }
 
@@ -65,6 +66,7 @@ func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 		goesOn = goesOn || pos > 0 && at == o.current.end()
 		taken, err := o.ahead.receive(at, &o.current)
 		if !taken {
+			o.source.engine.memory.equip(&o.current)
 			err = o.source.load(at, &o.current)
 		}
 		if err != nil {
@@ -95,10 +97,26 @@ func (o *Object) WriteTo(w io.Writer) (total int64, err error) {
 			return total, io.ErrShortWrite
 		}
 	}
+	o.rest()
 	if err := o.source.eof(); err != io.EOF {
 		return total, err
 	}
 	return total, nil
+}
+
+// rest gives up the memory for reading when the end is reached. Only the goroutine that reads does
+// so: whoever closes an Object cannot know whether a writer still has bytes of it.
+func (o *Object) rest() {
+	if o.pos < o.span.length {
+		return
+	}
+	memory := &o.source.engine.memory
+	o.ahead.stop()
+	for i := range o.ahead.free {
+		memory.strip(&o.ahead.free[i])
+	}
+	o.ahead = readAhead{}
+	memory.strip(&o.current)
 }
 
 // ReadAt implements io.ReaderAt.

@@ -33,6 +33,7 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 		if last := len(r.free) - 1; last >= 0 {
 			f.data, r.free = r.free[last], r.free[:last]
 		}
+		s.engine.memory.equip(&f.data)
 		r.flights = append(r.flights, f)
 		go func() {
 			defer close(f.done)

@@ -29,6 +29,8 @@ type source struct {
 
 	directorySeals seals // of its directory, which may have none
 
+	looked bool // what open reads is there
+
 	closed atomic.Bool
 
 	mu        sync.Mutex // guards what follows, which is never changed once it is there
@@ -64,31 +66,65 @@ func (p *segmentPage) span(n int) (start, end int64) {
 	return end - int64(p.Page.Chunks[n].Size), end
 }
 
-// openContent opens the content of an object, which is in use. It is left when the source is closed. Of the parts it reads only what says how many there are and of how many bytes.
-func (e *Engine) openContent(
-	ctx context.Context, c call, rec *index.Object, cipher *crypto.Cipher,
-) (*source, error) {
+// newSource returns the source of the content of an object, which is in use. It has to be opened.
+func (e *Engine) newSource(c *call, rec *index.Object, cipher *crypto.Cipher) *source {
 	s := &source{
-		engine: e, call: c, id: rec.Content, cipher: cipher, seals: e.sealsOf(rec.Content, cipher),
+		engine: e, call: *c, id: rec.Content, cipher: cipher, seals: e.sealsOf(rec.Content, cipher),
 		count: rec.Parts, size: rec.Size, crc64: rec.CRC64, md5: rec.MD5,
 	}
 	s.directorySeals = s.seals.ofDirectory(rec)
-	err := e.index.View(ctx, func(r index.Reader) (err error) {
-		switch {
-		case s.count == 0 && s.size != 0:
-			err = s.inconsistent("it has no parts, but %d bytes", s.size)
-		case s.count == 1:
-			_, err = s.onlySegment(r)
-		case s.count > 1:
-			_, err = s.directoryPage(r, s.directoryPages()-1)
+	return s
+}
+
+// fewChunks is how many chunks a part may have for its manifest to be read before it is asked for.
+const fewChunks = 16
+
+// look reads what open does, while a snapshot of the index is there anyway, and of a small content
+// where its chunks are. What fails is met again by whoever needs it.
+func (s *source) look(r index.Reader) {
+	if s.looked = s.check(r) == nil; !s.looked || s.segment == nil {
+		return
+	}
+	if part := &s.segment.Part; part.Size > 0 && (part.Inline || part.Chunks <= fewChunks) {
+		if page, err := s.read(r, s.segment, 0); err == nil {
+			s.keep(page)
 		}
-		return err
-	})
+	}
+}
+
+// open opens the content. It is left when the source is closed. Of the parts it reads only what
+// says how many there are and of how many bytes.
+func (s *source) open(ctx context.Context) error {
+	if !s.looked {
+		if err := s.engine.index.View(ctx, s.check); err != nil {
+			return err
+		}
+	}
+	s.engine.node.Keep(s.call.epoch) // what the call may count on, the source may until it is closed
+	return nil
+}
+
+// check reads what says how many parts there are and of how many bytes.
+func (s *source) check(r index.Reader) (err error) {
+	switch {
+	case s.count == 0 && s.size != 0:
+		err = s.inconsistent("it has no parts, but %d bytes", s.size)
+	case s.count == 1:
+		_, err = s.onlySegment(r)
+	case s.count > 1:
+		_, err = s.directoryPage(r, s.directoryPages()-1)
+	}
+	return err
+}
+
+// read reads the page of a segment that holds an offset of the object.
+func (s *source) read(r index.Reader, seg *segment, at int64) (*segmentPage, error) {
+	chunks, err := ledger.PageAt(r, &seg.Part, at-seg.start, &s.seals)
 	if err != nil {
 		return nil, err
 	}
-	e.node.Keep(c.epoch) // what the call may count on, the source may until it is closed
-	return s, nil
+	keys, err := s.engine.keysOf(s.cipher, seg.Scope)
+	return &segmentPage{seg, chunks, keys}, err
 }
 
 // part returns the part that is the n-th in order, from 0.
@@ -153,12 +189,7 @@ func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, 
 			if err != nil {
 				return err
 			}
-			chunks, err := ledger.PageAt(r, &seg.Part, at-seg.start, &s.seals)
-			if err != nil {
-				return err
-			}
-			keys, err := s.engine.keysOf(s.cipher, seg.Scope)
-			page = &segmentPage{seg, chunks, keys}
+			page, err = s.read(r, seg, at)
 			return err
 		})
 		if err != nil {

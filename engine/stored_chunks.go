@@ -154,24 +154,28 @@ func (s *storedChunks) readAt(
 		return nil, err
 	}
 	d.frame = stored
-	return s.decode(ref, c, keys, d)
+	return s.decode(ref, stored, c, keys, d)
 }
 
-// open verifies a chunk that the index has itself. The result lies in d's memory.
+// open verifies a chunk that the index has itself. The result lies in d's memory, or is part of the
+// frame if that is neither sealed nor compressed.
 func (s *storedChunks) open(
 	inline []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
 ) ([]byte, error) {
-	d.frame = append(d.frame[:0], inline...) // decoding works in place
-	return s.decode(blob.Ref{ID: blob.ID(c.ID)}, c, keys, d)
+	if keys.Cipher != nil { // which unseals in place
+		d.frame = append(d.frame[:0], inline...)
+		inline = d.frame
+	}
+	return s.decode(blob.Ref{ID: blob.ID(c.ID)}, inline, c, keys, d)
 }
 
 // decode decodes and verifies the frame of a chunk, which lies at ref and has been fetched. A ref of
 // no volume is that of a chunk which the index has itself.
 func (s *storedChunks) decode(
-	ref blob.Ref, c index.PageChunk, keys frame.Keys, d *chunkData,
+	ref blob.Ref, stored []byte, c index.PageChunk, keys frame.Keys, d *chunkData,
 ) ([]byte, error) {
 	want := frame.Chunk{Address: crypto.Address(c.ID), Size: int(c.Size), CRC64: c.CRC64}
-	plain, err := frame.Decode(d.frame, want, keys, &d.plain)
+	plain, err := frame.Decode(stored, want, keys, &d.plain)
 	if err == nil && s.strict && keys.Cipher == nil { // a seal has proved the address already
 		err = frame.VerifyAddress(plain, want.Address, keys)
 	}

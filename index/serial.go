@@ -288,4 +288,3 @@ type update struct {
 
 // claim decides between starting and giving up: it is true for the first caller only.
 func (u *update) claim() bool { return u.claimed.CompareAndSwap(false, true) }
-
