@@ -144,7 +144,7 @@ func (d *database) Commit(changes iter.Seq[index.Change]) error {
 // stage makes a record part of a transaction that is about to be committed, and charges the log
 // with it.
 func (g *generation) stage(txn *badger.Txn, c index.Change) error {
-	g.wal.used += len(c.Key) + len(c.Value) + memTableRecord
+	g.wal.charge(c)
 	if c.Removed {
 		return txn.Delete(c.Key)
 	}
@@ -154,6 +154,7 @@ func (g *generation) stage(txn *badger.Txn, c index.Change) error {
 // commit makes a transaction durable. When Badger reports trouble meanwhile, the outcome is not
 // waited for: it may never come.
 func (g *generation) commit(txn *badger.Txn, at uint64) error {
+	defer func() { g.wal.last = 0 }()
 	done := make(chan error, 1)
 	if err := txn.CommitAt(at, func(err error) { done <- err }); err != nil {
 		return err

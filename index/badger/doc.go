@@ -41,6 +41,13 @@
 // built; without it, compacting is refused with [index.ErrNoSpace], and tried again when half as
 // much more has come.
 //
+// # What a small call costs
+//
+// A look into Badger takes longer than all else of a small read. So values that are read again and
+// again are kept, a megabyte of them: see recent.go. And a commit of a few KiB takes half as long
+// again when the file system has to note that blocks are written now, so zeros are written ahead of
+// it: see ahead.go.
+//
 // # Full disks
 //
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no

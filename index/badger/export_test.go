@@ -47,19 +47,15 @@ func WaitFlushed(s *Store) {
 }
 
 // Logs returns the number of the log that is written.
-func Logs(s *Store) int {
-	d := s.db
-	d.committing.Lock()
-	defer d.committing.Unlock()
-	return d.generation().wal.number
+func Logs(s *Store) (number int) {
+	withLog(s, func(g *generation) { number = g.wal.number })
+	return number
 }
 
 // LogUsed returns how much is held to be used of the log that is written.
-func LogUsed(s *Store) int {
-	d := s.db
-	d.committing.Lock()
-	defer d.committing.Unlock()
-	return d.generation().wal.used
+func LogUsed(s *Store) (used int) {
+	withLog(s, func(g *generation) { used = g.wal.used })
+	return used
 }
 
 // ParseCurrent parses the content of CURRENT, and makes it again.
@@ -81,4 +77,29 @@ func CheckTable(data []byte) (blocks int, ok bool, err error) {
 		ok = ok && isTableBlock(data[p.at:p.at+int64(p.size)])
 	}
 	return len(places), ok, err
+}
+
+// LogZeros returns up to where zeros were written ahead of the log that is written.
+func LogZeros(s *Store) (zeros int) {
+	withLog(s, func(g *generation) { zeros = g.wal.zeros })
+	return zeros
+}
+
+// LogPath returns where the log is that is written.
+func LogPath(s *Store) (path string) {
+	withLog(s, func(g *generation) { path = g.dir.Join(logName(g.wal.number)) })
+	return path
+}
+
+// NoteUnwritten has a store write zeros ahead on any file system.
+func NoteUnwritten(s *Store) {
+	withLog(s, func(g *generation) { g.wal.known, g.wal.notes = true, true })
+}
+
+// withLog calls fn while nothing is committed.
+func withLog(s *Store, fn func(*generation)) {
+	d := s.db
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	fn(d.generation())
 }

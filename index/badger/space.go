@@ -116,6 +116,12 @@ type wal struct {
 	file      *os.File // that log; nil until it is synced
 	allocated bool
 	used      int // bytes at the most, of the memtable, too
+	last      int // bytes at the most, of the commit under way
+
+	// See writeAhead.
+	zeros        int    // up to where zeros were written
+	step         []byte // memory for them
+	known, notes bool   // it is known whether they gain anything, and they do
 }
 
 // find looks for the newest log.
@@ -143,7 +149,7 @@ func (w *wal) follow() error {
 		return err
 	}
 	w.number++
-	w.allocated, w.used = false, 0
+	w.allocated, w.used, w.zeros = false, w.last, 0 // the commit is the first of that log
 	return w.dir.Sync()
 }
 
@@ -155,7 +161,15 @@ func (w *wal) sync() (err error) {
 			return err
 		}
 	}
+	w.writeAhead()
 	return disk.SyncData(w.file)
+}
+
+// charge counts a record of a commit.
+func (w *wal) charge(c index.Change) {
+	n := len(c.Key) + len(c.Value) + memTableRecord
+	w.used += n
+	w.last += n
 }
 
 // close lets go of the newest log.

@@ -38,6 +38,17 @@ func StartWriteback(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+// NotesUnwritten says whether the file system that has f is known to note which blocks were set
+// aside and not written yet, so that to sync the first write of one takes more than that of a later
+// one.
+func NotesUnwritten(f *os.File) bool {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return false
+	}
+	return st.Type == unix.EXT4_SUPER_MAGIC || st.Type == unix.XFS_SUPER_MAGIC
+}
+
 // fallocate is fallocateStrictly, but content where that is not supported: a file system without it
 // (some network and overlay ones) leaves the reserve as the only guard, as on the platforms that
 // lack the call.

@@ -16,5 +16,8 @@ func SyncData(f *os.File) error { return f.Sync() }
 // StartWriteback does nothing on this platform.
 func StartWriteback(*os.File, int64, int64) {}
 
+// NotesUnwritten is false on this platform, where nothing is set aside.
+func NotesUnwritten(*os.File) bool { return false }
+
 // PunchHole is not supported on this platform.
 func PunchHole(*os.File, int64, int64) error { return errors.ErrUnsupported }
