@@ -84,8 +84,14 @@ func (f *flushState) sync(ctx context.Context) error {
 // lead runs one flush. It is entered and left with f.mu held.
 func (f *flushState) lead() {
 	upTo := f.begin()
+	alone := upTo-f.durable == 1
 	f.mu.Unlock()
-	err := f.disk.SyncData(f.file)
+	var err error
+	if alone {
+		err = disk.SyncData(f.file)
+	} else {
+		err = f.disk.SyncData(f.file)
+	}
 	f.mu.Lock()
 	f.end(upTo, err)
 }
