@@ -88,7 +88,7 @@ func pullBroken(t *testing.T, from *engine.Engine, to *site, power *power) (thro
 // TestPullGoesOn cuts the power amid a Pull of more chunks than share a sync. The next one copies
 // those that have no record.
 func TestPullGoesOn(t *testing.T) {
-	o := engine.Options{Compression: engine.CompressionNone}
+	o := engine.Options{Compression: engine.CompressionNone, ChunkSize: 1 << 20}
 	from := inMemory(t, o).open(t)
 	const chunks = 80
 	mustObject(t, from, "bucket", "key", "", random(1, chunks<<20))

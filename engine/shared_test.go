@@ -135,7 +135,7 @@ func TestSharedStoppedMove(t *testing.T) {
 		if !bytes.Equal(readAll(f, b.Engine, "bucket", "keep"), content) {
 			f.Error("the object reads back wrong")
 		}
-		b.forget(blob.ErrNoSpace)
+		b.forget(engine.ErrNoSpace)
 	})
 }
 
