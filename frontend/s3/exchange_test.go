@@ -72,6 +72,11 @@ func TestExchanges(t *testing.T) {
 		{"PUT /bucket/key?acl\nX-Amz-Acl: public-read", "", 400, "<Code>AccessControlListNotSupported</Code>"},
 		{"PUT /bucket/key?acl\nX-Amz-Grant-Read: id=1", "", 400, "<Code>AccessControlListNotSupported</Code>"},
 		{"PUT /bucket/key?acl", "<AccessControlPolicy></AccessControlPolicy>", 400, "<Code>AccessControlListNotSupported</Code>"},
+		{"PUT /bucket/key?acl", accessList("gabion", "FULL_CONTROL"), 200, ""},
+		{"PUT /bucket/absent?acl", accessList("gabion", "FULL_CONTROL"), 404, "<Code>NoSuchKey</Code>"},
+		{"PUT /bucket/key?acl", accessList("gabion", "READ"), 400, "<Code>AccessControlListNotSupported</Code>"},
+		{"PUT /bucket/key?acl", accessList("somebody", "FULL_CONTROL"), 400, "<Code>AccessControlListNotSupported</Code>"},
+		{"PUT /bucket/key?acl\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==", accessList("gabion", "FULL_CONTROL"), 400, "<Code>BadDigest</Code>"},
 
 		// What a bucket could have, and has not.
 		{"GET /bucket?website", "", 404, "<Code>NoSuchWebsiteConfiguration</Code>"},
@@ -142,4 +147,12 @@ func TestRefusedAtOnce(t *testing.T) {
 	if res.Body.Close(); res.StatusCode != http.StatusNotFound {
 		t.Errorf("%s, want 404", res.Status)
 	}
+}
+
+// accessList is a document with one grant, as clients write it.
+func accessList(id, permission string) string {
+	return `<AccessControlPolicy xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Owner><ID>gabion</ID></Owner>` +
+		`<AccessControlList><Grant>` +
+		`<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>` + id +
+		`</ID></Grantee><Permission>` + permission + `</Permission></Grant></AccessControlList></AccessControlPolicy>`
 }

@@ -46,7 +46,6 @@ func TestNotOffered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for request, want := range map[string]string{
-		"PUT /bucket/key?acl":                "400 AccessControlListNotSupported",
 		"PUT /bucket?versioning":             "501 NotImplemented",
 		"GET /bucket?versions":               "501 NotImplemented",
 		"PUT /bucket/key?retention":          "501 NotImplemented",

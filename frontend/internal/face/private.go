@@ -1,6 +1,7 @@
 package face
 
 import (
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"strings"
@@ -47,13 +48,31 @@ func (c *Call) GetPrivate() {
 	}{Account, []grant{g}})
 }
 
-// PutPrivate takes that list for what the request is about.
-func (c *Call) PutPrivate() {
+// PutPrivate takes that list for what the request is about: by its name, or written out as GetPrivate
+// answers, which is how clients copy it from one object to another. check is that of ReadXML.
+func (c *Call) PutPrivate(check func(body []byte)) {
 	if c.CheckPrivate(); c.Header("Acl") == "" {
-		c.Fail(errNotPrivate)
+		c.readPrivate(check)
 	}
 	c.find()
 	c.Done(http.StatusOK)
+}
+
+// readPrivate fails the call unless its body is that list.
+func (c *Call) readPrivate(check func(body []byte)) {
+	type grant struct {
+		Grantee    Owner
+		Permission string
+	}
+	var list struct {
+		XMLName xml.Name `xml:"AccessControlPolicy"`
+		Grants  []grant  `xml:"AccessControlList>Grant"`
+	}
+	c.ReadXML(&list, check)
+	if len(list.Grants) != 1 || list.Grants[0].Grantee.ID != Account.ID ||
+		list.Grants[0].Permission != "FULL_CONTROL" {
+		c.Fail(errNotPrivate)
+	}
 }
 
 // CheckPrivate fails the call if its headers want another list, so that nobody believes to have one.
