@@ -70,6 +70,10 @@ type Suite struct {
 	// Lanes is in how many lanes tests run beside each other, 1 if 0.
 	Lanes int
 
+	// Tries is how often a test is run until it passes, 1 if 0: more for a client whose tests race with
+	// themselves.
+	Tries int
+
 	// Command is the program that runs one test in a lane. Passed says whether what it printed is what
 	// a test prints that has passed: one that was skipped, or not found, fails.
 	Command func(lane int, name string) *exec.Cmd
@@ -89,9 +93,16 @@ func (s *Suite) Test(t *testing.T) {
 				ran := false // unless -run says otherwise
 				ok := t.Run(name, func(t *testing.T) {
 					ran = true
-					out, err := s.Command(lane, name).CombinedOutput()
-					if err != nil || !s.Passed(name, out) {
-						t.Errorf("%v\n%s", err, out)
+					for try := 1; ; try++ {
+						out, err := s.Command(lane, name).CombinedOutput()
+						if err == nil && s.Passed(name, out) {
+							break
+						}
+						if try >= s.Tries {
+							t.Errorf("%v\n%s", err, out)
+							break
+						}
+						t.Logf("try %d: %v\n%s", try, err, out)
 					}
 				})
 				switch {
