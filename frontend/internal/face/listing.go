@@ -16,13 +16,12 @@ type Name string
 
 // MarshalXML writes an element.
 func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
-	isControl := func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
-	if !strings.ContainsFunc(string(n), isControl) {
+	if !strings.ContainsFunc(string(n), notInXML) {
 		return e.EncodeElement(string(n), start)
 	}
 	var text strings.Builder
 	for _, c := range string(n) {
-		if isControl(c) {
+		if notInXML(c) {
 			fmt.Fprintf(&text, "&#x%X;", c)
 		} else {
 			_ = xml.EscapeText(&text, []byte(string(c))) // into memory

@@ -28,6 +28,9 @@ func (c *Call) ReadXML(document any, check func(body []byte)) {
 	c.parse(body, document)
 }
 
+// notInXML says whether c is a control character that documents cannot have.
+func notInXML(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+
 // ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
 // are, which become references.
@@ -37,7 +40,7 @@ func (c *Call) ReadRaw(document any) {
 		switch {
 		case b == '&':
 			raw.WriteString("&amp;")
-		case 0 < b && b < ' ' && b != '\t' && b != '\n' && b != '\r':
+		case b != 0 && notInXML(rune(b)):
 			fmt.Fprintf(&raw, "&amp;#x%02x;", b)
 		default:
 			raw.WriteByte(b)
