@@ -221,7 +221,7 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 	var accounts map[uint64]index.Volume // if there are chunks of which it is not known where they are
 	err = c.index.View(ctx, func(r index.Reader) error {
 		for entry, err := range index.ScanAll(r, index.Chunks()) {
-			if isCorrupt(err) && len(entry.Key) > 0 {
+			if index.IsCorrupt(err) && len(entry.Key) > 0 {
 				if accounts == nil { // one of them will do
 					accounts = make(map[uint64]index.Volume)
 					c.lose(err)

@@ -72,12 +72,6 @@ func isDamage(err error) bool {
 	return errors.As(err, &stored) || errors.As(err, &content)
 }
 
-// isCorrupt reports whether an error is of a record of the index that is not what was stored.
-func isCorrupt(err error) bool {
-	var corrupt *index.CorruptionError
-	return errors.As(err, &corrupt)
-}
-
 // Known returns why a place is known to be bad, or nil. What only the chunk's record knows, the
 // caller sees there.
 func (d *damage) Known(ref blob.Ref) error {

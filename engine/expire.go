@@ -151,7 +151,7 @@ func (x *expiring) some(tx index.Tx) error {
 		if err == nil {
 			stays, err = x.look(tx, &entry.Record, used, id)
 		}
-		if isCorrupt(err) {
+		if index.IsCorrupt(err) {
 			keeps(used, err)
 			continue
 		}

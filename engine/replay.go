@@ -68,7 +68,7 @@ func forget(tx index.Tx, now time.Time) error {
 	kept := totals.Completed + 1
 	for range forgetAtOnce {
 		oldest, err := index.Oldest(tx, index.AnswerQueue())
-		lost := isCorrupt(err) || errors.Is(err, index.ErrNotFound) // there is at least the new one
+		lost := index.IsCorrupt(err) || errors.Is(err, index.ErrNotFound) // there is at least the new one
 		if err != nil && !lost {
 			return err
 		}

@@ -187,6 +187,13 @@ func (e *CorruptionError) Error() string {
 // Unwrap returns the cause.
 func (e *CorruptionError) Unwrap() error { return e.Err }
 
+// IsCorrupt reports whether an error is, or wraps, a CorruptionError. Of one that a Scan yields with a
+// key it is that record alone that is damaged.
+func IsCorrupt(err error) bool {
+	var corrupt *CorruptionError
+	return errors.As(err, &corrupt)
+}
+
 // VersionError reports a record, or fields in it, of a newer version than this package reads. It
 // says nothing about what else is stored.
 type VersionError struct {

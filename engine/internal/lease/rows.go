@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"errors"
 	"math"
 
 	"github.com/gabion-storage/gabion/index"
@@ -39,15 +38,10 @@ func (n *Node) leasesIn(r index.Reader) (all []lease, err error) {
 // leaseOf is a lease as it was read. One whose record is damaged nobody can renew: so it ends like
 // others that are not, and is waited for until then.
 func (n *Node) leaseOf(id index.NodeID, rec index.Node, err error) (lease, error) {
-	if isCorrupt(err) {
+	if index.IsCorrupt(err) {
 		return lease{id, index.Node{Lasts: n.Lease}}, nil
 	}
 	return lease{id, rec}, err
-}
-
-func isCorrupt(err error) bool {
-	var corrupt *index.CorruptionError
-	return errors.As(err, &corrupt)
 }
 
 // condemnedIn are the volumes that were condemned after an epoch, and in which.
@@ -55,7 +49,7 @@ func condemnedIn(r index.Reader, after Epoch) (map[uint64]Epoch, error) {
 	volumes := map[uint64]Epoch{}
 	for entry, err := range index.ScanAll(r, index.AllCondemned()) {
 		e := Epoch(entry.Record.Epoch)
-		if isCorrupt(err) && len(entry.Key) > 0 {
+		if index.IsCorrupt(err) && len(entry.Key) > 0 {
 			e, err = Unknown, nil
 		}
 		if err != nil {

@@ -96,7 +96,7 @@ func (s *sweep) next(ctx context.Context) (batch []queued, err error) {
 		}
 		for entry, err := range index.ScanAll(r, q.Between(ends)) {
 			item := queued{Trash: entry.Record}
-			if isCorrupt(err) && len(entry.Key) > 0 {
+			if index.IsCorrupt(err) && len(entry.Key) > 0 {
 				item.lost, err = err, nil
 			}
 			if err != nil {
@@ -240,11 +240,5 @@ func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 func isDamage(err error) bool {
 	var contradiction *CorruptionError
 	var version *index.VersionError
-	return errors.As(err, &contradiction) || isCorrupt(err) || errors.As(err, &version)
-}
-
-// isCorrupt says whether an error is of a record that is not what was stored.
-func isCorrupt(err error) bool {
-	var corrupt *index.CorruptionError
-	return errors.As(err, &corrupt)
+	return errors.As(err, &contradiction) || index.IsCorrupt(err) || errors.As(err, &version)
 }

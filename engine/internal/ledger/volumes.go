@@ -15,7 +15,7 @@ func Volumes(
 	live, lost = make(map[uint64]index.Volume), make(map[uint64]error)
 	err = idx.View(ctx, func(r index.Reader) error {
 		for entry, damage := range index.ScanAll(r, index.Volumes()) {
-			if damage != nil && (len(entry.Key) == 0 || !isCorrupt(damage)) {
+			if damage != nil && (len(entry.Key) == 0 || !index.IsCorrupt(damage)) {
 				return damage
 			}
 			id, err := index.ParseVolumeKey(entry.Key)
