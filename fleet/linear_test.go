@@ -198,6 +198,7 @@ func (h *history) judge() error {
 	case porcupine.Unknown:
 		return errors.New("the calls may have an order: it was not found in time")
 	}
+	h.Logf("%s: %d calls have an order", h.bucket, len(h.calls))
 	return nil
 }
 
