@@ -114,14 +114,20 @@ func (s *state) condemn(i, v int8) bool {
 	return true
 }
 
-// A step of a client, or a sweeper, is what may happen next. It reports false when it cannot.
+// A step of a client, or a sweeper, is what may happen next. Its function reports false when it cannot.
 type (
-	clientStep  func(s *state, c *client, r rules) bool
-	sweeperStep func(s *state, w *sweeper, i int8, r rules) bool
+	clientStep struct {
+		name string
+		do   func(s *state, c *client, r rules) bool
+	}
+	sweeperStep struct {
+		name string
+		do   func(s *state, w *sweeper, i int8, r rules) bool
+	}
 )
 
-var clientSteps = map[string]clientStep{
-	"writes a renewal": func(s *state, c *client, r rules) bool {
+var clientSteps = []clientStep{
+	{"writes a renewal", func(s *state, c *client, r rules) bool {
 		if !c.Lease || c.Renewed >= 0 {
 			return false
 		}
@@ -136,34 +142,34 @@ var clientSteps = map[string]clientStep{
 			c.Oldest = min(c.Oldest, c.ReadsSince)
 		}
 		return true
-	},
-	"has renewed": func(_ *state, c *client, _ rules) bool {
+	}},
+	{"has renewed", func(_ *state, c *client, _ rules) bool {
 		if c.Renewed < 0 {
 			return false
 		}
 		c.Seen, c.Renewed = c.Renewed, -1
 		return true
-	},
-	"has its lease revoked": func(_ *state, c *client, _ rules) bool {
+	}},
+	{"has its lease revoked", func(_ *state, c *client, _ rules) bool {
 		revoked := c.Lease
 		c.Lease = false
 		return revoked
-	},
-	"joins anew": func(s *state, c *client, _ rules) bool {
+	}},
+	{"joins anew", func(s *state, c *client, _ rules) bool {
 		if c.Lease {
 			return false
 		}
 		*c = client{Lease: true, Oldest: s.Epoch, Seen: s.Epoch, Renewed: -1} // its process is a new one
 		return true
-	},
-	"begins an upload": func(_ *state, c *client, _ rules) bool {
+	}},
+	{"begins an upload", func(_ *state, c *client, _ rules) bool {
 		if c.Upload != 0 {
 			return false
 		}
 		c.Upload, c.Began = 1, c.Seen
 		return true
-	},
-	"finds the chunk, or stores it": func(s *state, c *client, r rules) (ok bool) {
+	}},
+	{"finds the chunk, or stores it", func(s *state, c *client, r rules) (ok bool) {
 		if c.Upload != 1 {
 			return false
 		}
@@ -175,8 +181,8 @@ var clientSteps = map[string]clientStep{
 		}
 		c.Place, ok = s.store(r)
 		return ok
-	},
-	"commits": func(s *state, c *client, r rules) bool {
+	}},
+	{"commits", func(s *state, c *client, r rules) bool {
 		if c.Upload != 2 || s.Objects > 1 || s.Discarded > 0 {
 			return false
 		}
@@ -188,38 +194,38 @@ var clientSteps = map[string]clientStep{
 		}
 		c.Upload, c.Began, c.Place = 0, 0, 0
 		return true
-	},
-	"gives its upload up": func(_ *state, c *client, _ rules) bool {
+	}},
+	{"gives its upload up", func(_ *state, c *client, _ rules) bool {
 		if c.Upload == 0 {
 			return false
 		}
 		c.Upload, c.Began, c.Place = 0, 0, 0
 		return true
-	},
-	"deletes the last object": func(s *state, c *client, _ rules) bool {
+	}},
+	{"deletes the last object", func(s *state, c *client, _ rules) bool {
 		if s.Objects != 1 || s.Epoch == epochs || !c.Lease {
 			return false
 		}
 		s.Epoch++
 		s.Objects, s.Discarded = 0, s.Epoch
 		return true
-	},
-	"opens the object": func(s *state, c *client, _ rules) bool {
+	}},
+	{"opens the object", func(s *state, c *client, _ rules) bool {
 		if c.Reads || s.Objects == 0 {
 			return false
 		}
 		c.Reads, c.ReadsSince = true, c.Seen
 		return true
-	},
-	"closes the object": func(_ *state, c *client, _ rules) bool {
+	}},
+	{"closes the object", func(_ *state, c *client, _ rules) bool {
 		open := c.Reads
 		c.Reads, c.ReadsSince = false, 0
 		return open
-	},
+	}},
 }
 
-var sweeperSteps = map[string]sweeperStep{
-	"takes the turn": func(s *state, _ *sweeper, i int8, _ rules) bool {
+var sweeperSteps = []sweeperStep{
+	{"takes the turn", func(s *state, _ *sweeper, i int8, _ rules) bool {
 		if s.Turn == i {
 			return false
 		}
@@ -228,26 +234,26 @@ var sweeperSteps = map[string]sweeperStep{
 		}
 		s.Turn = i
 		return true
-	},
-	"sweeps the content": func(s *state, _ *sweeper, i int8, r rules) bool {
+	}},
+	{"sweeps the content", func(s *state, _ *sweeper, i int8, r rules) bool {
 		if s.Turn != i || s.Discarded == 0 || !s.passed(s.Discarded) && !r.sweepEarly {
 			return false
 		}
 		s.Discarded, s.Record = 0, 0
 		return true
-	},
-	"condemns the chunk's volume": func(s *state, _ *sweeper, i int8, _ rules) bool {
+	}},
+	{"condemns the chunk's volume", func(s *state, _ *sweeper, i int8, _ rules) bool {
 		return s.condemn(i, s.Record)
-	},
-	"condemns a volume in which nothing lives": func(s *state, _ *sweeper, i int8, _ rules) bool {
+	}},
+	{"condemns a volume in which nothing lives", func(s *state, _ *sweeper, i int8, _ rules) bool {
 		for v := int8(1); v < volumes; v++ {
 			if v != s.Record && s.Exists[v] && s.Condemned[v] == 0 {
 				return s.condemn(i, v)
 			}
 		}
 		return false
-	},
-	"takes a condemned volume up": func(s *state, w *sweeper, i int8, _ rules) bool {
+	}},
+	{"takes a condemned volume up", func(s *state, w *sweeper, i int8, _ rules) bool {
 		if s.Turn != i || w.Step != 0 {
 			return false
 		}
@@ -258,16 +264,16 @@ var sweeperSteps = map[string]sweeperStep{
 			}
 		}
 		return false
-	},
-	"spares its volume": func(s *state, w *sweeper, i int8, r rules) bool {
+	}},
+	{"spares its volume", func(s *state, w *sweeper, i int8, r rules) bool {
 		if !r.spares || s.Turn != i || w.Step != 1 {
 			return false
 		}
 		s.Condemned[w.Volume] = 0
 		*w = sweeper{}
 		return true
-	},
-	"plans": func(s *state, w *sweeper, _ int8, r rules) (ok bool) {
+	}},
+	{"plans", func(s *state, w *sweeper, _ int8, r rules) (ok bool) {
 		if w.Step != 1 || !r.noWait && !s.passed(s.Condemned[w.Volume]) {
 			return false
 		}
@@ -278,8 +284,8 @@ var sweeperSteps = map[string]sweeperStep{
 		w.Step = 2
 		w.Target, ok = s.store(r)
 		return ok
-	},
-	"moves the chunk": func(s *state, w *sweeper, i int8, r rules) bool {
+	}},
+	{"moves the chunk", func(s *state, w *sweeper, i int8, r rules) bool {
 		if w.Step != 2 {
 			return false
 		}
@@ -292,71 +298,121 @@ var sweeperSteps = map[string]sweeperStep{
 		}
 		w.Step, w.Target = 3, 0
 		return true
-	},
-	"removes its volume": func(s *state, w *sweeper, _ int8, _ rules) bool {
+	}},
+	{"removes its volume", func(s *state, w *sweeper, _ int8, _ rules) bool {
 		if w.Step != 3 {
 			return false
 		}
 		s.Exists[w.Volume] = false
 		*w = sweeper{}
 		return true
-	},
-	"stops and starts again": func(_ *state, w *sweeper, _ int8, _ rules) bool {
+	}},
+	{"stops and starts again", func(_ *state, w *sweeper, _ int8, _ rules) bool {
 		busy := w.Step > 0
 		*w = sweeper{}
 		return busy
-	},
+	}},
+}
+
+// A move is a step, and who makes it: a sweeper, by its number, or the client.
+type move struct{ who, step int8 }
+
+const theClient = -1
+
+func (m move) String() string {
+	if m.who == theClient {
+		return "the client " + clientSteps[m.step].name
+	}
+	return "sweeper " + string("AB"[m.who]) + " " + sweeperSteps[m.step].name
 }
 
 // after yields every state that a step leads to from s, and the step.
-func after(s state, r rules, yield func(state, string)) {
-	for name, step := range clientSteps {
-		if next := s; step(&next, &next.Client, r) {
-			yield(next, "the client "+name)
+func after(s *state, r rules, yield func(*state, move)) {
+	var next state
+	for i := range clientSteps {
+		if next = *s; clientSteps[i].do(&next, &next.Client, r) {
+			yield(&next, move{theClient, int8(i)})
 		}
 	}
-	for i := range s.Sweepers {
-		for name, step := range sweeperSteps {
-			if next := s; step(&next, &next.Sweepers[i], int8(i), r) {
-				yield(next, "sweeper "+string(rune('A'+i))+" "+name)
+	for who := range int8(len(s.Sweepers)) {
+		for i := range sweeperSteps {
+			if next = *s; sweeperSteps[i].do(&next, &next.Sweepers[who], who, r) {
+				yield(&next, move{who, int8(i)})
 			}
 		}
 	}
 }
 
-// explore goes through all states. It returns the shortest history that loses something, nil if
-// none does, and how many states there are.
-func explore(r rules) (history []string, states int) {
-	type origin struct {
-		from state
-		step string
+// sort gives the sweepers, which can do the same, their numbers by what they are doing: what follows
+// from a state follows from the one with the numbers exchanged, too. It says whether it has exchanged
+// them.
+func (s *state) sort() bool {
+	a, b := s.Sweepers[0].order(), s.Sweepers[1].order()
+	if a < b || a == b && s.Turn == 0 {
+		return false
 	}
-	begin := initial()
-	seen := map[state]origin{begin: {}}
-	for level := []state{begin}; len(level) > 0; {
-		var next []state
-		for _, s := range level {
-			after(s, r, func(to state, step string) {
-				if _, known := seen[to]; known || history != nil {
-					return
-				}
-				seen[to] = origin{s, step}
-				next = append(next, to)
-				if what := to.lost(); what != "" {
-					history = []string{what}
-					for at := to; at != begin; at = seen[at].from {
-						history = append(history, seen[at].step)
-					}
-					slices.Reverse(history)
-				}
-			})
-			if history != nil {
-				return history, len(seen)
-			}
+	s.Sweepers[0], s.Sweepers[1] = s.Sweepers[1], s.Sweepers[0]
+	s.Turn = 1 - s.Turn
+	return true
+}
+
+// order is different for sweepers that are.
+func (w sweeper) order() (n int) {
+	n = (int(w.Step)*volumes+int(w.Volume))*volumes + int(w.Target)
+	for _, b := range []bool{w.Planned, w.Stale} {
+		if n *= 2; b {
+			n++
 		}
-		level = next
 	}
-	return nil, len(seen)
+	return n
+}
+
+// An origin is how a state came about.
+type origin struct {
+	from      int32 // the number of the state before
+	move      move
+	exchanged bool // the sweepers were, after the move
+}
+
+// explore goes through all states. It returns a shortest history that loses something, from the
+// beginning, nil if none does, and how many states there are.
+func explore(r rules) (history []string, found int) {
+	states, origins := []state{initial()}, []origin{{}} // as they are found, so the nearest come first
+	seen := map[state]struct{}{states[0]: {}}
+	for at := 0; at < len(states) && history == nil; at++ {
+		s := states[at]
+		after(&s, r, func(to *state, m move) {
+			exchanged := to.sort()
+			if _, known := seen[*to]; known || history != nil {
+				return
+			}
+			seen[*to] = struct{}{}
+			states, origins = append(states, *to), append(origins, origin{int32(at), m, exchanged})
+			if what := to.lost(); what != "" {
+				history = tell(what, origins)
+			}
+		})
+	}
+	return history, len(states)
+}
+
+// tell is what has led to the newest state.
+func tell(what string, origins []origin) (history []string) {
+	var way []origin
+	for at := int32(len(origins) - 1); at != 0; at = origins[at].from {
+		way = append(way, origins[at])
+	}
+	swapped := int8(0)
+	for _, o := range slices.Backward(way) {
+		if o.move.who != theClient {
+			o.move.who ^= swapped
+		}
+		if o.exchanged {
+			swapped ^= 1
+		}
+		history = append(history, o.move.String())
+	}
+	return append(history, what)
 }
 
 // TestRules goes through the model with all rules in force.
