@@ -3,6 +3,7 @@ package index
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -89,6 +90,18 @@ func Pop[R any](tx Tx, q Queue[R]) error {
 // one to be pushed.
 type Ends struct {
 	Head, Tail uint64
+}
+
+func (*Ends) version() byte { return 1 }
+
+func (n *Ends) encode(e *encoder) {
+	e.uint(n.Head)
+	e.uint(n.Tail)
+}
+
+func (n *Ends) decode(d *decoder, _ byte) {
+	n.Head = d.uint(math.MaxUint64)
+	n.Tail = d.uint(math.MaxUint64)
 }
 
 func endsKey(table byte) Key[Ends] { return Key[Ends]{endsTable, table} }
