@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -227,4 +228,112 @@ func (n *node) told() []error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.alarms)
+}
+
+// A partUnderWay is an UploadPart whose body comes bit by bit.
+type partUnderWay struct {
+	body *io.PipeWriter
+	done chan error
+}
+
+// part begins to upload part 1 of an upload.
+func (n *node) part(key, id string) *partUnderWay {
+	r, w := io.Pipe()
+	p := &partUnderWay{w, make(chan error, 1)}
+	n.parts = append(n.parts, p)
+	go func() {
+		_, err := n.UploadPart(context.Background(), &engine.UploadPartRequest{
+			Bucket: "bucket", Key: key, UploadID: id, PartNumber: 1, Body: r,
+		})
+		p.done <- err
+	}()
+	return p
+}
+
+// send sends some of the body, and returns when the node has done with it what it can.
+func (p *partUnderWay) send(data []byte) {
+	_, _ = p.body.Write(data)
+	synctest.Wait()
+}
+
+func (p *partUnderWay) end() error {
+	p.body.Close()
+	return <-p.done
+}
+
+// fail ends the body with an error.
+func (p *partUnderWay) fail() error {
+	p.body.CloseWithError(errors.New("the client is gone"))
+	return <-p.done
+}
+
+// mustGetPut stores an object and opens it.
+func mustGetPut(t testing.TB, e *engine.Engine, bucket, key string, body []byte) *engine.Object {
+	t.Helper()
+	mustObject(t, e, bucket, key, "", body)
+	return mustGet(t, e, bucket, key, "")
+}
+
+// has says whether a volume is there.
+func (f *fleet) has(volume uint64) bool {
+	f.Helper()
+	volumes, err := f.blobs.Volumes(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	return slices.ContainsFunc(volumes, func(v blob.VolumeInfo) bool { return v.ID == volume })
+}
+
+func (f *fleet) condemned(volume uint64) bool {
+	f.Helper()
+	err := f.index.View(f.Context(), func(r index.Reader) error {
+		_, err := index.Get(r, index.CondemnedKey(volume))
+		return err
+	})
+	if err != nil && !errors.Is(err, index.ErrNotFound) {
+		f.Fatal(err)
+	}
+	return err == nil
+}
+
+// waitFor waits until the background has done something.
+func (f *fleet) waitFor(what string, cond func() bool) {
+	f.Helper()
+	for range 100 {
+		if cond() {
+			return
+		}
+		time.Sleep(lease / 8)
+	}
+	f.Fatalf("it does not come about that %s", what)
+}
+
+// waitSwept waits until the background has swept the trash.
+func (f *fleet) waitSwept(n *node) {
+	f.Helper()
+	f.waitFor("the trash is swept", func() bool { return stats(f, n.Engine).TrashParts == 0 })
+}
+
+// checkEmpty reclaims, and looks whether all of the space has come back: but for buckets nothing is
+// in the stores.
+func (f *fleet) checkEmpty(n *node) {
+	f.Helper()
+	if got := tallyOf(f, n.Engine); got != (tally{}) {
+		f.Errorf("the store holds %+v", got)
+	}
+	if s := stats(f, n.Engine); len(s.Volumes) != 0 || s.TrashBytes != 0 {
+		f.Errorf("the store has %d volumes, and %d bytes in the trash", len(s.Volumes), s.TrashBytes)
+	}
+	err := f.index.View(f.Context(), func(r index.Reader) error {
+		for range index.Scan(r, index.AllCondemned()) {
+			f.Error("a condemned volume is not forgotten")
+		}
+		for range index.Scan(r, index.AllWaiting()) {
+			f.Error("something provisional is left")
+		}
+		return nil
+	})
+	if err != nil {
+		f.Error(err)
+	}
 }
