@@ -148,13 +148,17 @@ func (e *Engine) completeWithKey(
 }
 
 // completionKey looks at the upload and gets its key. Where there is no upload, it is for the
-// transaction to say so.
+// transaction to say so. Without the look there is no key: the transaction would take an encrypted
+// upload for a forged one.
 func (e *Engine) completionKey(
 	ctx context.Context, req *CompleteMultipartUploadRequest,
 ) (key completionKey, err error) {
 	up, err := e.lookUpload(ctx, req.Bucket, req.Key, req.UploadID)
+	if _, refused := errors.AsType[*Error](err); refused {
+		return key, nil
+	}
 	if err != nil {
-		return key, ctx.Err()
+		return key, err
 	}
 	if up.Encryption.Customer && req.SSECustomerKey == nil {
 		key.absent = true

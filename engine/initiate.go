@@ -205,15 +205,20 @@ func findUpload(r index.Reader, bucket, key, uploadID string) (*openUpload, erro
 func (e *Engine) lookUpload(
 	ctx context.Context, bucket, key, uploadID string,
 ) (*openUpload, error) {
-	keys := [][]byte{index.BucketKey(bucket)}
-	if id, ok := index.ParseContentID(uploadID); ok {
-		keys = append(keys, index.UploadKey(bucket, key, id))
-	}
-	r, err := index.Fetch(ctx, e.index, keys...)
+	r, err := index.Fetch(ctx, e.index, uploadKeysOf(bucket, key, uploadID)...)
 	if err != nil {
 		return nil, err
 	}
 	return findUpload(r, bucket, key, uploadID)
+}
+
+// uploadKeysOf are the keys of what findUpload reads.
+func uploadKeysOf(bucket, key, uploadID string) (keys [][]byte) {
+	keys = append(keys, index.BucketKey(bucket))
+	if id, ok := index.ParseContentID(uploadID); ok {
+		keys = append(keys, index.UploadKey(bucket, key, id))
+	}
+	return keys
 }
 
 // findRecord returns an upload to end it. Whatever is there can be ended: also what an earlier

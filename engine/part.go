@@ -143,19 +143,25 @@ type partPlace struct {
 	number                int
 }
 
-// openForPart finds the upload, if it can take the part.
+// openForPart finds the upload, if it can take the part. What it returns of a sequential one and the
+// parts before this one are of one moment: the part goes on with the MD5 of those.
 func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload, err error) {
 	up, err = e.lookUpload(ctx, at.bucket, at.key, at.uploadID)
 	if err != nil || !up.Sequential {
 		return up, err
 	}
+	// Again, since this is seldom, and others need not read more for it.
 	r, err := index.Fetch(
-		ctx, e.index, index.PartKey(up.id, at.number), index.PartKey(up.id, at.number-1),
+		ctx, e.index, append(uploadKeysOf(at.bucket, at.key, at.uploadID),
+			index.PartKey(up.id, at.number), index.PartKey(up.id, at.number-1))...,
 	)
-	if err == nil {
-		err = checkSequence(r, up, at.number)
+	if err != nil {
+		return nil, err
 	}
-	return up, err
+	if up, err = findUpload(r, at.bucket, at.key, at.uploadID); err != nil {
+		return nil, err
+	}
+	return up, checkSequence(r, up, at.number)
 }
 
 // cipherOfUpload returns the cipher of an upload, nil if it is not encrypted, when what the
