@@ -304,8 +304,12 @@ func (c *compaction) name() error {
 // undo removes what a compaction that failed has written.
 func (c *compaction) undo() error {
 	var err error
-	if c.next != nil {
+	switch {
+	case c.next == nil:
+	case c.kept:
 		err = c.next.abandon()
+	default:
+		err = c.next.discard()
 	}
 	if c.kept || err != nil {
 		return mapError("close the new database", err)

@@ -250,9 +250,9 @@ func (d *database) retire(g *generation) {
 // remove closes a generation that is not in charge any more and removes its files. What fails is
 // tried again by the next opening.
 func (d *database) remove(g *generation) {
-	err := g.close()
+	err := g.discard()
 	if !errors.Is(err, errStuck) {
-		err = errors.Join(err, g.dir.Close(), d.dir.RemoveAll(g.name()))
+		err = errors.Join(err, d.dir.RemoveAll(g.name()))
 	}
 	if err != nil && d.alarm != nil {
 		d.alarm(mapError("remove old database", err))

@@ -53,7 +53,8 @@
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no
 // way to refuse but to kill the process. So updates are refused below a reserve of bytes, inodes
 // and file handles, which is left to Badger's background work, and the write-ahead log is
-// preallocated. What the reserve cannot guard against is somebody else using it up in between.
+// preallocated. A database that is removed gives back its blocks before it is closed, since Badger
+// writes a table then. What the reserve cannot guard against is somebody else using it up in between.
 //
 // # Failures of the disk
 //

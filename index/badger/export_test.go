@@ -30,6 +30,9 @@ var CommonPrefix = commonPrefix
 // WaitCompacted waits for a compaction in the background.
 func WaitCompacted(s *Store) { s.db.background.done.Wait() }
 
+// WaitRetired waits until the databases that nobody holds any more are gone.
+func WaitRetired(s *Store) { s.db.retiring.Wait() }
+
 // CompactDirectly compacts with a context that the store has not wrapped.
 func CompactDirectly(s *Store, ctx context.Context) error { return s.db.Compact(ctx) }
 

@@ -1,7 +1,9 @@
 package badger_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -74,4 +76,96 @@ func fillUpTo(t *testing.T, mount string, left int64) (name string) {
 		t.Fatal(err)
 	}
 	return f.Name()
+}
+
+// TestBadgerRetireFull ends a View that has kept an old database while others have filled the disk
+// to its last byte. To close that database Badger writes a table, which would kill the process.
+func TestBadgerRetireFull(t *testing.T) {
+	b, mount := openSmall(t, 256<<20)
+	const records, size = 3000, 1000
+	load(t, b, records, size, 1)
+	looking, enough := make(chan struct{}), make(chan struct{})
+	looked := make(chan error)
+	go func() {
+		looked <- b.View(context.Background(), func(r index.Reader) error {
+			close(looking)
+			<-enough
+			return checkLoad(r, records, size, 1)
+		})
+	}()
+	<-looking
+	compact(t, b)
+	foreign := fillUpTo(t, mount, 0)
+	close(enough)
+	if err := <-looked; err != nil {
+		t.Error(err)
+	}
+	badger.WaitRetired(b)
+	databaseOf(t, filepath.Join(mount, "index")) // fails when there is another one
+	if err := os.Remove(foreign); err != nil {
+		t.Fatal(err)
+	}
+	load(t, b, records, size, 2)
+	closeStore(t, b)
+}
+
+// TestBadgerUndoFull has others fill the disk while a compaction catches up with what was committed
+// meanwhile. What it has built goes, without Badger writing a table of it.
+func TestBadgerUndoFull(t *testing.T) {
+	b, mount := openSmall(t, 256<<20)
+	const records, size = 3000, 1000
+	load(t, b, records, size, 1)
+	foreign, asked, nested := "", 0, false
+	badger.SetSpace(b, func() disk.Space {
+		if !nested {
+			nested = true
+			switch asked++; asked {
+			case 1: // before the table is written
+				load(t, b, records, size, 2) // which is copied into the memtable of the new database
+			case 3: // before the second transaction of that
+				foreign = fillUpTo(t, mount, 0)
+			}
+			nested = false
+		}
+		space, err := disk.SpaceOf(mount)
+		if err != nil {
+			t.Error(err)
+		}
+		return space
+	})
+	err := b.Compact(t.Context())
+	if err == nil {
+		t.Error("Compact succeeds on a full disk")
+	}
+	if asked != 3 {
+		t.Errorf("Compact has asked %d times how much is free: the test has lost its grip", asked)
+	}
+	databaseOf(t, filepath.Join(mount, "index"))
+	if err := os.Remove(foreign); err != nil {
+		t.Fatal(err)
+	}
+	compact(t, b)
+	if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, records, size, 2) }); err != nil {
+		t.Error(err)
+	}
+	closeStore(t, b)
+}
+
+// openSmall opens an index on a file system of so many bytes.
+func openSmall(t *testing.T, bytes int64) (b *badger.Store, mount string) {
+	t.Helper()
+	mount = t.TempDir()
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		t.Skipf("mounting a small file system needs privileges: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	b, err := badger.Open(t.Context(), filepath.Join(mount, "index"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, mount
 }
