@@ -33,8 +33,8 @@ type Attributes struct {
 	// of is in Rules. One that is not so is ErrInvalidTag, an eleventh one ErrBadRequest.
 	Tags map[string]string
 
-	// StorageClass is one of those of the bucket's rules, StorageStandard or StorageS3Standard if
-	// empty. It is kept and returned, without effect.
+	// StorageClass is one of those of the bucket's rules, that of the bucket if empty. It is kept and
+	// returned, without effect.
 	StorageClass StorageClass
 
 	// Annotations are a front end's own, as who owns the object and who may read it: they are kept
@@ -88,9 +88,10 @@ func attributesOf(a *index.Attributes) Attributes {
 	}
 }
 
-// attributes validates the attributes and makes them those of a record, with defaults filled in.
-// Names of metadata come out in lower case.
-func (r ruleSet) attributes(a *Attributes) (rec index.Attributes, err error) {
+// attributes validates the attributes of an object of the bucket and makes them those of a record,
+// with defaults filled in. Names of metadata come out in lower case.
+func (b *liveBucket) attributes(a *Attributes) (rec index.Attributes, err error) {
+	r := b.rules
 	rec = index.Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl,
 		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
@@ -102,7 +103,7 @@ func (r ruleSet) attributes(a *Attributes) (rec index.Attributes, err error) {
 		rec.ContentType = r.contentType
 	}
 	if rec.StorageClass == "" {
-		rec.StorageClass = string(r.classes[0])
+		rec.StorageClass = string(b.class)
 	}
 	if rec.Metadata, err = r.metadata(a.Metadata); err != nil {
 		return rec, err

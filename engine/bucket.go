@@ -19,12 +19,16 @@ type CreateBucketRequest struct {
 	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
 
+	// StorageClass is that of objects of which none is said, one of those of the Rules; their default
+	// if empty. It stays as long as the bucket.
+	StorageClass StorageClass
+
 	// Annotations are a front end's own, as in Attributes.
 	Annotations map[string]string
 
 	// IfAbsent makes the call succeed when there is a bucket of that name with the same Rules and
-	// DedupScope, which then stays as it is, its Annotations, too. So a front end can answer as OSS
-	// does to who owns it.
+	// DedupScope, which then stays as it is, its StorageClass and Annotations, too. So a front end can
+	// answer as OSS does to who owns it.
 	IfAbsent bool
 }
 
@@ -64,6 +68,11 @@ func (e *Engine) CreateBucket(
 	if err := dedup.validate(); err != nil {
 		return nil, ErrInvalidArgument.saying("%v.", err).about("DedupScope", dedup)
 	}
+	if req.StorageClass != "" {
+		if err := ruleSets[rules].checkClass(req.StorageClass); err != nil {
+			return nil, err
+		}
+	}
 	if err := checkAnnotations(req.Annotations); err != nil {
 		return nil, err
 	}
@@ -88,7 +97,7 @@ func (e *Engine) CreateBucket(
 		}
 		return index.Put(tx, index.BucketKey(req.Bucket), &index.Bucket{
 			Created: e.now(), Rules: string(rules), Dedup: string(dedup), Generation: generation,
-			Annotations: req.Annotations,
+			Annotations: req.Annotations, StorageClass: string(req.StorageClass),
 		})
 	})
 	if err != nil {
@@ -203,11 +212,12 @@ type ListBucketsResult struct {
 
 // A Bucket describes a bucket.
 type Bucket struct {
-	Name        string
-	Created     time.Time
-	Rules       Rules
-	DedupScope  DedupScope
-	Annotations map[string]string // a front end's own
+	Name         string
+	Created      time.Time
+	Rules        Rules
+	DedupScope   DedupScope
+	StorageClass StorageClass      // of objects of which none is said
+	Annotations  map[string]string // a front end's own
 }
 
 // ListBuckets lists the buckets in the byte order of their names, by pages if that is asked for. A
@@ -297,6 +307,7 @@ type liveBucket struct {
 	generation index.Generation
 	rules      ruleSet
 	dedup      DedupScope
+	class      StorageClass // of objects of which none is said
 }
 
 // openBucket returns a bucket, or ErrNoSuchBucket.
@@ -308,6 +319,7 @@ func openBucket(r index.Reader, name string) (liveBucket, error) {
 	b, err := bucketOf(name, rec)
 	return liveBucket{
 		name: name, generation: rec.Generation, rules: ruleSets[b.Rules], dedup: b.DedupScope,
+		class: b.StorageClass,
 	}, err
 }
 
@@ -355,8 +367,12 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 			"Bucket %s has dedup scope %q, which this version does not know.", name, rec.Dedup,
 		)
 	}
+	class := StorageClass(rec.StorageClass)
+	if class == "" {
+		class = ruleSets[rules].classes[0]
+	}
 	return Bucket{
-		Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup,
+		Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup, StorageClass: class,
 		Annotations: maps.Clone(rec.Annotations),
 	}, nil
 }

@@ -18,7 +18,7 @@ func TestHeadBucket(t *testing.T) {
 	now = now.Add(time.Hour)
 	mustObject(t, e, "bucket", "key", "")
 	mustBucket(t, e, "bucket-2")
-	want := engine.Bucket{Name: "bucket", Created: now.Add(-time.Hour), Rules: engine.OSS, DedupScope: engine.DedupStore}
+	want := engine.Bucket{Name: "bucket", Created: now.Add(-time.Hour), Rules: engine.OSS, DedupScope: engine.DedupStore, StorageClass: engine.StorageStandard}
 	got, err := e.HeadBucket(ctx, &engine.HeadBucketRequest{Bucket: "bucket"})
 	if err != nil || !reflect.DeepEqual(*got, want) {
 		t.Errorf("HeadBucket: %+v, %v, want %+v", got, err, want)

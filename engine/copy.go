@@ -143,7 +143,7 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	if p.bucket, err = p.engine.bucketFor(ctx, req.Bucket, req.Key); err != nil {
 		return err
 	}
-	p.attributes, err = p.bucket.rules.attributes(&req.Attributes)
+	p.attributes, err = p.bucket.attributes(&req.Attributes)
 	return err
 }
 

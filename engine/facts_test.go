@@ -84,6 +84,8 @@ func refusals() []refusal {
 		{"PutBucketAnnotations", "over 8 KiB", call((*engine.Engine).PutBucketAnnotations, engine.PutBucketAnnotationsRequest{Bucket: "bucket", Annotations: map[string]string{"a": strings.Repeat("v", 8<<10)}}), "InvalidArgument", 400, ""},
 		{"CreateBucket", "IfAbsent, and the name is taken by a bucket of other rules", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "bucket", Rules: engine.S3, IfAbsent: true}), "BucketAlreadyExists", 409, "0015-00000104"},
 		{"CreateBucket", "IfAbsent, and the name is taken by a bucket of another dedup scope", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "bucket", DedupScope: engine.DedupNone, IfAbsent: true}), "BucketAlreadyExists", 409, "0015-00000104"},
+		{"CreateBucket", "an unknown storage class", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", StorageClass: "GLACIER"}), "InvalidArgument", 400, ""},
+		{"CreateBucket", "an unknown storage class, by S3's rules", call((*engine.Engine).CreateBucket, engine.CreateBucketRequest{Bucket: "new", Rules: engine.S3, StorageClass: "IA"}), "InvalidStorageClass", 400, ""},
 		{"BucketStats", "no such bucket", call((*engine.Engine).BucketStats, engine.BucketStatsRequest{Bucket: "absent"}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteBucket", "it has objects", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "bucket"}), "BucketNotEmpty", 409, "0015-00000301"},
 		{"DeleteBucket", "it has open uploads", call((*engine.Engine).DeleteBucket, engine.DeleteBucketRequest{Bucket: "other-bucket"}), "BucketNotEmpty", 409, "0015-00000301"},

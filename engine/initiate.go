@@ -67,7 +67,7 @@ func (e *Engine) InitiateMultipartUpload(
 	if err != nil {
 		return nil, err
 	}
-	if rec.Attributes, err = bucket.rules.attributes(&req.Attributes); err != nil {
+	if rec.Attributes, err = bucket.attributes(&req.Attributes); err != nil {
 		return nil, err
 	}
 	id, initiated, err := e.newUploadID(bucket.rules)

@@ -111,7 +111,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key); err != nil {
 		return err
 	}
-	if p.obj.Attributes, err = p.bucket.rules.attributes(&req.Attributes); err != nil {
+	if p.obj.Attributes, err = p.bucket.attributes(&req.Attributes); err != nil {
 		return err
 	}
 	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.bucket.rules.putTooLarge()); err != nil {

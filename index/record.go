@@ -78,9 +78,11 @@ type Bucket struct {
 	Generation Generation
 
 	Annotations map[string]string // a front end's own; since version 2
+
+	StorageClass string // of objects of which none is said; since version 3
 }
 
-func (*Bucket) version() byte { return 2 }
+func (*Bucket) version() byte { return 3 }
 
 func (b *Bucket) encode(e *encoder) {
 	e.time(b.Created)
@@ -88,6 +90,7 @@ func (b *Bucket) encode(e *encoder) {
 	e.string(b.Dedup, maxWord)
 	e.fixed(b.Generation[:])
 	e.texts(b.Annotations, maxTextEntries, maxTexts)
+	e.string(b.StorageClass, maxWord)
 }
 
 func (b *Bucket) decode(d *decoder, version byte) {
@@ -97,6 +100,9 @@ func (b *Bucket) decode(d *decoder, version byte) {
 	b.Generation = Generation(d.fixed(16))
 	if version >= 2 {
 		b.Annotations = d.texts(maxTextEntries, maxTexts)
+	}
+	if version >= 3 {
+		b.StorageClass = d.string(maxWord)
 	}
 }
 

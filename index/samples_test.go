@@ -29,7 +29,7 @@ var (
 
 	header = index.Header{Format: math.MaxUint32, StoreID: [16]byte{1}, Created: moment, Records: encryption}
 	clone  = index.Clone{Source: [16]byte{1}, Pull: [16]byte{2}}
-	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}, Annotations: map[string]string{"location": "here"}}
+	bucket = index.Bucket{Created: moment, Rules: "oss", Dedup: "none", Generation: index.Generation{1}, Annotations: map[string]string{"location": "here"}, StorageClass: "IA"}
 	upload = index.Upload{
 		Generation: index.Generation{1}, Initiated: moment, Attributes: attributes, Encryption: encryption, Checksum: checksum,
 		Sequential: true, Digest: []byte("state"), MD5: bytes.Repeat([]byte{5}, 16), Watched: moment, MAC: mac,
