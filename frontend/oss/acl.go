@@ -70,7 +70,7 @@ func (c *call) changeBucketACL(bucket *engine.Bucket) {
 	annotations := map[string]string{}
 	maps.Copy(annotations, bucket.Annotations)
 	annotations[annotationACL] = acl
-	face.Do(c.Call, c.Engine.PutBucketAnnotations, &engine.PutBucketAnnotationsRequest{
+	face.Do(&c.Call, c.Engine.PutBucketAnnotations, &engine.PutBucketAnnotationsRequest{
 		Bucket: c.Bucket, Annotations: annotations,
 	})
 }
@@ -83,7 +83,7 @@ func (c *call) putObjectACL() {
 	if c.Header("Object-Acl") == "" {
 		c.Fail(face.Invalid("x-oss-object-acl", "", "The header is missing."))
 	}
-	face.Do(c.Call, c.Engine.PutObjectAnnotations, &engine.PutObjectAnnotationsRequest{
+	face.Do(&c.Call, c.Engine.PutObjectAnnotations, &engine.PutObjectAnnotationsRequest{
 		Bucket: c.Bucket, Key: c.Key, Annotations: c.objectACL(),
 	})
 	c.Done(http.StatusOK)

@@ -3,7 +3,6 @@ package oss
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,27 +10,21 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// What else is said of a bucket when it is created is kept, too.
-const (
-	annotationClass      = "oss-storage-class"
-	annotationRedundancy = "oss-data-redundancy-type"
-)
+// annotationRedundancy is what the redundancy that is said of a bucket is kept as.
+const annotationRedundancy = "oss-data-redundancy-type"
 
 // A bucketEntry describes a bucket in ListBuckets, and with more in GetBucketInfo.
 type bucketEntry struct {
-	Name, CreationDate, Location, Region, StorageClass, ExtranetEndpoint, IntranetEndpoint string
+	Name, CreationDate, Location, Region string
+	StorageClass                         engine.StorageClass
+	ExtranetEndpoint, IntranetEndpoint   string
 }
 
 func (c *call) bucketEntry(b engine.Bucket) bucketEntry {
 	endpoint := strings.TrimPrefix(c.R.Host, c.Bucket+".")
 	return bucketEntry{
-		b.Name, face.ISO(b.Created), "oss-" + c.region, c.region, classOf(&b), endpoint, endpoint,
+		b.Name, face.ISO(b.Created), "oss-" + c.region, c.region, b.StorageClass, endpoint, endpoint,
 	}
-}
-
-// classOf is the storage class of a bucket, which its objects have if nothing else is said of them.
-func classOf(b *engine.Bucket) string {
-	return cmp.Or(b.Annotations[annotationClass], string(engine.StorageStandard))
 }
 
 func (c *call) listBuckets() {
@@ -44,7 +37,7 @@ func (c *call) listBuckets() {
 	case strings.Trim(prefix, inNames) != "":
 		c.Fail(face.Invalid("prefix", prefix, "No name of a bucket begins with the prefix."))
 	}
-	res := face.Do(c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
+	res := face.Do(&c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
 		Prefix: prefix, Marker: c.Query.Get("marker"), MaxBuckets: n,
 	})
 	c.Answer("ListAllMyBucketsResult", struct {
@@ -61,29 +54,27 @@ func (c *call) listBuckets() {
 }
 
 func (c *call) putBucket() {
-	var asked struct{ StorageClass, DataRedundancyType, LocationConstraint string }
-	if c.HasBody() {
-		c.ReadXML(&asked, nil)
+	var asked struct {
+		StorageClass                           engine.StorageClass
+		DataRedundancyType, LocationConstraint string
 	}
-	classes := []string{"", "Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}
-	if !slices.Contains(classes, asked.StorageClass) {
-		c.Fail(face.Invalid("StorageClass", asked.StorageClass, "No such storage class exists."))
+	if c.HasBody() {
+		c.ReadXML(&asked)
 	}
 	if asked.LocationConstraint != "" && asked.LocationConstraint != "oss-"+c.region {
 		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidLocationConstraint",
 			"The specified location-constraint is not valid."))
 	}
 	annotations := map[string]string{
-		annotationACL:        c.acl("Acl"),
-		annotationClass:      asked.StorageClass,
-		annotationRedundancy: asked.DataRedundancyType,
+		annotationACL: c.acl("Acl"), annotationRedundancy: asked.DataRedundancyType,
 	}
-	res := face.Do(c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
-		Bucket: c.Bucket, Rules: engine.OSS, Annotations: annotations, IfAbsent: true,
+	res := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
+		Bucket: c.Bucket, Rules: engine.OSS, StorageClass: asked.StorageClass,
+		Annotations: annotations, IfAbsent: true,
 	})
 	if res.Existed {
 		bucket := c.HeadBucket()
-		if asked.StorageClass != "" && asked.StorageClass != classOf(bucket) {
+		if asked.StorageClass != "" && asked.StorageClass != bucket.StorageClass {
 			c.Fail(engine.ErrBucketAlreadyExists.Derive(
 				"Cannot modify existing bucket's storage class.", nil,
 			))
@@ -119,17 +110,8 @@ func (c *call) getBucketLocation() {
 
 // getBucketStat says what there is now, which is what LastModifiedTime means.
 func (c *call) getBucketStat() {
-	res := face.Do(c.Call, c.Engine.BucketStats, &engine.BucketStatsRequest{Bucket: c.Bucket})
+	res := face.Do(&c.Call, c.Engine.BucketStats, &engine.BucketStatsRequest{Bucket: c.Bucket})
 	c.Answer("BucketStat", struct {
 		Storage, ObjectCount, MultipartUploadCount, LastModifiedTime int64
 	}{res.LogicalBytes, res.Objects, res.Uploads, time.Now().Unix()})
-}
-
-// nothing answers with an empty document what a bucket could have and never has: versions, and live
-// channels, which clients look for before they delete a bucket.
-func nothing(root string) func(*call) {
-	return func(c *call) {
-		c.HeadBucket()
-		c.Answer(root, struct{}{})
-	}
 }

@@ -148,7 +148,7 @@ func (c *call) deleteObjects() {
 		req.Keys = append(req.Keys, html.UnescapeString(o.Key))
 	}
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.DeleteObjects, req)
+	res := face.Do(&c.Call, c.Engine.DeleteObjects, req)
 	if len(res.Errors) > 0 {
 		c.Fail(res.Errors[0].Err)
 	}

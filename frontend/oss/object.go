@@ -1,7 +1,6 @@
 package oss
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,13 +9,10 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// attributes are what the request says of an object; its storage class may be that of the bucket.
+// attributes are what the request says of an object.
 func (c *call) attributes() engine.Attributes {
 	a := c.Attributes()
 	a.Annotations = c.objectACL()
-	if a.StorageClass == "" {
-		a.StorageClass = engine.StorageClass(c.HeadBucket().Annotations[annotationClass])
-	}
 	return a
 }
 
@@ -98,7 +94,7 @@ func (c *call) store() *engine.PutObjectResult {
 			"A header you provided implies functionality that is not implemented.", nil,
 		))
 	}
-	res := face.Do(c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
+	res := face.Do(&c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.size(),
 		ContentMD5: c.R.Header.Get("Content-Md5"), CRC64: c.crc64(),
 		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
@@ -117,24 +113,15 @@ func (c *call) sayObject(o *engine.ObjectInfo) (status int) {
 }
 
 func (c *call) getObject() {
-	o := face.Do(c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
+	c.SendObject(&engine.GetObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
 		Range: c.R.Header.Get("Range"), RangeBehavior: c.Header("Range-Behavior"),
-	})
-	if c.Err != nil {
-		return
-	}
-	defer o.Close()
-	c.Done(c.sayObject(&o.ObjectInfo))
-	if c.Err == nil {
-		// A client that gets less than was said knows that something is wrong.
-		_, _ = io.Copy(c.W, o)
-	}
+	}, c.sayObject)
 }
 
 // object describes the object that the request is about, if its conditions hold.
 func (c *call) object() *engine.ObjectInfo {
-	return face.Do(c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+	return face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
 	})
 }
@@ -160,7 +147,7 @@ type copied struct{ ETag, LastModified string }
 
 func (c *call) copyObject() {
 	bucket, key := c.Source()
-	res := face.Do(c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
+	res := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
 		Conditions:        c.Conditions(own + "Copy-Source-"),
 		MetadataDirective: c.directive("Metadata-Directive"),

@@ -43,31 +43,21 @@ type handler struct {
 
 // A call is one request to the service. Its operation answers it, unless it fails.
 type call struct {
-	*face.Call
-	region, requestID string
+	face.Call
+	region string
 }
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
-	c := &call{
-		&face.Call{Engine: h.engine, Verifier: h.verifier, Own: own, W: w, R: r},
-		h.region, fmt.Sprintf("%X", id),
-	}
+	c := &call{region: h.region, Call: face.Call{
+		Engine: h.engine, Verifier: h.verifier, Own: own, W: w, R: r,
+		RequestID: fmt.Sprintf("%X", id), HostID: r.Host,
+	}}
 	c.Say("Server", "AliyunOSS")
-	c.Say(own+"Request-Id", c.requestID)
-	c.Begin()
-	op := c.operation()
-	if c.Err == nil {
-		c.Authorize(op.name, c.Bucket, c.Key)
-	}
-	if c.Err == nil {
-		op.run(c)
-	}
-	if c.Err != nil {
-		c.sayError()
-	}
+	c.Say(own+"Request-Id", c.RequestID)
+	c.Serve(c.find, c.sayError)
 }
 
 // An operation is what a request asks for. The authorization gets its name, which is that of the
@@ -127,8 +117,8 @@ var subresources = []string{
 	"x-oss-async-process", "x-oss-process",
 }
 
-// operation finds what is asked for.
-func (c *call) operation() operation {
+// find finds what is asked for.
+func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
 	if c.Header("Copy-Source") != "" {
 		route += " copy"
@@ -143,5 +133,9 @@ func (c *call) operation() operation {
 		c.Fail(face.NotOffered("A callback"))
 	}
 	c.CheckVersion(c.Query.Get("versionId"))
-	return op
+	return op.name, func() { op.run(c) }
 }
+
+// nothing is GetX of what no bucket has: versions, and live channels, which clients look for before
+// they delete a bucket.
+func nothing(root string) func(*call) { return func(c *call) { c.Nothing(root) } }

@@ -19,7 +19,7 @@ func (c *call) initiate() {
 		c.Fail(face.NotOffered("withHashContext"))
 	}
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
+	res := face.Do(&c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, Sequential: c.Query.Has("sequential"),
 		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
 		ForbidOverwrite: c.forbidOverwrite(),
@@ -35,7 +35,7 @@ func (c *call) initiate() {
 
 func (c *call) uploadPart() {
 	c.refuseEncryption()
-	res := face.Do(c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
+	res := face.Do(&c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		Body: c.Body, Size: c.size(),
 		ContentMD5: c.R.Header.Get("Content-Md5"), CRC64: c.crc64(),
@@ -46,7 +46,7 @@ func (c *call) uploadPart() {
 
 func (c *call) uploadPartCopy() {
 	bucket, key := c.Source()
-	res := face.Do(c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
+	res := face.Do(&c.Call, c.Engine.UploadPartCopy, &engine.UploadPartCopyRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), PartNumber: c.partNumber(),
 		SourceBucket: bucket, SourceKey: key, SourceRange: c.Header("Copy-Source-Range"),
 		Conditions: c.Conditions(own + "Copy-Source-"),
@@ -64,7 +64,7 @@ func (c *call) complete() {
 		parts = c.ReadParts()
 	}
 	name := c.Namer()
-	res := face.Do(c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
+	res := face.Do(&c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: parts, All: all,
 		Annotations:   c.objectACL(),
 		Preconditions: engine.Preconditions{ForbidOverwrite: c.forbidOverwrite()},

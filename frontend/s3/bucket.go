@@ -21,7 +21,7 @@ func (c *call) createBucket() {
 		LocationConstraint string
 	}
 	if c.Length > 0 {
-		c.ReadXML(&configuration, c.checkBody)
+		c.ReadXML(&configuration)
 	}
 	c.attributes()
 	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
@@ -44,14 +44,6 @@ func (c *call) headBucket() {
 
 func (c *call) getBucketLocation() {
 	c.Answer("LocationConstraint", c.HeadBucket().Annotations[location])
-}
-
-// nothing answers with an empty document what a bucket could have and has not.
-func nothing(root string) func(*call) {
-	return func(c *call) {
-		c.HeadBucket()
-		c.Answer(root, "")
-	}
 }
 
 func (c *call) listBuckets() {

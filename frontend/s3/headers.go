@@ -3,7 +3,6 @@ package s3
 import (
 	"strings"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
@@ -43,18 +42,9 @@ func (c *call) encryption() engine.EncryptionRequest {
 	return engine.EncryptionRequest{
 		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),
 		ServerSideEncryptionKeyID: c.Header("Server-Side-Encryption-Aws-Kms-Key-Id"),
-		SSECustomerKey:            c.customerKey(),
+		SSECustomerKey:            c.CustomerKey(),
 	}
 }
-
-// The headers of a client's own key, and of the key of what is copied.
-const (
-	customer       = "Server-Side-Encryption-Customer-"
-	sourceCustomer = "Copy-Source-Server-Side-Encryption-Customer-"
-)
-
-// customerKey is the client's own key, nil if there is none.
-func (c *call) customerKey() crypto.CustomerKey { return c.CustomerKey(customer) }
 
 // sayEncryption says how something is encrypted. The digest of a client's key is the client's.
 func (c *call) sayEncryption(e engine.Encryption) {

@@ -51,7 +51,7 @@ func (c *call) copyObject() {
 	made := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
 		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
-		SourceSSECustomerKey: c.CustomerKey(sourceCustomer),
+		SourceSSECustomerKey: c.SourceCustomerKey(),
 		MetadataDirective:    engine.Directive(c.Header("Metadata-Directive")),
 		TaggingDirective:     engine.Directive(c.Header("Tagging-Directive")),
 		Attributes:           c.attributes(),
@@ -64,39 +64,31 @@ func (c *call) copyObject() {
 	})
 }
 
-// getObject sends an object. When its content turns out to be damaged on the way, the client gets
-// less than was said, and notices.
 func (c *call) getObject() {
 	c.RefuseOnRead("Server-Side-Encryption")
-	o := face.Do(&c.Call, c.Engine.GetObject, &engine.GetObjectRequest{
+	c.SendObject(&engine.GetObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
-		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
+		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
 		Conditions: c.Conditions(""),
-	})
-	if c.Err != nil {
-		return
-	}
-	defer o.Close()
-	if c.describe(&o.ObjectInfo); c.Err == nil {
-		_, _ = o.WriteTo(c.W)
-	}
+	}, c.describe)
 }
 
 func (c *call) headObject() {
 	c.RefuseOnRead("Server-Side-Encryption")
-	c.describe(face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+	c.Done(c.describe(face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
-		PartNumber: c.Number("partNumber"), SSECustomerKey: c.customerKey(),
+		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
 		Conditions: c.Conditions(""),
-	}))
+	})))
 }
 
-// describe sends status and headers of an object that is read.
-func (c *call) describe(o *engine.ObjectInfo) {
+// describe sets the headers of an object that is read, and returns the status.
+func (c *call) describe(o *engine.ObjectInfo) (status int) {
 	if o.StorageClass == engine.StorageS3Standard {
 		o.StorageClass = "" // which is not said
 	}
-	status, sum := c.SayObject(o), o.Checksum
+	sum := o.Checksum
+	status = c.SayObject(o)
 	if o.Selected != nil {
 		sum = o.Selected.Checksum
 	}
@@ -107,7 +99,7 @@ func (c *call) describe(o *engine.ObjectInfo) {
 		c.Say("X-Amz-Mp-Parts-Count", strconv.Itoa(o.Parts))
 	}
 	c.sayEncryption(o.Encryption)
-	c.Done(status)
+	return status
 }
 
 func (c *call) deleteObject() {
@@ -134,7 +126,7 @@ func (c *call) deleteObjects() {
 		} `xml:"Object"`
 		Quiet bool
 	}
-	c.ReadXML(&list, c.checkBody)
+	c.ReadXML(&list)
 	type key struct{ Key string }
 	type failure struct{ Key, Code, Message string }
 	var answer struct {
@@ -172,27 +164,12 @@ func (c *call) deleteObjects() {
 	c.Answer("DeleteResult", answer)
 }
 
-func (c *call) putObjectTagging() {
-	face.Do(&c.Call, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(c.checkBody),
-		SSECustomerKey: c.customerKey(),
-	})
-	c.Done(http.StatusOK)
-}
-
-func (c *call) deleteObjectTagging() {
-	face.Do(&c.Call, c.Engine.DeleteObjectTagging, &engine.DeleteObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.customerKey(),
-	})
-	c.Done(http.StatusNoContent)
-}
-
 // getObjectAttributes says of an object what a header asks for. Parts are listed if they have
 // checksums, as S3 does.
 func (c *call) getObjectAttributes() {
 	marker := c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker"))
 	o := face.Do(&c.Call, c.Engine.ListObjectParts, &engine.ListObjectPartsRequest{
-		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.customerKey(), Conditions: c.Conditions(""),
+		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.CustomerKey(), Conditions: c.Conditions(""),
 		PartNumberMarker: max(marker, 0),
 		MaxParts:         c.ParseNumber("x-amz-max-parts", c.Header("Max-Parts")),
 	})

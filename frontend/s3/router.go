@@ -11,7 +11,7 @@ import (
 // An operation is one that S3 has.
 type operation struct {
 	name string // as an access.Action says it
-	do   func(*call)
+	run  func(*call)
 }
 
 // operations are those that are offered, by method, by what they are about, and by subresource. A
@@ -24,7 +24,7 @@ var operations = map[string]operation{
 	"HEAD bucket":         {"HeadBucket", (*call).headBucket},
 	"GET bucket location": {"HeadBucket", (*call).getBucketLocation},
 	"GET bucket acl":      {"HeadBucket", (*call).GetPrivate},
-	"PUT bucket acl":      {"HeadBucket", func(c *call) { c.PutPrivate(c.checkBody) }},
+	"PUT bucket acl":      {"HeadBucket", (*call).PutPrivate},
 	"GET bucket":          {"ListObjects", (*call).listObjects},
 	"GET bucket uploads":  {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":  {"DeleteObjects", (*call).deleteObjects},
@@ -41,11 +41,11 @@ var operations = map[string]operation{
 	"HEAD object":           {"HeadObject", (*call).headObject},
 	"DELETE object":         {"DeleteObject", (*call).deleteObject},
 	"GET object acl":        {"HeadObject", (*call).GetPrivate},
-	"PUT object acl":        {"HeadObject", func(c *call) { c.PutPrivate(c.checkBody) }},
+	"PUT object acl":        {"HeadObject", (*call).PutPrivate},
 	"GET object attributes": {"HeadObject", (*call).getObjectAttributes},
-	"PUT object tagging":    {"PutObjectTagging", (*call).putObjectTagging},
+	"PUT object tagging":    {"PutObjectTagging", (*call).PutObjectTagging},
 	"GET object tagging":    {"GetObjectTagging", (*call).GetObjectTagging},
-	"DELETE object tagging": {"DeleteObjectTagging", (*call).deleteObjectTagging},
+	"DELETE object tagging": {"DeleteObjectTagging", (*call).DeleteObjectTagging},
 
 	"POST object uploads":        {"InitiateMultipartUpload", (*call).createMultipartUpload},
 	"PUT object uploadId":        {"UploadPart", (*call).uploadPart},
@@ -81,20 +81,20 @@ var absent = map[string]string{
 }
 
 // find finds the operation that the request asks for.
-func (c *call) find() operation {
+func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
 	if c.R.Method == http.MethodPut && c.Header("Copy-Source") != "" {
 		route += " source"
 	}
 	c.CheckVersion(c.Query.Get("versionId"))
 	if op, ok := operations[route]; ok {
-		return op
+		return op.name, func() { op.run(c) }
 	}
 	if code, ok := absent[route]; ok {
-		return operation{"HeadBucket", func(c *call) {
+		return "HeadBucket", func() {
 			c.HeadBucket()
 			c.Fail(face.Refuse(http.StatusNotFound, code, "The configuration does not exist."))
-		}}
+		}
 	}
 	known := []string{"GET", "HEAD", "PUT", "POST", "DELETE"}
 	if c.Bucket == "" || !slices.Contains(known, c.R.Method) {
@@ -104,5 +104,8 @@ func (c *call) find() operation {
 	c.Fail(engine.ErrNotImplemented.Derive(
 		"A header or query you provided implies functionality that is not implemented.", nil,
 	))
-	return operation{}
+	return "", nil
 }
+
+// nothing is GetX of an X that no bucket has, which is a document of its own.
+func nothing(root string) func(*call) { return func(c *call) { c.Nothing(root) } }

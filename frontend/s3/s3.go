@@ -33,31 +33,22 @@ type handler struct {
 }
 
 // A call is one request under way.
-type call struct {
-	face.Call
-	requestID string
-}
+type call struct{ face.Call }
+
+// customer is how the headers of a client's own key begin.
+const customer = "Server-Side-Encryption-Customer-"
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{requestID: rand.Text()[:16]}
-	c.Call = face.Call{
-		Engine: h.engine, Verifier: h.verifier, W: w, R: r,
-		Own: "X-Amz-", Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
-	}
-	c.Say("X-Amz-Request-Id", c.requestID)
-	c.Say("X-Amz-Id-2", c.requestID)
-	c.Begin()
-	op := c.find()
-	if c.Err == nil {
-		c.Authorize(op.name, c.Bucket, c.Key)
-	}
-	if c.Err == nil {
-		op.do(c)
-	}
-	if c.Err != nil {
-		c.sayError()
-	}
+	id := rand.Text()[:16]
+	c := &call{face.Call{
+		Engine: h.engine, Verifier: h.verifier, W: w, R: r, RequestID: id, HostID: id,
+		Own: "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+	}}
+	c.CheckBody = c.checkBody
+	c.Say("X-Amz-Request-Id", id)
+	c.Say("X-Amz-Id-2", id)
+	c.Serve(c.find, c.sayError)
 }
 
 // An errorDocument says what went wrong.
@@ -68,17 +59,9 @@ type errorDocument struct {
 }
 
 // sayError answers a call that has failed.
-func (c *call) sayError() {
-	e := face.AsError(c.Err)
-	document := errorDocument{
-		ErrorDocument: face.Describe(e, c.requestID, c.requestID), Resource: c.R.URL.Path,
-	}
-	c.Err = nil
+func (c *call) sayError(e *engine.Error) {
+	document := errorDocument{ErrorDocument: c.Describe(e), Resource: c.R.URL.Path}
 	switch {
-	case errors.Is(e, engine.ErrNotModified):
-		c.SayModified(e.ETag, e.LastModified)
-		c.W.WriteHeader(e.HTTPStatus)
-		return
 	case errors.Is(e, engine.ErrInvalidRange):
 		c.Say("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10))
 		document.ActualObjectSize = e.Size

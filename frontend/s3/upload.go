@@ -26,7 +26,7 @@ func (c *call) uploadPart() {
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
 		PartNumber: c.Number("partNumber"), Body: c.Body, Size: c.Size(),
 		ContentMD5: c.contentMD5(), Checksum: c.checksum(),
-		SSECustomerKey: c.customerKey(),
+		SSECustomerKey: c.CustomerKey(),
 	})
 	c.say(part.ETag, part.Checksum, part.Encryption)
 	c.Done(http.StatusOK)
@@ -39,8 +39,8 @@ func (c *call) uploadPartCopy() {
 		PartNumber: c.Number("partNumber"), SourceBucket: bucket, SourceKey: key,
 		SourceRange:          c.Header("Copy-Source-Range"),
 		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
-		SourceSSECustomerKey: c.CustomerKey(sourceCustomer),
-		SSECustomerKey:       c.customerKey(),
+		SourceSSECustomerKey: c.SourceCustomerKey(),
+		SSECustomerKey:       c.CustomerKey(),
 	})
 	c.sayEncryption(made.Encryption)
 	c.Answer("CopyPartResult", copyResult{
@@ -54,7 +54,7 @@ func (c *call) completeMultipartUpload() {
 	done := face.Do(&c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: c.ReadParts(),
 		Size: c.ParseSize("x-amz-mp-object-size", c.Header("Mp-Object-Size")), Checksum: sum,
-		Preconditions: c.preconditions(), SSECustomerKey: c.customerKey(),
+		Preconditions: c.preconditions(), SSECustomerKey: c.CustomerKey(),
 	})
 	c.sayEncryption(done.Encryption)
 	c.Answer("CompleteMultipartUploadResult", struct {

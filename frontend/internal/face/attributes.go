@@ -63,10 +63,10 @@ func (c *Call) tags() map[string]string {
 	return tags
 }
 
-// ReadTags reads a document of tags.
-func (c *Call) ReadTags(check func(body []byte)) map[string]string {
+// readTags reads a document of tags.
+func (c *Call) readTags() map[string]string {
 	var document tagging
-	c.ReadXML(&document, check)
+	c.ReadXML(&document)
 	return c.tagsOf(document)
 }
 

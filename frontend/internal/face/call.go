@@ -23,11 +23,21 @@ type Call struct {
 	*access.Identity // who sent it, and to what
 
 	Own       string // how the service's own headers begin: "X-Amz-" or "X-Oss-"
+	Customer  string // how, behind that, those of a client's own key do; empty if it has none
 	Namespace string // that of the documents it answers with, if they are in one
-	W         http.ResponseWriter
-	R         *http.Request
-	Query     url.Values
-	Err       error // what went wrong first
+
+	// RequestID and HostID are what the service calls the request, and itself.
+	RequestID, HostID string
+
+	// CheckBody, if set, compares the body of a document with what headers say of it, beside its
+	// Content-MD5.
+	CheckBody func(body []byte)
+
+	W     http.ResponseWriter
+	R     *http.Request
+	Query url.Values
+	Err   error // what went wrong first
+	cause error // that is being said
 }
 
 // Begin reads the query and finds out who sends the request. Of a request that fails, Identity is

@@ -10,9 +10,19 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// CustomerKey is the client's own key in the headers that begin with prefix behind the service's
-// own beginning, nil if there is none.
-func (c *Call) CustomerKey(prefix string) crypto.CustomerKey {
+// CustomerKey is the client's own key, nil if there is none.
+func (c *Call) CustomerKey() crypto.CustomerKey { return c.customerKey(c.Customer) }
+
+// SourceCustomerKey is that of what is copied.
+func (c *Call) SourceCustomerKey() crypto.CustomerKey {
+	return c.customerKey("Copy-Source-" + c.Customer)
+}
+
+// customerKey is the key in the headers that begin with prefix behind the service's own beginning.
+func (c *Call) customerKey(prefix string) crypto.CustomerKey {
+	if c.Customer == "" {
+		return nil
+	}
 	algorithm, text := c.Header(prefix+"Algorithm"), c.Header(prefix+"Key")
 	said := c.Header(prefix + "Key-Md5")
 	if algorithm == "" && text == "" && said == "" {

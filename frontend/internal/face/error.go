@@ -57,17 +57,22 @@ type ErrorDocument struct {
 	ArgumentName, ArgumentValue  string `xml:",omitempty"`
 	Condition                    string `xml:",omitempty"`
 	ProposedSize, MinSizeAllowed int64  `xml:",omitempty"`
+	StringToSign                 string `xml:",omitempty"`
 }
 
-// Describe is the document of the error that answers a request.
-func Describe(e *engine.Error, requestID, hostID string) ErrorDocument {
+// Describe is the document of the error that answers the request.
+func (c *Call) Describe(e *engine.Error) ErrorDocument {
 	d := ErrorDocument{
-		Code: Code(e), Message: cmp.Or(e.Message, e.Code), RequestID: requestID, HostID: hostID,
+		Code: Code(e), Message: cmp.Or(e.Message, e.Code), RequestID: c.RequestID, HostID: c.HostID,
 		BucketName: e.Bucket, Key: e.Key, UploadID: e.UploadID, PartNumber: e.PartNumber,
 		ETag: e.ETag, ArgumentName: e.Argument, ArgumentValue: e.Value, Condition: e.Condition,
 	}
 	if errors.Is(e, engine.ErrEntityTooSmall) {
 		d.ProposedSize, d.MinSizeAllowed = e.Size, e.Limit
+	}
+	var denied *access.Error
+	if errors.As(c.cause, &denied) {
+		d.StringToSign = denied.StringToSign
 	}
 	return d
 }

@@ -52,6 +52,19 @@ func (c *Call) RefuseOnRead(name string) {
 	}
 }
 
+// SendObject answers with an object, of which say sets the headers and returns the status. A client
+// gets less than was said if the content turns out to be damaged on the way, and notices.
+func (c *Call) SendObject(req *engine.GetObjectRequest, say func(*engine.ObjectInfo) (status int)) {
+	o := Do(c, c.Engine.GetObject, req)
+	if c.Err != nil {
+		return
+	}
+	defer o.Close()
+	if c.Done(say(&o.ObjectInfo)); c.Err == nil {
+		_, _ = o.WriteTo(c.W)
+	}
+}
+
 // SayModified says which object there is.
 func (c *Call) SayModified(etag string, t time.Time) {
 	c.Say("ETag", Quoted(etag))

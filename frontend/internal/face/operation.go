@@ -11,8 +11,13 @@ func (c *Call) HeadBucket() *engine.Bucket {
 	return Do(c, c.Engine.HeadBucket, &engine.HeadBucketRequest{Bucket: c.Bucket})
 }
 
-// What follows are operations that need no more than what the request is about, from the request to
-// the answer. S3 has its own of those where its clients may say more, as a key of theirs.
+// What follows are operations that both services have alike, from the request to the answer.
+
+// Nothing answers with an empty document what a bucket could have and never has.
+func (c *Call) Nothing(root string) {
+	c.HeadBucket()
+	c.Answer(root, struct{}{})
+}
 
 // DeleteBucket deletes the bucket.
 func (c *Call) DeleteBucket() {
@@ -29,7 +34,7 @@ func (c *Call) DeleteObject() {
 // PutObjectTagging replaces the tags of the object.
 func (c *Call) PutObjectTagging() {
 	Do(c, c.Engine.PutObjectTagging, &engine.PutObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key, Tags: c.ReadTags(nil),
+		Bucket: c.Bucket, Key: c.Key, Tags: c.readTags(), SSECustomerKey: c.CustomerKey(),
 	})
 	c.Done(http.StatusOK)
 }
@@ -45,7 +50,7 @@ func (c *Call) GetObjectTagging() {
 // DeleteObjectTagging deletes the tags of the object.
 func (c *Call) DeleteObjectTagging() {
 	Do(c, c.Engine.DeleteObjectTagging, &engine.DeleteObjectTaggingRequest{
-		Bucket: c.Bucket, Key: c.Key,
+		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.CustomerKey(),
 	})
 	c.Done(http.StatusNoContent)
 }

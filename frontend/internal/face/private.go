@@ -49,17 +49,17 @@ func (c *Call) GetPrivate() {
 }
 
 // PutPrivate takes that list for what the request is about: by its name, or written out as GetPrivate
-// answers, which is how clients copy it from one object to another. check is that of ReadXML.
-func (c *Call) PutPrivate(check func(body []byte)) {
+// answers, which is how clients copy it from one object to another.
+func (c *Call) PutPrivate() {
 	if c.CheckPrivate(); c.Header("Acl") == "" {
-		c.readPrivate(check)
+		c.readPrivate()
 	}
 	c.find()
 	c.Done(http.StatusOK)
 }
 
 // readPrivate fails the call unless its body is that list.
-func (c *Call) readPrivate(check func(body []byte)) {
+func (c *Call) readPrivate() {
 	type grant struct {
 		Grantee    Owner
 		Permission string
@@ -68,7 +68,7 @@ func (c *Call) readPrivate(check func(body []byte)) {
 		XMLName xml.Name `xml:"AccessControlPolicy"`
 		Grants  []grant  `xml:"AccessControlList>Grant"`
 	}
-	c.ReadXML(&list, check)
+	c.ReadXML(&list)
 	if len(list.Grants) != 1 || list.Grants[0].Grantee.ID != Account.ID ||
 		list.Grants[0].Permission != "FULL_CONTROL" {
 		c.Fail(errNotPrivate)

@@ -18,12 +18,11 @@ import (
 // maxXML is the most bytes of XML that a request may have: ten thousand parts need less.
 const maxXML = 4 << 20
 
-// ReadXML reads the body into a document. Nothing of it counts before all of it has been verified,
-// by check, too, if that is not nil.
-func (c *Call) ReadXML(document any, check func(body []byte)) {
+// ReadXML reads the body into a document. Nothing of it counts before all of it has been verified.
+func (c *Call) ReadXML(document any) {
 	body := c.readAll()
-	if check != nil && c.Err == nil {
-		check(body)
+	if c.CheckBody != nil && c.Err == nil {
+		c.CheckBody(body)
 	}
 	c.parse(body, document)
 }
