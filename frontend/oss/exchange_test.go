@@ -45,6 +45,8 @@ func TestObjects(t *testing.T) {
 		{"PUT /bucket/secret\nX-Oss-Copy-Source: /bucket/secret\nX-Oss-Server-Side-Encryption: AES256\nX-Oss-Server-Side-Encryption-Key-Id: key", "", 200,
 			"X-Oss-Server-Side-Encryption: AES256"},
 		{"PUT /bucket/bad\nX-Oss-Server-Side-Encryption: ROT13", "x", 400, "<Message>The Encryption request you specified is not valid. Supported value"},
+		{"PUT /bucket/bad\nX-Oss-Tagging: %zz", "x", 400, "<Code>InvalidArgument</Code>"},
+		{"PUT /bucket/bad\nX-Oss-Tagging: a;b", "x", 400, "<Code>InvalidArgument</Code>"},
 		{"PUT /bucket/bad\nX-Oss-Tagging: a%26=b", "x", 400, "<Code>InvalidTag</Code><Message>The TagKey you have provided is invalid"},
 		{"PUT /bucket/bad\nX-Oss-Tagging: a=b%26", "x", 400, "<Code>InvalidTag</Code><Message>The TagValue you have provided is invalid"},
 		{"PUT /bucket/empty", "", 411, "<Code>MissingContentLength</Code>"},
@@ -245,7 +247,7 @@ func TestAuthorize(t *testing.T) {
 		Anonymous: true,
 		Authorize: func(_ context.Context, a access.Action) error {
 			asked = append(asked, a)
-			if a.Name == "CopyObject" || a.Name == "CreateBucket" {
+			if a.Name == "CopyObject" || a.Name == "CreateBucket" || a.Name == "DeleteObjects" || a.Key == "k" && a.Name == "DeleteObject" && len(asked) > 1 {
 				return nil
 			}
 			return errors.New("no")
@@ -257,6 +259,10 @@ func TestAuthorize(t *testing.T) {
 	}{
 		{"GET /", []access.Action{{Name: "ListBuckets"}}},
 		{"DELETE /bucket/k", []access.Action{{Name: "DeleteObject", Bucket: "bucket", Key: "k"}}},
+		{"POST /bucket?delete", []access.Action{
+			{Name: "DeleteObjects", Bucket: "bucket"}, {Name: "DeleteObject", Bucket: "bucket", Key: "k"},
+			{Name: "DeleteObject", Bucket: "bucket", Key: "\x01"},
+		}},
 		{"PUT /bucket?acl\nX-Oss-Acl: private", []access.Action{{Name: "PutBucketAnnotations", Bucket: "bucket"}}},
 		{"PUT /bucket\nX-Oss-Acl: public-read", []access.Action{
 			{Name: "CreateBucket", Bucket: "bucket"}, {Name: "PutBucketAnnotations", Bucket: "bucket"},
@@ -266,7 +272,11 @@ func TestAuthorize(t *testing.T) {
 		}},
 	} {
 		asked = nil
-		res, body := send(t, h, row.request, "")
+		sent := ""
+		if strings.HasPrefix(row.request, "POST /bucket?delete") {
+			sent = "<Delete><Object><Key>k</Key></Object><Object><Key>&#x01;</Key></Object></Delete>"
+		}
+		res, body := send(t, h, row.request, sent)
 		if res.StatusCode != 403 || !strings.Contains(body, "<Code>AccessDenied</Code>") {
 			t.Errorf("%s: %d %s", row.request, res.StatusCode, body)
 		}

@@ -131,8 +131,8 @@ func (c *call) listMultipartUploads() {
 	})
 }
 
-// deleteObjects is DeleteMultipleObjects. OSS has no way to say that one of the keys failed, so the
-// first that did is the answer; to repeat the request is safe.
+// deleteObjects is DeleteMultipleObjects, of keys each of which the client may delete. OSS has no way
+// to say that one of them failed, so the first that did is the answer; to repeat the request is safe.
 func (c *call) deleteObjects() {
 	var asked struct {
 		Quiet   bool
@@ -145,7 +145,11 @@ func (c *call) deleteObjects() {
 	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: asked.Quiet}
 	for _, o := range asked.Objects {
 		c.CheckVersion(o.VersionID)
-		req.Keys = append(req.Keys, html.UnescapeString(o.Key))
+		key := html.UnescapeString(o.Key)
+		if c.Err == nil {
+			c.Authorize("DeleteObject", c.Bucket, key)
+		}
+		req.Keys = append(req.Keys, key)
 	}
 	name := c.Namer()
 	res := face.Do(&c.Call, c.Engine.DeleteObjects, req)

@@ -51,14 +51,15 @@ func (c *Call) tags() map[string]string {
 	}
 	text := c.Header("Tagging")
 	values, err := url.ParseQuery(text)
-	tags := make(map[string]string, len(values))
+	tags, twice := make(map[string]string, len(values)), false
 	for key, value := range values {
 		tags[key] = value[0]
-		if err != nil || len(value) > 1 {
-			c.Fail(Invalid(c.Own+"Tagging", text, "The header '"+strings.ToLower(c.Own)+
-				"tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "+
-				"without tag name duplicates."))
-		}
+		twice = twice || len(value) > 1
+	}
+	if err != nil || twice { // what could not be read is not among the values
+		c.Fail(Invalid(c.Own+"Tagging", text, "The header '"+strings.ToLower(c.Own)+
+			"tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "+
+			"without tag name duplicates."))
 	}
 	return tags
 }
