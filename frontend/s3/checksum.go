@@ -14,28 +14,36 @@ import (
 // checksum is that of the body, which a header has, or the trailer will. Without either, a client
 // may ask for one.
 func (c *call) checksum() (sum engine.Checksum) {
-	add := func(name string, given engine.Checksum) {
-		algorithm, ok := strings.CutPrefix(http.CanonicalHeaderKey(name), "X-Amz-Checksum-")
-		given.Algorithm = crypto.ChecksumAlgorithm(strings.ToUpper(algorithm))
-		switch {
-		case !ok || algorithm == "Algorithm" || algorithm == "Type" || algorithm == "Mode":
-			return
-		case !given.Algorithm.Valid():
-			c.Fail(face.NotOffered("Checksum " + algorithm))
-		case sum.Algorithm != "":
+	add := func(given engine.Checksum) {
+		if sum.Algorithm != "" {
 			c.invalid("Expecting a single x-amz-checksum- header. " +
 				"Multiple checksum Types are not allowed.")
 		}
 		sum = given
 	}
 	for name, values := range c.R.Header {
-		add(name, engine.Checksum{Value: values[0]})
+		switch a, ok := algorithm(name); {
+		case !ok:
+		case !a.Valid():
+			c.Fail(face.NotOffered("Checksum " + string(a)))
+		default:
+			add(engine.Checksum{Algorithm: a, Value: values[0]})
+		}
 	}
-	for _, name := range strings.Split(c.Header("Trailer"), ",") {
+	for name := range strings.SplitSeq(c.Header("Trailer"), ",") {
 		name = strings.TrimSpace(name)
-		add(name, engine.Checksum{Trailer: func() (string, error) {
-			return c.Trailer().Get(name), nil
-		}})
+		switch a, _ := algorithm(name); {
+		case name == "":
+		case !a.Valid():
+			c.invalid("The value specified in the x-amz-trailer header is not supported")
+		case c.Trailer() == nil: // of a body that has none, with which nothing would be compared
+			c.Fail(face.Refuse(http.StatusBadRequest, "MalformedTrailerError",
+				"The request has no trailer, though its x-amz-trailer header announces one."))
+		default:
+			add(engine.Checksum{Algorithm: a, Trailer: func() (string, error) {
+				return c.Trailer().Get(name), nil
+			}})
+		}
 	}
 	asked := c.Header("Sdk-Checksum-Algorithm")
 	if asked != "" && !strings.EqualFold(asked, string(sum.Algorithm)) {
@@ -46,6 +54,15 @@ func (c *call) checksum() (sum engine.Checksum) {
 		sum.Algorithm = c.askedChecksum().Algorithm
 	}
 	return sum
+}
+
+// algorithm is that of the checksum that a header of this name has; ok is false if it has none.
+func algorithm(header string) (a crypto.ChecksumAlgorithm, ok bool) {
+	name, ok := strings.CutPrefix(http.CanonicalHeaderKey(header), "X-Amz-Checksum-")
+	if !ok || name == "Algorithm" || name == "Type" || name == "Mode" {
+		return "", false
+	}
+	return crypto.ChecksumAlgorithm(strings.ToUpper(name)), true
 }
 
 func (c *call) invalid(message string) { c.Fail(engine.ErrInvalidRequest.Derive(message, nil)) }
