@@ -20,7 +20,7 @@ func (c *call) createBucket() {
 		XMLName            xml.Name `xml:"CreateBucketConfiguration"`
 		LocationConstraint string
 	}
-	if c.Length > 0 {
+	if c.HasBody() {
 		c.ReadXML(&configuration)
 	}
 	c.attributes()

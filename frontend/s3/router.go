@@ -83,10 +83,14 @@ var absent = map[string]string{
 // find finds the operation that the request asks for.
 func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
+	c.CheckVersion(c.Query.Get("versionId"))
+	if route == "PUT object" && c.Query.Has("partNumber") { // a part would replace the object
+		c.Fail(face.Invalid("partNumber", "partNumber",
+			"This operation does not accept partNumber without uploadId"))
+	}
 	if c.R.Method == http.MethodPut && c.Header("Copy-Source") != "" {
 		route += " source"
 	}
-	c.CheckVersion(c.Query.Get("versionId"))
 	if op, ok := operations[route]; ok {
 		return op.name, func() { op.run(c) }
 	}

@@ -55,6 +55,7 @@ func TestNotOffered(t *testing.T) {
 		"GET /bucket/key?versionId=1":        "404 NoSuchVersion",
 		"GET /bucket/key?versionId=null":     "200 ",
 		"GET /bucket/key?partNumber=0":       "400 InvalidArgument",
+		"PUT /bucket/key?partNumber=1":       "400 InvalidArgument", // not an object of its own
 		"GET /bucket?max-keys=-1":            "400 InvalidArgument",
 		"GET /bucket?encoding-type=x":        "400 InvalidArgument",
 		"GET /bucket?a=%zz":                  "400 InvalidURI",
@@ -80,6 +81,33 @@ func TestNotOffered(t *testing.T) {
 		code, _, _ = strings.Cut(code, "</Code>")
 		if got := fmt.Sprint(res.StatusCode, " ", code); got != want {
 			t.Errorf("%s: %s, want %s", request, got, want)
+		}
+	}
+}
+
+// TestBucketConfiguration reads what a bucket shall be, whether or not its length is said before.
+func TestBucketConfiguration(t *testing.T) {
+	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
+	t.Cleanup(server.Close)
+	const said = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"
+	for name, body := range map[string]io.Reader{
+		"length": strings.NewReader(said), "chunked": io.MultiReader(strings.NewReader(said)),
+	} {
+		r, err := http.NewRequest("PUT", server.URL+"/"+name, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res, err = server.Client().Head(server.URL + "/" + name); err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("X-Amz-Bucket-Region"); got != "eu-west-1" {
+			t.Errorf("%s: the bucket is in %q", name, got)
 		}
 	}
 }
