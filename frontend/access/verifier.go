@@ -21,9 +21,10 @@ type Options struct {
 	// Anonymous lets requests without a signature in.
 	Anonymous bool
 
-	// Authorize, if set, is asked before anything is done. What it fails with is not shown to the
-	// client, who gets AccessDenied. Without, every known key may do everything, and so may
-	// anonymous clients, if they come in at all.
+	// Authorize, if set, is asked before anything is done: for what the request is, and then for
+	// GetObject of what it copies, and DeleteObject of each key of DeleteObjects. What it fails with
+	// is not shown to the client, who gets AccessDenied. Without, every known key may do everything,
+	// and so may anonymous clients, if they come in at all.
 	Authorize func(context.Context, Action) error
 
 	// Domain is the host whose subdomains are buckets: bucket.DOMAIN. Requests to other hosts have
