@@ -85,6 +85,9 @@ func TestUploads(t *testing.T) {
 		{"PUT /bucket/k%20y?partNumber=1&uploadId=UPLOAD", first, 200, "Etag: \"302D3A0C8E319EAA95B059B346DE1D1D\""},
 		{"PUT /bucket/k%20y?partNumber=2&uploadId=UPLOAD\nX-Oss-Copy-Source: /bucket/source\nX-Oss-Copy-Source-Range: bytes=0-2", "", 200,
 			"Content-Range: bytes 0-2/6\n<CopyPartResult>"},
+		{"PUT /bucket/k%20y?uploadId=UPLOAD", "x", 400, "<Message>Unexpected query string parameter</Message>\n" +
+			"<ArgumentName>ResourceType</ArgumentName><ArgumentValue>partNumber</ArgumentValue>\n<EC>0017-00000219</EC>"},
+		{"PUT /bucket/k%20y?partNumber=&uploadId=UPLOAD", "x", 400, "<EC>0017-00000219</EC>"},
 		{"PUT /bucket/k%20y?partNumber=x&uploadId=UPLOAD", "x", 400,
 			"<ArgumentName>PartNumber</ArgumentName>\n<EC>0017-00000220</EC>"},
 		{"PUT /bucket/k%20y?partNumber=1&uploadId=UPLOAD\nX-Oss-Server-Side-Encryption: AES256", "x", 400, "<Code>InvalidArgument</Code>"},

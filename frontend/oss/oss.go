@@ -127,6 +127,10 @@ func (c *call) find() (name string, run func()) {
 	switch {
 	case c.Bucket == "" && c.Key != "":
 		c.Fail(engine.ErrInvalidBucketName)
+	case c.R.Method == http.MethodPut && c.Query.Has("uploadId") && c.Query.Get("partNumber") == "":
+		e := face.Invalid("ResourceType", "partNumber", "Unexpected query string parameter")
+		e.EC = "0017-00000219"
+		c.Fail(e)
 	case !ok || c.AsksMore(subresources):
 		c.Fail(face.NotOffered("This operation"))
 	case c.Header("Callback") != "":
