@@ -31,14 +31,17 @@ func New(e *engine.Engine, o *Options) http.Handler {
 	if o == nil {
 		o = &Options{}
 	}
-	return &handler{e, access.NewOSS(o.Access), cmp.Or(o.Region, DefaultRegion)}
+	return &handler{
+		engine: e, verifier: access.NewOSS(o.Access), region: cmp.Or(o.Region, DefaultRegion),
+	}
 }
 
 // A handler is the face of one engine.
 type handler struct {
-	engine   *engine.Engine
-	verifier *access.Verifier
-	region   string
+	engine    *engine.Engine
+	verifier  *access.Verifier
+	region    string
+	documents face.Documents
 }
 
 // A call is one request to the service. Its operation answers it, unless it fails.
@@ -53,7 +56,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = rand.Read(id[:]) // never fails
 	c := &call{region: h.region, Call: face.Call{
 		Engine: h.engine, Verifier: h.verifier, Own: own, W: w, R: r,
-		RequestID: fmt.Sprintf("%X", id), HostID: r.Host,
+		RequestID: fmt.Sprintf("%X", id), HostID: r.Host, Documents: &h.documents,
 	}}
 	c.Say("Server", "AliyunOSS")
 	c.Say(own+"Request-Id", c.RequestID)

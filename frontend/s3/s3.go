@@ -28,8 +28,9 @@ func New(e *engine.Engine, o *Options) http.Handler {
 
 // A handler serves S3's requests.
 type handler struct {
-	engine   *engine.Engine
-	verifier *access.Verifier
+	engine    *engine.Engine
+	verifier  *access.Verifier
+	documents face.Documents
 }
 
 // A call is one request under way.
@@ -43,7 +44,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()[:16]
 	c := &call{face.Call{
 		Engine: h.engine, Verifier: h.verifier, W: w, R: r, RequestID: id, HostID: id,
-		Own: "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+		Documents: &h.documents,
+		Own:       "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
 	}}
 	c.CheckBody = c.checkBody
 	c.Say("X-Amz-Request-Id", id)

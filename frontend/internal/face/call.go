@@ -33,11 +33,13 @@ type Call struct {
 	// Content-MD5.
 	CheckBody func(body []byte)
 
-	W     http.ResponseWriter
-	R     *http.Request
-	Query url.Values
-	Err   error // what went wrong first
-	cause error // that is being said
+	Documents *Documents // of all calls
+	W         http.ResponseWriter
+	R         *http.Request
+	Query     url.Values
+	Err       error     // what went wrong first
+	cause     error     // that is being said
+	document  *document // that has been read, if one has
 }
 
 // Begin reads the query and finds out who sends the request. Of a request that fails, Identity is

@@ -15,6 +15,7 @@ func (c *Call) Serve(find func() (name string, run func()), sayError func(*engin
 		c.Authorize(name, c.Bucket, c.Key)
 	}
 	if c.Err == nil {
+		defer c.closeDocument()
 		run()
 	}
 	if c.Err == nil {

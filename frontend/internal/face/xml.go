@@ -15,9 +15,6 @@ import (
 	"github.com/gabion-storage/gabion/frontend/internal/wire"
 )
 
-// maxXML is the most bytes of XML that a request may have: ten thousand parts need less.
-const maxXML = 4 << 20
-
 // ReadXML reads the body into a document. Nothing of it counts before all of it has been verified.
 func (c *Call) ReadXML(document any) {
 	body := c.readAll()
@@ -62,13 +59,24 @@ func (c *Call) HasBody() bool {
 	return err != io.EOF
 }
 
-// readAll reads the body of a document.
+// closeDocument gives back what the document takes that has been read, if one has.
+func (c *Call) closeDocument() {
+	if c.document != nil {
+		c.document.close()
+	}
+}
+
+// readAll reads the body of a document, which stays until the call ends.
 func (c *Call) readAll() []byte {
 	if c.Err != nil {
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(c.Body, maxXML+1))
+	document, err := c.Documents.read(io.LimitReader(c.Body, maxXML+1))
+	c.document = document // Serve closes it
+	body := document.text
 	switch {
+	case err == errBusy:
+		c.Fail(err)
 	case err != nil:
 		c.Fail(engine.ErrIncompleteBody.Derive("The body could not be read.", err))
 	case len(body) > maxXML:
