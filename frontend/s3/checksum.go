@@ -32,10 +32,12 @@ func (c *call) checksum() (sum engine.Checksum) {
 	}
 	for name := range strings.SplitSeq(c.Header("Trailer"), ",") {
 		name = strings.TrimSpace(name)
-		switch a, _ := algorithm(name); {
+		switch a, ok := algorithm(name); {
 		case name == "":
-		case !a.Valid():
+		case !ok:
 			c.invalid("The value specified in the x-amz-trailer header is not supported")
+		case !a.Valid():
+			c.Fail(face.NotOffered("Checksum " + string(a)))
 		case c.Trailer() == nil: // of a body that has none, with which nothing would be compared
 			c.Fail(face.Refuse(http.StatusBadRequest, "MalformedTrailerError",
 				"The request has no trailer, though its x-amz-trailer header announces one."))
