@@ -15,6 +15,7 @@
 //	DetachMapping known mappings     no-op                   no-op
 //	ReuseMemory   mremap (5.7)       no-op                   no-op
 //	Async         io_submit          blocks                  blocks
+//	WritePieces   pwritev            a write for each        a write for each
 //	Dir.Sync      fsync              fsync (F_FULLFSYNC)     no-op: NTFS journals directory entries
 //	Dir.Space     bytes and inodes   bytes and inodes        bytes
 //	Dir.Lock      flock, also of the directory itself        LockFileEx

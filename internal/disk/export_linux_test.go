@@ -50,3 +50,6 @@ func LoseEvents(a *Async, n int) (failed, later map[uintptr]bool) {
 
 // Lanes returns how many lanes there are.
 func Lanes(a *Async) int { return a.lanes }
+
+// Behind is what is left of pieces when n bytes of them have been written.
+var Behind = behind
