@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"iter"
 	"maps"
 	"time"
 
@@ -375,19 +374,4 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 		Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup, StorageClass: class,
 		Annotations: maps.Clone(rec.Annotations),
 	}, nil
-}
-
-// bucketNames yields the names of all buckets in order. An error comes once and last.
-func bucketNames(r index.Reader) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for entry, err := range index.Scan(r, index.Buckets()) {
-			name := ""
-			if err == nil {
-				name, err = index.ParseBucketKey(entry.Key)
-			}
-			if !yield(name, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -131,6 +131,40 @@ func TestReclaimBesideDamage(t *testing.T) {
 	}
 }
 
+// TestRotateBesideDamage wraps data keys anew while the record of a bucket is damaged: those of its
+// own objects, and those behind it.
+func TestRotateBesideDamage(t *testing.T) {
+	ring := keys(t)
+	e, idx := memoryStore(t, &engine.Options{Keys: ring})
+	for _, bucket := range []string{"bucket-a", "bucket-b"} {
+		mustObject(t, e, bucket, "object", "AES256", random(1, 1000))
+		mustInitiate(t, e, bucket, "upload", "AES256")
+	}
+	damageRecord(t, idx, firstKey(t, idx, index.Buckets().Start))
+	current := mustRotate(t, ring)
+	_, err := e.RotateKeys(t.Context(), nil)
+	if corrupt := (*engine.CorruptionError)(nil); !errors.As(err, &corrupt) {
+		t.Errorf("RotateKeys: %v, want a *CorruptionError", err)
+	}
+	seen := 0
+	err = idx.View(t.Context(), func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.AllObjects()) {
+			if seen++; err != nil || entry.Record.Encryption.Wrapper != current {
+				t.Errorf("object %q is under key %s, want %s; %v", entry.Key, entry.Record.Encryption.Wrapper, current, err)
+			}
+		}
+		for entry, err := range index.Scan(r, index.AllUploads()) {
+			if seen++; err != nil || entry.Record.Encryption.Wrapper != current {
+				t.Errorf("upload %q is under key %s, want %s; %v", entry.Key, entry.Record.Encryption.Wrapper, current, err)
+			}
+		}
+		return nil
+	})
+	if err != nil || seen != 4 {
+		t.Errorf("%d data keys were seen, want 4; %v", seen, err)
+	}
+}
+
 // TestNumbersBesideDamage opens a store that has lost its volumes, and the account of the first. No
 // volume gets a number of those that the index knows of.
 func TestNumbersBesideDamage(t *testing.T) {

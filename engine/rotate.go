@@ -130,9 +130,18 @@ func (r *rotation) pass(ctx context.Context) error {
 	return nil
 }
 
+// buckets returns the names of all buckets. What is in one whose record is damaged is there all the
+// same.
 func (r *rotation) buckets(ctx context.Context) (names []string, err error) {
 	err = r.engine.index.View(ctx, func(reader index.Reader) error {
-		for name, err := range bucketNames(reader) {
+		for entry, err := range index.ScanAll(reader, index.Buckets()) {
+			if len(entry.Key) == 0 {
+				return err
+			}
+			if err != nil {
+				r.failed.add(err)
+			}
+			name, err := index.ParseBucketKey(entry.Key)
 			if err != nil {
 				return err
 			}
