@@ -176,3 +176,16 @@ func TestExpireInBackground(t *testing.T) {
 		t.Error("the idle upload stays")
 	}
 }
+
+// TestExpireBesideATurn aborts stale uploads in the background while somebody has the turn, as a Check
+// may for hours, and what was deleted waits for it.
+func TestExpireBesideATurn(t *testing.T) {
+	e, _ := memoryStore(t, &engine.Options{UploadExpiry: time.Millisecond})
+	defer engine.TakeTurn(e)()
+	mustObject(t, e, "expire", "deleted", "", random(1, 1000))
+	mustDelete(t, e, "expire", "deleted")
+	mustInitiate(t, e, "expire", "idle", "")
+	if !eventually(func() bool { return stats(t, e).Uploads == 0 }) {
+		t.Error("the idle upload stays")
+	}
+}

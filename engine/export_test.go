@@ -42,6 +42,12 @@ func WithoutHoles(e *Engine) {
 	e.blobs = noHoles{e.blobs}
 }
 
+// TakeTurn takes the turn, until it is yielded.
+func TakeTurn(e *Engine) (yield func()) {
+	<-e.worker.turn
+	return e.worker.yield
+}
+
 // PlanAtMost has compactions list no more than so many chunks at a time.
 func PlanAtMost(e *Engine, chunks int) {
 	<-e.worker.turn

@@ -54,6 +54,9 @@ func (w *worker) start() {
 	w.rouse() // a stop may have left something behind
 	w.watch()
 	w.done.Go(func() { w.run(ctx) })
+	if w.engine.opts.UploadExpiry > 0 {
+		w.done.Go(func() { w.runExpiry(ctx) })
+	}
 }
 
 // signal puts a token into a channel that holds one.
@@ -89,10 +92,9 @@ func (w *worker) stop() {
 }
 
 func (w *worker) run(ctx context.Context) {
-	retry, again, expiry := stoppedTimer(), stoppedTimer(), stoppedTimer()
+	retry, again := stoppedTimer(), stoppedTimer()
 	defer retry.Stop()
 	defer again.Stop()
-	defer expiry.Stop()
 	for {
 		select {
 		case <-w.woken:
@@ -103,12 +105,6 @@ func (w *worker) run(ctx context.Context) {
 			w.engine.trash.Retry()
 		case <-again.C:
 			w.watch()
-		case <-w.begun:
-			expiry.Reset(w.expiryInterval())
-			continue
-		case <-expiry.C:
-			w.expire(ctx, expiry)
-			continue
 		case <-ctx.Done():
 			return
 		}
@@ -126,6 +122,23 @@ func stoppedTimer() *time.Timer {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
 	return t
+}
+
+// runExpiry aborts stale uploads. It needs no turn, which a Check may have for hours, and does not wait
+// for what is reclaimed meanwhile.
+func (w *worker) runExpiry(ctx context.Context) {
+	expiry := stoppedTimer()
+	defer expiry.Stop()
+	for {
+		select {
+		case <-w.begun:
+			expiry.Reset(w.expiryInterval())
+		case <-expiry.C:
+			w.expire(ctx, expiry)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // expiryInterval is how often stale uploads are looked for: a few times in the life of an idle one.
