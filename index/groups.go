@@ -3,23 +3,42 @@ package index
 import "context"
 
 // groups serves the updates of a Backend: each runs as soon as it can be, once, into the group that
-// is open.
+// is open. All that is done by one goroutine, which runs the functions of the updates, too: to hand
+// each to another would cost more than it takes.
 type groups struct {
 	*Serial
 	db      Backend
 	writers uint64 // updates that ran
+	open    *group // nil for none
 }
 
-// serve takes whatever waits into one group and commits it. A group cannot go on for ever: the
-// callers of its members wait for it.
+// work serves updates until the queue is closed. When a function ends the goroutine, another goes on
+// from there.
+func (s *groups) work() {
+	ended := true
+	defer func() {
+		if ended {
+			go s.work()
+			return
+		}
+		close(s.stopped)
+	}()
+	s.commit()
+	for u := range s.queue {
+		s.serve(u)
+	}
+	ended = false
+}
+
+// serve takes an update and whatever waits into one group and commits it. A group cannot go on for
+// ever: the callers of its members wait for it.
 func (s *groups) serve(u *update) {
-	var g *group
 	for ; u != nil; u = s.poll() {
 		if u.claim() {
-			g = s.run(g, u)
+			s.run(u)
 		}
 	}
-	s.commit(g)
+	s.commit()
 }
 
 // A group is what is committed together. Its members learn their outcome after the commit, the
@@ -31,46 +50,48 @@ type group struct {
 	members []*update
 }
 
-func (s *groups) begin() (*group, error) {
+// begin opens a group.
+func (s *groups) begin() error {
 	if err := s.Failure(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.db.Ready(); err != nil {
-		return nil, err
+		return err
 	}
 	base, err := s.db.Snapshot(context.Background())
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.open = &group{base: base}
 	}
-	return &group{base: base}, nil
+	return err
 }
 
-// run runs one update in a group, nil for a new one, and returns the group that is open afterwards,
-// if any.
-func (s *groups) run(g *group, u *update) *group {
-	if g == nil {
-		var err error
-		if g, err = s.begin(); err != nil {
+// run runs one update in the group that is open, or a new one.
+func (s *groups) run(u *update) {
+	if s.open == nil {
+		if err := s.begin(); err != nil {
 			u.done <- err
-			return nil
+			return
 		}
 	}
+	g := s.open
 	s.writers++
 	t := &tx{view: view{base: g.base, changes: g.changes}, writer: s.writers, total: g.size}
-	u.err = s.runner.call(u.fn, t)
+	u.err = t.run(u.fn, func() {
+		u.err = &PanicError{}
+		g.add(u, t)
+	})
 	if u.err == nil && !t.total.fits() {
 		// The group cannot take it. It ran already, on exactly the state that is there after the
 		// group is committed, so its changes alone begin the next group.
-		s.commit(g)
-		var err error
-		if g, err = s.begin(); err != nil {
+		s.commit()
+		if err := s.begin(); err != nil {
 			u.done <- err
-			return nil
+			return
 		}
+		g = s.open
 		t.changes, t.total = t.ownChanges(), t.own
 	}
 	g.add(u, t)
-	return g
 }
 
 func (g *group) add(u *update, t *tx) {
@@ -80,11 +101,13 @@ func (g *group) add(u *update, t *tx) {
 	}
 }
 
-// commit makes a group durable, nil being none, and tells its members.
-func (s *groups) commit(g *group) {
+// commit makes the group that is open durable, if one is, and tells its members.
+func (s *groups) commit() {
+	g := s.open
 	if g == nil {
 		return
 	}
+	s.open = nil
 	var failed error
 	if g.changes != nil {
 		if err := s.db.Commit(g.changes.all); err != nil {

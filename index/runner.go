@@ -59,17 +59,26 @@ func serveRuns(calls <-chan run, results chan<- result) {
 }
 
 func (c run) do(results chan<- result) {
-	res := result{&PanicError{}, true} // unless fn returns or panics, it has called Goexit
+	err := c.t.run(c.fn, func() { results <- result{&PanicError{}, true} })
+	results <- result{err, false}
+}
+
+// run runs fn in the transaction, which is over then. A panic of fn is an error. When fn ends the
+// goroutine, run calls exited and does not return.
+func (t *tx) run(fn func(Tx) error, exited func()) (err error) {
+	returned := false // unless fn returns or panics, it has called Goexit
 	defer func() {
+		t.over.Store(true)
 		if p := recover(); p != nil {
-			res = result{&PanicError{Value: p, Stack: debug.Stack()}, false}
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		} else if !returned {
+			exited()
 		}
-		c.t.over.Store(true)
-		results <- res
 	}()
-	err := c.fn(c.t)
+	err = fn(t)
+	returned = true
 	if err == nil {
-		err = c.t.err
+		err = t.err
 	}
-	res = result{err, false}
+	return err
 }

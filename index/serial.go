@@ -72,7 +72,6 @@ type Serial struct {
 	db      Records
 	queue   chan *update
 	stopped chan struct{} // closed when the goroutine has ended
-	runner  *runner       // that goroutine's
 
 	gate   gate.Gate
 	ending chan struct{} // closed when the gate is shut
@@ -92,14 +91,14 @@ const queueSize = 256
 // NewSerial returns the Store of a Backend, which is its own from now on.
 func NewSerial(db Backend) *Serial {
 	s := newSerial(db)
-	go s.work((&groups{Serial: s, db: db}).serve)
+	go (&groups{Serial: s, db: db}).work()
 	return s
 }
 
 func newSerial(db Records) *Serial {
 	return &Serial{
 		db: db, queue: make(chan *update, queueSize), stopped: make(chan struct{}),
-		ending: make(chan struct{}), runner: newRunner(),
+		ending: make(chan struct{}),
 	}
 }
 
@@ -233,16 +232,6 @@ func (s *Serial) Close() error {
 		return &CommitError{err}
 	}
 	return err
-}
-
-// work has the updates served until the queue is closed. serve serves one and those that wait
-// beside it.
-func (s *Serial) work(serve func(*update)) {
-	defer close(s.stopped)
-	defer s.runner.close()
-	for u := range s.queue {
-		serve(u)
-	}
 }
 
 // poll returns an update that waits, or nil. Callers whose last update was just committed get a

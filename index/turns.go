@@ -21,7 +21,7 @@ type Turner interface {
 // NewShared returns the Store of a Turner, which is its own from now on.
 func NewShared(db Turner) *Serial {
 	s := newSerial(db)
-	go s.work((&turns{s, db}).serve)
+	go (&turns{s, db}).work()
 	return s
 }
 
@@ -29,6 +29,14 @@ func NewShared(db Turner) *Serial {
 type turns struct {
 	*Serial
 	db Turner
+}
+
+// work serves updates until the queue is closed.
+func (s *turns) work() {
+	defer close(s.stopped)
+	for u := range s.queue {
+		s.serve(u)
+	}
 }
 
 // serve takes whatever waits into one batch, and has turns until all of it is done.
