@@ -90,11 +90,18 @@ func (b *Body) checkMost(got int64) error {
 // inMemory says whether the Reads of a body are known to wait for nobody: it lies in memory.
 func inMemory(body io.Reader) bool {
 	switch b := body.(type) {
-	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
-		return true
+	case *bytes.Reader:
+		return b != nil
+	case *bytes.Buffer:
+		return b != nil
+	case *strings.Reader:
+		return b != nil
 	case *io.LimitedReader:
-		return inMemory(b.R)
+		return b != nil && inMemory(b.R)
 	case *io.SectionReader:
+		if b == nil {
+			return false
+		}
 		outer, _, _ := b.Outer()
 		inner, ok := outer.(io.Reader)
 		return ok && inMemory(inner)

@@ -11,6 +11,8 @@
 //	                                       and put                   as there are processors
 //	full pages of chunks ──> the caller's function full, while the next page fills
 //
+// Of a small body that lies in memory the caller's goroutine does all.
+//
 // # The states of a body
 //
 // A [Body] is made by [FromReader] or [FromStore], is taken in once, and is then one of:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -381,12 +382,50 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// TestNilReaders takes in pointers to readers that are nil.
+func TestNilReaders(t *testing.T) {
+	for _, nothing := range []io.Reader{
+		(*bytes.Reader)(nil), (*bytes.Buffer)(nil), (*strings.Reader)(nil), (*io.LimitedReader)(nil),
+		(*io.SectionReader)(nil), &io.LimitedReader{R: (*bytes.Reader)(nil), N: 1},
+	} {
+		w := newWorld(t)
+		b := intake.FromReader(nothing, intake.AnySize, 1<<30)
+		_, err := w.Take(t.Context(), b, w.full(t))
+		if read := new(intake.ReadError); !errors.As(err, &read) {
+			t.Errorf("%T: it failed with %v", nothing, err)
+		}
+	}
+}
+
+// TestGrowing takes in a small body that gets longer while its buffer is waited for.
+func TestGrowing(t *testing.T) {
+	for _, more := range []int{2, chunkSize} {
+		w := newWorld(t)
+		body := bytes.NewBuffer(noise(chunkSize - 1))
+		w.Pace = func(context.Context, int) error {
+			body.Write(noise(more))
+			return nil
+		}
+		b := intake.FromReader(body, intake.AnySize, 1<<30)
+		_, err := w.Take(t.Context(), b, w.full(t))
+		if read := new(intake.ReadError); !errors.As(err, &read) {
+			t.Errorf("by %d bytes: it failed with %v", more, err)
+		}
+	}
+}
+
 // TestFailures has everything fail that Take calls. The error comes out as it is, and nothing is
 // left.
 func TestFailures(t *testing.T) {
+	for _, size := range []int{10, 4 * pageChunks * chunkSize} {
+		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) { testFailures(t, size) })
+	}
+}
+
+func testFailures(t *testing.T, size int) {
 	failure := errors.New("failure")
 	body := func() *intake.Body {
-		return intake.FromReader(bytes.NewReader(noise(4*pageChunks*chunkSize)), intake.AnySize, 1<<30)
+		return intake.FromReader(bytes.NewReader(noise(size)), intake.AnySize, 1<<30)
 	}
 	t.Run("room", func(t *testing.T) {
 		w := newWorld(t)
@@ -395,7 +434,17 @@ func TestFailures(t *testing.T) {
 			t.Errorf("it failed with %v", err)
 		}
 	})
+	t.Run("pace", func(t *testing.T) {
+		w := newWorld(t)
+		w.Pace = func(context.Context, int) error { return failure }
+		if _, err := w.Take(t.Context(), body(), w.full(t)); err != failure {
+			t.Errorf("it failed with %v", err)
+		}
+	})
 	t.Run("full", func(t *testing.T) {
+		if size < pageChunks*chunkSize {
+			t.Skip("no page is full")
+		}
 		w := newWorld(t)
 		full := func(context.Context, []*intake.Chunk) error { return failure }
 		if _, err := w.Take(t.Context(), body(), full); err != failure {

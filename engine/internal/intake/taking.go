@@ -31,9 +31,10 @@ var errAbandoned = errors.New("intake: the body was abandoned")
 
 // Take reads a body to its end and stores its chunks. Three stages run side by side: one goroutine
 // reads into buffers, the caller's computes the MD5 in order, and one a chunk addresses, packs and
-// stores it; where that is done in place it waits for the MD5. A page of chunks that is full, with
-// more to come, is given to the function full while the next one is filled; when that returns, the
-// chunks are not pinned any more. There is one call of it at a time.
+// stores it; where that is done in place it waits for the MD5. A small body that waits for nobody is
+// taken in by the caller's goroutine alone. A page of chunks that is full, with more to come, is
+// given to the function full while the next one is filled; when that returns, the chunks are not
+// pinned any more. There is one call of it at a time.
 //
 // On success the caller must Release the body; on failure nothing is left pinned. An error is what
 // full, the functions of the Config or the chunk store have failed with, a *ReadError, a *SizeError
@@ -44,6 +45,9 @@ var errAbandoned = errors.New("intake: the body was abandoned")
 func (in *Intake) Take(
 	ctx context.Context, b *Body, full func(ctx context.Context, chunks []*Chunk) error,
 ) (*Taken, error) {
+	if in.isSmall(b) {
+		return in.takeSmall(ctx, b)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	sum := in.md5.New()
