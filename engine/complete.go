@@ -261,7 +261,7 @@ func (e *Engine) complete(
 	if err := e.remember(tx, req, up, listed, obj); err != nil {
 		return nil, err
 	}
-	return obj, e.putObject(tx, req.Bucket, req.Key, obj)
+	return obj, e.putObject(tx, req.Bucket, req.Key, obj, index.Totals{})
 }
 
 // annotate adds the annotations of the request.

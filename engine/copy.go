@@ -314,7 +314,7 @@ func (p *objectCopy) commit(tx index.Tx, obj *index.Object, s seals, prepare fun
 	}
 	obj.Modified = p.engine.now()
 	s.signObject(p.req.Bucket, p.req.Key, obj)
-	return p.engine.putObject(tx, p.req.Bucket, p.req.Key, obj)
+	return p.engine.putObject(tx, p.req.Bucket, p.req.Key, obj, index.Totals{})
 }
 
 // share makes the object another owner of the source's content.
@@ -460,8 +460,8 @@ func (p *objectCopy) rewritePart(
 	rec := d.record(body, part.Checksum)
 	rec.Modified = part.Modified
 	d.seals.signPart(part.n+1, rec)
-	return d.id, d.publish(ctx, body, func(tx index.Tx) error {
-		_, err := e.trash.PutPart(tx, to, part.n+1, rec)
+	return d.id, d.publish(ctx, body, func(tx index.Tx, also index.Totals) error {
+		_, err := e.trash.PutPart(tx, to, part.n+1, rec, also)
 		return err
 	})
 }

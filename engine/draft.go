@@ -77,14 +77,17 @@ func (d *draft) add(ctx context.Context, chunks []*intake.Chunk) error {
 }
 
 // publish stores the rest of the manifest of a body, and runs fn in the same transaction, which
-// names it.
-func (d *draft) publish(ctx context.Context, body *intake.Taken, fn func(index.Tx) error) error {
+// names it and counts what it is given.
+func (d *draft) publish(
+	ctx context.Context, body *intake.Taken, fn func(tx index.Tx, also index.Totals) error,
+) error {
 	err := d.name(ctx, body.Page, func(tx index.Tx) (err error) {
+		var also index.Totals
 		switch ch := body.Inline(); {
 		case ch != nil:
 			rec := index.Inline{PageChunk: d.entry(ch), Frame: ch.Frame}
 			d.seals.signInline(d.id, &rec)
-			err = ledger.PutInline(tx, d.id, &rec)
+			also, err = ledger.PutInline(tx, d.id, &rec)
 		case len(body.Page) > 0:
 			err = d.addPage(tx, body.Page)
 		}
@@ -94,7 +97,7 @@ func (d *draft) publish(ctx context.Context, body *intake.Taken, fn func(index.T
 		if err := d.provisional.Name(tx); err != nil {
 			return err
 		}
-		return fn(tx)
+		return fn(tx, also)
 	})
 	if err == nil {
 		d.provisional.Named()

@@ -32,7 +32,7 @@ func PutParts(ctx context.Context, e *Engine, bucket, key string, id index.Conte
 			rec := index.Part{Size: 5 << 30, CRC64: 1 << 63, Modified: e.now(), Manifest: manifest, Chunks: 5120, Checksum: make([]byte, 32)}
 			binary.BigEndian.PutUint64(rec.ETag[8:], uint64(n))
 			e.sealsOf(id, cipher).signPart(n, &rec)
-			if _, err := e.trash.PutPart(tx, id, n, &rec); err != nil {
+			if _, err := e.trash.PutPart(tx, id, n, &rec, index.Totals{}); err != nil {
 				return err
 			}
 		}

@@ -460,12 +460,16 @@ func findObject(r index.Reader, bucket, key string) (*index.Object, error) {
 	return rec, err
 }
 
-// putObject stores an object's record and discards what it replaces.
-func (e *Engine) putObject(tx index.Tx, bucket, key string, obj *index.Object) error {
+// putObject stores an object's record and discards what it replaces. It counts the object, and what
+// else there is to count.
+func (e *Engine) putObject(
+	tx index.Tx, bucket, key string, obj *index.Object, also index.Totals,
+) error {
 	if _, err := e.discardObject(tx, bucket, key); err != nil {
 		return err
 	}
-	if err := ledger.Count(tx, index.Totals{Objects: 1, LogicalBytes: obj.Size}); err != nil {
+	also.Add(index.Totals{Objects: 1, LogicalBytes: obj.Size})
+	if err := ledger.Count(tx, also); err != nil {
 		return err
 	}
 	return index.Put(tx, index.ObjectKey(bucket, key), obj)

@@ -17,7 +17,7 @@ type UploadPartRequest struct {
 	PartNumber            int // 1 to 10000
 
 	// Body is read to its end, or to one byte over Size or the limit. A nil Body is an empty one.
-	// It is read from a goroutine of the engine's; when UploadPart has returned with an error, one
+	// It may be read from a goroutine of the engine's; when UploadPart has returned with an error, one
 	// last Read may still be under way. A Body that is slow is cut into smaller chunks when memory
 	// is short.
 	Body io.Reader
@@ -299,7 +299,7 @@ func (d *draft) record(body *intake.Taken, checksum []byte) *index.Part {
 func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error) {
 	rec := p.draft.record(p.body, p.checksum)
 	replaced := false
-	err := p.draft.publish(ctx, p.body, func(tx index.Tx) (err error) {
+	err := p.draft.publish(ctx, p.body, func(tx index.Tx, also index.Totals) (err error) {
 		// Again, and this time for good: it may have been completed or aborted meanwhile.
 		up, err := findUpload(tx, p.place.bucket, p.place.key, p.place.uploadID)
 		if err != nil {
@@ -310,7 +310,7 @@ func (e *Engine) commitPart(ctx context.Context, p *newPart) (*index.Part, error
 		}
 		rec.Modified = e.now()
 		p.draft.seals.signPart(p.place.number, rec)
-		replaced, err = e.trash.PutPart(tx, up.id, p.place.number, rec)
+		replaced, err = e.trash.PutPart(tx, up.id, p.place.number, rec, also)
 		return err
 	})
 	if replaced {

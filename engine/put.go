@@ -19,8 +19,8 @@ type PutObjectRequest struct {
 	Bucket string
 	Key    string // as in InitiateMultipartUploadRequest
 
-	// Body is read to its end, or to one byte over Size or 5 GiB. A nil Body is an empty one. It is
-	// read from a goroutine of the engine's; when PutObject has returned with an error, one last
+	// Body is read to its end, or to one byte over Size or 5 GiB. A nil Body is an empty one. It may
+	// be read from a goroutine of the engine's; when PutObject has returned with an error, one last
 	// Read may still be under way.
 	Body io.Reader
 
@@ -169,7 +169,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 			Algorithm: string(p.sum.algorithm), Type: string(ChecksumFullObject), Value: sum,
 		}
 	}
-	err = d.publish(ctx, body, func(tx index.Tx) error {
+	err = d.publish(ctx, body, func(tx index.Tx, also index.Totals) error {
 		if err := p.bucket.check(tx); err != nil {
 			return err
 		}
@@ -180,10 +180,12 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		part.Modified = obj.Modified
 		d.seals.signPart(1, part)
 		d.seals.signObject(p.req.Bucket, p.req.Key, obj)
-		if _, err := e.trash.PutPart(tx, obj.Content, 1, part); err != nil {
+		// The content is new, so there is no part that this one would replace.
+		if err := index.Put(tx, index.PartKey(obj.Content, 1), part); err != nil {
 			return err
 		}
-		return e.putObject(tx, p.req.Bucket, p.req.Key, obj)
+		also.Parts++
+		return e.putObject(tx, p.req.Bucket, p.req.Key, obj, also)
 	})
 	if err != nil {
 		return nil, err

@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-const checksumSize = 4
+const (
+	checksumSize = 4
+	usualRecord  = 192 // bytes that most records are at most long
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -32,7 +35,7 @@ type record[R any] interface {
 
 // seal encodes a record and closes its envelope.
 func seal[R any, P record[R]](key []byte, rec P) ([]byte, error) {
-	var e encoder
+	e := encoder{buf: make([]byte, 0, usualRecord)}
 	e.versioned(rec)
 	if e.err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInvalidRecord, describe(key), e.err)
@@ -140,9 +143,11 @@ func (e *encoder) fixed64(v uint64) { e.buf = binary.BigEndian.AppendUint64(e.bu
 func (e *encoder) fixed(b []byte) { e.buf = append(e.buf, b...) }
 
 // bytes encodes as a text does; none and nil are the same.
-func (e *encoder) bytes(b []byte, limit int) { e.string(string(b), limit) }
+func (e *encoder) bytes(b []byte, limit int) { text(e, b, limit) }
 
-func (e *encoder) string(s string, limit int) {
+func (e *encoder) string(s string, limit int) { text(e, s, limit) }
+
+func text[T string | []byte](e *encoder, s T, limit int) {
 	if len(s) > limit {
 		e.fail("text of %d bytes is over the limit of %d", len(s), limit)
 		return

@@ -44,7 +44,15 @@ func Put[R any, P record[R]](tx Tx, k Key[R], rec *R) error {
 	if err != nil {
 		return err
 	}
+	if t, own := tx.(owner); own {
+		return t.putOwn(k, value)
+	}
 	return tx.Put(k, value)
+}
+
+// An owner is a Tx that can be given a value for good, where Put would copy it.
+type owner interface {
+	putOwn(key, value []byte) error
 }
 
 // Delete removes the record under k, if there is one.

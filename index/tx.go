@@ -134,6 +134,11 @@ func (t *tx) Put(key, value []byte) error {
 	return t.write(entry{key: cloned(key), value: cloned(value)})
 }
 
+// putOwn implements owner.
+func (t *tx) putOwn(key, value []byte) error {
+	return t.write(entry{key: cloned(key), value: value})
+}
+
 // Delete implements Tx.
 func (t *tx) Delete(key []byte) error {
 	return t.write(entry{key: cloned(key), removed: true})

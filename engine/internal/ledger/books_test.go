@@ -111,7 +111,7 @@ func putPage(id index.ManifestID, n int, chunks ...int) func(index.Tx) error {
 
 func (b *books) putPart(of index.ContentID, number int, m index.ManifestID) func(index.Tx) error {
 	return func(tx index.Tx) error {
-		_, err := b.trash.PutPart(tx, of, number, &index.Part{Manifest: m, Size: partBytes})
+		_, err := b.trash.PutPart(tx, of, number, &index.Part{Manifest: m, Size: partBytes}, index.Totals{})
 		return err
 	}
 }

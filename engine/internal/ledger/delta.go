@@ -79,6 +79,9 @@ func applyTo(tx index.Tx, volume uint64, change index.Volume) error {
 
 // Count adds to the totals.
 func Count(tx index.Tx, change index.Totals) error {
+	if change == (index.Totals{}) {
+		return nil
+	}
 	t, err := Totals(tx)
 	if err != nil {
 		return err

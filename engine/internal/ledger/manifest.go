@@ -25,12 +25,10 @@ func PutPage(
 	return delta.Apply(tx)
 }
 
-// PutInline stores, instead of pages, the content of a part itself.
-func PutInline(tx index.Tx, id index.ManifestID, rec *index.Inline) error {
-	if err := index.Put(tx, index.InlineKey(id), rec); err != nil {
-		return err
-	}
-	return Count(tx, index.Totals{InlineBytes: int64(len(rec.Frame))})
+// PutInline stores, instead of pages, the content of a part itself. The caller must Count what it
+// returns.
+func PutInline(tx index.Tx, id index.ManifestID, rec *index.Inline) (index.Totals, error) {
+	return index.Totals{InlineBytes: int64(len(rec.Frame))}, index.Put(tx, index.InlineKey(id), rec)
 }
 
 // dropPage deletes a page and the references that it holds.

@@ -111,7 +111,8 @@ func TestWrongManifest(t *testing.T) {
 			b.putPages(&test.part, test.pages)
 			if test.inline != nil {
 				b.update(func(tx index.Tx) error {
-					return ledger.PutInline(tx, test.part.Manifest, test.inline)
+					_, err := ledger.PutInline(tx, test.part.Manifest, test.inline)
+					return err
 				})
 			}
 			read := func(s ledger.Seals) error {

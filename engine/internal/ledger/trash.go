@@ -66,9 +66,9 @@ func (t *Trash) DiscardContent(tx index.Tx, id index.ContentID, parts int, bytes
 }
 
 // PutPart stores the record of a part, which names its manifest, and discards that of the part
-// that it replaces, if it does.
+// that it replaces, if it does. It counts the part, and what else there is to count.
 func (t *Trash) PutPart(
-	tx index.Tx, id index.ContentID, number int, part *index.Part,
+	tx index.Tx, id index.ContentID, number int, part *index.Part, also index.Totals,
 ) (replaced bool, err error) {
 	key := index.PartKey(id, number)
 	old, err := index.Get(tx, key)
@@ -81,7 +81,11 @@ func (t *Trash) PutPart(
 			},
 		)
 	case errors.Is(err, index.ErrNotFound):
-		err = Count(tx, index.Totals{Parts: 1})
+		also.Parts++
+		err = nil
+	}
+	if err == nil {
+		err = Count(tx, also)
 	}
 	if err != nil {
 		return false, err
