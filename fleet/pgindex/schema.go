@@ -37,6 +37,8 @@ const (
 	sqlGet      = "gabion_get"
 	sqlScan     = "gabion_scan"
 	sqlScanOpen = "gabion_scan_open"
+	sqlKeys     = "gabion_keys"
+	sqlRanges   = "gabion_ranges"
 	sqlPut      = "gabion_put"
 	sqlDelete   = "gabion_delete"
 	sqlNote     = "gabion_note"
@@ -63,6 +65,8 @@ func statements(schema string) map[string]string {
 		sqlGet:      "SELECT k, v FROM @.records WHERE k = ANY($1::bytea[])",
 		sqlScan:     strings.ReplaceAll(sqlPage, "BOUNDS", "k >= $3 AND k < $4"),
 		sqlScanOpen: strings.ReplaceAll(sqlPage, "BOUNDS", "k >= $3"),
+		sqlKeys:     sqlPrefetchKeys,
+		sqlRanges:   sqlPrefetchRanges,
 		sqlPut: `INSERT INTO @.records SELECT * FROM unnest($1::bytea[], $2::bytea[])
 			ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v`,
 		sqlDelete: "DELETE FROM @.records WHERE k = ANY($1::bytea[])",

@@ -104,7 +104,7 @@ func (s *snapshot) Release() {
 	})
 }
 
-// eachRow calls fn with the keys and values of rows, which are its own. No value is nil.
+// eachRow calls fn with the keys and values of rows, which are its own. No value is nil but NULL.
 func eachRow(rows pgx.Rows, fn func(k, v []byte)) error {
 	defer rows.Close()
 	for rows.Next() {

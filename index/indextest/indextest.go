@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) index.Store) {
 	}{
 		{"Read", readClauses},
 		{"Get", getClauses},
+		{"Prefetch", prefetchClauses},
 		{"Snapshot", snapshotClauses},
 		{"Update", updateClauses},
 		{"Limits", limitClauses},
