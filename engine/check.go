@@ -84,9 +84,10 @@ func (p Problem) String() string {
 // reclaiming waits. What is found to be damaged does not count as stored any more, as after a
 // failed read.
 //
-// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, and the records
-// of the parts of one object. With Data it reads what parts share once for each, at the pace of one
-// MD5.
+// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, the records of the
+// parts of one object, and up to 20 MiB of what it reads ahead of the index. With Data it reads what
+// parts share once for each, at the pace of one MD5, up to 32 chunks at a time; they and their memory
+// take up to a quarter of Options.MemoryBudget more, or one chunk.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})
@@ -106,6 +107,10 @@ func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, 
 	}
 	defer release(ctx, turn, &err)
 	k := newCheck(e, req.Data)
+	if req.Data {
+		k.frames = newFrameReads(ctx, e.blobs, e.opts.MemoryBudget/framesShare)
+		defer k.frames.close()
+	}
 	err = e.index.View(ctx, func(r index.Reader) error {
 		k.r = r
 		return k.run(ctx)
@@ -134,6 +139,8 @@ type check struct {
 	manifests map[index.ManifestID]manifestCheck
 	totals    index.Totals // as they should be
 	scratch   chunkData
+	plan      *pagePlan   // of the manifests that are read next; nil: none
+	frames    *frameReads // nil without Data
 
 	undecodable map[string]bool    // keys of records
 	accounting  []Problem          // to be told unless there are any

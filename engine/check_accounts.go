@@ -127,28 +127,50 @@ func (k *check) completed(context.Context) error {
 // idle looks for uploads that could never expire, and for entries without an upload.
 func (k *check) idle(context.Context) error {
 	entries := int64(0)
-	for entry, err := range index.ScanAll(k.r, index.AllIdle()) {
-		if err != nil {
-			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
-				return err
+	base := k.r
+	defer func() { k.r = base }()
+	for batch := range runs(index.ScanAll(base, index.AllIdle())) {
+		var want index.Wanted
+		for _, e := range batch {
+			if _, id, err := index.ParseIdleKey(e.Key); err == nil && e.err == nil {
+				want.Keys = append(want.Keys, index.UploadKey(e.Record.Bucket, e.Record.Key, id))
 			}
-			continue
 		}
-		watched, id, err := index.ParseIdleKey(entry.Key)
-		if err != nil {
+		var err error
+		if k.r, err = index.Prefetch(base, want); err != nil {
 			return err
 		}
-		rec, err := index.Get(
-			k.r, index.UploadKey(entry.Record.Bucket, entry.Record.Key, id),
-		) // one that cannot be decoded is told already
-		if entries++; err != nil || !rec.Watched.Equal(watched) {
-			k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
+		for _, e := range batch {
+			if e.err != nil {
+				if err := k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err); err != nil {
+					return err
+				}
+				continue
+			}
+			entries++
+			if err := k.idleEntry(&e.Entry); err != nil {
+				return err
+			}
 		}
 	}
 	if entries != k.totals.Uploads {
 		k.miscounted(
 			"%d uploads are in the table of idle uploads, there are %d", entries, k.totals.Uploads,
 		)
+	}
+	return nil
+}
+
+func (k *check) idleEntry(e *index.Entry[index.Idle]) error {
+	watched, id, err := index.ParseIdleKey(e.Key)
+	if err != nil {
+		return err
+	}
+	rec, err := index.Get(
+		k.r, index.UploadKey(e.Record.Bucket, e.Record.Key, id),
+	) // one that cannot be decoded is told already
+	if err != nil || !rec.Watched.Equal(watched) {
+		k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (k *check) opener(
 	ctx context.Context, id index.ContentID, enc *index.Encryption,
 ) (*opener, error) {
 	if enc.Customer {
-		return k.sealedOpener(ctx, id), nil
+		return k.sealedOpener(id), nil
 	}
 	cipher, err := k.engine.ciphers.of(ctx, id, enc)
 	if ctx.Err() != nil {
@@ -89,7 +89,7 @@ func (k *check) opener(
 		if k.res.UnopenedCause == nil {
 			k.res.UnopenedCause = typed(err)
 		}
-		return k.sealedOpener(ctx, id), nil
+		return k.sealedOpener(id), nil
 	}
 	seals := k.engine.sealsOf(id, cipher)
 	if !k.data {
@@ -106,14 +106,18 @@ func (k *check) opener(
 			if inline != nil {
 				return chunks.open(inline, c, keys, &k.scratch)
 			}
-			return chunks.readAt(ctx, ref, c, keys, &k.scratch)
+			frame, err := k.frame(ref)
+			if err != nil {
+				return nil, err
+			}
+			return chunks.decode(ref, frame, c, keys, &k.scratch)
 		},
 	}, nil
 }
 
 // sealedOpener reads what cannot be opened: that the frame is the one that was stored is all there
 // is to find out.
-func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
+func (k *check) sealedOpener(id index.ContentID) *opener {
 	seals := k.engine.sealsWithoutKey(id)
 	if !k.data {
 		return &opener{encrypted: true, seals: seals, sealed: true}
@@ -124,13 +128,16 @@ func (k *check) sealedOpener(ctx context.Context, id index.ContentID) *opener {
 			if inline != nil {
 				return inline, nil // the record's checksum has been verified
 			}
-			frame, err := k.engine.blobs.Get(ctx, ref, k.scratch.frame)
-			if err == nil {
-				k.scratch.frame = frame
-			}
-			return frame, err
+			return k.frame(ref)
 		},
 	}
+}
+
+// frame reads a frame, which is there until the next one is read.
+func (k *check) frame(ref blob.Ref) (frame []byte, err error) {
+	frame, err = k.frames.take(ref, k.scratch.frame)
+	k.scratch.frame = frame
+	return frame, err
 }
 
 // A partCheck is one part that is being checked.
@@ -194,7 +201,11 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 
 // inline checks a part that the index has itself.
 func (p *partCheck) inline() {
-	page, err := ledger.ReadInline(p.r, p.rec, &p.open.seals)
+	err := p.reach(p.rec.Manifest, 0)
+	var page *ledger.Page
+	if err == nil {
+		page, err = ledger.ReadInline(p.r, p.rec, &p.open.seals)
+	}
 	if err != nil {
 		p.wrong(err)
 		return
@@ -213,7 +224,11 @@ func (p *partCheck) inline() {
 // refer to.
 func (p *partCheck) pages() {
 	for n := range ledger.Pages(p.rec) {
-		page, err := ledger.ReadPage(p.r, p.rec, n, &p.open.seals)
+		err := p.reach(p.rec.Manifest, n)
+		var page *ledger.Page
+		if err == nil {
+			page, err = ledger.ReadPage(p.r, p.rec, n, &p.open.seals)
+		}
 		if err == nil && page.Start != p.next {
 			err = ledger.WrongManifest(
 				p.rec, "page %d begins at byte %d, the one before ends at %d", n, page.Start,
@@ -314,17 +329,18 @@ func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 }
 
 // trashContent counts the references of a content of which any number of parts may be gone.
-func (k *check) trashContent(id index.ContentID) error {
+func (k *check) trashContent(e *checkedEntry[index.Trash]) error {
+	id := *e.content
 	if k.contents[id] != nil {
 		k.miscounted("content %s is in use and in the trash queue", id)
 	} else {
 		k.contents[id] = &contentCheck{}
 	}
-	parts, hits, err := k.partsOf(id)
-	for _, h := range hits {
+	for _, h := range e.hits {
 		k.problem(Problem{Kind: BadAccounting, PartNumber: h.PartNumber, Err: h.Err})
 	}
-	for _, p := range parts {
+	var err error
+	for _, p := range e.parts {
 		err = errors.Join(err, k.trashManifest(p.Manifest))
 	}
 	return err
@@ -336,6 +352,9 @@ func (k *check) trashManifest(id index.ManifestID) error {
 		k.miscounted("manifest %s is in use and in the trash queue", id)
 	}
 	k.manifests[id] = manifestCheck{pages: -1, inline: true}
+	if err := k.reach(id, 0); err != nil {
+		return err
+	}
 	for entry, err := range index.ScanAll(k.r, index.PagesOf(id)) {
 		if err != nil {
 			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {

@@ -13,43 +13,43 @@ import (
 
 // objects checks every object and its content.
 func (k *check) objects(ctx context.Context) error {
-	for entry, err := range index.ScanAll(k.r, index.AllObjects()) {
-		bucket, key, keyErr := index.ParseObjectKey(entry.Key)
-		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key}
-		if err != nil {
-			if err := k.undecoded(hit, entry.Key, err); err != nil {
-				return err
-			}
-			continue
-		}
-		if keyErr != nil {
-			return keyErr
-		}
-		rec := &entry.Record
-		k.totals.Objects++
-		k.totals.LogicalBytes += rec.Size
-		parts, partHits, err := k.partsOf(rec.Content)
-		if err != nil {
-			return err
-		}
-		open, err := k.opener(ctx, rec.Content, &rec.Encryption)
-		if err != nil {
-			return err
-		}
-		if err := k.content(ctx, hit, rec.Content, open, parts, partHits); err != nil {
-			return err
-		}
-		k.scopes(hit, &rec.Encryption, parts)
-		if err := open.seals.object(bucket, key, rec); err != nil {
-			hit := hit
-			hit.Err = err
-			k.problem(hit)
-		}
-		if len(partHits) == 0 { // else nothing can follow from the parts
-			k.object(hit, rec, parts, open.seals)
-		}
-	}
+	err := each(
+		k, index.ScanAll(k.r, index.AllObjects()), inUse,
+		func(e *checkedEntry[index.Object]) { e.content = &e.Record.Content },
+		func(e *checkedEntry[index.Object]) error { return k.objectEntry(ctx, e) },
+	)
 	k.res.Objects = k.totals.Objects
+	return err
+}
+
+func (k *check) objectEntry(ctx context.Context, e *checkedEntry[index.Object]) error {
+	bucket, key, keyErr := index.ParseObjectKey(e.Key)
+	hit := Problem{Kind: DataLost, Bucket: bucket, Key: key}
+	if e.err != nil {
+		return k.undecoded(hit, e.Key, e.err)
+	}
+	if keyErr != nil {
+		return keyErr
+	}
+	rec := &e.Record
+	k.totals.Objects++
+	k.totals.LogicalBytes += rec.Size
+	open, err := k.opener(ctx, rec.Content, &rec.Encryption)
+	if err != nil {
+		return err
+	}
+	if err := k.content(ctx, hit, rec.Content, open, e.parts, e.hits); err != nil {
+		return err
+	}
+	k.scopes(hit, &rec.Encryption, e.parts)
+	if err := open.seals.object(bucket, key, rec); err != nil {
+		hit := hit
+		hit.Err = err
+		k.problem(hit)
+	}
+	if len(e.hits) == 0 { // else nothing can follow from the parts
+		k.object(hit, rec, e.parts, open.seals)
+	}
 	return nil
 }
 
@@ -165,43 +165,47 @@ func (k *check) scopes(hit Problem, enc *index.Encryption, parts []numberedPart)
 
 // uploads checks every open upload and its parts.
 func (k *check) uploads(ctx context.Context) error {
-	for entry, err := range index.ScanAll(k.r, index.AllUploads()) {
-		bucket, key, id, keyErr := index.ParseUploadKey(entry.Key)
-		hit := Problem{Kind: DataLost, Bucket: bucket, Key: key, UploadID: id.String()}
-		if err != nil {
-			if err := k.undecoded(hit, entry.Key, err); err != nil {
-				return err
+	err := each(
+		k, index.ScanAll(k.r, index.AllUploads()), inUse,
+		func(e *checkedEntry[index.Upload]) {
+			if _, _, id, err := index.ParseUploadKey(e.Key); err == nil {
+				e.content = &id
 			}
-			continue
-		}
-		if keyErr != nil {
-			return keyErr
-		}
-		k.totals.Uploads++
-		k.named(hit, "upload of")
-		if b := k.buckets[bucket]; b != nil && b.Generation != entry.Record.Generation {
-			k.miscounted("upload %s of %s/%s is of an earlier bucket of that name", id, bucket, key)
-		}
-		parts, partHits, err := k.partsOf(id)
-		if err != nil {
-			return err
-		}
-		open, err := k.opener(ctx, id, &entry.Record.Encryption)
-		if err != nil {
-			return err
-		}
-		if err := open.seals.upload(bucket, key, &entry.Record); err != nil {
-			hit := hit
-			hit.Err = err
-			k.problem(hit)
-		}
-		if err := k.content(ctx, hit, id, open, parts, partHits); err != nil {
-			return err
-		}
-		k.contents[id].upload = true
-		k.scopes(hit, &entry.Record.Encryption, parts)
-	}
+		},
+		func(e *checkedEntry[index.Upload]) error { return k.upload(ctx, e) },
+	)
 	k.res.Uploads = k.totals.Uploads
+	return err
+}
+
+func (k *check) upload(ctx context.Context, e *checkedEntry[index.Upload]) error {
+	bucket, key, id, keyErr := index.ParseUploadKey(e.Key)
+	hit := Problem{Kind: DataLost, Bucket: bucket, Key: key, UploadID: id.String()}
+	if e.err != nil {
+		return k.undecoded(hit, e.Key, e.err)
+	}
+	if keyErr != nil {
+		return keyErr
+	}
+	k.totals.Uploads++
+	k.named(hit, "upload of")
+	if b := k.buckets[bucket]; b != nil && b.Generation != e.Record.Generation {
+		k.miscounted("upload %s of %s/%s is of an earlier bucket of that name", id, bucket, key)
+	}
+	open, err := k.opener(ctx, id, &e.Record.Encryption)
+	if err != nil {
+		return err
+	}
+	if err := open.seals.upload(bucket, key, &e.Record); err != nil {
+		hit := hit
+		hit.Err = err
+		k.problem(hit)
+	}
+	if err := k.content(ctx, hit, id, open, e.parts, e.hits); err != nil {
+		return err
+	}
+	k.contents[id].upload = true
+	k.scopes(hit, &e.Record.Encryption, e.parts)
 	return nil
 }
 
@@ -282,25 +286,26 @@ func (k *check) trash(ctx context.Context) error {
 	}
 	queued := uint64(0)
 	for _, rg := range []index.Range[index.Trash]{index.TrashQueue().All(), index.AllWaiting()} {
-		for entry, err := range index.ScanAll(k.r, rg) {
-			if err != nil {
-				if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
-					return err
+		err := each(
+			k, index.ScanAll(k.r, rg), discarded, ofTrash,
+			func(e *checkedEntry[index.Trash]) error {
+				if e.err != nil {
+					return k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err)
 				}
-				continue
-			}
-			if n, err := index.TrashQueue().ParseKey(entry.Key); err == nil {
-				queued++
-				if n < ends.Head || n >= ends.Tail {
-					k.miscounted(
-						"trash %d is not in the queue, which goes from %d to %d", n, ends.Head,
-						ends.Tail,
-					)
+				if n, err := index.TrashQueue().ParseKey(e.Key); err == nil {
+					queued++
+					if n < ends.Head || n >= ends.Tail {
+						k.miscounted(
+							"trash %d is not in the queue, which goes from %d to %d", n, ends.Head,
+							ends.Tail,
+						)
+					}
 				}
-			}
-			if err := errors.Join(k.trashed(&entry.Record), ctx.Err()); err != nil {
-				return err
-			}
+				return errors.Join(k.trashed(e), ctx.Err())
+			},
+		)
+		if err != nil {
+			return err
 		}
 	}
 	if queued != ends.Tail-ends.Head {
@@ -311,11 +316,20 @@ func (k *check) trash(ctx context.Context) error {
 	return nil
 }
 
-func (k *check) trashed(rec *index.Trash) error {
-	k.totals.TrashParts += rec.Parts
-	k.totals.TrashBytes += rec.Bytes
-	if rec.Kind == index.TrashContent {
-		return k.trashContent(rec.ID)
+// ofTrash says what an entry of the trash refers to.
+func ofTrash(e *checkedEntry[index.Trash]) {
+	if e.Record.Kind == index.TrashContent {
+		e.content = (*index.ContentID)(&e.Record.ID)
+	} else {
+		e.manifest = (*index.ManifestID)(&e.Record.ID)
 	}
-	return k.trashManifest(rec.ID)
+}
+
+func (k *check) trashed(e *checkedEntry[index.Trash]) error {
+	k.totals.TrashParts += e.Record.Parts
+	k.totals.TrashBytes += e.Record.Bytes
+	if e.content != nil {
+		return k.trashContent(e)
+	}
+	return k.trashManifest(*e.manifest)
 }
