@@ -97,9 +97,10 @@ func (s *source) directoryPage(r index.Reader, n int) (*directoryPage, error) {
 }
 
 // directoryPages is how many pages the directory has.
-func (s *source) directoryPages() int {
-	return (s.count + index.MaxPageParts - 1) / index.MaxPageParts
-}
+func (s *source) directoryPages() int { return directoryPages(s.count) }
+
+// directoryPages is how many pages the directory of so many parts has.
+func directoryPages(parts int) int { return (parts + index.MaxPageParts - 1) / index.MaxPageParts }
 
 // directoryAt returns the page with the part that holds the byte at, which is below size.
 func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err error) {
@@ -219,13 +220,15 @@ func (s *source) onlySegment(r index.Reader) (*segment, error) {
 	return s.keepSegment(&segment{Part: *rec}), nil
 }
 
+// leastPart is the least number of a part.
+const leastPart = 1
+
 // firstPart reads the part of the least number. It mostly has the least that there is, and to look
 // for that takes a tenth of a scan.
 func (s *source) firstPart(r index.Reader) (number int, rec *index.Part, err error) {
-	const least = 1
-	rec, err = index.Find(r, index.PartKey(s.id, least))
+	rec, err = index.Find(r, index.PartKey(s.id, leastPart))
 	if !errors.Is(err, index.ErrNotFound) {
-		return least, rec, err
+		return leastPart, rec, err
 	}
 	for entry, err := range index.Scan(r, index.PartsOf(s.id)) {
 		if err != nil {

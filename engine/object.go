@@ -264,7 +264,7 @@ func (e *Engine) openObject(
 	ctx context.Context, c *call, ref objectRef,
 ) (_ *openedObject, _ ruleSet, err error) {
 	var s *source
-	rec, rules, err := e.useObject(ctx, ref.bucket, ref.key, func(r index.Reader, rec *index.Object) {
+	rec, rules, near, err := e.useObject(ctx, ref.bucket, ref.key, func(r index.Reader, rec *index.Object) {
 		if rec.Encryption.Algorithm == "" { // else a key has to be asked for first
 			s = e.newSource(c, rec, nil)
 			s.look(r)
@@ -291,6 +291,9 @@ func (e *Engine) openObject(
 	}
 	if s == nil {
 		s = e.newSource(c, rec, cipher)
+		if near != nil {
+			s.look(near)
+		}
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, rules, err
@@ -301,34 +304,40 @@ func (e *Engine) openObject(
 
 // useObject returns an object's record with its content in use; the caller must leave it. It also
 // returns the bucket's rules. also may read what else is wanted of the state that shows the object,
-// where that takes nothing more.
+// where that takes nothing more. Otherwise the Reader has what the opening of a source reads.
 func (e *Engine) useObject(
 	ctx context.Context, bucket, key string, also func(index.Reader, *index.Object),
-) (*index.Object, ruleSet, error) {
-	if e.node == nil {
-		return e.useOwnObject(ctx, bucket, key, also)
+) (rec *index.Object, rules ruleSet, near index.Reader, err error) {
+	if e.node == nil && index.TellsLatest(e.index) { // what others commit would not be seen to be later
+		rec, rules, err = e.useOwnObject(ctx, bucket, key, also)
+		return rec, rules, nil, err
 	}
 	for {
 		rec, _, err := e.lookObject(ctx, bucket, key)
 		if err != nil {
-			return nil, ruleSet{}, err
+			return nil, ruleSet{}, nil, err
 		}
 		e.trash.Use(rec.Content)
 		// What was deleted between the look and the use may be swept already. What is still there
 		// now can only be swept after a later transaction has queued it, and that finds the use.
-		again, rules, err := e.lookObject(ctx, bucket, key)
+		near, err := e.fetchObject(ctx, bucket, key, openingKeys(rec)...)
+		var again *index.Object
+		var rules ruleSet
+		if err == nil {
+			again, rules, err = readObject(near, bucket, key)
+		}
 		if err == nil && again.Content == rec.Content {
-			return again, rules, nil
+			return again, rules, near, nil
 		}
 		e.trash.Leave(rec.Content)
 		if err != nil {
-			return nil, ruleSet{}, err
+			return nil, ruleSet{}, nil, err
 		}
 	}
 }
 
-// useOwnObject is useObject where nobody else writes to the index. If nothing was committed between
-// the look and the use, it needs no second look.
+// useOwnObject is useObject where nobody else writes to the index, and it tells the latest state. If
+// nothing was committed between the look and the use, it needs no second look.
 func (e *Engine) useOwnObject(
 	ctx context.Context, bucket, key string, also func(index.Reader, *index.Object),
 ) (rec *index.Object, rules ruleSet, err error) {
@@ -387,9 +396,13 @@ func readObject(
 	return rec, b.rules, err
 }
 
-// fetchObject returns what findObject and openBucket read.
-func (e *Engine) fetchObject(ctx context.Context, bucket, key string) (index.Reader, error) {
-	return index.Fetch(ctx, e.index, index.ObjectKey(bucket, key), index.BucketKey(bucket))
+// fetchObject returns what findObject and openBucket read, and the records under keys.
+func (e *Engine) fetchObject(
+	ctx context.Context, bucket, key string, keys ...[]byte,
+) (index.Reader, error) {
+	return index.Fetch(
+		ctx, e.index, append(keys, index.ObjectKey(bucket, key), index.BucketKey(bucket))...,
+	)
 }
 
 // DeleteObjectRequest names an object to delete.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 
 	"github.com/gabion-storage/gabion/index"
@@ -39,23 +38,19 @@ func (p *Preconditions) validate() error {
 	return nil
 }
 
-// look judges the object that is there now, which a later check may find otherwise.
-func (o *overwriting) look(ctx context.Context, e *Engine) error {
-	if o.demandsNothing() {
-		return nil
-	}
-	r, err := e.fetchObject(ctx, o.bucket, o.key)
-	if err != nil {
-		return err
-	}
-	return o.check(r)
-}
-
 func (p *Preconditions) demandsNothing() bool {
 	return !p.ForbidOverwrite && p.IfMatch == "" && p.IfNoneMatch == ""
 }
 
-// check judges the object that is there now.
+// keys are those of what check reads.
+func (o *overwriting) keys() [][]byte {
+	if o.demandsNothing() {
+		return nil
+	}
+	return [][]byte{index.ObjectKey(o.bucket, o.key)}
+}
+
+// check judges the object that is there now, which a later check may find otherwise.
 func (o *overwriting) check(r index.Reader) error {
 	if o.ForbidOverwrite {
 		if err := checkAbsent(r, o.bucket, o.key); err != nil {

@@ -108,7 +108,11 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if p.sum, err = checksumOfBody(req.Checksum, string(req.Checksum.Algorithm)); err != nil {
 		return err
 	}
-	if p.bucket, err = e.bucketFor(ctx, req.Bucket, req.Key); err != nil {
+	now, err := index.Fetch(ctx, e.index, append(p.when.keys(), index.BucketKey(req.Bucket))...)
+	if err != nil {
+		return err
+	}
+	if p.bucket, err = openBucketFor(now, req.Bucket, req.Key); err != nil {
 		return err
 	}
 	if p.obj.Attributes, err = p.bucket.attributes(&req.Attributes); err != nil {
@@ -120,7 +124,7 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if err := e.room(); err != nil {
 		return err
 	}
-	if err := p.when.look(ctx, e); err != nil {
+	if err := p.when.check(now); err != nil {
 		return err
 	}
 	if p.obj.Content, err = newID(); err != nil {

@@ -117,6 +117,17 @@ func (s *source) check(r index.Reader) (err error) {
 	return err
 }
 
+// openingKeys are those of what check reads, as it mostly is: the first part has number 1.
+func openingKeys(rec *index.Object) [][]byte {
+	switch {
+	case rec.Parts == 1:
+		return [][]byte{index.PartKey(rec.Content, leastPart)}
+	case rec.Parts > 1:
+		return [][]byte{index.DirectoryKey(rec.Content, directoryPages(rec.Parts)-1)}
+	}
+	return nil
+}
+
 // read reads the page of a segment that holds an offset of the object.
 func (s *source) read(r index.Reader, seg *segment, at int64) (*segmentPage, error) {
 	chunks, err := ledger.PageAt(r, &seg.Part, at-seg.start, &s.seals)
@@ -184,20 +195,37 @@ func (s *source) load(at int64, d *chunkData) error {
 func (s *source) find(ctx context.Context, at int64) (page *segmentPage, n int, err error) {
 	page = s.kept(at)
 	if page == nil {
-		err = s.engine.index.View(ctx, func(r index.Reader) error {
-			seg, err := s.segmentAt(r, at)
-			if err != nil {
-				return err
-			}
-			page, err = s.read(r, seg, at)
-			return err
-		})
-		if err != nil {
+		if page, err = s.fetch(ctx, at); err != nil {
 			return nil, 0, err
 		}
 		s.keep(page)
 	}
 	return page, page.Page.ChunkAt(at - page.segment.start), nil
+}
+
+// fetch reads the page that holds the byte at, in one step if its key is known.
+func (s *source) fetch(ctx context.Context, at int64) (page *segmentPage, err error) {
+	s.mu.Lock()
+	seg := s.segment
+	s.mu.Unlock()
+	if seg != nil && seg.covers(at) {
+		if key := ledger.OnlyPage(&seg.Part); key != nil {
+			r, err := index.Fetch(ctx, s.engine.index, key)
+			if err != nil {
+				return nil, err
+			}
+			return s.read(r, seg, at)
+		}
+	}
+	err = s.engine.index.View(ctx, func(r index.Reader) error {
+		seg, err := s.segmentAt(r, at)
+		if err != nil {
+			return err
+		}
+		page, err = s.read(r, seg, at)
+		return err
+	})
+	return page, err
 }
 
 // kept returns the page that holds the byte at, if it is there.

@@ -43,6 +43,14 @@ func Latest(r Reader) bool {
 	return ok && base.Latest()
 }
 
+// TellsLatest says whether Latest is of use with a store: its Views tell, and cost so little that who
+// has to be certain of what he sees is better off with one, and mostly no other, than with two Gets. A
+// store says so by a method of this name; one that does not, does not.
+func TellsLatest(s Store) bool {
+	t, ok := s.(interface{ TellsLatest() bool })
+	return ok && t.TellsLatest()
+}
+
 // Scan implements Reader.
 func (v *view) Scan(start, end []byte) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {

@@ -35,12 +35,14 @@
 // Every query of a turn sees what was committed before it, and nobody else commits: so READ
 // COMMITTED is enough, and updates are serial. A View is a transaction of REPEATABLE READ on a
 // connection of its own. It takes a round trip to begin, one for each Get, and one for each page of
-// a Scan; for its end nobody waits.
+// a Scan; for its end nobody waits. What index.Prefetch wants takes one, whatever it is: so a check of
+// the engine takes one for hundreds of objects.
 //
 // Get takes one, and no transaction. Those who get something while two round trips of others are
 // under way go together in the next one, so the chunks of a part are mostly looked up in a few. An
 // UploadPart of 16 chunks takes three and those of its chunks, which are 1 to 16: one to look the
-// upload up, and two to publish the part.
+// upload up, and two to publish the part. A small GetObject takes three: one to find the object, one to
+// be certain that it is there while it is in use, with the part, and one for what that has.
 //
 // The other way is that nodes do not wait for each other, in transactions that are SERIALIZABLE and
 // are tried again when they conflict, with totals of each node's own. It was measured and is slower,

@@ -80,6 +80,9 @@ func (s *Store) View(ctx context.Context, fn func(index.Reader) error) error {
 	return s.serial.View(ctx, fn)
 }
 
+// TellsLatest says that index.Latest is of use with its Views.
+func (s *Store) TellsLatest() bool { return true }
+
 // Get implements index.Store.
 func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return s.serial.Get(ctx, keys...)

@@ -10,6 +10,7 @@ import (
 )
 
 var snapshotClauses = []clause{
+	{"it is the latest until the next commit, as far as a store tells that", testLatest},
 	{"View does not see an Update that ended after it began", func(t *tester) {
 		t.put("a", "old", "gone", "x")
 		t.view(func(r index.Reader) error {
@@ -132,4 +133,34 @@ func testTxDone(t *tester) {
 	_, err, _ := next()
 	check("the next step of a Scan", err)
 	t.want("a", "1", "b", "2")
+}
+
+// testLatest compares what Latest says, of Views and others, with what TellsLatest says of the store.
+func testLatest(t *tester) {
+	t.put("a", "1")
+	tells := index.TellsLatest(t.s)
+	var kept index.Reader
+	t.view(func(r index.Reader) error {
+		kept = r
+		if is := index.Latest(r); is != tells {
+			t.Errorf("nothing was committed since, and Latest says %t; the store tells: %t", is, tells)
+		}
+		if values, err := t.s.Get(t.Context(), []byte("a")); err != nil || index.Latest(r) != tells {
+			t.Errorf("after a Get of %q, %v, Latest says %t", values, err, index.Latest(r))
+		}
+		t.put("b", "2")
+		if index.Latest(r) {
+			t.Error("something was committed since, and Latest says nothing was")
+		}
+		return nil
+	})
+	if index.Latest(kept) {
+		t.Error("a View that is over is the latest")
+	}
+	t.update(func(tx index.Tx) error {
+		if index.Latest(tx) {
+			return errors.New("an Update is the latest")
+		}
+		return nil
+	})
 }

@@ -50,6 +50,17 @@ func Pages(part *index.Part) int {
 	return (part.Chunks + index.MaxPageChunks - 1) / index.MaxPageChunks
 }
 
+// OnlyPage is the key of what PageAt reads of a part that has but one page, nil of any other.
+func OnlyPage(part *index.Part) []byte {
+	switch {
+	case part.Inline:
+		return index.InlineKey(part.Manifest)
+	case Pages(part) == 1:
+		return index.PageKey(part.Manifest, 0)
+	}
+	return nil
+}
+
 // PageAt reads the page of a part that holds an offset below its size. s are the seals of its
 // content.
 func PageAt(r index.Reader, part *index.Part, inPart int64, s Seals) (page *Page, err error) {
