@@ -55,6 +55,8 @@
 // and file handles, which is left to Badger's background work, and the write-ahead log is
 // preallocated. A database that is removed gives back its blocks before it is closed, since Badger
 // writes a table then. What the reserve cannot guard against is somebody else using it up in between.
+// Then blocks that are set aside still take the log's records on ext4, XFS and tmpfs, but not on
+// Btrfs, which writes every page to another place: there the process dies of the next small update.
 //
 // # Failures of the disk
 //
