@@ -49,8 +49,13 @@ const (
 
 func fill(t *testing.T, s blob.Store) []blob.Ref {
 	t.Helper()
+	return fillWith(t, s, testFrames)
+}
+
+func fillWith(t *testing.T, s blob.Store, frames int) []blob.Ref {
+	t.Helper()
 	var refs []blob.Ref
-	for i := range uint64(testFrames) {
+	for i := range uint64(frames) {
 		id, frame := blobtest.Frame(i, testFrameSize)
 		ref, err := s.Put(context.Background(), id, frame)
 		if err != nil {
@@ -145,7 +150,7 @@ func active(t *testing.T, s blob.Store) (n int) {
 // waitFor gives what ends by itself time to do so; it fails only if that never happens.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 12_000 { // a minute, which nobody waits for unless it never happens
 		if done() {
 			return
 		}
@@ -179,7 +184,7 @@ func TestDamage(t *testing.T) { forKinds(t, testDamage) }
 func testDamage(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: blobtest.VolumeSize, Writers: 1})
-	refs := fill(t, s)
+	refs := fillWith(t, s, 20) // in a few volumes: each flip has all frames read
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +223,8 @@ func testDamage(t *testing.T, k volumes.Kind) {
 			t.Fatal(err)
 		}
 	}
-	if hit < 10 {
+	t.Logf("%d flips hit a frame", hit)
+	if hit < 5 {
 		t.Errorf("only %d of the flips hit a frame: the test has lost its grip", hit)
 	}
 	s = open(t, dir, small(k))
