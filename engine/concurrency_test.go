@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/engine"
 )
@@ -381,7 +382,7 @@ func TestReadersWhileDeleting(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				default:
+				case <-time.After(time.Millisecond): // readers that spin take the processors from the writer
 				}
 				obj, err := e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: "bucket", Key: "key"})
 				if errors.Is(err, engine.ErrNoSuchKey) {

@@ -116,8 +116,9 @@ func TestDraftFaults(t *testing.T) {
 	first := 1 + int(seed(t)%uint64(step))
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
+			ring := keys(t)
 			for at := first; ; at += step {
-				f := newFaultRun(t, at, once, draftChunk)
+				f := newFaultRun(t, ring, at, once, draftChunk)
 				f.pages()
 				if t.Failed() {
 					t.Fatalf("operation %d failed", at)

@@ -21,8 +21,9 @@ import (
 func TestFaults(t *testing.T) {
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
+			ring := keys(t)
 			for at := 1; ; at++ {
-				f := newFaultRun(t, at, once, 16<<10)
+				f := newFaultRun(t, ring, at, once, 16<<10)
 				f.history()
 				if t.Failed() {
 					t.Fatalf("operation %d failed", at)
@@ -51,8 +52,8 @@ type faultRun struct {
 	chunkSize int
 }
 
-func newFaultRun(t *testing.T, at int, once bool, chunkSize int) *faultRun {
-	f := &faultRun{fragileStores: newFragileStores(200_000, nil), t: t, keys: keys(t), now: time.Now(), chunkSize: chunkSize}
+func newFaultRun(t *testing.T, ring *crypto.Keyring, at int, once bool, chunkSize int) *faultRun {
+	f := &faultRun{fragileStores: newFragileStores(200_000, nil), t: t, keys: ring, now: time.Now(), chunkSize: chunkSize}
 	f.power.cutAt, f.power.once = at, once
 	f.start()
 	return f

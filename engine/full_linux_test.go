@@ -22,7 +22,7 @@ import (
 // is space, and the full store can be opened. GABION_FILLS, when it is more than 1, sets the number
 // of rounds, on a larger disk.
 func TestFullDisk(t *testing.T) {
-	n, size := rounds(t, "GABION_FILLS", 1), 260
+	n, size := rounds(t, "GABION_FILLS", 1), 200
 	if n > 1 {
 		size = 540
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// garbagePart is the size of the parts whose allocations are counted.
-const garbagePart = 16 << 20
+// garbageChunks is how many chunks the parts have whose allocations are counted.
+const garbageChunks = 32
 
 // A garbageCase is a kind of part that is uploaded over and over.
 type garbageCase struct {
@@ -32,12 +32,13 @@ var garbageCases = []garbageCase{
 	{"random", ""}, {"random", "AES256"}, {"text", ""}, {"text", "AES256"}, {"known", ""}, {"known", "AES256"},
 }
 
-// uploads returns what uploads the next part, which is like all before but for being fresh.
-func (c garbageCase) uploads(tb testing.TB, e *engine.Engine) (next func()) {
+// uploads returns what uploads the next part of so many bytes, which is like all before but for
+// being fresh.
+func (c garbageCase) uploads(tb testing.TB, e *engine.Engine, size int) (next func()) {
 	tb.Helper()
 	key := c.data + c.sse
 	id := mustInitiate(tb, e, "bucket", key, c.sse)
-	data := random(1, garbagePart)
+	data := random(1, size)
 	if c.data == "text" {
 		for at := 0; at < len(data); at += 64 {
 			copy(data[at+16:at+64], "gabions are cages filled with stones, many to a wall")
@@ -66,11 +67,12 @@ func BenchmarkGarbage(b *testing.B) {
 	for _, c := range garbageCases {
 		b.Run(c.String(), func(b *testing.B) {
 			e := openTemp(b, &engine.Options{Keys: keys(b)})
-			next := c.uploads(b, e)
+			const size = garbageChunks * engine.DefaultChunkSize
+			next := c.uploads(b, e, size)
 			for range 8 {
 				next()
 			}
-			b.SetBytes(garbagePart)
+			b.SetBytes(size)
 			b.ResetTimer()
 			before := allocated()
 			for range b.N {

@@ -7,27 +7,31 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// TestGarbage counts the bytes that a part of 16 MiB leaves to the collector, volumes that are made
-// and sealed meanwhile included.
+// TestGarbage counts the bytes that a part of 32 chunks leaves to the collector, volumes that are made
+// and sealed meanwhile included. In log volumes that does not depend on how large chunks, parts and
+// volumes are, so they have an eighth of their sizes by default.
 func TestGarbage(t *testing.T) {
 	if underRaceDetector() {
 		t.Skip("the race detector has memory of its own")
 	}
-	const least = 116 << 10 // 90 to 109 KB are measured, of 32 chunks, most of it Badger's
+	const least = 116 << 10 // 90 to 109 KB are measured, most of it Badger's
 	type testCase struct {
 		garbageCase
 		volumes engine.VolumeKind
+		scale   int // by which all is smaller than by default
 		most    uint64
 	}
 	// Badger has a buffer of each record, which may grow in steps.
-	cases := []testCase{{garbageCases[0], engine.VolumesBadger, garbagePart * 5 / 4}}
+	cases := []testCase{{garbageCases[0], engine.VolumesBadger, 1, garbageChunks * engine.DefaultChunkSize * 5 / 4}}
 	for _, c := range garbageCases {
-		cases = append(cases, testCase{c, engine.VolumesLog, least})
+		cases = append(cases, testCase{c, engine.VolumesLog, 8, least})
 	}
 	for _, c := range cases {
 		t.Run(c.String()+"/"+string(c.volumes), func(t *testing.T) {
-			e := openTemp(t, &engine.Options{Keys: keys(t), Volumes: c.volumes})
-			next := c.uploads(t, e)
+			e := openTemp(t, &engine.Options{
+				Keys: keys(t), Volumes: c.volumes, ChunkSize: engine.DefaultChunkSize / c.scale, VolumeSize: engine.DefaultVolumeSize / int64(c.scale),
+			})
+			next := c.uploads(t, e, garbageChunks*engine.DefaultChunkSize/c.scale)
 			for range 8 {
 				next()
 			}

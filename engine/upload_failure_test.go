@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -42,7 +43,8 @@ func (b *flakyBody) ReadAt(p []byte, off int64) (int, error) {
 // through. Nothing is left of one that failed; one whose parts are kept is resumed to the same
 // object.
 func TestUploadFailingBody(t *testing.T) {
-	e := managedStore(t)
+	e, _ := memoryStore(t, &engine.Options{ChunkSize: managedChunk})
+	mustBucket(t, e, "bucket")
 	data := random(1, 2*minPart+managedChunk+1)
 	failed := errors.New("the line was cut")
 	for name, plain := range map[string]bool{"Reader": true, "ReaderAt": false} {
@@ -160,7 +162,9 @@ func (s *slowPuts) Put(ctx context.Context, id blob.ID, frame []byte) (blob.Ref,
 }
 
 // TestUploadWaits checks that no part is under way any more when an upload has failed.
-func TestUploadWaits(t *testing.T) {
+func TestUploadWaits(t *testing.T) { synctest.Test(t, testUploadWaits) }
+
+func testUploadWaits(t *testing.T) {
 	blobs := &slowPuts{Memory: blob.NewMemory(1 << 20)}
 	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{ChunkSize: managedChunk})
 	if err != nil {
@@ -225,9 +229,9 @@ func TestUploadFaults(t *testing.T) {
 	data := random(1, 2*minPart+5)
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
-			joined := 0
+			joined, ring := 0, keys(t)
 			for at := 1; ; at++ {
-				f := newFaultRun(t, at, once, 16<<10)
+				f := newFaultRun(t, ring, at, once, 16<<10)
 				f.must("CreateBucket", func() error {
 					_, err := f.e.CreateBucket(context.Background(), &engine.CreateBucketRequest{Bucket: "bucket"})
 					return err
