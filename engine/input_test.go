@@ -12,9 +12,12 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // TestBodies sends bodies through readers of every manner. What ends well is stored whole; what
@@ -299,63 +302,74 @@ func TestDeadline(t *testing.T) {
 func TestCloseWaits(t *testing.T) {
 	for name, goesOn := range map[string]bool{"the body goes on": true, "the context ends": false} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			e := open(t, dir, nil)
-			id := mustInitiate(t, e, "bucket", "key", "")
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			body := stalling(t, random(1, 10))
-			uploaded, closed := make(chan error, 1), make(chan error, 1)
-			go func() {
-				_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
-				uploaded <- err
-			}()
-			<-body.stalled
-			go func() { closed <- e.Close() }()
-
-			// Meanwhile no call waits longer than its context lets it.
-			short, stop := context.WithTimeout(context.Background(), 10*time.Millisecond)
-			defer stop()
-			called := make(chan error, 1)
-			go func() {
-				for {
-					if _, err := e.ListBuckets(short, &engine.ListBucketsRequest{}); err != nil {
-						called <- err
-						return
-					}
-				}
-			}()
-			if !eventually(func() bool { return len(called) > 0 }) {
-				t.Error("a call that begins while Close waits does not honour its context")
-			}
-			select {
-			case err := <-closed:
-				t.Fatalf("Close did not wait: %v", err)
-			case <-time.After(100 * time.Millisecond): // to give it the chance
-			}
-			want := error(nil)
-			if goesOn {
-				body.goOn()
-			} else {
-				defer body.goOn()
-				cancel()
-				want = context.Canceled
-			}
-			if err := <-uploaded; !errors.Is(err, want) {
-				t.Errorf("the upload ended with %v, want %v", err, want)
-			}
-			if err := <-closed; err != nil {
-				t.Errorf("Close: %v", err)
-			}
-			if err := <-called; !errors.Is(err, engine.ErrClosed) && !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("a call while Close waited: %v", err)
-			}
-			e = open(t, dir, nil)
-			if got := partsOf(t, e, "bucket", "key", id); len(got) == 1 != goesOn {
-				t.Errorf("after reopening the upload has parts %v", got)
-			}
+			synctest.Test(t, func(t *testing.T) { testCloseWaits(t, goesOn) })
 		})
 	}
+}
+
+func testCloseWaits(t *testing.T, goesOn bool) {
+	idx, blobs := index.NewMemory(), blob.NewMemory(0)
+	e := openInBubble(t, lastingIndex{idx}, lastingBlobs{blobs})
+	id := mustInitiate(t, e, "bucket", "key", "")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	body := stalling(t, random(1, 10))
+	uploaded, closed, called := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := e.UploadPart(ctx, &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body})
+		uploaded <- err
+	}()
+	<-body.stalled
+	go func() { closed <- e.Close() }()
+	synctest.Wait() // until nothing goes on any more
+
+	// Meanwhile no call waits longer than its context lets it.
+	short, stop := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer stop()
+	go func() {
+		_, err := e.ListBuckets(short, &engine.ListBucketsRequest{})
+		called <- err
+	}()
+	if err := <-called; !errors.Is(err, engine.ErrClosed) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call while Close waited: %v", err)
+	}
+	synctest.Wait()
+	select {
+	case err := <-closed:
+		t.Fatalf("Close did not wait: %v", err)
+	default:
+	}
+	want := error(nil)
+	if goesOn {
+		body.goOn()
+	} else {
+		defer body.goOn()
+		cancel()
+		want = context.Canceled
+	}
+	if err := <-uploaded; !errors.Is(err, want) {
+		t.Errorf("the upload ended with %v, want %v", err, want)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	e = openInBubble(t, idx, blobs)
+	if got := partsOf(t, e, "bucket", "key", id); len(got) == 1 != goesOn {
+		t.Errorf("after reopening the upload has parts %v", got)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// openInBubble opens an engine on two stores, in the bubble of the test, which closes it.
+func openInBubble(t *testing.T, idx index.Store, blobs blob.Store) *engine.Engine {
+	t.Helper()
+	e, err := engine.OpenStores(t.Context(), idx, blobs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // TestCloseDuringCopy closes the engine while a part is read from an object of the same engine.
@@ -414,7 +428,7 @@ func awaitClose(ctx context.Context, e *engine.Engine) {
 	}()
 	select {
 	case <-began:
-	case <-time.After(patience / 100):
+	case <-time.After(100 * time.Millisecond):
 	}
 }
 
