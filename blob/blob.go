@@ -99,7 +99,9 @@ type Store interface {
 	Volumes(ctx context.Context) ([]VolumeInfo, error)
 
 	// Seal ends the writing to an active volume: when it has returned, the volume can be removed.
-	// Sealing one that is not active does nothing.
+	// Sealing one that is not active does nothing. A store that writes a volume as a whole may find
+	// only now that it cannot: then the volume is not there, and the error matches ErrNoVolume and
+	// the cause.
 	Seal(ctx context.Context, volume uint64) error
 
 	// Trim gives back the space of every frame in the volume but those of live, and says how many

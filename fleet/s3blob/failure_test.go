@@ -116,11 +116,59 @@ func TestWritingFails(t *testing.T) {
 			if err := s.Sync(t.Context(), ref.Volume); !errors.Is(err, failure.want) {
 				t.Errorf("%s: Sync of what was not written: %v, want %v", failure.code, err, failure.want)
 			}
+			wantNotWritten(t, s, ref.Volume, failure.want)
+			ref, _ = put(t, s, seed, 1000) // and of one that takes frames, and fails only now
+			wantNotWritten(t, s, ref.Volume, failure.want)
 		}
 	}
 	w.set(nil, nil)
 	ref, frame := synced(t, s, 9, 1000)
 	wantFrame(t, s, ref, frame)
+}
+
+// wantNotWritten wants Seal and Remove to say that a volume is not there, and why.
+func wantNotWritten(t *testing.T, s blob.Store, volume uint64, why error) {
+	t.Helper()
+	for range 2 {
+		if err := s.Seal(t.Context(), volume); !errors.Is(err, blob.ErrNoVolume) || !errors.Is(err, why) {
+			t.Errorf("Seal of what was not written: %v, want %v and %v", err, blob.ErrNoVolume, why)
+		}
+	}
+	if err := s.Remove(t.Context(), volume); !errors.Is(err, blob.ErrNoVolume) || !errors.Is(err, why) {
+		t.Errorf("Remove of what was not written: %v, want %v and %v", err, blob.ErrNoVolume, why)
+	}
+}
+
+// TestSealAnswerLost has an object written, and no answer to that come: for Sync that is an error, but
+// the volume is there, and can be sealed and removed.
+func TestSealAnswerLost(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	s := open(t, w.through(server.Client()), s3blob.Options{Attempts: 1})
+	synced(t, s, 1, 1000) // has its number by now
+	w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if r.Method != http.MethodPut {
+			return res, nil
+		}
+		res.Body.Close()
+		return reply(r, 500, "InternalError"), nil
+	})
+	ref, _ := put(t, s, 2, 1000)
+	for range 2 {
+		if err := s.Seal(t.Context(), ref.Volume); err != nil {
+			t.Errorf("Seal: %v", err)
+		}
+		if err := s.Sync(t.Context(), ref.Volume); !errors.Is(err, blob.ErrUnavailable) {
+			t.Errorf("Sync: %v, want %v", err, blob.ErrUnavailable)
+		}
+	}
+	w.set(nil, nil)
+	if err := s.Remove(t.Context(), ref.Volume); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+	if err := s.Remove(t.Context(), ref.Volume); !errors.Is(err, blob.ErrNoVolume) {
+		t.Errorf("second Remove: %v", err)
+	}
 }
 
 // TestReadCut cuts the answers to reads after ever more bytes: they are tried again.

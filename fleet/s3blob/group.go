@@ -2,6 +2,8 @@ package s3blob
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sort"
@@ -275,7 +277,8 @@ func (s *Store) Sync(ctx context.Context, volumes ...uint64) error {
 	return nil
 }
 
-// Seal implements blob.Store.
+// Seal implements blob.Store. What has failed to be written is mostly not there: the error is a
+// blob.ErrNoVolume then, and also why. Where only the answer was lost it is there, and sealed.
 func (s *Store) Seal(ctx context.Context, volume uint64) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -288,8 +291,35 @@ func (s *Store) Seal(ctx context.Context, volume uint64) error {
 	}
 	s.mu.Unlock()
 	if g != nil {
-		return g.wait(ctx)
+		if err := g.over(ctx); err != nil {
+			return err
+		}
 	}
-	_, err := s.find(ctx, volume)
+	_, err := s.findOrWhy(ctx, volume)
 	return err
+}
+
+// over waits until the group is stored or has failed.
+func (g *group) over(ctx context.Context) error {
+	select {
+	case <-g.sent:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// findOrWhy is find, and of a volume that is not there also says why it was not written, as long as
+// that is known.
+func (s *Store) findOrWhy(ctx context.Context, id uint64) (*volume, error) {
+	v, err := s.find(ctx, id)
+	if !errors.Is(err, blob.ErrNoVolume) {
+		return v, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failure := s.failedLocked(id); failure != nil {
+		err = fmt.Errorf("%w, since it was not written: %w", err, failure)
+	}
+	return nil, err
 }

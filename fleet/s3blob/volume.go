@@ -120,11 +120,11 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 	case active:
 		return fmt.Errorf("%w: %d", blob.ErrVolumeActive, id)
 	case g != nil:
-		if err := g.wait(ctx); err != nil {
+		if err := g.over(ctx); err != nil {
 			return err
 		}
 	}
-	v, err := s.find(ctx, id)
+	v, err := s.findOrWhy(ctx, id)
 	if err != nil {
 		return err
 	}
