@@ -97,3 +97,99 @@ func TestAlarmOfDamagedTrash(t *testing.T) {
 		t.Errorf("the alarm is %v, want a CorruptionError of the index", err)
 	}
 }
+
+// TestCheckTellsWhatLeaks damages records of the trash, of a content and of a manifest. While they are
+// there Check tells of them, and once Reclaim has dropped them, of what they referred to: its parts or
+// pages, and the chunks.
+func TestCheckTellsWhatLeaks(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		discard func(t *testing.T, e *engine.Engine)
+		want    []string // of the problems, when the records are gone
+	}{
+		{"of a content", func(t *testing.T, e *engine.Engine) {
+			mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: bytes.NewReader(random(1, 100<<10))})
+			mustDelete(t, e, "bucket", "key")
+		}, []string{"part 1 of content", "page 0 of manifest", "is referred to 0 times", "the totals are"}},
+		{"of a content in the index", func(t *testing.T, e *engine.Engine) {
+			mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: bytes.NewReader(random(1, 1000))})
+			mustDelete(t, e, "bucket", "key")
+		}, []string{"part 1 of content", "the content of manifest", "the totals are"}},
+		{"of a manifest", func(t *testing.T, e *engine.Engine) {
+			up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for seed := range uint64(2) { // the second replaces the first
+				_, err := e.UploadPart(t.Context(), &engine.UploadPartRequest{
+					Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1,
+					Body: bytes.NewReader(random(seed, 100<<10)),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, []string{"page 0 of manifest", "is referred to 0 times", "the totals are"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			idx := index.NewMemory()
+			e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			engine.StopSweeper(e)
+			mustBucket(t, e, "bucket")
+			test.discard(t, e)
+			damaged := 0
+			err = idx.Update(t.Context(), func(tx index.Tx) error {
+				damaged = 0
+				all := index.TrashQueue().All()
+				for item, err := range tx.Scan(all.Start, all.End) {
+					if err != nil {
+						return err
+					}
+					item.Value[len(item.Value)/2] ^= 1
+					if err := tx.Put(item.Key, item.Value); err != nil {
+						return err
+					}
+					damaged++
+				}
+				return nil
+			})
+			if err != nil || damaged != 1 {
+				t.Fatalf("%d records of the trash are damaged: %v", damaged, err)
+			}
+			wantLeaks(t, e, "checksum")
+			if _, err := e.Reclaim(t.Context(), nil); asCorruption(err) == nil {
+				t.Errorf("Reclaim says %v, want a CorruptionError", err)
+			}
+			wantLeaks(t, e, test.want...)
+			if _, err := e.Reclaim(t.Context(), nil); err != nil {
+				t.Errorf("Reclaim when the record is gone says %v", err)
+			}
+			wantLeaks(t, e, test.want...)
+		})
+	}
+}
+
+// wantLeaks wants Check to find each of these, and nothing that is worse than bad accounting.
+func wantLeaks(t *testing.T, e *engine.Engine, want ...string) {
+	t.Helper()
+	res, err := e.Check(t.Context(), &engine.CheckRequest{Data: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, p := range res.Problems {
+		if p.Kind != engine.BadAccounting {
+			t.Errorf("Check finds %v", p)
+		}
+		all = append(all, p.Err.Error())
+	}
+	for _, w := range want {
+		if !strings.Contains(strings.Join(all, "\n"), w) {
+			t.Errorf("Check finds %q, want also %q", all, w)
+		}
+	}
+}
