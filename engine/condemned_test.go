@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
@@ -56,4 +57,45 @@ func TestVolumeComesAliveBeforeItIsCondemned(t *testing.T) {
 	for _, p := range res.Problems {
 		t.Errorf("Check: %v", p)
 	}
+}
+
+// TestCondemnedAreForgotten removes volumes over and over. An engine alone knows none of them afterwards.
+func TestCondemnedAreForgotten(t *testing.T) {
+	e := openStores(t, index.NewMemory(), blob.NewMemory(64<<10), nil)
+	mustBucket(t, e, "bucket")
+	for seed := range uint64(20) {
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: bytes.NewReader(random(seed, 300_000))})
+		mustDelete(t, e, "bucket", "key")
+		mustReclaim(t, e)
+		if n := e.CondemnedHere(); n > 0 {
+			t.Fatalf("%d volumes are condemned after Reclaim number %d", n, seed+1)
+		}
+	}
+}
+
+// TestSharedCondemnedAreForgotten is of two nodes, one of which reclaims. Each knows no more volumes as
+// condemned than were so since the last round.
+func TestSharedCondemnedAreForgotten(t *testing.T) {
+	inFleet(t, func(f *fleet) {
+		a, b := f.open("a"), f.open("b")
+		mustBucket(f, a.Engine, "bucket")
+		first := 0
+		for seed := range uint64(12) {
+			for _, n := range []*node{a, b} {
+				mustPut(f, n.Engine, engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: bytes.NewReader(random(seed, 100_000))})
+			}
+			mustDelete(f, a.Engine, "bucket", "key")
+			mustReclaim(f, a.Engine)
+			time.Sleep(2 * lease)
+			if seed < 2 {
+				first = max(first, a.CondemnedHere(), b.CondemnedHere())
+			}
+			if here, there := a.CondemnedHere(), b.CondemnedHere(); here > 2*first || there > 2*first {
+				f.Fatalf("after round %d the nodes know %d and %d volumes as condemned, at first %d", seed+1, here, there, first)
+			}
+		}
+		if first == 0 {
+			f.Error("nothing was condemned: the test has lost its grip")
+		}
+	})
 }

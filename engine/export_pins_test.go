@@ -6,6 +6,9 @@ func (e *Engine) Leftovers() (pins, buffers int) {
 	return e.pins.Count(), e.intake.Out()
 }
 
+// CondemnedHere counts the volumes that this engine knows as condemned.
+func (e *Engine) CondemnedHere() int { return e.pins.Condemned() }
+
 // WaitForUnwrap is how many calls wait for an answer of the key provider.
 func (e *Engine) WaitForUnwrap() (n int) {
 	e.ciphers.mu.Lock()

@@ -33,6 +33,7 @@ func (e *Engine) join(ctx context.Context) error {
 			for _, v := range volumes {
 				e.pins.CondemnForGood(v)
 			}
+			e.pins.RemovedBut(volumes)
 		},
 		Alarm: e.leaseAlarm,
 	})

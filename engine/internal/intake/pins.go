@@ -19,9 +19,20 @@ type Pins struct {
 
 	mu        sync.Mutex // guards everything below, and every pin
 	byID      map[blob.ID]*pin
-	condemned map[uint64]condemnation // volumes about to be removed or trimmed, and those that were removed
+	condemned map[uint64]condemnation // volumes about to be removed or trimmed, and of those that were removed what before and now have
 	trims     uint64                  // volumes trimmed so far
 	trimmed   map[uint64]uint64       // the last trim of each volume that is there
+	before    *searches               // that began before those of now, and may still be under way
+	now       *searches
+}
+
+// searches are those who look for a chunk, or store one, and have not placed it yet. What they have
+// found may be in a volume that was removed meanwhile, so its condemnation stays till they are done. Who
+// begins later finds nothing there: nothing lived in the volume when it was removed, which stays true,
+// and its number is never given to another.
+type searches struct {
+	under   int      // way
+	removed []uint64 // volumes that were removed while these were the ones of now
 }
 
 // A condemnation says who still counts on a volume in which no chunk is pinned any more.
@@ -40,6 +51,7 @@ type pin struct {
 	at     location
 	err    error
 	before []location // where it was while its sync failed: some users may count on that still
+	search *searches  // those of now when the one who looks for it began
 }
 
 // places yields all places that users of the pin count on.
@@ -65,6 +77,7 @@ func NewPins(damaged func(blob.Ref) bool) *Pins {
 	return &Pins{
 		damaged: damaged, byID: make(map[blob.ID]*pin),
 		condemned: make(map[uint64]condemnation), trimmed: make(map[uint64]uint64),
+		before: &searches{}, now: &searches{},
 	}
 }
 
@@ -174,6 +187,10 @@ func (p *Pins) enter(id blob.ID) (pinned *pin, ready <-chan struct{}, first bool
 		pinned.ready = make(chan struct{})
 	}
 	pinned.users++
+	if first {
+		pinned.search = p.now
+		p.now.under++
+	}
 	return pinned, pinned.ready, first
 }
 
@@ -181,6 +198,8 @@ func (p *Pins) enter(id blob.ID) (pinned *pin, ready <-chan struct{}, first bool
 func (p *Pins) finish(id blob.ID, pinned *pin, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pinned.search.under--
+	p.forgetLocked()
 	pinned.err, pinned.done = err, true
 	if pinned.ready != nil {
 		close(pinned.ready)
@@ -228,9 +247,8 @@ func (p *Pins) unpin(id blob.ID) {
 
 // Condemn reserves a volume for removal or trimming: from now on no chunk in it can be pinned. It
 // returns those that are; a volume with any may be trimmed around them, but must not be removed.
-// The caller owes a Spare or a SpareTrimmed if the volume stays. One that is removed stays
-// condemned, since somebody may have found or stored a chunk there before, and come to pin it only
-// now.
+// The caller owes a Spare, a SpareTrimmed or a Removed. One that is removed stays condemned for a
+// while, since somebody may have found or stored a chunk there before, and come to pin it only now.
 func (p *Pins) Condemn(volume uint64) (pinned []blob.Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -270,11 +288,54 @@ func (p *Pins) SpareTrimmed(volume uint64) {
 	delete(p.condemned, volume)
 }
 
-// Removed forgets a volume but for its condemnation.
+// Removed forgets a volume that nothing names any more, and its condemnation as soon as nobody can have
+// found anything in it.
 func (p *Pins) Removed(volume uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.removedLocked(volume)
+	p.forgetLocked()
+}
+
+func (p *Pins) removedLocked(volume uint64) {
 	delete(p.trimmed, volume)
+	p.now.removed = append(p.now.removed, volume)
+}
+
+// RemovedBut is Removed for all volumes that were condemned for good, but those that still are. These
+// must have been read from the index before RemovedBut is called, and be all that are condemned there:
+// what is not among them any more was removed, after all those had ended who may have had a chunk
+// pinned in it.
+func (p *Pins) RemovedBut(still []uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stay := make(map[uint64]bool, len(still))
+	for _, v := range still {
+		stay[v] = true
+	}
+	for _, s := range []*searches{p.before, p.now} {
+		for _, v := range s.removed {
+			stay[v] = true // it is known
+		}
+	}
+	for v, c := range p.condemned {
+		if c == forGood && !stay[v] {
+			p.removedLocked(v)
+		}
+	}
+	p.forgetLocked()
+}
+
+// forgetLocked forgets the condemnations that nobody needs any more. What was removed while some
+// searches were the ones of now matters to them and to those before, which were over when they became
+// the ones before.
+func (p *Pins) forgetLocked() {
+	for p.before.under == 0 && len(p.before.removed)+len(p.now.removed) > 0 {
+		for _, v := range p.before.removed {
+			delete(p.condemned, v)
+		}
+		p.before, p.now = p.now, &searches{}
+	}
 }
 
 // BytesIn returns the stored bytes of the pinned chunks in each volume that the index may not
@@ -291,6 +352,13 @@ func (p *Pins) BytesIn() map[uint64]int64 {
 		}
 	}
 	return bytes
+}
+
+// Condemned returns how many volumes are condemned. While no body is under way those are that are there.
+func (p *Pins) Condemned() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.condemned)
 }
 
 // Count returns how many chunks are pinned. While no body is under way, none is.

@@ -139,3 +139,84 @@ func TestPinsCondemnedForGood(t *testing.T) {
 		t.Errorf("%d pins are left", n)
 	}
 }
+
+// TestPinsForgetRemoved removes volumes while chunks are being looked for, each search beginning before
+// the one before it has ended. The condemnation of a volume stays as long as somebody may have found a
+// chunk in it, and no longer.
+func TestPinsForgetRemoved(t *testing.T) {
+	p := NewPins(func(blob.Ref) bool { return false })
+	begin := func(id byte) (end func(found uint64) location) {
+		looking, found, placed := make(chan struct{}), make(chan uint64), make(chan location)
+		go func() {
+			ref := func(v uint64) blob.Ref { return blob.Ref{ID: blob.ID{id}, Volume: v} }
+			at, err := p.pin(t.Context(), blob.ID{id}, func() (location, bool, error) {
+				close(looking)
+				return location{ref: ref(<-found), durable: true}, true, nil
+			}, func() (blob.Ref, error) { return ref(1 << 40), nil })
+			if err != nil {
+				t.Error(err)
+			}
+			p.unpin(blob.ID{id})
+			placed <- at
+		}()
+		<-looking
+		return func(v uint64) location {
+			found <- v
+			return <-placed
+		}
+	}
+	end := begin(0)
+	for n := uint64(1); n <= 1000; n++ {
+		p.Condemn(n)
+		p.Removed(n)
+		next := begin(byte(n))
+		if at := end(n); at.ref.Volume == n {
+			t.Fatalf("a chunk is pinned in volume %d, which was removed after it was found there", n)
+		}
+		end = next
+		if left := p.Condemned(); left > 3 {
+			t.Fatalf("%d condemnations are left of %d volumes that were removed", left, n)
+		}
+	}
+	end(2000)
+	if left := p.Condemned(); left != 0 {
+		t.Errorf("%d condemnations are left when nobody looks for anything", left)
+	}
+}
+
+// TestPinsRemovedBut has volumes condemned for good, of which some are removed, by whomever.
+func TestPinsRemovedBut(t *testing.T) {
+	ctx := t.Context()
+	p := NewPins(func(blob.Ref) bool { return false })
+	id := blob.ID{1}
+	in := func(v uint64) location { return location{ref: blob.Ref{ID: id, Volume: v}, durable: true} }
+	storedIn := func(v uint64) func() (blob.Ref, error) {
+		return func() (blob.Ref, error) { return in(v).ref, nil }
+	}
+	for v := range uint64(100) {
+		p.CondemnForGood(v)
+	}
+	p.Condemn(200) // by this engine itself: it is there
+	at, err := p.pin(ctx, id, func() (location, bool, error) {
+		p.RemovedBut([]uint64{98, 99}) // what was found before may be in any of the others
+		p.RemovedBut([]uint64{99})
+		return in(7), true, nil
+	}, storedIn(300))
+	if err != nil || at.ref.Volume != 300 {
+		t.Errorf("a chunk that was found in a volume before that was removed is at %+v, %v", at, err)
+	}
+	p.unpin(id)
+	if n := p.Condemned(); n != 2 {
+		t.Errorf("%d volumes are condemned, want the one that still is for good and the one that is reserved", n)
+	}
+	at, err = p.pin(ctx, id, func() (location, bool, error) { return in(99), true, nil }, storedIn(301))
+	if err != nil || at.ref.Volume != 301 {
+		t.Errorf("a chunk that was found in a volume that is condemned for good is at %+v, %v", at, err)
+	}
+	p.unpin(id)
+	p.RemovedBut(nil)
+	p.Spare(200)
+	if n := p.Condemned(); n != 0 {
+		t.Errorf("%d volumes are condemned when all are gone", n)
+	}
+}

@@ -41,6 +41,10 @@
 //	            volume of the copies, so that one may be removed by now
 //	remove      when nothing lives in a volume whose epoch has passed. That stays true. So it does no
 //	            harm when a node that was stopped removes it long after somebody else did
+//	forget      a node that comes to see an epoch reads what is condemned by then. A volume that it knew
+//	            as such, and that is not among those, was removed: nothing lives in it, and who looks
+//	            from then on finds nothing there. So the node may forget it when those have ended who
+//	            were looking before
 //	sweep       a content that was discarded before an epoch began is swept when that has passed
 //	number      a volume's number is never given to another
 //

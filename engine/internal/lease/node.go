@@ -19,8 +19,9 @@ type Config struct {
 	Name  string        // which no other node that lives may have; at most 255 bytes
 	Lease time.Duration // how long the others wait for the node when it does not renew
 
-	// Condemned is told of volumes, of some more than once. Once it has returned, nothing may be
-	// found in these.
+	// Condemned is told of all volumes that are condemned, in every epoch that the node comes to see.
+	// Once it has returned, nothing may be found in these. One that is not among them any more is
+	// removed: whoever looks at the index from then on finds nothing there.
 	Condemned func(volumes []uint64)
 	// Alarm is told, once, that the lease is lost, and of the first renewal in a row that fails.
 	Alarm func(error)

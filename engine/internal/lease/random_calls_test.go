@@ -38,6 +38,8 @@ func (p *process) put(ctx context.Context) error {
 
 // find says in which volume a chunk is, after storing it if need be.
 func (p *process) find(ctx context.Context, chunk index.ChunkID) (volume uint64, err error) {
+	p.finds(1)
+	defer p.finds(-1)
 	var rec index.Chunk
 	err = p.node.Store().View(ctx, func(r index.Reader) error {
 		rec, err = index.Get(r, index.ChunkKey(chunk))

@@ -25,6 +25,7 @@ type process struct {
 	random    *rand.Rand
 	stopped   time.Time // until when it is
 	condemned map[uint64]bool
+	finding   int // calls that look where a chunk is
 }
 
 // errKilled is what becomes of requests of a process that is killed. They may have been served.
@@ -92,9 +93,19 @@ func (p *process) isTold(volumes []uint64) {
 	p.travel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.finding == 0 { // else somebody may have found something in what is removed by now
+		clear(p.condemned)
+	}
 	for _, v := range volumes {
 		p.condemned[v] = true
 	}
+}
+
+// finds counts n calls more that look where a chunk is.
+func (p *process) finds(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finding += n
 }
 
 func (p *process) isCondemned(volume uint64) bool {

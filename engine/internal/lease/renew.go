@@ -85,7 +85,7 @@ func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
 // learn takes in what a transaction that is committed has read. What is condemned is so before
 // anybody begins in the new epoch.
 func (n *Node) learn(now news) {
-	if len(now.condemned) > 0 {
+	if now.condemned != nil {
 		n.Condemned(slices.Collect(maps.Keys(now.condemned)))
 	}
 	n.uses.see(now.epoch)

@@ -44,8 +44,8 @@ func (n *Node) leaseOf(id index.NodeID, rec index.Node, err error) (lease, error
 	return lease{id, rec}, err
 }
 
-// condemnedIn are the volumes that were condemned after an epoch, and in which.
-func condemnedIn(r index.Reader, after Epoch) (map[uint64]Epoch, error) {
+// condemnedIn are the volumes that are condemned, and in which epochs.
+func condemnedIn(r index.Reader) (map[uint64]Epoch, error) {
 	volumes := map[uint64]Epoch{}
 	for entry, err := range index.ScanAll(r, index.AllCondemned()) {
 		e := Epoch(entry.Record.Epoch)
@@ -59,24 +59,23 @@ func condemnedIn(r index.Reader, after Epoch) (map[uint64]Epoch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e > after {
-			volumes[volume] = e
-		}
+		volumes[volume] = e
 	}
 	return volumes, nil
 }
 
-// news are what a node learns by a transaction: the epoch, and what was condemned since the last.
+// news are what a node learns by a transaction: the epoch and, if it has not seen that, all that is
+// condemned.
 type news struct {
 	epoch     Epoch
-	condemned map[uint64]Epoch
+	condemned map[uint64]Epoch // nil: it has not been read
 }
 
 func newsIn(r index.Reader, seen Epoch) (now news, err error) {
 	fleet, err := index.GetFleet(r)
 	now.epoch = Epoch(fleet.Epoch)
 	if err == nil && now.epoch > seen {
-		now.condemned, err = condemnedIn(r, seen)
+		now.condemned, err = condemnedIn(r)
 	}
 	return now, err
 }

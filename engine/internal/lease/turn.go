@@ -97,7 +97,7 @@ func (t *Turn) Advance(ctx context.Context, condemn []uint64) (began Epoch, err 
 // Condemned returns the volumes that are condemned, and in which epochs, or in an Unknown one.
 func (t *Turn) Condemned(ctx context.Context) (volumes map[uint64]Epoch, err error) {
 	err = t.node.Index.View(ctx, func(r index.Reader) error {
-		volumes, err = condemnedIn(r, 0)
+		volumes, err = condemnedIn(r)
 		return err
 	})
 	return volumes, err

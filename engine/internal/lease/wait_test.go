@@ -125,7 +125,8 @@ func TestBeginBetween(t *testing.T) {
 	})
 }
 
-// TestTold: a node that begins calls in an epoch was told of all that was condemned by then, once.
+// TestTold: a node that begins calls in an epoch was told of all that is condemned by then, once, and so
+// comes to know what is not any more.
 func TestTold(t *testing.T) {
 	inFleet(t, func(t *fleet) {
 		a, b := t.join("a"), t.join("b")
@@ -137,9 +138,15 @@ func TestTold(t *testing.T) {
 		b.wantTold(t, 1, 2)
 		e = t.advance(turn, 3)
 		t.want("waiting", t.wait(turn, e, 2*renews), nil)
-		a.wantTold(t, 3)
-		b.wantTold(t, 3)
+		a.wantTold(t, 1, 2, 3)
+		b.wantTold(t, 1, 2, 3)
+		for _, v := range []uint64{1, 3} {
+			t.want("forgetting", turn.Forget(t.Context(), v), nil)
+		}
 		time.Sleep(10 * lasts)
 		b.wantTold(t)
+		e = t.advance(turn, 4)
+		t.want("waiting", t.wait(turn, e, 2*renews), nil)
+		b.wantTold(t, 2, 4)
 	})
 }
