@@ -49,6 +49,40 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestListedVolumesAreKnown reads what another store has written. Once the volumes are listed, a frame of
+// any takes one request.
+func TestListedVolumesAreKnown(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	a, b := open(t, server.Client(), s3blob.Options{}), open(t, w.through(server.Client()), s3blob.Options{})
+	const volumes = 5
+	var refs []blob.Ref
+	var frames [][]byte
+	for seed := range uint64(volumes) {
+		ref, frame := synced(t, a, seed, 1000)
+		refs, frames = append(refs, ref), append(frames, frame)
+	}
+	if infos, err := b.Volumes(t.Context()); err != nil || len(infos) != volumes {
+		t.Fatalf("Volumes: %+v, %v", infos, err)
+	}
+	before := w.count("GET volumes")
+	for i, ref := range refs {
+		wantFrame(t, b, ref, frames[i])
+	}
+	if n := w.count("GET volumes") - before; n != volumes {
+		t.Errorf("%d requests for %d frames", n, volumes)
+	}
+	if err := a.Remove(t.Context(), refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	if infos, err := b.Volumes(t.Context()); err != nil || len(infos) != volumes-1 {
+		t.Fatalf("Volumes: %+v, %v", infos, err)
+	}
+	if err := b.Remove(t.Context(), refs[0].Volume); !errors.Is(err, blob.ErrNoVolume) {
+		t.Errorf("Remove of what another store has removed: %v", err)
+	}
+}
+
 // TestNumbers opens stores side by side: no two use a number.
 func TestNumbers(t *testing.T) {
 	server := s3server.Start(t)

@@ -35,6 +35,7 @@ type Store struct {
 	open    *group     // takes frames; nil: none does
 	groups  map[uint64]*group
 	known   map[uint64]*volume
+	removed int // calls of Remove that have asked the object store
 
 	failures []failure // the last ones
 }

@@ -20,7 +20,10 @@ type volume struct {
 	idle     chan struct{} // closed when the last reader leaves one that is being removed
 }
 
-// Volumes implements blob.Store.
+// mostKnown is how many volumes a listing makes known at most, some 10 MB.
+const mostKnown = 1 << 16
+
+// Volumes implements blob.Store. Who reads a volume that it has listed need not look for it.
 func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -33,6 +36,7 @@ func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 		all[id] = g.info()
 	}
 	before := slices.Collect(maps.Keys(s.known))
+	removed := s.removed
 	s.mu.Unlock()
 
 	listed := make(map[uint64]bool)
@@ -53,6 +57,12 @@ func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 	for _, id := range before {
 		if !listed[id] && s.known[id] != nil && !s.known[id].removing {
 			delete(s.known, id) // somebody else has removed it
+		}
+	}
+	for id := range listed {
+		// What this store has removed meanwhile may be listed all the same.
+		if s.known[id] == nil && s.removed == removed && len(s.known) < mostKnown {
+			s.known[id] = &volume{info: all[id]}
 		}
 	}
 	s.mu.Unlock()
@@ -135,7 +145,7 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.removing = false
-	if err == nil {
+	if s.removed++; err == nil {
 		delete(s.known, id)
 	}
 	return err
