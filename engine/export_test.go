@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/index"
@@ -46,6 +47,13 @@ func WithoutHoles(e *Engine) {
 func TakeTurn(e *Engine) (yield func()) {
 	<-e.worker.turn
 	return e.worker.yield
+}
+
+// AwaitClaim waits until a call waits for the turn. The background stands back for it.
+func AwaitClaim(e *Engine) {
+	for e.worker.claims.Load() == 0 {
+		runtime.Gosched()
+	}
 }
 
 // PlanAtMost has compactions list no more than so many chunks at a time.

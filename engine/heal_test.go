@@ -67,9 +67,17 @@ func TestDamageIsHealed(t *testing.T) {
 		}
 	}
 	reclaim := func(t *testing.T, e *engine.Engine) {
-		engine.WithoutHoles(e) // which need not read what lives
+		engine.WithoutHoles(e)      // which need not read what lives
+		yield := engine.TakeTurn(e) // the background might find it first
 		mustDelete(t, e, "heal", "garbage")
-		if _, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{}); asCorruption(err) == nil {
+		found := make(chan error, 1)
+		go func() {
+			_, err := e.Reclaim(context.Background(), &engine.ReclaimRequest{})
+			found <- err
+		}()
+		engine.AwaitClaim(e)
+		yield()
+		if err := <-found; asCorruption(err) == nil {
 			t.Fatalf("Reclaim of a volume with a damaged chunk: %v", err)
 		}
 		mustReclaim(t, e) // it is known now
