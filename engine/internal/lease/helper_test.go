@@ -198,6 +198,8 @@ type line struct {
 	index.Store
 	cut   atomic.Bool
 	hangs atomic.Bool // a View gets no answer
+
+	late atomic.Pointer[chan struct{}] // the next Update has its answer when this is closed
 }
 
 func (l *line) View(ctx context.Context, fn func(index.Reader) error) error {
@@ -219,5 +221,10 @@ func (l *line) Update(ctx context.Context, fn func(index.Tx) error) error {
 	if l.cut.Load() {
 		return index.ErrUnavailable
 	}
-	return l.Store.Update(ctx, fn)
+	late := l.late.Swap(nil)
+	err := l.Store.Update(ctx, fn)
+	if late != nil {
+		<-*late
+	}
+	return err
 }

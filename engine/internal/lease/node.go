@@ -32,19 +32,20 @@ type Config struct {
 // lost; but it has no Store, and no Turn.
 type Node struct {
 	Config
-	id     index.NodeID
-	uses   uses
-	beats  beats
-	cancel context.CancelFunc // ends the renewals
-	done   chan struct{}      // closed when they have ended
-	lost   sync.Once          // tells that the lease is
+	id       index.NodeID
+	uses     uses
+	beats    beats
+	cancel   context.CancelFunc // ends the renewals
+	done     chan struct{}      // closed when they have ended
+	lost     sync.Once          // tells that the lease is
+	learning chan struct{}      // holds a token while Condemned is told of one epoch
 }
 
 // Join gets a new node its lease, and keeps it renewed until Leave. When another node has the name,
 // Join waits whether its lease ends, and revokes it then; if it goes on the error is ErrNameTaken.
 // Condemned has been told of all condemned volumes when Join returns.
 func Join(ctx context.Context, c Config) (*Node, error) {
-	n := &Node{Config: c, done: make(chan struct{})}
+	n := &Node{Config: c, done: make(chan struct{}), learning: make(chan struct{}, 1)}
 	_, _ = rand.Read(n.id[:]) // never fails
 	if err := n.enter(ctx); err != nil {
 		return nil, err

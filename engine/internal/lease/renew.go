@@ -83,9 +83,12 @@ func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
 }
 
 // learn takes in what a transaction that is committed has read. What is condemned is so before
-// anybody begins in the new epoch.
+// anybody begins in the new epoch. A node renews for a Wait, too, so what was read first may come last: it
+// does not know what was condemned since.
 func (n *Node) learn(now news) {
-	if now.condemned != nil {
+	n.learning <- struct{}{}
+	defer func() { <-n.learning }()
+	if now.condemned != nil && now.epoch > n.uses.last() {
 		n.Condemned(slices.Collect(maps.Keys(now.condemned)))
 	}
 	n.uses.see(now.epoch)

@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine/internal/lease"
@@ -148,5 +149,26 @@ func TestTold(t *testing.T) {
 		e = t.advance(turn, 4)
 		t.want("waiting", t.wait(turn, e, 2*renews), nil)
 		b.wantTold(t, 2, 4)
+	})
+}
+
+// TestOldNews: who waits for an epoch renews the lease beside the node's own renewals. What one of these
+// read before and takes in after that is not news: a volume that it did not know to be condemned would
+// be taken for one that was removed.
+func TestOldNews(t *testing.T) {
+	inFleet(t, func(t *fleet) {
+		a := t.join("a")
+		turn := t.take(a)
+		t.advance(turn, 1)
+		late := make(chan struct{})
+		a.line.late.Store(&late)
+		time.Sleep(renews)
+		synctest.Wait() // the renewal has read of 1
+		e := t.advance(turn, 2)
+		t.want("waiting", t.wait(turn, e, 2*renews), nil)
+		a.wantTold(t, 1, 2)
+		close(late)
+		synctest.Wait()
+		a.wantTold(t)
 	})
 }
