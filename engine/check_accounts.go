@@ -127,31 +127,23 @@ func (k *check) completed(context.Context) error {
 // idle looks for uploads that could never expire, and for entries without an upload.
 func (k *check) idle(context.Context) error {
 	entries := int64(0)
-	base := k.r
-	defer func() { k.r = base }()
-	for batch := range runs(index.ScanAll(base, index.AllIdle())) {
-		var want index.Wanted
-		for _, e := range batch {
-			if _, id, err := index.ParseIdleKey(e.Key); err == nil && e.err == nil {
-				want.Keys = append(want.Keys, index.UploadKey(e.Record.Bucket, e.Record.Key, id))
+	err := each(
+		k, index.ScanAll(k.r, index.AllIdle()), inUse,
+		func(e *checkedEntry[index.Idle]) {
+			if _, id, err := index.ParseIdleKey(e.Key); err == nil {
+				e.keys = [][]byte{index.UploadKey(e.Record.Bucket, e.Record.Key, id)}
 			}
-		}
-		var err error
-		if k.r, err = index.Prefetch(base, want); err != nil {
-			return err
-		}
-		for _, e := range batch {
+		},
+		func(e *checkedEntry[index.Idle]) error {
 			if e.err != nil {
-				if err := k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err); err != nil {
-					return err
-				}
-				continue
+				return k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err)
 			}
 			entries++
-			if err := k.idleEntry(&e.Entry); err != nil {
-				return err
-			}
-		}
+			return k.idleEntry(&e.Entry)
+		},
+	)
+	if err != nil {
+		return err
 	}
 	if entries != k.totals.Uploads {
 		k.miscounted(

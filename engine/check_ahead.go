@@ -43,6 +43,7 @@ type checkedEntry[R any] struct {
 
 	content  *index.ContentID  // which it has, or nil
 	manifest *index.ManifestID // which it has without a part, or nil
+	keys     [][]byte          // of what else it refers to
 	parts    []numberedPart    // of the content
 	hits     []Problem         // by those that cannot be decoded
 }
@@ -69,7 +70,9 @@ func each[R any](
 			if e.err != nil {
 				continue
 			}
-			if of(e); e.content != nil {
+			of(e)
+			want.Keys = append(want.Keys, e.keys...)
+			if e.content != nil {
 				want.Ranges = append(want.Ranges, index.PartsOf(*e.content).Bounds())
 				if state == inUse {
 					want.Ranges = append(want.Ranges, index.DirectoryOf(*e.content).Bounds())
