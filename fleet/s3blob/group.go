@@ -232,9 +232,17 @@ type failure struct {
 
 // wait waits until the group is stored.
 func (g *group) wait(ctx context.Context) error {
+	if err := g.over(ctx); err != nil {
+		return err
+	}
+	return g.err
+}
+
+// over waits until the group is stored or has failed.
+func (g *group) over(ctx context.Context) error {
 	select {
 	case <-g.sent:
-		return g.err
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -297,16 +305,6 @@ func (s *Store) Seal(ctx context.Context, volume uint64) error {
 	}
 	_, err := s.findOrWhy(ctx, volume)
 	return err
-}
-
-// over waits until the group is stored or has failed.
-func (g *group) over(ctx context.Context) error {
-	select {
-	case <-g.sent:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // findOrWhy is find, and of a volume that is not there also says why it was not written, as long as
