@@ -132,34 +132,14 @@ func TestCheckTellsWhatLeaks(t *testing.T) {
 		}, []string{"page 0 of manifest", "is referred to 0 times", "the totals are"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			idx := index.NewMemory()
-			e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
+			e, idx := memoryStore(t, nil)
 			engine.StopSweeper(e)
 			mustBucket(t, e, "bucket")
 			test.discard(t, e)
-			damaged := 0
-			err = idx.Update(t.Context(), func(tx index.Tx) error {
-				damaged = 0
-				all := index.TrashQueue().All()
-				for item, err := range tx.Scan(all.Start, all.End) {
-					if err != nil {
-						return err
-					}
-					item.Value[len(item.Value)/2] ^= 1
-					if err := tx.Put(item.Key, item.Value); err != nil {
-						return err
-					}
-					damaged++
-				}
-				return nil
-			})
-			if err != nil || damaged != 1 {
-				t.Fatalf("%d records of the trash are damaged: %v", damaged, err)
+			if n := stats(t, e).TrashParts; n != 1 {
+				t.Fatalf("%d parts are in the trash, want 1", n)
 			}
+			damageRecord(t, idx, firstKey(t, idx, index.TrashQueue().All().Start))
 			wantLeaks(t, e, "checksum")
 			if _, err := e.Reclaim(t.Context(), nil); asCorruption(err) == nil {
 				t.Errorf("Reclaim says %v, want a CorruptionError", err)
