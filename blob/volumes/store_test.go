@@ -184,7 +184,7 @@ func TestDamage(t *testing.T) { forKinds(t, testDamage) }
 func testDamage(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{Kind: k, VolumeSize: blobtest.VolumeSize, Writers: 1})
-	refs := fillWith(t, s, 20) // in a few volumes: each flip has all frames read
+	refs := fillWith(t, s, 28) // in a few volumes: each flip has all frames read
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func testDamage(t *testing.T, k volumes.Kind) {
 		}
 	}
 	t.Logf("%d flips hit a frame", hit)
-	if hit < 5 {
+	if hit < 10 {
 		t.Errorf("only %d of the flips hit a frame: the test has lost its grip", hit)
 	}
 	s = open(t, dir, small(k))
