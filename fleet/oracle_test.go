@@ -214,13 +214,21 @@ func (a *author) end(id string, err error) {
 // From then on it knows what became of calls that were lost.
 func (a *author) verify() {
 	for key := range a.objects {
-		got, err := a.read(a.any(a.rng), key)
+		var got content
+		err := a.calmly(a.rng, func(node *nodes.Node) (err error) {
+			got, err = a.read(node, key)
+			return err
+		})
 		if err != nil {
 			a.Errorf("Get of %s/%s: %v", a.bucket, key, err)
 		}
 		a.objects[key] = contents{got}
 	}
-	keys, err := a.any(a.rng).Keys(a.bucket)
+	var keys []string
+	err := a.calmly(a.rng, func(node *nodes.Node) (err error) {
+		keys, err = node.Keys(a.bucket)
+		return err
+	})
 	if err != nil {
 		a.Errorf("listing %s: %v", a.bucket, err)
 	}
@@ -238,7 +246,11 @@ func (a *author) verify() {
 
 // verifyUploads compares the uploads, and aborts those of which nobody knows.
 func (a *author) verifyUploads() {
-	listed, err := a.any(a.rng).Uploads(a.bucket)
+	var listed []nodes.Call
+	err := a.calmly(a.rng, func(node *nodes.Node) (err error) {
+		listed, err = node.Uploads(a.bucket)
+		return err
+	})
 	if err != nil {
 		a.Errorf("listing uploads of %s: %v", a.bucket, err)
 	}
@@ -251,7 +263,10 @@ func (a *author) verifyUploads() {
 		if a.lost--; a.lost < 0 {
 			a.Errorf("%s has an upload %s that nobody has initiated, or that is over", a.bucket, up.UploadID)
 		}
-		if err := a.any(a.rng).Abort(up.Bucket, up.Key, up.UploadID); err != nil {
+		err := a.calmly(a.rng, func(node *nodes.Node) error {
+			return node.Abort(up.Bucket, up.Key, up.UploadID)
+		})
+		if err != nil {
 			a.Errorf("Abort of upload %s: %v", up.UploadID, err)
 		}
 	}
@@ -272,7 +287,11 @@ func (a *author) verifyUploads() {
 // verifyParts compares the parts of an upload.
 func (a *author) verifyParts(id string) {
 	up := a.uploads[id]
-	listed, err := a.any(a.rng).Parts(a.bucket, up.key, id)
+	var listed []engine.CompletedPart
+	err := a.calmly(a.rng, func(node *nodes.Node) (err error) {
+		listed, err = node.Parts(a.bucket, up.key, id)
+		return err
+	})
 	if err != nil {
 		a.Errorf("listing parts of %s: %v", id, err)
 		return

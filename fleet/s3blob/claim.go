@@ -89,7 +89,7 @@ func (s *Store) lastOpening(ctx context.Context) (uint64, error) {
 	res, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket: &s.bucket, Prefix: new(s.options.Prefix + openingsDir), MaxKeys: new(int32(1)),
 	}, s.tries)
-	if err != nil || len(res.Contents) == 0 {
+	if err = listed(res, err); err != nil || len(res.Contents) == 0 {
 		return 0, err
 	}
 	name := *res.Contents[0].Key

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -40,7 +42,7 @@ func status(err error) int {
 }
 
 func isMissing(err error) bool {
-	return status(err) == http.StatusNotFound && code(err) != "NoSuchBucket"
+	return status(err) == http.StatusNotFound && code(err) != "NoSuchBucket" && !isCut(err)
 }
 func isRange(err error) bool { return status(err) == http.StatusRequestedRangeNotSatisfiable }
 
@@ -59,11 +61,31 @@ func isFull(err error) bool {
 	return false
 }
 
-// isUnavailable knows the failures after which the same request may succeed: those that the SDK tries
+// isUnavailable knows the failures after which the same request may succeed: those that are tried
 // again, and the end of the time that a request has.
 func isUnavailable(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) ||
-		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
+	return errors.Is(err, context.DeadlineExceeded) || retryables().IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// retryables says what is tried again. That is what the SDK tries again; an answer that was cut; and
+// that two conditional writes of an object are in each other's way, which says nothing of the object.
+func retryables() retry.IsErrorRetryables {
+	return append(slices.Clone(retry.DefaultRetryables),
+		retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			if isCut(err) {
+				return aws.TrueTernary
+			}
+			return aws.UnknownTernary
+		}),
+		retry.RetryableErrorCode{Codes: map[string]struct{}{"ConditionalRequestConflict": {}}},
+	)
+}
+
+// isCut reports whether an answer ended before it was complete, or cannot be read though it says that
+// the request was done.
+func isCut(err error) bool {
+	_, unread := errors.AsType[*smithy.DeserializationError](err)
+	return errors.Is(err, io.ErrUnexpectedEOF) || unread && status(err) < http.StatusMultipleChoices
 }
 
 func code(err error) string {

@@ -193,6 +193,87 @@ func TestReadCut(t *testing.T) {
 	}
 }
 
+// TestAnswersCut cuts the answer to each kind of request after ever more bytes. Once, the request is
+// tried again; always, another try may help, and nothing counts as missing.
+func TestAnswersCut(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	client := w.through(server.Client())
+	ref, frame := synced(t, open(t, client, s3blob.Options{}), 1, 1000)
+	fresh := func() blob.Store { return open(t, client, s3blob.Options{Attempts: 2}) }
+	for what, call := range map[string]func(s blob.Store) error{
+		"Volumes": func(s blob.Store) error {
+			_, err := s.Volumes(t.Context())
+			return err
+		},
+		"Get, which looks for the volume": func(s blob.Store) error {
+			got, err := s.Get(t.Context(), ref, nil)
+			if err == nil && !bytes.Equal(got, frame) {
+				t.Error("Get: other bytes than were put")
+			}
+			return err
+		},
+		"Put, which claims a number": func(s blob.Store) error {
+			_, err := s.Put(t.Context(), ref.ID, frame)
+			return err
+		},
+		"Get of a volume that nobody has": func(s blob.Store) error {
+			other := ref
+			other.Volume++
+			_, err := s.Get(t.Context(), other, nil)
+			if corrupt := (*blob.CorruptionError)(nil); errors.As(err, &corrupt) {
+				return nil
+			}
+			return err
+		},
+	} {
+		for _, after := range []int64{0, 100} {
+			for _, method := range []string{http.MethodGet, http.MethodPut} {
+				cuts, most := 0, 1
+				w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+					if r.Method != method || cuts == most {
+						return res, nil
+					}
+					cuts++
+					return cut(res, after), nil
+				})
+				if err := call(fresh()); err != nil {
+					t.Errorf("%s, after one answer to %s that ends at %d: %v", what, method, after, err)
+				}
+				if cuts, most = 0, -1; method == http.MethodPut {
+					continue // its answers have no bodies that matter
+				}
+				if err := call(fresh()); !errors.Is(err, blob.ErrUnavailable) || cuts == 0 {
+					t.Errorf("%s, all of %d answers to %s end at %d: %v", what, cuts, method, after, err)
+				}
+			}
+		}
+	}
+}
+
+// TestEmptyListing has listings be empty answers. They do not say that there is no volume.
+func TestEmptyListing(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	client := w.through(server.Client())
+	ref, _ := synced(t, open(t, client, s3blob.Options{}), 1, 1000)
+	w.set(nil, func(_ *http.Request, res *http.Response) (*http.Response, error) {
+		res.Body.Close()
+		res.Body, res.ContentLength = http.NoBody, 0
+		return res, nil
+	})
+	s := open(t, client, s3blob.Options{})
+	if _, err := s.Volumes(t.Context()); !errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("Volumes: %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Get(t.Context(), ref, nil); !errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("Get: %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Put(t.Context(), ref.ID, nil); !errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("Put: %v, want ErrUnavailable", err)
+	}
+}
+
 // TestAttempts has no read answered. The request is tried as often as Options.Attempts says.
 func TestAttempts(t *testing.T) {
 	server := s3server.Start(t)

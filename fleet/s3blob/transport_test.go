@@ -89,7 +89,7 @@ func reply(r *http.Request, status int, code string) *http.Response {
 
 var errCut = errors.New("connection reset by a test")
 
-// cut has the body of an answer end with an error after so many bytes.
+// cut has the body of an answer end after so many bytes, as when the connection does.
 func cut(res *http.Response, after int64) *http.Response {
 	res.Body = struct {
 		io.Reader
@@ -100,7 +100,7 @@ func cut(res *http.Response, after int64) *http.Response {
 
 type failingReader struct{}
 
-func (failingReader) Read([]byte) (int, error) { return 0, errCut }
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // swallowBody reads what the request sends, as a server does that fails then.
 func swallowBody(r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -78,7 +79,7 @@ func (s *Store) listPage(
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	page, err := pages.NextPage(ctx, s.tries)
-	if err != nil {
+	if err = listed(page, err); err != nil {
 		return nil, failed("listing volumes", err)
 	}
 	for _, object := range page.Contents {
@@ -87,6 +88,15 @@ func (s *Store) listPage(
 		}
 	}
 	return infos, nil
+}
+
+// listed returns the error of a listing. The SDK takes an answer without anything for a list of
+// nothing.
+func listed(page *s3.ListObjectsV2Output, err error) error {
+	if err == nil && page.Name == nil {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // find returns a volume that is stored, by whomever, or blob.ErrNoVolume.

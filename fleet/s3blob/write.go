@@ -75,12 +75,11 @@ func (s *Store) delete(ctx context.Context, name string) error {
 }
 
 // tries sets how requests are tried again. The client's own retryer gives all its calls together a
-// quota of retries, which one bad minute uses up; here each call has its attempts. Where two
-// conditional writes of an object meet, S3 answers that they are in each other's way, which says
-// nothing of the object.
+// quota of retries, which one bad minute uses up; here each call has its attempts.
 func (s *Store) tries(o *s3.Options) {
-	o.Retryer = retry.AddWithErrorCodes(retry.NewStandard(func(o *retry.StandardOptions) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = s.options.Attempts
 		o.RateLimiter = ratelimit.None
-	}), "ConditionalRequestConflict")
+		o.Retryables = retryables()
+	})
 }
