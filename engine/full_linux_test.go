@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
-	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestFullDisk fills a file system until every write is refused, over and over, with parallel
@@ -29,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	for _, kind := range []string{"tmpfs", "ext4"} {
 		t.Run(kind, func(t *testing.T) {
 			f := &fullDisk{
-				mount:   mountSmall(t, kind, size),
+				mount:   disktest.Mount(t, kind, int64(size)*1_000_000),
 				options: &engine.Options{Keys: keys(t), ReserveSpace: 64 << 20, VolumeSize: 16 << 20},
 				objects: map[string]uint64{},
 			}
@@ -161,7 +160,7 @@ func (f *fullDisk) overfill(t *testing.T, e *engine.Engine) *engine.Engine {
 	foreign := filepath.Join(f.mount, "foreign")
 	for _, while := range []string{"closed", "open"} {
 		if while == "open" {
-			takeAll(t, foreign)
+			disktest.TakeAll(t, foreign)
 		}
 		err := e.Close()
 		if while == "open" && errors.Is(err, engine.ErrNoSpace) { // it may say so, and can be closed later
@@ -172,7 +171,7 @@ func (f *fullDisk) overfill(t *testing.T, e *engine.Engine) *engine.Engine {
 			t.Errorf("Close on the overfull disk: %v", err)
 		}
 		if while == "closed" {
-			takeAll(t, foreign)
+			disktest.TakeAll(t, foreign)
 		}
 		e = open(t, f.store(), f.options)
 		f.check(t, e)
@@ -196,26 +195,6 @@ func takeBack(t *testing.T, foreign string) {
 	if err := os.RemoveAll(foreign); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// takeAll writes a file until the disk is full to the last block.
-func takeAll(t *testing.T, path string) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := io.Copy(file, zeros{}); !disk.IsNoSpace(err) {
-		t.Fatalf("filling the disk: %v", err)
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
 }
 
 // empty deletes most objects and wants the engine to go on.

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestFullRounds fills small file systems until nothing more is taken, deletes all objects but one,
@@ -34,7 +33,7 @@ func TestFullRounds(t *testing.T) {
 	for _, kind := range kinds {
 		for i, size := range sizes {
 			t.Run(fmt.Sprintf("%s %d MB", kind, size), func(t *testing.T) {
-				f := &fullRounds{mount: mountSmall(t, kind, size), kept: map[string]uint64{}}
+				f := &fullRounds{mount: disktest.Mount(t, kind, int64(size)*1_000_000), kept: map[string]uint64{}}
 				f.e = open(t, f.store(), &engine.Options{Volumes: volumeKinds[i%2]})
 				mustBucket(t, f.e, fullBucket)
 				for round := range n {
@@ -48,36 +47,6 @@ func TestFullRounds(t *testing.T) {
 			})
 		}
 	}
-}
-
-// mountSmall mounts a file system of so many million bytes.
-func mountSmall(t *testing.T, kind string, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	source, options := "tmpfs", fmt.Sprintf("size=%d", size*1_000_000)
-	if kind == "ext4" {
-		image := filepath.Join(t.TempDir(), "image")
-		if err := os.WriteFile(image, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(image, int64(size)*1_000_000/4096*4096); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command("mkfs.ext4", "-q", "-F", image).CombinedOutput(); err != nil {
-			t.Skipf("making a file system: %v: %s", err, out)
-		}
-		if out, err := exec.Command("mount", "-o", "loop", image, dir).CombinedOutput(); err != nil {
-			t.Skipf("mounting a small file system needs privileges: %v: %s", err, out)
-		}
-	} else if err := syscall.Mount(source, dir, kind, 0, options); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }
 
 const (
@@ -105,7 +74,7 @@ func (f *fullRounds) round(t *testing.T, round int, form string) {
 	t.Helper()
 	objects := f.fill(t, round, form)
 	if form != "alone" {
-		takeAll(t, f.foreign())
+		disktest.TakeAll(t, f.foreign())
 		if form != "foreign" {
 			for key := range objects {
 				// Whatever comes of it, the other takes that, too.
