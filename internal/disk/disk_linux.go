@@ -49,6 +49,23 @@ func NotesUnwritten(f *os.File) bool {
 	return st.Type == unix.EXT4_SUPER_MAGIC || st.Type == unix.XFS_SUPER_MAGIC
 }
 
+// noCopy is FS_NOCOW_FL of linux/fs.h.
+const noCopy = 0x00800000
+
+// WriteInPlace has files that are made in d from now on be written where they are, so that what is set
+// aside of them can be written again on a full disk, too. That is what all file systems do but Btrfs,
+// which has no checksums of its own for such a file. Where it cannot be had, nothing changes.
+func (d *Dir) WriteInPlace() {
+	var st unix.Statfs_t
+	fd := int(d.handle.Fd())
+	if err := unix.Fstatfs(fd, &st); err != nil || st.Type != unix.BTRFS_SUPER_MAGIC {
+		return
+	}
+	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil {
+		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|noCopy)
+	}
+}
+
 // fallocate is fallocateStrictly, but content where that is not supported: a file system without it
 // (some network and overlay ones) leaves the reserve as the only guard, as on the platforms that
 // lack the call.

@@ -19,5 +19,8 @@ func StartWriteback(*os.File, int64, int64) {}
 // NotesUnwritten is false on this platform, where nothing is set aside.
 func NotesUnwritten(*os.File) bool { return false }
 
+// WriteInPlace does nothing on this platform.
+func (*Dir) WriteInPlace() {}
+
 // PunchHole is not supported on this platform.
 func PunchHole(*os.File, int64, int64) error { return errors.ErrUnsupported }

@@ -13,6 +13,7 @@
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
 //	DetachMapping known mappings     no-op                   no-op
+//	WriteInPlace  Btrfs              no-op                   no-op
 //	ReuseMemory   mremap (5.7)       no-op                   no-op
 //	Async         io_submit          blocks                  blocks
 //	WritePieces   pwritev            a write for each        a write for each

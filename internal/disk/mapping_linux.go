@@ -20,8 +20,7 @@ type mapping struct{ start, end uintptr }
 //
 // The memory is returned; it must not be touched after f has been unmapped. It is nil, and nothing
 // has happened, when the system promises no more memory, and when it cannot be told where f is
-// mapped: nowhere, in several places, or by a file system that names its files differently in
-// memory maps.
+// mapped: nowhere, or in several places.
 func DetachMapping(f *os.File) ([]byte, error) {
 	m, err := mappingOf(f)
 	if err != nil || m == (mapping{}) {
@@ -42,9 +41,15 @@ func DetachMapping(f *os.File) ([]byte, error) {
 	if err != nil {
 		return nil, errors.Join(os.NewSyscallError("mremap", err), unix.MunmapPtr(fresh, size))
 	}
-	mem := unsafe.Slice((*byte)(start), size)
-	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where there are none, it works all the same
-	return mem, nil
+	return unsafe.Slice((*byte)(start), size), nil
+}
+
+// WantHugePages has memory that DetachMapping returned be of huge pages, if there are any: for a file
+// of which much is written.
+func WantHugePages(mem []byte) {
+	if len(mem) > 0 {
+		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)
+	}
 }
 
 // hugePage is the size of huge pages on most machines.
@@ -97,25 +102,28 @@ func mappingOf(f *os.File) (mapping, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return mapping{}, os.NewSyscallError("fstat", err)
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
 		return mapping{}, nil // there may be no /proc
 	}
-	dev := uint64(st.Dev) //nolint:unconvert // it has 32 bits on some platforms
-	return findMapping(string(maps), unix.Major(dev), unix.Minor(dev), st.Ino), nil
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return mapping{}, nil
+	}
+	return findMapping(string(maps), path, st.Ino), nil
 }
 
-// findMapping reads maps in the form of proc_pid_maps(5).
-func findMapping(maps string, major, minor uint32, inode uint64) (found mapping) {
+// findMapping reads maps in the form of proc_pid_maps(5). It goes by path and inode: Btrfs has other
+// devices there than anywhere else.
+func findMapping(maps, path string, inode uint64) (found mapping) {
 	for line := range strings.Lines(maps) {
 		var m mapping
-		var perms string
+		var perms, device string
 		var offset, ino uint64
-		var maj, minr uint32
 		_, err := fmt.Sscanf(
-			line, "%x-%x %s %x %x:%x %d", &m.start, &m.end, &perms, &offset, &maj, &minr, &ino,
+			line, "%x-%x %s %x %s %d", &m.start, &m.end, &perms, &offset, &device, &ino,
 		)
-		if err != nil || ino != inode || maj != major || minr != minor {
+		if err != nil || ino != inode || !strings.HasSuffix(line, " "+path+"\n") {
 			continue
 		}
 		if found != (mapping{}) || offset != 0 {

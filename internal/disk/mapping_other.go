@@ -7,6 +7,9 @@ import "os"
 // DetachMapping returns nil: on this platform it is not known where a file is mapped.
 func DetachMapping(*os.File) ([]byte, error) { return nil, nil }
 
+// WantHugePages does nothing.
+func WantHugePages([]byte) {}
+
 // ReleaseMemory does nothing.
 func ReleaseMemory([]byte) {}
 
