@@ -52,11 +52,13 @@
 //
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no
 // way to refuse but to kill the process. So updates are refused below a reserve of bytes, inodes
-// and file handles, which is left to Badger's background work, and the write-ahead log is
-// preallocated. A database that is removed gives back its blocks before it is closed, since Badger
-// writes a table then. What the reserve cannot guard against is somebody else using it up in between.
-// Then blocks that are set aside still take the log's records on ext4, XFS and tmpfs, but not on
-// Btrfs, which writes every page to another place: there the process dies of the next small update.
+// and file handles, which is left to Badger's background work. A database that is removed gives back
+// its blocks before it is closed, since Badger writes a table then. What the reserve cannot guard
+// against is somebody else using it up in between.
+//
+// The write-ahead log is preallocated, and on Linux not written through its map: see window.go. So
+// updates go on while others have taken the last block, those above all that free some, until the log
+// is full. Btrfs would write what is written again to another place; it is told not to.
 //
 // # Failures of the disk
 //

@@ -95,6 +95,7 @@ func (g *generation) open() error {
 	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry()); err != nil {
 		return err
 	}
+	g.dir.WriteInPlace() // the logs
 	g.db, err = openBadger(regime(g.dir.Path(), g.report))
 	return err
 }

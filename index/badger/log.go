@@ -196,26 +196,10 @@ func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	if err != nil && err != io.EOF {
 		return r, err
 	}
-	n := 2
-	var lengths [3]uint64
-	for i := range lengths {
-		var used int
-		if n <= len(head) {
-			lengths[i], used = binary.Uvarint(head[n:])
-		}
-		if used <= 0 {
-			return logRecord{plausible: used == 0}, nil // 0: the file ends here
-		}
-		n += used
+	r, n := parseLogHead(head)
+	if !r.plausible || r.key == 0 {
+		return logRecord{plausible: r.plausible}, nil
 	}
-	if lengths[0] > largestLogKey || lengths[1] > index.MaxValueSize {
-		return r, nil
-	}
-	r.plausible = true
-	if lengths[0] == 0 {
-		return r, nil
-	}
-	r.key, r.value = int(lengths[0]), int(lengths[1])
 	total := n + r.key + r.value + crc32.Size
 	if cap(*mem) < total {
 		*mem = make([]byte, 0, total)
@@ -232,4 +216,25 @@ func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	r.mark = body[0]&finishMark != 0
 	r.commit = y.ParseTs(body[n : n+r.key])
 	return r, nil
+}
+
+// parseLogHead returns the lengths of a record's key and value, if they are plausible, and how long its
+// head is. Without a key it is the end of the log, which may also be that of the file.
+func parseLogHead(head []byte) (r logRecord, n int) {
+	n = 2
+	var lengths [3]uint64
+	for i := range lengths {
+		var used int
+		if n <= len(head) {
+			lengths[i], used = binary.Uvarint(head[n:])
+		}
+		if used <= 0 {
+			return logRecord{plausible: used == 0}, n // 0: the file ends here
+		}
+		n += used
+	}
+	if lengths[0] > largestLogKey || lengths[1] > index.MaxValueSize {
+		return r, n
+	}
+	return logRecord{plausible: true, key: int(lengths[0]), value: int(lengths[1])}, n
 }

@@ -118,6 +118,8 @@ type wal struct {
 	used      int // bytes at the most, of the memtable, too
 	last      int // bytes at the most, of the commit under way
 
+	window window // that Badger writes to instead
+
 	// See writeAhead.
 	zeros        int    // up to where zeros were written
 	step         []byte // memory for them
@@ -160,6 +162,11 @@ func (w *wal) sync() (err error) {
 		if w.file, err = w.dir.OpenWritable(logName(w.number)); err != nil {
 			return err
 		}
+		if err := w.window.open(w.file); err != nil {
+			return err
+		}
+	} else if err := w.window.carry(w.file); err != nil {
+		return err
 	}
 	w.writeAhead()
 	return disk.SyncData(w.file)
@@ -178,7 +185,7 @@ func (w *wal) close() error {
 		return nil
 	}
 	err := w.file.Close()
-	w.file = nil
+	w.file, w.window = nil, window{} // Badger unmaps it when it likes
 	return err
 }
 
