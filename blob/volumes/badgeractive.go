@@ -53,7 +53,8 @@ type activeBadger struct {
 	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
 	// It is nil once Badger is closed, and where Badger writes to the file itself.
 	window  []byte
-	reused  int64 // up to where it has been given to Badger again, or to the system
+	keyLog  []byte // likewise, of the log of the keys, which nothing is carried to
+	reused  int64  // up to where it has been given to Badger again, or to the system
 	pusher  pusher
 	pushing sync.WaitGroup
 
@@ -114,6 +115,10 @@ func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
 		return nil, err
 	}
 	if a.window, err = disk.DetachMapping(a.log); err != nil {
+		return nil, err
+	}
+	disk.WantHugePages(a.window)
+	if err := a.detachKeys(); err != nil {
 		return nil, err
 	}
 	// The entries of the files just made must outlive a power loss as well as their content.
@@ -203,8 +208,22 @@ func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error
 // disk.
 func sealSpace(frames int64) int64 { return tableSpace + frames*tableRecord }
 
-// allocateKeys sets aside the blocks of the log of the keys of so many frames.
+// detachKeys has what Badger writes to the log of the keys not reach it, where that can be had: after
+// a crash it is made again from the value log.
+func (a *activeBadger) detachKeys() error {
+	f, err := a.own.OpenWritable(keyLogName)
+	if err != nil {
+		return err
+	}
+	a.keyLog, err = disk.DetachMapping(f)
+	return errors.Join(err, f.Close())
+}
+
+// allocateKeys sets aside the blocks of the log of the keys of so many frames, if Badger writes there.
 func (a *activeBadger) allocateKeys(frames int64) error {
+	if a.keyLog != nil {
+		return nil
+	}
 	need := valueLogStart + frames*int64(keyRecordSize) + nextHeader
 	if need <= a.keys {
 		return nil
@@ -324,7 +343,7 @@ func (a *activeBadger) closeDatabase() error {
 		return nil
 	}
 	a.pushing.Wait()
-	a.window = nil // Badger unmaps it
+	a.window, a.keyLog = nil, nil // Badger unmaps them
 	errs := []error{a.freeTail()}
 	done := make(chan error, 1)
 	go func(db *badger.DB) {

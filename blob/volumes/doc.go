@@ -33,7 +33,8 @@
 // places in the file before Put returns. A page of a file that is written through a map is made,
 // cleared, mapped, protected again by the sync and found by it; and when the disk has no block for
 // it, the process is killed. The memory itself moves ahead of Badger (see disk.ReuseMemory), which
-// saves the system from clearing as much as is written.
+// saves the system from clearing as much as is written. What Badger writes to its log of the keys
+// stays in memory: nobody reads that log but after a crash, and then it is made again.
 //
 // And Badger only writes. It is given records in an order that makes known where it will put each,
 // and the version of a frame is that place; Put looks up whether the record is there. So reads need
@@ -108,7 +109,8 @@
 // space falls to Options.ReserveSpace. Some are set aside ahead, the fewer the less is free. A volume
 // that could not get its footer is read without it.
 // Badger is given its blocks just before it is closed; who takes the disk's last one between that
-// and the writing of the table of the keys can still kill the process. When Badger cannot write
+// and the writing of the table of the keys can still kill the process. So can a full Btrfs, which does
+// not give back the end of what was set aside at once. When Badger cannot write
 // that table for another reason, it is left to try on until the process ends, and the volume has no
 // footer.
 //
@@ -116,10 +118,9 @@
 //
 // All of this holds on Linux. Elsewhere, and on file systems without fallocate, blocks cannot be
 // set aside. A log volume meets a full disk by the write, which is an error, too. A Badger volume
-// meets it in the memory map of its keys' log, and where the map of its value log could not be taken
-// off the file, in that: it ends the process, where only the reserve stands before that. So it is
-// elsewhere, and on Linux where /proc does not tell which map is that of the file, or the system
-// promises no memory for it.
+// meets it in a memory map that could not be taken off its file, which ends the process: only the
+// reserve stands before that. So it is elsewhere, and on Linux where /proc does not tell which map is
+// that of the file, or the system promises no memory for it.
 //
 // Elsewhere Badger pushes what it wrote from its memory map to the file after each batch, before
 // Put returns: only then may it be read and synced there. On Windows directories cannot be flushed;

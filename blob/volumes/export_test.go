@@ -1,6 +1,7 @@
 package volumes
 
 import (
+	"bytes"
 	"io"
 	"os"
 
@@ -22,6 +23,11 @@ func HoldFlush(s *Store, volume uint64) (end func()) {
 		defer f.mu.Unlock()
 		f.end(upTo, nil)
 	}
+}
+
+// KeyLog is what Badger has written to its log of the keys, or nil where that is in the file.
+func KeyLog(s *Store, volume uint64) []byte {
+	return bytes.Clone(s.lookup(volume).active.(*activeBadger).keyLog)
 }
 
 // ReadFrame reads a frame of a log.

@@ -13,6 +13,7 @@ import (
 	"github.com/gabion-storage/gabion/blob/blobtest"
 	"github.com/gabion-storage/gabion/blob/volumes"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestFullDisk fills a small file system to its last byte, first with frames and then, as others
@@ -70,6 +71,64 @@ func testFullDisk(t *testing.T, k volumes.Kind, size, frameSize int) {
 			t.Error(err)
 		}
 		s = open(t, dir, o)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFilled has others fill a file system to its last block while volumes take frames. Puts are taken
+// or refused; what was put is made durable, sealed and read, and the process does not die. Badger
+// volumes are not tested so on Btrfs: see doc.go.
+func TestFilled(t *testing.T) {
+	forKinds(t, func(t *testing.T, k volumes.Kind) {
+		for _, fs := range []string{"tmpfs", "ext4", "xfs", "btrfs"} {
+			if k == volumes.Badger && fs == "btrfs" {
+				continue
+			}
+			t.Run(fs, func(t *testing.T) { testFilled(t, k, disktest.Mount(t, fs, 320<<20)) })
+		}
+	})
+}
+
+func testFilled(t *testing.T, k volumes.Kind, mount string) {
+	ctx := context.Background()
+	dir, foreign := filepath.Join(mount, "store"), filepath.Join(mount, "foreign")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := &volumes.Options{Kind: k, VolumeSize: 8 << 20, Writers: 1, ReserveSpace: 1}
+	s := open(t, dir, o)
+	var refs []blob.Ref
+	for n := range 400 {
+		if n == 50 {
+			disktest.TakeAll(t, foreign)
+		}
+		id, frame := blobtest.Frame(uint64(n), testFrameSize/4)
+		ref, err := s.Put(ctx, id, frame)
+		if err == nil {
+			err = s.Sync(ctx, ref.Volume)
+		}
+		switch {
+		case err == nil:
+			refs = append(refs, ref)
+		case n < 50 || !errors.Is(err, blob.ErrNoSpace):
+			t.Fatalf("Put or Sync %d: %v", n, err)
+		}
+	}
+	t.Logf("%d frames were taken", len(refs))
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+	if err := s.Close(); err != nil {
+		t.Logf("Close: %v", err)
+	}
+	if err := os.Remove(foreign); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, o)
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Errorf("%d of %d frames are readable after Close", n, len(refs))
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
