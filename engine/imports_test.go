@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"internal/disk":       {},
 	"internal/enginetest": {"engine"},
 	"internal/faulttest":  {},
+	"internal/disktest":   {},
 	"internal/gate":       {},
 }
 
