@@ -19,7 +19,7 @@ type window struct {
 	end int64  // of what the file has
 }
 
-// releaseStep is how much is carried before its memory is given back.
+// releaseStep is how much is carried before its memory is given back: a huge page.
 const releaseStep = 2 << 20
 
 // open opens the window between Badger and a log. What has been written to the log until then is in
@@ -30,6 +30,7 @@ func (w *window) open(log *os.File) error {
 		return err
 	}
 	mem, err := disk.DetachMapping(log)
+	disk.WantHugePages(mem) // most of what this takes is faults of pages
 	*w = window{mem, walk.end}
 	return err
 }
