@@ -123,9 +123,7 @@ func testFilled(t *testing.T, k volumes.Kind, mount string) {
 	if err := s.Close(); err != nil {
 		t.Logf("Close: %v", err)
 	}
-	if err := os.Remove(foreign); err != nil {
-		t.Fatal(err)
-	}
+	disktest.GiveBack(t, foreign)
 	s = open(t, dir, o)
 	if n := readable(t, s, refs); n != len(refs) {
 		t.Errorf("%d of %d frames are readable after Close", n, len(refs))

@@ -2,7 +2,6 @@ package badger_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -40,9 +39,7 @@ func TestBadgerFilled(t *testing.T) {
 					t.Fatalf("Update %d: %v", n, err)
 				}
 			}
-			if err := os.Remove(foreign); err != nil {
-				t.Fatal(err)
-			}
+			disktest.GiveBack(t, foreign)
 			closeStore(t, b)
 			b, err = badger.Open(t.Context(), filepath.Join(mount, "index"), nil)
 			if err != nil {

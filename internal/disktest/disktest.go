@@ -6,11 +6,15 @@ package disktest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // mkfs are the commands that make a file system in a file.
@@ -50,7 +54,7 @@ func Mount(t testing.TB, kind string, size int64) (dir string) {
 	return dir
 }
 
-// TakeAll writes a file until the file system has no block left.
+// TakeAll makes a file for which the file system gives all that it has left, to the last block.
 func TakeAll(t testing.TB, path string) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -58,16 +62,56 @@ func TakeAll(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for _, size := range []int{1 << 20, 4 << 10} {
-		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, size))
-		}
-		// What is only in the page cache may turn out to take less, or more.
-		if syncErr := f.Sync(); syncErr != nil {
-			err = syncErr
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
+	var size int64
+	for piece := int64(64 << 20); piece >= 4<<10; {
+		switch err := syscall.Fallocate(int(f.Fd()), 0, size, piece); {
+		case err == nil:
+			size += piece
+		case errors.Is(err, syscall.ENOSPC):
+			piece /= 2
+		case !errors.Is(err, syscall.EINTR):
 			t.Fatal(err)
+		}
+	}
+	if _, err := f.Seek(size, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; { // what is kept from who sets aside
+		_, err = f.Write(make([]byte, 4<<10))
+	}
+	if syncErr := f.Sync(); syncErr != nil {
+		err = syncErr
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// GiveBack removes the file, and waits until its space is free: XFS and Btrfs see to that later.
+func GiveBack(t testing.TB, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := errors.Join(os.Remove(path), unix.Syncfs(int(dir.Fd()))); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		var fs syscall.Statfs_t
+		if err := syscall.Fstatfs(int(dir.Fd()), &fs); err != nil {
+			t.Fatal(err)
+		}
+		if int64(fs.Bavail)*fs.Bsize >= info.Size()*9/10 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes are removed, and %d blocks free", info.Size(), fs.Bavail)
 		}
 	}
 }
