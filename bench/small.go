@@ -75,15 +75,19 @@ func runSmall(ctx context.Context, args []string, stdout io.Writer, stderr *log.
 		s.report.Notes = append(s.report.Notes, k.Name+": "+k.Note)
 	}
 	return s.In(func(dir string) error {
-		for _, op := range s.ops.Values {
-			for _, size := range s.sizes.Values {
-				if err := s.measure(ctx, dir, op, size); err != nil {
-					return err
-				}
+		return s.report.WriteAfter(s.measureAll(ctx, dir), stdout, s.JSON)
+	})
+}
+
+func (s *small) measureAll(ctx context.Context, dir string) error {
+	for _, op := range s.ops.Values {
+		for _, size := range s.sizes.Values {
+			if err := s.measure(ctx, dir, op, size); err != nil {
+				return err
 			}
 		}
-		return s.report.Write(stdout, s.JSON)
-	})
+	}
+	return nil
 }
 
 // measure adds a group to the report.

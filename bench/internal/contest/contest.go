@@ -114,13 +114,17 @@ func (c *Contest) Run(
 	}
 	return c.In(func(dir string) error {
 		c.dir = dir
-		for _, g := range groups {
-			if err := c.measure(ctx, g); err != nil {
-				return err
-			}
-		}
-		return c.report.Write(stdout, c.JSON)
+		return c.report.WriteAfter(c.measureAll(ctx, groups), stdout, c.JSON)
 	})
+}
+
+func (c *Contest) measureAll(ctx context.Context, groups []group) error {
+	for _, g := range groups {
+		if err := c.measure(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // define defines the flags.

@@ -266,6 +266,26 @@ func TestInterleaveFails(t *testing.T) {
 }
 
 // TestPercentile takes those of 1 ms, 2 ms, and so on.
+// TestWriteAfter writes what was measured before an error, and that there was one.
+func TestWriteAfter(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	for _, measured := range []bool{false, true} {
+		r := &report.Report{}
+		if measured {
+			r.Add(report.Series{Group: "upload", Axis: "parts", Case: "1", Contender: "ours"}, "MB/s", 123)
+		}
+		var out strings.Builder
+		path := filepath.Join(t.TempDir(), "report")
+		if err := r.WriteAfter(interrupted, &out, path); !errors.Is(err, interrupted) {
+			t.Errorf("error %v, want that of the measurements", err)
+		}
+		said := strings.Contains(out.String(), "123") && strings.Contains(out.String(), "interrupted")
+		if _, err := report.Load(path); said != measured || (err == nil) != measured {
+			t.Errorf("measured: %t; printed: %q, saved: %v", measured, out.String(), err)
+		}
+	}
+}
+
 func TestPercentile(t *testing.T) {
 	for n, want := range map[int][2]time.Duration{
 		1: {1, 1}, 2: {1, 2}, 3: {2, 3}, 10: {5, 10}, 99: {50, 99}, 100: {50, 99}, 101: {51, 100}, 1000: {500, 990},

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,6 +102,19 @@ func (r *Report) Write(w io.Writer, path string) error {
 		return err
 	}
 	return r.Save(path)
+}
+
+// WriteAfter is Write after measurements that have ended with err, which may be nil and is returned.
+// After an error it writes what was measured until then, if anything, and says so.
+func (r *Report) WriteAfter(err error, w io.Writer, path string) error {
+	if err == nil {
+		return r.Write(w, path)
+	}
+	if len(r.Series) == 0 {
+		return err
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("Not all was measured, because of: %v.", err))
+	return errors.Join(err, r.Write(w, path))
 }
 
 // Save makes or replaces a file that Load reads.
