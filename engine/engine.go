@@ -30,6 +30,7 @@ type Engine struct {
 	damage     *damage
 	chunks     *storedChunks
 	memory     chunkMemory // for reads
+	loads      loads
 	pins       *intake.Pins
 	intake     *intake.Intake
 	throttle   *throttle.Throttle    // slows bodies down
@@ -71,6 +72,7 @@ func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	c := call{op: "Open", ctx: ctx}
 	defer c.wrap(&err)
 	e := &Engine{opts: o.withDefaults()}
+	e.loads.most = int64(runtime.GOMAXPROCS(0))
 	if err := e.opts.validate(); err != nil {
 		return nil, err
 	}

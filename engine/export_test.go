@@ -77,3 +77,10 @@ func ParseFormat(text string) (again string, err error) {
 	}
 	return f.line(), nil
 }
+
+// TakeProcessors has as many chunks be loaded as processors are idle beside, until it is called back.
+func TakeProcessors(e *Engine) (giveBack func()) {
+	e.loads.most = 1
+	e.loads.begin()
+	return e.loads.end
+}

@@ -1,5 +1,7 @@
 package engine
 
+import "sync/atomic"
+
 // chunksAhead is how many chunks are decoded beside the one that is being read.
 const chunksAhead = 2
 
@@ -19,12 +21,12 @@ type flight struct {
 }
 
 // fill begins to decode the chunks from an offset of the object on, as far as they begin before
-// limit. Those under way must be the first of them.
+// limit and a processor may be idle. Those under way must be the first of them.
 func (r *readAhead) fill(s *source, at, limit int64) {
 	for _, f := range r.flights {
 		at = f.end
 	}
-	for len(r.flights) < chunksAhead && at < limit {
+	for len(r.flights) < chunksAhead && at < limit && s.engine.loads.spare() {
 		_, end, err := s.chunkSpan(at)
 		if err != nil {
 			return // who reads that far will meet it
@@ -35,9 +37,10 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 		}
 		s.engine.memory.equip(&f.data)
 		r.flights = append(r.flights, f)
+		s.engine.loads.begin()
 		go func() {
 			defer close(f.done)
-			f.err = s.load(f.at, &f.data)
+			f.err = s.loading(f.at, &f.data)
 		}()
 		at = end
 	}
@@ -66,3 +69,15 @@ func (r *readAhead) stop() {
 	}
 	r.flights = nil
 }
+
+// loads counts the chunks that are being loaded for readers. Where chunks lie on the machine's own
+// disk, loading takes a processor: when each has one, others make nothing faster, and what is decoded
+// long before it is read is no longer in the processor's cache then.
+type loads struct {
+	most  int64 // that processors are idle beside; 0: what is waited for is not a processor
+	under atomic.Int64
+}
+
+func (l *loads) begin()      { l.under.Add(1) }
+func (l *loads) end()        { l.under.Add(-1) }
+func (l *loads) spare() bool { return l.most == 0 || l.under.Load() < l.most }

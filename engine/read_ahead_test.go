@@ -65,6 +65,13 @@ func TestReadAhead(t *testing.T) {
 			}
 			readTo(obj, 5*chunk, 6*chunk, 5)
 		}, 5},
+		{"who finds all processors taken gets no more", "", func(obj *engine.Object) {
+			giveBack := engine.TakeProcessors(e)
+			readTo(obj, 0, chunk+1, 2)
+			readTo(obj, chunk+1, 2*chunk+1, 3)
+			giveBack()
+			readTo(obj, 2*chunk+1, 3*chunk+1, 5)
+		}, 5},
 		{"a copy", "", func(obj *engine.Object) {
 			if n, err := io.Copy(io.Discard, obj); n != int64(len(whole)) || err != nil {
 				t.Errorf("%d bytes, %v", n, err)

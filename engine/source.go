@@ -187,6 +187,13 @@ func (s *source) perform(fn func(ctx context.Context) error) (err error) {
 
 // load decodes the chunk that holds the byte at, which is below size, as a call of its own.
 func (s *source) load(at int64, d *chunkData) error {
+	s.engine.loads.begin()
+	return s.loading(at, d)
+}
+
+// loading is load, for whoever has counted it.
+func (s *source) loading(at int64, d *chunkData) error {
+	defer s.engine.loads.end()
 	return s.perform(func(ctx context.Context) error { return s.decode(ctx, at, d) })
 }
 

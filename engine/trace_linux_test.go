@@ -156,8 +156,8 @@ func TestTraceChild(t *testing.T) {
 
 // TestTrace pins the order in which each mutation creates, writes, syncs, renames and removes, as
 // strace sees it: what is named is durable before its name is. Each line of testdata/trace-*.txt is
-// one call, or several of the same kind one after another. What is written through memory maps,
-// which is all in the index's logs and in those of Badger volumes, does not show; its sync does.
+// one call, or several of the same kind one after another. What is written to the index's logs, and
+// through memory maps, does not show; its sync does.
 // With -update it is written anew.
 func TestTrace(t *testing.T) { forVolumeKinds(t, testTrace) }
 

@@ -89,8 +89,8 @@ func (r *traceReader) call(name, args, result string) {
 			r.say(map[string]string{"PWRITE": "write", "PWRITEV": "write", "FSYNC": "sync", "FDSYNC": "sync"}[m[1]], r.relative(m[2]))
 		}
 	case "write", "pwrite64", "pwritev":
-		// To a log of the index only zeros are written, ahead of what comes through its map, and not
-		// on every file system.
+		// A log of the index is left out: its first commit comes through a map, and zeros are written
+		// ahead of others on some file systems only.
 		if path := r.handle(args); !strings.HasPrefix(path, "index/") || !strings.HasSuffix(path, ".mem") {
 			r.say("write", path)
 		}
