@@ -3,7 +3,6 @@ package badger_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestBadgerSmallReserve has others leave a little more than the reserve of a real file system,
@@ -20,15 +20,7 @@ import (
 // filled, and then updates are refused: Badger must not meet the end of the disk, which kills.
 func TestBadgerSmallReserve(t *testing.T) {
 	const reserve, left = 16 << 20, 17 << 20
-	mount := t.TempDir()
-	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=128m"); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	mount := disktest.Mount(t, "tmpfs", 128<<20)
 	dir := filepath.Join(mount, "index")
 	b, err := badger.Open(t.Context(), dir, &badger.Options{Reserve: reserve})
 	if err != nil {
@@ -154,15 +146,7 @@ func TestBadgerUndoFull(t *testing.T) {
 // openSmall opens an index on a file system of so many bytes.
 func openSmall(t *testing.T, bytes int64) (b *badger.Store, mount string) {
 	t.Helper()
-	mount = t.TempDir()
-	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	mount = disktest.Mount(t, "tmpfs", bytes)
 	b, err := badger.Open(t.Context(), filepath.Join(mount, "index"), nil)
 	if err != nil {
 		t.Fatal(err)

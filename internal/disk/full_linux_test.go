@@ -5,15 +5,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestFullDisk meets a file system that is really full.
 func TestFullDisk(t *testing.T) {
-	dir := mount(t)
+	dir := disktest.Mount(t, "tmpfs", 4<<20)
 	f, err := os.Create(filepath.Join(dir, "file"))
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestLostPages(t *testing.T) {
 	defer async.Close()
 	for name, sync := range map[string]func(*os.File) error{"SyncData": disk.SyncData, "Async": async.SyncData} {
 		t.Run(name, func(t *testing.T) {
-			backing := filepath.Join(mount(t), "device")
+			backing := filepath.Join(disktest.Mount(t, "tmpfs", 4<<20), "device")
 			write(t, backing, nil)
 			if err := os.Truncate(backing, 16<<20); err != nil {
 				t.Fatal(err)
@@ -83,19 +83,4 @@ func TestLostPages(t *testing.T) {
 			}
 		})
 	}
-}
-
-// mount returns a file system of 4 MiB.
-func mount(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }
