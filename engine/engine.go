@@ -71,8 +71,7 @@ type Engine struct {
 func Open(ctx context.Context, dir string, o *Options) (_ *Engine, err error) {
 	c := call{op: "Open", ctx: ctx}
 	defer c.wrap(&err)
-	e := &Engine{opts: o.withDefaults()}
-	e.loads.most = int64(runtime.GOMAXPROCS(0))
+	e := &Engine{opts: o.withDefaults(), loads: loads{most: int64(runtime.GOMAXPROCS(0))}}
 	if err := e.opts.validate(); err != nil {
 		return nil, err
 	}

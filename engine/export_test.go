@@ -78,7 +78,7 @@ func ParseFormat(text string) (again string, err error) {
 	return f.line(), nil
 }
 
-// TakeProcessors has as many chunks be loaded as processors are idle beside, until it is called back.
+// TakeProcessors has readers find no processor idle, until giveBack is called.
 func TakeProcessors(e *Engine) (giveBack func()) {
 	e.loads.most = 1
 	e.loads.begin()

@@ -74,7 +74,7 @@ func (r *readAhead) stop() {
 // disk, loading takes a processor: when each has one, others make nothing faster, and what is decoded
 // long before it is read is no longer in the processor's cache then.
 type loads struct {
-	most  int64 // that processors are idle beside; 0: what is waited for is not a processor
+	most  int64 // with as many no processor is idle; 0: loading does not wait for one
 	under atomic.Int64
 }
 

@@ -121,7 +121,7 @@ func testFilled(t *testing.T, k volumes.Kind, mount string) {
 		t.Errorf("%d of %d frames are readable", n, len(refs))
 	}
 	if err := s.Close(); err != nil {
-		t.Logf("Close: %v", err)
+		t.Errorf("Close on a full disk: %v", err)
 	}
 	disktest.GiveBack(t, foreign)
 	s = open(t, dir, o)

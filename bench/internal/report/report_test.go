@@ -265,7 +265,6 @@ func TestInterleaveFails(t *testing.T) {
 	}
 }
 
-// TestPercentile takes those of 1 ms, 2 ms, and so on.
 // TestWriteAfter writes what was measured before an error, and that there was one.
 func TestWriteAfter(t *testing.T) {
 	interrupted := errors.New("interrupted")
@@ -286,6 +285,7 @@ func TestWriteAfter(t *testing.T) {
 	}
 }
 
+// TestPercentile takes those of 1 ms, 2 ms, and so on.
 func TestPercentile(t *testing.T) {
 	for n, want := range map[int][2]time.Duration{
 		1: {1, 1}, 2: {1, 2}, 3: {2, 3}, 10: {5, 10}, 99: {50, 99}, 100: {50, 99}, 101: {51, 100}, 1000: {500, 990},
