@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,33 @@ func Preallocate(f *os.File, off, n int64) error {
 // that, the error matches errors.ErrUnsupported and nothing has changed.
 func PunchHole(f *os.File, off, n int64) error {
 	return fallocateStrictly(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+}
+
+// CheckSpace fails if the file system does not give n bytes to a new file in d. It takes them and
+// gives them back: on Btrfs what is free, as Space counts it, may not be to be had, and what was
+// removed is to be had, but not counted yet. Where there are no files without a name, or nothing can
+// be set aside, it says nothing.
+func (d *Dir) CheckSpace(n int64) (err error) {
+	fd := -1
+	for err = unix.EINTR; err == unix.EINTR; {
+		fd, err = unix.Openat(int(d.handle.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(FileMode))
+	}
+	if err == unix.EOPNOTSUPP || err == unix.EISDIR || err == unix.ENOENT { // as file systems and old kernels say it
+		return nil
+	}
+	if err != nil {
+		return d.named(".", &fs.PathError{Op: "open", Path: ".", Err: err})
+	}
+	f := os.NewFile(uintptr(fd), d.Path())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := Preallocate(f, 0, n); err != nil {
+		return err
+	}
+	// XFS gives back what a removed file has had when it likes, but what is punched at once.
+	if err := PunchHole(f, 0, n); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
 }
 
 // SyncData makes the content of f durable, with what it takes to find it, but not its times: on a

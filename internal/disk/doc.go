@@ -10,6 +10,7 @@
 //
 //	              Linux              macOS                   Windows
 //	Preallocate   fallocate          no-op                   no-op
+//	CheckSpace    fallocate          no-op                   no-op
 //	Extend        fallocate          no-op                   no-op
 //	CreateDirect  O_DIRECT (6.1)     page cache              page cache
 //	DetachMapping known mappings     no-op                   no-op

@@ -1,11 +1,14 @@
 package disk_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 	"github.com/gabion-storage/gabion/internal/disktest"
@@ -46,6 +49,65 @@ func TestFullDisk(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// TestCatchFaults writes to memory maps of files for which a full disk has no block.
+func TestCatchFaults(t *testing.T) {
+	for _, kind := range []string{"tmpfs", "ext4", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := disktest.Mount(t, kind, 320<<20)
+			f, err := os.Create(filepath.Join(dir, "mapped"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := f.Truncate(disk.BlockSize); err != nil {
+				t.Fatal(err)
+			}
+			mem, err := unix.Mmap(int(f.Fd()), 0, disk.BlockSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Munmap(mem)
+			foreign := filepath.Join(dir, "foreign")
+			disktest.TakeAll(t, foreign)
+			d, err := disk.OpenDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			write := func() error {
+				return disk.CatchFaults(func() error { mem[0] = 1; return nil })
+			}
+			if err := write(); err == nil {
+				t.Error("a page was written for which there is no block")
+			}
+			if err := d.CheckSpace(1 << 20); !disk.IsNoSpace(err) {
+				t.Errorf("CheckSpace: %v", err)
+			}
+			disktest.GiveBack(t, foreign)
+			if err := d.CheckSpace(1 << 20); err != nil {
+				t.Errorf("CheckSpace with space: %v", err)
+			}
+			if err := write(); err != nil {
+				t.Errorf("with space: %v", err)
+			}
+		})
+	}
+}
+
+// TestCatchFaultsPasses has errors and panics pass that are no faults.
+func TestCatchFaultsPasses(t *testing.T) {
+	want := errors.New("other")
+	if err := disk.CatchFaults(func() error { return want }); err != want {
+		t.Errorf("%v, wanted is the error that was returned", err)
+	}
+	defer func() {
+		if p := recover(); p != want {
+			t.Errorf("%v, wanted is the panic", p)
+		}
+	}()
+	_ = disk.CatchFaults(func() error { panic(want) })
 }
 
 // TestLostPages writes to a device that takes more than it can keep: what is in the page cache
