@@ -18,7 +18,7 @@ import (
 const (
 	valueLogName  = "000001.vlog"
 	keyLogName    = "00001.mem"
-	discardFile   = "DISCARD" // notes of garbage, of which there is none; a megabyte of nothing
+	discardFile   = "DISCARD" // notes of garbage, of which there is none
 	volumeFile    = "VOLUME"  // the footer
 	maxVolumeFile = 4 << 10
 
@@ -27,12 +27,12 @@ const (
 )
 
 const (
-	// memTableSize is what Badger keeps keys in before it makes a table of them.
+	// memTableSize is what Badger writes to its log of the keys before it begins another one.
 	memTableSize = 4 << 20
 
-	// mostVolumeKeys keeps the keys of a volume, each of at most 160 bytes in the memtable (a node
-	// of the highest tower, 96, the key and a pointer) and of 61 in its log, below memTableSize. So
-	// the memtable is flushed once, by closing, and one set of handles is synced for all its life.
+	// mostVolumeKeys keeps the keys of a volume, each of 61 bytes in Badger's log of them, and of at
+	// most 160 in a memtable that is made of that (a node of the highest tower, 96, the key and a
+	// pointer), below memTableSize. So Badger never begins another log.
 	mostVolumeKeys = 24 << 10
 
 	// longestValueLog is more than a value log ever has: see valueLogSize. Badger makes it twice as
@@ -156,7 +156,7 @@ func (b badgerFiles) finish(found contents) error {
 		if err := cut(own, found.end); err != nil {
 			return err
 		}
-		if err := restoreKeys(own, found.end); err != nil {
+		if err := restoreTable(own, found.end); err != nil {
 			return err
 		}
 		return sealFiles(own, found)
@@ -177,35 +177,8 @@ func cut(own *disk.Dir, end int64) (err error) {
 	return f.Truncate(end)
 }
 
-// restoreKeys writes the log of the keys anew, by the heads of the records in the value log: while
-// the volume took frames nobody synced it. A log without keys goes, since Badger stumbles over it.
-// Where there is none, the keys are in a table.
-func restoreKeys(own *disk.Dir, end int64) (err error) {
-	if _, err := own.Lstat(keyLogName); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	log, err := own.Open(valueLogName)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	const empty, most = valueLogStart, valueLogStart + mostVolumeKeys*keyRecordSize
-	keys := make([]byte, empty)
-	for ref, err := range records(badgerKind{}, log, end) {
-		if err != nil {
-			return err
-		}
-		if keys = appendKeyRecord(keys, ref); len(keys) == most {
-			break
-		}
-	}
-	if len(keys) == empty {
-		return own.Remove(keyLogName)
-	}
-	return own.WriteFile(keyLogName, keys)
-}
+// replaced are the files that are written as a whole.
+var replaced = []string{volumeFile, tableName, badger.ManifestFilename, keyLogName}
 
 // sealFiles makes durable what is in a volume's directory, and then the footer that says so.
 func sealFiles(own *disk.Dir, c contents) error {
@@ -215,7 +188,7 @@ func sealFiles(own *disk.Dir, c contents) error {
 	}
 	for _, entry := range entries {
 		switch name := entry.Name(); {
-		case disk.IsTemp(name, volumeFile), disk.IsTemp(name, keyLogName), name == discardFile:
+		case name == discardFile, slices.ContainsFunc(replaced, func(n string) bool { return disk.IsTemp(name, n) }):
 			err = own.Remove(name)
 		case entry.Type().IsRegular() && name != volumeFile:
 			err = syncFile(own, name)
@@ -301,6 +274,3 @@ const valueLogSpare = 1 << 20
 func valueLogSize(volumeSize int64) int64 {
 	return min(max(volumeSize, blob.MaxFrameSize)+valueLogSpare, math.MaxInt32)
 }
-
-// errStuck says that Badger goes on trying to close.
-var errStuck = errors.New("blob: badger cannot write the table of a volume's keys")

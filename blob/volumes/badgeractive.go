@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -18,10 +17,12 @@ import (
 )
 
 const (
-	// tableRecord is more than a key takes of the table that Badger makes of them when it is closed.
-	// In tableSpace goes all else that it writes then, and what others take meanwhile.
-	tableRecord = 128
-	tableSpace  = 512 << 10
+	// sealSpace is how much of what is set aside behind the frames is always left: what sealing takes
+	// beside the table of the keys, and others meanwhile. It is given back just before.
+	sealSpace = 512 << 10
+
+	// discardSize is what Badger's notes of garbage are made of.
+	discardSize = disk.BlockSize
 
 	// keysAhead is how far the blocks of the log of the keys are set aside before it is written.
 	// Badger clears nextHeader bytes behind each record.
@@ -35,10 +36,6 @@ const (
 
 	// spareHandles is more than the file handles that Badger takes for a new database.
 	spareHandles = 16
-
-	// mostFlushes is how often Badger may fail to write the table of the keys until it is left
-	// alone. It tries for ever.
-	mostFlushes = 3
 )
 
 // activeBadger is a Badger volume that takes frames.
@@ -48,7 +45,9 @@ type activeBadger struct {
 	log       *os.File   // a handle of our own to the value log
 	end       int64      // of the value log
 	allocated int64      // up to where its blocks are set aside
-	keys      int64      // up to where those of the log of the keys are
+	refs      []blob.Ref // of the frames that are in it
+	table     spareTable
+	keys      int64 // up to where those of the log of the keys are
 
 	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
 	// It is nil once Badger is closed, and where Badger writes to the file itself.
@@ -57,16 +56,10 @@ type activeBadger struct {
 	reused  int64  // up to where it has been given to Badger again, or to the system
 	pusher  pusher
 	pushing sync.WaitGroup
-
-	failures atomic.Int32  // of writing the table of the keys
-	stuck    chan struct{} // closed after mostFlushes of them
 }
 
-// emptyManifest is Badger's list of tables without any: its magic, and the version of its format.
-var emptyManifest = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
-
 // regime is how Badger runs here: appended to, never compacted, never garbage-collected, closed
-// before its keys outgrow one memtable.
+// before its log of the keys is full.
 func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(log).
@@ -74,9 +67,7 @@ func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
 		WithMetricsEnabled(false).
 		WithSyncWrites(false). // what is synced, and in which order, is decided by flushState
 		WithDetectConflicts(false).
-		// Every value goes to the value log, also an empty one. Badger does not understand its own
-		// log of keys after a crash when it puts the mark that ends a transaction there, too; but
-		// what is written by a KVLoader has no such marks.
+		// Every value goes to the value log, also an empty one.
 		WithValueThreshold(0).
 		WithValueLogFileSize(valueLogSize(volumeSize)).
 		WithMemTableSize(memTableSize).
@@ -93,7 +84,7 @@ func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
 
 // openActive makes a database in a directory, which is empty, and which it owns unless it fails.
 func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
-	a := &activeBadger{own: own, end: valueLogStart, stuck: make(chan struct{})}
+	a := &activeBadger{own: own, end: valueLogStart}
 	if err := a.openDatabase(o); err != nil {
 		return nil, err
 	}
@@ -148,7 +139,25 @@ func (a *activeBadger) grow(size int64) error {
 	return a.log.Truncate(size)
 }
 
-func (a *activeBadger) openDatabase(o *Options) (err error) {
+// openDatabase has Badger make its files, which it writes through their maps: the first page of each.
+// That there is space for them is tried before.
+func (a *activeBadger) openDatabase(o *Options) error {
+	space := badgerKind{}.figures().createSpace
+	if err := a.own.CheckSpace(space); err != nil {
+		return err
+	}
+	err := a.makeDatabase(o)
+	switch {
+	case err == nil:
+		return nil
+	case disk.SaysNoSpace(err): // Badger does not wrap all of them
+		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
+	default:
+		return errors.Join(err, a.own.CheckSpace(space)) // it may have been a fault for want of it
+	}
+}
+
+func (a *activeBadger) makeDatabase(o *Options) (err error) {
 	defer recovered(&err)
 	// Badger would make these files and then open them by their paths, which the umask may forbid.
 	if err := a.own.WriteFile(badger.ManifestFilename, emptyManifest); err != nil {
@@ -161,12 +170,28 @@ func (a *activeBadger) openDatabase(o *Options) (err error) {
 	if err := a.own.Own(badger.KeyRegistryFileName); err != nil {
 		return err
 	}
-	db, err := badger.OpenManaged(regime(a.own.Path(), o.VolumeSize, &badgerLog{a, o.Alarm}))
-	if err != nil {
-		return err // Badger returns what it had of a database, too
+	if err := a.makeDiscard(); err != nil {
+		return err
 	}
-	a.db = db
-	return nil
+	// Somebody may have taken the space since it was tried.
+	return disk.CatchFaults(func() error {
+		db, err := badger.OpenManaged(regime(a.own.Path(), o.VolumeSize, &badgerLog{o.Alarm}))
+		if err == nil { // else Badger returns what it had of a database, too
+			a.db = db
+		}
+		return err
+	})
+}
+
+// makeDiscard makes Badger's notes of garbage, a block of them. Badger would write the first of a
+// megabyte, through its map.
+func (a *activeBadger) makeDiscard() error {
+	f, err := a.own.Create(discardFile)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, discardSize))
+	return errors.Join(err, f.Close())
 }
 
 // ownAll makes the files of Badger's their owner's alone. It makes them as the umask says.
@@ -193,7 +218,10 @@ func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error
 	if err := a.allocateKeys(frames); err != nil {
 		return 0, err
 	}
-	if need := upTo + sealSpace(frames); need > a.allocated {
+	if err := a.table.allocate(a.own, frames); err != nil {
+		return 0, err
+	}
+	if need := upTo + sealSpace; need > a.allocated {
 		if err := a.grow(need + ahead); err != nil {
 			return 0, err
 		}
@@ -201,12 +229,6 @@ func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error
 	}
 	return upTo, nil
 }
-
-// sealSpace is how much of what is set aside behind the frames is always left: what Badger needs
-// when it is closed, above all for the table of its keys. It is given back just before, so that
-// closing works, and does not kill the process, though somebody else has taken the last block of the
-// disk.
-func sealSpace(frames int64) int64 { return tableSpace + frames*tableRecord }
 
 // detachKeys has what Badger writes to the log of the keys not reach it, where that can be had: after
 // a crash it is made again from the value log.
@@ -242,13 +264,18 @@ func (a *activeBadger) allocateKeys(frames int64) error {
 
 // write implements active. The places of the frames are those where Badger puts them when it is
 // given nothing else in between; whether it did is looked up.
+//
+// Each is given to Badger as what ends a transaction. Such a record goes to the value log, without
+// that mark, and to the log of the keys, but not to the memtable: see spareTable.
 func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	defer recovered(&err)
 	last := batch[len(batch)-1].ref
 	a.end = int64(last.Offset) + badgerKind{}.recordSize(int64(last.Size))
 	loader := a.db.NewKVLoader(1)
 	for _, r := range batch {
-		kv := &pb.KV{Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset)}
+		kv := &pb.KV{
+			Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset), Meta: []byte{finishMark},
+		}
 		if err := loader.Set(kv); err != nil {
 			return errors.Join(err, loader.Finish())
 		}
@@ -261,6 +288,9 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	}
 	if err := a.verify(batch); err != nil {
 		return err
+	}
+	for _, r := range batch {
+		a.refs = append(a.refs, r.ref)
 	}
 	return a.push()
 }
@@ -279,8 +309,11 @@ func (a *activeBadger) carry(from int64) error {
 }
 
 // verify looks for the heads of the records that were written where they should be. Another Badger
-// than the one that this was written for might put them elsewhere.
+// than the one that this was written for might put them elsewhere, or their keys into its memtable.
 func (a *activeBadger) verify(batch []*putRequest) error {
+	if a.db.MaxVersion() != 0 {
+		return errors.New("blob: badger has put keys into its memtable")
+	}
 	var is [maxHeadSize]byte
 	for _, r := range batch {
 		want := badgerKind{}.head(r.ref)
@@ -330,36 +363,31 @@ func (a *activeBadger) finish(_ int64, info blob.VolumeInfo) error {
 	if info.Frames == 0 { // no room for its first batch: the next Open drops it
 		return nil
 	}
+	if err := a.table.become(a.own, tableOf(a.refs)); err != nil {
+		return err
+	}
 	return sealFiles(a.own, contents{frames: info.Frames, bytes: info.Bytes})
 }
 
 // close implements active.
-func (a *activeBadger) close() error { return errors.Join(a.closeDatabase(), a.own.Close()) }
+func (a *activeBadger) close() error {
+	return errors.Join(a.closeDatabase(), a.table.close(a.own), a.own.Close())
+}
 
-// closeDatabase closes Badger, once. It writes its keys into a table, for which the blocks behind
-// the frames are given back first.
-func (a *activeBadger) closeDatabase() error {
+// closeDatabase closes Badger, once, which cuts the value log and removes the log of the keys. What is
+// set aside behind the frames is given back before.
+func (a *activeBadger) closeDatabase() (err error) {
 	if a.db == nil {
 		return nil
 	}
 	a.pushing.Wait()
 	a.window, a.keyLog = nil, nil // Badger unmaps them
-	errs := []error{a.freeTail()}
-	done := make(chan error, 1)
-	go func(db *badger.DB) {
-		var err error
-		defer func() { done <- err }()
-		defer recovered(&err)
-		err = db.Close()
-	}(a.db)
+	db := a.db
 	a.db = nil
-	select {
-	case err := <-done:
-		errs = append(errs, err)
-	case <-a.stuck:
-		errs = append(errs, errStuck)
-	}
-	return errors.Join(errs...)
+	freed := a.freeTail()
+	defer func() { err = errors.Join(freed, err) }()
+	defer recovered(&err)
+	return db.Close()
 }
 
 // freeTail gives back what was set aside behind the frames.
@@ -369,8 +397,8 @@ func (a *activeBadger) freeTail() error {
 		return nil
 	}
 	err := disk.PunchHole(a.log, from, a.allocated-from)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil // nothing could be set aside, either
+	if errors.Is(err, errors.ErrUnsupported) || disk.IsNoSpace(err) {
+		return nil // nothing could be set aside; or Btrfs says so, and Badger cuts the log there anyway
 	}
 	return err
 }
@@ -383,17 +411,10 @@ func recovered(err *error) {
 }
 
 // badgerLog passes on what Badger reports as an error, and drops the rest of its talk.
-type badgerLog struct {
-	active *activeBadger
-	alarm  func(error)
-}
+type badgerLog struct{ alarm func(error) }
 
 // Errorf implements badger.Logger.
 func (l *badgerLog) Errorf(format string, args ...any) {
-	if strings.HasPrefix(format, "error flushing memtable") &&
-		l.active.failures.Add(1) == mostFlushes {
-		close(l.active.stuck)
-	}
 	l.alarm(fmt.Errorf("blob: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }
 

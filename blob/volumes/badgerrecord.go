@@ -25,9 +25,11 @@ const (
 	valueLogStart  = 20
 	badgerKeySize  = len(blob.ID{}) + 8
 	leastRecord    = int64(2 + 1 + 1 + 1 + badgerKeySize + sumSize)
-	pointerMeta    = 1 << 1 // of the record of a key whose value is in the value log
+	pointerMeta    = 1 << 1 // of a key whose value is in the value log
+	finishMark     = 1 << 7 // of what ends a transaction: see activeBadger.write
 	pointerSize    = 12
 	valueLogNumber = 1 // of the only one
+	// keyRecordSize is what a key takes of Badger's log of the keys.
 	keyRecordSize  = 2 + 1 + 1 + 1 + badgerKeySize + pointerSize + sumSize
 	surveyReadSize = 256 << 10
 )
@@ -101,15 +103,12 @@ func (k badgerKind) resume(log io.ReaderAt, from, size int64) (int64, error) {
 	return size, nil
 }
 
-// appendKeyRecord appends what Badger has of a frame in its log of the keys. That has the form of
-// the value log, where the value is a pointer into that: which file, how many bytes, and where.
-func appendKeyRecord(b []byte, ref blob.Ref) []byte {
-	from := len(b)
-	b = append(b, pointerMeta, 0, byte(badgerKeySize), pointerSize, 0)
-	b = appendBadgerKey(b, ref)
+// appendPointer appends what Badger has as the value of a key: in which value log that is, how many
+// bytes its record has, and where.
+func appendPointer(b []byte, ref blob.Ref) []byte {
 	size := badgerKind{}.recordSize(int64(ref.Size))
 	for _, n := range []uint32{valueLogNumber, uint32(size), ref.Offset} {
 		b = binary.NativeEndian.AppendUint32(b, n) // Badger stores its struct as it lies in memory
 	}
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[from:], castagnoli))
+	return b
 }

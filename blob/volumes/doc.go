@@ -5,8 +5,8 @@
 //	<dir>/LOCK                       held while the store is open, with the directory itself
 //	<dir>/0000000000000001.badger/   a Badger volume, a database of its own:
 //	    000001.vlog                  the log: records of frames
-//	    00001.mem                    log of the keys, until they are in a table
-//	    000001.sst, MANIFEST, KEYREGISTRY   that table, and what Badger has beside it
+//	    000001.sst, MANIFEST, KEYREGISTRY   the table of the keys, once it is sealed, and what Badger has beside it
+//	    KEYS, 00001.mem, DISCARD     until then: blocks for that table, and what Badger makes and nobody reads
 //	    VOLUME                       the footer, once the volume is sealed
 //	<dir>/0000000000000002.log       a log volume: records of frames, and a footer once it is sealed
 //	<dir>/0000000000000003.dead/     a Badger volume that is being removed
@@ -25,7 +25,7 @@
 // volume that is sealed. (Of several frames under one address it is the last one; opened for
 // writing, Badger would cut a log at its first hole.) Badger writes these volumes and nothing else
 // does, in the one regime where none of its hazards can occur: a volume is only appended to, by one
-// goroutine, never compacted or collected, and closed before its keys outgrow one memtable. Frames
+// goroutine, never compacted or collected, and closed before its log of the keys is full. Frames
 // are the values, all in one value log, none among the keys.
 //
 // Badger takes a memory map of the value log for the file. On Linux that map has been taken off the
@@ -34,7 +34,12 @@
 // cleared, mapped, protected again by the sync and found by it; and when the disk has no block for
 // it, the process is killed. The memory itself moves ahead of Badger (see disk.ReuseMemory), which
 // saves the system from clearing as much as is written. What Badger writes to its log of the keys
-// stays in memory: nobody reads that log but after a crash, and then it is made again.
+// stays in memory: nobody reads that log.
+//
+// Nor does Badger write the table of the keys when it is closed, which it does through a map, too. It is
+// given frames in a form that leaves its memtable empty; their keys are kept here, and when the volume
+// is sealed, or found without a footer, Badger's own builder makes the table of them in memory. It is
+// written to a file that has had its blocks since the frames were put.
 //
 // And Badger only writes. It is given records in an order that makes known where it will put each,
 // and the version of a frame is that place; Put looks up whether the record is there. So reads need
@@ -86,8 +91,7 @@
 // not synced, also in the middle. Presence proves nothing; only the caller's Ref, written after
 // Sync, does. Open counts what an unsealed volume holds, by the heads of its records, and gives it
 // a footer. The value log of a Badger volume is cut behind what is in it, not at a record that is
-// damaged, as Badger would; and the log of its keys, where Badger reads them, is written anew from
-// the heads.
+// damaged, as Badger would; and the table of its keys is made of the heads.
 //
 // # Damage
 //
@@ -104,23 +108,23 @@
 //
 // # Full disks
 //
-// The blocks of a log are set aside before they are written, with those that closing a database
-// takes, and Put refuses with [blob.ErrNoSpace] when that fails, or when the file system's free
-// space falls to Options.ReserveSpace. Some are set aside ahead, the fewer the less is free. A volume
-// that could not get its footer is read without it.
-// Badger is given its blocks just before it is closed; who takes the disk's last one between that
-// and the writing of the table of the keys can still kill the process. So can a full Btrfs, which does
-// not give back the end of what was set aside at once. When Badger cannot write
-// that table for another reason, it is left to try on until the process ends, and the volume has no
-// footer.
+// The blocks of a log are set aside before they are written, and those of the table of the keys with
+// them, in its own file: so nobody can take them before that is written. Put refuses with
+// [blob.ErrNoSpace] when that fails, or when the file system's free space falls to
+// Options.ReserveSpace. Some are set aside ahead, the fewer the less is free. A volume that could not
+// get its footer is read without it.
+//
+// When a Badger volume is made, Badger writes two pages through maps. That there is space for them is
+// tried before, by taking it; should others take it in between, that is an error all the same, see
+// disk.CatchFaults, but what Badger has begun stays in memory.
 //
 // # Platforms
 //
 // All of this holds on Linux. Elsewhere, and on file systems without fallocate, blocks cannot be
-// set aside. A log volume meets a full disk by the write, which is an error, too. A Badger volume
-// meets it in a memory map that could not be taken off its file, which ends the process: only the
-// reserve stands before that. So it is elsewhere, and on Linux where /proc does not tell which map is
-// that of the file, or the system promises no memory for it.
+// set aside. A log volume meets a full disk by the write, which is an error, too. So does a Badger volume
+// whose memory map was taken off its file. Another one meets it in that map, which ends the process:
+// only the reserve stands before that. So it is elsewhere, and on Linux where /proc does not tell which
+// map is that of the file, or the system promises no memory for it.
 //
 // Elsewhere Badger pushes what it wrote from its memory map to the file after each batch, before
 // Put returns: only then may it be read and synced there. On Windows directories cannot be flushed;

@@ -1,11 +1,13 @@
 package volumes_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -77,15 +79,14 @@ func testFullDisk(t *testing.T, k volumes.Kind, size, frameSize int) {
 	}
 }
 
+// fileSystems are those that a test fills.
+var fileSystems = []string{"tmpfs", "ext4", "xfs", "btrfs"}
+
 // TestFilled has others fill a file system to its last block while volumes take frames. Puts are taken
-// or refused; what was put is made durable, sealed and read, and the process does not die. Badger
-// volumes are not tested so on Btrfs: see doc.go.
+// or refused; what was put is made durable, sealed and read, and the process does not die.
 func TestFilled(t *testing.T) {
 	forKinds(t, func(t *testing.T, k volumes.Kind) {
-		for _, fs := range []string{"tmpfs", "ext4", "xfs", "btrfs"} {
-			if k == volumes.Badger && fs == "btrfs" {
-				continue
-			}
+		for _, fs := range fileSystems {
 			t.Run(fs, func(t *testing.T) { testFilled(t, k, disktest.Mount(t, fs, 320<<20)) })
 		}
 	})
@@ -97,14 +98,18 @@ func testFilled(t *testing.T, k volumes.Kind, mount string) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	o := &volumes.Options{Kind: k, VolumeSize: 8 << 20, Writers: 1, ReserveSpace: 1}
+	o := &volumes.Options{
+		Kind: k, VolumeSize: 8 << 20, Writers: 1, ReserveSpace: 1,
+		Alarm: func(err error) { t.Errorf("alarm: %v", err) },
+	}
 	s := open(t, dir, o)
+	volumes.IgnoreSpace(s)
 	var refs []blob.Ref
 	for n := range 400 {
 		if n == 50 {
 			disktest.TakeAll(t, foreign)
 		}
-		id, frame := blobtest.Frame(uint64(n), testFrameSize/4)
+		id, frame := blobtest.Frame(uint64(len(refs)), testFrameSize/4)
 		ref, err := s.Put(ctx, id, frame)
 		if err == nil {
 			err = s.Sync(ctx, ref.Volume)
@@ -130,6 +135,64 @@ func testFilled(t *testing.T, k volumes.Kind, mount string) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBeginFilled has others fill a file system to its last block, and leave one block after the
+// other. Each put to a store without a volume is refused, and leaves nothing that adds up, until one is
+// taken.
+func TestBeginFilled(t *testing.T) {
+	forKinds(t, func(t *testing.T, k volumes.Kind) {
+		for _, fs := range fileSystems {
+			t.Run(fs, func(t *testing.T) { testBeginFilled(t, k, disktest.Mount(t, fs, 320<<20)) })
+		}
+	})
+}
+
+func testBeginFilled(t *testing.T, k volumes.Kind, mount string) {
+	ctx := context.Background()
+	dir, foreign := filepath.Join(mount, "store"), filepath.Join(mount, "foreign")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, &volumes.Options{Kind: k, Writers: 1, ReserveSpace: 1})
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	volumes.IgnoreSpace(s)
+	disktest.TakeAll(t, foreign)
+	info, err := os.Stat(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	id, frame := blobtest.Frame(1, testFrameSize)
+	var ref blob.Ref
+	for left, step := info.Size(), int64(disk.BlockSize); ; left -= step {
+		ref, err = s.Put(ctx, id, frame)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, blob.ErrNoSpace) || left < step {
+			t.Fatalf("Put: %v, want ErrNoSpace until there is space", err)
+		}
+		if info.Size()-left > 64*disk.BlockSize {
+			step = 1 << 20
+		}
+		if err := os.Truncate(foreign, left-step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before+20 { // which Badger has
+		t.Errorf("there are %d goroutines, were %d", after, before)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "0*")); err != nil || len(files) != 1 {
+		t.Errorf("there are %v, %v, wanted is one volume", files, err)
+	}
+	if got, err := s.Get(ctx, ref, nil); err != nil || !bytes.Equal(got, frame) {
+		t.Errorf("Get: %d bytes, %v", len(got), err)
 	}
 }
 

@@ -3,11 +3,16 @@ package volumes_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/pb"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/blobtest"
@@ -267,9 +272,58 @@ func TestMisplacedRecord(t *testing.T) {
 	}
 }
 
-// TestKeysRestored leaves of the logs of keys what a power loss may: nothing, a part, something
-// else. Each is written anew as Badger had written it, and Badger finds every frame.
-func TestKeysRestored(t *testing.T) {
+// TestTable compares the table of the keys of a sealed volume, and the list that has it, with those
+// that Badger makes of the same frames.
+func TestTable(t *testing.T) {
+	dir, own := t.TempDir(), t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: volumes.Badger, Writers: 1})
+	refs := fill(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := badger.OpenManaged(
+		badger.DefaultOptions(own).WithLogger(nil).WithValueThreshold(0).WithCompression(options.None).
+			WithBlockCacheSize(0).WithBaseTableSize(1 << 20).WithNumCompactors(0).WithCompactL0OnClose(false),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loader := db.NewKVLoader(1)
+	for i, ref := range refs { // in the order in which their records lie in the log
+		_, frame := blobtest.Frame(uint64(i), testFrameSize)
+		if err := loader.Set(&pb.KV{Key: ref.ID[:], Value: frame, Version: uint64(ref.Offset)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(loader.Finish(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	volume := filepath.Dir(onlyLog(t, dir))
+	for _, name := range []string{"000001.sst", "MANIFEST", "000001.vlog"} {
+		got, err := os.ReadFile(filepath.Join(volume, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(own, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch name {
+		case "000001.vlog": // behind what is random
+			got, want = got[20:], want[20:]
+		case "MANIFEST": // without an empty change at its beginning
+			want = slices.Delete(want, 8, 16)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes are not the %d that Badger writes", name, len(got), len(want))
+		}
+	}
+}
+
+// TestTableRestored leaves of what Badger has of the keys of a volume that was not sealed what a power
+// loss may: nothing, a part, something else. Its table is that of a sealed one, and Badger finds every
+// frame.
+func TestTableRestored(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	s := open(t, dir, &volumes.Options{Kind: volumes.Badger, Writers: 1})
@@ -277,42 +331,68 @@ func TestKeysRestored(t *testing.T) {
 	if err := s.Sync(ctx, refs[0].Volume); err != nil {
 		t.Fatal(err)
 	}
-	killed, whole := t.TempDir(), volumes.KeyLog(s, refs[0].Volume)
+	killed := t.TempDir()
 	copyTree(t, killed, dir)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	const name, begin, end = "00001.mem", 20, 20 + 61*testFrames
-	if whole == nil {
-		var err error
-		if whole, err = os.ReadFile(filepath.Join(filepath.Dir(onlyLog(t, killed)), name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for lost, left := range map[string][]byte{
-		"nothing": whole, "all": {}, "half": whole[:end/2], "the last byte": whole[:end-1],
-		"a page, for zeros": append(make([]byte, 4096), whole[4096:]...),
+	sealed := filesOf(t, filepath.Dir(onlyLog(t, dir)))
+	table := sealed["000001.sst"]
+	for name, left := range map[string]map[string][]byte{
+		"as it was":           {},
+		"no log of keys":      {"00001.mem": nil},
+		"half a log of keys":  {"00001.mem": bytes.Repeat([]byte{1}, 100)},
+		"half a table":        {"KEYS": table[:len(table)/2]},
+		"a table":             {"KEYS": nil, "000001.sst": table},
+		"a table that is bad": {"000001.sst": table[1:], "MANIFEST": sealed["MANIFEST"]},
+		"a half list":         {"000001.sst": table, "MANIFEST": sealed["MANIFEST"][:12], "00001.mem": nil},
+		"all but the footer":  {"000001.sst": table, "MANIFEST": sealed["MANIFEST"], "00001.mem": nil},
 	} {
-		t.Run(lost, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			copyTree(t, dir, killed)
-			keys := filepath.Join(filepath.Dir(onlyLog(t, dir)), name)
-			if err := os.WriteFile(keys, left, 0o600); err != nil {
-				t.Fatal(err)
+			volume := filepath.Dir(onlyLog(t, dir))
+			for name, data := range left {
+				path := filepath.Join(volume, name)
+				err := os.Remove(path)
+				if data != nil {
+					err = os.WriteFile(path, data, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := open(t, dir, nil).Close(); err != nil {
 				t.Fatal(err)
 			}
-			got, err := os.ReadFile(keys)
-			if err != nil {
-				t.Fatal(err)
+			restored := filesOf(t, volume)
+			for _, name := range slices.Sorted(maps.Keys(sealed)) {
+				if name != "KEYREGISTRY" && name != "000001.vlog" && !bytes.Equal(restored[name], sealed[name]) {
+					t.Errorf("%s has %d bytes, wanted are the %d of a sealed volume", name, len(restored[name]), len(sealed[name]))
+				}
 			}
-			if len(got) != end || !bytes.Equal(got[begin:], whole[begin:end]) {
-				t.Errorf("the log has %d bytes, wanted are the %d that Badger wrote", len(got), end)
+			if len(restored) != len(sealed) {
+				t.Errorf("there are %v", slices.Sorted(maps.Keys(restored)))
 			}
 			if n := plainFrames(t, dir, true, refs); n != testFrames {
 				t.Errorf("badger finds %d frames", n)
 			}
 		})
 	}
+}
+
+// filesOf returns what lies in a directory of files.
+func filesOf(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, entry := range entries {
+		if files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
 }

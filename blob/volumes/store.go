@@ -22,6 +22,8 @@ type Store struct {
 	lock *disk.Lock
 	disk disk.Async
 
+	spaceOf func() (disk.Space, error) // of dir
+
 	puts     chan *putRequest // unbuffered: a put that a writer has taken is answered
 	requests sync.Pool        // of *putRequest
 	stop     chan struct{}    // closed by Close when no call is under way
@@ -61,7 +63,7 @@ func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	s := &Store{
-		dir: d, opts: opts, kind: kinds()[opts.Kind], lock: lock,
+		dir: d, opts: opts, kind: kinds()[opts.Kind], lock: lock, spaceOf: d.Space,
 		puts:     make(chan *putRequest),
 		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
 		stop:     make(chan struct{}),
@@ -284,7 +286,7 @@ func (s *Store) Free() (int64, error) {
 		return 0, err
 	}
 	defer s.gate.Leave()
-	space, err := s.dir.Space()
+	space, err := s.spaceOf()
 	return space.Bytes, err
 }
 

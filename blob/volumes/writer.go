@@ -196,7 +196,7 @@ func aheadOf(free, volumeSize int64) int64 { return min(allocateAhead, free/64, 
 
 // room says how much is free, and refuses a write that would eat into the reserve.
 func (w *writer) room(size int64) (free int64, err error) {
-	space, err := w.store.dir.Space()
+	space, err := w.store.spaceOf()
 	if err != nil {
 		return 0, err
 	}

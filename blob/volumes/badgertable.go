@@ -1,0 +1,164 @@
+package volumes
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/badger/v4/y"
+
+	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// By the table of its keys Badger finds the frames of a sealed volume. Badger would write it from the
+// memtable when it is closed, through a memory map of a file that has no blocks yet: where one of them
+// cannot be had, that kills the process. So the memtable stays empty (see finishMark), and the table,
+// of Badger's own making, is written here, where that is an error. Its blocks are those that were set
+// aside for it, so nobody can take them between two steps, as with space that is given back first.
+const (
+	tableName  = "000001.sst"
+	tableSpare = "KEYS" // has the blocks of the table while the volume takes frames, and becomes it
+
+	// tableRecord is more than a key takes of the table, and tableHead more than it has beside.
+	tableRecord = 128
+	tableHead   = 4 << 10
+
+	// tableAhead is for how many keys the blocks are set aside at a time.
+	tableAhead = 1 << 10
+)
+
+// emptyManifest is Badger's list of tables without any: its magic, and the version of its format.
+// listedTable is what has to follow for the table of the keys, of number 1, to be listed in level
+// zero: the length and CRC-32C of a ManifestChangeSet, and that.
+var (
+	emptyManifest = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
+	listedTable   = []byte{0, 0, 0, 4, 0x21, 0x54, 0x19, 0x16, 1<<3 | 2, 2, 1 << 3, 1}
+)
+
+// tableOf makes the table of the keys of these frames, and sorts them.
+func tableOf(refs []blob.Ref) []byte {
+	// By their IDs, and of several frames under one, the last first: as their keys are.
+	slices.SortFunc(refs, func(a, b blob.Ref) int {
+		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(b.Offset, a.Offset))
+	})
+	o := regime("", 0, nil)
+	builder := table.NewTableBuilder(table.Options{
+		TableSize:          uint64(o.BaseTableSize),
+		BlockSize:          o.BlockSize,
+		BloomFalsePositive: o.BloomFalsePositive,
+		ChkMode:            options.OnTableRead,
+		Compression:        options.None,
+	})
+	defer builder.Close()
+	for _, ref := range refs {
+		pointer := y.ValueStruct{Meta: pointerMeta, Value: appendPointer(nil, ref)}
+		size := badgerKind{}.recordSize(int64(ref.Size))
+		builder.Add(appendBadgerKey(nil, ref), pointer, uint32(min(size, math.MaxUint32)))
+	}
+	return builder.Finish()
+}
+
+// A spareTable has blocks for the table of the keys of a volume that takes frames. The zero value has
+// none.
+type spareTable struct {
+	file *os.File
+	size int64 // that is set aside
+}
+
+// allocate sets aside the blocks of a table of so many keys.
+func (s *spareTable) allocate(own *disk.Dir, keys int64) (err error) {
+	need := tableHead + keys*tableRecord
+	if need <= s.size {
+		return nil
+	}
+	if s.file == nil {
+		if s.file, err = own.Create(tableSpare); err != nil {
+			return err
+		}
+	}
+	need += tableAhead * tableRecord
+	if err := disk.Preallocate(s.file, s.size, need-s.size); err != nil {
+		return err
+	}
+	s.size = need
+	return nil
+}
+
+// become writes the table, and makes it the volume's.
+func (s *spareTable) become(own *disk.Dir, data []byte) error {
+	if _, err := s.file.WriteAt(data, 0); err != nil {
+		return err
+	}
+	if err := s.file.Truncate(int64(len(data))); err != nil { // which gives back what is behind
+		return err
+	}
+	err := s.file.Close()
+	s.file = nil
+	if err != nil {
+		return err
+	}
+	if err := own.Rename(tableSpare, tableName); err != nil {
+		return err
+	}
+	manifest, err := own.OpenWritable(badger.ManifestFilename)
+	if err != nil {
+		return err
+	}
+	_, err = manifest.WriteAt(listedTable, int64(len(emptyManifest)))
+	return errors.Join(err, manifest.Close())
+}
+
+// close releases what has not become the table.
+func (s *spareTable) close(own *disk.Dir) error {
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return errors.Join(err, removeIfThere(own, tableSpare))
+}
+
+// restoreTable makes the table of the keys of a volume that was not sealed, by the heads of the records
+// in its value log. What Badger had of them goes.
+func restoreTable(own *disk.Dir, end int64) (err error) {
+	log, err := own.Open(valueLogName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	var refs []blob.Ref
+	for ref, err := range records(badgerKind{}, log, end) {
+		if err != nil {
+			return err
+		}
+		if refs = append(refs, ref); len(refs) == mostVolumeKeys {
+			break
+		}
+	}
+	manifest := emptyManifest
+	if len(refs) > 0 {
+		if err := own.WriteFile(tableName, tableOf(refs)); err != nil {
+			return err
+		}
+		manifest = slices.Concat(emptyManifest, listedTable)
+	}
+	if err := own.WriteFile(badger.ManifestFilename, manifest); err != nil {
+		return err
+	}
+	return errors.Join(removeIfThere(own, keyLogName), removeIfThere(own, tableSpare))
+}
+
+func removeIfThere(own *disk.Dir, name string) error {
+	if err := own.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
