@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 	if n > 1 {
 		size = 540
 	}
-	for _, kind := range []string{"tmpfs", "ext4"} {
+	for _, kind := range []string{"tmpfs", "ext4", "btrfs"} {
 		t.Run(kind, func(t *testing.T) {
 			f := &fullDisk{
 				mount:   disktest.Mount(t, kind, int64(size)*1_000_000),

@@ -52,9 +52,12 @@
 //
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no
 // way to refuse but to kill the process. So updates are refused below a reserve of bytes, inodes
-// and file handles, which is left to Badger's background work. A database that is removed gives back
-// its blocks before it is closed, since Badger writes a table then. What the reserve cannot guard
-// against is somebody else using it up in between.
+// and file handles, which is left to Badger's background work. That Badger has what it needs to begin
+// a log, to open and to close is tried, by taking it and giving it back, because what a file system
+// counts as free may not be to be had, or not yet counted (Btrfs, XFS). A database that is removed
+// gives back its blocks before it is closed, since Badger writes a table then. What the reserve cannot
+// guard against is somebody else using it up in between, while Badger writes a table. When it begins
+// its logs as it is opened, that is an error, too: see disk.CatchFaults.
 //
 // The write-ahead log is preallocated, and on Linux not written through its map: see window.go. So
 // updates go on while others have taken the last block, those above all that free some, until the log

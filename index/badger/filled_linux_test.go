@@ -1,12 +1,17 @@
 package badger_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/internal/disk"
 	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
@@ -59,4 +64,80 @@ func TestBadgerFilled(t *testing.T) {
 			closeStore(t, b)
 		})
 	}
+}
+
+// TestBadgerOpenFilled opens, after a proper close and after a crash, an index on a disk that others
+// have filled to its last block, and leave one block after the other. That is refused, until there is
+// space or the owner gives up what it has set aside; the process does not die.
+func TestBadgerOpenFilled(t *testing.T) {
+	for _, kind := range []string{"tmpfs", "ext4", "xfs", "btrfs"} {
+		for _, gives := range []string{"closed", "crashed", "closed and gives up", "crashed and gives up"} {
+			t.Run(kind+" "+gives, func(t *testing.T) { testOpenFilled(t, kind, gives) })
+		}
+	}
+}
+
+func testOpenFilled(t *testing.T, kind, state string) {
+	mount := disktest.Mount(t, kind, 320<<20)
+	dir, reserve, foreign := filepath.Join(mount, "index"), filepath.Join(mount, "reserve"), filepath.Join(mount, "foreign")
+	b, err := badger.Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := make([]byte, 1000)
+	err = b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("key"), value) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(mount, "image")
+	if err := os.CopyFS(image, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, b)
+	if strings.HasPrefix(state, "crashed") {
+		dir = image
+	}
+	opts := &badger.Options{}
+	if strings.HasSuffix(state, "gives up") {
+		f, err := os.Create(reserve)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(disk.Preallocate(f, 0, 32<<20), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		opts.GiveUp = func() error { return os.Remove(reserve) }
+	}
+	disktest.TakeAll(t, foreign)
+	info, err := os.Stat(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left, step := info.Size(), int64(disk.BlockSize); ; left -= step {
+		b, err = badger.Open(t.Context(), dir, opts)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, index.ErrNoSpace) || left < step || opts.GiveUp != nil {
+			t.Fatalf("Open: %v", err)
+		}
+		if info.Size()-left > 16*disk.BlockSize {
+			step = 1 << 20
+		}
+		if err := os.Truncate(foreign, left-step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = b.View(t.Context(), func(r index.Reader) error {
+		got, err := r.Get([]byte("key"))
+		if err == nil && !bytes.Equal(got, value) {
+			err = fmt.Errorf("the value has %d bytes", len(got))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	disktest.GiveBack(t, foreign)
+	closeStore(t, b)
 }

@@ -92,12 +92,14 @@ func (g *generation) open() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry()); err != nil {
+	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry(), g.makeDiscard()); err != nil {
 		return err
 	}
 	g.dir.WriteInPlace() // the logs
-	g.db, err = openBadger(regime(g.dir.Path(), g.report))
-	return err
+	if g.db, err = openBadger(regime(g.dir.Path(), g.report)); err != nil {
+		return errors.Join(err, g.dir.CheckSpace(spareSpace)) // it may have been a fault for want of it
+	}
+	return nil
 }
 
 // makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask
@@ -111,6 +113,17 @@ func (g *generation) makeKeyRegistry() (err error) {
 		return err
 	}
 	return g.dir.Own(badger.KeyRegistryFileName)
+}
+
+// makeDiscard makes Badger's notes of garbage, a block of nothing, where prepare has left none. Badger
+// would write the first block of a megabyte, through its map.
+func (g *generation) makeDiscard() error {
+	f, err := g.dir.Create(discardFile)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, disk.BlockSize))
+	return errors.Join(err, f.Close())
 }
 
 // own makes the files of Badger's their owner's alone. It makes them as the umask says: for
@@ -239,10 +252,15 @@ func regime(dir string, report func(format string, err error)) badger.Options {
 		WithChecksumVerificationMode(options.OnTableRead)
 }
 
-// openBadger turns a panic, which damaged files can cause, into an error.
+// openBadger turns a panic, which damaged files can cause, into an error, and a full disk: Badger begins
+// its logs through memory maps, and somebody may have taken the space since it was looked for.
 func openBadger(opts badger.Options) (db *badger.DB, err error) {
 	defer recovered(&err)
-	return badger.OpenManaged(opts)
+	err = disk.CatchFaults(func() error {
+		db, err = badger.OpenManaged(opts)
+		return err
+	})
+	return db, err
 }
 
 // report takes in what Badger reports as an error. It has no caller to return it to: it is work in

@@ -67,12 +67,21 @@ func (d *database) roomForLog() error {
 // spare makes sure that Badger can begin a log, open and close, and has the owner give up what it
 // has set aside if need be.
 func (d *database) spare() error {
-	err := d.room(spareSpace)
-	if err == nil || d.giveUp == nil {
+	err := d.hasSpare()
+	if !errors.Is(err, index.ErrNoSpace) || d.giveUp == nil {
 		return err
 	}
 	if err := d.giveUp(); err != nil {
 		return mapError("give up what was set aside", err)
+	}
+	return d.hasSpare()
+}
+
+// hasSpare tries whether there is the space, and does not only ask: see disk.CheckSpace. What has been
+// given up is counted after that, too.
+func (d *database) hasSpare() error {
+	if err := d.dir.CheckSpace(spareSpace); err != nil {
+		return mapError("look for spare space", err)
 	}
 	return d.room(spareSpace)
 }
