@@ -38,14 +38,20 @@ func newBuilder(dir *disk.Dir, name string) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := regime(own.Path(), nil)
-	return &builder{dir: own, level: byte(r.MaxLevels - 1), opts: table.Options{
+	last := regime(own.Path(), nil).MaxLevels - 1
+	return &builder{dir: own, level: byte(last), opts: tableOptions()}, nil
+}
+
+// tableOptions are those of all tables.
+func tableOptions() table.Options {
+	r := regime("", nil)
+	return table.Options{
 		TableSize:          uint64(r.BaseTableSize),
 		BlockSize:          r.BlockSize,
 		BloomFalsePositive: r.BloomFalsePositive,
 		ChkMode:            r.ChecksumVerificationMode,
 		Compression:        r.Compression,
-	}}, nil
+	}
 }
 
 // full reports whether the next record begins a table, which is when disk space is needed.
@@ -73,7 +79,7 @@ func (b *builder) flush() error {
 	b.drop()
 	id := uint64(len(b.listed) + 1)
 	b.listed = append(b.listed, manifestChange{table: id, level: b.level})
-	return b.create(table.IDToFilename(id), data)
+	return create(b.dir, table.IDToFilename(id), data)
 }
 
 // drop frees the memory of the table that waits.
@@ -99,15 +105,15 @@ func (b *builder) finish() error {
 	if len(b.listed) > 0 {
 		manifest = appendManifest(manifest, b.listed...)
 	}
-	if err := b.create(badger.ManifestFilename, manifest); err != nil {
+	if err := create(b.dir, badger.ManifestFilename, manifest); err != nil {
 		return err
 	}
 	return b.dir.Sync()
 }
 
 // create writes a file that nobody looks at before its directory is synced.
-func (b *builder) create(name string, data []byte) error {
-	f, err := b.dir.Create(name)
+func create(dir *disk.Dir, name string, data []byte) error {
+	f, err := dir.Create(name)
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,10 @@ func (g *generation) prepare(clean bool) error {
 	if err := g.checkTables(listed, !clean); err != nil || clean {
 		return err
 	}
-	return g.checkLogs()
+	if err := g.checkLogs(); err != nil {
+		return err
+	}
+	return g.replayLogs()
 }
 
 // removeAll removes the files of these names.
