@@ -56,8 +56,10 @@
 // a log, to open and to close is tried, by taking it and giving it back, because what a file system
 // counts as free may not be to be had, or not yet counted (Btrfs, XFS). A database that is removed
 // gives back its blocks before it is closed, since Badger writes a table then. What the reserve cannot
-// guard against is somebody else using it up in between, while Badger writes a table. When it begins
-// its logs as it is opened, that is an error, too: see disk.CatchFaults.
+// guard against is somebody else using it up in between, while Badger writes a table: of a memtable
+// that is full, or when it is closed. As it is opened Badger writes none, since what a crash has left
+// in logs is put into tables before, with plain writes; and when it begins its logs, a full disk is an
+// error, too: see disk.CatchFaults.
 //
 // The write-ahead log is preallocated, and on Linux not written through its map: see window.go. So
 // updates go on while others have taken the last block, those above all that free some, until the log

@@ -16,8 +16,8 @@ import (
 )
 
 // TestBadgerFilled has others fill the disk to its last byte, after an update. The next ones, among
-// them those that free space, go on as long as the log has room that is set aside; the process does
-// not die.
+// them those that free space, go on as long as the log has room that is set aside; then they, and
+// Close, are refused. The process does not die.
 func TestBadgerFilled(t *testing.T) {
 	const records = 500
 	for _, kind := range []string{"tmpfs", "ext4", "xfs", "btrfs"} {
@@ -43,6 +43,17 @@ func TestBadgerFilled(t *testing.T) {
 				if err := put(n); err != nil {
 					t.Fatalf("Update %d: %v", n, err)
 				}
+			}
+			for n := 0; err == nil; n++ { // until the log is full
+				err = b.Update(t.Context(), func(tx index.Tx) error {
+					return tx.Put(fmt.Appendf(nil, "large%d", n), make([]byte, 40<<10))
+				})
+			}
+			if !errors.Is(err, index.ErrNoSpace) {
+				t.Errorf("Update: %v, want ErrNoSpace once the log is full", err)
+			}
+			if err := b.Close(); !errors.Is(err, index.ErrNoSpace) || !errors.Is(err, index.ErrStillOpen) {
+				t.Errorf("Close: %v, want ErrNoSpace and ErrStillOpen", err)
 			}
 			disktest.GiveBack(t, foreign)
 			closeStore(t, b)

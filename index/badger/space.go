@@ -26,6 +26,11 @@ const (
 	// table that is made of a memtable, and some room for what the file system itself writes.
 	spareSpace = 2*walSpace + 4<<20
 
+	// Below doubtful, what a file system counts as free, but may not have, is tried: at most mostTried
+	// of it. Btrfs hands out its disk in chunks of up to 1 GiB.
+	doubtful  = 4 << 30
+	mostTried = 64 << 20
+
 	// memTableRecord is the most that a record takes of a memtable and of a log beside its key and
 	// value: a node of the highest tower, versions, headers and checksums.
 	memTableRecord = 160
@@ -77,8 +82,8 @@ func (d *database) spare() error {
 	return d.hasSpare()
 }
 
-// hasSpare tries whether there is the space, and does not only ask: see disk.CheckSpace. What has been
-// given up is counted after that, too.
+// hasSpare tries whether there is the space before it asks for it: XFS and Btrfs do not count what has
+// been given up until somebody wants it.
 func (d *database) hasSpare() error {
 	if err := d.dir.CheckSpace(spareSpace); err != nil {
 		return mapError("look for spare space", err)
@@ -92,7 +97,7 @@ func (d *database) Free() (int64, error) {
 	return space.Bytes, mapError("ask for free space", err)
 }
 
-// room checks that at least this many bytes are free.
+// room checks that at least this many bytes are free, and can be had.
 func (d *database) room(least int64) error {
 	space, err := d.spaceOf()
 	switch {
@@ -107,6 +112,8 @@ func (d *database) room(least int64) error {
 		return fmt.Errorf(
 			"%w: %d inodes are free, %d must stay so", index.ErrNoSpace, space.Inodes, spareInodes,
 		)
+	case space.Doubtful && space.Bytes < doubtful:
+		return mapError("try what is free", d.dir.CheckSpace(min(least, mostTried)))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ type Space struct {
 	Bytes      int64
 	Inodes     int64 // math.MaxInt64 where the file system does not count them
 	Privileged int64 // bytes beyond Bytes that this process may take, since it is the superuser's; 0 where that is not known
+	Doubtful   bool  // some of Bytes may not be to be had: see Dir.CheckSpace
 }
 
 // newSpace makes a Space of a file system's own numbers: blocks free, of so many bytes each, and

@@ -14,5 +14,6 @@ func spaceFrom(st *unix.Statfs_t) Space {
 	if st.Bfree > st.Bavail {
 		s.Privileged = newSpace(st.Bfree-st.Bavail, unit, 0, 0).Bytes
 	}
+	s.Doubtful = st.Type == unix.BTRFS_SUPER_MAGIC // which hands out its disk in chunks
 	return s
 }
