@@ -158,10 +158,12 @@ func (r *traceReader) entries(args string) (paths []string) {
 	return append(paths, "", "")
 }
 
-// relative returns a path as seen from the store; "" for what is elsewhere.
+// relative returns a path as seen from the store; "" for what is elsewhere, or is a file without a name,
+// by which is tried whether there is space.
 func (r *traceReader) relative(path string) string {
 	rel, err := filepath.Rel(r.dir, path)
-	if err != nil || strings.HasPrefix(rel, "../../..") || strings.HasPrefix(rel, "../keyring") {
+	if err != nil || strings.HasPrefix(rel, "../../..") || strings.HasPrefix(rel, "../keyring") ||
+		strings.HasPrefix(filepath.Base(path), "#") {
 		return ""
 	}
 	return traceTemp.ReplaceAllString(rel, ".tmp")
