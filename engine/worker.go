@@ -92,15 +92,17 @@ func (w *worker) stop() {
 }
 
 func (w *worker) run(ctx context.Context) {
-	retry, again := stoppedTimer(), stoppedTimer()
+	retry, free, again := stoppedTimer(), stoppedTimer(), stoppedTimer()
 	defer retry.Stop()
+	defer free.Stop()
 	defer again.Stop()
 	for {
 		select {
 		case <-w.woken:
 		case <-w.pinned:
-			retry.Reset(reclaimPinned)
+			free.Reset(reclaimPinned)
 			continue
+		case <-free.C: // what is damaged is not tried again so soon
 		case <-retry.C:
 			w.engine.trash.Retry()
 		case <-again.C:

@@ -194,6 +194,13 @@ func IsCorrupt(err error) bool {
 	return errors.As(err, &corrupt)
 }
 
+// IsUnreadable reports whether an error is, or wraps, a CorruptionError or a VersionError: of a record
+// that cannot be read, which says nothing of others.
+func IsUnreadable(err error) bool {
+	var newer *VersionError
+	return IsCorrupt(err) || errors.As(err, &newer)
+}
+
 // VersionError reports a record, or fields in it, of a newer version than this package reads. It
 // says nothing about what else is stored.
 type VersionError struct {

@@ -54,8 +54,10 @@ func (t *Trash) Sweep(
 		Trash: t, through: t.index, waiting: t.popFreed(), tail: math.MaxUint64, used: t.inUse.want,
 	}
 	err := s.run(ctx, bytes, progress)
-	if len(s.waiting) > 0 {
-		s.free(s.waiting...) // for the next time
+	t.putBack(s.waiting)
+	if len(s.waiting) > 0 && ctx.Err() != nil {
+		// It was stopped. Where it has failed nobody is woken, who would only fail again at once.
+		t.wake()
 	}
 	if err == nil && !s.done.More && t.Pending() {
 		err = s.catchUp(ctx)
@@ -239,6 +241,5 @@ func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 // isDamage says whether an error is of an entry rather than of the index as a whole.
 func isDamage(err error) bool {
 	var contradiction *CorruptionError
-	var version *index.VersionError
-	return errors.As(err, &contradiction) || index.IsCorrupt(err) || errors.As(err, &version)
+	return errors.As(err, &contradiction) || index.IsUnreadable(err)
 }

@@ -35,7 +35,7 @@ type Trash struct {
 // without a lock, when something that waited can be swept.
 func NewTrash(idx index.Store, now func() time.Time, wake func()) *Trash {
 	t := &Trash{index: idx, now: now, wake: wake}
-	t.inUse.freed = func(id [16]byte) { t.free(id) }
+	t.inUse.freed = t.free
 	return t
 }
 
@@ -155,11 +155,16 @@ func eachWaiting(r index.Reader, fn func(id [16]byte) bool) error {
 }
 
 // free has what waits swept.
-func (t *Trash) free(ids ...[16]byte) {
-	t.mu.Lock()
-	t.freed = append(t.freed, ids...)
-	t.mu.Unlock()
+func (t *Trash) free(id [16]byte) {
+	t.putBack([][16]byte{id})
 	t.wake()
+}
+
+// putBack leaves what waits, and nobody uses, to the next Sweep.
+func (t *Trash) putBack(ids [][16]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.freed = append(t.freed, ids...)
 }
 
 func (t *Trash) popFreed() [][16]byte {
