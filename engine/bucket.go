@@ -144,8 +144,11 @@ func (e *Engine) DeleteBucket(
 	return &DeleteBucketResult{}, nil
 }
 
-// leftoversAtOnce bounds how many uploads one transaction of DeleteBucket gives up.
-const leftoversAtOnce = 100
+// Limits of one transaction of DeleteBucket that gives uploads up.
+const (
+	leftoversAtOnce = 100
+	leftoverParts   = 8 << 10 // looked at; those of one upload are, however many
+)
 
 // deleteBucket deletes a bucket that is empty. Uploads of an earlier bucket of the name do not keep
 // it, and under deleteUploads none does: they are given up, and more says that there may be more of
@@ -175,14 +178,20 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 			break
 		}
 	}
+	parts := 0
 	for _, upload := range leftovers {
+		if parts >= leftoverParts {
+			return true, nil
+		}
 		_, key, id, err := index.ParseUploadKey(upload.Key)
 		if err != nil {
 			return false, err
 		}
-		if err := e.abort(tx, name, key, &openUpload{Upload: upload.Record, id: id}); err != nil {
+		n, err := e.abort(tx, name, key, &openUpload{Upload: upload.Record, id: id})
+		if err != nil {
 			return false, err
 		}
+		parts += n
 	}
 	if len(leftovers) == leftoversAtOnce {
 		return true, nil

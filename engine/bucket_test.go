@@ -3,11 +3,16 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/engine/internal/ledger"
+	"github.com/gabion-storage/gabion/index"
 )
 
 func TestHeadBucket(t *testing.T) {
@@ -32,6 +37,76 @@ func TestHeadBucket(t *testing.T) {
 		_, err := e.HeadBucket(ctx, &engine.HeadBucketRequest{Bucket: name})
 		if got := asError(t, err); !errors.Is(err, want) || got.Op != "HeadBucket" || got.Bucket != name {
 			t.Errorf("HeadBucket of %s: %v, want %v", name, err, want)
+		}
+	}
+}
+
+// TestDeleteBucketInSteps gives up uploads of very many parts, a bounded number in a transaction: all
+// other writers wait for each.
+func TestDeleteBucketInSteps(t *testing.T) {
+	idx := &stepsIndex{Memory: index.NewMemory()}
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{Rules: engine.S3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	engine.StopSweeper(e)
+	const uploads, parts, bound = 5, 6000, 8 << 10
+	for i := range uploads {
+		id := mustInitiate(t, e, "bucket", "key", "")
+		content, ok := index.ParseContentID(id)
+		if !ok {
+			t.Fatalf("upload %d has the id %q", i, id)
+		}
+		for at := 1; at <= parts; at += 1000 { // as if they were uploaded, but sooner
+			put(t, idx, func(tx index.Tx) error {
+				for n := at; n < at+1000; n++ {
+					if err := index.Put(tx, index.PartKey(content, n), &index.Part{Inline: true}); err != nil {
+						return err
+					}
+				}
+				return ledger.Count(tx, index.Totals{Parts: 1000})
+			})
+		}
+	}
+	idx.most.Store(0)
+	if _, err := e.DeleteBucket(t.Context(), &engine.DeleteBucketRequest{Bucket: "bucket"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := idx.most.Load(); n == 0 || n >= bound+parts+100 {
+		t.Errorf("one transaction has read %d records, want those of at most %d parts and an upload", n, bound)
+	}
+	if n := stats(t, e).Uploads; n != 0 {
+		t.Errorf("%d uploads are left", n)
+	}
+}
+
+// A stepsIndex knows the most records that one transaction has scanned.
+type stepsIndex struct {
+	*index.Memory
+	most atomic.Int64
+}
+
+func (s *stepsIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
+	return s.Memory.Update(ctx, func(tx index.Tx) error {
+		counted := &stepsTx{Tx: tx}
+		defer func() { s.most.Store(max(s.most.Load(), counted.scanned)) }()
+		return fn(counted)
+	})
+}
+
+type stepsTx struct {
+	index.Tx
+	scanned int64
+}
+
+func (tx *stepsTx) Scan(start, end []byte) iter.Seq2[index.Item, error] {
+	return func(yield func(index.Item, error) bool) {
+		for item, err := range tx.Tx.Scan(start, end) {
+			tx.scanned++
+			if !yield(item, err) {
+				return
+			}
 		}
 	}
 }

@@ -167,6 +167,42 @@ func TestExpire(t *testing.T) {
 	}
 }
 
+// TestExpireLargeUploads looks at uploads that were used since, whose records are too large to be written
+// again in one transaction. They must not keep a stale one behind them from being aborted.
+func TestExpireLargeUploads(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	e, _ := memoryStore(t, &engine.Options{Clock: func() time.Time { return now }})
+	mustBucket(t, e, "bucket")
+	line := strings.Repeat("v", 4<<10)
+	var used []string
+	for range 60 {
+		res, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{
+			Bucket: "bucket", Key: "used", Attributes: engine.Attributes{
+				ContentType: line, CacheControl: line, ContentDisposition: line, ContentEncoding: line,
+				ContentLanguage: line, Expires: line, Annotations: map[string]string{"a": line},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used = append(used, res.UploadID)
+	}
+	now = now.Add(time.Minute)
+	mustInitiate(t, e, "bucket", "idle", "")
+	now = now.Add(2 * time.Hour)
+	for _, id := range used {
+		mustPart(t, e, "bucket", "used", id, 1, nil)
+	}
+	for range 2 {
+		if _, err := e.Expire(t.Context(), &engine.ExpireRequest{Before: now.Add(-time.Hour)}); err != nil {
+			t.Errorf("Expire: %v", err)
+		}
+		if n := stats(t, e).Uploads; n != int64(len(used)) {
+			t.Errorf("%d uploads are left, want the %d that were used", n, len(used))
+		}
+	}
+}
+
 // TestExpireInBackground leaves it to the engine.
 func TestExpireInBackground(t *testing.T) {
 	e, _ := memoryStore(t, &engine.Options{UploadExpiry: time.Millisecond})

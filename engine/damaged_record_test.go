@@ -70,6 +70,30 @@ func TestExpireBesideDamage(t *testing.T) {
 	}
 }
 
+// TestExpireBesideNewer expires uploads behind one whose record a newer version has written.
+func TestExpireBesideNewer(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e, idx := memoryStore(t, &engine.Options{Clock: func() time.Time { return now }})
+	mustInitiate(t, e, "bucket", "a", "")
+	now = now.Add(time.Hour)
+	mustInitiate(t, e, "bucket", "b", "")
+	put(t, idx, func(tx index.Tx) error {
+		key := firstKey(t, idx, index.AllUploads().Start)
+		value, err := tx.Get(key)
+		if err != nil {
+			return err
+		}
+		return tx.Put(key, newer(key, value))
+	})
+	_, err := e.Expire(t.Context(), &engine.ExpireRequest{Before: now.Add(time.Hour)})
+	if format := (*engine.FormatError)(nil); !errors.As(err, &format) {
+		t.Errorf("Expire: %v, want a *FormatError", err)
+	}
+	if n := stats(t, e).Uploads; n != 1 {
+		t.Errorf("%d uploads are left, want the newer one alone", n)
+	}
+}
+
 // TestReclaimBesideDamage gives space back while a record is damaged that is about something else.
 func TestReclaimBesideDamage(t *testing.T) {
 	for name, start := range map[string][]byte{

@@ -52,7 +52,7 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 
 // Limits of one transaction that aborts uploads.
 const (
-	expireUploads = 256
+	expireUploads = 256     // fewer, where the records of those that were used since have no room
 	expireParts   = 8 << 10 // looked at; those of one upload are, however many
 )
 
@@ -75,12 +75,17 @@ func (e *Engine) expire(
 ) (aborted int64, left bool, err error) {
 	var next *stop
 	var damaged []error
+	most := expireUploads
 	for {
 		var x expiring
 		err := e.index.Update(ctx, func(tx index.Tx) error {
-			x = expiring{engine: e, before: before, from: next}
+			x = expiring{engine: e, before: before, from: next, most: most}
 			return x.some(tx)
 		})
+		if errors.Is(err, index.ErrTooLarge) && x.seen > 1 {
+			most = x.seen / 2
+			continue
+		}
 		damaged = append(damaged, x.damaged...)
 		if err != nil {
 			return aborted, true, errors.Join(append(damaged, err)...)
@@ -106,6 +111,7 @@ type expiring struct {
 	engine      *Engine
 	before      time.Time
 	from        *stop // nil is the start of the table
+	most        int   // uploads
 	aborted     int64
 	seen, parts int
 	damaged     []error // what keeps uploads from being looked at: they stay in the table
@@ -139,7 +145,7 @@ func (x *expiring) some(tx index.Tx) error {
 		if keyErr != nil {
 			return keyErr
 		}
-		if x.seen == expireUploads || x.parts >= expireParts {
+		if x.seen == x.most || x.parts >= expireParts {
 			x.next = &stop{entry.Key, kept}
 			if !kept {
 				upTo = used
@@ -151,7 +157,7 @@ func (x *expiring) some(tx index.Tx) error {
 		if err == nil {
 			stays, err = x.look(tx, &entry.Record, used, id)
 		}
-		if index.IsCorrupt(err) {
+		if index.IsUnreadable(err) {
 			keeps(used, err)
 			continue
 		}
@@ -208,7 +214,8 @@ func (x *expiring) look(
 func (x *expiring) settle(tx index.Tx, at *index.Idle, watched time.Time, s *staleness) error {
 	if !s.gone && s.used.Before(x.before) {
 		x.aborted++
-		return x.engine.abort(tx, at.Bucket, at.Key, &s.openUpload)
+		_, err := x.engine.abort(tx, at.Bucket, at.Key, &s.openUpload)
+		return err
 	}
 	err := index.Delete(tx, index.IdleKey(watched, s.id))
 	if err != nil || s.gone {

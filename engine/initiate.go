@@ -145,7 +145,8 @@ func (e *Engine) AbortMultipartUpload(
 		if err != nil {
 			return ecForUpload(err, "0042-00000002")
 		}
-		return e.abort(tx, req.Bucket, req.Key, up)
+		_, err = e.abort(tx, req.Bucket, req.Key, up)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -154,18 +155,19 @@ func (e *Engine) AbortMultipartUpload(
 	return &AbortMultipartUploadResult{}, nil
 }
 
-// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeping.
-func (e *Engine) abort(tx index.Tx, bucket, key string, up *openUpload) error {
+// abort ends an upload inside a transaction and queues its parts, if it has any, for the sweeping. It
+// says how many it had to look at.
+func (e *Engine) abort(tx index.Tx, bucket, key string, up *openUpload) (looked int, err error) {
 	parts, err := partsOf(tx, up.id)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(parts) > 0 {
 		if err := e.discardParts(tx, up.id, parts); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return endUpload(tx, bucket, key, up)
+	return len(parts), endUpload(tx, bucket, key, up)
 }
 
 // endUpload deletes the record of an upload and what names it.

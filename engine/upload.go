@@ -426,7 +426,8 @@ func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 		if err != nil {
 			return err
 		}
-		return e.abort(tx, u.req.Bucket, u.req.Key, up)
+		_, err = e.abort(tx, u.req.Bucket, u.req.Key, up)
+		return err
 	})
 	// Somebody may have aborted or completed it already.
 	if errors.Is(abortErr, ErrNoSuchUpload) || errors.Is(abortErr, ErrNoSuchBucket) {
