@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -78,6 +79,43 @@ func TestReclaimTellsWhatIsDamaged(t *testing.T) {
 			t.Errorf("the store has %+v, %v, want the damaged parts alone", stats, err)
 		}
 	}
+}
+
+// TestReclaimCompactsBesideDamage has the index written anew though something in the trash is damaged.
+func TestReclaimCompactsBesideDamage(t *testing.T) {
+	idx := &compactingIndex{Memory: index.NewMemory()}
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	engine.StopSweeper(e)
+	damageTrash(t, e, idx)
+	if _, err := e.Reclaim(t.Context(), nil); err == nil {
+		t.Error("nothing is damaged")
+	}
+	if !idx.compacted {
+		t.Error("the index was not written anew")
+	}
+}
+
+// A compactingIndex says that much of it is dead until it is compacted.
+type compactingIndex struct {
+	*index.Memory
+	compacted bool
+}
+
+func (s *compactingIndex) Usage(ctx context.Context) (index.Usage, error) {
+	u, err := s.Memory.Usage(ctx)
+	if !s.compacted {
+		u.DeadBytes += 1 << 40
+	}
+	return u, err
+}
+
+func (s *compactingIndex) Compact(ctx context.Context) error {
+	s.compacted = true
+	return s.Memory.Compact(ctx)
 }
 
 // TestAlarmOfDamagedTrash leaves the same to the background.

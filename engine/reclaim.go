@@ -56,11 +56,12 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	defer e.worker.yield()
 	e.trash.Retry()
 	freed, err := e.reclaim(ctx, reclaimDeadShare, true)
-	if err != nil {
+	if ctx.Err() != nil {
 		return nil, err
 	}
-	fromIndex, err := e.compactIndex(ctx) // last: it needs the space that volumes have given back
-	if err != nil {
+	// Last, since it needs the space that volumes have given back; and whatever is damaged elsewhere.
+	fromIndex, indexErr := e.compactIndex(ctx)
+	if err := errors.Join(err, indexErr); err != nil {
 		return nil, err
 	}
 	freed.DiskBytes += fromIndex
