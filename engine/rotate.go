@@ -42,8 +42,10 @@ type RotateKeysResult struct {
 //
 // It may be called beside any other calls, stopped at any point by ctx or by a crash, and called
 // again: what is done stays done, and only the rest is left to do. When it returns without error,
-// the new form is durable for everything that was there when it was called. Only an Initiate that
-// is under way meanwhile may leave a data key behind under the key before; the next call finds it.
+// the new form is durable for everything that was there when it was called. An Initiate, a PutObject or
+// a CopyObject that is under way meanwhile, however long, may leave a data key behind under the key
+// before; the next call finds it. So no key that was current is to be destroyed before a call that
+// began after the last of these had ended.
 //
 // A data key that the provider does not unwrap or wrap keeps its old form, and a damaged record
 // stays as it is. Both are part of the error; everything else is done all the same. The call ends
