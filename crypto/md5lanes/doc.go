@@ -56,6 +56,9 @@
 //   - A Write of at most 2 KiB, and the bytes before the first and after the last whole block, are
 //     always hashed alone. Streams that write little at a time gain nothing.
 //   - One stream alone is as fast as crypto/md5, not faster.
+//   - Lanes read side by side. Where the messages of all 16 begin at the same place of a page, their
+//     lines compete for the same few places in the CPU's caches: 4860 instead of 6870 MB/s on an AMD
+//     EPYC (Zen 3, AVX2, the best of 60 runs over 512 KiB each). Buffers some 100 bytes apart do not.
 //   - A kernel runs for at most 16 KiB of each message; the runtime cannot interrupt it meanwhile.
 //   - Write fails after Sum or Close, and where FIPS 140 forbids MD5.
 //
