@@ -49,6 +49,7 @@ func TestExchanges(t *testing.T) {
 		{"PUT /bucket/bad\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
 		{"POST /bucket/key?uploads", "", 200, ""},
 		{"PUT /bucket/key?partNumber=1&uploadId=x\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
+		{"PUT /bucket/key?uploadId=x\nX-Amz-Copy-Source: bucket/key", "", 405, "<Code>MethodNotAllowed</Code>"},
 
 		// Conditions that are not judged must not be passed over.
 		{"DELETE /bucket/key\nX-Amz-If-Match-Size: 1", "", 501, "<Code>NotImplemented</Code>"},

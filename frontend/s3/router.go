@@ -80,6 +80,9 @@ var absent = map[string]string{
 	"GET bucket website":           "NoSuchWebsiteConfiguration",
 }
 
+var errMethodNotAllowed = face.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed",
+	"The specified method is not allowed against this resource.")
+
 // find finds the operation that the request asks for.
 func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
@@ -87,6 +90,9 @@ func (c *call) find() (name string, run func()) {
 	if route == "PUT object" && c.Query.Has("partNumber") { // a part would replace the object
 		c.Fail(face.Invalid("partNumber", "partNumber",
 			"This operation does not accept partNumber without uploadId"))
+	}
+	if route == "PUT object uploadId" && !c.Query.Has("partNumber") {
+		c.Fail(errMethodNotAllowed)
 	}
 	if c.R.Method == http.MethodPut && c.Header("Copy-Source") != "" {
 		route += " source"
@@ -102,8 +108,7 @@ func (c *call) find() (name string, run func()) {
 	}
 	known := []string{"GET", "HEAD", "PUT", "POST", "DELETE"}
 	if c.Bucket == "" || !slices.Contains(known, c.R.Method) {
-		c.Fail(face.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed",
-			"The specified method is not allowed against this resource."))
+		c.Fail(errMethodNotAllowed)
 	}
 	c.Fail(engine.ErrNotImplemented.Derive(
 		"A header or query you provided implies functionality that is not implemented.", nil,

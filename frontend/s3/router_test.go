@@ -55,7 +55,8 @@ func TestNotOffered(t *testing.T) {
 		"GET /bucket/key?versionId=1":        "404 NoSuchVersion",
 		"GET /bucket/key?versionId=null":     "200 ",
 		"GET /bucket/key?partNumber=0":       "400 InvalidArgument",
-		"PUT /bucket/key?partNumber=1":       "400 InvalidArgument", // not an object of its own
+		"PUT /bucket/key?partNumber=1":       "400 InvalidArgument",  // not an object of its own
+		"PUT /bucket/key?uploadId=1":         "405 MethodNotAllowed", // what is of an upload is GET, POST, DELETE
 		"GET /bucket?max-keys=-1":            "400 InvalidArgument",
 		"GET /bucket?encoding-type=x":        "400 InvalidArgument",
 		"GET /bucket?a=%zz":                  "400 InvalidURI",
