@@ -83,7 +83,8 @@ type CopyObjectResult struct {
 //
 // A copy by reference is of the source at the moment of commit. A copy byte by byte is of the
 // source at the start of the call; onto itself it fails with ErrPreconditionFailed when the object
-// is changed meanwhile.
+// is changed meanwhile. One by reference fails with ErrUnavailable when the source is changed again
+// and again meanwhile: it can be tried again.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
 // InitiateMultipartUpload, and with a *CorruptionError when the source is damaged. Where the source
@@ -158,14 +159,20 @@ func checkDirective(field string, d Directive) error {
 // errSourceChanged says that the source is not what it was when it was opened.
 var errSourceChanged = errors.New("engine: the source of the copy has changed")
 
+// copyTries is how often a copy by reference looks at a source that changes while it does. One is
+// lost to each change, and a client that still wants it then can ask again.
+const copyTries = 16
+
 // run copies by reference or byte by byte.
 func (p *objectCopy) run(ctx context.Context) (*index.Object, error) {
-	for {
+	for range copyTries {
 		obj, err := p.once(ctx)
 		if !errors.Is(err, errSourceChanged) {
 			return obj, err
 		}
 	}
+	return nil, ErrUnavailable.saying("The source is changed all the time. Try again later.").
+		with(errSourceChanged)
 }
 
 func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -99,5 +100,93 @@ func TestCopyMeanwhile(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// changingIndex runs a function before every Update whose context has a value of its own.
+type changingIndex struct {
+	*index.Memory
+	change func()
+}
+
+type changing struct{} // the key of that value
+
+func (c *changingIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
+	if ctx.Value(changing{}) != nil {
+		c.change()
+	}
+	return c.Memory.Update(ctx, fn)
+}
+
+// TestCopyOfWhatChanges copies by reference what is changed each time before the copy is committed,
+// a few times and without end. Whatever changes, the one is a copy of what it was at last, and the
+// other ends with an error to try again after, and has copied nothing.
+func TestCopyOfWhatChanges(t *testing.T) {
+	const endless = 1000 // changes, after which the source stays as it is
+	ctx := t.Context()
+	body := func(n int) []byte { return fmt.Appendf(nil, "body %d", n) }
+	for name, test := range map[string]struct {
+		key    string // of the copy
+		change func(e *engine.Engine, n int)
+		holds  func(n int) []byte // what the copy has after n changes
+	}{
+		"its content": {
+			"copy", func(e *engine.Engine, n int) {
+				mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: bytes.NewReader(body(n))})
+			}, body,
+		},
+		"its content, onto itself": {
+			"source", func(e *engine.Engine, n int) {
+				mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: bytes.NewReader(body(n))})
+			}, body,
+		},
+		"its tags": {
+			"copy", func(e *engine.Engine, n int) {
+				_, err := e.PutObjectTagging(ctx, &engine.PutObjectTaggingRequest{Bucket: "bucket", Key: "source", Tags: map[string]string{"n": fmt.Sprint(n)}})
+				if err != nil {
+					t.Error(err)
+				}
+			}, func(int) []byte { return body(0) },
+		},
+	} {
+		for _, times := range []int{3, endless} {
+			t.Run(fmt.Sprint(name, times), func(t *testing.T) {
+				idx := &changingIndex{Memory: index.NewMemory()}
+				e, err := engine.OpenStores(ctx, idx, blob.NewMemory(1<<20), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustBucket(t, e, "bucket")
+				mustPut(t, e, engine.PutObjectRequest{Key: "source", Body: bytes.NewReader(body(0))})
+				n := 0
+				idx.change = func() {
+					if n < times {
+						n++
+						test.change(e, n)
+					}
+				}
+				_, err = e.CopyObject(context.WithValue(ctx, changing{}, true), &engine.CopyObjectRequest{
+					Bucket: "bucket", Key: test.key, SourceBucket: "bucket", SourceKey: "source", MetadataDirective: engine.DirectiveReplace,
+				})
+				if times < endless {
+					if err != nil || n != times {
+						t.Fatalf("%v after %d changes", err, n)
+					}
+					if got := readAll(t, e, "bucket", test.key); !bytes.Equal(got, test.holds(n)) {
+						t.Errorf("the copy holds %q", got)
+					}
+				} else if !errors.Is(err, engine.ErrUnavailable) || n >= endless {
+					t.Errorf("%v after %d changes, want ErrUnavailable before", err, n)
+				} else if got := readAll(t, e, "bucket", "source"); !bytes.Equal(got, test.holds(n)) {
+					t.Errorf("the source holds %q", got)
+				} else if list, err := e.ListObjects(ctx, &engine.ListObjectsRequest{Bucket: "bucket"}); err != nil || len(list.Objects) != 1 {
+					t.Errorf("%+v, %v: want the source alone", list, err)
+				}
+				checkStore(t, e)
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
