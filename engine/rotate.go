@@ -16,6 +16,7 @@ import (
 // Limits of RotateKeys.
 const (
 	rotateScan    = 4096 // records looked at in one snapshot, which must not grow old
+	rotateBuckets = 256  // names of buckets in memory
 	rotateBatch   = 256  // data keys wrapped anew in one transaction, fewer when their records are large
 	rotateWorkers = 8    // data keys that the provider, perhaps a remote service, works on at a time
 	rotatePasses  = 16   // over everything, if others keep changing it
@@ -117,41 +118,50 @@ func (r *rotation) pass(ctx context.Context) error {
 	if err := rotateRange(ctx, r, fleetKeys, index.TheFleet()); err != nil {
 		return err
 	}
-	buckets, err := r.buckets(ctx)
-	if err != nil {
-		return err
-	}
-	for _, bucket := range buckets {
-		if err := rotateRange(ctx, r, uploadKeys, index.UploadsOf(bucket)); err != nil {
+	for rg, more := index.Buckets(), true; more; {
+		var names []string
+		err := r.engine.index.View(ctx, func(reader index.Reader) (err error) {
+			names, more, err = r.buckets(reader, &rg)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		if err := rotateRange(ctx, r, objectKeys, index.ObjectsOf(bucket)); err != nil {
-			return err
+		for _, bucket := range names {
+			if err := rotateRange(ctx, r, uploadKeys, index.UploadsOf(bucket)); err != nil {
+				return err
+			}
+			if err := rotateRange(ctx, r, objectKeys, index.ObjectsOf(bucket)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// buckets returns the names of all buckets. What is in one whose record is damaged is there all the
-// same.
-func (r *rotation) buckets(ctx context.Context) (names []string, err error) {
-	err = r.engine.index.View(ctx, func(reader index.Reader) error {
-		for entry, err := range index.ScanAll(reader, index.Buckets()) {
-			if len(entry.Key) == 0 {
-				return err
-			}
-			if err != nil {
-				r.failed.add(err)
-			}
-			name, err := index.ParseBucketKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			names = append(names, name)
+// buckets returns the names of the next buckets of a range, cuts them off the range, and says
+// whether it has more. What is in one whose record is damaged is there all the same.
+func (r *rotation) buckets(
+	reader index.Reader, rg *index.Range[index.Bucket],
+) (names []string, more bool, err error) {
+	for entry, err := range index.ScanAll(reader, *rg) {
+		if len(entry.Key) == 0 {
+			return nil, false, err
 		}
-		return nil
-	})
-	return names, err
+		if len(names) == rotateBuckets {
+			rg.Start = bytes.Clone(entry.Key)
+			return names, true, nil
+		}
+		if err != nil {
+			r.failed.add(err)
+		}
+		name, err := index.ParseBucketKey(entry.Key)
+		if err != nil {
+			return nil, false, err
+		}
+		names = append(names, name)
+	}
+	return names, false, nil
 }
 
 // stale reports whether a data key is to be wrapped anew.

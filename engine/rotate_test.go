@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -464,5 +465,88 @@ func testRotateKeysManyRecords(t *testing.T) {
 	}
 	if n := most.Load(); n != 8 {
 		t.Errorf("the provider worked on %d at a time, wanted are 8", n)
+	}
+}
+
+// listingIndex counts the buckets that are read in one snapshot.
+type listingIndex struct {
+	*index.Memory
+	mu   sync.Mutex
+	most int
+}
+
+func (l *listingIndex) View(ctx context.Context, fn func(index.Reader) error) error {
+	return l.Memory.View(ctx, func(r index.Reader) error {
+		listing := &listingReader{Reader: r}
+		err := fn(listing)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.most = max(l.most, listing.buckets)
+		return err
+	})
+}
+
+type listingReader struct {
+	index.Reader
+	buckets int
+}
+
+func (l *listingReader) Scan(start, end []byte) iter.Seq2[index.Item, error] {
+	return func(yield func(index.Item, error) bool) {
+		for item, err := range l.Reader.Scan(start, end) {
+			if _, no := index.ParseBucketKey(item.Key); err == nil && no == nil {
+				l.buckets++
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestRotateKeysManyBuckets has more buckets than RotateKeys takes the names of into memory. Each is
+// rotated, those with a damaged record, too.
+func TestRotateKeysManyBuckets(t *testing.T) {
+	const n, page = 600, 256
+	ring, idx := keys(t), &listingIndex{Memory: index.NewMemory()}
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), &engine.Options{Keys: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	name := func(i int) string { return fmt.Sprintf("bucket-%05d", i) }
+	for i := range n {
+		mustBucket(t, e, name(i))
+		mustPut(t, e, engine.PutObjectRequest{Bucket: name(i), Key: "key", EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}})
+	}
+	mustRotate(t, ring)
+	if got := mustRotateKeys(t, e); got != n {
+		t.Errorf("%d were wrapped, wanted are %d", got, n)
+	}
+	idx.mu.Lock()
+	most := idx.most
+	idx.mu.Unlock()
+	if most > page+1 {
+		t.Errorf("%d buckets were listed at a time", most)
+	}
+	for _, i := range []int{page - 1, page, n - 1} {
+		damageRecord(t, idx, index.BucketKey(name(i)))
+	}
+	mustRotate(t, ring)
+	_, err = e.RotateKeys(t.Context(), nil)
+	if corrupt := (*engine.CorruptionError)(nil); !errors.As(err, &corrupt) {
+		t.Errorf("RotateKeys: %v, want a *CorruptionError", err)
+	}
+	current := ring.KeyIDs()[2]
+	err = idx.View(t.Context(), func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.AllObjects()) {
+			if err != nil || entry.Record.Encryption.Wrapper != current {
+				t.Errorf("object %q is under key %s, want %s; %v", entry.Key, entry.Record.Encryption.Wrapper, current, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
