@@ -154,15 +154,19 @@ func (c *compaction) errorsOf(volumes []candidate) error {
 }
 
 // condemn reserves the volumes, sealing those that are active: what unfinished parts count on in
-// them by now is listed, and nothing comes to that.
+// them by now is listed, and nothing comes to that. It leaves out what turns out not to be there.
 func (c *compaction) condemn(
 	ctx context.Context, volumes []candidate,
 ) (condemned []candidate, err error) {
 	sealed := false
 	for _, v := range volumes {
 		if v.Active {
-			if err := c.engine.blobs.Seal(ctx, v.ID); err != nil {
+			there, err := c.sealed(ctx, v.ID)
+			if err != nil {
 				return condemned, err
+			}
+			if !there {
+				continue
 			}
 			sealed = true
 		}
@@ -174,6 +178,16 @@ func (c *compaction) condemn(
 		err = c.describe(ctx, condemned)
 	}
 	return condemned, err
+}
+
+// sealed seals a volume, and says whether it is there. It is not when it could not be written, which
+// those were told who wanted it to be; then there is nothing to give back.
+func (c *compaction) sealed(ctx context.Context, volume uint64) (there bool, err error) {
+	err = c.engine.blobs.Seal(ctx, volume)
+	if errors.Is(err, blob.ErrNoVolume) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // describe looks at the volumes anew. Sealing has changed what they occupy, and what counts as dead

@@ -3,7 +3,12 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -98,4 +103,61 @@ func TestSharedCondemnedAreForgotten(t *testing.T) {
 			f.Error("nothing was condemned: the test has lost its grip")
 		}
 	})
+}
+
+// unwrittenBlobs has an active volume that cannot be written, which shows only when it is sealed.
+type unwrittenBlobs struct {
+	*blob.Memory
+	id     atomic.Uint64 // 0 if there is none
+	sealed atomic.Bool
+}
+
+func (s *unwrittenBlobs) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
+	volumes, err := s.Memory.Volumes(ctx)
+	if id := s.id.Load(); id != 0 {
+		info := blob.VolumeInfo{ID: id, Bytes: 1000, Frames: 1, Size: 1000, DiskBytes: 1000, Active: true}
+		volumes = slices.Insert(volumes, 0, info)
+	}
+	return volumes, err
+}
+
+func (s *unwrittenBlobs) Seal(ctx context.Context, volume uint64) error {
+	if !s.id.CompareAndSwap(volume, 0) {
+		return s.Memory.Seal(ctx, volume)
+	}
+	s.sealed.Store(true)
+	return fmt.Errorf("%w: %d: %w", blob.ErrNoVolume, volume, errors.New("the server does not answer"))
+}
+
+// TestReclaimBesideUnwritten reclaims, alone and as a node, where a volume turns out not to be there
+// when it is sealed. That is no error, and others give back what is dead in them all the same.
+func TestReclaimBesideUnwritten(t *testing.T) {
+	for name, o := range map[string]engine.Options{
+		"alone": {}, "node": {Node: "node", Lease: lease, Keys: keys(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				blobs := &unwrittenBlobs{Memory: blob.NewMemory(100_000)}
+				if err := blobs.NumberAfter(1); err != nil {
+					t.Fatal(err)
+				}
+				e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				blobs.id.Store(1)
+				mustBucket(t, e, "bucket")
+				mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: bytes.NewReader(random(1, 300_000))})
+				mustDelete(t, e, "bucket", "key")
+				mustReclaim(t, e)
+				if !blobs.sealed.Load() {
+					t.Error("the volume was not sealed: the test has lost its grip")
+				}
+				if left, err := blobs.Volumes(t.Context()); err != nil || len(left) > 0 {
+					t.Errorf("volumes are left: %+v, %v", left, err)
+				}
+			})
+		})
+	}
 }

@@ -148,8 +148,12 @@ func (s *sweeper) begin(ctx context.Context, turn *lease.Turn, c *compaction) er
 			continue
 		}
 		if v.Active {
-			if err := e.blobs.Seal(ctx, v.ID); err != nil {
+			there, err := c.sealed(ctx, v.ID)
+			if err != nil {
 				return err
+			}
+			if !there {
+				continue
 			}
 		}
 		volumes = append(volumes, v.ID)
