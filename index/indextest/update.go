@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strconv"
@@ -152,36 +153,61 @@ func testScanWhileWriting(t *tester) {
 }
 
 // testGroup queues updates behind one that holds them, so that a store which groups has them in one
-// group.
+// group. They may run in any order: each finds in a log which ran before it, compares everything
+// with what those have written, and adds itself. Some write and fail.
 func testGroup(t *tester) {
-	t.put("base", "0")
+	const updates, failing = "0123456789", "147"
+	t.put("log", "")
 	release := t.hold()
-	var done []<-chan error
-	queue := func(fn func(index.Tx) error) {
-		done = append(
-			done, t.background(func(ctx context.Context) error { return t.s.Update(ctx, fn) }),
-		)
-		settle() // so that they queue in this order
+	done := make(map[rune]<-chan error)
+	for _, u := range updates {
+		done[u] = t.background(func(ctx context.Context) error {
+			return t.s.Update(ctx, func(tx index.Tx) error {
+				log, err := tx.Get([]byte("log"))
+				if err := errors.Join(err, compare(tx, logged(string(log))...)); err != nil {
+					return err
+				}
+				if strings.ContainsRune(failing, u) {
+					return errors.Join(putAll(tx, "last", "failed", "x", ""), deleteAll(tx, "log"), errTest)
+				}
+				return errors.Join(
+					putAll(tx, "log", string(log)+string(u), "last", string(u), "by "+string(u), string(log)),
+					deleteAll(tx, "by "+string(u^1)),
+				)
+			})
+		})
 	}
-	queue(func(tx index.Tx) error { return putAll(tx, "a", "1", "b", "1") })
-	queue(func(tx index.Tx) error {
-		return errors.Join(putAll(tx, "a", "failed", "x", "failed"), deleteAll(tx, "base"), errTest)
-	})
-	queue(func(tx index.Tx) error {
-		return errors.Join(
-			compare(tx, "a", "1", "b", "1", "base", "0"), deleteAll(tx, "b"), putAll(tx, "c", "3"),
-		)
-	})
-	queue(func(tx index.Tx) error {
-		return errors.Join(compare(tx, "a", "1", "base", "0", "c", "3"), putAll(tx, "a", "4"))
-	})
+	settle()
 	release()
-	for i, d := range done {
-		if err := t.wait(d); (err != nil) != (i == 1) {
-			t.Errorf("update %d: %v", i, err)
+	for _, u := range updates {
+		err := t.wait(done[u])
+		if fails := strings.ContainsRune(failing, u); errors.Is(err, errTest) != fails || !fails && err != nil {
+			t.Errorf("update %c: %v", u, err)
 		}
 	}
-	t.want("a", "4", "base", "0", "c", "3")
+	t.view(func(r index.Reader) error {
+		log, err := r.Get([]byte("log"))
+		ran := append([]byte(failing), log...)
+		if slices.Sort(ran); string(ran) != updates {
+			t.Errorf("the log names %q, and %q were to fail", log, failing)
+		}
+		t.wantIn(r, logged(string(log))...)
+		return err
+	})
+}
+
+// logged is what the updates of testGroup have written that its log names. Each has its own record,
+// and deletes that of another.
+func logged(log string) (pairs []string) {
+	records := map[string]string{"log": log}
+	for i, u := range log {
+		records["last"], records["by "+string(u)] = string(u), log[:i]
+		delete(records, "by "+string(u^1))
+	}
+	for _, key := range slices.Sorted(maps.Keys(records)) {
+		pairs = append(pairs, key, records[key])
+	}
+	return pairs
 }
 
 func testNeighbours(t *tester) {
