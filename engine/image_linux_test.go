@@ -9,13 +9,13 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 const imageSize = 512 << 20
@@ -24,18 +24,16 @@ const imageSize = 512 << 20
 // not by the clock, so that a copy of the file catches no half of a commit.
 type fileSystem struct {
 	name    string
-	mkfs    []string
-	options string // of mounting
+	made    []string // arguments of making it
+	options string   // of mounting
 }
 
 // The file systems, each with its own idea of what else one sync carries along.
 var fileSystems = []fileSystem{
-	ext4,
-	{"xfs", []string{"mkfs.xfs", "-q", "-f"}, "nouuid"}, // the original may be mounted still
-	{"btrfs", []string{"mkfs.btrfs", "-q", "-f"}, "commit=300"},
+	{"ext4", []string{"-m", "0"}, "commit=300"}, // no blocks that only root gets
+	{"xfs", nil, "nouuid"},                      // the original may be mounted still
+	{"btrfs", nil, "commit=300"},
 }
-
-var ext4 = fileSystem{"ext4", []string{"mkfs.ext4", "-q", "-F", "-m", "0"}, "commit=300"} // no blocks that only root gets
 
 // TestPowerLossImage has a process work on a file system of its own, kills it at a random moment,
 // and copies the image that the file system lies in. What was not synced by then is only in the
@@ -53,8 +51,8 @@ func powerLossImage(t *testing.T, fs fileSystem) {
 	var total killTotals
 	for round := range rounds(t, "GABION_IMAGES", 2) {
 		image, copied := filepath.Join(dir, "image"), filepath.Join(dir, "copy")
-		mount := fs.mount(t, image, true)
-		live := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: filepath.Join(dir, "keyring")}
+		mount := fs.make(t, image)
+		live := &killedStore{dir: filepath.Join(mount.Dir, "store"), keyring: filepath.Join(dir, "keyring")}
 		story := live.life(t, round, rng, func(p *os.Process) error {
 			// Dead, with all its threads, before the image is copied: a sync that is still under
 			// way in the kernel moves what lies in the image, and the copy would catch half of
@@ -67,14 +65,14 @@ func powerLossImage(t *testing.T, fs fileSystem) {
 			}
 			return copySparse(copied, image)
 		})
-		mount.unmount(t)
+		mount.Unmount()
 
-		mount = fs.mount(t, copied, false)
-		after := &killedStore{dir: filepath.Join(mount.dir, "store"), keyring: live.keyring}
+		mount = fs.mount(t, copied)
+		after := &killedStore{dir: filepath.Join(mount.Dir, "store"), keyring: live.keyring}
 		if _, err := os.Stat(after.dir); err == nil || len(story) > 0 {
 			after.check(t, round, story, &total)
 		}
-		mount.unmount(t)
+		mount.Unmount()
 		if t.Failed() {
 			t.Fatalf("round %d failed", round)
 		}
@@ -97,11 +95,11 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 	image, copied := filepath.Join(dir, "image"), filepath.Join(dir, "copy")
 	o := &engine.Options{Keys: keys(t), ChunkSize: 64 << 10, VolumeSize: 2 << 20, ReserveSpace: 64 << 20}
 	objects := map[string]uint64{}
-	mount := fs.mount(t, image, true)
+	mount := fs.make(t, image)
 	for round := range rounds(t, "GABION_IMAGES", 2) {
 		o.Volumes = volumeKinds[round%2]
 		// The parents are made by Open, too.
-		e := open(t, filepath.Join(mount.dir, "new", "store"), o)
+		e := open(t, filepath.Join(mount.Dir, "new", "store"), o)
 		for n := range 6 {
 			key, sum := fmt.Sprintf("%d/%d", round, n), uint64(100*round+n)
 			mustObject(t, e, "image", key, []string{"", "AES256"}[n%2], random(sum, 1_300_000), random(sum+1, n*9_000))
@@ -125,9 +123,9 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 		if err := copySparse(copied, image); err != nil {
 			t.Fatal(err)
 		}
-		mount.unmount(t)
-		mount = fs.mount(t, copied, false)
-		e = open(t, filepath.Join(mount.dir, "new", "store"), o)
+		mount.Unmount()
+		mount = fs.mount(t, copied)
+		e = open(t, filepath.Join(mount.Dir, "new", "store"), o)
 		if res, err := e.Check(context.Background(), &engine.CheckRequest{Data: true}); err != nil || len(res.Problems) > 0 {
 			t.Errorf("Check: %+v, %v", res, err)
 		}
@@ -137,7 +135,7 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 				t.Errorf("object %s reads back wrong", key)
 			}
 		}
-		reserve, err := disk.Usage(filepath.Join(mount.dir, "new", "store"), "RESERVE")
+		reserve, err := disk.Usage(filepath.Join(mount.Dir, "new", "store"), "RESERVE")
 		if err != nil || reserve < 32<<20 {
 			t.Errorf("%d bytes are set aside, %v", reserve, err)
 		}
@@ -146,7 +144,7 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 		}
 		image, copied = copied, image // the survivor lives on
 	}
-	mount.unmount(t)
+	mount.Unmount()
 }
 
 // isDead says whether of a process nothing is left but its exit status.
@@ -159,49 +157,16 @@ func isDead(pid int) bool {
 	return err == nil && bytes.Contains(status, []byte("State:\tZ"))
 }
 
-// A mountedImage is a file system in a file.
-type mountedImage struct {
-	dir     string
-	mounted bool
+// make makes the file system in the image, and mounts it.
+func (fs fileSystem) make(t *testing.T, image string) *disktest.Mounted {
+	t.Helper()
+	disktest.Make(t, fs.name, image, imageSize, fs.made...)
+	return fs.mount(t, image)
 }
 
-// mount mounts the file system in the image, after making it if fresh. It skips the test where that
-// is not possible.
-func (fs fileSystem) mount(t *testing.T, image string, fresh bool) *mountedImage {
+func (fs fileSystem) mount(t *testing.T, image string) *disktest.Mounted {
 	t.Helper()
-	run := func(name string, args ...string) {
-		t.Helper()
-		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-			t.Skipf("a file system in a file needs privileges and tools: %s: %v: %s", name, err, out)
-		}
-	}
-	if fresh {
-		if err := errors.Join(os.RemoveAll(image), os.WriteFile(image, nil, 0o600), os.Truncate(image, imageSize)); err != nil {
-			t.Fatal(err)
-		}
-		run(fs.mkfs[0], append(fs.mkfs[1:], image)...)
-	}
-	if fs.name == "btrfs" {
-		// The kernel keeps in mind who has had an image's id, and refuses a copy that is older.
-		run("btrfs", "device", "scan", "--forget")
-	}
-	m := &mountedImage{dir: t.TempDir()}
-	run("mount", "-t", fs.name, "-o", "loop,"+fs.options, image, m.dir)
-	m.mounted = true
-	t.Cleanup(func() {
-		if m.mounted {
-			m.unmount(t)
-		}
-	})
-	return m
-}
-
-func (m *mountedImage) unmount(t *testing.T) {
-	t.Helper()
-	if out, err := exec.Command("umount", m.dir).CombinedOutput(); err != nil {
-		t.Errorf("umount: %v: %s", err, out)
-	}
-	m.mounted = false
+	return disktest.MountImage(t, fs.name, image, fs.options)
 }
 
 // copySparse copies a file without its holes.

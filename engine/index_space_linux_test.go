@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 const (
@@ -126,16 +126,7 @@ func TestReclaimIndex(t *testing.T) {
 // them and reclaims, over and over. 90 % of what was deleted has to come back each time.
 // GABION_SMALL_FILLS sets the number of rounds.
 func TestFullOfSmallObjects(t *testing.T) {
-	mount := t.TempDir()
-	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=320m"); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(mount, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	dir := filepath.Join(mount, "store")
+	dir := filepath.Join(disktest.Mount(t, "tmpfs", 320<<20), "store")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -30,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func testFullDisk(t *testing.T, k volumes.Kind, size, frameSize int) {
-	dir := mount(t, fmt.Sprintf("size=%d", size))
+	dir := disktest.Mount(t, "tmpfs", int64(size))
 	ctx := context.Background()
 	o := &volumes.Options{Kind: k, VolumeSize: 24 << 20, Writers: 1, ReserveSpace: 1, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
 	s := open(t, dir, o)
@@ -200,25 +198,10 @@ func testBeginFilled(t *testing.T, k volumes.Kind, mount string) {
 func TestFewInodes(t *testing.T) { forKinds(t, testFewInodes) }
 
 func testFewInodes(t *testing.T, k volumes.Kind) {
-	s := open(t, mount(t, "size=24m,nr_inodes=100"), &volumes.Options{Kind: k, ReserveSpace: 1})
+	s := open(t, disktest.Mount(t, "tmpfs", 24<<20, "nr_inodes=100"), &volumes.Options{Kind: k, ReserveSpace: 1})
 	defer s.Close()
 	id, frame := blobtest.Frame(1, 1000)
 	if _, err := s.Put(context.Background(), id, frame); !errors.Is(err, blob.ErrNoSpace) {
 		t.Errorf("Put: %v", err)
 	}
-}
-
-// mount returns a small file system of its own.
-func mount(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("mounting a small file system needs privileges: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }

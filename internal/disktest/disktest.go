@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,33 +27,72 @@ var mkfs = map[string][]string{
 }
 
 // Mount mounts a new file system of so many bytes until the test ends: a tmpfs, or an ext4, xfs or
-// btrfs in a file. It skips the test where that cannot be done.
-func Mount(t testing.TB, kind string, size int64) (dir string) {
+// btrfs in a file. The options are those of mount(8). It skips the test where that cannot be done.
+func Mount(t testing.TB, kind string, size int64, options ...string) (dir string) {
 	t.Helper()
-	run := func(name string, args ...string) {
-		t.Helper()
-		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-			t.Skipf("a small file system needs privileges and tools: %s: %v: %s", name, err, out)
-		}
-	}
-	dir = t.TempDir()
 	if kind == "tmpfs" {
-		run("mount", "-t", kind, "-o", fmt.Sprintf("size=%d", size), kind, dir)
-	} else {
-		image := filepath.Join(t.TempDir(), "image")
-		if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size&^4095)); err != nil {
-			t.Fatal(err)
-		}
-		command := mkfs[kind]
-		run(command[0], append(command[1:], image)...)
-		run("mount", "-o", "loop", image, dir)
+		return mount(t, kind, kind, append(options, fmt.Sprintf("size=%d", size))).Dir
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
+	image := filepath.Join(t.TempDir(), "image")
+	Make(t, kind, image, size)
+	return MountImage(t, kind, image, options...).Dir
+}
+
+// Make makes a file system of so many bytes in a file, which is replaced if there is one. The
+// arguments are the command's. It skips the test where that cannot be done.
+func Make(t testing.TB, kind, image string, size int64, args ...string) {
+	t.Helper()
+	err := errors.Join(os.RemoveAll(image), os.WriteFile(image, nil, 0o600), os.Truncate(image, size&^4095))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := slices.Concat(mkfs[kind], args, []string{image})
+	run(t, command[0], command[1:]...)
+}
+
+// MountImage mounts a file system that lies in a file until the test ends, or Unmount is called.
+func MountImage(t testing.TB, kind, image string, options ...string) *Mounted {
+	t.Helper()
+	if kind == "btrfs" {
+		// The kernel keeps in mind who has had an image's id, and refuses a copy that is older.
+		run(t, "btrfs", "device", "scan", "--forget")
+	}
+	return mount(t, kind, image, append(options, "loop"))
+}
+
+// Mounted is a file system that is mounted.
+type Mounted struct {
+	Dir string
+
+	t    testing.TB
+	over bool
+}
+
+func mount(t testing.TB, kind, device string, options []string) *Mounted {
+	t.Helper()
+	m := &Mounted{Dir: t.TempDir(), t: t}
+	run(t, "mount", "-t", kind, "-o", strings.Join(options, ","), device, m.Dir)
+	t.Cleanup(m.Unmount)
+	return m
+}
+
+// Unmount ends it. A second one does nothing.
+func (m *Mounted) Unmount() {
+	m.t.Helper()
+	if m.over {
+		return
+	}
+	m.over = true
+	if err := syscall.Unmount(m.Dir, 0); err != nil {
+		m.t.Error(err)
+	}
+}
+
+func run(t testing.TB, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Skipf("a small file system needs privileges and tools: %s: %v: %s", name, err, out)
+	}
 }
 
 // TakeAll makes a file for which the file system gives all that it has left, to the last block.
