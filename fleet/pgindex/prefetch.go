@@ -16,22 +16,18 @@ const (
 )
 
 // What is over the limit comes without its value, which is not fetched then.
-const (
+var (
 	sqlPrefetchKeys = `
-	SELECT k, CASE WHEN before < $2 THEN v END FROM (
-		SELECT k, v,
-			sum(octet_length(v)) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
-		FROM @.records WHERE k = ANY($1::bytea[])
-	) AS sized`
+	SELECT k, CASE WHEN before < $2 THEN v END
+	FROM ` + sized("k", "@.records WHERE k = ANY($1::bytea[])")
+
 	sqlPrefetchRanges = `
-	SELECT n, k, CASE WHEN before < $4 THEN v END FROM (
-		SELECT n, k, v,
-			sum(octet_length(v)) OVER (ORDER BY n, k ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
-		FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS ranges (first, last, n),
-			LATERAL (
-				SELECT k, v FROM @.records WHERE k >= first AND k < last ORDER BY k LIMIT $3
-			) AS rows
-	) AS sized ORDER BY n, k`
+	SELECT n, k, CASE WHEN before < $4 THEN v END
+	FROM ` + sized("n, k", `unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS ranges (first, last, n),
+		LATERAL (
+			SELECT k, v FROM @.records WHERE k >= first AND k < last ORDER BY k LIMIT $3
+		) AS rows`) + `
+	ORDER BY n, k`
 )
 
 // Prefetch implements index.Prefetcher, in one round trip.

@@ -46,14 +46,23 @@ const (
 	sqlForget   = "gabion_forget"
 )
 
-// A page of a scan ends with the row that brings it to pageBytes. octet_length does not fetch what
-// is stored out of line.
-const sqlPage = `
-	SELECT k, v FROM (
-		SELECT k, v,
-			sum(octet_length(v)) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
-		FROM (SELECT k, v FROM @.records WHERE BOUNDS ORDER BY k LIMIT $1) AS rows
-	) AS sized WHERE before < $2 ORDER BY k`
+// sized is a table of rows in the order of their columns, v excepted: in before, each has how many
+// bytes are in the values of those before it. octet_length does not fetch what is stored out of line.
+func sized(columns, rows string) string {
+	return `(
+		SELECT ` + columns + `, v,
+			sum(octet_length(v)) OVER (ORDER BY ` + columns + ` ROWS UNBOUNDED PRECEDING) - octet_length(v) AS before
+		FROM ` + rows + `
+	) AS sized`
+}
+
+// page is a page of a scan. It ends with the row that brings it to pageBytes.
+func page(bounds string) string {
+	return `
+	SELECT k, v
+	FROM ` + sized("k", "(SELECT k, v FROM @.records WHERE "+bounds+" ORDER BY k LIMIT $1) AS rows") + `
+	WHERE before < $2 ORDER BY k`
+}
 
 func statements(schema string) map[string]string {
 	all := map[string]string{
@@ -63,8 +72,8 @@ func statements(schema string) map[string]string {
 		sqlLock:     "SELECT pg_advisory_xact_lock($1, $2)",
 		sqlCommit:   "COMMIT",
 		sqlGet:      "SELECT k, v FROM @.records WHERE k = ANY($1::bytea[])",
-		sqlScan:     strings.ReplaceAll(sqlPage, "BOUNDS", "k >= $3 AND k < $4"),
-		sqlScanOpen: strings.ReplaceAll(sqlPage, "BOUNDS", "k >= $3"),
+		sqlScan:     page("k >= $3 AND k < $4"),
+		sqlScanOpen: page("k >= $3"),
 		sqlKeys:     sqlPrefetchKeys,
 		sqlRanges:   sqlPrefetchRanges,
 		sqlPut: `INSERT INTO @.records SELECT * FROM unnest($1::bytea[], $2::bytea[])
