@@ -114,11 +114,15 @@ func (s *Store) claimOpening(ctx context.Context, name string) (ours bool, err e
 	if !isThere(err) {
 		return false, err
 	}
-	res, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &name}, s.tries)
-	if err != nil {
-		return false, err
-	}
-	defer res.Body.Close()
-	is, err := io.ReadAll(io.LimitReader(res.Body, int64(len(token))+1))
+	var is []byte
+	err = s.whole(ctx, func() (cut bool, err error) {
+		res, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &name}, s.tries)
+		if err != nil {
+			return false, err
+		}
+		defer res.Body.Close()
+		is, err = io.ReadAll(io.LimitReader(res.Body, int64(len(token))+1))
+		return err != nil && isUnavailable(err), err
+	})
 	return string(is) == token, err
 }

@@ -251,6 +251,34 @@ func TestAnswersCut(t *testing.T) {
 	}
 }
 
+// TestClaimCut cuts the answer that says whose a number is, after ever more bytes. It is read again,
+// and another try may help if it is cut always.
+func TestClaimCut(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	client := w.through(server.Client())
+	id, frame := blobtest.Frame(1, 1000)
+	for _, after := range []int64{0, 26} { // of 26 bytes
+		for _, most := range []int{1, -1} {
+			cuts := 0
+			w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+				if kindOf(r) != "GET openings" || r.URL.Query().Has("prefix") || cuts == most {
+					return res, nil
+				}
+				cuts++
+				return cut(res, after), nil
+			})
+			_, err := open(t, client, s3blob.Options{Attempts: 2}).Put(t.Context(), id, frame)
+			switch {
+			case most < 0 && (!errors.Is(err, blob.ErrUnavailable) || cuts != 2):
+				t.Errorf("Put, all of %d answers end at %d: %v", cuts, after, err)
+			case most > 0 && (err != nil || cuts != 1):
+				t.Errorf("Put, after %d answers that end at %d: %v", cuts, after, err)
+			}
+		}
+	}
+}
+
 // TestEmptyListing has listings be empty answers. They do not say that there is no volume.
 func TestEmptyListing(t *testing.T) {
 	server := s3server.Start(t)

@@ -95,9 +95,15 @@ func (s *Store) read(ctx context.Context, ref blob.Ref, length int64, use func(i
 	defer s.reads.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
+	return s.whole(ctx, func() (cut bool, err error) { return s.readOnce(ctx, v, ref, length, use) })
+}
+
+// whole has once read an answer, and again, as often as a request is tried, while it is cut: the
+// client tries again only what has not been answered.
+func (s *Store) whole(ctx context.Context, once func() (cut bool, err error)) error {
 	backoff := retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)
 	for attempt := 1; ; attempt++ {
-		cut, err := s.readOnce(ctx, v, ref, length, use)
+		cut, err := once()
 		if !cut || attempt >= s.options.Attempts {
 			return err
 		}
