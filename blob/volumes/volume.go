@@ -123,6 +123,13 @@ func (v *volume) describe() blob.VolumeInfo {
 	return info
 }
 
+// damage says why the volume's frames cannot be read, or nil.
+func (v *volume) damage() error {
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	return v.info.Damage
+}
+
 // isActive reports whether the volume takes writes.
 func (v *volume) isActive() bool {
 	v.infoMu.Lock()
@@ -182,7 +189,7 @@ func (v *volume) read(ref blob.Ref, buf []byte) (frame []byte, opened bool, err 
 
 // probe looks for the head of ref's record. Like read, it says whether it opened the volume.
 func (v *volume) probe(ref blob.Ref) (opened bool, err error) {
-	if err := v.describe().Damage; err != nil {
+	if err := v.damage(); err != nil {
 		return false, &blob.CorruptionError{
 			Volume: ref.Volume, ID: ref.ID, Reason: "the volume is damaged", Err: err,
 		}

@@ -61,3 +61,28 @@ func testDamagedVolumeTakesSpace(t *testing.T, k volumes.Kind) {
 		t.Errorf("the volume is %+v", v)
 	}
 }
+
+// TestProbeOfActive probes a frame in an active volume and again when that is sealed. The one costs
+// what the other does: what an active volume occupies is not asked for.
+func TestProbeOfActive(t *testing.T) {
+	forKinds(t, func(t *testing.T, k volumes.Kind) {
+		s := open(t, t.TempDir(), small(k))
+		defer s.Close()
+		ref := fillWith(t, s, 1)[0]
+		probe := func() {
+			if err := s.Probe(t.Context(), ref); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Sync(t.Context(), ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+		active := testing.AllocsPerRun(100, probe)
+		if err := s.Seal(t.Context(), ref.Volume); err != nil {
+			t.Fatal(err)
+		}
+		if sealed := testing.AllocsPerRun(100, probe); active > sealed+1 {
+			t.Errorf("a probe allocates %v times in an active volume, %v in a sealed one", active, sealed)
+		}
+	})
+}
