@@ -80,6 +80,7 @@ func relisted(key string, change func([]index.PageChunk)) func(index.Tx) error {
 // TestCheckNames changes one record at a time, under a right checksum, and wants Check to say what
 // is wrong.
 func TestCheckNames(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		kind     engine.ProblemKind

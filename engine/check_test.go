@@ -205,6 +205,7 @@ func TestExpireLargeUploads(t *testing.T) {
 
 // TestExpireInBackground leaves it to the engine.
 func TestExpireInBackground(t *testing.T) {
+	t.Parallel()
 	e, _ := memoryStore(t, &engine.Options{UploadExpiry: time.Millisecond})
 	id := mustInitiate(t, e, "expire", "idle", "")
 	mustPart(t, e, "expire", "idle", id, 1, random(1, 1000))
@@ -216,6 +217,7 @@ func TestExpireInBackground(t *testing.T) {
 // TestExpireBesideATurn aborts stale uploads in the background while somebody has the turn, as a Check
 // may for hours, and what was deleted waits for it.
 func TestExpireBesideATurn(t *testing.T) {
+	t.Parallel()
 	e, _ := memoryStore(t, &engine.Options{UploadExpiry: time.Millisecond})
 	defer engine.TakeTurn(e)()
 	mustObject(t, e, "expire", "deleted", "", random(1, 1000))

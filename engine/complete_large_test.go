@@ -36,6 +36,7 @@ func largeUpload(tb testing.TB, e *engine.Engine) (id string, list []engine.Comp
 // TestCompleteLarge completes an upload of as many parts as there can be, of which it takes all,
 // most, about half or few: whichever group is moved, the transaction is not too large.
 func TestCompleteLarge(t *testing.T) {
+	t.Parallel()
 	for _, listed := range []int{10_000, 9000, 5500, 5000, 4500, 1000} {
 		e, _ := memoryStore(t, &engine.Options{Keys: keys(t), AuthenticateRecords: true})
 		id, list := largeUpload(t, e)

@@ -99,6 +99,7 @@ func manyParts(t testing.TB, e *engine.Engine, n int) (id string, list []engine.
 // and not touch a chunk. After another Open all is the same. Every other is the largest transaction
 // that there is.
 func TestCompleteMoves(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("10000 parts, twice")
 	}

@@ -112,10 +112,12 @@ func TestDraftOperations(t *testing.T) {
 // by every call that writes any, as TestFaults does. It takes every third; GABION_DRAFT_STEP=1
 // takes them all.
 func TestDraftFaults(t *testing.T) {
+	t.Parallel()
 	step := rounds(t, "GABION_DRAFT_STEP", 3)
 	first := 1 + int(seed(t)%uint64(step))
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ring := keys(t)
 			for at := first; ; at += step {
 				f := newFaultRun(t, ring, at, once, draftChunk)

@@ -20,6 +20,7 @@ func facts() []fact {
 
 // TestFacts shows the facts.
 func TestFacts(t *testing.T) {
+	t.Parallel()
 	ring := keys(t)
 	for _, row := range facts() {
 		t.Run(row.op+"/"+row.when, func(t *testing.T) {

@@ -19,8 +19,10 @@ import (
 // made again and must succeed; at the end everything is as if nothing had failed, and deleting it
 // leaves nothing.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for name, once := range map[string]bool{"one error": true, "power": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ring := keys(t)
 			for at := 1; ; at++ {
 				f := newFaultRun(t, ring, at, once, 16<<10)

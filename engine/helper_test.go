@@ -32,10 +32,12 @@ var opened struct {
 
 // open opens the store in dir. The test's cleanup closes it, unless the test did, and checks that
 // no chunk is pinned and no buffer out any more, and that no more goroutines run and no more files
-// are open than before the test's first open. So tests of this package do not run in parallel.
+// are open than before the test's first open. So only tests without it run in parallel, when all
+// others have ended.
 func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 	t.Helper()
-	opened.warmUp.Do(func() { // libraries start some goroutines once a process
+	t.Setenv("GABION_SERIAL", "1") // which panics in a test that is parallel, or within one
+	opened.warmUp.Do(func() {      // libraries start some goroutines once a process
 		if e, err := engine.Open(context.Background(), t.TempDir(), nil); err == nil {
 			e.Close()
 		}
@@ -62,6 +64,20 @@ func open(t testing.TB, dir string, o *engine.Options) *engine.Engine {
 		}
 	})
 	return e
+}
+
+// TestOpenIsSerial opens a store in a test that is parallel: that must not go unnoticed, since what
+// runs beside would be counted.
+func TestOpenIsSerial(t *testing.T) {
+	t.Run("parallel", func(t *testing.T) {
+		t.Parallel()
+		defer func() {
+			if recover() == nil {
+				t.Error("open does not panic")
+			}
+		}()
+		openTemp(t, nil)
+	})
 }
 
 // openFiles counts the process's file handles, where there is a way to.

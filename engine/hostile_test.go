@@ -98,6 +98,7 @@ func hostileFields(t reflect.Type) (paths [][]int) {
 // TestHostileRequests gives every field of every request, one at a time, what it may hold at worst:
 // nothing panics, and whatever is refused is refused as the client's fault.
 func TestHostileRequests(t *testing.T) {
+	t.Parallel()
 	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
 	uploads := map[string]string{} // the id of one in each bucket
 	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {

@@ -93,6 +93,7 @@ func crowdID(i int) (id index.ContentID) {
 // TestPagesCostWhatTheyHold counts the records that a page visits: one for each of its entries, and
 // one to see whether there are more.
 func TestPagesCostWhatTheyHold(t *testing.T) {
+	t.Parallel()
 	e, idx := newCrowd(t)
 	type query struct {
 		prefix, delimiter, key, id string

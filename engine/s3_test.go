@@ -196,6 +196,7 @@ func TestRepeatCompleteIsBounded(t *testing.T) {
 
 // TestRepeatCompleteHasMost fills the table of answers with fresh ones.
 func TestRepeatCompleteHasMost(t *testing.T) {
+	t.Parallel()
 	const most = 1 << 16
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	e, idx := memoryStore(t, &engine.Options{Rules: engine.S3, Clock: func() time.Time { return now }})
