@@ -23,10 +23,10 @@
 //
 // Whoever has a chunk's address, 32 bytes, gets its frame by Badger alone, opened read-only, from a
 // volume that is sealed. (Of several frames under one address it is the last one; opened for
-// writing, Badger would cut a log at its first hole.) Badger writes these volumes and nothing else
-// does, in the one regime where none of its hazards can occur: a volume is only appended to, by one
-// goroutine, never compacted or collected, and closed before its log of the keys is full. Frames
-// are the values, all in one value log, none among the keys.
+// writing, Badger would cut a log at its first hole.) Badger makes all that is in these volumes, and
+// writes the frames, in the one regime where none of its hazards can occur: a volume is only appended
+// to, by one goroutine, never compacted or collected, and closed before its log of the keys is full.
+// Frames are the values, all in one value log, none among the keys.
 //
 // Badger takes a memory map of the value log for the file. On Linux that map has been taken off the
 // file (see disk.DetachMapping): Badger makes its records in memory, and they are written to their
