@@ -72,6 +72,9 @@ type candidate struct {
 
 // run gives back what is worth it. It goes on after a volume that fails.
 func (c *compaction) run(ctx context.Context) error {
+	if c.seal {
+		c.engine.forgetUntrimmed()
+	}
 	for {
 		before := c.settled
 		more, err := c.round(ctx)
@@ -296,7 +299,7 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 func (c *compaction) leave(v *candidate) {
 	v.chunks = nil
 	c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
-	c.engine.noteTrim(v.ID, v.live)
+	c.engine.noteTrim(v.ID, trimNote{live: v.live})
 	c.settled++
 }
 
@@ -367,19 +370,20 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 	v.DiskBytes -= freed
 	v.holes = freed
 	c.result.DiskBytes += freed
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil // then by copying
+	never := errors.Is(err, errors.ErrUnsupported)
+	if never {
+		err = nil // then by copying
 	}
 	var corrupt *blob.CorruptionError
 	if err != nil && !errors.As(err, &corrupt) {
 		return err
 	}
-	if len(v.pins) == 0 {
-		// What lives in a sealed volume only shrinks: as long as its account stays, so does this.
-		// Nor is a log that is too short for what should live in it reported each time anew.
-		if c.engine.noteTrim(v.ID, v.live) {
-			c.settled++
-		}
+	// What lives in a sealed volume only shrinks: as long as its account stays, so does this, but for
+	// what was spared. Nor is a log that is too short for what should live in it reported each time
+	// anew.
+	note := trimNote{live: v.live, pinned: len(v.pins) > 0, never: never}
+	if c.engine.noteTrim(v.ID, note) {
+		c.settled++
 	}
 	if freed > 0 {
 		c.result.Trimmed++

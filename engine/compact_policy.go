@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/gabion-storage/gabion/index"
@@ -40,24 +41,46 @@ func (c *compaction) policyFor(states []volumeState) policy {
 	return policy{trim: c.share / 2, copy: c.share, pays: 0.05}
 }
 
-// noteTrim notes that trimming a volume would give nothing, as long as so much lives in it, and says
-// whether that is new. It is for who has the turn.
-func (e *Engine) noteTrim(volume uint64, live index.Volume) bool {
+// A trimNote is what is known of a volume since it was to be trimmed last.
+type trimNote struct {
+	live   index.Volume // what lived in it
+	pinned bool         // something was spared that unfinished parts counted on
+	never  bool         // the store cannot trim it, however much dies in it
+}
+
+// noteTrim notes that trimming a volume would give nothing, as long as so much lives in it, or as it
+// says, and says whether that is new. It is for who has the turn.
+func (e *Engine) noteTrim(volume uint64, note trimNote) bool {
 	if e.trims == nil {
-		e.trims = make(map[uint64]index.Volume)
+		e.trims = make(map[uint64]trimNote)
 	}
 	last, known := e.trims[volume]
-	e.trims[volume] = live
-	return !known || last != live
+	e.trims[volume] = note
+	return !known || last != note
+}
+
+// forgetUntrimmed has volumes that could not be trimmed be tried once more: what was in the way, as
+// a second name of a file, may be gone.
+func (e *Engine) forgetUntrimmed() {
+	maps.DeleteFunc(e.trims, func(_ uint64, note trimNote) bool { return note.never })
 }
 
 // gives reports whether a volume with enough dead in it would give some back: by holes, unless it
-// has them since the last time that something died in it, or by copying.
-func (e *Engine) gives(v *volumeState, p policy) bool {
-	last, trimmed := e.trims[v.ID]
-	return !trimmed || last != v.live ||
-		v.worth(p.copy) && !e.damage.isStuck(v.ID, v.live.LiveBytes)
+// has them since the last time that something died in it, or by copying. What would but for
+// unfinished parts that count on it does so later: it was trimmed around these.
+func (c *compaction) gives(v *volumeState, p policy) (now, later bool) {
+	note, noted := c.engine.trims[v.ID]
+	if !noted || !note.never && note.live != v.live {
+		return true, false
+	}
+	gives := note.pinned && !note.never ||
+		v.worth(p.copy) && !c.engine.damage.isStuck(v.ID, v.live.LiveBytes)
+	held := c.held(v)
+	return gives && !held, gives && held
 }
+
+// held reports whether unfinished parts keep a volume from being copied and removed.
+func (c *compaction) held(v *volumeState) bool { return v.pins > 0 && !c.whole }
 
 // smallVolumes of less than smallShare of the volume size are merged, however alive they are: each
 // time a store is opened and closed may leave some, and trimming leaves others.
@@ -67,14 +90,26 @@ const (
 )
 
 // choose returns the volumes that are worth touching, what gives back most first, and whether all
-// chunks of the index must be looked at for that.
+// chunks of the index must be looked at for that. It notes whether some were left that are in use.
 func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool) {
 	e, p := c.engine, c.policyFor(states)
 	if c.whole {
 		p.trim = p.copy
 	}
 	var trims, small, outdated []candidate
-	var live, dead int64
+	var live, dead, later int64
+	trim := func(v candidate) {
+		if !v.worth(p.trim) {
+			return
+		}
+		switch now, held := c.gives(&v.volumeState, p); {
+		case now:
+			trims = append(trims, v)
+			dead += v.dead()
+		case held:
+			later += v.dead()
+		}
+	}
 	for _, v := range states {
 		live += v.live.LiveBytes
 		worth := v.worth(p.trim)
@@ -87,25 +122,26 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 			outdated = append(outdated, candidate{volumeState: v, policy: p, merge: true})
 		case !v.Active && !e.damage.isStuck(v.ID, v.live.LiveBytes) && float64(v.room()) < smallShare*float64(e.opts.VolumeSize):
 			small = append(small, candidate{volumeState: v, policy: p, merge: true})
-		case worth && e.gives(&v, p):
-			trims = append(trims, candidate{volumeState: v, policy: p})
-			dead += v.dead()
+		default:
+			trim(candidate{volumeState: v, policy: p})
 		}
 	}
-	if len(small) < smallVolumes {
-		for _, v := range small {
-			v.merge = false
-			if v.worth(p.trim) && e.gives(&v.volumeState, p) {
-				trims = append(trims, v)
-				dead += v.dead()
-			}
+	merged, mergedLater := small[:0], false
+	for merge := len(small) >= smallVolumes; len(small) > 0; small = small[1:] {
+		v := small[0]
+		if merge && !c.held(&v.volumeState) {
+			merged = append(merged, v)
+			continue
 		}
-		small = nil
+		mergedLater = mergedLater || merge
+		v.merge = false
+		trim(v)
 	}
 	if float64(dead) < p.pays*float64(live) {
 		trims = nil
 	}
-	trims = append(append(trims, small...), outdated...)
+	c.left = c.left || mergedLater || later > 0 && float64(dead+later) >= p.pays*float64(live)
+	trims = append(append(trims, merged...), outdated...)
 	slices.SortFunc(trims, func(a, b candidate) int { return cmp.Compare(b.dead(), a.dead()) })
 	return append(chosen, trims...), len(trims) > 0
 }

@@ -41,9 +41,9 @@ type Engine struct {
 	trash      *ledger.Trash
 	stamps     stamps
 	worker     *worker
-	sweeper    sweeper                 // for who has the turn
-	trims      map[uint64]index.Volume // what lived in a volume when it was trimmed last; for who has the turn
-	planMost   int                     // planChunks, but in tests
+	sweeper    sweeper             // for who has the turn
+	trims      map[uint64]trimNote // of volumes that were to be trimmed; for who has the turn
+	planMost   int                 // planChunks, but in tests
 
 	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone

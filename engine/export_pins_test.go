@@ -6,6 +6,9 @@ func (e *Engine) Leftovers() (pins, buffers int) {
 	return e.pins.Count(), e.intake.Out()
 }
 
+// PinnedIn counts the chunks in each volume that are pinned.
+func (e *Engine) PinnedIn() map[uint64]int { return e.pins.CountIn() }
+
 // CondemnedHere counts the volumes that this engine knows as condemned.
 func (e *Engine) CondemnedHere() int { return e.pins.Condemned() }
 

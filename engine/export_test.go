@@ -43,10 +43,25 @@ func WithoutHoles(e *Engine) {
 	e.blobs = noHoles{e.blobs}
 }
 
+// WithHoles undoes WithoutHoles.
+func WithHoles(e *Engine) {
+	<-e.worker.turn
+	defer e.worker.yield()
+	e.blobs = e.blobs.(noHoles).Store
+}
+
 // TakeTurn takes the turn, until it is yielded.
 func TakeTurn(e *Engine) (yield func()) {
 	<-e.worker.turn
 	return e.worker.yield
+}
+
+// ReclaimInBackground does what the worker does when it is woken, and returns when that is done.
+func ReclaimInBackground(ctx context.Context, e *Engine) error {
+	<-e.worker.turn
+	defer e.worker.yield()
+	_, err := e.reclaim(ctx, backgroundDeadShare, false)
+	return err
 }
 
 // AwaitClaim waits until a call waits for the turn. The background stands back for it.

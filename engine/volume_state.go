@@ -17,6 +17,7 @@ type volumeState struct {
 	live   index.Volume
 	lost   error // why live is not known: whatever the volume is, it is left alone
 	pinned int64 // bytes of unfinished parts, which the index does not count yet
+	pins   int   // chunks that unfinished parts count on, those included that the index knows
 }
 
 // room is what the live part of a volume takes on disk, with its share of what is around the
@@ -54,7 +55,7 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 	if err != nil {
 		return nil, err
 	}
-	pinned := e.pins.BytesIn()
+	pinned, pins := e.pins.BytesIn(), e.pins.CountIn()
 	live, lost, err := ledger.Volumes(ctx, e.index)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,8 @@ func (e *Engine) volumeStates(ctx context.Context) ([]volumeState, error) {
 	states := make([]volumeState, len(infos))
 	for i, info := range infos {
 		states[i] = volumeState{
-			VolumeInfo: info, live: live[info.ID], lost: lost[info.ID], pinned: pinned[info.ID],
+			VolumeInfo: info, live: live[info.ID], lost: lost[info.ID],
+			pinned: pinned[info.ID], pins: pins[info.ID],
 		}
 	}
 	return states, nil

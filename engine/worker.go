@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// reclaimPinned is how long the worker leaves alone, once they are free, the volumes that running
-// uploads counted on.
+// reclaimPinned is how long the worker leaves the volumes alone that running uploads count on. As
+// long as it finds nothing else to do it waits twice as long each time, up to reclaimFailed.
 const reclaimPinned = time.Second
 
 // reclaimFailed is how long the worker waits before it tries again what has failed.
@@ -23,7 +23,7 @@ const reclaimFailed = time.Minute
 type worker struct {
 	engine *Engine
 	woken  chan struct{} // holds one token while there may be something to do
-	pinned chan struct{} // holds one token when a volume that was left is free
+	pinned chan struct{} // holds one token when a volume was left that is in use
 	begun  chan struct{} // holds one token while there may be the first open upload
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -96,11 +96,14 @@ func (w *worker) run(ctx context.Context) {
 	defer retry.Stop()
 	defer free.Stop()
 	defer again.Stop()
+	wait := reclaimPinned
 	for {
 		select {
 		case <-w.woken:
+			wait = reclaimPinned
 		case <-w.pinned:
-			free.Reset(reclaimPinned)
+			free.Reset(wait)
+			wait = min(2*wait, reclaimFailed)
 			continue
 		case <-free.C: // what is damaged is not tried again so soon
 		case <-retry.C:

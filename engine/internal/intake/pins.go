@@ -354,6 +354,19 @@ func (p *Pins) BytesIn() map[uint64]int64 {
 	return bytes
 }
 
+// CountIn returns how many chunks are pinned in each volume.
+func (p *Pins) CountIn() map[uint64]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	count := make(map[uint64]int)
+	for _, pin := range p.byID {
+		for at := range pin.places {
+			count[at.ref.Volume]++
+		}
+	}
+	return count
+}
+
 // Condemned returns how many volumes are condemned. While no body is under way those are that are there.
 func (p *Pins) Condemned() int {
 	p.mu.Lock()
