@@ -65,18 +65,25 @@ func (e *Engine) forgetUntrimmed() {
 	maps.DeleteFunc(e.trims, func(_ uint64, note trimNote) bool { return note.never })
 }
 
-// gives reports whether a volume with enough dead in it would give some back: by holes, unless it
-// has them since the last time that something died in it, or by copying. What would but for
-// unfinished parts that count on it does so later: it was trimmed around these.
-func (c *compaction) gives(v *volumeState, p policy) (now, later bool) {
+// gives says how much a volume with enough dead in it may give back: by holes, what died in it since
+// it was trimmed last, or by copying. What unfinished parts keep it from giving back, which it was
+// trimmed around, it gives later.
+func (c *compaction) gives(v *volumeState, p policy) (now, later int64) {
 	note, noted := c.engine.trims[v.ID]
-	if !noted || !note.never && note.live != v.live {
-		return true, false
-	}
-	gives := note.pinned && !note.never ||
-		v.worth(p.copy) && !c.engine.damage.isStuck(v.ID, v.live.LiveBytes)
 	held := c.held(v)
-	return gives && !held, gives && held
+	copies := v.worth(p.copy) && !c.engine.damage.isStuck(v.ID, v.live.LiveBytes)
+	switch {
+	case !noted || copies && !held:
+		return v.dead(), 0
+	case !note.never && note.live != v.live:
+		return min(v.dead(), max(note.live.LiveBytes-v.live.LiveBytes, 1)), 0
+	case held && (copies || note.pinned && !note.never):
+		return 0, v.dead()
+	case note.pinned && !note.never:
+		return v.dead(), 0
+	default:
+		return 0, 0
+	}
 }
 
 // held reports whether unfinished parts keep a volume from being copied and removed.
@@ -102,13 +109,11 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 		if !v.worth(p.trim) {
 			return
 		}
-		switch now, held := c.gives(&v.volumeState, p); {
-		case now:
+		now, held := c.gives(&v.volumeState, p)
+		if now > 0 {
 			trims = append(trims, v)
-			dead += v.dead()
-		case held:
-			later += v.dead()
 		}
+		dead, later = dead+now, later+held
 	}
 	for _, v := range states {
 		live += v.live.LiveBytes

@@ -31,7 +31,13 @@ type sweep struct {
 	tail    uint64                 // the number of the first entry of the queue that is left
 	used    func(id [16]byte) bool // whether an entry has to wait
 	done    Swept
+
+	bytes    int64                 // of chunks that have died are enough
+	progress func(context.Context) // called after each transaction
 }
+
+// enough says whether no other transaction need follow.
+func (s *sweep) enough() bool { return s.done.Bytes >= s.bytes }
 
 // queued is one entry of the queue, or of what waits.
 type queued struct {
@@ -44,7 +50,7 @@ type queued struct {
 
 // Sweep works off the trash until it is empty, or the chunks that have died have at least this many
 // bytes. Each of its transactions takes a bounded bite and leaves the rest valid, so it can stop
-// anywhere, and go on in another process. progress is called after each step, with no lock held.
+// anywhere, and go on in another process. progress is called after each of them, with no lock held.
 //
 // With an error it says what it has done so far. One Sweep goes on at a time.
 func (t *Trash) Sweep(
@@ -66,13 +72,16 @@ func (t *Trash) Sweep(
 }
 
 func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Context)) error {
+	s.bytes, s.progress = bytes, progress
 	for ; len(s.waiting) > 0; s.waiting = s.waiting[1:] {
-		if err := s.waits(ctx, s.waiting[0]); err != nil {
+		if s.done.More = s.enough(); s.done.More {
+			return nil
+		}
+		if err := s.waits(ctx, s.waiting[0]); err != nil || s.done.More {
 			return err
 		}
 	}
-	start := s.done.Bytes
-	for s.done.Bytes-start < bytes {
+	for !s.enough() {
 		batch, err := s.next(ctx)
 		if err != nil || len(batch) == 0 {
 			return err
@@ -80,7 +89,6 @@ func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Cont
 		if err := s.batch(ctx, batch); err != nil {
 			return err
 		}
-		progress(ctx)
 	}
 	s.done.More = true
 	return nil
@@ -149,13 +157,13 @@ func (s *sweep) settle(l level) {
 	}
 }
 
-// batch sweeps entries from the head of the queue, many in a transaction. One that is damaged does
-// not keep the others from being swept: it is put aside.
+// batch sweeps entries from the head of the queue, many in a transaction, until it is enough. One that
+// is damaged does not keep the others from being swept: it is put aside.
 func (s *sweep) batch(ctx context.Context, batch []queued) error {
 	for i := range batch {
 		batch[i].used = batch[i].lost == nil && s.used(batch[i].ID)
 	}
-	for most := len(batch); len(batch) > 0; {
+	for most := len(batch); len(batch) > 0 && !s.enough(); {
 		done, err := s.transaction(ctx, batch[:most])
 		batch = batch[done:]
 		switch {
@@ -211,10 +219,11 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 	}
 	s.done.Chunks -= b.delta.totals.Chunks
 	s.done.Bytes -= b.delta.totals.StoredBytes
+	s.progress(ctx)
 	return done, nil
 }
 
-// waits sweeps what waits and nobody uses any more.
+// waits sweeps what waits and nobody uses any more. It says More when that is enough before it is done.
 func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 	for {
 		item := queued{Trash: index.Trash{ID: id}, waiting: true}
@@ -234,6 +243,9 @@ func (s *sweep) waits(ctx context.Context, id [16]byte) error {
 			return nil
 		case err != nil || done > 0:
 			return err
+		}
+		if s.done.More = s.enough(); s.done.More {
+			return nil
 		}
 	}
 }

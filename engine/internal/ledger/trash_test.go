@@ -191,11 +191,11 @@ func (c *countingStore) Update(ctx context.Context, fn func(index.Tx) error) err
 func (c *countingTx) Put(key, value []byte) error { c.changed++; return c.Tx.Put(key, value) }
 func (c *countingTx) Delete(key []byte) error     { c.changed++; return c.Tx.Delete(key) }
 
-// TestSweepIsBounded sweeps a content of two parts of six full pages each, in transactions of about
+// TestSweepIsBounded sweeps a content of two parts of eight full pages each, in transactions of about
 // four pages each, and stops after the bytes that are wanted.
 func TestSweepIsBounded(t *testing.T) {
 	b := newBooks(t)
-	const parts, pages = 2, 6
+	const parts, pages = 2, 8
 	for n := range parts * pages {
 		first := n * index.MaxPageChunks
 		b.update(putPage(idOf(10+n/pages), n%pages, run(first, first+index.MaxPageChunks)...))
@@ -214,8 +214,19 @@ func TestSweepIsBounded(t *testing.T) {
 	if err != nil || !swept.More || swept.Chunks == 0 {
 		t.Errorf("one byte: swept %+v, %v", swept, err)
 	}
-	rest := b.sweep()
-	if swept.Chunks+rest.Chunks != chunks || steps == 0 {
+	if most := int64(5 * index.MaxPageChunks); swept.Chunks > most || steps != 1 {
+		t.Errorf("one byte: swept %d chunks in %d steps, want at most %d in one", swept.Chunks, steps, most)
+	}
+	swept2, err := b.trash.Sweep(t.Context(), 2*index.MaxPageChunks*stored, func(context.Context) { steps++ })
+	if err != nil || !swept2.More || swept2.Chunks == 0 || steps != 2 {
+		t.Errorf("two pages: swept %+v, %v, %d steps in all", swept2, err, steps)
+	}
+	swept.Chunks += swept2.Chunks
+	rest, err := b.trash.Sweep(t.Context(), 1<<62, func(context.Context) { steps++ })
+	if err != nil || rest.More || steps < 4 {
+		t.Errorf("the rest: swept %+v, %v, %d steps in all", rest, err, steps)
+	}
+	if swept.Chunks+rest.Chunks != chunks {
 		t.Errorf("swept %d and %d chunks, %d in all, with %d steps", swept.Chunks, rest.Chunks, chunks, steps)
 	}
 	b.check("swept", 0, 0, 0, 0)
@@ -223,6 +234,34 @@ func TestSweepIsBounded(t *testing.T) {
 	if most := 5*index.MaxPageChunks + 20; counting.greatest > most || counting.updates < 2 {
 		t.Errorf("%d transactions, the greatest of %d records", counting.updates, counting.greatest)
 	}
+}
+
+// TestSweepOfWhatWaitedIsBounded is TestSweepIsBounded of a content that was in use when it was swept
+// first.
+func TestSweepOfWhatWaitedIsBounded(t *testing.T) {
+	b := newBooks(t)
+	const pages = 12
+	for n := range pages {
+		b.update(putPage(idOf(10), n, run(n*index.MaxPageChunks, (n+1)*index.MaxPageChunks)...))
+	}
+	b.update(b.putPart(idOf(1), 1, idOf(10)))
+	b.trash.Use(idOf(1))
+	b.update(b.dropOwner(idOf(1), 1))
+	b.sweep()
+	b.trash.Leave(idOf(1))
+	steps, chunks := 0, int64(0)
+	for more := true; more; {
+		swept, err := b.trash.Sweep(t.Context(), 1, func(context.Context) { steps++ })
+		if err != nil || swept.Chunks > 5*index.MaxPageChunks {
+			t.Fatalf("one byte: swept %+v, %v", swept, err)
+		}
+		more = swept.More
+		chunks += swept.Chunks
+	}
+	if chunks != pages*index.MaxPageChunks || steps < 3 {
+		t.Errorf("swept %d chunks in %d steps", chunks, steps)
+	}
+	b.check("swept", 0, 0, 0, 0)
 }
 
 // TestFailedDiscardIsForgotten discards in a transaction that fails: whoever asks whether there is
