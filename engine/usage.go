@@ -5,6 +5,7 @@ import (
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/engine/internal/throttle"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // usage finds out what lives and what is garbage. It costs a look at each volume.
@@ -36,13 +37,29 @@ func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	// What is in the trash counts as stored, though maybe less than it was before compression.
-	stored := t.StoredBytes + t.InlineBytes
-	trash := max(min(t.TrashBytes, stored), 0)
-	u.Live = stored + pinned - trash
+	trash := garbageInTrash(&t, e.opts.ChunkSize)
+	u.Live = t.StoredBytes + t.InlineBytes + pinned - trash
 	u.Garbage = trash
 	if e.opts.ReclaimRate == 0 {
 		u.Garbage += max(onDisk-t.StoredBytes-pinned, 0)
 	}
 	return u, nil
+}
+
+// garbageInTrash returns how many bytes will be dead for sure when what is in the trash is swept. It
+// has sizes as they were before deduplication. So many references as there are more than chunks may
+// all be in the trash: dropping them gives nothing, and who writes must not be slowed down for that.
+// What counts as stored may be less than it was before compression.
+func garbageInTrash(t *index.Totals, chunkSize int) int64 {
+	trash := max(float64(t.TrashBytes), 0)
+	if again := float64(t.References) - float64(t.Chunks); again > 0 {
+		// A copy of an object has no references of its own, and an open upload no logical bytes.
+		size := (max(float64(t.LogicalBytes), 0) + trash) / float64(t.References)
+		trash -= again * min(size, float64(chunkSize))
+	}
+	stored := max(t.StoredBytes+t.InlineBytes, 0)
+	if trash >= float64(stored) {
+		return stored
+	}
+	return max(int64(trash), 0)
 }

@@ -1,7 +1,7 @@
 // Package throttle slows down who writes when reclaiming cannot keep up.
 //
-// Garbage is what the store has on disk for nothing: what is in the trash, and what is dead in
-// volumes and in the index. Reclaiming takes time that writers would rather have for themselves, so
+// Garbage is what the store has on disk for nothing: what is in the trash, but for what may be of
+// chunks that others refer to, and what is dead in volumes and in the index. Reclaiming takes time that writers would rather have for themselves, so
 // they are slowed down when there is more of it than a share of what lives and some room: not at
 // all up to the soft limit, then ever more, and at the hard one they wait until reclaiming has got
 // on.
