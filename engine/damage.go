@@ -266,11 +266,28 @@ func (d *damage) mark(ctx context.Context, places []blob.Ref) error {
 	}, true)
 }
 
-// clear takes the knowledge back, of places that could be read after all.
+// clear takes the knowledge back, of places that could be read after all. That says something about
+// their volumes, too: one that is there and can be read is not bad as a whole, and what lives in it
+// may be moved.
 func (d *damage) clear(ctx context.Context, places []blob.Ref) error {
+	if len(places) == 0 {
+		return nil
+	}
+	volumes, err := d.blobs.Volumes(ctx)
+	if err != nil {
+		return err
+	}
+	readable := make(map[uint64]bool, len(volumes))
+	for _, v := range volumes {
+		readable[v.ID] = v.Damage == nil
+	}
 	d.mu.Lock()
 	for _, ref := range places {
 		delete(d.bad, ref)
+		delete(d.stuck, ref.Volume)
+		if readable[ref.Volume] {
+			delete(d.volumes, ref.Volume)
+		}
 	}
 	d.mu.Unlock()
 	return d.change(ctx, places, func(blob.Ref) bool { return true }, false)

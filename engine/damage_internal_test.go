@@ -57,6 +57,63 @@ func TestDamageIsBounded(t *testing.T) {
 	}
 }
 
+// A returningVolume is a store that does not find a volume, or cannot read it, as long as that is so.
+type returningVolume struct {
+	*blob.Memory
+	lost   bool
+	damage error
+}
+
+func (s *returningVolume) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
+	infos, err := s.Memory.Volumes(ctx)
+	if s.lost {
+		return nil, err
+	}
+	for i := range infos {
+		infos[i].Damage = s.damage
+	}
+	return infos, err
+}
+
+// TestClearedVolume clears a place in a volume that was bad as a whole, and of which nothing could be
+// moved: it is bad as long as the store says so, and no longer.
+func TestClearedVolume(t *testing.T) {
+	ctx := context.Background()
+	idx := index.NewMemory()
+	defer idx.Close()
+	blobs := &returningVolume{Memory: blob.NewMemory(0), lost: true}
+	defer blobs.Close()
+	ref, err := blobs.Put(ctx, blob.ID{1}, []byte("frame"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDamage(blobs, idx, func(err error) { t.Error(err) })
+	d.noteOne(ctx, ref, &blob.CorruptionError{})
+	d.setStuck(ref.Volume, 5)
+	d.setStuck(ref.Volume+1, 5)
+	clear := func() {
+		t.Helper()
+		if err := d.clear(ctx, []blob.Ref{ref}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if clear(); d.Known(ref) == nil {
+		t.Error("the volume is missing, and not bad")
+	}
+	blobs.lost, blobs.damage = false, errors.New("it cannot be read")
+	if clear(); d.Known(ref) == nil {
+		t.Error("the volume cannot be read, and is not bad")
+	}
+	blobs.damage = nil
+	clear()
+	if err := d.Known(ref); err != nil {
+		t.Errorf("the volume is there and read, and bad: %v", err)
+	}
+	if d.isStuck(ref.Volume, 5) || !d.isStuck(ref.Volume+1, 5) {
+		t.Error("what lives in the volume is stuck, or that in another is not")
+	}
+}
+
 // A failingProbe is a store whose frames cannot be proved, for a reason that is the process's own.
 type failingProbe struct {
 	*blob.Memory
