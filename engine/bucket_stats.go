@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"iter"
+	"math"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -15,7 +16,7 @@ type BucketStatsRequest struct {
 // BucketStatsResult counts what a bucket holds.
 type BucketStatsResult struct {
 	Objects      int64 // complete objects
-	LogicalBytes int64 // their sizes
+	LogicalBytes int64 // their sizes; math.MaxInt64 if there are more
 	Uploads      int64 // open uploads
 }
 
@@ -50,7 +51,7 @@ func (e *Engine) BucketStats(
 	objects := index.ObjectsOf(req.Bucket)
 	err = scanBucket(ctx, e, &bucket, objects, index.Scan, func(obj *index.Object) {
 		res.Objects++
-		res.LogicalBytes += obj.Size
+		res.LogicalBytes += min(obj.Size, math.MaxInt64-res.LogicalBytes)
 	})
 	if err != nil {
 		return nil, err

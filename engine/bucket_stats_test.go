@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -62,5 +64,31 @@ func TestBucketStatsInSteps(t *testing.T) {
 	}
 	if _, err := e.BucketStats(t.Context(), &engine.BucketStatsRequest{Bucket: "bucket"}); !errors.Is(err, engine.ErrNoSuchBucket) {
 		t.Errorf("BucketStats of a bucket that was replaced meanwhile: %v", err)
+	}
+}
+
+// TestStatsOfTooMuch counts copies that have more than math.MaxInt64 bytes together, and deletes some.
+func TestStatsOfTooMuch(t *testing.T) {
+	e, idx := memoryStore(t, nil)
+	mustBucket(t, e, "bucket")
+	put(t, idx, func(tx index.Tx) error {
+		return index.Put(tx, index.TotalsKey(), &index.Totals{LogicalBytes: math.MaxInt64 - 10})
+	})
+	mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: "key", Body: strings.NewReader("eleven more")})
+	if got := stats(t, e).LogicalBytes; got != math.MaxInt64 {
+		t.Errorf("Stats: one byte too much is %d", got)
+	}
+	mustDelete(t, e, "bucket", "key")
+	if got := stats(t, e).LogicalBytes; got != math.MaxInt64-10 {
+		t.Errorf("Stats: deleted, there are %d bytes left", got)
+	}
+	for n := range 3 {
+		put(t, idx, func(tx index.Tx) error {
+			return index.Put(tx, index.ObjectKey("bucket", fmt.Sprint(n)), &index.Object{Size: 1 << 62})
+		})
+	}
+	res, err := e.BucketStats(t.Context(), &engine.BucketStatsRequest{Bucket: "bucket"})
+	if err != nil || res.LogicalBytes != math.MaxInt64 {
+		t.Errorf("BucketStats: %+v, %v", res, err)
 	}
 }

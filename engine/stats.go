@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"math"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 )
@@ -17,7 +18,7 @@ type StatsResult struct {
 	Parts         int64 // parts, of open uploads and of objects, those that copies share once; deleted ones until they are reclaimed
 	Chunks        int64 // different chunks stored
 	References    int64 // uses of chunks by parts; the difference to Chunks was deduplicated
-	LogicalBytes  int64 // sizes of the objects, of every copy
+	LogicalBytes  int64 // sizes of the objects, of every copy; math.MaxInt64 if there are more, up to twice as many
 	DamagedChunks int64 // that turned out to be damaged, and were not stored anew since; missing volumes count for nothing here
 	StoredBytes   int64 // live bytes of the chunks as stored: compressed, sealed, each once
 	InlineBytes   int64 // bytes of small bodies that the index keeps, as stored
@@ -60,8 +61,8 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 	res := &StatsResult{
 		Objects: t.Objects, Uploads: t.Uploads, Parts: t.Parts,
 		Chunks: t.Chunks, References: t.References, DamagedChunks: t.Damaged,
-		TrashParts: t.TrashParts, TrashBytes: t.TrashBytes,
-		LogicalBytes: t.LogicalBytes, StoredBytes: t.StoredBytes, InlineBytes: t.InlineBytes,
+		TrashParts: t.TrashParts, TrashBytes: saturated(t.TrashBytes),
+		LogicalBytes: saturated(t.LogicalBytes), StoredBytes: t.StoredBytes, InlineBytes: t.InlineBytes,
 	}
 	for _, v := range states {
 		v.pinned = 0 // until they are committed those parts are not counted as live
@@ -89,4 +90,13 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		return nil, err
 	}
 	return res, nil
+}
+
+// saturated is a sum of sizes as it is told. Copies that refer to the same chunks may have more than
+// math.MaxInt64 bytes together. The books count modulo 2^64, so they are right again after deletions.
+func saturated(sum int64) int64 {
+	if sum < 0 {
+		return math.MaxInt64
+	}
+	return sum
 }

@@ -54,7 +54,7 @@ func garbageInTrash(t *index.Totals, chunkSize int) int64 {
 	trash := max(float64(t.TrashBytes), 0)
 	if again := float64(t.References) - float64(t.Chunks); again > 0 {
 		// A copy of an object has no references of its own, and an open upload no logical bytes.
-		size := (max(float64(t.LogicalBytes), 0) + trash) / float64(t.References)
+		size := (float64(saturated(t.LogicalBytes)) + trash) / float64(t.References)
 		trash -= again * min(size, float64(chunkSize))
 	}
 	stored := max(t.StoredBytes+t.InlineBytes, 0)
