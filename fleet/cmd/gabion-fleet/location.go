@@ -40,16 +40,9 @@ func (l *location) open(ctx context.Context, o engine.Options) (*engine.Engine, 
 		}
 		return engine.Open(ctx, l.dir, &o)
 	}
-	idx, blobs, err := fleet.OpenStores(ctx, l.fleet)
-	if err != nil {
-		return nil, err
-	}
-	o.Node = node
-	e, err := engine.OpenStores(ctx, idx, blobs, &o)
-	if err != nil {
-		return nil, errors.Join(err, blobs.Close(), idx.Close())
-	}
-	return e, nil
+	as := l.fleet
+	as.Node = node
+	return fleet.Open(ctx, as, &o)
 }
 
 // clone opens what is to become a copy.
