@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 	"github.com/gabion-storage/gabion/fleet/pgindex"
 	"github.com/gabion-storage/gabion/index"
@@ -227,6 +229,63 @@ func TestLostCommit(t *testing.T) {
 			wantCount(t, openNode(t, postgres.DSN(p.Dir()), o), "n", c.made)
 		})
 	}
+}
+
+// TestStandbyIsAway has a commit wait for a standby that never comes, and cuts the connection, which
+// ends the wait: the server has it then, and the standby has not. Update must not say that it was made.
+func TestStandbyIsAway(t *testing.T) {
+	server := postgres.Start(t)
+	p := postgres.NewProxy(t, server)
+	s := openNode(t, postgres.DSN(p.Dir()), &pgindex.Options{Patience: time.Second})
+	server.Kill()
+	server.Run("synchronous_standby_names=nobody")
+	done := make(chan error, 1)
+	go func() { done <- s.Update(context.Background(), count("n")) }()
+	cut := map[int]bool{}
+	for waiting := true; waiting; {
+		select {
+		case err := <-done:
+			var failed *index.CommitError
+			if !errors.As(err, &failed) || s.Failure() == nil {
+				t.Errorf("Update: %v, Failure: %v, want a CommitError", err, s.Failure())
+			}
+			waiting = false
+		case <-time.After(5 * time.Millisecond):
+			// Each once: what ends the wait of a connection that was cut comes by another one.
+			for _, pid := range waitingCommits(t, server) {
+				if !cut[pid] {
+					cut[pid] = true
+					p.CutAll()
+				}
+			}
+		}
+	}
+	if len(cut) == 0 {
+		t.Error("no commit has waited")
+	}
+	server.Kill()
+	server.Run()
+	wantCount(t, openNode(t, server.DSN(), nil), "n", 1)
+}
+
+// waitingCommits returns the processes of the server that wait for a standby.
+func waitingCommits(t *testing.T, server *postgres.Server) []int {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	const sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND backend_type = 'client backend'"
+	rows, err := conn.Query(t.Context(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pids
 }
 
 // TestServerIsAway has calls fail while there is no server, and succeed when there is one again.

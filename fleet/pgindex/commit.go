@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gabion-storage/gabion/index"
@@ -88,6 +89,10 @@ func (d *database) resolve(lost *lostCommit) error {
 
 // committed says whether the last commit that was tried was made. Its transaction may still be
 // under way, and holds the lock then; so who has the lock knows.
+//
+// To see the commit is not enough. One that waited for a standby is seen as soon as the wait ends,
+// be it because the connection was cut, and the standby may not have it. So what finds it writes, and
+// is committed in turn: when the standby has that, it has all before it.
 func (d *database) committed(ctx context.Context) (made bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestTurn+longestWait)
 	defer cancel()
@@ -95,17 +100,9 @@ func (d *database) committed(ctx context.Context) (made bool, err error) {
 		var b pgx.Batch
 		b.Queue(sqlBegin)
 		b.Queue(sqlLock, int32(lockClass), d.lock)
-		made = false
-		b.Queue(sqlNoted, d.node).Query(func(rows pgx.Rows) error {
-			defer rows.Close()
-			for rows.Next() {
-				var number int64
-				if err := rows.Scan(&number); err != nil {
-					return err
-				}
-				made = number == d.commits
-			}
-			return rows.Err()
+		b.Queue(sqlNoted, d.node, d.commits).Exec(func(found pgconn.CommandTag) error {
+			made = found.RowsAffected() > 0
+			return nil
 		})
 		b.Queue(sqlCommit)
 		return c.SendBatch(ctx, &b).Close()

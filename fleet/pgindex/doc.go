@@ -68,7 +68,8 @@
 //	the connection is lost before the commit     the turn is had anew
 //	the turn does not come within 10 s           likewise; so for deadlocks, shutdown, a standby
 //	the outcome of a commit is not known         it is looked up: the number of the node's last
-//	                                             commit, behind the lock that it held to its end
+//	                                             commit, behind the lock that it held to its end,
+//	                                             by a commit that the standby must have, too
 //	it cannot be looked up                       *index.CommitError; the node takes no more updates
 //	a node stops in its turn                     the server ends its session after 10 s
 //	the disk of the server is full               index.ErrNoSpace; deleting goes on

@@ -16,7 +16,7 @@ const formatVersion = 1
 // lockClass is the first key of the advisory locks of this package, "gabn".
 const lockClass = 0x6761626e
 
-// Of nodes, committed is the number of the last commit of each: see outcome.
+// Of nodes, committed is the number of the last commit of each: see committed.
 const createSchema = `
 	CREATE SCHEMA IF NOT EXISTS @;
 	CREATE TABLE @.records (k bytea PRIMARY KEY, v bytea NOT NULL);
@@ -81,7 +81,7 @@ func statements(schema string) map[string]string {
 		sqlDelete: "DELETE FROM @.records WHERE k = ANY($1::bytea[])",
 		sqlNote: `INSERT INTO @.nodes VALUES ($1, $2, now())
 			ON CONFLICT (node) DO UPDATE SET committed = EXCLUDED.committed, at = EXCLUDED.at`,
-		sqlNoted:  "SELECT committed FROM @.nodes WHERE node = $1",
+		sqlNoted:  "UPDATE @.nodes SET at = now() WHERE node = $1 AND committed = $2",
 		sqlForget: "DELETE FROM @.nodes WHERE node = $1 OR at < now() - interval '7 days'",
 	}
 	for name, sql := range all {
