@@ -36,7 +36,7 @@ func (s *Store) claim(ctx context.Context) error {
 	}
 	opening, err := claim(ctx, after+1)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	if opening <= after || opening >= MaxOpenings {
 		return fmt.Errorf("s3blob: the opening has the number %d, must be from %d and below %d",

@@ -32,6 +32,15 @@ func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: s3blob: %s: %w", blob.ErrUnavailable, what, err)
 }
 
+// ended returns the error of a call, which is its context's where that has ended: nobody waits for
+// another try then.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, blob.ErrUnavailable) {
+		return ctx.Err()
+	}
+	return err
+}
+
 // status is the status of the answer that err is, or 0.
 func status(err error) int {
 	var answer *smithyhttp.ResponseError

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -427,5 +428,47 @@ func TestStalled(t *testing.T) {
 	}
 	if _, err := s.Volumes(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Volumes: %v, want that the time is over", err)
+	}
+}
+
+// TestStalledRead has the answer to a read stop amid the frame. When the time for requests is over,
+// another try may help; when the call's context has ended, that is its error.
+func TestStalledRead(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	client := w.through(server.Client())
+	ref, _ := synced(t, open(t, client, s3blob.Options{}), 1, 1000)
+	var stalls atomic.Int32
+	var stalled func()
+	w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if kindOf(r) == "GET volumes" && !r.URL.Query().Has("prefix") {
+			stalls.Add(1)
+			stalled()
+			stall(r, res, 10)
+		}
+		return res, nil
+	})
+	get := func(ctx context.Context, timeout time.Duration) error {
+		s := open(t, client, s3blob.Options{Timeout: timeout, Attempts: 3})
+		for { // until it knows the volume, however slow the listing is
+			if _, err := s.Volumes(t.Context()); err == nil {
+				break
+			}
+		}
+		_, err := s.Get(ctx, ref, nil)
+		return err
+	}
+
+	stalled = func() {}
+	for stalls.Load() == 0 { // else not even its head came in time
+		if err := get(t.Context(), 50*time.Millisecond); !errors.Is(err, blob.ErrUnavailable) {
+			t.Errorf("Get whose time is over: %v, want ErrUnavailable", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stalled = cancel
+	err := get(ctx, time.Minute)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, blob.ErrUnavailable) {
+		t.Errorf("Get whose context has ended: %v, want Canceled", err)
 	}
 }

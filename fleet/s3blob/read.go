@@ -93,13 +93,14 @@ func (s *Store) read(ctx context.Context, ref blob.Ref, length int64, use func(i
 		return err
 	}
 	defer s.reads.Release(1)
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	within, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	return s.whole(ctx, func() (cut bool, err error) { return s.readOnce(ctx, v, ref, length, use) })
+	err = s.whole(within, func() (cut bool, err error) { return s.readOnce(within, v, ref, length, use) })
+	return ended(ctx, err)
 }
 
 // whole has once read an answer, and again, as often as a request is tried, while it is cut: the
-// client tries again only what has not been answered.
+// client tries again only what has not been answered. When ctx ends, the error is that of the last try.
 func (s *Store) whole(ctx context.Context, once func() (cut bool, err error)) error {
 	backoff := retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)
 	for attempt := 1; ; attempt++ {
@@ -107,11 +108,8 @@ func (s *Store) whole(ctx context.Context, once func() (cut bool, err error)) er
 		if !cut || attempt >= s.options.Attempts {
 			return err
 		}
-		delay, err := backoff.BackoffDelay(attempt, err)
-		if err == nil {
-			err = smithytime.SleepWithContext(ctx, delay)
-		}
-		if err != nil {
+		delay, told := backoff.BackoffDelay(attempt, err)
+		if told != nil || smithytime.SleepWithContext(ctx, delay) != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package s3blob_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -96,6 +97,21 @@ func cut(res *http.Response, after int64) *http.Response {
 		io.Closer
 	}{io.MultiReader(io.LimitReader(res.Body, after), failingReader{}), res.Body}
 	return res
+}
+
+// stall has the body of an answer stop after so many bytes, until the request ends.
+func stall(r *http.Request, res *http.Response, after int64) {
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(res.Body, after), stallingReader{r.Context()}), res.Body}
+}
+
+type stallingReader struct{ request context.Context }
+
+func (r stallingReader) Read([]byte) (int, error) {
+	<-r.request.Done()
+	return 0, r.request.Err()
 }
 
 type failingReader struct{}
