@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 	"github.com/gabion-storage/gabion/fleet/pgindex"
 	"github.com/gabion-storage/gabion/index"
@@ -176,6 +178,33 @@ func TestNoAnswer(t *testing.T) {
 		wantCount(t, s, "key", 0)
 		p.CutAll()
 	}
+}
+
+// TestSilentTurn has the connection of the turns get no answers any more, once. That must not cost the
+// node its lease: it has another connection meanwhile.
+func TestSilentTurn(t *testing.T) {
+	p := postgres.NewProxy(t, postgres.Start(t))
+	s := openNode(t, postgres.DSN(p.Dir()), nil)
+	if err := s.Update(t.Context(), count("n")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // from a second on it is asked whether it is there
+	var stalls atomic.Int32
+	p.Set(false, func(message []byte) postgres.Verdict {
+		if bytes.Contains(message, []byte("-- ping")) && stalls.Add(1) == 1 {
+			return postgres.Stall
+		}
+		return postgres.Pass
+	})
+	late := time.AfterFunc(engine.DefaultLease, p.CutAll)
+	if err := s.Update(t.Context(), count("n")); err != nil || !late.Stop() {
+		t.Errorf("Update: %v, want that it is done while a lease lasts", err)
+	}
+	if stalls.Load() == 0 {
+		t.Error("nobody was asked")
+	}
+	p.CutAll() // for who gives the silent one up
+	wantCount(t, s, "n", 2)
 }
 
 // TestLostCommit cuts the connection when a commit is sent. Whether it was made or not, it counts

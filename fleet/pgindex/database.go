@@ -30,7 +30,7 @@ type database struct {
 	lock int32 // the second key of the advisory lock that is the turn
 
 	views      *pgxpool.Pool
-	turns      *pgxpool.Pool  // of one connection
+	turns      *pgxpool.Pool  // of one connection, and one for while the last is given up
 	background sync.WaitGroup // Views that are over are released, gets that nobody waits for end
 	vacuuming  chan struct{}  // holds a token while nobody vacuums
 
@@ -78,6 +78,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 		return fmt.Errorf("pgindex: %w", err)
 	}
 	d.configure(config.ConnConfig.RuntimeParams)
+	config.ConnConfig.DialFunc = dialer(config.ConnConfig.ConnectTimeout).DialContext
 	err = d.retry(ctx, func() error {
 		conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 		if err != nil {
@@ -101,7 +102,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 		return fmt.Errorf("pgindex: %w", err)
 	}
 	config = config.Copy()
-	config.MaxConns = 1
+	config.MaxConns = 2 // to close one that is silent takes the driver 15 s
 	for name, most := range map[string]time.Duration{
 		"lock_timeout": longestWait, "statement_timeout": longestTurn,
 		"idle_in_transaction_session_timeout": longestIdle,

@@ -66,6 +66,7 @@
 // # Failures
 //
 //	the connection is lost before the commit     the turn is had anew
+//	nobody acknowledges what is sent for 5 s     likewise, by TCP and on Linux; else after 40 s
 //	the turn does not come within 10 s           likewise; so for deadlocks, shutdown, a standby
 //	the outcome of a commit is not known         it is looked up: the number of the node's last
 //	                                             commit, behind the lock that it held to its end,
