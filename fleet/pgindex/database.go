@@ -102,6 +102,11 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 		return fmt.Errorf("pgindex: %w", err)
 	}
 	config = config.Copy()
+	config.MaxConns = 2 * mostGets // as of the turns
+	if d.gets.conns, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return fmt.Errorf("pgindex: %w", err)
+	}
+	config = config.Copy()
 	config.MaxConns = 2 // to close one that is silent takes the driver 15 s
 	for name, most := range map[string]time.Duration{
 		"lock_timeout": longestWait, "statement_timeout": longestTurn,
@@ -210,7 +215,7 @@ func (d *database) Close() error {
 }
 
 func (d *database) closePools() {
-	for _, pool := range []*pgxpool.Pool{d.views, d.turns} {
+	for _, pool := range []*pgxpool.Pool{d.views, d.gets.conns, d.turns} {
 		if pool != nil {
 			pool.Close()
 		}

@@ -3,6 +3,8 @@ package pgindex
 import (
 	"context"
 	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // mostGets is how many round trips of gets are under way at a time. More would have fewer share one,
@@ -12,7 +14,12 @@ const mostGets = 2
 // gets shares round trips among who looks records up at the same time: what comes while as many as
 // may be are under way goes together in the next one. One statement reads all of it, in one
 // snapshot, which begins after all of them have asked.
+//
+// They have connections of their own: who has a View may get something meanwhile, and would else wait
+// for a connection that another such View has, or its own.
 type gets struct {
+	conns *pgxpool.Pool // of one for each round trip, and one for while that is given up
+
 	mu      sync.Mutex // guards the fields below, and all of next
 	sending int        // round trips under way
 	next    *getting   // who waits for one; nil: nobody
@@ -109,7 +116,7 @@ func (d *database) nextGetting() *getting {
 
 // read makes one round trip.
 func (d *database) read(g *getting) error {
-	conn, err := d.views.Acquire(g.ctx)
+	conn, err := d.gets.conns.Acquire(g.ctx)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ type Options struct {
 	Schema string
 
 	// Views is how many Views may go on at once, each on a connection of its own; 16 if 0, at most
-	// 10,000. Others wait. Updates have one connection more, and a second while one is given up.
+	// 10,000. Others wait. Gets have two connections more and updates one; each may be there twice
+	// while one is given up.
 	Views int
 
 	// Patience is how long a call tries to reach the server again, from a second to an hour; 30

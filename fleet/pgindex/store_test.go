@@ -3,8 +3,10 @@ package pgindex_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/fleet/internal/postgres"
 	"github.com/gabion-storage/gabion/fleet/pgindex"
@@ -47,6 +49,36 @@ func TestNodes(t *testing.T) {
 				nodes = append(nodes, openNode(t, server.DSN(), o))
 			}
 			indextest.History(t, nodes...)
+		})
+	}
+}
+
+// TestGetInViews gets records amid as many Views as there may be at a time, which those wait for.
+func TestGetInViews(t *testing.T) {
+	server := postgres.Start(t)
+	for _, most := range []int{1, 3} {
+		t.Run(fmt.Sprint(most), func(t *testing.T) {
+			s := openNode(t, server.DSN(), &pgindex.Options{Views: most})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			var begun, ended sync.WaitGroup
+			begun.Add(most)
+			for range most {
+				ended.Go(func() {
+					here := sync.OnceFunc(begun.Done)
+					defer here()
+					err := s.View(ctx, func(index.Reader) error {
+						here()
+						begun.Wait()
+						_, err := s.Get(ctx, []byte("key"))
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			ended.Wait()
 		})
 	}
 }
