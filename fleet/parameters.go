@@ -13,19 +13,20 @@ type parameters struct {
 	errs []error
 }
 
+// errNotURL is what is said of any text that is no URL. What package url says repeats pieces of it, and
+// those may be a password's: where that is not escaped its first part passes for a port.
+var errNotURL = errors.New("not a URL; / ? # @ % and the like have to be escaped in a password")
+
 // parse parses a URL, and its parameters. Errors do not repeat it, since there may be a password
 // in it.
 func parse(text string) (*url.URL, *parameters, error) {
 	u, err := url.Parse(text)
-	if told, ok := errors.AsType[*url.Error](err); ok {
-		err = told.Err
-	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("not a URL: %w", err)
+		return nil, nil, errNotURL
 	}
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, nil, fmt.Errorf("its parameters: %w", err)
+		return nil, nil, errNotURL
 	}
 	p := &parameters{left: values}
 	for name, given := range values {

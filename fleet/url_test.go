@@ -12,7 +12,7 @@ import (
 const someIndex, someChunks = "postgres://localhost/gabion", "s3://bucket"
 
 // TestRefusedURLs opens stores whose URLs cannot be meant. Errors name what is at fault, and never
-// repeat a password.
+// repeat a password, nor a part of one.
 func TestRefusedURLs(t *testing.T) {
 	for _, c := range []struct{ index, chunks, want string }{
 		{"", someChunks, "Config.Index"},
@@ -23,6 +23,12 @@ func TestRefusedURLs(t *testing.T) {
 		{someIndex + "?patience=5", someChunks, "patience"},
 		{someIndex + "?schema=a&schema=b", someChunks, "schema is given 2 times"},
 		{someIndex + "?%", someChunks, "Config.Index"},
+		{"postgres://gabion:secret/x@localhost/gabion", someChunks, "escaped"},
+		{"postgres://gabion:secret?x@localhost/gabion", someChunks, "escaped"},
+		{"postgres://gabion:secret#x@localhost/gabion", someChunks, "escaped"},
+		{"postgres://gabion:%zecret@localhost/gabion", someChunks, "escaped"},
+		{"postgres://gabion:1?%zecret@localhost/gabion", someChunks, "escaped"},
+		{someIndex, "s3://key:secret/x@bucket", "escaped"},
 		{someIndex, "", "Config.Chunks"},
 		{someIndex, "bucket/prefix", "s3://"},
 		{someIndex, "s3:///prefix", "s3://BUCKET"},
@@ -40,7 +46,7 @@ func TestRefusedURLs(t *testing.T) {
 			t.Errorf("%q and %q: %v, want ErrInvalidArgument with %q", c.index, c.chunks, err, c.want)
 			continue
 		}
-		if strings.Contains(err.Error(), "secret") {
+		if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "%ze") {
 			t.Errorf("%q and %q: the error tells the password: %v", c.index, c.chunks, err)
 		}
 	}
