@@ -193,7 +193,7 @@ func (s *Store) send(g *group) {
 
 	s.mu.Lock()
 	if g.err == nil {
-		s.known[g.id] = &volume{info: g.info()}
+		s.knowLocked(&volume{info: g.info()})
 	} else {
 		s.failLocked(g)
 	}

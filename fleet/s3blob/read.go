@@ -160,6 +160,7 @@ func (s *Store) use(ctx context.Context, id uint64) (*volume, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	v = s.foundLocked(v)
 	if v.removing {
 		return nil, fmt.Errorf("%w: %d", blob.ErrNoVolume, id)
 	}

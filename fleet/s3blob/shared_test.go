@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/blob/blobtest"
@@ -135,5 +137,68 @@ func TestUnconditional(t *testing.T) {
 	}
 	if _, err := stuck.Put(t.Context(), id, frame); err == nil {
 		t.Error("a number was taken that is not above the one to be above")
+	}
+}
+
+// TestForgotten has stores write and read more volumes than they may know. What they have forgotten they
+// look for again; but not what is being read, the removal of which waits.
+func TestForgotten(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	a, b := open(t, server.Client(), s3blob.Options{}), open(t, w.through(server.Client()), s3blob.Options{})
+	const most = 2
+	a.KnowAtMost(most)
+	b.KnowAtMost(most)
+	wantFew := func(what string, s *s3blob.Store) {
+		t.Helper()
+		if n := s.Known(); n > most {
+			t.Errorf("who has %s knows %d volumes, want %d at most", what, n, most)
+		}
+	}
+	var refs []blob.Ref
+	var frames [][]byte
+	for i := range uint64(6) {
+		ref, frame := synced(t, a, i, 1000)
+		refs, frames = append(refs, ref), append(frames, frame)
+	}
+	wantFew("written", a)
+	readAll := func() {
+		for i := range refs {
+			wantFrame(t, b, refs[i], frames[i])
+		}
+		wantFew("read", b)
+	}
+	readAll()
+
+	reading, goOn := make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	w.set(nil, func(r *http.Request, res *http.Response) (*http.Response, error) {
+		if kindOf(r) == "GET volumes" && !r.URL.Query().Has("prefix") && first.CompareAndSwap(false, true) {
+			close(reading)
+			<-goOn
+		}
+		return res, nil
+	})
+	var reader sync.WaitGroup
+	reader.Go(func() { wantFrame(t, b, refs[0], frames[0]) })
+	<-reading
+	for i := range refs[1:] {
+		wantFrame(t, b, refs[i+1], frames[i+1])
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := b.Remove(ctx, refs[0].Volume); err == nil {
+		t.Error("Remove does not wait for who reads the volume")
+	}
+	close(goOn)
+	reader.Wait()
+	readAll()
+	for _, ref := range refs {
+		if err := b.Remove(t.Context(), ref.Volume); err != nil {
+			t.Errorf("Remove: %v", err)
+		}
+	}
+	if n := b.Known(); n != 0 {
+		t.Errorf("%d volumes are known that were removed", n)
 	}
 }

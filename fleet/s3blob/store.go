@@ -26,6 +26,8 @@ type Store struct {
 	sending sync.WaitGroup // goroutines that send
 	claims  chan struct{}  // holds a token while nobody claims a number
 
+	mostKnown int
+
 	gate gate.Gate
 
 	mu      sync.Mutex // guards what follows; never held during I/O
@@ -58,6 +60,8 @@ func Open(client *s3.Client, bucket string, o *Options) (*Store, error) {
 		claims:  make(chan struct{}, 1),
 		groups:  make(map[uint64]*group),
 		known:   make(map[uint64]*volume),
+
+		mostKnown: mostKnown,
 	}
 	s.claims <- struct{}{}
 	return s, nil

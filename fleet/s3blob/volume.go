@@ -21,8 +21,31 @@ type volume struct {
 	idle     chan struct{} // closed when the last reader leaves one that is being removed
 }
 
-// mostKnown is how many volumes a listing makes known at most, some 10 MB.
+// mostKnown is how many volumes are known at most, some 10 MB.
 const mostKnown = 1 << 16
+
+// knowLocked makes a volume known. Where there are as many as may be, another that nobody uses is
+// forgotten; who wants that one looks for it again.
+func (s *Store) knowLocked(v *volume) {
+	if len(s.known) >= s.mostKnown {
+		for id, other := range s.known { // in no order
+			if other.readers == 0 && !other.removing {
+				delete(s.known, id)
+				break
+			}
+		}
+	}
+	s.known[v.info.ID] = v
+}
+
+// foundLocked returns the volume that was found, to be used, which keeps it known. When it was forgotten
+// meanwhile it may have been found again: who reads it and who removes it must have the same one.
+func (s *Store) foundLocked(v *volume) *volume {
+	if s.known[v.info.ID] == nil {
+		s.knowLocked(v)
+	}
+	return s.known[v.info.ID]
+}
 
 // Volumes implements blob.Store. Who reads a volume that it has listed need not look for it.
 func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
@@ -62,7 +85,7 @@ func (s *Store) Volumes(ctx context.Context) ([]blob.VolumeInfo, error) {
 	}
 	for id := range listed {
 		// What this store has removed meanwhile may be listed all the same.
-		if s.known[id] == nil && s.removed == removed && len(s.known) < mostKnown {
+		if s.known[id] == nil && s.removed == removed && len(s.known) < s.mostKnown {
 			s.known[id] = &volume{info: all[id]}
 		}
 	}
@@ -119,10 +142,7 @@ func (s *Store) find(ctx context.Context, id uint64) (*volume, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known[id] == nil {
-		s.known[id] = &volume{info: infos[0]}
-	}
-	return s.known[id], nil
+	return s.foundLocked(&volume{info: infos[0]}), nil
 }
 
 // Remove implements blob.Store. It waits for the reads of this store alone: those of others end
@@ -148,7 +168,7 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := s.beginRemoving(ctx, v); err != nil {
+	if v, err = s.beginRemoving(ctx, v); err != nil {
 		return err
 	}
 	err = s.delete(ctx, s.volumeName(id, v.info.Frames))
@@ -162,11 +182,12 @@ func (s *Store) Remove(ctx context.Context, id uint64) error {
 }
 
 // beginRemoving has nobody begin to read the volume, and waits for who reads it.
-func (s *Store) beginRemoving(ctx context.Context, v *volume) error {
+func (s *Store) beginRemoving(ctx context.Context, v *volume) (*volume, error) {
 	s.mu.Lock()
+	v = s.foundLocked(v)
 	if v.removing {
 		s.mu.Unlock()
-		return fmt.Errorf("%w: %d", blob.ErrNoVolume, v.info.ID) // somebody else removes it
+		return nil, fmt.Errorf("%w: %d", blob.ErrNoVolume, v.info.ID) // somebody else removes it
 	}
 	v.removing = true
 	idle := make(chan struct{})
@@ -177,12 +198,12 @@ func (s *Store) beginRemoving(ctx context.Context, v *volume) error {
 	s.mu.Unlock()
 	select {
 	case <-idle:
-		return nil
+		return v, nil
 	case <-ctx.Done():
 		s.mu.Lock()
 		v.removing = false
 		s.mu.Unlock()
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
