@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Limits of a form, of what is before its file and of what is behind it: those of headers.
+// Limits of a form, of what is before its file, also with the file's name in it, and of what is behind
+// it: those of headers.
 const (
 	maxFormBytes  = 64 << 10
 	maxFormFields = 512
@@ -125,11 +126,7 @@ func (f *postForm) readField(d dialect) error {
 			f.fileType = said
 		}
 		path := disposition["filename"]
-		base := path[strings.LastIndexAny(path, `/\`)+1:]
-		for name, value := range f.fields {
-			f.fields[name] = strings.ReplaceAll(value, "${filename}", base)
-		}
-		return nil
+		return f.nameFile(path[strings.LastIndexAny(path, `/\`)+1:], d)
 	}
 	value, err := io.ReadAll(part)
 	switch {
@@ -145,6 +142,22 @@ func (f *postForm) readField(d dialect) error {
 		return badRequest(d.form.tooLong, "There are too many fields.")
 	}
 	f.fields[name] = string(value)
+	return nil
+}
+
+// nameFile writes the name of the file where fields want it. Nobody has said yet who sends the form, and
+// a long name that is wanted often would take far more than the form: what the fields have with it must
+// be within the form's own limit.
+func (f *postForm) nameFile(file string, d dialect) error {
+	const wanted = "${filename}"
+	total := 0
+	for name, value := range f.fields {
+		total += len(value) + strings.Count(value, wanted)*(len(file)-len(wanted))
+		if total > maxFormBytes {
+			return f.failure(errFormTooLong, d)
+		}
+		f.fields[name] = strings.ReplaceAll(value, wanted, file)
+	}
 	return nil
 }
 

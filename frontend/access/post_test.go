@@ -13,6 +13,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -397,6 +398,42 @@ func TestHostileForm(t *testing.T) {
 			_, body, err := verify(access.NewS3(o), r)
 			if got := refusal(t, err); got != c.want || got == "" && body != "x" {
 				t.Errorf("%s, %q (%v), want %s", got, body, err, c.want)
+			}
+		})
+	}
+}
+
+// TestFormOfManyNames refuses a form whose file has a long name that a field wants many times, without
+// writing it out: nobody has said yet who sends it.
+func TestFormOfManyNames(t *testing.T) {
+	const times, long = 2900, 32 << 10
+	o := options()
+	o.Anonymous = true
+	for _, c := range []struct {
+		times, long int
+		want        string
+	}{
+		{times, long, "400 MaxPostPreDataLengthExceededError"},
+		{1, long, ""},
+		{times, 1, ""},
+		{times, 22, ""},
+		{times, 23, "400 MaxPostPreDataLengthExceededError"},
+	} {
+		t.Run(fmt.Sprint(c.times, " of ", c.long), func(t *testing.T) {
+			fields := []field{{"key", "k"}, {"f", strings.Repeat("${filename}", c.times)}}
+			r := post(t, fields, strings.Repeat("x", c.long), content)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			id, err := access.NewS3(o).Verify(r)
+			runtime.ReadMemStats(&after)
+			if got := refusal(t, err); got != c.want {
+				t.Errorf("%s (%v), want %s", got, err, c.want)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+				t.Errorf("it takes %d bytes", took)
+			}
+			if err == nil && len(id.Form["f"]) != c.times*c.long {
+				t.Errorf("the field has %d bytes, want %d", len(id.Form["f"]), c.times*c.long)
 			}
 		})
 	}
