@@ -14,6 +14,8 @@ type claim struct {
 	signed time.Time // zero if it is not said
 	until  time.Time // when a URL ends to hold; zero of a header
 
+	headers map[string]string // that a URL has as parameters
+
 	stringToSign string
 	context      string // of version 4: the lines of stringToSign that those of chunks have, too
 	signer       func(secret string) signer

@@ -24,7 +24,8 @@
 // the client does not sign, but none of the service's own (x-amz-, x-oss-), and in version 1 of OSS
 // also parameters that are no sub-resources, as prefix and max-keys. To read more into a signature
 // than was signed is ruled out: no parameter may be there twice, and a header that is there twice
-// is one with its values joined.
+// is one with its values joined. A parameter of a signed URL of S3 that is named as one of the service's
+// own headers is that header, unless that is there as well, and then it is signed, too.
 //
 // A region is whatever the client says, and a security token is a header as any other: there are no
 // temporary keys.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,14 +66,47 @@ func claimInS3URL(r *request) (*claim, error) {
 	if !ok || !lives || err != nil || r.query.Get("X-Amz-Algorithm") != dialectS3.algorithm {
 		return nil, malformed
 	}
+	headers, err := headersInS3URL(r)
+	if err != nil {
+		return nil, err
+	}
 	c := &claim{
 		accessKey: cred.accessKey,
+		headers:   headers,
 		signature: r.query.Get("X-Amz-Signature"),
 		signed:    signed,
 		until:     signed.Add(life),
 		date:      r.query.Get("X-Amz-Date"),
 	}
 	return c, c.signS3(r, cred, r.query.Get("X-Amz-SignedHeaders"), malformed)
+}
+
+// headersInS3URL are the service's own headers that a URL has as parameters, which is where some SDKs
+// put them: they are signed there as well. Those are not among them that are about the signature, nor
+// checksums, since SDKs sign that of no body, as long as there is none.
+func headersInS3URL(r *request) (map[string]string, error) {
+	ofSignature := []string{
+		"x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential", "x-amz-date", "x-amz-expires",
+		"x-amz-security-token", "x-amz-sdk-checksum-algorithm", "x-amz-signature",
+		"x-amz-signedheaders",
+	}
+	headers := map[string]string{}
+	for said, values := range r.query {
+		lower := strings.ToLower(said)
+		if !strings.HasPrefix(lower, dialectS3.own) || slices.Contains(ofSignature, lower) ||
+			strings.HasPrefix(lower, "x-amz-checksum-") {
+			continue
+		}
+		name := http.CanonicalHeaderKey(lower)
+		if _, ok := headers[name]; ok {
+			return nil, badRequest("InvalidArgument", "The parameter "+lower+" is there twice.")
+		}
+		if strings.ContainsFunc(lower, notInName) || strings.ContainsFunc(values[0], isControl) {
+			return nil, badRequest("InvalidArgument", "The parameter "+lower+" could not be a header.")
+		}
+		headers[name] = values[0]
+	}
+	return headers, nil
 }
 
 // signS3 completes a claim by what its signature must be made of. It is malformed if what is signed

@@ -92,8 +92,9 @@ func NewS3(o Options) *Verifier {
 // NewOSS verifies requests to OSS.
 func NewOSS(o Options) *Verifier { return &Verifier{o.withDefaults(), oss{}} }
 
-// Verify finds out who sends r. It replaces the Body of r by that of the Identity, and joins
-// headers that are there twice. It fails with an *Error.
+// Verify finds out who sends r. It replaces the Body of r by that of the Identity, joins headers that
+// are there twice, and adds those of S3's own that a signed URL has as parameters. It fails with an
+// *Error.
 func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	q, err := newRequest(r, v.options.Domain)
 	if err != nil {
@@ -122,6 +123,11 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 			return nil, err
 		}
 		id.AccessKey = c.accessKey
+		for name, value := range c.headers {
+			if _, ok := r.Header[name]; !ok {
+				r.Header[name] = []string{value}
+			}
+		}
 	case !v.options.Anonymous:
 		return nil, accessDenied("Access Denied")
 	}

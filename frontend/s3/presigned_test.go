@@ -1,0 +1,94 @@
+package s3_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsv4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/gabion-storage/gabion/frontend/access"
+)
+
+// presigned sends a request by a URL that is signed with all its parameters.
+func presigned(t *testing.T, server *httptest.Server, method, target, body string) (res *http.Response, said string) {
+	t.Helper()
+	separator := "?"
+	if strings.Contains(target, "?") {
+		separator = "&"
+	}
+	r, err := http.NewRequest(method, server.URL+target+separator+"X-Amz-Expires=60", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, _, err := awsv4.NewSigner(func(o *awsv4.SignerOptions) { o.DisableURIPathEscaping = true }).PresignHTTP(
+		t.Context(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, r,
+		"UNSIGNED-PAYLOAD", "s3", "us-east-1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err = http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err = server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	all, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(all)
+}
+
+// TestPresignedParameters does what the parameters of a presigned URL say, where the presigners of some
+// SDKs put what would be S3's own headers.
+func TestPresignedParameters(t *testing.T) {
+	server := serve(t, memoryEngine(t), access.Options{}, httptest.NewServer)
+	c := client(server)
+	if _, err := c.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("bucket")}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, c, "source", []byte("source"))
+	for _, x := range []struct {
+		target string
+		status int
+		want   string // "Name: value" of HEAD, or a code
+	}{
+		{"/bucket/meta?x-amz-meta-a=b", 200, "X-Amz-Meta-A: b"},
+		{"/bucket/upper?X-Amz-Meta-A=b", 200, "X-Amz-Meta-A: b"},
+		{"/bucket/sse?x-amz-server-side-encryption=AES256", 200, "X-Amz-Server-Side-Encryption: AES256"},
+		{"/bucket/tags?x-amz-tagging=a%3Db", 200, "X-Amz-Tagging-Count: 1"},
+		// As the SDK for JavaScript signs, before there is a body.
+		{"/bucket/sum?x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32", 200, "Content-Length: 5"},
+		{"/bucket/acl?x-amz-acl=private", 200, "Content-Length: 5"},
+		{"/bucket/acl?x-amz-acl=public-read", 400, "AccessControlListNotSupported"},
+		{"/bucket/lock?x-amz-object-lock-mode=GOVERNANCE", 501, "NotImplemented"},
+		{"/bucket/copy?x-amz-copy-source=bucket%2Fsource", 200, "Content-Length: 6"},
+		{"/bucket/copy?x-amz-copy-source=bucket%2Fabsent", 404, "NoSuchKey"},
+		{"/bucket/twice?x-amz-acl=private&X-Amz-Acl=public-read", 400, "InvalidArgument"},
+		{"/bucket/line?x-amz-meta-a=b%0D%0Ac", 400, "InvalidArgument"},
+		{"/bucket/name?x-amz-meta-a%20b=c", 400, "InvalidArgument"},
+	} {
+		res, said := presigned(t, server, "PUT", x.target, "hello")
+		if res.StatusCode != x.status || x.status != 200 && !strings.Contains(said, "<Code>"+x.want+"</Code>") {
+			t.Errorf("PUT %s: %s, want %d %s\n%s", x.target, res.Status, x.status, x.want, said)
+		}
+		if x.status != 200 {
+			continue
+		}
+		path, _, _ := strings.Cut(x.target, "?")
+		res, _ = presigned(t, server, "HEAD", path, "")
+		name, value, _ := strings.Cut(x.want, ": ")
+		if got := res.Header.Get(name); got != value {
+			t.Errorf("PUT %s, HEAD: %s %q, want %q", x.target, name, got, value)
+		}
+	}
+}
