@@ -121,7 +121,7 @@ func (c *call) getObject() {
 
 // object describes the object that the request is about, if its conditions hold.
 func (c *call) object() *engine.ObjectInfo {
-	return face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+	return c.HeadObject(&engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
 	})
 }

@@ -65,3 +65,23 @@ func TestAWriteReadsItsBucketOnce(t *testing.T) {
 		{"HEAD /bucket/standard", "", 200, "X-Oss-Storage-Class: Standard"},
 	})
 }
+
+// TestIfRange goes on with an object only if it is still the one that a client has the beginning of, and
+// else answers with all of it.
+func TestIfRange(t *testing.T) {
+	h := anonymous(memoryEngine(t))
+	play(t, h, []exchange{{"PUT /bucket", "", 200, ""}, {"PUT /bucket/key", "content", 200, ""}})
+	res, _ := send(t, h, "HEAD /bucket/key", "")
+	const etag, stale = `"9A0364B9E99BB480DD25E1F0284C8555"`, `"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"`
+	const partial, whole = "Content-Length: 4\ntent", "Content-Length: 7\ncontent"
+	play(t, h, []exchange{
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: " + etag, "", 206, partial},
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: " + stale, "", 200, whole},
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: W/" + etag, "", 200, whole},
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: " + res.Header.Get("Last-Modified"), "", 206, partial},
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: Mon, 02 Jan 2006 15:04:05 GMT", "", 200, whole},
+		{"GET /bucket/key\nRange: bytes=9-\nX-Oss-Range-Behavior: standard\nIf-Range: " + stale, "", 200, whole},
+		{"GET /bucket/key\nRange: bytes=9-\nX-Oss-Range-Behavior: standard\nIf-Range: " + etag, "", 416, "<Code>InvalidRange</Code>"},
+		{"GET /bucket/key\nRange: bytes=3-\nIf-Range: " + stale + "\nIf-Match: " + stale, "", 412, ""},
+	})
+}

@@ -75,7 +75,7 @@ func (c *call) getObject() {
 
 func (c *call) headObject() {
 	c.RefuseOnRead("Server-Side-Encryption")
-	c.Done(c.describe(face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
+	c.Done(c.describe(c.HeadObject(&engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
 		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
 		Conditions: c.Conditions(""),

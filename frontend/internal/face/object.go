@@ -1,6 +1,7 @@
 package face
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -55,14 +56,67 @@ func (c *Call) RefuseOnRead(name string) {
 // SendObject answers with an object, of which say sets the headers and returns the status. A client
 // gets less than was said if the content turns out to be damaged on the way, and notices.
 func (c *Call) SendObject(req *engine.GetObjectRequest, say func(*engine.ObjectInfo) (status int)) {
-	o := Do(c, c.Engine.GetObject, req)
+	var open *engine.Object
+	shut := func() {
+		if open != nil {
+			open.Close()
+		}
+		open = nil
+	}
+	defer shut()
+	o := c.ifRange(&req.Range, func() *engine.ObjectInfo {
+		shut()
+		o := Do(c, c.Engine.GetObject, req)
+		if c.Err == nil {
+			open = o
+		}
+		return &o.ObjectInfo
+	})
 	if c.Err != nil {
 		return
 	}
-	defer o.Close()
-	if c.Done(say(&o.ObjectInfo)); c.Err == nil {
-		_, _ = o.WriteTo(c.W)
+	if c.Done(say(o)); c.Err == nil {
+		_, _ = open.WriteTo(c.W)
 	}
+}
+
+// HeadObject describes an object as SendObject would send it.
+func (c *Call) HeadObject(req *engine.HeadObjectRequest) *engine.ObjectInfo {
+	return c.ifRange(&req.Range, func() *engine.ObjectInfo {
+		return Do(c, c.Engine.HeadObject, req)
+	})
+}
+
+// ifRange has ask ask for the range of an object that a client wants, and again for all of it if the
+// header If-Range says that the range is to be one of another object: who goes on where it was cut off
+// would put two of them together. What ask gives is judged, not what is there before, since that may be
+// overwritten in between.
+func (c *Call) ifRange(wanted *string, ask func() *engine.ObjectInfo) *engine.ObjectInfo {
+	said := c.R.Header.Get("If-Range")
+	o := ask()
+	unmet := c.Err
+	switch {
+	case said == "" || *wanted == "":
+		return o
+	case unmet == nil && isOf(o, said):
+		return o
+	case unmet != nil && !errors.Is(unmet, engine.ErrInvalidRange):
+		return o
+	}
+	c.Err, *wanted = nil, ""
+	if o = ask(); isOf(o, said) {
+		c.Fail(unmet)
+	}
+	return o
+}
+
+// isOf says whether what If-Range says is an object's. A weak ETag is nobody's, and so is a time that is
+// not exactly the one that was answered (RFC 9110, section 13.1.5).
+func isOf(o *engine.ObjectInfo, said string) bool {
+	if t, err := http.ParseTime(said); err == nil {
+		return t.Equal(o.LastModified.Truncate(time.Second))
+	}
+	return strings.EqualFold(strings.Trim(said, `"`), o.ETag)
 }
 
 // SayModified says which object there is.
