@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/xml"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -29,20 +28,36 @@ func notInXML(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\
 
 // ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
-// are, which become references.
+// are, which become references. With these the document must not be longer than any other.
 func (c *Call) ReadRaw(document any) {
-	var raw bytes.Buffer
-	for _, b := range c.readAll() {
+	const digits = "0123456789abcdef"
+	body := c.readAll()
+	length := len(body)
+	for _, b := range body {
 		switch {
 		case b == '&':
-			raw.WriteString("&amp;")
+			length += len("&amp;") - 1
 		case b != 0 && notInXML(rune(b)):
-			fmt.Fprintf(&raw, "&amp;#x%02x;", b)
-		default:
-			raw.WriteByte(b)
+			length += len("&amp;#x00;") - 1
 		}
 	}
-	c.parse(raw.Bytes(), document)
+	if length > maxXML {
+		c.Fail(engine.ErrMalformedXML)
+		return
+	}
+	raw := make([]byte, 0, length)
+	for _, b := range body {
+		switch {
+		case b == '&':
+			raw = append(raw, "&amp;"...)
+		case b != 0 && notInXML(rune(b)):
+			raw = append(raw, "&amp;#x"...)
+			raw = append(raw, digits[b>>4], digits[b&15], ';')
+		default:
+			raw = append(raw, b)
+		}
+	}
+	c.parse(raw, document)
 }
 
 // HasBody says whether there is anything in a body that a client may leave out.

@@ -367,6 +367,11 @@ func TestUnmarshalXML(t *testing.T) {
 		{"too many elements", wrap(strings.Repeat("<Part/>", 100_000)), 0, false},
 		{"too deep", wrap(strings.Repeat("<A>", 20) + strings.Repeat("</A>", 20)), 0, false},
 		{"deeper than a stack", strings.Repeat("<A>", 1<<20), 0, false},
+		{"a key of signs", wrap("<Part><ETag>" + strings.Repeat("=", 1024) + "</ETag></Part>"), 1, true},
+		{"keys of signs", wrap(strings.Repeat("<Part><ETag>"+strings.Repeat("=", 1024)+"</ETag></Part>", 1000)), 1000, true},
+		{"a namespace a part", wrap(strings.Repeat(strings.Replace(part, "<Part>", `<Part xmlns="" a="=">`, 1), 10000)), 10000, true},
+		{"too many attributes of one", wrap("<Part" + strings.Repeat(" a=''", 5000) + "/>"), 0, false},
+		{"too many attributes", wrap(strings.Repeat("<Part"+strings.Repeat(" a=''", 20)+"/>", 5000)), 0, false},
 		{"a document type", "<!DOCTYPE x [<!ENTITY a \"b\">]>" + wrap(part), 0, false},
 		{"an entity of its own", wrap("<Part><ETag>&a;</ETag></Part>"), 0, false},
 	} {
