@@ -19,9 +19,13 @@ func (c *call) createBucket() {
 	var configuration struct {
 		XMLName            xml.Name `xml:"CreateBucketConfiguration"`
 		LocationConstraint string
+		Tags               []struct{} `xml:"Tags>Tag"`
 	}
 	if c.HasBody() {
 		c.ReadXML(&configuration)
+	}
+	if len(configuration.Tags) > 0 {
+		c.Fail(face.NotOffered("A bucket with tags"))
 	}
 	c.attributes()
 	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{

@@ -42,6 +42,9 @@ func TestExchanges(t *testing.T) {
 		{"PUT /west", created, 200, ""},
 		{"PUT /west", "", 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
 		{"PUT /west", created, 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
+		{"PUT /tagged", "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>", 501, "<Code>NotImplemented</Code>"},
+		{"HEAD /tagged", "", 404, ""},
+		{"PUT /untagged", "<CreateBucketConfiguration><Tags></Tags></CreateBucketConfiguration>", 200, ""},
 		{"PUT /", "", 405, "<Code>MethodNotAllowed</Code>"},
 		{"DELETE /", "", 405, "<Code>MethodNotAllowed</Code>"},
 
