@@ -27,6 +27,7 @@ func TestExchanges(t *testing.T) {
 	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
 	t.Cleanup(server.Close)
 	const created = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"
+	const completed = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>"
 	for _, x := range []exchange{
 		{"PUT /bucket", "", 200, ""},
 		{"PUT /bucket/key\nX-Amz-Meta-Some-Name: a\nContent-Encoding: deflate,  gzip", "content", 200, ""},
@@ -57,6 +58,15 @@ func TestExchanges(t *testing.T) {
 		// Conditions that are not judged must not be passed over.
 		{"DELETE /bucket/key\nX-Amz-If-Match-Size: 1", "", 501, "<Code>NotImplemented</Code>"},
 		{"DELETE /bucket/key\nX-Amz-If-Match-Last-Modified-Time: x", "", 501, "<Code>NotImplemented</Code>"},
+		{"DELETE /bucket/key\nIf-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT", "", 501, "<Code>NotImplemented</Code>"},
+		{"DELETE /bucket/key\nIf-Modified-Since: x", "", 501, "<Code>NotImplemented</Code>"},
+		{"DELETE /bucket/key\nIf-None-Match: x", "", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/key\nIf-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT", "other", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/key\nIf-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT", "other", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/key\nIf-Match: x\nIf-None-Match: *", "other", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/copy\nX-Amz-Copy-Source: bucket/key\nIf-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT", "", 501, "<Code>NotImplemented</Code>"},
+		{"POST /bucket/key?uploadId=x\nIf-Match: x\nIf-None-Match: *", completed, 501, "<Code>NotImplemented</Code>"},
+		{"GET /bucket/key", "", 200, "content"},
 		{"POST /bucket?delete", "<Delete><Object><Key>key</Key><Size>1</Size></Object></Delete>", 200, "<Error><Key>key</Key><Code>NotImplemented</Code>"},
 		{"POST /bucket?delete", "<Delete><Object><Key>key</Key><LastModifiedTime>x</LastModifiedTime></Object></Delete>", 200, "<Error><Key>key</Key><Code>NotImplemented</Code>"},
 

@@ -28,10 +28,15 @@ func (c *call) contentMD5() string {
 	return c.R.Header.Get("Content-Md5")
 }
 
-// preconditions are those of a write.
+// preconditions are those of a write. S3 has no others, and not both.
 func (c *call) preconditions() engine.Preconditions {
 	h := c.R.Header
-	return engine.Preconditions{IfMatch: h.Get("If-Match"), IfNoneMatch: h.Get("If-None-Match")}
+	p := engine.Preconditions{IfMatch: h.Get("If-Match"), IfNoneMatch: h.Get("If-None-Match")}
+	if h.Get("If-Modified-Since") != "" || h.Get("If-Unmodified-Since") != "" ||
+		p.IfMatch != "" && p.IfNoneMatch != "" {
+		c.Fail(face.NotOffered("A write on such conditions"))
+	}
+	return p
 }
 
 // encryption is how an object to be made shall be encrypted.

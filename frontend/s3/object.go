@@ -103,17 +103,19 @@ func (c *call) describe(o *engine.ObjectInfo) (status int) {
 }
 
 func (c *call) deleteObject() {
-	if c.Header("If-Match-Size") != "" || c.Header("If-Match-Last-Modified-Time") != "" {
-		c.Fail(errDirectory)
+	on := c.preconditions()
+	if on.IfNoneMatch != "" || c.Header("If-Match-Size") != "" ||
+		c.Header("If-Match-Last-Modified-Time") != "" {
+		c.Fail(errDeletion)
 	}
 	face.Do(&c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
-		Bucket: c.Bucket, Key: c.Key, IfMatch: c.R.Header.Get("If-Match"),
+		Bucket: c.Bucket, Key: c.Key, IfMatch: on.IfMatch,
 	})
 	c.Done(http.StatusNoContent)
 }
 
-// errDirectory is for the conditions that directory buckets have.
-var errDirectory = face.NotOffered("A deletion by size or time")
+// errDeletion is for conditions that no deletion has, or only one in a directory bucket.
+var errDeletion = face.NotOffered("A deletion on such conditions")
 
 // deleteObjects deletes several. Each that the client may not delete is an error of its own.
 func (c *call) deleteObjects() {
@@ -143,7 +145,7 @@ func (c *call) deleteObjects() {
 	for _, o := range list.Objects {
 		each := *c
 		if each.CheckVersion(o.VersionID); o.Size != "" || o.LastModifiedTime != "" {
-			each.Fail(errDirectory)
+			each.Fail(errDeletion)
 		}
 		if each.Authorize("DeleteObject", c.Bucket, o.Key); each.Err != nil {
 			fail(o.Key, each.Err)
