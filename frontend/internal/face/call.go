@@ -118,11 +118,13 @@ func (c *Call) Route(subresources []string) string {
 func (c *Call) AsksMore(than []string) bool {
 	optional := []string{
 		"continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "marker",
-		"max-keys", "max-parts", "max-uploads", "part-number-marker", "prefix", "sequential",
-		"start-after", "upload-id-marker", "version-id-marker", "versionId", "withHashContext",
+		"max-keys", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix",
+		"sequential", "start-after", "upload-id-marker", "version-id-marker", "versionId",
+		"withHashContext", "x-id",
 	}
 	for name, values := range c.Query {
 		if values[0] == "" && !strings.HasPrefix(name, "response-") &&
+			!strings.HasPrefix(strings.ToLower(name), "x-amz-") &&
 			!slices.Contains(than, name) && !slices.Contains(optional, name) {
 			return true
 		}

@@ -1,0 +1,81 @@
+package s3_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/s3"
+)
+
+// offered are the operations, as the SDK calls them, that are not refused.
+const offered = `
+AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload DeleteBucket
+DeleteObject DeleteObjects DeleteObjectTagging GetBucketAccelerateConfiguration GetBucketAcl GetBucketLocation
+GetBucketLogging GetBucketNotificationConfiguration GetBucketVersioning GetObject GetObjectAcl
+GetObjectAttributes GetObjectTagging HeadBucket HeadObject ListBuckets ListMultipartUploads ListObjects
+ListObjectsV2 ListParts PutBucketAcl PutObject PutObjectAcl PutObjectTagging UploadPart UploadPartCopy
+ListDirectoryBuckets
+`
+
+// inSerializers is an operation in the source of the SDK: its name, its path and its method.
+var inSerializers = regexp.MustCompile(
+	`serializeOp(\w+)\) HandleSerialize\((?s:.*?)SplitURI\("([^"]+)"\)(?s:.*?)request\.Method = "(\w+)"`)
+
+// TestEveryOperation refuses each operation of the SDK that is not offered, and does nothing else instead:
+// those that are told by a subresource that nobody knows would create a bucket, or store an object.
+func TestEveryOperation(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(),
+		"go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2/service/s3").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "serializers.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
+	t.Cleanup(server.Close)
+	raw(t, server, "PUT /bucket", "")
+	raw(t, server, "PUT /bucket/key", "content")
+	found := map[string]bool{}
+	for _, m := range inSerializers.FindAllStringSubmatch(string(source), -1) {
+		name, path, method := m[1], m[2], m[3]
+		found[name] = true
+		if strings.Contains(offered, name+" ") || strings.Contains(offered, name+"\n") {
+			continue
+		}
+		for _, bucket := range []string{"/bucket", "/new"} {
+			request := method + " " + bucket + strings.Replace(strings.Replace(path, "{Key+}", "key", 1), "/?", "?", 1)
+			got := raw(t, server, request, "")
+			status, _, _ := strings.Cut(strings.TrimPrefix(got, "HTTP/1.1 "), "\n")
+			if !strings.HasPrefix(status, "501") && (method != "GET" || !strings.HasPrefix(status, "404")) {
+				t.Errorf("%s, %s: %s", name, request, status)
+			}
+		}
+	}
+	for name := range strings.FieldsSeq(offered) {
+		if !found[name] {
+			t.Errorf("the SDK has no %s", name)
+		}
+	}
+	for _, request := range []string{
+		"PUT /new?inventedTomorrow", "PUT /bucket/key?inventedTomorrow", "DELETE /bucket/key?inventedTomorrow",
+		"DELETE /bucket?inventedTomorrow=", "POST /bucket/key?uploads&inventedTomorrow",
+	} {
+		if got := raw(t, server, request, "other"); !strings.HasPrefix(got, "HTTP/1.1 501") {
+			t.Errorf("%s: %s", request, got)
+		}
+	}
+	if got := raw(t, server, "GET /bucket/key?20061130", ""); !strings.HasSuffix(got, "content") {
+		t.Errorf("what browsers say against their caches: %s", got)
+	}
+	if got := raw(t, server, "HEAD /new", ""); !strings.HasPrefix(got, "HTTP/1.1 404") {
+		t.Errorf("there is a bucket: %s", got)
+	}
+}
