@@ -128,8 +128,6 @@ func (c *call) find() (name string, run func()) {
 	}
 	op, ok := operations[route]
 	switch {
-	case c.Bucket == "" && c.Key != "":
-		c.Fail(engine.ErrInvalidBucketName)
 	case c.R.Method == http.MethodPut && c.Query.Has("uploadId") && c.Query.Get("partNumber") == "":
 		e := face.Invalid("ResourceType", "partNumber", "Unexpected query string parameter")
 		e.EC = "0017-00000219"

@@ -48,6 +48,10 @@ func TestExchanges(t *testing.T) {
 		{"PUT /untagged", "<CreateBucketConfiguration><Tags></Tags></CreateBucketConfiguration>", 200, ""},
 		{"PUT /", "", 405, "<Code>MethodNotAllowed</Code>"},
 		{"DELETE /", "", 405, "<Code>MethodNotAllowed</Code>"},
+		{"GET //key", "", 400, "<Code>InvalidBucketName</Code>"},
+		{"GET //bucket/key", "", 400, "<Code>InvalidBucketName</Code>"},
+		{"PUT //key", "x", 400, "<Code>InvalidBucketName</Code>"},
+		{"GET /", "", 200, "<ListAllMyBucketsResult "},
 
 		{"GET /bucket?list-type=2&continuation-token=", "", 200, "<ContinuationToken></ContinuationToken>"},
 		{"PUT /bucket/bad\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},

@@ -60,6 +60,9 @@ func (c *Call) Begin() {
 		return
 	}
 	c.Identity = id
+	if c.Bucket == "" && c.Key != "" {
+		c.Fail(engine.ErrInvalidBucketName) // else it would be about the service
+	}
 }
 
 // Fail keeps err if it is the first.
