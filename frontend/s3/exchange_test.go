@@ -96,6 +96,15 @@ func TestExchanges(t *testing.T) {
 		{"PUT /bucket/key?acl", accessList("somebody", "FULL_CONTROL"), 400, "<Code>AccessControlListNotSupported</Code>"},
 		{"PUT /bucket/key?acl\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==", accessList("gabion", "FULL_CONTROL"), 400, "<Code>BadDigest</Code>"},
 
+		// Locks are not offered; to want none is no mistake.
+		{"PUT /lockless\nX-Amz-Bucket-Object-Lock-Enabled: false", "", 200, ""},
+		{"PUT /lockless\nX-Amz-Bucket-Object-Lock-Enabled: False", "", 200, ""},
+		{"PUT /locked\nX-Amz-Bucket-Object-Lock-Enabled: true", "", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /locked\nX-Amz-Bucket-Object-Lock-Enabled: x", "", 501, "<Code>NotImplemented</Code>"},
+		{"HEAD /locked", "", 404, ""},
+		{"PUT /bucket/locked\nX-Amz-Object-Lock-Legal-Hold: ON", "", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/locked\nX-Amz-Object-Lock-Mode: GOVERNANCE", "", 501, "<Code>NotImplemented</Code>"},
+
 		// What a bucket could have, and has not.
 		{"GET /bucket?website", "", 404, "<Code>NoSuchWebsiteConfiguration</Code>"},
 		{"GET /bucket?replication", "", 404, "<Code>ReplicationConfigurationNotFoundError</Code>"},

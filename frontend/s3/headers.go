@@ -11,8 +11,8 @@ import (
 // believes to have them.
 func (c *call) attributes() engine.Attributes {
 	c.CheckPrivate()
-	for name := range c.R.Header {
-		if strings.Contains(name, "-Object-Lock-") {
+	for name, values := range c.R.Header {
+		if strings.Contains(name, "-Object-Lock-") && !strings.EqualFold(values[0], "false") {
 			c.Fail(face.NotOffered("Object Lock"))
 		}
 	}
