@@ -112,16 +112,11 @@ func (c *call) sayObject(o *engine.ObjectInfo) (status int) {
 	return status
 }
 
-func (c *call) getObject() {
-	c.SendObject(&engine.GetObjectRequest{
-		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
-		Range: c.R.Header.Get("Range"), RangeBehavior: c.Header("Range-Behavior"),
-	}, c.sayObject)
-}
+func (c *call) getObject() { c.SendObject(c.sayObject) }
 
 // object describes the object that the request is about, if its conditions hold.
 func (c *call) object() *engine.ObjectInfo {
-	return c.HeadObject(&engine.HeadObjectRequest{
+	return face.Do(&c.Call, c.Engine.HeadObject, &engine.HeadObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Conditions: c.Conditions(""),
 	})
 }

@@ -66,20 +66,12 @@ func (c *call) copyObject() {
 
 func (c *call) getObject() {
 	c.RefuseOnRead("Server-Side-Encryption")
-	c.SendObject(&engine.GetObjectRequest{
-		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
-		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
-		Conditions: c.Conditions(""),
-	}, c.describe)
+	c.SendObject(c.describe)
 }
 
 func (c *call) headObject() {
 	c.RefuseOnRead("Server-Side-Encryption")
-	c.Done(c.describe(c.HeadObject(&engine.HeadObjectRequest{
-		Bucket: c.Bucket, Key: c.Key, Range: c.R.Header.Get("Range"),
-		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
-		Conditions: c.Conditions(""),
-	})))
+	c.Done(c.describe(c.HeadObject()))
 }
 
 // describe sets the headers of an object that is read, and returns the status.

@@ -53,9 +53,20 @@ func (c *Call) RefuseOnRead(name string) {
 	}
 }
 
-// SendObject answers with an object, of which say sets the headers and returns the status. A client
+// reading is what the request says of an object that is read, and of how much of it.
+func (c *Call) reading() *engine.GetObjectRequest {
+	return &engine.GetObjectRequest{
+		Bucket: c.Bucket, Key: c.Key,
+		Range: c.R.Header.Get("Range"), RangeBehavior: c.Header("Range-Behavior"),
+		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
+		Conditions: c.Conditions(""),
+	}
+}
+
+// SendObject answers with the object, of which say sets the headers and returns the status. A client
 // gets less than was said if the content turns out to be damaged on the way, and notices.
-func (c *Call) SendObject(req *engine.GetObjectRequest, say func(*engine.ObjectInfo) (status int)) {
+func (c *Call) SendObject(say func(*engine.ObjectInfo) (status int)) {
+	req := c.reading()
 	var open *engine.Object
 	shut := func() {
 		if open != nil {
@@ -80,8 +91,9 @@ func (c *Call) SendObject(req *engine.GetObjectRequest, say func(*engine.ObjectI
 	}
 }
 
-// HeadObject describes an object as SendObject would send it.
-func (c *Call) HeadObject(req *engine.HeadObjectRequest) *engine.ObjectInfo {
+// HeadObject describes the object as SendObject would send it.
+func (c *Call) HeadObject() *engine.ObjectInfo {
+	req := (*engine.HeadObjectRequest)(c.reading())
 	return c.ifRange(&req.Range, func() *engine.ObjectInfo {
 		return Do(c, c.Engine.HeadObject, req)
 	})
