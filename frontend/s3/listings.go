@@ -22,13 +22,19 @@ type object struct {
 	Size         int64
 	StorageClass engine.StorageClass
 	Owner        *face.Owner `xml:",omitempty"`
+	VersionID    string      `xml:"VersionId,omitempty"` // where versions are listed
+	IsLatest     bool        `xml:",omitempty"`
 }
 
-// listObjects answers both versions of the call.
+// listObjects answers both versions of the call, and ListObjectVersions: each object is its only one.
 func (c *call) listObjects() {
-	q, name, second := c.Query, c.Namer(), c.Query.Get("list-type") == "2"
-	marker := q.Get("marker")
-	if second {
+	q, name := c.Query, c.Namer()
+	versions, second := q.Has("versions"), q.Get("list-type") == "2"
+	marker, id := q.Get("marker"), ""
+	switch {
+	case versions:
+		marker, id, second = q.Get("key-marker"), "null", false
+	case second:
 		marker = cmp.Or(c.Marker(), q.Get("start-after"))
 	}
 	page := c.ListObjects(marker)
@@ -37,23 +43,32 @@ func (c *call) listObjects() {
 		of = &face.Account
 	}
 	type listing struct {
-		Name           string
-		Prefix         face.Name
-		Delimiter      face.Name `xml:",omitempty"`
-		EncodingType   string    `xml:",omitempty"`
-		MaxKeys        int
-		IsTruncated    bool
-		Contents       []object
-		CommonPrefixes []face.Prefix
+		Name              string
+		Prefix            face.Name
+		Delimiter         face.Name `xml:",omitempty"`
+		EncodingType      string    `xml:",omitempty"`
+		MaxKeys           int
+		IsTruncated       bool
+		Contents, Version []object
+		CommonPrefixes    []face.Prefix
 	}
 	list := listing{
 		page.Bucket, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"), page.MaxKeys,
 		page.IsTruncated, face.Each(page.Objects, func(o engine.ObjectInfo) object {
 			return object{
 				name(o.Key), face.ISO(o.LastModified), face.Quoted(o.ETag),
-				asked{o.Checksum.Algorithm, o.Checksum.Type}, o.Size, o.StorageClass, of,
+				asked{o.Checksum.Algorithm, o.Checksum.Type}, o.Size, o.StorageClass, of, id,
+				versions,
 			}
-		}), face.Prefixes(page.CommonPrefixes, name),
+		}), nil, face.Prefixes(page.CommonPrefixes, name),
+	}
+	if versions {
+		list.Contents, list.Version = nil, list.Contents
+		c.Answer("ListVersionsResult", struct {
+			listing
+			KeyMarker, NextKeyMarker face.Name `xml:",omitempty"`
+		}{list, name(marker), name(page.NextMarker)})
+		return
 	}
 	if !second {
 		c.Answer("ListBucketResult", struct {

@@ -26,6 +26,7 @@ var operations = map[string]operation{
 	"GET bucket acl":      {"HeadBucket", (*call).GetPrivate},
 	"PUT bucket acl":      {"HeadBucket", (*call).PutPrivate},
 	"GET bucket":          {"ListObjects", (*call).listObjects},
+	"GET bucket versions": {"ListObjects", (*call).listObjects},
 	"GET bucket uploads":  {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":  {"DeleteObjects", (*call).deleteObjects},
 	"POST form":           {"PutObject", (*call).postObject},

@@ -47,7 +47,9 @@ func TestNotOffered(t *testing.T) {
 	}
 	for request, want := range map[string]string{
 		"PUT /bucket?versioning":             "501 NotImplemented",
-		"GET /bucket?versions":               "501 NotImplemented",
+		"PUT /bucket?versions":               "501 NotImplemented",
+		"GET /bucket?versions":               "200 ", // each object has one
+		"GET /absent?versions":               "404 NoSuchBucket",
 		"PUT /bucket/key?retention":          "501 NotImplemented",
 		"POST /bucket/key?select":            "501 NotImplemented",
 		"POST /bucket":                       "501 NotImplemented",
