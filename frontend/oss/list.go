@@ -2,7 +2,6 @@ package oss
 
 import (
 	"cmp"
-	"html"
 	"net/http"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -145,7 +144,7 @@ func (c *call) deleteObjects() {
 	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: asked.Quiet}
 	for _, o := range asked.Objects {
 		c.CheckVersion(o.VersionID)
-		key := html.UnescapeString(o.Key)
+		key := c.Unescape(o.Key)
 		if c.Err == nil {
 			c.Authorize("DeleteObject", c.Bucket, key)
 		}

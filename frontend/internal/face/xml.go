@@ -8,7 +8,10 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/wire"
@@ -26,7 +29,7 @@ func (c *Call) ReadXML(document any) {
 // notInXML says whether c is a control character that documents cannot have.
 func notInXML(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
 
-// ReadRaw is as ReadXML, but leaves references in texts as they are, for html.UnescapeString:
+// ReadRaw is as ReadXML, but leaves references in texts as they are, for Unescape:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
 // are, which become references. With these the document must not be longer than any other.
 func (c *Call) ReadRaw(document any) {
@@ -58,6 +61,50 @@ func (c *Call) ReadRaw(document any) {
 		}
 	}
 	c.parse(raw, document)
+}
+
+// Unescape is a text of ReadRaw with what its references stand for, by the rules of XML, but that they
+// may stand for characters that XML does not have.
+func (c *Call) Unescape(text string) string {
+	var b strings.Builder
+	before, rest, more := strings.Cut(text, "&")
+	for b.WriteString(before); more; b.WriteString(before) {
+		name, after, ended := strings.Cut(rest, ";")
+		r := referred(name)
+		if !ended || r == 0 {
+			c.Fail(engine.ErrMalformedXML)
+			return ""
+		}
+		b.WriteRune(r)
+		before, rest, more = strings.Cut(after, "&")
+	}
+	return b.String()
+}
+
+// referred is the character that a reference stands for, 0 if it is none.
+func referred(name string) rune {
+	switch name {
+	case "amp":
+		return '&'
+	case "lt":
+		return '<'
+	case "gt":
+		return '>'
+	case "quot":
+		return '"'
+	case "apos":
+		return '\''
+	}
+	digits, ok := strings.CutPrefix(name, "#")
+	base := 10
+	if hexadecimal, x := strings.CutPrefix(digits, "x"); x {
+		digits, base = hexadecimal, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 31)
+	if !ok || err != nil || !utf8.ValidRune(rune(n)) {
+		return 0
+	}
+	return rune(n)
 }
 
 // HasBody says whether there is anything in a body that a client may leave out.
