@@ -17,10 +17,24 @@ type request struct {
 	bucket, key string
 }
 
+// ParseQuery parses the query of a request as url.ParseQuery does, but that the names of the headers that
+// are signed may have the semicolons between them as they are: some clients do not escape those, which
+// they sign escaped nevertheless.
+func ParseQuery(raw string) (url.Values, error) {
+	const signed = "X-Amz-SignedHeaders="
+	parameters := strings.Split(raw, "&")
+	for i, p := range parameters {
+		if strings.HasPrefix(p, signed) {
+			parameters[i] = strings.ReplaceAll(p, ";", "%3B")
+		}
+	}
+	return url.ParseQuery(strings.Join(parameters, "&"))
+}
+
 // newRequest takes a request apart. It joins the values of headers that are there twice, since that
 // is how they are signed, so that a face sees what was signed.
 func newRequest(r *http.Request, domain string) (*request, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest("InvalidURI", "Couldn't parse the specified URI.")
 	}

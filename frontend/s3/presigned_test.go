@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,8 +16,8 @@ import (
 	"github.com/gabion-storage/gabion/frontend/access"
 )
 
-// presigned sends a request by a URL that is signed with all its parameters.
-func presigned(t *testing.T, server *httptest.Server, method, target, body string) (res *http.Response, said string) {
+// presign signs a URL with all its parameters, and perhaps the header Content-Type.
+func presign(t *testing.T, server *httptest.Server, method, target, contentType string) (url string) {
 	t.Helper()
 	separator := "?"
 	if strings.Contains(target, "?") {
@@ -26,15 +27,27 @@ func presigned(t *testing.T, server *httptest.Server, method, target, body strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _, err := awsv4.NewSigner(func(o *awsv4.SignerOptions) { o.DisableURIPathEscaping = true }).PresignHTTP(
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	url, _, err = awsv4.NewSigner(func(o *awsv4.SignerOptions) { o.DisableURIPathEscaping = true }).PresignHTTP(
 		t.Context(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, r,
 		"UNSIGNED-PAYLOAD", "s3", "us-east-1", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = http.NewRequest(method, url, strings.NewReader(body))
+	return url
+}
+
+// sendTo sends a request to a URL that presign has signed.
+func sendTo(t *testing.T, server *httptest.Server, method, url, contentType, body string) (res *http.Response, said string) {
+	t.Helper()
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
 	}
 	res, err = server.Client().Do(r)
 	if err != nil {
@@ -77,7 +90,7 @@ func TestPresignedParameters(t *testing.T) {
 		{"/bucket/line?x-amz-meta-a=b%0D%0Ac", 400, "InvalidArgument"},
 		{"/bucket/name?x-amz-meta-a%20b=c", 400, "InvalidArgument"},
 	} {
-		res, said := presigned(t, server, "PUT", x.target, "hello")
+		res, said := sendTo(t, server, "PUT", presign(t, server, "PUT", x.target, ""), "", "hello")
 		if res.StatusCode != x.status || x.status != 200 && !strings.Contains(said, "<Code>"+x.want+"</Code>") {
 			t.Errorf("PUT %s: %s, want %d %s\n%s", x.target, res.Status, x.status, x.want, said)
 		}
@@ -85,10 +98,45 @@ func TestPresignedParameters(t *testing.T) {
 			continue
 		}
 		path, _, _ := strings.Cut(x.target, "?")
-		res, _ = presigned(t, server, "HEAD", path, "")
+		res, _ = sendTo(t, server, "HEAD", presign(t, server, "HEAD", path, ""), "", "")
 		name, value, _ := strings.Cut(x.want, ": ")
 		if got := res.Header.Get(name); got != value {
 			t.Errorf("PUT %s, HEAD: %s %q, want %q", x.target, name, got, value)
+		}
+	}
+}
+
+// TestPresignedSemicolons takes URLs in which what stands between the names of signed headers is not
+// escaped, as some presigners write them; it is signed as if it were.
+func TestPresignedSemicolons(t *testing.T) {
+	server := serve(t, memoryEngine(t), access.Options{}, func(h http.Handler) *httptest.Server {
+		s := httptest.NewUnstartedServer(h)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // it warns of them
+		s.Start()
+		return s
+	})
+	if _, err := client(server).CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("bucket")}); err != nil {
+		t.Fatal(err)
+	}
+	escaped := presign(t, server, "PUT", "/bucket/key?x-amz-meta-a=b%3Bc", "text/css")
+	const names = "X-Amz-SignedHeaders=content-type%3Bhost"
+	if !strings.Contains(escaped, names) {
+		t.Fatal(escaped)
+	}
+	plain := strings.Replace(escaped, names, "X-Amz-SignedHeaders=content-type;host", 1)
+	for _, x := range []struct {
+		url, contentType string
+		status           int
+	}{
+		{escaped, "text/css", 200},
+		{plain, "text/css", 200},
+		{plain, "text/html", 403},
+		{strings.Replace(escaped, "b%3Bc", "b;c", 1), "text/css", 400},
+		{plain + ";a=b", "text/css", 400},
+		{strings.Replace(escaped, names, "X-Amz-SignedHeaders=host", 1), "text/css", 403},
+	} {
+		if res, said := sendTo(t, server, "PUT", x.url, x.contentType, "hello"); res.StatusCode != x.status {
+			t.Errorf("%s with %s: %s, want %d\n%s", x.url, x.contentType, res.Status, x.status, said)
 		}
 	}
 }

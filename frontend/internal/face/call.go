@@ -48,7 +48,7 @@ func (c *Call) Begin() {
 	// The server looks at the body of its own request, for one that a client holds back.
 	c.R = c.R.WithContext(c.R.Context())
 	c.Identity = &access.Identity{}
-	query, err := url.ParseQuery(c.R.URL.RawQuery)
+	query, err := access.ParseQuery(c.R.URL.RawQuery)
 	if err != nil {
 		c.Fail(Refuse(http.StatusBadRequest, "InvalidURI", "Couldn't parse the specified URI."))
 		return
