@@ -2,6 +2,7 @@ package volumes
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -78,6 +79,10 @@ func (b badgerFiles) create(o *Options, _ *disk.Async) (_ active, err error) {
 	// Badger ends the process when it cannot create one of its files.
 	if err := b.dir.CheckHandles(spareHandles); err != nil {
 		return nil, err
+	}
+	// Nothing that is there is taken for ours.
+	if _, err := b.dir.Lstat(b.name); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w", b.name, fs.ErrExist))
 	}
 	own, err := b.dir.MakeDir(b.name)
 	if err != nil {

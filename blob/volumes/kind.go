@@ -121,6 +121,9 @@ type active interface {
 // nameOf is the entry of a volume in the store's directory.
 func nameOf(k kind, id uint64) string { return fmt.Sprintf("%016x%s", id, k.figures().suffix) }
 
+// foreignNumber is the first that no volume has: there must be numbers behind each.
+const foreignNumber = 2 * blob.MaxVolume
+
 // parseName says which volume an entry of the store's directory is, if it is one.
 func parseName(name string) (id uint64, k kind, ok bool) {
 	for _, k := range kinds() {
@@ -129,7 +132,7 @@ func parseName(name string) (id uint64, k kind, ok bool) {
 			continue
 		}
 		id, err := strconv.ParseUint(digits, 16, 64)
-		return id, k, err == nil && name == nameOf(k, id)
+		return id, k, err == nil && id < foreignNumber && name == nameOf(k, id)
 	}
 	return 0, nil, false
 }

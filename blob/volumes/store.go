@@ -108,11 +108,14 @@ func (s *Store) load(ctx context.Context) error {
 		}
 		v := &volume{id: id, dir: s.dir, kind: k, files: k.files(s.dir, entry.Name())}
 		s.nextID = max(s.nextID, id)
-		if !v.load(s.opts.Alarm) {
-			s.byID[id] = v
-		} else if err := v.remove(); err != nil {
-			return err
+		if v.load(s.opts.Alarm) {
+			err := v.remove()
+			if err == nil {
+				continue
+			}
+			s.opts.Alarm(err) // nothing is in it: that must not keep anybody from what is in the others
 		}
+		s.byID[id] = v
 	}
 	return nil
 }
