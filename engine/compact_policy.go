@@ -72,18 +72,17 @@ func (c *compaction) gives(v *volumeState, p policy) (now, later int64) {
 	note, noted := c.engine.trims[v.ID]
 	held := c.held(v)
 	copies := v.worth(p.copy) && !c.engine.damage.isStuck(v.ID, v.live.LiveBytes)
-	switch {
-	case !noted || copies && !held:
+	spared := note.pinned && !note.never
+	if !noted || (copies || spared) && !held {
 		return v.dead(), 0
-	case !note.never && note.live != v.live:
-		return min(v.dead(), max(note.live.LiveBytes-v.live.LiveBytes, 1)), 0
-	case held && (copies || note.pinned && !note.never):
-		return 0, v.dead()
-	case note.pinned && !note.never:
-		return v.dead(), 0
-	default:
-		return 0, 0
 	}
+	if !note.never && note.live != v.live {
+		now = min(v.dead(), max(note.live.LiveBytes-v.live.LiveBytes, 1))
+	}
+	if held && (copies || spared) {
+		later = v.dead() - now
+	}
+	return now, later
 }
 
 // held reports whether unfinished parts keep a volume from being copied and removed.

@@ -27,6 +27,30 @@ func TestDamagedVolumeIsNoGarbage(t *testing.T) {
 	}
 }
 
+// TestSparedIsNotForgotten has a volume that was trimmed around what unfinished parts counted on, in which
+// a little has died, or has come to life, since. What was spared is given back when they have ended, and
+// until then somebody looks again.
+func TestSparedIsNotForgotten(t *testing.T) {
+	const size = 1 << 20
+	for _, since := range []int64{-1 << 10, 0, 1 << 10} {
+		e := &Engine{damage: &damage{}, opts: Options{VolumeSize: size}}
+		c := &compaction{engine: e, share: backgroundDeadShare}
+		v := volumeState{
+			VolumeInfo: blob.VolumeInfo{ID: 1, Bytes: size, Size: size, DiskBytes: size},
+			live:       index.Volume{LiveBytes: size * 6 / 10, LiveChunks: 600}, pins: 1,
+		}
+		e.noteTrim(v.ID, trimNote{live: v.live, pinned: true})
+		v.live.LiveBytes += since
+		if chosen, _ := c.choose([]volumeState{v}); len(chosen) > 0 || !c.left {
+			t.Errorf("%d bytes more live: %d are chosen while it is in use; that some were left is %t", since, len(chosen), c.left)
+		}
+		c.left, v.pins = false, 0
+		if chosen, _ := c.choose([]volumeState{v}); len(chosen) != 1 || c.left {
+			t.Errorf("%d bytes more live: %d are chosen when nobody uses it, want one", since, len(chosen))
+		}
+	}
+}
+
 // TestTrimmedVolumeMustPay has ten volumes that holes have given nothing of, though a third of each is
 // dead. When a little more dies in each, they are left until that comes to enough.
 func TestTrimmedVolumeMustPay(t *testing.T) {

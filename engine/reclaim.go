@@ -56,7 +56,7 @@ func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResu
 	defer e.worker.yield()
 	e.trash.Retry()
 	freed, err := e.reclaim(ctx, reclaimDeadShare, true)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return nil, err
 	}
 	// Last, since it needs the space that volumes have given back; and whatever is damaged elsewhere.

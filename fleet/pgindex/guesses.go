@@ -19,6 +19,17 @@ func newWanted() wanted { return wanted{map[string]bool{}, map[bounds]bool{}} }
 
 func (w *wanted) none() bool { return len(w.keys) == 0 && len(w.scans) == 0 }
 
+// size is how many bytes of keys a statement sends for it.
+func (w *wanted) size() (n int) {
+	for key := range w.keys {
+		n += len(key)
+	}
+	for at := range w.scans {
+		n += len(at.start) + len(at.end)
+	}
+	return n
+}
+
 // list returns the keys as a statement takes them.
 func (w *wanted) list() [][]byte {
 	list := make([][]byte, 0, len(w.keys))

@@ -53,6 +53,42 @@ func TestNodes(t *testing.T) {
 	}
 }
 
+// TestManyKeysInATurn looks up more keys than are sent with what waits for the turn. Another node has
+// written them, so all are missing at first.
+func TestManyKeysInATurn(t *testing.T) {
+	server := postgres.Start(t)
+	writer, reader := openNode(t, server.DSN(), nil), openNode(t, server.DSN(), nil)
+	const keys = 3000
+	key := func(n int) []byte { return fmt.Appendf(nil, "%040d", n) }
+	for from := 0; from < keys; from += keys / 2 {
+		err := writer.Update(t.Context(), func(tx index.Tx) error {
+			for n := from; n < from+keys/2; n++ {
+				if err := tx.Put(key(n), []byte{byte(n)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := 0
+	err := reader.Update(t.Context(), func(tx index.Tx) error {
+		found = 0
+		for n := range keys {
+			value, err := tx.Get(key(n))
+			if err == nil && len(value) == 1 && value[0] == byte(n) {
+				found++
+			}
+		}
+		return tx.Put([]byte("found"), fmt.Append(nil, found))
+	})
+	if err != nil || found != keys {
+		t.Errorf("found %d of %d, %v", found, keys, err)
+	}
+}
+
 // TestGetInViews gets records amid as many Views as there may be at a time, which those wait for.
 func TestGetInViews(t *testing.T) {
 	server := postgres.Start(t)

@@ -86,8 +86,19 @@ func (t *turn) begin(ctx context.Context) error {
 	var b pgx.Batch
 	b.Queue(sqlBegin)
 	b.Queue(sqlLock, int32(lockClass), t.db.lock)
+	if t.missing.size() > mostBesideLock {
+		if err := t.roundTrip(ctx, &b); err != nil {
+			return err
+		}
+		return t.send(ctx, &pgx.Batch{})
+	}
 	return t.send(ctx, &b)
 }
+
+// mostBesideLock is how many bytes of keys are sent together with what waits for the lock. The server
+// reads nothing while it waits: if it had no room for what is sent, that would count as silence of
+// the connection: see longestSilence.
+const mostBesideLock = 32 << 10
 
 // send sends a batch, and behind it the queries of what is missing.
 func (t *turn) send(ctx context.Context, b *pgx.Batch) error {

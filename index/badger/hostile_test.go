@@ -105,6 +105,14 @@ func logRecordOf(keyLength, valueLength uint64, key, value []byte) []byte {
 	return binary.BigEndian.AppendUint32(r, crc32.Checksum(r, crc32.MakeTable(crc32.Castagnoli)))
 }
 
+// bareRecordOf is a record of a log that belongs to no transaction.
+func bareRecordOf(key, value []byte) []byte {
+	r := logRecordOf(uint64(len(key)), uint64(len(value)), key, value)
+	r[0] = 0
+	binary.BigEndian.PutUint32(r[len(r)-4:], crc32.Checksum(r[:len(r)-4], crc32.MakeTable(crc32.Castagnoli)))
+	return r
+}
+
 // TestLogEnds puts records whose lengths are wrong at the end of a log of an index that was not
 // closed. It opens with all that was before, without taking the memory that the record asks for.
 func TestLogEnds(t *testing.T) {
@@ -117,6 +125,8 @@ func TestLogEnds(t *testing.T) {
 		"no number":     append([]byte{0, 0}, bytes.Repeat([]byte{0xff}, 30)...),
 		"half":          logRecordOf(10, 1000, make([]byte, 10), make([]byte, 1000))[:500],
 		"garbage":       bytes.Repeat([]byte{0x55}, 1000),
+		"short keys":    append(bareRecordOf([]byte("key"), nil), bareRecordOf([]byte("another"), nil)...),
+		"no keys":       append(bareRecordOf(make([]byte, 8), nil), bareRecordOf([]byte("k"), nil)...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := unclosed(t, func(path string) {
@@ -303,9 +313,7 @@ func TestWildCommit(t *testing.T) {
 	for _, commit := range []uint64{12, 1 << 31, 1 << 62} {
 		dir := unclosed(t, func(path string) {
 			key := binary.BigEndian.AppendUint64([]byte("z"), ^uint64(0)-commit)
-			record := logRecordOf(uint64(len(key)), 1, key, []byte("v"))
-			record[0] = 0 // not one of a transaction
-			binary.BigEndian.PutUint32(record[len(record)-4:], crc32.Checksum(record[:len(record)-4], crc32.MakeTable(crc32.Castagnoli)))
+			record := bareRecordOf(key, []byte("v"))
 			if err := os.WriteFile(path, append(bytes.Clone(log), record...), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -36,7 +36,8 @@ const (
 	memTableNode = 32
 
 	// largestLogKey is the longest key of a record with the commit behind it.
-	largestLogKey = index.MaxKeySize + 8
+	largestLogKey = index.MaxKeySize + commitSize
+	commitSize    = 8
 
 	// mostLogs is more than there ever are with records in them: of the memtables that Badger
 	// keeps, those that a failed flush left, and the present one. Each takes a memtable when it is
@@ -233,7 +234,7 @@ func parseLogHead(head []byte) (r logRecord, n int) {
 		}
 		n += used
 	}
-	if lengths[0] > largestLogKey || lengths[1] > index.MaxValueSize {
+	if key := lengths[0]; key > largestLogKey || 0 < key && key <= commitSize || lengths[1] > index.MaxValueSize {
 		return r, n
 	}
 	return logRecord{plausible: true, key: int(lengths[0]), value: int(lengths[1])}, n

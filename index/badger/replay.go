@@ -16,7 +16,8 @@ import (
 // Badger would do that when it is opened, on a goroutine of its own and through memory maps, where a
 // full disk kills the process. Each table is listed, durably, before its log goes: what is there twice
 // after a crash in between is the same.
-func (g *generation) replayLogs() error {
+func (g *generation) replayLogs() (err error) {
+	defer recovered(&err) // as where Badger does it: what is damaged may be anything
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err

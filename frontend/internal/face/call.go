@@ -126,7 +126,7 @@ func (c *Call) AsksMore(than []string) bool {
 		"withHashContext", "x-id",
 	}
 	for name, values := range c.Query {
-		if values[0] == "" && !strings.HasPrefix(name, "response-") &&
+		if name != "" && values[0] == "" && !strings.HasPrefix(name, "response-") &&
 			!strings.HasPrefix(strings.ToLower(name), "x-amz-") &&
 			!slices.Contains(than, name) && !slices.Contains(optional, name) {
 			return true

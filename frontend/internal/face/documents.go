@@ -9,9 +9,10 @@ import (
 
 // Limits of documents, in bytes.
 const (
-	maxXML   = 4 << 20  // one that a request may have: ten thousand parts need less
-	smallXML = 64 << 10 // one that does not count among the long ones
-	longXML  = 32 << 20 // all long ones together, of all requests of a face
+	maxRaw   = 2 * maxXML // one with its references written as texts: see ReadRaw
+	maxXML   = 4 << 20    // one that a request may have: ten thousand parts need less
+	smallXML = 64 << 10   // one that does not count among the long ones
+	longXML  = 32 << 20   // all long ones together, of all requests of a face
 )
 
 // How long a document may keep the memory that another one wants.

@@ -31,7 +31,7 @@ func notInXML(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\
 
 // ReadRaw is as ReadXML, but leaves references in texts as they are, for Unescape:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
-// are, which become references. With these the document must not be longer than any other.
+// are, which become references. With these a document may be twice as long as it comes.
 func (c *Call) ReadRaw(document any) {
 	const digits = "0123456789abcdef"
 	body := c.readAll()
@@ -44,7 +44,7 @@ func (c *Call) ReadRaw(document any) {
 			length += len("&amp;#x00;") - 1
 		}
 	}
-	if length > maxXML {
+	if length > maxRaw {
 		c.Fail(engine.ErrMalformedXML)
 		return
 	}
