@@ -35,4 +35,7 @@ func TestDocumentsTakeWhatTheyAre(t *testing.T) {
 		}
 	}
 	play(t, h, []exchange{{"POST /bucket?delete", "<Delete><Object><Key>" + strings.Repeat("=", 1023) + "</Key></Object></Delete>", 200, ""}})
+	// What is longer with its references written out is read.
+	object := "<Object><Key>" + strings.Repeat("&amp;", 420) + strings.Repeat("k", 600) + "</Key></Object>"
+	play(t, h, []exchange{{"POST /bucket?delete", "<Delete>" + strings.Repeat(object, 1000) + "</Delete>", 200, ""}})
 }
