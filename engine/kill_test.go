@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/internal/faulttest"
 )
 
 const (
@@ -401,7 +402,7 @@ func uploadUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 		return err
 	}
 	say := func(tense, verb string, n int, b killedBody) {
-		fmt.Printf("%s %s %s %s %d %d %d .\n", tense, verb, key, up.UploadID, n, b.seed, b.size)
+		faulttest.Say("%s %s %s %s %d %d %d .\n", tense, verb, key, up.UploadID, n, b.seed, b.size)
 	}
 	say("did", "initiate", 0, killedBody{})
 	for range 1 + rng.IntN(12) {
@@ -460,11 +461,11 @@ func copyUntilKilled(e *engine.Engine, key string, rng *rand.Rand) error {
 			return err
 		}},
 	} {
-		fmt.Printf("try %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
+		faulttest.Say("try %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
 		if err := step.call(); err != nil {
 			return err
 		}
-		fmt.Printf("did %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
+		faulttest.Say("did %s %s %s 0 %d %d .\n", step.verb, step.key, step.key, b.seed, b.size)
 	}
 	return nil
 }

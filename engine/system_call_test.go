@@ -122,16 +122,16 @@ func TestSystemCallFaultsChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Events = &engine.Events{Alarm: func(err error) { fmt.Printf("alarm: %v\n", err) }}
+	o.Events = &engine.Events{Alarm: func(err error) { faulttest.Say("alarm: %v\n", err) }}
 	ctx := context.Background()
 	e, err := engine.Open(ctx, s.dir, o)
 	if err != nil {
-		fmt.Printf("open: %v\n", err)
+		faulttest.Say("open: %v\n", err)
 		return
 	}
 	report := func(what string, err error) {
 		if err != nil {
-			fmt.Printf("%s: %v\n", what, err)
+			faulttest.Say("%s: %v\n", what, err)
 		}
 	}
 	uploads := 6
@@ -152,8 +152,8 @@ func TestSystemCallFaultsChild(t *testing.T) {
 	_, err = e.Expire(ctx, &engine.ExpireRequest{Before: time.Unix(1, 0)})
 	report("expire", err)
 	if err := e.Close(); err != nil {
-		fmt.Printf("close: %v\n", err)
+		faulttest.Say("close: %v\n", err)
 		return
 	}
-	fmt.Println("closed")
+	faulttest.Say("closed\n")
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,27 +33,27 @@ const faultPlain = "GABION_INDEX_FAULT_PLAIN"
 func faultChild(dir string) {
 	b, err := badger.Open(context.Background(), dir, nil)
 	if err != nil {
-		fmt.Printf("open: %v\n", err)
+		faulttest.Say("open: %v\n", err)
 		return
 	}
 	for i := range faultUpdates {
 		if i == faultCompact && os.Getenv(faultPlain) == "" {
 			if err := b.Compact(context.Background()); err != nil {
-				fmt.Printf("compact: %v\n", err)
+				faulttest.Say("compact: %v\n", err)
 			}
 		}
 		n, err := count(b, 0)
 		if err != nil {
-			fmt.Printf("update: %v\n", err)
+			faulttest.Say("update: %v\n", err)
 			break
 		}
-		fmt.Printf("acknowledged %d\n", n)
+		faulttest.Say("acknowledged %d\n", n)
 	}
 	if err := b.Close(); err != nil {
-		fmt.Printf("close: %v\n", err)
+		faulttest.Say("close: %v\n", err)
 		return
 	}
-	fmt.Println("closed")
+	faulttest.Say("closed\n")
 }
 
 // faultCalls are the system calls in an order that a seed can rely on.

@@ -163,3 +163,14 @@ func (c *Child) calls(t *testing.T, calls []Call) map[string]int {
 	}
 	return most
 }
+
+// Say is fmt.Printf for a child: what it tells must not be lost because it was telling that failed.
+func Say(format string, args ...any) {
+	rest := fmt.Appendf(nil, format, args...)
+	for range 100 {
+		n, err := os.Stdout.Write(rest)
+		if rest = rest[n:]; err == nil {
+			return
+		}
+	}
+}
