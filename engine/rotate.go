@@ -35,11 +35,11 @@ type RotateKeysResult struct {
 }
 
 // RotateKeys wraps the data key of every encrypted object and open upload anew, that of a store
-// with Options.AuthenticateRecords and that of one with Options.Node, that is not wrapped under the key it should be: the current key
-// of Options.Keys, or the one that the client asked for by its id, which stays the one. It changes
-// a few bytes of metadata each and never touches data, whatever its size. First make another key
-// current, as with crypto.Keyring's Rotate. Without Options.Keys it fails with
-// ErrKmsServiceNotEnabled.
+// with Options.AuthenticateRecords and that of one with Options.Node, that is not wrapped under the
+// key it should be: the current key of Options.Keys, or the one that the client asked for by its id,
+// which stays the one. It changes a few bytes of metadata each and never touches data, whatever its
+// size. First make another key current, as with crypto.Keyring's Rotate. Without Options.Keys it
+// fails with ErrKmsServiceNotEnabled.
 //
 // It may be called beside any other calls, stopped at any point by ctx or by a crash, and called
 // again: what is done stays done, and only the rest is left to do. When it returns without error,

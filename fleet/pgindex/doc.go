@@ -38,8 +38,9 @@
 // a Scan; for its end nobody waits. What index.Prefetch wants takes one, whatever it is: so a check of
 // the engine takes one for hundreds of objects.
 //
-// Get takes one, and no transaction, on connections that no View takes. Those who get something while two round trips of others are
-// under way go together in the next one, so the chunks of a part are mostly looked up in a few. An
+// Get takes one, and no transaction, on connections that no View takes. Those who get something while
+// two round trips of others are under way go together in the next one, so the chunks of a part are
+// mostly looked up in a few. An
 // UploadPart of 16 chunks takes three and those of its chunks, which are 1 to 16: one to look the
 // upload up, and two to publish the part. A small GetObject takes three: one to find the object, one to
 // be certain that it is there while it is in use, with the part, and one for what that has.

@@ -1,10 +1,10 @@
 // Package throttle slows down who writes when reclaiming cannot keep up.
 //
 // Garbage is what the store has on disk for nothing: what is in the trash, but for what may be of
-// chunks that others refer to, and what is dead in volumes and in the index. Reclaiming takes time that writers would rather have for themselves, so
-// they are slowed down when there is more of it than a share of what lives and some room: not at
-// all up to the soft limit, then ever more, and at the hard one they wait until reclaiming has got
-// on.
+// chunks that others refer to, and what is dead in volumes and in the index. Reclaiming takes time
+// that writers would rather have for themselves, so they are slowed down when there is more of it
+// than a share of what lives and some room: not at all up to the soft limit, then ever more, and at
+// the hard one they wait until reclaiming has got on.
 //
 // With what volumes set aside at their ends, the reserve and the log of the index, which the room
 // leaves place for, the store takes at most 1.5 times what lives and 256 MiB.
