@@ -144,11 +144,8 @@ func (e *Engine) DeleteBucket(
 	return &DeleteBucketResult{}, nil
 }
 
-// Limits of one transaction of DeleteBucket that gives uploads up.
-const (
-	leftoversAtOnce = 100
-	leftoverParts   = 8 << 10 // looked at; those of one upload are, however many
-)
+// leftoversAtOnce bounds how many uploads one transaction of DeleteBucket gives up; abortParts does, too.
+const leftoversAtOnce = 100
 
 // deleteBucket deletes a bucket that is empty. Uploads of an earlier bucket of the name do not keep
 // it, and under deleteUploads none does: they are given up, and more says that there may be more of
@@ -180,7 +177,7 @@ func (e *Engine) deleteBucket(tx index.Tx, name string) (more bool, err error) {
 	}
 	parts := 0
 	for _, upload := range leftovers {
-		if parts >= leftoverParts {
+		if parts >= abortParts {
 			return true, nil
 		}
 		_, key, id, err := index.ParseUploadKey(upload.Key)

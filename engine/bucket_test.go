@@ -90,23 +90,16 @@ type stepsIndex struct {
 func (s *stepsIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
 	return s.Memory.Update(ctx, func(tx index.Tx) error {
 		counted := &stepsTx{Tx: tx}
-		defer func() { s.most.Store(max(s.most.Load(), counted.scanned)) }()
+		defer func() { s.most.Store(max(s.most.Load(), counted.scanned.Load())) }()
 		return fn(counted)
 	})
 }
 
 type stepsTx struct {
 	index.Tx
-	scanned int64
+	scanned atomic.Int64
 }
 
 func (tx *stepsTx) Scan(start, end []byte) iter.Seq2[index.Item, error] {
-	return func(yield func(index.Item, error) bool) {
-		for item, err := range tx.Tx.Scan(start, end) {
-			tx.scanned++
-			if !yield(item, err) {
-				return
-			}
-		}
-	}
+	return countingReader{tx.Tx, &tx.scanned}.Scan(start, end)
 }

@@ -130,9 +130,9 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 			trim(candidate{volumeState: v, policy: p})
 		}
 	}
-	merged, mergedLater := small[:0], false
-	for merge := len(small) >= smallVolumes; len(small) > 0; small = small[1:] {
-		v := small[0]
+	var merged []candidate
+	merge, mergedLater := len(small) >= smallVolumes, false
+	for _, v := range small {
 		if merge && !c.held(&v.volumeState) {
 			merged = append(merged, v)
 			continue

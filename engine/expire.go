@@ -53,7 +53,7 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 // Limits of one transaction that aborts uploads.
 const (
 	expireUploads = 256     // fewer, where the records of those that were used since have no room
-	expireParts   = 8 << 10 // looked at; those of one upload are, however many
+	abortParts    = 8 << 10 // looked at; those of one upload are, however many
 )
 
 // watch stores the record of an upload that was last used at a time known now, and puts it into the
@@ -145,7 +145,7 @@ func (x *expiring) some(tx index.Tx) error {
 		if keyErr != nil {
 			return keyErr
 		}
-		if x.seen == x.most || x.parts >= expireParts {
+		if x.seen == x.most || x.parts >= abortParts {
 			x.next = &stop{entry.Key, kept}
 			if !kept {
 				upTo = used

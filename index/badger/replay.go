@@ -108,11 +108,9 @@ func parseMemRecord(record []byte, r logRecord) memRecord {
 
 // lastOfEach sorts records by their keys, and leaves the last of each.
 func lastOfEach(records []memRecord) []memRecord {
+	slices.Reverse(records) // so that the last of each comes first
 	slices.SortStableFunc(records, func(a, b memRecord) int { return y.CompareKeys(a.key, b.key) })
-	slices.Reverse(records)
-	records = slices.CompactFunc(records, func(a, b memRecord) bool { return y.CompareKeys(a.key, b.key) == 0 })
-	slices.Reverse(records)
-	return records
+	return slices.CompactFunc(records, func(a, b memRecord) bool { return y.CompareKeys(a.key, b.key) == 0 })
 }
 
 // addTable makes a table of level zero of records in the order of their keys, and lists it.

@@ -64,9 +64,10 @@ func (t *Trash) Note(ctx context.Context) (n Noted, err error) {
 func (t *Trash) SweepNoted(ctx context.Context, through index.Store, n Noted) (Swept, error) {
 	s := &sweep{
 		Trash: t, through: through, waiting: n.waiting, tail: n.tail,
-		used: func([16]byte) bool { return false },
+		used:  func([16]byte) bool { return false },
+		bytes: math.MaxInt64, progress: func(context.Context) {},
 	}
-	err := s.run(ctx, math.MaxInt64, func(context.Context) {})
+	err := s.run(ctx)
 	return s.done, err
 }
 

@@ -58,8 +58,9 @@ func (t *Trash) Sweep(
 ) (Swept, error) {
 	s := &sweep{
 		Trash: t, through: t.index, waiting: t.popFreed(), tail: math.MaxUint64, used: t.inUse.want,
+		bytes: bytes, progress: progress,
 	}
-	err := s.run(ctx, bytes, progress)
+	err := s.run(ctx)
 	t.putBack(s.waiting)
 	if len(s.waiting) > 0 && ctx.Err() != nil {
 		// It was stopped. Where it has failed nobody is woken, who would only fail again at once.
@@ -71,14 +72,14 @@ func (t *Trash) Sweep(
 	return s.done, err
 }
 
-func (s *sweep) run(ctx context.Context, bytes int64, progress func(context.Context)) error {
-	s.bytes, s.progress = bytes, progress
-	for ; len(s.waiting) > 0; s.waiting = s.waiting[1:] {
-		if s.done.More = s.enough(); s.done.More {
-			return nil
-		}
-		if err := s.waits(ctx, s.waiting[0]); err != nil || s.done.More {
+func (s *sweep) run(ctx context.Context) error {
+	for len(s.waiting) > 0 && !s.enough() {
+		finished, err := s.waits(ctx, s.waiting[0])
+		if err != nil {
 			return err
+		}
+		if finished {
+			s.waiting = s.waiting[1:]
 		}
 	}
 	for !s.enough() {
@@ -223,31 +224,24 @@ func (s *sweep) transaction(ctx context.Context, batch []queued) (done int, err 
 	return done, nil
 }
 
-// waits sweeps what waits and nobody uses any more. It says More when that is enough before it is done.
-func (s *sweep) waits(ctx context.Context, id [16]byte) error {
-	for {
-		item := queued{Trash: index.Trash{ID: id}, waiting: true}
-		var err error
-		item.Trash, err = index.FetchOne(ctx, s.through, index.WaitingKey(id))
-		if errors.Is(err, index.ErrNotFound) {
-			return nil
-		}
-		done := 0
-		if err == nil {
-			done, err = s.transaction(ctx, []queued{item})
-		}
-		switch {
-		case err != nil && isDamage(err):
-			s.done.Damaged = append(s.done.Damaged, err)
-			s.putAside(id)
-			return nil
-		case err != nil || done > 0:
-			return err
-		}
-		if s.done.More = s.enough(); s.done.More {
-			return nil
-		}
+// waits sweeps, in one transaction, what waits and nobody uses any more, and says whether it has
+// finished.
+func (s *sweep) waits(ctx context.Context, id [16]byte) (finished bool, err error) {
+	item := queued{Trash: index.Trash{ID: id}, waiting: true}
+	item.Trash, err = index.FetchOne(ctx, s.through, index.WaitingKey(id))
+	if errors.Is(err, index.ErrNotFound) {
+		return true, nil
 	}
+	done := 0
+	if err == nil {
+		done, err = s.transaction(ctx, []queued{item})
+	}
+	if err != nil && isDamage(err) {
+		s.done.Damaged = append(s.done.Damaged, err)
+		s.putAside(id)
+		return true, nil
+	}
+	return done > 0, err
 }
 
 // isDamage says whether an error is of an entry rather than of the index as a whole.

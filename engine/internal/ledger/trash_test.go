@@ -285,9 +285,6 @@ func TestFailedDiscardIsForgotten(t *testing.T) {
 // woken for that would fail again at once, and so on; a Sweep that was stopped is another matter.
 func TestRefusedSweepWakesNobody(t *testing.T) {
 	b := newBooks(t)
-	refusing := &refusingStore{Store: b.Store}
-	b.Store = refusing
-	b.restart()
 	b.update(putPage(idOf(10), 0, 1), b.putPart(idOf(1), 1, idOf(10)))
 	b.trash.Use(idOf(1))
 	b.update(b.dropOwner(idOf(1), 1))
@@ -296,7 +293,8 @@ func TestRefusedSweepWakesNobody(t *testing.T) {
 	if b.woken != 1 {
 		t.Fatalf("woken %d times when nobody uses it any more", b.woken)
 	}
-	refusing.err = index.ErrNoSpace
+	takes := b.Store
+	b.Store = refusing{takes, index.ErrNoSpace}
 	for range 3 {
 		if _, err := b.trash.Sweep(t.Context(), 1<<62, func(context.Context) {}); !errors.Is(err, index.ErrNoSpace) {
 			t.Fatalf("Sweep: %v, want what the index says", err)
@@ -310,20 +308,7 @@ func TestRefusedSweepWakesNobody(t *testing.T) {
 	if _, err := b.trash.Sweep(stopped, 1<<62, func(context.Context) {}); err == nil || b.woken != 2 {
 		t.Errorf("stopped: %v, woken %d times", err, b.woken-1)
 	}
-	refusing.err = nil
+	b.Store = takes
 	b.sweep()
 	b.check("swept", 0, 0, 0, 0)
-}
-
-// A refusingStore takes no updates while it has an error.
-type refusingStore struct {
-	index.Store
-	err error
-}
-
-func (s *refusingStore) Update(ctx context.Context, fn func(index.Tx) error) error {
-	if s.err != nil {
-		return s.err
-	}
-	return s.Store.Update(ctx, fn)
 }
