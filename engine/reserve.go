@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -54,13 +53,7 @@ func (e *Engine) free() (int64, error) {
 }
 
 // giveUpReserve deletes the reserve file. The index calls it, where there is nothing else left.
-func (d *storeDir) giveUpReserve() error {
-	err := d.Remove(reserveFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
+func (d *storeDir) giveUpReserve() error { return d.RemoveIfThere(reserveFile) }
 
 // refillReserve makes the reserve file again when there is space for it.
 func (d *storeDir) refillReserve() (err error) {
@@ -75,7 +68,7 @@ func (d *storeDir) refillReserve() (err error) {
 	if err != nil || space.Bytes < 2*reserveFileSize {
 		return err
 	}
-	if err := d.Remove(reserveFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.giveUpReserve(); err != nil {
 		return err
 	}
 	f, err := d.Create(reserveFile)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"io/fs"
 	"math"
 	"os"
 	"slices"
@@ -123,7 +122,7 @@ func (s *spareTable) close(own *disk.Dir) error {
 	}
 	err := s.file.Close()
 	s.file = nil
-	return errors.Join(err, removeIfThere(own, tableSpare))
+	return errors.Join(err, own.RemoveIfThere(tableSpare))
 }
 
 // restoreTable makes the table of the keys of a volume that was not sealed, by the heads of the records
@@ -153,12 +152,5 @@ func restoreTable(own *disk.Dir, end int64) (err error) {
 	if err := own.WriteFile(badger.ManifestFilename, manifest); err != nil {
 		return err
 	}
-	return errors.Join(removeIfThere(own, keyLogName), removeIfThere(own, tableSpare))
-}
-
-func removeIfThere(own *disk.Dir, name string) error {
-	if err := own.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return errors.Join(own.RemoveIfThere(keyLogName), own.RemoveIfThere(tableSpare))
 }

@@ -2,7 +2,6 @@ package volumes
 
 import (
 	"errors"
-	"io/fs"
 	"math"
 	"os"
 	"sync"
@@ -78,12 +77,7 @@ func (l logFiles) finish(found contents) error {
 }
 
 // remove implements files.
-func (l logFiles) remove() error {
-	if err := l.dir.Remove(l.name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
+func (l logFiles) remove() error { return l.dir.RemoveIfThere(l.name) }
 
 // usage implements files.
 func (l logFiles) usage(bool) (size, occupied int64, err error) {

@@ -168,6 +168,14 @@ func (d *Dir) Own(name string) error {
 // Remove removes an entry: a file, an empty directory, or a symlink itself.
 func (d *Dir) Remove(name string) error { return d.named(name, d.root.Remove(name)) }
 
+// RemoveIfThere is Remove, but that nothing of the name is there is no error.
+func (d *Dir) RemoveIfThere(name string) error {
+	if err := d.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // RemoveAll removes an entry and what is below it. A missing one is no error.
 func (d *Dir) RemoveAll(name string) error { return d.named(name, d.root.RemoveAll(name)) }
 

@@ -94,7 +94,7 @@ func (d *Dir) VerifySums() error {
 // RemoveSums durably removes the list, because the directory is about to change. A missing list is
 // no error.
 func (d *Dir) RemoveSums() error {
-	if err := d.Remove(SumsFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.RemoveIfThere(SumsFile); err != nil {
 		return err
 	}
 	// A list that came back after a power loss would condemn a healthy directory. Also when there
