@@ -18,7 +18,7 @@ type CreateBucketRequest struct {
 	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
 
-	// StorageClass is that of objects of which none is said, one of those of the Rules; their default
+	// StorageClass is that of objects whose request names none, one of those of the Rules; their default
 	// if empty. It stays as long as the bucket.
 	StorageClass StorageClass
 
@@ -36,8 +36,14 @@ type CreateBucketResult struct {
 	Existed bool // nothing was done, since the bucket was there: only with IfAbsent
 }
 
-// CreateBucket makes a bucket, and is durable when it returns. A name that is taken fails with
-// ErrBucketAlreadyExists; see IfAbsent.
+// CreateBucket makes a bucket, and is durable when it returns without error. Of several calls at
+// once for one name one makes it.
+//
+// It fails with
+//   - ErrBucketAlreadyExists when the name is taken; see IfAbsent;
+//   - ErrInvalidArgument for Rules or a DedupScope that is not known, for too many Annotations, and
+//     for a StorageClass that the rules do not have, which is ErrInvalidStorageClass under S3's;
+//   - ErrNoSpace when the disk is filled up to Options.ReserveSpace, whether the bucket is there or not.
 func (e *Engine) CreateBucket(
 	ctx context.Context, req *CreateBucketRequest,
 ) (_ *CreateBucketResult, err error) {
@@ -116,9 +122,12 @@ type DeleteBucketResult struct{}
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
 // ErrBucketNotEmpty, as OSS does. Under S3's rules open uploads do not keep it: they are aborted,
 // in steps of 100, and of a call that fails some may have been. A call under way that has begun in
-// the bucket fails with
-// ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of the name by the time
-// that it commits: a new bucket begins empty, and nothing of an earlier one turns up in it.
+// the bucket fails with ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of
+// the name by the time that it commits: a new bucket begins empty, and nothing of an earlier one
+// turns up in it.
+//
+// It is durable when it returns without error, and goes on when the disk is full, as other
+// deletions do. A bucket that is not there, or was deleted before, fails with ErrNoSuchBucket.
 func (e *Engine) DeleteBucket(
 	ctx context.Context, req *DeleteBucketRequest,
 ) (_ *DeleteBucketResult, err error) {
@@ -221,7 +230,7 @@ type Bucket struct {
 	Created      time.Time
 	Rules        Rules
 	DedupScope   DedupScope
-	StorageClass StorageClass      // of objects of which none is said
+	StorageClass StorageClass      // of objects whose request names none
 	Annotations  map[string]string // a front end's own
 }
 
@@ -312,7 +321,7 @@ type liveBucket struct {
 	generation index.Generation
 	rules      ruleSet
 	dedup      DedupScope
-	class      StorageClass // of objects of which none is said
+	class      StorageClass // of objects whose request names none
 }
 
 // openBucket returns a bucket, or ErrNoSuchBucket.

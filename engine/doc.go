@@ -55,6 +55,10 @@
 //	a newer version      ErrInternal with a [*FormatError]
 //	the end              ErrClosed; ErrLeaseLost of one of several engines on one store
 //
+// Any call may fail with ErrRequestTimeout, ErrUnavailable, ErrInternal, ErrClosed and ErrLeaseLost,
+// and any that names a bucket or an object with ErrInvalidBucketName and ErrInvalidObjectName, under
+// S3's rules with ErrKeyTooLong: what is said of the methods does not name them again.
+//
 // A failed mutation has left nothing, but for two cases. After a failed commit of the index nobody
 // knows whether it was stored: it may be there after the next Open, all writes fail until then, and
 // nothing is reclaimed. And what is done in steps says so: Expire, DeleteObjects, RotateKeys,
@@ -71,7 +75,8 @@
 //   - Every byte read is verified, by two sums that were made from different bytes at different
 //     times, the chunk store's of the frame and the CRC-64 of the chunk in the index, or by its
 //     seal. Damage on disk is a [*CorruptionError], never a wrong byte.
-//   - Memory is bounded by Options, whatever the size and the number of parts.
+//   - Memory is bounded by Options, whatever the size and the number of parts. Only [Engine.Check]
+//     takes more where more is stored: about 200 bytes a chunk, and 100 a part.
 //   - A directory that was restored badly, or is somebody's trap, is an error, or a sound store: in it
 //     no symlink is followed and no FIFO waited for, and no file makes Open take memory or time for what
 //     it claims to hold.
@@ -132,7 +137,7 @@
 // way the others do not, so each of them has a lease in the index, which says by an epoch how old
 // its oldest call, or open Object, is. What is given up, and what is to be moved elsewhere, is
 // given up in an epoch, and destroyed only when all who could count on it are over. The rules, and
-// a model that checks them, are in internal/lease.
+// a model that checks them, are in engine/internal/lease.
 //
 // One of them at a time sweeps, compacts or checks; a call of [Engine.Reclaim] or [Engine.Check]
 // waits for another. Space comes back later than with one engine: a lease or two after what gave it
@@ -154,8 +159,8 @@
 // # Damage
 //
 // Before a part leans on a chunk that this process has neither read nor written nor proved, one
-// read of 44 bytes proves that its record is there; on a disk that has not cached it that is one
-// access. What turned out to be damaged is remembered, also across openings, and never counts as
+// read of less than 50 bytes proves that its record is there; on a disk that has not cached it that
+// is one access. What turned out to be damaged is remembered, also across openings, and never counts as
 // found: the same bytes, uploaded within the same scope, are stored anew, and every object that
 // shares them is healed by that. CopyObject of what is known to be damaged is refused.
 //

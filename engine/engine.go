@@ -50,10 +50,9 @@ type Engine struct {
 	gone    bool       // everything is released
 }
 
-// Open opens the store in dir, and makes both when they are not there: what it makes is for its
-// owner alone, directories of mode 0700 and files of 0600. nil options work. A change of the
-// working directory does not concern an open store. Symlinks may lead to dir, and are resolved
-// once; in it none is followed, and what is not a regular file where one belongs is a
+// Open opens the store in dir, and makes both when they are not there. nil options work. A change
+// of the working directory does not concern an open store. Symlinks may lead to dir, and are
+// resolved once; in it none is followed, and what is not a regular file where one belongs is a
 // *CorruptionError. An empty directory may be the root of a file system: what systems put there by
 // themselves, such as lost+found, is left alone.
 //
@@ -62,6 +61,10 @@ type Engine struct {
 // *FormatError when a newer version of Gabion wrote it; with a *CorruptionError when its files are
 // damaged so that nothing can be relied on. A damaged volume of chunks does not fail Open: reads
 // of what lies there fail, each with a *CorruptionError. After a crash Open recovers by itself.
+//
+// It reads the whole index, to verify it, the footer of each volume that is sealed, and the heads
+// of the records of those that are not: some 100 MB for a million chunks, and the small bodies that
+// the index holds. It reads no chunk.
 //
 // What it makes is for this process's user alone, directories of mode 0700 and files of mode 0600
 // whatever the umask. A directory that is there keeps its mode, and an *ExposedError is reported to

@@ -143,8 +143,10 @@ var (
 		Code: "FileAlreadyExists", HTTPStatus: 409,
 		Message: "The object you specified already exists and can not be overwritten.",
 	}
-	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold, of a write
-	// also IfNoneMatch. Error.Condition says which.
+	// ErrPreconditionFailed is returned when IfMatch or IfUnmodifiedSince does not hold; of a write
+	// also IfNoneMatch, and under S3's rules every condition of a copy. Error.Condition says which.
+	// It is empty where CopyObject copies the bytes of an object onto itself, which has changed
+	// meanwhile.
 	ErrPreconditionFailed = &Error{
 		Code: "PreconditionFailed", HTTPStatus: 412,
 		Message: "At least one of the pre-conditions you specified did not hold.",
@@ -187,20 +189,22 @@ var (
 	ErrInvalidTag = &Error{Code: "InvalidTag", HTTPStatus: 400, EC: "0010-00000216"}
 	// ErrBadRequest is returned for more tags than an object may have.
 	ErrBadRequest = &Error{Code: "BadRequest", HTTPStatus: 400}
-	// ErrInvalidRange is returned by GetObject for a standard range that begins beyond the object.
+	// ErrInvalidRange is returned by GetObject and HeadObject for a standard range that begins beyond
+	// the object, and for the last 0 bytes, "bytes=-0", in any case.
 	ErrInvalidRange = &Error{
 		Code: "InvalidRange", HTTPStatus: 416, Message: "The requested range cannot be satisfied.",
 	}
-	// ErrInvalidPartNumber is returned by GetObject for a part that the object does not have. It is
-	// S3's.
+	// ErrInvalidPartNumber is returned by GetObject and HeadObject for a part that the object does
+	// not have. It is S3's.
 	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
-	// ErrInvalidDigest is returned when Content-MD5 is malformed or is not that of the body.
+	// ErrInvalidDigest is returned when ContentMD5 is malformed and, under OSS's rules, when it is not
+	// that of the body.
 	ErrInvalidDigest = &Error{
 		Code: "InvalidDigest", HTTPStatus: 400,
 		Message: "The Content-MD5 you specified was invalid.",
 	}
-	// ErrBadDigest is returned when a checksum is not that of the body or object and, under S3's
-	// rules, when Content-MD5 is not.
+	// ErrBadDigest is returned when a Checksum is not that of the body or object and, under S3's
+	// rules, when ContentMD5 or CRC64 is not that of the body.
 	ErrBadDigest = &Error{
 		Code: "BadDigest", HTTPStatus: 400,
 		Message: "A digest that you specified did not match what we calculated.",
@@ -208,7 +212,7 @@ var (
 	// ErrInvalidRequest is returned for arguments that do not go together, or not with the upload
 	// or object: of checksums, customer keys, ranges and part numbers, and of copies. It is S3's.
 	ErrInvalidRequest = &Error{Code: "InvalidRequest", HTTPStatus: 400}
-	// ErrInvalidCRC64 is returned when the CRC-64 given is not that of the body.
+	// ErrInvalidCRC64 is returned, under OSS's rules, when CRC64 is not that of the body.
 	ErrInvalidCRC64 = &Error{
 		Code: "InvalidCRC64", HTTPStatus: 400,
 		Message: "The x-oss-hash-crc64ecma you specified does not match what we calculated.",
@@ -301,8 +305,9 @@ var (
 	ErrClosed = &Error{
 		Code: "ServiceUnavailable", HTTPStatus: 503, Message: "The engine is closed.",
 	}
-	// ErrInUse is returned by Open when another engine, here or in another process, has the
-	// directory open.
+	// ErrInUse is returned by Open when another engine or Clone, here or in another process, has the
+	// directory open; by OpenStores when the stores are in use, or its Node's name is; and by
+	// Clone.Pull when another Pull to the same stores has begun since.
 	ErrInUse = &Error{
 		Code: "InUse", HTTPStatus: 503, Message: "The directory is in use by another engine.",
 	}

@@ -55,7 +55,7 @@ type Options struct {
 	// set back, and not from the last use. After it a key that Keys denies meanwhile is not used
 	// any more, but by calls under way and open Objects. Within it the key is used for every call,
 	// whoever makes it: whether the caller may is for the front end to say, which alone knows
-	// callers. 1 means that each call asks.
+	// callers. With 1, a nanosecond, each call asks.
 	KeyLifetime time.Duration
 
 	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps, for MACs
@@ -103,22 +103,24 @@ type Options struct {
 	VolumeSize int64
 
 	// ReserveSpace is the free disk space in bytes below which what adds data fails with
-	// ErrNoSpace; 128 MiB by default, at least 64 MiB. Reads, completing, deleting and reclaiming
-	// go on within it, down to a quarter. OpenStores goes by what the stores say by Free.
+	// ErrNoSpace; 128 MiB by default, at least 64 MiB. Below a half of it reclaiming copies nothing
+	// either. Below a quarter of it, 24 MiB at least, completing, aborting and deleting go on only
+	// as often as the index's present log has room for, some thousands of times, and then fail with
+	// ErrNoSpace, too. Reads always go on, and so do the holes by which reclaiming gives space back.
+	// OpenStores goes by what the stores say by Free.
 	ReserveSpace int64
 
-	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means that it
-	// does not.
+	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means no limit.
 	ReclaimRate int64
 
-	// UploadExpiry is how long an upload may be idle before it is aborted in the background; 0
-	// means for ever. See Expire.
+	// UploadExpiry is how long an upload may be idle before it is aborted in the background, at most
+	// 100 years; 0 means for ever. See Expire.
 	UploadExpiry time.Duration
 
 	// Node makes the engine one of several that have the same two stores open, and is what it is
 	// called among them, at most 255 bytes: no two that are open have the same name. By default the
-	// engine has its stores for itself. It is for OpenStores. See "Several engines on one store" in
-	// the package comment.
+	// engine has its stores for itself. It is for OpenStores; Open refuses it with
+	// ErrInvalidArgument. See "Several engines on one store" in the package comment.
 	Node string
 
 	// Lease is for how long the others wait for a Node that they do not hear of, a second to 10
@@ -140,12 +142,13 @@ type Options struct {
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
 	// tried again, a volume that could not be sealed, damage that was noticed in passing, and, once,
-	// with ErrLeaseLost. Open
-	// calls it with an *ExposedError for each directory of the store that others can use, and with
-	// what the method Exposed of Options.Keys returns, if there is one, as of crypto.Keyring.
+	// with ErrLeaseLost. Open calls it with an *ExposedError for each directory of the store that
+	// others can use, and with what the method Exposed of Options.Keys returns, if there is one, as
+	// of crypto.Keyring.
 	Alarm func(error)
 
-	// VolumeReclaimed is called after a volume has been removed.
+	// VolumeReclaimed is called after a volume has been removed, with Removed set, and after holes
+	// were punched into one that is not copied then.
 	VolumeReclaimed func(VolumeReclaimed)
 }
 

@@ -20,7 +20,7 @@ type ReclaimResult struct {
 // VolumeReclaimed is what Events.VolumeReclaimed is called with.
 type VolumeReclaimed struct {
 	Volume  uint64
-	Moved   int64 // bytes of live chunks copied to other volumes
+	Moved   int64 // bytes of live chunks copied to other volumes; 0 if it is not Removed
 	Freed   int64 // bytes given back on disk
 	Removed bool  // the volume is gone; else there are holes in it where dead chunks lay
 }
@@ -35,14 +35,17 @@ type VolumeReclaimed struct {
 // is dead. Only Reclaim copies what lives in volumes of another kind than Options.Volumes, however
 // much that is, and removes them.
 //
-// It may be called beside any other calls, and stopped at any point by ctx; what is done stays
-// done. It needs memory for a few chunks. Removing and holes need no disk space, so they also give
-// it back on a full disk; copying needs the free space of one volume's live bytes, half of
-// Options.ReserveSpace excepted, and is left for later where there is less. What an open Object
-// reads is left for later, and so are volumes that running uploads have just written to, but for
-// holes; with Options.Node, all that was given up after a call or open Object began that goes on. A
-// damaged chunk stays where it is and is part of the error, as a *CorruptionError; everything else
-// is reclaimed all the same.
+// It may be called beside any other calls, and stopped at any point by ctx. It needs memory for a
+// few chunks. Removing and holes need no disk space, so they also give it back on a full disk;
+// copying needs the free space of one volume's live bytes, half of Options.ReserveSpace excepted,
+// and is left for later where there is less. What an open Object reads is left for later, and so
+// are volumes that running uploads have just written to, but for holes; with Options.Node, all that
+// was given up after a call or open Object began that goes on.
+//
+// A chunk that turns out to be damaged stays where it is and is part of the error, as a
+// *CorruptionError, and so is a record of the index; everything else is reclaimed all the same. One
+// that is known to be damaged by then stays, too, and is no error. With an error there is no
+// result, but what was done stays done.
 func (e *Engine) Reclaim(ctx context.Context, _ *ReclaimRequest) (_ *ReclaimResult, err error) {
 	c, err := e.begin(ctx, call{op: "Reclaim"})
 	defer c.end(&err)

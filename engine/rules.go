@@ -168,8 +168,9 @@ const (
 	MaxListing    = 1000    // entries of one page of a listing
 )
 
-// Zero is a 0 that was said, in fields of requests where 0 itself is not said: the size of a page
-// and the number of a part that is read. EmptyBody is the same for sizes of bodies and objects.
+// Zero stands for an explicit 0 in fields of requests whose zero value means "not given": the size
+// of a page, and the number of a part that is read. EmptyBody is the same for sizes of bodies and
+// objects.
 const Zero = math.MinInt
 
 // checkKey checks an object's name.

@@ -79,7 +79,7 @@ type Bucket struct {
 
 	Annotations map[string]string // a front end's own; since version 2
 
-	StorageClass string // of objects of which none is said; since version 3
+	StorageClass string // of objects whose request names none; since version 3
 }
 
 func (*Bucket) version() byte { return 3 }
