@@ -111,9 +111,9 @@
 //
 // # Threat model
 //
-// Who, and what he learns or can do. The test that shows it is in brackets; those without a package
-// are in package engine. The process and its memory are not in the attacker's hands unless that is
-// said.
+// Who, and what he learns or can do. Where tests show it, they are in brackets; those without a
+// package are in package engine. The process and its memory are not in the attacker's hands unless
+// that is said.
 //
 //	A client of the API, or another tenant
 //	  content of others                no; who may read what is the front end's to say, which gives a key

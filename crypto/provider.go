@@ -38,11 +38,12 @@ type WrappedKey struct {
 // A KeyProvider wraps data keys under keys of its own, which never leave it.
 //
 // All methods are called concurrently. They may block on a network, and then must return soon after
-// ctx ends. Beside errors of transport they return those listed above, and ErrAuthentication from
-// Unwrap for a key that was altered. An error text must hold no key material. A provider keeps no
-// slice that it is given and returns none that it keeps. No data key is all zero, and neither the
-// id nor the blob of a wrapped key is empty; the engine checks that, and has what is new unwrapped
-// once.
+// ctx ends. Beside errors of transport they return ErrKeyNotFound, ErrKeyDisabled,
+// ErrKeyPendingDeletion, ErrKeyPendingImport and ErrAccessDenied, wrapped or not, and
+// ErrAuthentication from Unwrap for a key that was altered. An error text must hold no key material.
+// A provider keeps no slice that it is given and returns none that it keeps. No data key is all
+// zero, and neither the id nor the blob of a wrapped key is empty; the engine checks that, and has
+// what is new unwrapped once.
 //
 // A provider may also have a method Exposed() error, which says that others than this process can
 // read its keys. The engine asks when it opens a store and reports the error as an alarm.

@@ -48,7 +48,7 @@ var (
 type KeyringError struct {
 	Path   string
 	Reason string // never quotes the file, which holds keys
-	Err    error  // one of those above, or nil for damage
+	Err    error  // ErrKeyringNewer, ErrKeyringWritable or ErrKeyringReadable; nil for damage
 }
 
 func (e *KeyringError) Error() string {

@@ -61,9 +61,10 @@ type PutBucketAnnotationsRequest struct {
 type PutBucketAnnotationsResult struct{}
 
 // PutBucketAnnotations replaces the Annotations of a bucket. They go with the bucket when it is
-// deleted. It is the engine's own: neither OSS nor S3 has it. It is durable when it returns. A
-// bucket that does not exist fails with ErrNoSuchBucket, too many annotations with
-// ErrInvalidArgument. Records of buckets have no MAC, so who writes the disk can change them.
+// deleted. It is the engine's own: neither OSS nor S3 has it. It is durable when it returns without
+// error. A bucket that does not exist fails with ErrNoSuchBucket, too many annotations with
+// ErrInvalidArgument, and a disk that is filled up to Options.ReserveSpace with ErrNoSpace. Records
+// of buckets have no MAC, so who writes the disk can change them.
 func (e *Engine) PutBucketAnnotations(
 	ctx context.Context, req *PutBucketAnnotationsRequest,
 ) (_ *PutBucketAnnotationsResult, err error) {

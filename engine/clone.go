@@ -22,9 +22,10 @@ import (
 // at all records; Close the clone, and open the copy as any other store. From then on it is a store
 // of its own, to which nothing can be pulled any more.
 //
-// Until a Pull has returned nil, and while another is under way, nobody can open the copy: that
-// fails with ErrUnfinishedClone. A Pull that fails, or whose process is killed, is made up for by
-// another one, of the same or another process, which does not copy again what is there.
+// Until a Pull has returned nil, and while another is under way, nobody can open the copy: Open and
+// OpenStores fail with ErrUnfinishedClone, and Open with ErrInUse while the clone of a directory is
+// open. A Pull that fails, or whose process is killed, is made up for by another one, of the same or
+// another process, which does not copy again what is there.
 type Clone struct {
 	to   *Engine       // that is not started: its stores, what room they have, and its gate
 	turn chan struct{} // holds a token while nobody pulls
@@ -36,7 +37,9 @@ const lostVolume = 1
 
 // OpenClone opens a clone in dir, which is made if it is not there. It must be empty, or have in it
 // a clone that nobody has opened as a store yet; ErrInvalidArgument says that it is not. Otherwise
-// it is like Open; Options.Node means nothing to it. The caller must call Close.
+// it is like Open: it fails with ErrInUse when an engine or another clone has dir open, and with a
+// *FormatError or a *CorruptionError for what lies there. Options.Node means nothing to it. The
+// caller must call Close.
 func OpenClone(ctx context.Context, dir string, o *Options) (_ *Clone, err error) {
 	c := call{op: "OpenClone", ctx: ctx}
 	defer c.wrap(&err)

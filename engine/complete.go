@@ -30,9 +30,13 @@ type CompleteMultipartUploadRequest struct {
 	All bool
 
 	// Size, if not 0, is what the sizes of the parts must add up to, EmptyBody none; else the call
-	// fails with ErrInvalidRequest. Checksum, if given, must be that of the object; else it fails with
-	// ErrBadDigest. A composite one may do without "-" and the number of parts. Both are S3's.
-	Size     int64
+	// fails with ErrInvalidRequest. It is S3's.
+	Size int64
+
+	// Checksum, if given, must be that of the object, in Type and Value; else the call fails with
+	// ErrBadDigest. A composite Value may do without "-" and the number of parts. One that does not
+	// fit the upload is ErrInvalidRequest: another Algorithm, a Value where the upload has no
+	// checksums, or a Trailer. It is S3's.
 	Checksum Checksum
 
 	// Annotations, if not nil, are added to those that Initiate was told, and replace them where
@@ -80,14 +84,26 @@ type CompleteMultipartUploadResult struct {
 // data. The object replaces one of the same name. When it returns without error the object is
 // durable; when it fails, the upload stays usable.
 //
-// The checks come in this order: ErrNoSuchUpload; ErrInvalidArgument for both a list and All;
-// ErrInvalidPartOrder and ErrMalformedXML, and ErrInvalidRequest for a checksum that is missing in
-// the list; ErrInvalidPart; ErrEntityTooSmall, for a listed part
-// below the minimum of the bucket's rules that is not the last; ErrEntityTooLarge, and
-// ErrInvalidRequest for another Size; ErrBadDigest; ErrFileAlreadyExists and ErrPreconditionFailed.
-// Of an encrypted upload Options.Keys must give the data key, as S3 demands kms:Decrypt; that comes
-// before what the list says. A second Complete fails with ErrNoSuchUpload, as in OSS; under S3's
-// rules it succeeds, see Rules.
+// The checks come in this order:
+//   - the names, and ErrNotImplemented for an IfNoneMatch other than *;
+//   - the key of an encrypted upload, if there is such an upload: Options.Keys must give the data key,
+//     as S3 demands kms:Decrypt, and an SSECustomerKey must be the upload's, else it is
+//     ErrInvalidRequest;
+//   - ErrNoSuchBucket and ErrNoSuchUpload;
+//   - ErrInvalidArgument for both a list and All;
+//   - ErrInvalidPartOrder for numbers that do not ascend, or are out of range, which is
+//     ErrInvalidArgument under S3's rules;
+//   - under S3's rules, of an upload with composite checksums, ErrInvalidRequest for one that is
+//     missing in the list;
+//   - ErrMalformedXML for an empty list, under OSS's rules only if the upload has parts;
+//     ErrInvalidPart; ErrEntityTooSmall for a listed part below the minimum of the bucket's rules that
+//     is not the last;
+//   - ErrEntityTooLarge; ErrInvalidRequest for another Size; ErrInvalidRequest and ErrInvalidArgument
+//     for Annotations; ErrInvalidRequest and ErrBadDigest for the Checksum;
+//   - the Preconditions: ErrFileAlreadyExists, ErrNoSuchKey and ErrPreconditionFailed.
+//
+// A second Complete fails with ErrNoSuchUpload, as in OSS; under S3's rules it succeeds, see Rules.
+// On a disk that is filled up to Options.ReserveSpace an upload can still be completed.
 func (e *Engine) CompleteMultipartUpload(
 	ctx context.Context, req *CompleteMultipartUploadRequest,
 ) (_ *CompleteMultipartUploadResult, err error) {
@@ -205,6 +221,7 @@ func (e *Engine) complete(
 		return nil, ecForUpload(err, ecComplete)
 	}
 	if contradiction {
+		// The message is OSS's, as it is spelled there.
 		return nil, ErrInvalidArgument.saying(
 			"Should not speficy both complete all header and http body.",
 		).ec("0042-00000216").about("All", "yes")

@@ -26,6 +26,11 @@ type ExpireResult struct {
 // Options.UploadExpiry the same happens in the background. A part that is under way does not count
 // as activity until it has finished; it then fails with ErrNoSuchUpload. An upload whose records are
 // damaged stays and is part of the error; all others that are stale are aborted all the same.
+//
+// It is done in steps, of up to 256 uploads each, and each is durable before the next begins. Of a
+// call that fails some may have been aborted; there is no result then. No key is asked for, and it
+// goes on when the disk is full. It fails with ErrInvalidArgument when Before is zero and
+// Options.UploadExpiry is not set.
 func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Expire"})

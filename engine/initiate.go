@@ -43,7 +43,20 @@ type InitiateMultipartUploadResult struct {
 }
 
 // InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
-// of uploads of one name may be open, as in OSS.
+// of uploads of one name may be open, as in OSS. When it returns without error the upload is
+// durable; it stays open until it is completed, aborted or, with Options.UploadExpiry, expired.
+//
+// It fails with
+//   - ErrNoSuchBucket, and ErrFileAlreadyExists with ForbidOverwrite;
+//   - ErrInvalidArgument, ErrInvalidTag, ErrBadRequest and ErrInvalidRedirectLocation, under S3's
+//     rules also ErrMetadataTooLarge and ErrInvalidStorageClass, for Attributes that the bucket's
+//     rules do not allow;
+//   - ErrInvalidArgument and ErrInvalidEncryptionAlgorithm for an EncryptionRequest that none can
+//     be, and the errors of Options.Keys: ErrKmsServiceNotEnabled if that is not set, ErrKeyNotFound,
+//     ErrKeyDisabled, ErrKeyPendingDeletion, ErrKeyPendingImport and ErrAccessDenied;
+//   - ErrInvalidRequest for a Checksum whose Algorithm and Type do not go together, or with a Value
+//     or Trailer;
+//   - ErrNoSpace when the disk is filled up to Options.ReserveSpace.
 func (e *Engine) InitiateMultipartUpload(
 	ctx context.Context, req *InitiateMultipartUploadRequest,
 ) (_ *InitiateMultipartUploadResult, err error) {
@@ -124,8 +137,11 @@ type AbortMultipartUploadRequest struct {
 type AbortMultipartUploadResult struct{}
 
 // AbortMultipartUpload ends an upload and gives up its parts; their space comes back in the
-// background. A part that is under way fails with ErrNoSuchUpload when it finishes. A second Abort
-// fails with ErrNoSuchUpload, as in OSS.
+// background. It costs a look at the record of each part. When it returns without error that is
+// durable. A part that is under way fails with ErrNoSuchUpload when it finishes. No key is asked
+// for, and it goes on when the disk is full.
+//
+// It fails with ErrNoSuchBucket and ErrNoSuchUpload, the latter also for a second Abort, as in OSS.
 func (e *Engine) AbortMultipartUpload(
 	ctx context.Context, req *AbortMultipartUploadRequest,
 ) (_ *AbortMultipartUploadResult, err error) {

@@ -35,7 +35,10 @@ type ListPartsResult struct {
 }
 
 // ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
-// holds.
+// holds, which is a snapshot. No key is asked for.
+//
+// It fails with ErrNoSuchBucket and ErrNoSuchUpload, with ErrInvalidArgument when MaxParts or
+// PartNumberMarker is out of range, and with ErrInternal when a record on the way is damaged.
 func (e *Engine) ListParts(
 	ctx context.Context, req *ListPartsRequest,
 ) (_ *ListPartsResult, err error) {

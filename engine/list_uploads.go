@@ -57,7 +57,10 @@ type MultipartUpload struct {
 // ListMultipartUploads lists the open uploads of a bucket in the byte order of their keys, those of
 // one key in the order of their ids, as OSS does. Each common prefix counts as one entry. One is
 // listed when there is a key below it behind KeyMarker, also when KeyMarker lies below it, as in
-// ListObjects. A page costs what it holds, not what the bucket holds.
+// ListObjects. A page costs what it holds, not what the bucket holds, and is a snapshot.
+//
+// It fails with ErrNoSuchBucket, with ErrInvalidArgument when MaxUploads is out of range, and with
+// ErrInternal when a record on the way is damaged.
 func (e *Engine) ListMultipartUploads(
 	ctx context.Context, req *ListMultipartUploadsRequest,
 ) (_ *ListMultipartUploadsResult, err error) {

@@ -211,6 +211,19 @@ type GetObjectRequest struct {
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
 // was deleted from coming back. ctx ends the opening only, not later reads of the Object. Of
 // encrypted content it has the key until it is closed, though Options.Keys may deny it meanwhile.
+//
+// It fails with
+//   - ErrNoSuchBucket and ErrNoSuchKey;
+//   - ErrPreconditionFailed and ErrNotModified when a condition does not hold;
+//   - ErrInvalidRange and ErrInvalidPartNumber when the object has no such bytes, ErrInvalidRequest
+//     for both a Range and a PartNumber, and ErrInvalidArgument for a PartNumber or RangeBehavior
+//     that there is not;
+//   - the errors of Options.Keys, as those of InitiateMultipartUpload, of an object that is encrypted
+//     with it;
+//   - ErrInvalidRequest when the object is under a client's key and SSECustomerKey is not given, or
+//     is given and the object is not, and ErrAccessDenied when it is another key;
+//   - ErrInternal with a *CorruptionError when its records are damaged. Damage to its chunks is found
+//     by the reads.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})
@@ -419,7 +432,12 @@ type DeleteObjectRequest struct {
 type DeleteObjectResult struct{}
 
 // DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
-// whatever the object's size; the space comes back in the background.
+// whatever the object's size; the space comes back in the background. When it returns without error
+// the deletion is durable. No key is asked for. It goes on when the disk is full, until the index
+// has no room for it: see Options.ReserveSpace.
+//
+// It fails with ErrNoSuchBucket, with ErrPreconditionFailed when IfMatch does not hold, and with
+// ErrInternal when the object's record is damaged, which then stays.
 func (e *Engine) DeleteObject(
 	ctx context.Context, req *DeleteObjectRequest,
 ) (_ *DeleteObjectResult, err error) {

@@ -7,11 +7,11 @@ import "io"
 //
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError (in
 // an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and WriteTo
-// share a position and may not. After sequential reads, goroutines decode up to two chunks ahead, on
-// processors that other readers leave idle; they end with Close. ReadAt keeps the last four chunks, so
-// that small reads do not verify a chunk each anew. An object takes up to eight chunks of memory for
-// Read and WriteTo, as many for ReadAt, and two more for each ReadAt above four that are under way at
-// once.
+// share a position and may not. After sequential reads, goroutines decode up to two chunks ahead; in
+// an engine of Open only on processors that other readers leave idle. They end with Close, and when
+// the end of the range is read. ReadAt keeps the last four chunks, so that small reads do not verify
+// a chunk each anew. An object takes up to eight chunks of memory for Read and WriteTo, as many for
+// ReadAt, and two more for each ReadAt above four that are under way at once.
 type Object struct {
 	ObjectInfo
 	source *source

@@ -82,15 +82,19 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 // checks the minimum.
 //
 // It fails with
-//   - ErrNoSuchUpload also when the upload is completed or aborted while the part is under way;
-//   - ErrInvalidArgument when PartNumber is out of range, or the body longer than Size;
-//   - ErrIncompleteBody when the body is shorter than Size, or fails;
+//   - ErrNoSuchBucket;
+//   - ErrNoSuchUpload, also when the upload is completed or aborted while the part is under way;
+//   - ErrInvalidArgument when PartNumber or Size is out of range, or the body longer than Size;
+//   - ErrIncompleteBody when the body is shorter than Size, or fails, or its Checksum's Trailer does;
 //   - ErrEntityTooLarge for more than 5 GiB;
-//   - ErrInvalidDigest and ErrInvalidCRC64, under S3's rules ErrBadDigest, when the body is not what
-//     ContentMD5 and CRC64 say, and ErrBadDigest when it is not what Checksum says;
+//   - ErrInvalidDigest for a ContentMD5 that is malformed; ErrInvalidDigest and ErrInvalidCRC64, under
+//     S3's rules ErrBadDigest, when the body is not what ContentMD5 and CRC64 say, and ErrBadDigest
+//     when it is not what Checksum says;
 //   - ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload;
 //   - ErrPartAlreadyExist and ErrPartNotSequential, of a sequential upload, for every number but the next;
-//   - the errors of Options.Keys, ErrNoSpace, and ErrRequestTimeout when ctx ends.
+//   - the errors of Options.Keys, as those of InitiateMultipartUpload, of an upload that is encrypted
+//     with it;
+//   - ErrNoSpace when the disk is filled up to Options.ReserveSpace.
 func (e *Engine) UploadPart(
 	ctx context.Context, req *UploadPartRequest,
 ) (_ *UploadPartResult, err error) {

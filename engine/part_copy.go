@@ -18,7 +18,7 @@ type UploadPartCopyRequest struct {
 
 	// SourceRange is a range as "bytes=0-102399" or "bytes=102400-". One that is malformed or
 	// reaches beyond the source is ignored and the whole source copied, as OSS does. Under S3's
-	// rules it fails with ErrInvalidArgument.
+	// rules it fails with ErrInvalidArgument, and so does one without both ends.
 	SourceRange string
 
 	// Conditions are judged on the source. Those that do not hold fail as OSS's do: IfMatch and

@@ -52,10 +52,14 @@ type PutObjectResult struct {
 }
 
 // PutObject stores an object from one body of at most 5 GiB. When it returns without error the
-// object is durable; when it fails, what was there before still is. A body that takes at most 32
-// KiB compressed is kept in the index, and costs a single sync.
+// object is durable; when it fails, what was there before still is. A body of one chunk that takes
+// at most 32 KiB as it is stored, compressed and with 8 bytes more, or 36 if it is encrypted, is
+// kept in the index, and costs a single sync; but not once what lives in the index is more than 32
+// MiB and an eighth of what is free on its disk.
 //
-// Its errors are those of UploadPart and InitiateMultipartUpload; a body over 5 GiB fails with
+// Its errors are those that UploadPart has for a body, those of InitiateMultipartUpload, and those
+// of the Preconditions: ErrFileAlreadyExists, ErrNoSuchKey and ErrPreconditionFailed, and
+// ErrNotImplemented for an IfNoneMatch other than *. A body over 5 GiB fails with
 // ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
 func (e *Engine) PutObject(
 	ctx context.Context, req *PutObjectRequest,

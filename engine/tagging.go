@@ -23,8 +23,9 @@ type PutObjectTaggingResult struct{}
 // changes, its LastModified neither. It costs one small transaction, whatever the object's size,
 // and is durable when it returns.
 //
-// It fails with ErrNoSuchKey, and with ErrInvalidTag or ErrBadRequest for tags that the bucket's
-// rules do not allow. The tags of an encrypted object are under its MAC, so the object's key is
+// It fails with ErrNoSuchBucket and ErrNoSuchKey, with ErrInvalidTag or ErrBadRequest for tags that
+// the bucket's rules do not allow, and with ErrNoSpace when the disk is filled up to
+// Options.ReserveSpace. The tags of an encrypted object are under its MAC, so the object's key is
 // needed: the errors of Options.Keys are among those of the call, and an object under a client's
 // key needs that, though S3 does not ask for it; else it fails with ErrInvalidRequest or
 // ErrAccessDenied.
@@ -102,7 +103,8 @@ type GetObjectTaggingResult struct {
 }
 
 // GetObjectTagging returns the tags of an object, which HeadObject does, too. It fails with
-// ErrNoSuchKey. Options.Keys is not asked.
+// ErrNoSuchBucket and ErrNoSuchKey, and with ErrInvalidRequest or ErrAccessDenied when an
+// SSECustomerKey is given that is not the object's. Options.Keys is not asked.
 func (e *Engine) GetObjectTagging(
 	ctx context.Context, req *GetObjectTaggingRequest,
 ) (_ *GetObjectTaggingResult, err error) {
