@@ -94,7 +94,7 @@ func (d *database) resolve(lost *lostCommit) error {
 // be it because the connection was cut, and the standby may not have it. So what finds it writes, and
 // is committed in turn: when the standby has that, it has all before it.
 func (d *database) committed(ctx context.Context) (made bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, longestTurn+longestWait)
+	ctx, cancel := context.WithTimeout(ctx, longestAnswer+longestWait)
 	defer cancel()
 	err = d.turns.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
 		var b pgx.Batch

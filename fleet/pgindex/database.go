@@ -17,10 +17,10 @@ import (
 // How long the server may take, unless the DSN says otherwise. Who has the turn and says nothing
 // loses it: a node that is stopped, or cut off, must not keep the others from theirs.
 const (
-	longestWait = 10 * time.Second // for the turn, after which an attempt begins anew
-	longestIdle = 10 * time.Second // between two messages of a turn
-	longestTurn = 30 * time.Second // for one answer; beyond it the connection counts as lost
-	longestPing = 5 * time.Second  // for that of a connection that nobody has used for a while
+	longestWait   = 10 * time.Second // for the turn, after which an attempt begins anew
+	longestIdle   = 10 * time.Second // between two messages of a turn
+	longestAnswer = 30 * time.Second // for one answer; beyond it the connection counts as lost
+	longestPing   = 5 * time.Second  // for that of a connection that nobody has used for a while
 )
 
 // A database is one node's connections to a schema. It implements index.Turner
@@ -109,7 +109,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 	config = config.Copy()
 	config.MaxConns = 2 // to close one that is silent takes the driver 15 s
 	for name, most := range map[string]time.Duration{
-		"lock_timeout": longestWait, "statement_timeout": longestTurn,
+		"lock_timeout": longestWait, "statement_timeout": longestAnswer,
 		"idle_in_transaction_session_timeout": longestIdle,
 	} {
 		if _, told := config.ConnConfig.RuntimeParams[name]; !told {
@@ -165,7 +165,7 @@ func (d *database) checkDurable(ctx context.Context, conn *pgx.Conn) error {
 // or a connection that something between has forgotten, is noticed by nothing else for a quarter of
 // an hour.
 func (d *database) answering(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, min(longestTurn, d.opts.Patience))
+	return context.WithTimeout(ctx, min(longestAnswer, d.opts.Patience))
 }
 
 // Fault implements index.Records. There is no work in the background.

@@ -121,7 +121,7 @@ func (d *database) read(g *getting) error {
 		return err
 	}
 	defer conn.Release()
-	ctx, cancel := context.WithTimeout(g.ctx, longestTurn)
+	ctx, cancel := context.WithTimeout(g.ctx, longestAnswer)
 	defer cancel()
 	g.values = map[string][]byte{}
 	rows, err := conn.Query(ctx, sqlGet, g.keys.list())

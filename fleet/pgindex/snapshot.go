@@ -97,7 +97,7 @@ func (s *snapshot) read(query func(context.Context) error) error {
 // Release implements index.Snapshot. Nobody waits for the end of the transaction.
 func (s *snapshot) Release() {
 	s.db.background.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), longestTurn)
+		ctx, cancel := context.WithTimeout(context.Background(), longestAnswer)
 		defer cancel()
 		_, _ = s.conn.Exec(ctx, sqlCommit) // one that cannot be ended ends with its connection
 		s.conn.Release()

@@ -64,7 +64,7 @@ func (d *database) attempt(b *index.Batch, known wanted) error {
 
 // acquireTurn returns the connection of the turns, which it may have to make.
 func (d *database) acquireTurn(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, longestTurn)
+	ctx, cancel := context.WithTimeout(ctx, longestAnswer)
 	defer cancel()
 	return d.turns.Acquire(ctx)
 }
@@ -119,7 +119,7 @@ func (t *turn) send(ctx context.Context, b *pgx.Batch) error {
 }
 
 func (t *turn) roundTrip(ctx context.Context, b *pgx.Batch) error {
-	ctx, cancel := context.WithTimeout(ctx, longestTurn+longestWait)
+	ctx, cancel := context.WithTimeout(ctx, longestAnswer+longestWait)
 	defer cancel()
 	return t.conn.SendBatch(ctx, b).Close()
 }

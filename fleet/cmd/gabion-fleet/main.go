@@ -46,7 +46,8 @@ func main() {
 
 // errUsage is for a command that makes no sense.
 var errUsage = errors.New(
-	"usage: gabion-fleet copy|compare [-keyring FILE] [-quick] STORE STORE\n" +
+	"usage: gabion-fleet copy [-keyring FILE] [-quick] FROM TO\n" +
+		"       gabion-fleet compare [-keyring FILE] FIRST SECOND\n" +
 		"a store is a directory, or postgres://HOST/DATABASE,s3://BUCKET",
 )
 
