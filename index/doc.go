@@ -68,8 +68,9 @@
 // bytewise order of the object keys. A bucket name has no zero byte. No table begins with '!',
 // which is Badger's.
 //
-// The last three tables are of a fleet: of several engines that have one index together. A directory
-// has one engine, and never a record of these. So FORMAT did not move when they came.
+// N, F and X are of a fleet: of several engines that have one index together. A directory has one
+// engine, and never a record of these. K is there only while the index is a copy that nobody has
+// opened. So FORMAT did not move when they came.
 //
 // # Records
 //

@@ -78,9 +78,9 @@
 // # Durability
 //
 // What goes through the page cache is started on its way to the disk after each MiB, so that Sync
-// has little left to wait for: with one part of 16 MiB at a time, that and nothing else made 596
-// MB/s of the 555 that were reached when it was started after 4 MiB (Badger volumes on ext4, medians
-// of 8 rounds on 2 processors of an Intel Xeon, Sapphire Rapids).
+// has little left to wait for: with one part of 16 MiB at a time, 596 MB/s were reached, and 555 when
+// it was started after 4 MiB and nothing else was different (Badger volumes on ext4, medians of 8
+// rounds on 2 processors of an Intel Xeon, Sapphire Rapids).
 //
 // Sync flushes the log. Its entry in the directory was flushed when it was made. What a Badger
 // volume has beside it is flushed when the volume is sealed, after the log: it can be made again from

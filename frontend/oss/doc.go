@@ -15,8 +15,9 @@
 //	uploads   InitiateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload
 //	          AbortMultipartUpload ListParts ListMultipartUploads
 //
-// All others are NotImplemented, and so are callbacks, SM4 and processing. No bucket is versioned:
-// the one version of an object is "null". Objects have the storage class of their bucket unless
-// something else is said of them. Of that, of access control lists and of redundancy it is kept and
-// answered what clients say, without effect: who may do what is said by access.Options.
+// GetBucketVersioning and ListLiveChannel answer an empty document. All others are NotImplemented,
+// and so are callbacks, SM4 and processing. No bucket is versioned: the one version of an object is
+// "null". Objects have the storage class of their bucket unless something else is said of them. Of
+// that, of access control lists and of redundancy it is kept and answered what clients say, without
+// effect: who may do what is said by access.Options.
 package oss

@@ -68,7 +68,7 @@
 // # Failures of the disk
 //
 // What Badger reports beside the errors of calls, such as a memtable that could not be flushed,
-// ends all updates with a [index.CommitError], and Close returns it, too, and writes no SUMS.
+// ends all updates with an [index.CommitError], and Close returns it, too, and writes no SUMS.
 // Badger itself would try the flush again, under another name, and leave its MANIFEST with a table
 // that is not there. The logs of the memtables are kept from then on, so that nothing depends on
 // what was written after the failure: the next Open takes tables that are missing out of the list

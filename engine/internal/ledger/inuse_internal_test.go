@@ -2,7 +2,7 @@ package ledger
 
 import "testing"
 
-// TestSparedAndWanted names what is provisional, and has it replaced before whoever wrote it says
+// TestNamedAndWanted names what is provisional, and has it replaced before whoever wrote it says
 // that it is named: the sweeping waits for it by then, and must be told.
 func TestNamedAndWanted(t *testing.T) {
 	var freed [][16]byte
