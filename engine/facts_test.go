@@ -470,11 +470,11 @@ func TestEveryCode(t *testing.T) {
 // codesNotOffered are the names in code type in the first column of the table of NOT-OFFERED.md.
 func codesNotOffered(t *testing.T) map[string]bool {
 	t.Helper()
-	readme, err := os.ReadFile("../NOT-OFFERED.md")
+	list, err := os.ReadFile("../NOT-OFFERED.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, ok := strings.Cut(string(readme), "# Not offered, and why\n")
+	_, section, ok := strings.Cut(string(list), "# Not offered, and why\n")
 	if !ok {
 		t.Fatal("NOT-OFFERED.md has no title")
 	}
