@@ -18,8 +18,8 @@ type CreateBucketRequest struct {
 	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
 
-	// StorageClass is that of objects whose request names none, one of those of the Rules; their default
-	// if empty. It stays as long as the bucket.
+	// StorageClass is that of objects whose request names none, one of those of the Rules; their
+	// default if empty. It stays as long as the bucket.
 	StorageClass StorageClass
 
 	// Annotations are a front end's own, as in Attributes.
@@ -43,7 +43,7 @@ type CreateBucketResult struct {
 //   - ErrBucketAlreadyExists when the name is taken; see IfAbsent;
 //   - ErrInvalidArgument for Rules or a DedupScope that is not known, for too many Annotations, and
 //     for a StorageClass that the rules do not have, which is ErrInvalidStorageClass under S3's;
-//   - ErrNoSpace when the disk is filled up to Options.ReserveSpace, whether the bucket is there or not.
+//   - ErrNoSpace when the disk is filled up to Options.ReserveSpace, also of a bucket that is there.
 func (e *Engine) CreateBucket(
 	ctx context.Context, req *CreateBucketRequest,
 ) (_ *CreateBucketResult, err error) {

@@ -86,9 +86,9 @@ type CompleteMultipartUploadResult struct {
 //
 // The checks come in this order:
 //   - the names, and ErrNotImplemented for an IfNoneMatch other than *;
-//   - the key of an encrypted upload, if there is such an upload: Options.Keys must give the data key,
-//     as S3 demands kms:Decrypt, and an SSECustomerKey must be the upload's, else it is
-//     ErrInvalidRequest;
+//   - the key of an encrypted upload, if there is such an upload: Options.Keys must give the data
+//     key, as S3 demands kms:Decrypt; an SSECustomerKey, if one is given, must be the upload's, else
+//     it is ErrInvalidRequest;
 //   - ErrNoSuchBucket and ErrNoSuchUpload;
 //   - ErrInvalidArgument for both a list and All;
 //   - ErrInvalidPartOrder for numbers that do not ascend, or are out of range, which is
@@ -96,8 +96,8 @@ type CompleteMultipartUploadResult struct {
 //   - under S3's rules, of an upload with composite checksums, ErrInvalidRequest for one that is
 //     missing in the list;
 //   - ErrMalformedXML for an empty list, under OSS's rules only if the upload has parts;
-//     ErrInvalidPart; ErrEntityTooSmall for a listed part below the minimum of the bucket's rules that
-//     is not the last;
+//     ErrInvalidPart; ErrEntityTooSmall for a listed part below the minimum of the bucket's rules
+//     that is not the last;
 //   - ErrEntityTooLarge; ErrInvalidRequest for another Size; ErrInvalidRequest and ErrInvalidArgument
 //     for Annotations; ErrInvalidRequest and ErrBadDigest for the Checksum;
 //   - the Preconditions: ErrFileAlreadyExists, ErrNoSuchKey and ErrPreconditionFailed.

@@ -44,7 +44,9 @@ type DeleteError struct {
 //
 // Unlike DeleteObject it is not one step: others may see some of the objects gone and some not yet,
 // and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost
-// does not depend on the objects' sizes; the space comes back in the background.
+// does not depend on the objects' sizes; the space comes back in the background. When it returns
+// without error, what it says of each key is durable. It goes on when the disk is full, as
+// DeleteObject does, and fails with ErrNoSuchBucket.
 func (e *Engine) DeleteObjects(
 	ctx context.Context, req *DeleteObjectsRequest,
 ) (_ *DeleteObjectsResult, err error) {

@@ -109,8 +109,10 @@
 //
 // # Small bodies and copies
 //
-// What PutObject takes in is a content of one part. When its frame is at most 32 KiB long, the
-// index keeps the frame itself instead of a list of chunks: one transaction, one sync.
+// What PutObject takes in is a content of one part. When that is one chunk whose frame is at most 32
+// KiB long, the index keeps the frame itself instead of a list of chunks: one transaction, one sync.
+// Once what lives in the index is more than 32 MiB and an eighth of what is free on its disk, it
+// does not.
 //
 // CopyObject makes the copy another owner of the source's content, if the same keys guard both; the
 // index counts the owners where there are several. UploadPartCopy refers to the chunks of a part
@@ -160,8 +162,8 @@
 //
 // Before a part leans on a chunk that this process has neither read nor written nor proved, one
 // read of less than 50 bytes proves that its record is there; on a disk that has not cached it that
-// is one access. What turned out to be damaged is remembered, also across openings, and never counts as
-// found: the same bytes, uploaded within the same scope, are stored anew, and every object that
+// is one access. What turned out to be damaged is remembered, also across openings, and never counts
+// as found: the same bytes, uploaded within the same scope, are stored anew, and every object that
 // shares them is healed by that. CopyObject of what is known to be damaged is refused.
 //
 // Objects are read by pages of their metadata: the directory of the parts, and the list of a part's

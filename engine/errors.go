@@ -197,8 +197,8 @@ var (
 	// ErrInvalidPartNumber is returned by GetObject and HeadObject for a part that the object does
 	// not have. It is S3's.
 	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
-	// ErrInvalidDigest is returned when ContentMD5 is malformed and, under OSS's rules, when it is not
-	// that of the body.
+	// ErrInvalidDigest is returned when ContentMD5 is malformed and, under OSS's rules, when it is
+	// not that of the body.
 	ErrInvalidDigest = &Error{
 		Code: "InvalidDigest", HTTPStatus: 400,
 		Message: "The Content-MD5 you specified was invalid.",

@@ -108,10 +108,11 @@ type HeadObjectRequest struct {
 	Conditions
 }
 
-// HeadObject describes an object. It fails with ErrNoSuchKey, with ErrPreconditionFailed or
-// ErrNotModified when a condition does not hold, with ErrInvalidRequest or ErrAccessDenied when
-// SSECustomerKey is not what the object was stored with, and as GetObject for Range and PartNumber.
-// With a PartNumber it asks Options.Keys for the key of an encrypted object, else not.
+// HeadObject describes an object. It fails with ErrNoSuchBucket and ErrNoSuchKey, with
+// ErrPreconditionFailed or ErrNotModified when a condition does not hold, with ErrInvalidRequest or
+// ErrAccessDenied when SSECustomerKey is not what the object was stored with, and as GetObject for
+// Range and PartNumber. With a PartNumber it asks Options.Keys for the key of an encrypted object,
+// else not.
 func (e *Engine) HeadObject(
 	ctx context.Context, req *HeadObjectRequest,
 ) (_ *ObjectInfo, err error) {

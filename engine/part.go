@@ -87,9 +87,9 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 //   - ErrInvalidArgument when PartNumber or Size is out of range, or the body longer than Size;
 //   - ErrIncompleteBody when the body is shorter than Size, or fails, or its Checksum's Trailer does;
 //   - ErrEntityTooLarge for more than 5 GiB;
-//   - ErrInvalidDigest for a ContentMD5 that is malformed; ErrInvalidDigest and ErrInvalidCRC64, under
-//     S3's rules ErrBadDigest, when the body is not what ContentMD5 and CRC64 say, and ErrBadDigest
-//     when it is not what Checksum says;
+//   - ErrInvalidDigest for a ContentMD5 that is malformed; ErrInvalidDigest and ErrInvalidCRC64,
+//     under S3's rules ErrBadDigest, when the body is not what ContentMD5 and CRC64 say, and
+//     ErrBadDigest when it is not what Checksum says;
 //   - ErrInvalidRequest when Checksum or SSECustomerKey do not fit the upload;
 //   - ErrPartAlreadyExist and ErrPartNotSequential, of a sequential upload, for every number but the next;
 //   - the errors of Options.Keys, as those of InitiateMultipartUpload, of an upload that is encrypted

@@ -55,7 +55,8 @@ func TestREADMECompiles(t *testing.T) {
 		line := strings.Count(readme[:at[2]], "\n") + 1
 		dir := t.TempDir()
 		source, overlay := filepath.Join(dir, "sample.go"), filepath.Join(dir, "overlay.json")
-		text := strings.NewReplacer("LINE", strconv.Itoa(line), "BODY", readme[at[2]:at[3]]).Replace(aroundSample)
+		text := strings.NewReplacer("LINE", strconv.Itoa(line), "BODY", readme[at[2]:at[3]]).
+			Replace(aroundSample)
 		list, err := json.Marshal(map[string]map[string]string{
 			"Replace": {filepath.Join(here, "readme", "sample.go"): source},
 		})
@@ -67,7 +68,8 @@ func TestREADMECompiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if out, err := exec.Command(tool, "build", "-overlay", overlay, "./readme").CombinedOutput(); err != nil {
+		out, err := exec.Command(tool, "build", "-overlay", overlay, "./readme").CombinedOutput()
+		if err != nil {
 			t.Errorf("the sample in line %d of README.md: %v\n%s", line, err, out)
 		}
 	}
