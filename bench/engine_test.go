@@ -28,9 +28,9 @@ func TestEngineMeasuresAll(t *testing.T) {
 		t.Errorf("groups are %q, want %q", got, want)
 	}
 	for _, group := range r.Groups() {
-		contenders := []string{"gabion", "gabion-log", "computing", "crypto/md5", "disk"}
+		contenders := []string{"gabion", "gabion-format", "gabion-log", "computing", "crypto/md5", "disk"}
 		if strings.HasPrefix(group, contest.Download) {
-			contenders = contenders[:2]
+			contenders = contenders[:3]
 		}
 		if got := r.Contenders(group); !slices.Equal(got, contenders) {
 			t.Errorf("%s: measured are %q, want %q", group, got, contenders)
@@ -44,7 +44,7 @@ func TestEngineMeasuresAll(t *testing.T) {
 			}
 		}
 	}
-	const command = "go run ./bench engine -data random,json,stored -only gabion,gabion-log,computing,crypto/md5,disk" +
+	const command = "go run ./bench engine -data random,json,stored -only gabion,gabion-format,gabion-log,computing,crypto/md5,disk" +
 		" -op upload,download -parallel 2 -part 200KiB -parts 3 -readers 2 -rounds 2 -sse plain,sse"
 	if r.Command != command {
 		t.Errorf("command is %q, want %q", r.Command, command)

@@ -33,9 +33,9 @@ func TestSmallMeasuresAll(t *testing.T) {
 		t.Errorf("groups are %q, want %q", got, want)
 	}
 	for _, group := range r.Groups() {
-		contenders := []string{"gabion", "gabion-log", "files", "disk"}
+		contenders := []string{"gabion", "gabion-format", "gabion-log", "files", "disk"}
 		if !strings.HasPrefix(group, smallPut) {
-			contenders = contenders[:3]
+			contenders = contenders[:4]
 		}
 		if got := r.Contenders(group); !slices.Equal(got, contenders) {
 			t.Errorf("%s: measured are %q, want %q", group, got, contenders)

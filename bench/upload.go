@@ -55,13 +55,14 @@ func parseUpload(args []string, stdout io.Writer) (*uploadOptions, error) {
 		"`file` of the key ring, outside of the store (default DIR + \".keyring\")")
 	flags.BoolVar(&o.newKeys, "new-keyring", false,
 		"make the key ring if it is not there, though the store is")
-	flags.Func("volumes", "`kind` of new volumes: badger or log (default badger)",
+	flags.Func("volumes", "`kind` of new volumes: badger, badger-format or log (default badger)",
 		func(kind string) error {
 			o.volumes = engine.VolumeKind(kind)
-			if o.volumes != engine.VolumesBadger && o.volumes != engine.VolumesLog {
-				return errors.New("must be badger or log")
+			switch o.volumes {
+			case engine.VolumesBadger, engine.VolumesBadgerFormat, engine.VolumesLog:
+				return nil
 			}
-			return nil
+			return errors.New("must be badger, badger-format or log")
 		})
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a FILE")
 	if err := cli.Parse(flags, args, "[FILE...]", stdout); err != nil {

@@ -242,10 +242,10 @@ func TestCountsOfReplacedObject(t *testing.T) {
 // which moves what was there.
 func TestUploadVolumes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	for i, kind := range []string{"badger", "log", "badger"} {
+	for i, kind := range []string{"badger", "log", "badger-format"} {
 		file, _ := randomFile(t, fmt.Sprint(i), 300_000+i)
 		wantEnd(t, mustBench(t, "upload", "-dir", dir, "-volumes", kind, file))
-		of, err := filepath.Glob(filepath.Join(dir, "volumes", "0*."+kind))
+		of, err := filepath.Glob(filepath.Join(dir, "volumes", "0*."+strings.TrimSuffix(kind, "-format")))
 		if err != nil || len(of) == 0 {
 			t.Errorf("%s volumes are %v, %v", kind, of, err)
 		}

@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 			e := open(t, f.store(), f.options)
 			mustBucket(t, e, fullBucket)
 			for round := range n {
-				f.options.Volumes = volumeKinds[round%2] // of what is opened next
+				f.options.Volumes = volumeKinds[round%len(volumeKinds)] // of what is opened next
 				f.fill(t, e, round)
 				f.check(t, e)
 				e = f.overfill(t, e)

@@ -34,7 +34,7 @@ func TestFullRounds(t *testing.T) {
 		for i, size := range sizes {
 			t.Run(fmt.Sprintf("%s %d MB", kind, size), func(t *testing.T) {
 				f := &fullRounds{mount: disktest.Mount(t, kind, int64(size)*1_000_000), kept: map[string]uint64{}}
-				f.e = open(t, f.store(), &engine.Options{Volumes: volumeKinds[i%2]})
+				f.e = open(t, f.store(), &engine.Options{Volumes: volumeKinds[i%len(volumeKinds)]})
 				mustBucket(t, f.e, fullBucket)
 				for round := range n {
 					for _, form := range []string{"alone", "foreign", triedBefore} {

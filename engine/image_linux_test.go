@@ -97,7 +97,7 @@ func powerLossAfterClose(t *testing.T, fs fileSystem) {
 	objects := map[string]uint64{}
 	mount := fs.make(t, image)
 	for round := range rounds(t, "GABION_IMAGES", 2) {
-		o.Volumes = volumeKinds[round%2]
+		o.Volumes = volumeKinds[round%len(volumeKinds)]
 		// The parents are made by Open, too.
 		e := open(t, filepath.Join(mount.Dir, "new", "store"), o)
 		for n := range 6 {

@@ -35,7 +35,7 @@ type killedStore struct {
 // one: each kind is the new one and the old one, with volumes of either size.
 func (s *killedStore) options(round int) (*engine.Options, error) {
 	ring, err := keysAt(s.keyring)
-	o := &engine.Options{Keys: ring, Volumes: volumeKinds[(round+1)/2%2]}
+	o := &engine.Options{Keys: ring, Volumes: volumeKinds[(round+1)/2%len(volumeKinds)]}
 	if round%2 == 1 {
 		o.ChunkSize, o.VolumeSize = 64<<10, 2<<20
 	}

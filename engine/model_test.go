@@ -40,7 +40,7 @@ func TestModel(t *testing.T) {
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			ring := keys(t)
-			options := engine.Options{Volumes: volumeKinds[i%2], VolumeSize: set.volumeSize, Keys: ring,
+			options := engine.Options{Volumes: volumeKinds[i%len(volumeKinds)], VolumeSize: set.volumeSize, Keys: ring,
 				AuthenticateRecords: set.records, Events: &engine.Events{Alarm: func(err error) {
 					var exposed *engine.ExposedError // which the directories of tests are
 					if !errors.Is(err, errPower) && !errors.As(err, &exposed) {

@@ -10,7 +10,9 @@ import (
 )
 
 // volumeKinds are the kinds of volume that tests run with.
-var volumeKinds = []engine.VolumeKind{engine.VolumesBadger, engine.VolumesLog}
+var volumeKinds = []engine.VolumeKind{
+	engine.VolumesBadger, engine.VolumesLog, engine.VolumesBadgerFormat,
+}
 
 // forVolumeKinds runs a test with each kind of volume.
 func forVolumeKinds(t *testing.T, test func(t *testing.T, k engine.VolumeKind)) {

@@ -51,7 +51,9 @@ func chunksOf(t *testing.T, dir string) map[index.ChunkID]index.Chunk {
 // much is uploaded.
 func TestChunksInBadger(t *testing.T) {
 	size := rounds(t, "GABION_KIND_BYTES", 8<<20)
-	for kind, wantBadger := range map[engine.VolumeKind]bool{"": true, engine.VolumesLog: false} {
+	for kind, wantBadger := range map[engine.VolumeKind]bool{
+		"": true, engine.VolumesBadgerFormat: true, engine.VolumesLog: false,
+	} {
 		t.Run(fmt.Sprintf("kind %q", kind), func(t *testing.T) {
 			dir := t.TempDir()
 			e := open(t, dir, &engine.Options{Volumes: kind})
@@ -128,8 +130,8 @@ func wantInBadger(t *testing.T, dir string, chunks map[index.ChunkID]index.Chunk
 	}
 }
 
-// TestReclaimMovesKinds opens a store with the other kind of volumes, and again with the first. All
-// is read as before; Reclaim moves it, and leaves no volume of the other kind.
+// TestReclaimMovesKinds opens a store with one kind of volumes after the other. All is read as before;
+// Reclaim moves it, and leaves no volume of the other kind.
 func TestReclaimMovesKinds(t *testing.T) {
 	dir := t.TempDir()
 	o := &engine.Options{
@@ -143,7 +145,7 @@ func TestReclaimMovesKinds(t *testing.T) {
 		objects[key] = body
 	}
 	mustClose(t, e)
-	for _, k := range []engine.VolumeKind{engine.VolumesBadger, engine.VolumesLog} {
+	for _, k := range volumeKinds {
 		var moved int64
 		o.Volumes = k
 		o.Events = &engine.Events{VolumeReclaimed: func(v engine.VolumeReclaimed) { moved += v.Moved }}
@@ -158,7 +160,7 @@ func TestReclaimMovesKinds(t *testing.T) {
 		}
 		for _, path := range volumeLogs(t, dir) {
 			inBadger := filepath.Ext(path) == ".vlog"
-			if inBadger != (k == engine.VolumesBadger) {
+			if inBadger != (k != engine.VolumesLog) {
 				t.Errorf("after Reclaim with %s volumes there is %s", k, path)
 			}
 		}

@@ -66,7 +66,8 @@ func parse(args []string) (*command, error) {
 		"`file` of access keys, DIR/keys if empty; made with a random one if it is not there")
 	f.StringVar(&c.domain, "domain", "localhost", "`host` whose subdomains are buckets")
 	f.StringVar((*string)(&c.volumes), "volumes", string(engine.VolumesBadger),
-		"`kind` of the volumes that new chunks go to: badger, or log, past the page cache")
+		"`kind` of the volumes that new chunks go to: badger; badger-format, which is the same but cheaper to write; "+
+			"or log, past the page cache")
 	f.BoolVar(&c.anonymous, "anonymous", false, "let requests in that nobody has signed")
 	f.IntVar(&c.connections, "connections", 0,
 		"most connections at once to each address; 0: any number")

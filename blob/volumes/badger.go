@@ -88,11 +88,19 @@ func (b badgerFiles) create(o *Options, _ *disk.Async) (_ active, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := openActive(own, o)
+	a, err := newActive(own, o)
 	if err != nil {
 		return nil, errors.Join(err, own.Close(), b.dir.RemoveAll(b.name))
 	}
 	return a, nil
+}
+
+// newActive makes the files of a new volume in a directory, to be written as the options say.
+func newActive(own *disk.Dir, o *Options) (active, error) {
+	if o.Kind == BadgerFormat {
+		return openFormat(own)
+	}
+	return openActive(own, o)
 }
 
 // open implements files.

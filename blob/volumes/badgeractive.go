@@ -3,10 +3,8 @@ package volumes
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -17,10 +15,6 @@ import (
 )
 
 const (
-	// sealSpace is how much of what is set aside behind the frames is always left: what sealing takes
-	// beside the table of the keys, and others meanwhile. It is given back just before.
-	sealSpace = 512 << 10
-
 	// discardSize is what Badger's notes of garbage are made of.
 	discardSize = disk.BlockSize
 
@@ -38,24 +32,17 @@ const (
 	spareHandles = 16
 )
 
-// activeBadger is a Badger volume that takes frames.
+// activeBadger is a Badger volume that takes frames, which Badger writes.
 type activeBadger struct {
-	own       *disk.Dir
-	db        *badger.DB // nil once it is closed
-	log       *os.File   // a handle of our own to the value log
-	end       int64      // of the value log
-	allocated int64      // up to where its blocks are set aside
-	refs      []blob.Ref // of the frames that are in it
-	table     spareTable
-	keys      int64 // up to where those of the log of the keys are
+	valueLog
+	db   *badger.DB // nil once it is closed
+	keys int64      // up to where the blocks of the log of the keys are set aside
 
 	// window is the memory that Badger takes for its map of the value log: see disk.DetachMapping.
 	// It is nil once Badger is closed, and where Badger writes to the file itself.
-	window  []byte
-	keyLog  []byte // likewise, of the log of the keys, which nothing is carried to
-	reused  int64  // up to where it has been given to Badger again, or to the system
-	pusher  pusher
-	pushing sync.WaitGroup
+	window []byte
+	keyLog []byte // likewise, of the log of the keys, which nothing is carried to
+	reused int64  // up to where it has been given to Badger again, or to the system
 }
 
 // regime is how Badger runs here: appended to, never compacted, never garbage-collected, closed
@@ -84,7 +71,7 @@ func regime(dir string, volumeSize int64, log badger.Logger) badger.Options {
 
 // openActive makes a database in a directory, which is empty, and which it owns unless it fails.
 func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
-	a := &activeBadger{own: own, end: valueLogStart}
+	a := &activeBadger{valueLog: valueLog{own: own, end: valueLogStart}}
 	if err := a.openDatabase(o); err != nil {
 		return nil, err
 	}
@@ -126,19 +113,6 @@ func (a *activeBadger) shorten() error {
 	return a.log.Truncate(disk.BlockSize)
 }
 
-// grow makes the file of the value log longer, if it is shorter.
-func (a *activeBadger) grow(size int64) error {
-	if err := disk.Extend(a.log, a.allocated, size); err != nil {
-		return err
-	}
-	// A file system that sets nothing aside leaves the file as it was.
-	info, err := a.log.Stat()
-	if err != nil || info.Size() >= size {
-		return err
-	}
-	return a.log.Truncate(size)
-}
-
 // openDatabase has Badger make its files, which it writes through their maps: the first page of each.
 // That there is space for them is tried before.
 func (a *activeBadger) openDatabase(o *Options) error {
@@ -163,11 +137,7 @@ func (a *activeBadger) makeDatabase(o *Options) (err error) {
 	if err := a.own.WriteFile(badger.ManifestFilename, emptyManifest); err != nil {
 		return err
 	}
-	registry := badger.KeyRegistryOptions{Dir: a.own.Path()}
-	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, registry); err != nil {
-		return err
-	}
-	if err := a.own.Own(badger.KeyRegistryFileName); err != nil {
+	if err := makeKeyRegistry(a.own); err != nil {
 		return err
 	}
 	if err := a.makeDiscard(); err != nil {
@@ -181,6 +151,20 @@ func (a *activeBadger) makeDatabase(o *Options) (err error) {
 		}
 		return err
 	})
+}
+
+// makeKeyRegistry makes Badger's list of the keys that it encrypts by, without any.
+func makeKeyRegistry(own *disk.Dir) error {
+	options := badger.KeyRegistryOptions{Dir: own.Path()}
+	err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, options)
+	switch {
+	case err == nil:
+		return own.Own(badger.KeyRegistryFileName)
+	case disk.SaysNoSpace(err): // Badger does not wrap it
+		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
+	default:
+		return err
+	}
 }
 
 // makeDiscard makes Badger's notes of garbage, a block of them. Badger would write the first of a
@@ -208,26 +192,12 @@ func ownAll(own *disk.Dir) error {
 	return nil
 }
 
-// synced implements active. It is not the log of the keys: the next Open makes that again from the
-// value log, if the volume is not sealed before.
-func (a *activeBadger) synced() *os.File { return a.log }
-
-// allocate implements active. Where Badger writes through a memory map, a block that cannot be had
-// kills the process. Here it is an error.
+// allocate implements active.
 func (a *activeBadger) allocate(upTo, frames, ahead int64) (end int64, err error) {
 	if err := a.allocateKeys(frames); err != nil {
 		return 0, err
 	}
-	if err := a.table.allocate(a.own, frames); err != nil {
-		return 0, err
-	}
-	if need := upTo + sealSpace; need > a.allocated {
-		if err := a.grow(need + ahead); err != nil {
-			return 0, err
-		}
-		a.allocated = need + ahead
-	}
-	return upTo, nil
+	return a.valueLog.allocate(upTo, frames, ahead)
 }
 
 // detachKeys has what Badger writes to the log of the keys not reach it, where that can be had: after
@@ -269,8 +239,7 @@ func (a *activeBadger) allocateKeys(frames int64) error {
 // that mark, and to the log of the keys, but not to the memtable: see spareTable.
 func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	defer recovered(&err)
-	last := batch[len(batch)-1].ref
-	a.end = int64(last.Offset) + badgerKind{}.recordSize(int64(last.Size))
+	a.end = endOf(batch)
 	loader := a.db.NewKVLoader(1)
 	for _, r := range batch {
 		kv := &pb.KV{
@@ -289,10 +258,11 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	if err := a.verify(batch); err != nil {
 		return err
 	}
-	for _, r := range batch {
-		a.refs = append(a.refs, r.ref)
+	if err := a.reuse(); err != nil {
+		return err
 	}
-	return a.push()
+	a.wrote(batch)
+	return nil
 }
 
 // carry brings what Badger has written to the value log, from an offset on, to the file.
@@ -329,17 +299,6 @@ func (a *activeBadger) verify(batch []*putRequest) error {
 	return nil
 }
 
-// push starts what was written on its way to the disk while more is written.
-func (a *activeBadger) push() error {
-	if err := a.reuse(); err != nil {
-		return err
-	}
-	if from, to, due := a.pusher.begin(a.end); due {
-		a.pushing.Go(func() { a.pusher.push(a.log, from, to) })
-	}
-	return nil
-}
-
 // reuse has Badger write on in the memory that it wrote before, when that is worth while, and gives
 // back what it will not need.
 func (a *activeBadger) reuse() error {
@@ -360,13 +319,7 @@ func (a *activeBadger) finish(_ int64, info blob.VolumeInfo) error {
 	if err := a.closeDatabase(); err != nil {
 		return err
 	}
-	if info.Frames == 0 { // no room for its first batch: the next Open drops it
-		return nil
-	}
-	if err := a.table.become(a.own, tableOf(a.refs)); err != nil {
-		return err
-	}
-	return sealFiles(a.own, contents{frames: info.Frames, bytes: info.Bytes})
+	return a.seal(info)
 }
 
 // close implements active.
@@ -388,19 +341,6 @@ func (a *activeBadger) closeDatabase() (err error) {
 	defer func() { err = errors.Join(freed, err) }()
 	defer recovered(&err)
 	return db.Close()
-}
-
-// freeTail gives back what was set aside behind the frames.
-func (a *activeBadger) freeTail() error {
-	from := disk.RoundUp(a.end)
-	if from >= a.allocated {
-		return nil
-	}
-	err := disk.PunchHole(a.log, from, a.allocated-from)
-	if errors.Is(err, errors.ErrUnsupported) || disk.IsNoSpace(err) {
-		return nil // nothing could be set aside; or Btrfs says so, and Badger cuts the log there anyway
-	}
-	return err
 }
 
 // recovered turns a panic of Badger's into an error.

@@ -28,7 +28,7 @@ func sealedLog(f *testing.F, k volumes.Kind) []byte {
 		f.Fatal(err)
 	}
 	name := "*.log"
-	if k == volumes.Badger {
+	if k != volumes.Log {
 		name = "*.badger/000001.vlog"
 	}
 	logs, err := filepath.Glob(filepath.Join(dir, name))

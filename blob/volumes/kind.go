@@ -16,20 +16,26 @@ import (
 type Kind string
 
 const (
-	// Badger is a volume in a Badger database of its own.
+	// Badger is a volume in a Badger database of its own, written by Badger.
 	Badger Kind = "badger"
+
+	// BadgerFormat is the same on the disk, but Badger does not write the frames: they are written in
+	// its format, without memory maps and copies. What it has written is of kind Badger.
+	BadgerFormat Kind = "badger-format"
 
 	// Log is a volume in a file of its own.
 	Log Kind = "log"
 )
 
 // kinds are those that a store can hold.
-func kinds() map[Kind]kind { return map[Kind]kind{Badger: badgerKind{}, Log: logKind{}} }
+func kinds() map[Kind]kind {
+	return map[Kind]kind{Badger: badgerKind{}, BadgerFormat: badgerKind{}, Log: logKind{}}
+}
 
 // validate accepts the kinds of this package only.
 func (k Kind) validate() error {
 	if kinds()[k] == nil {
-		return fmt.Errorf("blob: Kind %q is not known; use Badger or Log of package volumes", string(k))
+		return fmt.Errorf("blob: Kind %q is not known; use Badger, BadgerFormat or Log of package volumes", string(k))
 	}
 	return nil
 }

@@ -16,9 +16,24 @@ import (
 
 // forKinds runs a test for each kind of volume.
 func forKinds(t *testing.T, test func(t *testing.T, k volumes.Kind)) {
-	for _, k := range []volumes.Kind{volumes.Badger, volumes.Log} {
+	for _, k := range []volumes.Kind{volumes.Badger, volumes.BadgerFormat, volumes.Log} {
 		t.Run(string(k), func(t *testing.T) { test(t, k) })
 	}
+}
+
+// forWriters runs a test for each of those who may write a Badger volume.
+func forWriters(t *testing.T, test func(t *testing.T, k volumes.Kind)) {
+	for _, k := range []volumes.Kind{volumes.Badger, volumes.BadgerFormat} {
+		t.Run(string(k), func(t *testing.T) { test(t, k) })
+	}
+}
+
+// suffixOf is how the names of volumes of a kind end.
+func suffixOf(k volumes.Kind) string {
+	if k == volumes.Log {
+		return "log"
+	}
+	return "badger"
 }
 
 // logsIn returns the paths of the logs of all volumes in dir, in order of their numbers.
@@ -66,7 +81,7 @@ func TestChangeOfKind(t *testing.T) {
 	ctx := context.Background()
 	dir, image := t.TempDir(), t.TempDir()
 	refs := map[volumes.Kind][]blob.Ref{}
-	for _, k := range []volumes.Kind{volumes.Log, volumes.Badger, volumes.Log} {
+	for _, k := range []volumes.Kind{volumes.Log, volumes.Badger, volumes.BadgerFormat, volumes.Log} {
 		s := open(t, dir, small(k))
 		old, err := s.Volumes(ctx)
 		if err != nil {
@@ -78,7 +93,7 @@ func TestChangeOfKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range infos {
-			name := filepath.Join(dir, fmt.Sprintf("%016x.%s", v.ID, k))
+			name := filepath.Join(dir, fmt.Sprintf("%016x.%s", v.ID, suffixOf(k)))
 			_, err := os.Stat(name)
 			if v.Outdated != errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("volume %d is outdated: %t; %v", v.ID, v.Outdated, err)

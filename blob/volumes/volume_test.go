@@ -44,7 +44,7 @@ func TestDamagedVolumeTakesSpace(t *testing.T) { forKinds(t, testDamagedVolumeTa
 func testDamagedVolumeTakesSpace(t *testing.T, k volumes.Kind) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "0000000000000001.log")
-	if k == volumes.Badger {
+	if k != volumes.Log {
 		file = filepath.Join(dir, "0000000000000001.badger", "000001.vlog")
 	}
 	const long = 4 << 30

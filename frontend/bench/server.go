@@ -93,6 +93,7 @@ func faces(name string, start starter) []*contender {
 	return []*contender{
 		{name: name + ", OSS", start: start("-oss"), dial: dialOSS},
 		{name: name + ", S3", start: start("-s3"), dial: dialS3},
+		{name: name + ", S3, badger-format", start: start("-s3", "-volumes", "badger-format"), dial: dialS3},
 		{name: name + ", S3, log volumes", start: start("-s3", "-volumes", "log"), dial: dialS3},
 	}
 }

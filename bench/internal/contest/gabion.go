@@ -42,10 +42,11 @@ func Gabion(
 	}
 }
 
-// Gabions are an engine with the volumes of its default and one with log volumes.
+// Gabions are an engine with the volumes of its default, and one with each other kind.
 func Gabions(rules engine.Rules, logf func(format string, args ...any)) []Contender {
 	return []Contender{
 		Gabion("gabion", rules, engine.Options{}, logf),
+		Gabion("gabion-format", rules, engine.Options{Volumes: engine.VolumesBadgerFormat}, logf),
 		Gabion("gabion-log", rules, engine.Options{Volumes: engine.VolumesLog}, logf),
 	}
 }
