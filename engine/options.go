@@ -92,7 +92,7 @@ type Options struct {
 	Compression Compression
 
 	// Volumes is the kind of the volumes that new chunks go to; VolumesBadger by default. It may
-	// differ from one Open to the next: what is in volumes of the other kind is read, deleted and
+	// differ from one Open to the next: what is in volumes of another kind is read, deleted and
 	// deduplicated as ever, and Reclaim moves it. OpenStores ignores it.
 	Volumes VolumeKind
 

@@ -6,13 +6,15 @@
 //	<dir>/0000000000000001.badger/   a Badger volume, a database of its own:
 //	    000001.vlog                  the log: records of frames
 //	    000001.sst, MANIFEST, KEYREGISTRY   the table of the keys, once it is sealed, and what Badger has beside it
-//	    KEYS, 00001.mem, DISCARD     until then: blocks for that table, and what Badger makes and nobody reads
+//	    KEYS                         until then: blocks for that table
+//	    00001.mem, DISCARD           until then, if Badger writes it: what it makes and nobody reads
 //	    VOLUME                       the footer, once the volume is sealed
 //	<dir>/0000000000000002.log       a log volume: records of frames, and a footer once it is sealed
 //	<dir>/0000000000000003.dead/     a Badger volume that is being removed
 //
-// Options.Kind says of which kind new volumes are. The others are read, trimmed and removed
-// alike; [blob.VolumeInfo] calls them outdated, and who owns the store may copy what lives in them.
+// Options.Kind says of which kind new volumes are, and whether Badger writes those that are Badger's.
+// The others are read, trimmed and removed alike; [blob.VolumeInfo] calls them outdated, and who owns
+// the store may copy what lives in them.
 //
 // Either kind has a log, in which frames lie in records with a CRC-32C: see record.go. A Ref says
 // where in it, and reads go to the file itself. A volume is sealed at Options.VolumeSize; when it
@@ -23,10 +25,10 @@
 //
 // Whoever has a chunk's address, 32 bytes, gets its frame by Badger alone, opened read-only, from a
 // volume that is sealed. (Of several frames under one address it is the last one; opened for
-// writing, Badger would cut a log at its first hole.) Badger makes all that is in these volumes, and
-// writes the frames, in the one regime where none of its hazards can occur: a volume is only appended
-// to, by one goroutine, never compacted or collected, and closed before its log of the keys is full.
-// Frames are the values, all in one value log, none among the keys.
+// writing, Badger would cut a log at its first hole.) Frames are the values, all in one value log, none
+// among the keys. With the Kind Badger it makes all that is in a volume, and writes the frames, in the
+// one regime where none of its hazards can occur: a volume is only appended to, by one goroutine,
+// never compacted or collected, and closed before its log of the keys is full.
 //
 // Badger takes a memory map of the value log for the file. On Linux that map has been taken off the
 // file (see disk.DetachMapping): Badger makes its records in memory, and they are written to their
@@ -47,6 +49,13 @@
 // kills the process when the disk fails, and never meet Badger's "no value and no error". And no
 // database that was found in the directory is ever opened: what lies in it can do no harm.
 //
+// With the Kind BadgerFormat no database is open while a volume is written. Each byte of a record is
+// known here before Badger has written it, so records are put together here, and go to the value log
+// from where their frames lie: there are no maps, no copies, and none of Badger's memory. The rest is
+// the same: blocks that are set aside, one goroutine, Badger's builder for the table of the keys.
+// TestTable compares volumes of both kinds, byte by byte, with what Badger has made of the same frames
+// when it ran as it likes.
+//
 // # Log volumes
 //
 // A log is only appended to, a batch of records at a time, each batch from the next block of 4 KiB
@@ -60,12 +69,12 @@
 // Where the page cache cannot be passed, frames are written from where they lie, and only what is
 // small is collected first.
 //
-// Why there are two: Badger copies every byte twice before it is written, into a buffer of its own
-// and into its map, writes one batch at a time, and goes through the page cache. What it writes is
-// still there for who reads it soon, which may be worth more. With batches past the page cache, which
+// Why there are three: Badger copies every byte twice before it is written, into a buffer of its own
+// and into its map. Without that, Badger's format costs what the page cache costs, and what was written
+// is still there for who reads it soon, which may be worth more than to pass it. With batches past the page cache, which
 // was tried, uploads of 1 GiB through the faces of package frontend reached 674 and 549 MB/s instead of 531
 // and 441, and downloads right after them 1061 and 988 instead of 1887 and 1850 (2 processors, medians
-// of 3 rounds). README's tables have both kinds.
+// of 3 rounds). README's tables have all kinds.
 //
 // # Holes
 //
@@ -114,7 +123,7 @@
 // Options.ReserveSpace. Some are set aside ahead, the fewer the less is free. A volume that could not
 // get its footer is read without it.
 //
-// When a Badger volume is made, Badger writes two pages through maps. That there is space for them is
+// When Badger makes a volume, it writes two pages through maps. That there is space for them is
 // tried before, by taking it; should others take it in between, that is an error all the same, see
 // disk.CatchFaults, but what Badger has begun stays in memory.
 //
@@ -122,11 +131,11 @@
 //
 // All of this holds on Linux. Elsewhere, and on file systems without fallocate, blocks cannot be
 // set aside. A log volume meets a full disk by the write, which is an error, too. So does a Badger volume
-// whose memory map was taken off its file. Another one meets it in that map, which ends the process:
+// that Badger does not write, or whose memory map was taken off its file. Another one meets it in that map, which ends the process:
 // only the reserve stands before that. So it is elsewhere, and on Linux where /proc does not tell which
 // map is that of the file, or the system promises no memory for it.
 //
-// Elsewhere Badger pushes what it wrote from its memory map to the file after each batch, before
+// Elsewhere Badger, if it writes, pushes what it wrote from its memory map to the file after each batch, before
 // Put returns: only then may it be read and synced there. On Windows directories cannot be flushed;
 // NTFS journals their entries; and files that Badger maps take their whole size at once, twice the
 // size of a volume.
