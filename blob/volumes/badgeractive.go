@@ -343,6 +343,19 @@ func (a *activeBadger) closeDatabase() (err error) {
 	return db.Close()
 }
 
+// freeTail gives back what was set aside behind the frames.
+func (a *activeBadger) freeTail() error {
+	from := disk.RoundUp(a.end)
+	if from >= a.allocated {
+		return nil
+	}
+	err := disk.PunchHole(a.log, from, a.allocated-from)
+	if errors.Is(err, errors.ErrUnsupported) || disk.IsNoSpace(err) {
+		return nil // nothing could be set aside; or Btrfs says so, and Badger cuts the log there anyway
+	}
+	return err
+}
+
 // recovered turns a panic of Badger's into an error.
 func recovered(err *error) {
 	if p := recover(); p != nil {

@@ -2,7 +2,6 @@ package volumes
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -45,9 +44,7 @@ func openFormat(own *disk.Dir) (_ *activeFormat, err error) {
 
 // write implements active.
 func (a *activeFormat) write(_ *appender, batch []*putRequest) error {
-	// It must not move while pieces of it are collected.
-	a.around = slices.Grow(a.around[:0], len(batch)*(maxHeadSize+sumSize))
-	a.pieces = a.pieces[:0]
+	a.pieces, a.around = a.pieces[:0], a.around[:0]
 	for _, r := range batch {
 		head := badgerKind{}.head(r.ref)
 		sum := head.trailer(r.frame)
@@ -63,17 +60,18 @@ func (a *activeFormat) write(_ *appender, batch []*putRequest) error {
 	return nil
 }
 
-// beside keeps what a record has beside its frame.
+// beside keeps what a record has beside its frame, for as long as its batch is written.
 func (a *activeFormat) beside(b []byte) []byte {
 	from := len(a.around)
 	a.around = append(a.around, b...)
 	return a.around[from:]
 }
 
-// finish implements active. Badger, too, ends the log where the last record does.
+// finish implements active. Badger, too, ends the log where the last record does. That gives back what
+// was set aside behind it.
 func (a *activeFormat) finish(_ int64, info blob.VolumeInfo) error {
 	a.pushing.Wait()
-	if err := errors.Join(a.freeTail(), a.log.Truncate(a.end)); err != nil {
+	if err := a.log.Truncate(a.end); err != nil {
 		return err
 	}
 	return a.seal(info)

@@ -1,7 +1,6 @@
 package volumes
 
 import (
-	"errors"
 	"os"
 	"sync"
 
@@ -78,19 +77,6 @@ func (l *valueLog) seal(info blob.VolumeInfo) error {
 		return err
 	}
 	return sealFiles(l.own, contents{frames: info.Frames, bytes: info.Bytes})
-}
-
-// freeTail gives back what was set aside behind the frames.
-func (l *valueLog) freeTail() error {
-	from := disk.RoundUp(l.end)
-	if from >= l.allocated {
-		return nil
-	}
-	err := disk.PunchHole(l.log, from, l.allocated-from)
-	if errors.Is(err, errors.ErrUnsupported) || disk.IsNoSpace(err) {
-		return nil // nothing could be set aside; or Btrfs says so, and the log is cut there anyway
-	}
-	return err
 }
 
 // endOf is where the record of the last frame of a batch ends.
