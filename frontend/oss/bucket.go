@@ -85,6 +85,13 @@ func (c *call) putBucket() {
 	c.Done(http.StatusOK)
 }
 
+// headBucket says in headers where the bucket is.
+func (c *call) headBucket() {
+	c.HeadBucket()
+	c.Say(own+"Bucket-Region", "oss-"+c.region)
+	c.Done(http.StatusOK)
+}
+
 func (c *call) getBucketInfo() {
 	type info struct {
 		bucketEntry

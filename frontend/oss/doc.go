@@ -7,8 +7,8 @@
 // # Operations
 //
 //	service   ListBuckets
-//	buckets   PutBucket DeleteBucket GetBucketInfo GetBucketLocation GetBucketStat GetBucketAcl
-//	          PutBucketAcl
+//	buckets   PutBucket DeleteBucket HeadBucket GetBucketInfo GetBucketLocation GetBucketStat
+//	          GetBucketAcl PutBucketAcl
 //	objects   PutObject PostObject GetObject HeadObject GetObjectMeta CopyObject DeleteObject
 //	          DeleteMultipleObjects ListObjects ListObjectsV2 ListObjectVersions PutObjectTagging
 //	          GetObjectTagging DeleteObjectTagging PutObjectACL GetObjectACL

@@ -175,6 +175,8 @@ func TestBuckets(t *testing.T) {
 		{"GET /?max-keys=0", "", 400, "<ArgumentName>max-keys</ArgumentName>"},
 		{"GET /bucket?bucketInfo", "", 200, "<Bucket><Name>bucket</Name>\n<AccessControlList><Grant>public-read</Grant></AccessControlList>"},
 		{"GET /bucket?location", "", 200, "<LocationConstraint>oss-local</LocationConstraint>"},
+		{"HEAD /bucket", "", 200, "X-Oss-Bucket-Region: oss-local"},
+		{"HEAD /absent", "", 404, "X-Oss-Ec: 0015-00000101\nX-Oss-Bucket-Region: "},
 		{"GET /bucket?bucketInfo", "", 200, "<ServerSideEncryptionRule><SSEAlgorithm>None</SSEAlgorithm></ServerSideEncryptionRule>\n<AccessMonitor>Disabled</AccessMonitor>"},
 		{"PUT /bucket/k", "123", 200, ""},
 		{"HEAD /bucket/k", "", 200, "X-Oss-Storage-Class: IA"},

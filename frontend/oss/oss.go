@@ -76,6 +76,7 @@ var operations = map[string]operation{
 
 	"PUT bucket":            {"CreateBucket", (*call).putBucket},
 	"DELETE bucket":         {"DeleteBucket", (*call).DeleteBucket},
+	"HEAD bucket":           {"HeadBucket", (*call).headBucket},
 	"GET bucket acl":        {"HeadBucket", (*call).getBucketACL},
 	"PUT bucket acl":        {"PutBucketAnnotations", (*call).putBucketACL},
 	"GET bucket bucketInfo": {"HeadBucket", (*call).getBucketInfo},
