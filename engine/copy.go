@@ -34,10 +34,11 @@ type CopyObjectRequest struct {
 	Conditions
 
 	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy
-	// has the headers and metadata of Attributes instead of the source's. TaggingDirective is the
-	// same for Tags. StorageClass, WebsiteRedirect and Annotations are those of Attributes in any
-	// case; but a copy of an object onto itself that asks for no encryption leaves it its Annotations
-	// if those are nil.
+	// has the headers and metadata of Attributes instead of the source's. Under OSS's rules a copy of
+	// an object onto itself has them in any case. TaggingDirective is the same for Tags, under all
+	// rules. StorageClass, WebsiteRedirect and Annotations are those of Attributes in any case; but a
+	// copy of an object onto itself that asks for no encryption leaves it its Annotations if those are
+	// nil.
 	MetadataDirective Directive
 	TaggingDirective  Directive
 	Attributes
@@ -281,7 +282,8 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 	obj := *src.rec
 	obj.UploadMAC = nil // it was completed without the client's key, perhaps; it is copied with it
 	attributes, tags := p.attributes, p.attributes.Tags
-	if p.req.MetadataDirective != DirectiveReplace {
+	replaces := p.bucket.rules.selfCopyReplaces && p.ontoItself()
+	if p.req.MetadataDirective != DirectiveReplace && !replaces {
 		attributes = obj.Attributes
 		attributes.StorageClass = p.attributes.StorageClass
 		attributes.WebsiteRedirect = p.attributes.WebsiteRedirect

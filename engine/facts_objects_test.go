@@ -173,6 +173,16 @@ func objectFacts() []fact {
 			got := w.head("new")
 			return errors.Join(same(got.ContentType, "application/octet-stream"), same(got.Metadata, map[string]string{"b": "2"}), same(len(got.Tags), 0), same(w.read("new"), a))
 		}},
+		{"CopyObject", "onto itself the metadata is the request's, whatever is said", func(w *world) (err error) {
+			for _, d := range []engine.Directive{"", "COPY"} {
+				w.put(Put{Body: bytes.NewReader(a), Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}, Tags: map[string]string{"t": "1"}}})
+				mustCopy(w.t, w.e, Copy{Key: "new", SourceKey: "new", MetadataDirective: d, Attributes: Attributes{CacheControl: "no-cache", Metadata: map[string]string{"b": "2"}}})
+				got := w.head("new")
+				err = errors.Join(err, same(got.ContentType, "application/octet-stream"), same(got.CacheControl, "no-cache"), same(got.Metadata, map[string]string{"b": "2"}),
+					same(got.Tags, map[string]string{"t": "1"}), same(w.read("new"), a))
+			}
+			return err
+		}},
 		{"CopyObject", "the encryption is not the source's", func(w *world) error {
 			w.put(Put{Body: bytes.NewReader(a), EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new"})

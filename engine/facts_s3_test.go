@@ -122,6 +122,11 @@ func s3Facts() []fact {
 			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "there", SourceBucket: "s3-bucket", SourceKey: "there", Attributes: Attributes{StorageClass: "GLACIER"}, ChecksumAlgorithm: "SHA1"})
 			return same(w.head("there").StorageClass, "GLACIER")
 		})},
+		{"CopyObject", "S3: onto itself the metadata is kept, too", s3(func(w *world) error {
+			w.put(Put{Bucket: "s3-bucket", Attributes: Attributes{ContentType: "text/plain", Metadata: map[string]string{"a": "1"}}})
+			mustCopy(w.t, w.e, Copy{Bucket: "s3-bucket", Key: "new", SourceBucket: "s3-bucket", SourceKey: "new", Attributes: Attributes{StorageClass: "GLACIER", Metadata: map[string]string{"b": "2"}}})
+			return errors.Join(same(w.head("new").ContentType, "text/plain"), same(w.head("new").Metadata, map[string]string{"a": "1"}))
+		})},
 		{"CopyObject", "S3: onto itself with the encryption that it has", s3(func(w *world) error {
 			w.put(Put{Bucket: "s3-bucket", Body: bytes.NewReader(a), EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
 			w.now = w.now.Add(hour)

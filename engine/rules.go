@@ -27,7 +27,7 @@ const (
 	// nothing. A Content-MD5 or CRC-64 that is not the body's is ErrInvalidDigest or
 	// ErrInvalidCRC64; a body of PutObject over 5 GiB is ErrInvalidArgument. A range that does not
 	// fit is ignored, and so is a malformed SourceRange; IfNoneMatch and IfModifiedSince of a copy
-	// fail with ErrNotModified.
+	// fail with ErrNotModified. CopyObject onto itself replaces headers and metadata, whatever is said.
 	//
 	// Content-Type is application/octet-stream if none is given. Names of metadata are letters,
 	// digits and -. Tags are letters and digits of any script, space and + - = . _ : /. A page of
@@ -104,6 +104,7 @@ type ruleSet struct {
 	standardRanges   bool // a range that does not fit is an error, not ignored
 	copyNotModified  bool // IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified, not ErrPreconditionFailed
 	copyMustChange   bool // a copy onto itself that changes nothing is ErrInvalidRequest
+	selfCopyReplaces bool // a copy onto itself has the metadata of the request, whatever the directive
 	partChecksums    bool // Complete must be given the checksums that a composite one is made of
 	deleteUploads    bool // DeleteBucket aborts open uploads instead of failing
 	anyPageSize      bool // a page may have Zero entries, and one of more than MaxListing has that many
@@ -128,6 +129,7 @@ var ruleSets = map[Rules]ruleSet{
 		listedNumber:     ErrInvalidPartOrder,
 		emptyList:        true,
 		copyNotModified:  true,
+		selfCopyReplaces: true,
 	},
 	S3: {
 		name:         S3,

@@ -125,6 +125,15 @@ func (b *bucket) Copy(
 		Bucket: b.name, Key: to, SourceBucket: b.name, SourceKey: from,
 		EncryptionRequest: b.encryption, SourceSSECustomerKey: b.encryption.SSECustomerKey,
 	}
+	if to == from { // OSS's rules would have it lose what is said of it
+		info, err := b.engine.HeadObject(ctx, &engine.HeadObjectRequest{
+			Bucket: b.name, Key: from, SSECustomerKey: b.encryption.SSECustomerKey,
+		})
+		if err != nil {
+			return err
+		}
+		req.Attributes = info.Attributes
+	}
 	if err := before(opts.BeforeCopy, req); err != nil {
 		return err
 	}

@@ -326,3 +326,20 @@ func FuzzForeignMetadata(f *testing.F) {
 		}
 	})
 }
+
+// TestCopyOntoItself leaves a blob all that is said of it.
+func TestCopyOntoItself(t *testing.T) {
+	ctx := t.Context()
+	b := openBucket(t, openMemory(t, engine.OSS), nil)
+	o := &blob.WriterOptions{ContentType: "text/plain", CacheControl: "no-cache", Metadata: map[string]string{"a": "1"}}
+	if err := b.WriteAll(ctx, "key", []byte("content"), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Copy(ctx, "key", "key", nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Attributes(ctx, "key")
+	if err != nil || got.ContentType != "text/plain" || got.CacheControl != "no-cache" || got.Metadata["a"] != "1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
