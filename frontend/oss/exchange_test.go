@@ -238,6 +238,17 @@ func TestNotOffered(t *testing.T) {
 		{"PUT /bucket/a?legalHold", "<LegalHold/>", 501, missing},
 		{"DELETE /bucket/k?retention", "", 501, missing},
 		{"GET /new", "", 404, "<Code>NoSuchBucket</Code>"},
+		{"PUT /bucket?worm", "<InitiateWormConfiguration/>", 501, missing},
+		{"POST /bucket?wormId=1", "", 501, missing},
+		{"PUT /new?qosInfo", "<QoSConfiguration/>", 501, missing},
+		{"PUT /new?bucketArchiveDirectRead", "<ArchiveDirectReadConfiguration/>", 501, missing},
+		{"PUT /new?comp=add&cname", "<BucketCnameConfiguration/>", 501, missing},
+		{"PUT /bucket/k?comp=add", "x", 501, missing},
+		{"POST /bucket/k?x-oss-async-process", "x", 501, missing},
+		{"PUT /bucket/k?x-oss-something", "x", 501, missing},
+		{"PUT /bucket/k?x-oss-something=", "x", 501, missing},
+		{"PUT /bucket/k?X-Oss-Something", "x", 501, missing},
+		{"PUT /bucket?unheardOf", "", 501, missing},
 		{"POST /bucket", "", 501, missing},
 		{"PUT /", "", 501, missing},
 		{"PUT //k", "x", 400, "<Code>InvalidBucketName</Code>"},
@@ -246,6 +257,12 @@ func TestNotOffered(t *testing.T) {
 		{"GET /bucket/k?versionId=null", "", 200, "x"},
 		{"GET /bucket", "", 200, "<Key>k</Key>"},
 		{"HEAD /bucket/a", "", 404, ""},
+		// What no sub-resource is named as is nobody's, as clients add it to the URLs that they sign.
+		{"PUT /bucket/a?x-param-null=&x-param-space=%20&x-param=value", "y", 200, ""},
+		{"GET /bucket/a?param2=&%2Bparam2=&%7Cparam2=&a.b&=", "", 200, "y"},
+		{"GET /bucket?param-1&list-type=2", "", 200, "<KeyCount>2</KeyCount>"},
+		{"GET /bucket?list-type=", "", 400, "<ArgumentName>list-type</ArgumentName>"},
+		{"GET /bucket?marker=&max-keys=&encoding-type=", "", 200, "<Key>a</Key>"},
 	})
 }
 
