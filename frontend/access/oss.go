@@ -84,7 +84,7 @@ func claimInOSSURL(r *request) (*claim, error) {
 // signOSS completes a claim of version 4 by what its signature must be made of. OSS signs its own
 // headers and those of content without listing them.
 func (c *claim) signOSS(r *request, cred credential, additional string) error {
-	headers, err := r.headersOSS(additional)
+	headers, listed, err := r.headersOSS(additional)
 	if err != nil {
 		return err
 	}
@@ -96,24 +96,27 @@ func (c *claim) signOSS(r *request, cred credential, additional string) error {
 		escape(r.resource(), "/"),
 		r.canonicalQuery("x-oss-signature", ""),
 		r.canonicalHeaders(slices.Compact(headers), strings.TrimSpace),
-		additional,
+		listed,
 		said,
 	}, "\n"))
 	return nil
 }
 
 // headersOSS are the names of OSS's own headers and of those that are listed, which must be there,
-// each once.
-func (r *request) headersOSS(additional string) ([]string, error) {
-	headers := r.headersWith("x-oss-")
+// each once; listed is the list as it is signed, whatever order it was sent in.
+func (r *request) headersOSS(additional string) (headers []string, listed string, err error) {
 	if additional != "" {
-		for name := range strings.SplitSeq(strings.ToLower(additional), ";") {
-			if _, ok := r.value(name); !ok {
-				return nil, badRequest("InvalidArgument", "A signed header is missing: "+name+".")
-			}
-			headers = append(headers, name)
+		headers = strings.Split(strings.ToLower(additional), ";")
+		slices.Sort(headers)
+		headers = slices.Compact(headers)
+		listed = strings.Join(headers, ";")
+	}
+	for _, name := range headers {
+		if _, ok := r.value(name); !ok {
+			return nil, "", badRequest("InvalidArgument", "A signed header is missing: "+name+".")
 		}
 	}
+	headers = append(headers, r.headersWith("x-oss-")...)
 	slices.Sort(headers)
-	return slices.Compact(headers), nil
+	return slices.Compact(headers), listed, nil
 }

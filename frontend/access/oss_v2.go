@@ -52,7 +52,7 @@ func claimInURLV2(r *request) (*claim, error) {
 // signV2 completes a claim by what its signature must be made of: as version 1, but with all
 // parameters, and with the headers that it lists.
 func (c *claim) signV2(r *request, additional string) error {
-	headers, err := r.headersOSS(additional)
+	headers, listed, err := r.headersOSS(additional)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *claim) signV2(r *request, additional string) error {
 		r.Header.Get("Content-Md5"),
 		r.Header.Get("Content-Type"),
 		c.date,
-		r.canonicalHeaders(headers, strings.TrimSpace) + additional,
+		r.canonicalHeaders(headers, strings.TrimSpace) + listed,
 		escape(r.resource(), "") + parameters,
 	}, "\n")
 	c.signer = func(secret string) signer {

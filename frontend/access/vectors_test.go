@@ -3,6 +3,7 @@ package access_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +130,8 @@ func TestExamplesOfOSS(t *testing.T) {
 		"content-type": "text/plain", "x-oss-content-sha256": "UNSIGNED-PAYLOAD",
 		"x-oss-date": "20231216T162057Z",
 	}
+	v4Headers := maps.Clone(v4)
+	v4Headers["x-oss-date"] = "20231216T172512Z"
 	v4URL := map[string]string{
 		"x-oss-head1": "value", "abc": "value", "ZAbc": "value", "XYZ": "value",
 		"content-type": "application/octet-stream",
@@ -152,6 +155,9 @@ func TestExamplesOfOSS(t *testing.T) {
 	}{
 		{"V2", "PUT", v2Object, v2, "OSS2 AccessKeyId:ak,AdditionalHeaders:host;user-agent," +
 			"Signature:xBNDLHyVSuHOJDtUbzvXWGpTtGC7+z+SLM3ffmTL/y8=", 1795977449},
+		{"V2 with headers in another order", "PUT", v2Object, v2, "OSS2 AccessKeyId:ak," +
+			"AdditionalHeaders:User-Agent;host;user-agent," +
+			"Signature:xBNDLHyVSuHOJDtUbzvXWGpTtGC7+z+SLM3ffmTL/y8=", 1795977449},
 		{"V2 with parameters", "GET", "http://bucket.oss-cn-hangzhou.aliyuncs.com/?encoding-type=url&" +
 			"list-type=2&max-keys=3&prefix=a%2F%2B%20b", v2List,
 			"OSS2 AccessKeyId:ak,AdditionalHeaders:host;user-agent," +
@@ -167,6 +173,12 @@ func TestExamplesOfOSS(t *testing.T) {
 		{"V4", "PUT", object, v4, "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/" +
 			"aliyun_v4_request,Signature=" +
 			"e21d18daa82167720f9b1047ae7e7f1ce7cb77a31e8203a7d5f4624fa0284afe", 1702743657},
+		{"V4 with headers", "PUT", object, v4Headers, "OSS4-HMAC-SHA256 Credential=ak/20231216/" +
+			"cn-hangzhou/oss/aliyun_v4_request,AdditionalHeaders=abc;zabc,Signature=" +
+			"4a4183c187c07c8947db7620deb0a6b38d9fbdd34187b6dbaccb316fa251212f", 1702747512},
+		{"V4 with headers in another order", "PUT", object, v4Headers, "OSS4-HMAC-SHA256 Credential=" +
+			"ak/20231216/cn-hangzhou/oss/aliyun_v4_request,AdditionalHeaders=ZAbc;abc;zabc,Signature=" +
+			"4a4183c187c07c8947db7620deb0a6b38d9fbdd34187b6dbaccb316fa251212f", 1702747512},
 		{"V4 URL", "PUT", object + "&x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-date=" +
 			"20231217T025437Z&x-oss-expires=599&x-oss-credential=ak%2F20231217%2Fcn-hangzhou%2Foss%2F" +
 			"aliyun_v4_request&x-oss-signature=" +
