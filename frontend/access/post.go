@@ -102,6 +102,10 @@ func readForm(r *request, d dialect) (*postForm, error) {
 	}
 	f.budget.left = math.MaxInt64
 	f.fields["bucket"] = r.bucket
+	// The policy judges the type that counts.
+	if said := cmp.Or(f.fields[d.own+"content-type"], f.fileType); d.form.typeOfFile && said != "" {
+		f.fields["content-type"] = said
+	}
 	if f.fields["key"] == "" {
 		return nil, missingField("key")
 	}
@@ -232,7 +236,7 @@ func (f *postForm) obey(d dialect, now time.Time) error {
 	return nil
 }
 
-// header has those fields that say what the same headers say of PutObject.
+// header has those fields that say what the same headers say of PutObject. None may be said twice.
 func (f *postForm) header(d dialect) (http.Header, error) {
 	h := http.Header{}
 	for name, value := range f.fields {
@@ -249,10 +253,10 @@ func (f *postForm) header(d dialect) (http.Header, error) {
 		if strings.ContainsFunc(name, notInName) || strings.ContainsFunc(value, isControl) {
 			return nil, badRequest("InvalidArgument", "The field "+name+" could not be a header.")
 		}
+		if _, twice := h[http.CanonicalHeaderKey(name)]; twice { // the policy may have judged the other one
+			return nil, badRequest("InvalidArgument", "The field "+name+" is there under two names.")
+		}
 		h.Set(name, value)
-	}
-	if said := cmp.Or(h.Get(d.own+"content-type"), f.fileType); d.form.typeOfFile && said != "" {
-		h.Set("Content-Type", said)
 	}
 	return h, nil
 }

@@ -84,8 +84,12 @@ func (c *call) putObject() {
 	c.Done(http.StatusOK)
 }
 
-// postObject stores what a form has.
-func (c *call) postObject() { c.SayPosted(c.store().ETag) }
+// postObject stores what a form has. Two fields are S3's alone: no policy of OSS's judges them.
+func (c *call) postObject() {
+	delete(c.Form, "tagging")
+	delete(c.Form, "redirect")
+	c.SayPosted(c.store().ETag)
+}
 
 // store stores the body.
 func (c *call) store() *engine.PutObjectResult {

@@ -43,6 +43,8 @@ func TestPostObject(t *testing.T) {
 		{"POST /bucket" + formHeader, formOf("key: k\nsuccess_action_redirect: https://a/b#c", "y"), 303,
 			"Location: https://a/b?bucket=bucket&key=k&etag=%22415290769594460E2E485922904F345D%22#c"},
 		{"POST /bucket" + formHeader, formOf("key: k\nx-oss-forbid-overwrite: true", "z"), 409, "<Code>FileAlreadyExists</Code>"},
+		{"POST /bucket" + formHeader, formOf("key: tagged\nx-oss-tagging: a=b\ntagging: <Tagging><TagSet><Tag><Key>c</Key><Value>d</Value></Tag></TagSet></Tagging>\nredirect: https://a", "z"), 204, ""},
+		{"GET /bucket/tagged?tagging", "", 200, "<TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet>"},
 		{"POST /bucket" + formHeader, formOf("key: k\nx-oss-object-acl: nobody", "z"), 400, "<Code>InvalidArgument</Code>"},
 		{"POST /bucket" + formHeader, formOf("key: k\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==", "z"), 400, "<Code>InvalidDigest</Code>"},
 		{"POST /bucket" + formHeader, formOf("key: k\ncallback: x", "z"), 501, "<Code>NotImplemented</Code>"},
