@@ -26,6 +26,8 @@ type Call struct {
 	Customer  string // how, behind that, those of a client's own key do; empty if it has none
 	Namespace string // that of the documents it answers with, if they are in one
 
+	EscapeSlash bool // names that are encoded as in URLs have no / either
+
 	// RequestID and HostID are what the service calls the request, and itself.
 	RequestID, HostID string
 

@@ -37,16 +37,20 @@ func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 func (c *Call) Namer() func(string) Name {
 	switch encoding := c.Query.Get("encoding-type"); encoding {
 	case "url":
-		return func(name string) Name { return Name(nameEscapes.Replace(url.QueryEscape(name))) }
+		return func(name string) Name {
+			// Clients differ in whether a + is a space, so there is none.
+			name = strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+			if !c.EscapeSlash {
+				name = strings.ReplaceAll(name, "%2F", "/")
+			}
+			return Name(name)
+		}
 	case "":
 	default:
 		c.Fail(Invalid("encoding-type", encoding, "Invalid Encoding Method specified in Request"))
 	}
 	return func(name string) Name { return Name(name) }
 }
-
-// Clients differ in whether a + is a space, so there is none.
-var nameEscapes = strings.NewReplacer("+", "%20", "%2F", "/")
 
 // ListObjects lists the objects behind a marker, as the query asks for them.
 func (c *Call) ListObjects(marker string) *engine.ListObjectsResult {
