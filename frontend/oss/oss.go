@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/access"
@@ -126,7 +123,7 @@ var subresources = []string{
 
 // find finds what is asked for.
 func (c *call) find() (name string, run func()) {
-	maps.DeleteFunc(c.Query, isNobodys)
+	c.IgnoreUnnamed(subresources)
 	route := c.Route(subresources)
 	if c.Header("Copy-Source") != "" {
 		route += " copy"
@@ -144,14 +141,6 @@ func (c *call) find() (name string, run func()) {
 	}
 	c.CheckVersion(c.Query.Get("versionId"))
 	return op.name, func() { op.run(c) }
-}
-
-// isNobodys says whether a parameter is without a value, and not named as a sub-resource is, known or
-// not: by letters, or as OSS's own. Clients add such parameters to the URLs that they sign.
-func isNobodys(name string, values []string) bool {
-	lower := strings.ToLower(name)
-	return values[0] == "" && !strings.HasPrefix(lower, "x-oss-") &&
-		strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz") != "" && !slices.Contains(subresources, name)
 }
 
 // nothing is GetX of what no bucket has: versions, and live channels, which clients look for before

@@ -2,6 +2,7 @@ package face
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -135,6 +136,18 @@ func (c *Call) AsksMore(than []string) bool {
 		}
 	}
 	return false
+}
+
+// IgnoreUnnamed takes those parameters without a value out of the query that are none of these
+// subresources, and not named as an unknown one is: by letters alone, or as the service's own. Clients
+// add such parameters to the URLs that they sign.
+func (c *Call) IgnoreUnnamed(subresources []string) {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	maps.DeleteFunc(c.Query, func(name string, values []string) bool {
+		lower := strings.ToLower(name)
+		return values[0] == "" && !strings.HasPrefix(lower, strings.ToLower(c.Own)) &&
+			strings.Trim(lower, letters) != "" && !slices.Contains(subresources, name)
+	})
 }
 
 // CheckVersion fails for another version than the one that objects have.
