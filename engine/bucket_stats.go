@@ -18,6 +18,24 @@ type BucketStatsResult struct {
 	Objects      int64 // complete objects
 	LogicalBytes int64 // their sizes; math.MaxInt64 if there are more
 	Uploads      int64 // open uploads
+
+	// Classes has those of each storage class that objects of the bucket have.
+	Classes map[StorageClass]ClassStats
+}
+
+// ClassStats counts what a bucket holds in one storage class, as BucketStatsResult does.
+type ClassStats struct {
+	Objects, LogicalBytes int64
+}
+
+// add counts an object.
+func (r *BucketStatsResult) add(obj *index.Object) {
+	r.Objects++
+	r.LogicalBytes += min(obj.Size, math.MaxInt64-r.LogicalBytes)
+	class := r.Classes[StorageClass(obj.Attributes.StorageClass)]
+	class.Objects++
+	class.LogicalBytes += min(obj.Size, math.MaxInt64-class.LogicalBytes)
+	r.Classes[StorageClass(obj.Attributes.StorageClass)] = class
 }
 
 // statsScan is how many records BucketStats looks at in one snapshot, which must not grow old.
@@ -47,12 +65,9 @@ func (e *Engine) BucketStats(
 	if err != nil {
 		return nil, err
 	}
-	res := &BucketStatsResult{}
+	res := &BucketStatsResult{Classes: map[StorageClass]ClassStats{}}
 	objects := index.ObjectsOf(req.Bucket)
-	err = scanBucket(ctx, e, &bucket, objects, index.Scan, func(obj *index.Object) {
-		res.Objects++
-		res.LogicalBytes += min(obj.Size, math.MaxInt64-res.LogicalBytes)
-	})
+	err = scanBucket(ctx, e, &bucket, objects, index.Scan, res.add)
 	if err != nil {
 		return nil, err
 	}

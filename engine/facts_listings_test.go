@@ -61,14 +61,18 @@ func listingFacts() []fact {
 				fails(negative, engine.ErrInvalidArgument),
 			)
 		}},
-		{"BucketStats", "objects, their bytes, and open uploads", func(w *world) error {
+		{"BucketStats", "objects, their bytes, also of each storage class, and open uploads", func(w *world) error {
 			mustBucket(w.t, w.e, "bucket-2")
 			w.bucket = "bucket-2"
 			w.put(Put{Key: "one", Body: bytes.NewReader(a)})
-			w.put(Put{Key: "two", Body: bytes.NewReader(c)})
+			w.put(Put{Key: "two", Body: bytes.NewReader(c), Attributes: Attributes{StorageClass: "IA"}})
+			w.put(Put{Key: "three", Body: bytes.NewReader(c), Attributes: Attributes{StorageClass: "IA"}})
 			w.upload(b)
 			got, err := w.e.BucketStats(context.Background(), &engine.BucketStatsRequest{Bucket: "bucket-2"})
-			return errors.Join(err, same(got, &engine.BucketStatsResult{Objects: 2, LogicalBytes: int64(len(a) + len(c)), Uploads: 1}))
+			return errors.Join(err, same(got, &engine.BucketStatsResult{
+				Objects: 3, LogicalBytes: int64(len(a) + 2*len(c)), Uploads: 1,
+				Classes: map[engine.StorageClass]engine.ClassStats{"Standard": {Objects: 1, LogicalBytes: int64(len(a))}, "IA": {Objects: 2, LogicalBytes: int64(2 * len(c))}},
+			}))
 		}},
 		{"HeadBucket", "a bucket keeps the rules that it was created with", func(w *world) error {
 			oss, err1 := w.e.HeadBucket(context.Background(), &engine.HeadBucketRequest{Bucket: "bucket"})
