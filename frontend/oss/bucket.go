@@ -101,12 +101,16 @@ func (c *call) getBucketInfo() {
 		Encryption         string `xml:"ServerSideEncryptionRule>SSEAlgorithm"`
 
 		AccessMonitor, CrossRegionReplication, TransferAcceleration string
+
+		Comment           string
+		ResourceGroupID   string `xml:"ResourceGroupId"`
+		BlockPublicAccess bool
 	}
 	b := c.HeadBucket()
 	c.Answer("BucketInfo", struct{ Bucket info }{info{
 		c.bucketEntry(*b), face.Account, cmp.Or(b.Annotations[annotationACL], "private"),
 		cmp.Or(b.Annotations[annotationRedundancy], "LRS"),
-		"None", "Disabled", "Disabled", "Disabled",
+		"None", "Disabled", "Disabled", "Disabled", "", "rg-default-id", false,
 	}})
 }
 
@@ -115,10 +119,27 @@ func (c *call) getBucketLocation() {
 	c.Answer("LocationConstraint", "oss-"+c.region)
 }
 
-// getBucketStat says what there is now, which is what LastModifiedTime means.
+// getBucketStat says what there is now, which is what LastModifiedTime means. No class is billed for
+// more than it has, so Storage is RealStorage.
 func (c *call) getBucketStat() {
 	res := face.Do(&c.Call, c.Engine.BucketStats, &engine.BucketStatsRequest{Bucket: c.Bucket})
+	standard, ia := res.Classes[engine.StorageStandard], res.Classes[engine.StorageIA]
+	archive, cold := res.Classes[engine.StorageArchive], res.Classes[engine.StorageColdArchive]
+	deep := res.Classes[engine.StorageDeepColdArchive]
 	c.Answer("BucketStat", struct {
-		Storage, ObjectCount, MultipartUploadCount, LastModifiedTime int64
-	}{res.LogicalBytes, res.Objects, res.Uploads, time.Now().Unix()})
+		Storage, ObjectCount, MultipartUploadCount, LiveChannelCount, LastModifiedTime    int64
+		StandardStorage, StandardObjectCount                                              int64
+		InfrequentAccessStorage, InfrequentAccessRealStorage, InfrequentAccessObjectCount int64
+		ArchiveStorage, ArchiveRealStorage, ArchiveObjectCount                            int64
+		ColdArchiveStorage, ColdArchiveRealStorage, ColdArchiveObjectCount                int64
+		DeepColdArchiveStorage, DeepColdArchiveRealStorage, DeepColdArchiveObjectCount    int64
+		DeleteMarkerCount                                                                 int64
+	}{
+		res.LogicalBytes, res.Objects, res.Uploads, 0, time.Now().Unix(),
+		standard.LogicalBytes, standard.Objects,
+		ia.LogicalBytes, ia.LogicalBytes, ia.Objects,
+		archive.LogicalBytes, archive.LogicalBytes, archive.Objects,
+		cold.LogicalBytes, cold.LogicalBytes, cold.Objects,
+		deep.LogicalBytes, deep.LogicalBytes, deep.Objects, 0,
+	})
 }

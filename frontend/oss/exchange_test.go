@@ -182,7 +182,8 @@ func TestBuckets(t *testing.T) {
 		{"GET /bucket?location", "", 200, "<LocationConstraint>oss-local</LocationConstraint>"},
 		{"HEAD /bucket", "", 200, "X-Oss-Bucket-Region: oss-local"},
 		{"HEAD /absent", "", 404, "X-Oss-Ec: 0015-00000101\nX-Oss-Bucket-Region: "},
-		{"GET /bucket?bucketInfo", "", 200, "<ServerSideEncryptionRule><SSEAlgorithm>None</SSEAlgorithm></ServerSideEncryptionRule>\n<AccessMonitor>Disabled</AccessMonitor>"},
+		{"GET /bucket?bucketInfo", "", 200, "<ServerSideEncryptionRule><SSEAlgorithm>None</SSEAlgorithm></ServerSideEncryptionRule>\n<AccessMonitor>Disabled</AccessMonitor>\n" +
+			"<Comment></Comment><ResourceGroupId>rg-default-id</ResourceGroupId><BlockPublicAccess>false</BlockPublicAccess>"},
 		{"PUT /bucket/k", "123", 200, ""},
 		{"HEAD /bucket/k", "", 200, "X-Oss-Storage-Class: IA"},
 		{"PUT /bucket/standard\nX-Oss-Storage-Class: Standard\nX-Oss-Copy-Source: /bucket/k", "", 200, ""},
@@ -193,7 +194,18 @@ func TestBuckets(t *testing.T) {
 		{"POST /bucket/up?uploads", "", 200, ""},
 		{"GET /bucket?uploads", "", 200, "<StorageClass>IA</StorageClass>"},
 		{"DELETE /bucket/up?uploadId=UPLOAD", "", 204, ""},
-		{"GET /bucket?stat", "", 200, "<Storage>3</Storage><ObjectCount>1</ObjectCount><MultipartUploadCount>0</MultipartUploadCount>"},
+		{"GET /bucket?stat", "", 200, "<Storage>3</Storage><ObjectCount>1</ObjectCount><MultipartUploadCount>0</MultipartUploadCount><LiveChannelCount>0</LiveChannelCount>\n" +
+			"<StandardStorage>0</StandardStorage><StandardObjectCount>0</StandardObjectCount>" +
+			"<InfrequentAccessStorage>3</InfrequentAccessStorage><InfrequentAccessRealStorage>3</InfrequentAccessRealStorage><InfrequentAccessObjectCount>1</InfrequentAccessObjectCount>" +
+			"<ArchiveStorage>0</ArchiveStorage><ArchiveRealStorage>0</ArchiveRealStorage><ArchiveObjectCount>0</ArchiveObjectCount>" +
+			"<ColdArchiveStorage>0</ColdArchiveStorage>\n<DeepColdArchiveObjectCount>0</DeepColdArchiveObjectCount>" +
+			"<DeleteMarkerCount>0</DeleteMarkerCount>"},
+		{"PUT /bucket/cold\nX-Oss-Storage-Class: DeepColdArchive", "12345", 200, ""},
+		{"PUT /bucket/standard\nX-Oss-Storage-Class: Standard", "1234567", 200, ""},
+		{"GET /bucket?stat", "", 200, "<Storage>15</Storage><ObjectCount>3</ObjectCount>\n" +
+			"<StandardStorage>7</StandardStorage><StandardObjectCount>1</StandardObjectCount>\n" +
+			"<DeepColdArchiveStorage>5</DeepColdArchiveStorage><DeepColdArchiveRealStorage>5</DeepColdArchiveRealStorage><DeepColdArchiveObjectCount>1</DeepColdArchiveObjectCount>"},
+		{"DELETE /bucket/cold", "", 204, ""}, {"DELETE /bucket/standard", "", 204, ""},
 		{"GET /bucket?acl", "", 200, "<Grant>public-read</Grant>"},
 		{"PUT /bucket?acl\nX-Oss-Acl: private", "", 200, ""},
 		{"GET /bucket?acl", "", 200, "<Grant>private</Grant>"},
