@@ -3,6 +3,7 @@ package oss
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
@@ -91,17 +92,20 @@ func (c *call) listParts() {
 	name := c.Namer()
 	res := c.ListParts()
 	c.Answer("ListPartsResult", struct {
-		EncodingType                                     string `xml:",omitempty"`
-		Bucket                                           string
-		Key                                              face.Name
-		UploadID                                         string `xml:"UploadId"`
-		StorageClass                                     engine.StorageClass
-		PartNumberMarker, NextPartNumberMarker, MaxParts int
-		IsTruncated                                      bool
-		Parts                                            []part `xml:"Part"`
+		EncodingType         string `xml:",omitempty"`
+		Bucket               string
+		Key                  face.Name
+		UploadID             string `xml:"UploadId"`
+		StorageClass         engine.StorageClass
+		PartNumberMarker     int
+		NextPartNumberMarker string // empty of no parts
+		MaxParts             int
+		IsTruncated          bool
+		Parts                []part `xml:"Part"`
 	}{
 		c.Query.Get("encoding-type"), res.Bucket, name(res.Key), res.UploadID, res.StorageClass,
-		res.PartNumberMarker, res.NextPartNumberMarker, res.MaxParts, res.IsTruncated,
+		res.PartNumberMarker, strings.TrimPrefix(strconv.Itoa(res.NextPartNumberMarker), "0"),
+		res.MaxParts, res.IsTruncated,
 		face.Each(res.Parts, func(p engine.Part) part {
 			return part{
 				p.PartNumber, face.ISO(p.LastModified), face.Quoted(p.ETag), p.CRC64, p.Size,
