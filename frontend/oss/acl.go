@@ -81,7 +81,8 @@ func (c *call) getObjectACL() {
 
 func (c *call) putObjectACL() {
 	if c.Header("Object-Acl") == "" {
-		c.Fail(face.Invalid("x-oss-object-acl", "", "The header is missing."))
+		c.Fail(face.Refuse(http.StatusBadRequest, "MissingArgument",
+			"Missing Some Required Arguments."))
 	}
 	face.Do(&c.Call, c.Engine.PutObjectAnnotations, &engine.PutObjectAnnotationsRequest{
 		Bucket: c.Bucket, Key: c.Key, Annotations: c.objectACL(),

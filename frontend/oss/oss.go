@@ -55,7 +55,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	c := &call{region: h.region, Call: face.Call{
-		Engine: h.engine, Verifier: h.verifier, Own: own, EscapeSlash: true, W: w, R: r,
+		Engine: h.engine, Verifier: h.verifier, Own: own, EscapeSlash: true, NeedTags: true, W: w, R: r,
 		RequestID: fmt.Sprintf("%X", id), HostID: r.Host, Documents: &h.documents,
 	}}
 	c.Say("Server", "AliyunOSS")

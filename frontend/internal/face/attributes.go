@@ -67,7 +67,9 @@ func (c *Call) tags() map[string]string {
 // readTags reads a document of tags.
 func (c *Call) readTags() map[string]string {
 	var document tagging
-	c.ReadXML(&document)
+	if c.ReadXML(&document); c.NeedTags && len(document.Tags) == 0 {
+		c.Fail(engine.ErrMalformedXML)
+	}
 	return c.tagsOf(document)
 }
 

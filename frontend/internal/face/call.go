@@ -28,6 +28,7 @@ type Call struct {
 	Namespace string // that of the documents it answers with, if they are in one
 
 	EscapeSlash bool // names that are encoded as in URLs have no / either
+	NeedTags    bool // a document of tags without any is none
 
 	// RequestID and HostID are what the service calls the request, and itself.
 	RequestID, HostID string
