@@ -36,11 +36,13 @@ func (v *Verifier) check(c *claim) (signer, error) {
 func (v *Verifier) checkSignature(c *claim) (signer, error) {
 	secret, ok := v.secret(c.accessKey)
 	if !ok {
-		return nil, unknownKey()
+		return nil, v.unknownKey(c.accessKey)
 	}
 	sign := c.signer(secret)
 	if !same(sign(c.stringToSign), c.signature) {
-		return nil, signatureMismatch(c.stringToSign)
+		e := signatureMismatch(c.stringToSign)
+		e.AccessKey, e.Signature = c.accessKey, c.signature
+		return nil, e
 	}
 	return sign, nil
 }
@@ -53,9 +55,11 @@ func (v *Verifier) secret(accessKey string) (secret string, ok bool) {
 	return v.options.Keys.Secret(accessKey)
 }
 
-func unknownKey() *Error {
-	return forbidden("InvalidAccessKeyId",
-		"The Access Key Id you provided does not exist in our records.")
+func (v *Verifier) unknownKey(accessKey string) *Error {
+	e := forbidden("InvalidAccessKeyId", "The "+v.service.dialect().vendor+
+		" Access Key Id you provided does not exist in our records.")
+	e.AccessKey, e.EC = accessKey, "0002-00000902"
+	return e
 }
 
 // checkTime finds out whether a claim holds now.
@@ -66,8 +70,10 @@ func (c *claim) checkTime(now time.Time, skew time.Duration) error {
 	case !c.until.IsZero() && early:
 		return accessDenied("Request is not yet valid.")
 	case c.until.IsZero() && (early || now.After(c.signed.Add(skew))):
-		return forbidden("RequestTimeTooSkewed",
+		e := forbidden("RequestTimeTooSkewed",
 			"The difference between the request time and the current time is too large.")
+		e.RequestTime, e.ServerTime, e.MaxSkew, e.EC = c.signed, now, skew, "0002-00000504"
+		return e
 	}
 	return nil
 }

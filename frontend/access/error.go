@@ -1,6 +1,9 @@
 package access
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // An Error is why a request does not come in, as the service says it: a face sends it as it is. The
 // Read of a body fails with one, too.
@@ -9,9 +12,17 @@ type Error struct {
 	Message string
 	Status  int // of HTTP
 
-	// StringToSign, with SignatureDoesNotMatch, is what the signature should have been made of.
-	// Both services tell their clients.
-	StringToSign string
+	EC string // OSS's fine-grained code, where it is known
+
+	// What both services tell their clients beside that, so that these find out why. AccessKey and
+	// Signature are what the client has said: with InvalidAccessKeyId the one, with
+	// SignatureDoesNotMatch both. StringToSign, with the latter, is what the signature should have
+	// been made of.
+	AccessKey, Signature, StringToSign string
+
+	// With RequestTimeTooSkewed: when the client says it is, and how far from ServerTime that may be.
+	RequestTime, ServerTime time.Time
+	MaxSkew                 time.Duration
 }
 
 // Error says what is wrong, without any secret.
@@ -27,10 +38,19 @@ func forbidden(code, message string) *Error {
 
 func accessDenied(message string) *Error { return forbidden("AccessDenied", message) }
 
+// anonymousDenied is for who has signed nothing.
+func anonymousDenied(key string) *Error {
+	e := accessDenied("Access Denied")
+	if key != "" { // of buckets each operation has a code of its own
+		e.EC = "0003-00000001"
+	}
+	return e
+}
+
 func signatureMismatch(stringToSign string) *Error {
 	e := forbidden("SignatureDoesNotMatch", "The request signature we calculated does not match the "+
 		"signature you provided. Check your key and signing method.")
-	e.StringToSign = stringToSign
+	e.StringToSign, e.EC = stringToSign, "0002-00000040"
 	return e
 }
 

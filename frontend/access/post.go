@@ -69,7 +69,7 @@ func (v *Verifier) verifyForm(r *request) (*Identity, error) {
 		}
 		id.AccessKey = c.accessKey
 	case !v.options.Anonymous:
-		return nil, accessDenied("Access Denied")
+		return nil, anonymousDenied(id.Key)
 	}
 	if r.Header, err = f.header(d); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ const (
 
 // A dialect is what tells S3's signatures of version 4 from those of OSS.
 type dialect struct {
+	vendor    string // as messages name it
 	algorithm string
 	prefix    string // of the secret
 	service   string
@@ -38,7 +39,7 @@ type formDialect struct {
 
 var (
 	dialectS3 = dialect{
-		"AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-", formDialect{
+		"AWS", "AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-", formDialect{
 			accessKey: "awsaccesskeyid", algorithm: "x-amz-algorithm",
 			tooLong:    "MaxPostPreDataLengthExceededError",
 			notOneFile: "IncorrectNumberOfFilesInPostRequest",
@@ -46,7 +47,7 @@ var (
 		},
 	}
 	dialectOSS = dialect{
-		"OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request", "x-oss-", formDialect{
+		"OSS", "OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request", "x-oss-", formDialect{
 			accessKey: "ossaccesskeyid", algorithm: "x-oss-signature-version",
 			tooLong:    "FieldItemTooLong",
 			notOneFile: "IncorrectNumberOfFilesInPOSTRequest",

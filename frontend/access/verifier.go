@@ -106,7 +106,7 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	c, err := v.service.claim(q)
 	if err != nil && c != nil {
 		if _, ok := v.secret(c.accessKey); !ok {
-			return nil, unknownKey() // whatever else is wrong
+			return nil, v.unknownKey(c.accessKey) // whatever else is wrong
 		}
 		if late := c.checkTime(v.options.Now(), v.options.Skew); late != nil {
 			return nil, late
@@ -129,7 +129,7 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 			}
 		}
 	case !v.options.Anonymous:
-		return nil, accessDenied("Access Denied")
+		return nil, anonymousDenied(q.key)
 	}
 	b, err := v.service.body(q, c, sign)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 type errorDocument struct {
 	XMLName xml.Name `xml:"Error"`
 	face.ErrorDocument
-	EC string `xml:",omitempty"`
+	AccessKeyID string `xml:"OSSAccessKeyId,omitempty"`
+	EC          string `xml:",omitempty"`
 }
 
 // sayError answers a call that has failed. An answer without a body has the document in a header.
@@ -27,6 +28,7 @@ func (c *call) sayError(e *engine.Error) {
 	var body bytes.Buffer
 	body.WriteString(xml.Header)
 	document := errorDocument{ErrorDocument: c.Describe(e), EC: e.EC}
+	document.AccessKeyID = document.ErrorDocument.AccessKeyID
 	_ = xml.NewEncoder(&body).Encode(document) // into memory, of plain texts
 	h := c.W.Header()
 	h.Set("Content-Type", "application/xml")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gabion-storage/gabion/frontend/access"
 	"github.com/gabion-storage/gabion/frontend/oss"
@@ -344,4 +345,35 @@ func TestAuthorize(t *testing.T) {
 		}
 	}
 	play(t, anonymous(e), []exchange{{"GET /bucket/k", "", 200, "content"}, {"HEAD /bucket/copy", "", 404, ""}})
+}
+
+// TestWhoIsRefused is what OSS answers to those who do not come in: with what it knows of why, so that
+// clients correct their clocks, and never with anything of a secret.
+func TestWhoIsRefused(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	h := oss.New(memoryEngine(t), &oss.Options{Access: access.Options{
+		Keys: access.StaticKeys{"AK": "hidden"}, Now: func() time.Time { return now },
+	}})
+	const date, v4 = "\nDate: Fri, 02 Jan 2026 03:04:05 GMT", "/20260102/local/oss/aliyun_v4_request,Signature=00\n" +
+		"X-Oss-Content-Sha256: UNSIGNED-PAYLOAD\nX-Oss-Date: 20260102T"
+	const skewed = "X-Oss-Ec: 0002-00000504\n<Code>RequestTimeTooSkewed</Code>\n<ServerTime>2026-01-02T03:04:05.000Z</ServerTime>" +
+		"<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>\n"
+	const unknown = "X-Oss-Ec: 0002-00000902\n<Code>InvalidAccessKeyId</Code><Message>The OSS Access Key Id you provided does not exist in our records.</Message>\n" +
+		"<OSSAccessKeyId>NOBODY</OSSAccessKeyId>"
+	const mismatch = "X-Oss-Ec: 0002-00000040\n<Code>SignatureDoesNotMatch</Code>\n<OSSAccessKeyId>AK</OSSAccessKeyId>\n<EC>0002-00000040</EC>\n"
+	play(t, h, []exchange{
+		{"GET /bucket/k\nAuthorization: OSS AK:c2ln\nDate: Fri, 02 Jan 2026 04:04:05 GMT", "", 403, skewed + "<RequestTime>2026-01-02T04:04:05.000Z</RequestTime>"},
+		{"GET /bucket/k\nAuthorization: OSS4-HMAC-SHA256 Credential=AK" + v4 + "020405Z", "", 403, skewed + "<RequestTime>2026-01-02T02:04:05.000Z</RequestTime>"},
+		{"GET /bucket/k\nAuthorization: OSS NOBODY:c2ln" + date, "", 403, unknown},
+		{"GET /bucket/k\nAuthorization: OSS4-HMAC-SHA256 Credential=NOBODY" + v4 + "030405Z", "", 403, unknown},
+		{"GET /bucket/k\nAuthorization: OSS AK:c2ln" + date, "", 403, mismatch + "<SignatureProvided>c2ln</SignatureProvided>\n<StringToSign>GET&#xA;&#xA;&#xA;Fri, 02 Jan 2026 03:04:05 GMT&#xA;/bucket/k</StringToSign>"},
+		{"GET /bucket/k\nAuthorization: OSS4-HMAC-SHA256 Credential=AK" + v4 + "030405Z", "", 403, mismatch + "<SignatureProvided>00</SignatureProvided>"},
+		{"HEAD /bucket/k\nAuthorization: OSS AK:c2ln" + date, "", 403, "X-Oss-Ec: 0002-00000040"},
+		{"GET /bucket/k", "", 403, "X-Oss-Ec: 0003-00000001\n<Code>AccessDenied</Code>"},
+		{"GET /bucket", "", 403, "X-Oss-Ec: \n<Code>AccessDenied</Code>"},
+	})
+	_, said := send(t, h, "GET /bucket/k\nAuthorization: OSS AK:c2ln"+date, "")
+	if strings.Contains(said, "hidden") {
+		t.Errorf("the secret is told: %s", said)
+	}
 }

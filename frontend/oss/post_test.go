@@ -82,7 +82,7 @@ func TestPostPolicy(t *testing.T) {
 		{"POST /bucket" + formHeader, formOf("key: k\nsuccess_action_status: 200\n"+signed, "abcd"), 400, "<Code>EntityTooLarge</Code>"},
 		{"POST /bucket" + formHeader, formOf("key: k\nsuccess_action_status: 200\n"+signed, ""), 400, "<Code>EntityTooSmall</Code>"},
 		{"POST /bucket" + formHeader, formOf("key: other\nsuccess_action_status: 200\n"+signed, "abc"), 403, "<Code>AccessDenied</Code>"},
-		{"POST /bucket" + formHeader, formOf("key: k\n"+signed+"x", "abc"), 403, "<Code>SignatureDoesNotMatch</Code>\n<StringToSign>" + policy + "</StringToSign>"},
+		{"POST /bucket" + formHeader, formOf("key: k\n"+signed+"x", "abc"), 403, "<Code>SignatureDoesNotMatch</Code>\n<StringToSign>" + policy + "</StringToSign>\n<OSSAccessKeyId>AK</OSSAccessKeyId>"},
 		{"POST /bucket" + formHeader, formOf("key: k", "abc"), 403, "<Code>AccessDenied</Code>"},
 	})
 }

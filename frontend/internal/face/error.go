@@ -12,7 +12,9 @@ import (
 func AsError(err error) *engine.Error {
 	var denied *access.Error
 	if errors.As(err, &denied) {
-		return Refuse(denied.Status, denied.Code, denied.Message)
+		e := Refuse(denied.Status, denied.Code, denied.Message)
+		e.EC = denied.EC
+		return e
 	}
 	e := engine.ErrInternal
 	errors.As(err, &e)
@@ -57,7 +59,12 @@ type ErrorDocument struct {
 	ArgumentName, ArgumentValue  string `xml:",omitempty"`
 	Condition                    string `xml:",omitempty"`
 	ProposedSize, MinSizeAllowed int64  `xml:",omitempty"`
-	StringToSign                 string `xml:",omitempty"`
+
+	// Of who does not come in. Each service has a name of its own for the access key.
+	AccessKeyID                     string `xml:"-"`
+	SignatureProvided, StringToSign string `xml:",omitempty"`
+	RequestTime, ServerTime         string `xml:",omitempty"`
+	MaxSkew                         int64  `xml:"MaxAllowedSkewMilliseconds,omitempty"`
 }
 
 // Describe is the document of the error that answers the request.
@@ -71,8 +78,14 @@ func (c *Call) Describe(e *engine.Error) ErrorDocument {
 		d.ProposedSize, d.MinSizeAllowed = e.Size, e.Limit
 	}
 	var denied *access.Error
-	if errors.As(c.cause, &denied) {
-		d.StringToSign = denied.StringToSign
+	if !errors.As(c.cause, &denied) {
+		return d
+	}
+	d.AccessKeyID, d.SignatureProvided = denied.AccessKey, denied.Signature
+	d.StringToSign = denied.StringToSign
+	if denied.MaxSkew > 0 {
+		d.RequestTime, d.ServerTime = ISO(denied.RequestTime), ISO(denied.ServerTime)
+		d.MaxSkew = denied.MaxSkew.Milliseconds()
 	}
 	return d
 }
