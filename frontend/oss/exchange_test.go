@@ -344,6 +344,13 @@ func TestAuthorize(t *testing.T) {
 			t.Errorf("%s asks for %+v, want %+v", row.request, asked, row.want)
 		}
 	}
+	// Of a list that is too long nobody is asked about each key.
+	asked = nil
+	list := "<Delete>" + strings.Repeat("<Object><Key>k</Key></Object>", 1001) + "</Delete>"
+	res, body := send(t, h, "POST /bucket?delete", list)
+	if res.StatusCode != 400 || !strings.Contains(body, "<Code>MalformedXML</Code>") || !strings.Contains(body, "<EC>0016-00000608</EC>") || len(asked) != 1 {
+		t.Errorf("1001 keys: %d %s, %d questions", res.StatusCode, body, len(asked))
+	}
 	play(t, anonymous(e), []exchange{{"GET /bucket/k", "", 200, "content"}, {"HEAD /bucket/copy", "", 404, ""}})
 }
 

@@ -141,6 +141,11 @@ func (c *call) deleteObjects() {
 		} `xml:"Object"`
 	}
 	c.ReadRaw(&asked)
+	if len(asked.Objects) > engine.MaxDeleteKeys { // before anybody is asked about each
+		e := engine.ErrMalformedXML.Derive("", nil)
+		e.EC = "0016-00000608"
+		c.Fail(e)
+	}
 	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: asked.Quiet}
 	for _, o := range asked.Objects {
 		c.CheckVersion(o.VersionID)
