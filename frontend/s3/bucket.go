@@ -28,6 +28,14 @@ func (c *call) createBucket() {
 		c.Fail(face.NotOffered("A bucket with tags"))
 	}
 	c.attributes()
+	switch owner := c.Header("Object-Ownership"); owner {
+	case "", "BucketOwnerEnforced":
+	case "BucketOwnerPreferred", "ObjectWriter":
+		c.Fail(face.NotOffered("An owner other than the bucket's"))
+	default:
+		c.Fail(face.Invalid("x-amz-object-ownership", owner,
+			"Invalid x-amz-object-ownership header: "+owner))
+	}
 	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
 		Bucket: c.Bucket, Rules: engine.S3, IfAbsent: configuration.LocationConstraint == "",
 		Annotations: map[string]string{location: configuration.LocationConstraint},

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"encoding/base64"
-	"encoding/xml"
 	"net/http"
 	"strings"
 
@@ -100,22 +99,4 @@ func (c *call) sayChecksum(sum engine.Checksum) {
 		c.Say("X-Amz-Checksum-"+string(sum.Algorithm), sum.Value)
 		c.Say("X-Amz-Checksum-Type", string(sum.Type))
 	}
-}
-
-// checksumXML is a checksum as elements beside the others of a document, whatever its field is
-// called: <ChecksumCRC32>, <ChecksumType>.
-type checksumXML engine.Checksum
-
-// MarshalXML writes the elements.
-func (c checksumXML) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
-	if c.Value == "" {
-		return nil
-	}
-	element := func(name, value string) error {
-		return e.EncodeElement(value, xml.StartElement{Name: xml.Name{Local: "Checksum" + name}})
-	}
-	if err := element(string(c.Algorithm), c.Value); err != nil || c.Type == "" {
-		return err
-	}
-	return element("Type", string(c.Type))
 }

@@ -1,21 +1,33 @@
 package s3
 
 import (
-	"strings"
-
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/frontend/internal/face"
 )
 
-// attributes are what the headers say about an object to be made. Locks are refused, so that nobody
-// believes to have them.
+// refused are the headers that are not offered. Those for which nothing is done are not among them, if
+// nothing would be done otherwise either: confirmations, and what saves calls to AWS KMS.
+var refused = []face.Refused{
+	{Header: "Bucket-Namespace", But: "global", What: "A namespace of an account"},
+	{Header: "Bucket-Object-Lock-Enabled", But: "false", What: "Object Lock"},
+	{Header: "If-Match-Initiated-Time", What: "An abortion on such a condition"},
+	{Header: "If-Match-Last-Modified-Time", What: "A deletion on such conditions"},
+	{Header: "If-Match-Size", What: "A deletion on such conditions"},
+	{Header: "Object-Lock-", But: "false", What: "Object Lock"},
+	{Header: "Server-Side-Encryption-Context", What: "An encryption context"},
+	{Header: "Write-Offset-Bytes", What: "Appending"},
+}
+
+// checkHeaders fails the call for headers by which its client wants less than would be done.
+func (c *call) checkHeaders() {
+	c.CheckHeaders(refused)
+	c.CheckOwner("Expected-Bucket-Owner")
+	c.CheckOwner("Source-Expected-Bucket-Owner")
+}
+
+// attributes are what the headers say about an object to be made.
 func (c *call) attributes() engine.Attributes {
 	c.CheckPrivate()
-	for name, values := range c.R.Header {
-		if strings.Contains(name, "-Object-Lock-") && !strings.EqualFold(values[0], "false") {
-			c.Fail(face.NotOffered("Object Lock"))
-		}
-	}
 	return c.Attributes()
 }
 
@@ -41,9 +53,6 @@ func (c *call) preconditions() engine.Preconditions {
 
 // encryption is how an object to be made shall be encrypted.
 func (c *call) encryption() engine.EncryptionRequest {
-	if c.Header("Server-Side-Encryption-Context") != "" {
-		c.Fail(face.NotOffered("An encryption context"))
-	}
 	return engine.EncryptionRequest{
 		ServerSideEncryption:      engine.EncryptionAlgorithm(c.Header("Server-Side-Encryption")),
 		ServerSideEncryptionKeyID: c.Header("Server-Side-Encryption-Aws-Kms-Key-Id"),

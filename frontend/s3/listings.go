@@ -97,7 +97,7 @@ func (c *call) listParts() {
 		PartNumber         int
 		LastModified, ETag string
 		Size               int64
-		Sum                checksumXML
+		Sum                face.Checksum
 	}
 	c.Answer("ListPartsResult", struct {
 		Bucket           string
@@ -116,7 +116,7 @@ func (c *call) listParts() {
 		face.Each(page.Parts, func(p engine.Part) part {
 			return part{
 				p.PartNumber, face.ISO(p.LastModified), face.Quoted(p.ETag), p.Size,
-				checksumXML(p.Checksum),
+				face.Checksum(p.Checksum),
 			}
 		}),
 	})

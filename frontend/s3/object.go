@@ -40,14 +40,11 @@ func (c *call) say(etag string, sum engine.Checksum, e engine.Encryption) {
 // A copyResult describes what a copy has made.
 type copyResult struct {
 	LastModified, ETag string
-	Sum                checksumXML
+	Sum                face.Checksum
 }
 
 func (c *call) copyObject() {
 	bucket, key := c.Source()
-	if c.preconditions() != (engine.Preconditions{}) {
-		c.Fail(face.NotOffered("A condition on the target of a copy"))
-	}
 	made := face.Do(&c.Call, c.Engine.CopyObject, &engine.CopyObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, SourceBucket: bucket, SourceKey: key,
 		Conditions:           c.Conditions("X-Amz-Copy-Source-"),
@@ -60,7 +57,7 @@ func (c *call) copyObject() {
 	})
 	c.sayEncryption(made.Encryption)
 	c.Answer("CopyObjectResult", copyResult{
-		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
+		face.ISO(made.LastModified), face.Quoted(made.ETag), face.Checksum(made.Checksum),
 	})
 }
 
@@ -96,8 +93,7 @@ func (c *call) describe(o *engine.ObjectInfo) (status int) {
 
 func (c *call) deleteObject() {
 	on := c.preconditions()
-	if on.IfNoneMatch != "" || c.Header("If-Match-Size") != "" ||
-		c.Header("If-Match-Last-Modified-Time") != "" {
+	if on.IfNoneMatch != "" {
 		c.Fail(errDeletion)
 	}
 	face.Do(&c.Call, c.Engine.DeleteObject, &engine.DeleteObjectRequest{
@@ -170,7 +166,7 @@ func (c *call) getObjectAttributes() {
 	type part struct {
 		PartNumber int
 		Size       int64
-		Sum        checksumXML
+		Sum        face.Checksum
 	}
 	type parts struct {
 		PartsCount, PartNumberMarker, NextPartNumberMarker, MaxParts int
@@ -179,7 +175,7 @@ func (c *call) getObjectAttributes() {
 	}
 	var answer struct {
 		ETag         string `xml:",omitempty"`
-		Checksum     *struct{ Sum checksumXML }
+		Checksum     *struct{ Sum face.Checksum }
 		ObjectParts  *parts
 		StorageClass engine.StorageClass `xml:",omitempty"`
 		ObjectSize   *int64
@@ -190,14 +186,14 @@ func (c *call) getObjectAttributes() {
 		case name == "ETag":
 			answer.ETag = o.ETag
 		case name == "Checksum":
-			answer.Checksum = &struct{ Sum checksumXML }{checksumXML(o.Checksum)}
+			answer.Checksum = &struct{ Sum face.Checksum }{face.Checksum(o.Checksum)}
 		case name == "ObjectParts" && o.Type == "Multipart":
 			answer.ObjectParts = &parts{
 				o.Parts, o.PartNumberMarker, o.NextPartNumberMarker, o.MaxParts, o.IsTruncated, nil,
 			}
 			for _, p := range o.ObjectParts {
 				if p.Checksum.Value != "" {
-					of := part{p.PartNumber, p.Size, checksumXML(p.Checksum)}
+					of := part{p.PartNumber, p.Size, face.Checksum(p.Checksum)}
 					answer.ObjectParts.Part = append(answer.ObjectParts.Part, of)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,9 +28,56 @@ ListDirectoryBuckets
 var inSerializers = regexp.MustCompile(
 	`serializeOp(\w+)\) HandleSerialize\((?s:.*?)SplitURI\("([^"]+)"\)(?s:.*?)request\.Method = "(\w+)"`)
 
-// TestEveryOperation refuses each operation of the SDK that is not offered, and does nothing else instead:
-// those that are told by a subresource that nobody knows would create a bucket, or store an object.
-func TestEveryOperation(t *testing.T) {
+// inBindings are the headers of an operation there: its name, and the code that sets them.
+var (
+	inBindings = regexp.MustCompile(`(?s)func awsRestxml_serializeOpHttpBindings(\w+)Input\((.*?)\n}`)
+	ownHeader  = regexp.MustCompile(`"X-Amz-([\w-]+)"`)
+)
+
+// headers are S3's own headers of the operations that are offered, without their beginning: those that are
+// read, that are refused, and that ask for nothing that is not done anyway.
+const headers = `
+Acl Copy-Source Copy-Source-If-Match Copy-Source-If-Modified-Since Copy-Source-If-None-Match
+Copy-Source-If-Unmodified-Since Copy-Source-Range Expected-Bucket-Owner Max-Parts Metadata-Directive Mp-Object-Size
+Object-Attributes Object-Ownership Part-Number-Marker Server-Side-Encryption Server-Side-Encryption-Aws-Kms-Key-Id
+Source-Expected-Bucket-Owner Storage-Class Tagging Tagging-Directive Website-Redirect-Location
+
+Bucket-Namespace Bucket-Object-Lock-Enabled If-Match-Initiated-Time If-Match-Last-Modified-Time If-Match-Size
+Object-Lock-Event-Hold Object-Lock-Event-Hold-Duration-Days Object-Lock-Event-Hold-Duration-Years
+Object-Lock-Legal-Hold Object-Lock-Mode Object-Lock-Retain-Until-Date Server-Side-Encryption-Context Write-Offset-Bytes
+
+Bypass-Governance-Retention Mfa Object-Annotation-Directive Optional-Object-Attributes Request-Payer
+Server-Side-Encryption-Bucket-Key-Enabled
+`
+
+// TestEveryHeader looks for headers that the SDK has, and nobody has thought of: to pass over one can mean to
+// do more than the client wants.
+func TestEveryHeader(t *testing.T) {
+	known, found := strings.Fields(headers), map[string]bool{}
+	for _, m := range inBindings.FindAllStringSubmatch(serializers(t), -1) {
+		if !slices.Contains(strings.Fields(offered), m[1]) {
+			continue
+		}
+		for _, header := range ownHeader.FindAllStringSubmatch(m[2], -1) {
+			name := header[1]
+			found[name] = true
+			of := strings.Contains(name, "Checksum-") || strings.Contains(name, "-Customer-") ||
+				strings.HasPrefix(name, "Grant-") || strings.HasPrefix(name, "Meta-")
+			if !of && !slices.Contains(known, name) {
+				t.Errorf("%s has X-Amz-%s", m[1], name)
+			}
+		}
+	}
+	for _, name := range known {
+		if !found[name] {
+			t.Errorf("the SDK has no X-Amz-%s", name)
+		}
+	}
+}
+
+// serializers is the source by which the SDK writes requests.
+func serializers(t *testing.T) string {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(),
 		"go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2/service/s3").Output()
 	if err != nil {
@@ -39,12 +87,18 @@ func TestEveryOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(source)
+}
+
+// TestEveryOperation refuses each operation of the SDK that is not offered, and does nothing else instead:
+// those that are told by a subresource that nobody knows would create a bucket, or store an object.
+func TestEveryOperation(t *testing.T) {
 	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
 	t.Cleanup(server.Close)
 	raw(t, server, "PUT /bucket", "")
 	raw(t, server, "PUT /bucket/key", "content")
 	found := map[string]bool{}
-	for _, m := range inSerializers.FindAllStringSubmatch(string(source), -1) {
+	for _, m := range inSerializers.FindAllStringSubmatch(serializers(t), -1) {
 		name, path, method := m[1], m[2], m[3]
 		found[name] = true
 		if strings.Contains(offered, name+" ") || strings.Contains(offered, name+"\n") {

@@ -82,12 +82,16 @@ var absent = map[string]string{
 	"GET bucket website":           "NoSuchWebsiteConfiguration",
 }
 
+// conditional are the writes that judge conditions on what they write to.
+var conditional = []string{"PUT object", "DELETE object", "POST object uploadId"}
+
 var errMethodNotAllowed = face.Refuse(http.StatusMethodNotAllowed, "MethodNotAllowed",
 	"The specified method is not allowed against this resource.")
 
 // find finds the operation that the request asks for.
 func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
+	c.checkHeaders()
 	c.CheckVersion(c.Query.Get("versionId"))
 	if route == "PUT object" && c.Query.Has("partNumber") { // a part would replace the object
 		c.Fail(face.Invalid("partNumber", "partNumber",
@@ -99,8 +103,12 @@ func (c *call) find() (name string, run func()) {
 	if c.R.Method == http.MethodPut && c.Header("Copy-Source") != "" {
 		route += " source"
 	}
-	// What nobody knows yet would be another operation. Browsers say much to get by a cache.
 	reads := c.R.Method == http.MethodGet || c.R.Method == http.MethodHead
+	if !reads && !slices.Contains(conditional, route) &&
+		c.preconditions() != (engine.Preconditions{}) {
+		c.Fail(face.NotOffered("This operation on a condition"))
+	}
+	// What nobody knows yet would be another operation. Browsers say much to get by a cache.
 	if op, ok := operations[route]; ok && (reads || !c.AsksMore(subresources)) {
 		return op.name, func() { op.run(c) }
 	}

@@ -44,7 +44,7 @@ func (c *call) uploadPartCopy() {
 	})
 	c.sayEncryption(made.Encryption)
 	c.Answer("CopyPartResult", copyResult{
-		face.ISO(made.LastModified), face.Quoted(made.ETag), checksumXML(made.Checksum),
+		face.ISO(made.LastModified), face.Quoted(made.ETag), face.Checksum(made.Checksum),
 	})
 }
 
@@ -59,8 +59,8 @@ func (c *call) completeMultipartUpload() {
 	c.sayEncryption(done.Encryption)
 	c.Answer("CompleteMultipartUploadResult", struct {
 		Location, Bucket, Key, ETag string
-		Sum                         checksumXML
+		Sum                         face.Checksum
 	}{
-		c.Location(), done.Bucket, done.Key, face.Quoted(done.ETag), checksumXML(done.Checksum),
+		c.Location(), done.Bucket, done.Key, face.Quoted(done.ETag), face.Checksum(done.Checksum),
 	})
 }

@@ -1,0 +1,35 @@
+package face
+
+import (
+	"strings"
+
+	"github.com/gabion-storage/gabion/engine"
+)
+
+// A Refused is a header of the service's own that is not offered. Without it a request would be another
+// one, and do more than its client wants.
+type Refused struct {
+	Header string // how its name begins, behind the service's own beginning
+	But    string // a value by which it wants nothing; empty if there is none
+	What   string // it asks for
+}
+
+// CheckHeaders fails the call if it has a header that is refused.
+func (c *Call) CheckHeaders(list []Refused) {
+	for name, values := range c.R.Header {
+		name, own := strings.CutPrefix(name, c.Own)
+		for _, r := range list {
+			harmless := r.But != "" && strings.EqualFold(values[0], r.But)
+			if own && strings.HasPrefix(name, r.Header) && !harmless {
+				c.Fail(NotOffered(r.What))
+			}
+		}
+	}
+}
+
+// CheckOwner fails the call if a header expects a bucket to be somebody else's.
+func (c *Call) CheckOwner(header string) {
+	if said, ok := c.R.Header[c.Own+header]; ok && said[0] != Account.ID {
+		c.Fail(engine.ErrAccessDenied)
+	}
+}
