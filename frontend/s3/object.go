@@ -110,43 +110,45 @@ func (c *call) deleteObjects() {
 	var list struct {
 		XMLName xml.Name `xml:"Delete"`
 		Objects []struct {
-			Key                          string
-			VersionID                    string `xml:"VersionId"`
-			ETag, Size, LastModifiedTime string
+			Key, ETag, Size, LastModifiedTime face.Name
+			VersionID                         face.Name `xml:"VersionId"`
 		} `xml:"Object"`
 		Quiet bool
 	}
-	c.ReadXML(&list)
-	type key struct{ Key string }
-	type failure struct{ Key, Code, Message string }
+	c.ReadRaw(&list)
+	type key struct{ Key face.Name }
+	type failure struct {
+		Key           face.Name
+		Code, Message string
+	}
 	var answer struct {
 		Deleted []key
 		Error   []failure
 	}
 	fail := func(key string, err error) {
 		e := face.AsError(err)
-		answer.Error = append(answer.Error, failure{key, face.Code(e), e.Message})
+		answer.Error = append(answer.Error, failure{face.Name(key), face.Code(e), e.Message})
 	}
 	req := &engine.DeleteObjectsRequest{
 		Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{},
 	}
 	for _, o := range list.Objects {
-		each := *c
-		if each.CheckVersion(o.VersionID); o.Size != "" || o.LastModifiedTime != "" {
+		each, name := *c, string(o.Key)
+		if each.CheckVersion(string(o.VersionID)); o.Size != "" || o.LastModifiedTime != "" {
 			each.Fail(errDeletion)
 		}
-		if each.Authorize("DeleteObject", c.Bucket, o.Key); each.Err != nil {
-			fail(o.Key, each.Err)
+		if each.Authorize("DeleteObject", c.Bucket, name); each.Err != nil {
+			fail(name, each.Err)
 			continue
 		}
-		req.Keys = append(req.Keys, o.Key)
+		req.Keys = append(req.Keys, name)
 		if o.ETag != "" {
-			req.IfMatch[o.Key] = o.ETag
+			req.IfMatch[name] = string(o.ETag)
 		}
 	}
 	if len(req.Keys) > 0 || len(answer.Error) == 0 {
 		deleted := face.Do(&c.Call, c.Engine.DeleteObjects, req)
-		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{k} })
+		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{face.Name(k)} })
 		for _, e := range deleted.Errors {
 			fail(e.Key, e.Err)
 		}

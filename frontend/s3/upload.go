@@ -16,9 +16,10 @@ func (c *call) createMultipartUpload() {
 	c.Say("X-Amz-Checksum-Algorithm", string(up.Checksum.Algorithm))
 	c.Say("X-Amz-Checksum-Type", string(up.Checksum.Type))
 	c.Answer("InitiateMultipartUploadResult", struct {
-		Bucket, Key string
-		UploadID    string `xml:"UploadId"`
-	}{up.Bucket, up.Key, up.UploadID})
+		Bucket   string
+		Key      face.Name
+		UploadID string `xml:"UploadId"`
+	}{up.Bucket, face.Name(up.Key), up.UploadID})
 }
 
 func (c *call) uploadPart() {
@@ -58,9 +59,12 @@ func (c *call) completeMultipartUpload() {
 	})
 	c.sayEncryption(done.Encryption)
 	c.Answer("CompleteMultipartUploadResult", struct {
-		Location, Bucket, Key, ETag string
-		Sum                         face.Checksum
+		Location, Bucket string
+		Key              face.Name
+		ETag             string
+		Sum              face.Checksum
 	}{
-		c.Location(), done.Bucket, done.Key, face.Quoted(done.ETag), face.Checksum(done.Checksum),
+		c.Location(), done.Bucket, face.Name(done.Key), face.Quoted(done.ETag),
+		face.Checksum(done.Checksum),
 	})
 }

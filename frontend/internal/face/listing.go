@@ -10,9 +10,16 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// A Name is a key, or a part of one, in a document. XML does not have all characters of keys: both
-// services write references to them nevertheless, which some clients read.
+// A Name is a key, a part of one, or what else a client has said, in a document. XML does not have all
+// characters of keys: both services write references to them nevertheless, which some clients read.
 type Name string
+
+// UnmarshalText reads a text of ReadRaw.
+func (n *Name) UnmarshalText(text []byte) error {
+	plain, err := unescape(string(text))
+	*n = Name(plain)
+	return err
+}
 
 // MarshalXML writes an element.
 func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {

@@ -20,65 +20,85 @@ import (
 // ReadXML reads the body into a document. Nothing of it counts before all of it has been verified.
 func (c *Call) ReadXML(document any) {
 	body := c.readAll()
-	if c.CheckBody != nil && c.Err == nil {
-		c.CheckBody(body)
-	}
+	c.check(body)
 	c.parse(body, document)
 }
 
-// notInXML says whether c is a control character that documents cannot have.
-func notInXML(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+// check compares the body of a document with what headers say of it.
+func (c *Call) check(body []byte) {
+	if c.CheckBody != nil && c.Err == nil {
+		c.CheckBody(body)
+	}
+}
 
-// ReadRaw is as ReadXML, but leaves references in texts as they are, for Unescape:
+// notInXML says whether c is a character that documents cannot have.
+func notInXML(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xfffe || c == 0xffff
+}
+
+// ReadRaw is as ReadXML, but leaves references in texts as they are, for Unescape and Name:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
 // are, which become references. With these a document may be twice as long as it comes.
 func (c *Call) ReadRaw(document any) {
-	const digits = "0123456789abcdef"
 	body := c.readAll()
-	length := len(body)
-	for _, b := range body {
-		switch {
-		case b == '&':
-			length += len("&amp;") - 1
-		case b != 0 && notInXML(rune(b)):
-			length += len("&amp;#x00;") - 1
-		}
+	c.check(body)
+	length := 0
+	var one [16]byte
+	for rest := body; len(rest) > 0; {
+		_, size := utf8.DecodeRune(rest)
+		length += len(appendRaw(one[:0], rest[:size]))
+		rest = rest[size:]
 	}
 	if length > maxRaw {
 		c.Fail(engine.ErrMalformedXML)
 		return
 	}
 	raw := make([]byte, 0, length)
-	for _, b := range body {
-		switch {
-		case b == '&':
-			raw = append(raw, "&amp;"...)
-		case b != 0 && notInXML(rune(b)):
-			raw = append(raw, "&amp;#x"...)
-			raw = append(raw, digits[b>>4], digits[b&15], ';')
-		default:
-			raw = append(raw, b)
-		}
+	for rest := body; len(rest) > 0; {
+		_, size := utf8.DecodeRune(rest)
+		raw = appendRaw(raw, rest[:size])
+		rest = rest[size:]
 	}
 	c.parse(raw, document)
 }
 
-// Unescape is a text of ReadRaw with what its references stand for, by the rules of XML, but that they
-// may stand for characters that XML does not have.
+// appendRaw appends the bytes of one character as ReadRaw writes them. A NUL is nowhere, and what is no
+// character parse refuses.
+func appendRaw(raw, character []byte) []byte {
+	switch r, _ := utf8.DecodeRune(character); {
+	case r == '&':
+		return append(raw, "&amp;"...)
+	case r != 0 && notInXML(r):
+		raw = append(raw, "&amp;#x"...)
+		return append(strconv.AppendInt(raw, int64(r), 16), ';')
+	}
+	return append(raw, character...)
+}
+
+// Unescape is a text of ReadRaw with what its references stand for.
 func (c *Call) Unescape(text string) string {
+	plain, err := unescape(text)
+	if err != nil {
+		c.Fail(err)
+	}
+	return plain
+}
+
+// unescape is a text with what its references stand for, by the rules of XML, but that they may stand for
+// characters that XML does not have.
+func unescape(text string) (string, error) {
 	var b strings.Builder
 	before, rest, more := strings.Cut(text, "&")
 	for b.WriteString(before); more; b.WriteString(before) {
 		name, after, ended := strings.Cut(rest, ";")
 		r := referred(name)
 		if !ended || r == 0 {
-			c.Fail(engine.ErrMalformedXML)
-			return ""
+			return "", engine.ErrMalformedXML
 		}
 		b.WriteRune(r)
 		before, rest, more = strings.Cut(after, "&")
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // referred is the character that a reference stands for, 0 if it is none.
