@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gabion-storage/gabion/index"
 )
@@ -20,9 +19,9 @@ type DeleteObjectsRequest struct {
 	Keys   []string // 1 to 1000; a key may come twice
 	Quiet  bool     // only what failed is answered
 
-	// IfMatch has, for those of the keys that have one, an ETag as IfMatch of DeleteObjectRequest.
-	// A key whose object has another is an error of its own.
-	IfMatch map[string]string
+	// IfMatch is empty, or has an ETag for each of the Keys, as IfMatch of DeleteObjectRequest. A key
+	// whose object has another is an error of its own.
+	IfMatch []string
 }
 
 // DeleteObjectsResult answers each key of the request once, in the order of the request.
@@ -63,13 +62,17 @@ func (e *Engine) DeleteObjects(
 		return nil, ErrMalformedXML.saying("Keys has %d entries, must have 1 to %d.", n, MaxDeleteKeys).
 			ec("0016-00000608")
 	}
+	if n := len(req.IfMatch); n > 0 && n != len(req.Keys) {
+		return nil, ErrInvalidRequest.saying("IfMatch has %d entries, Keys has %d.", n, len(req.Keys))
+	}
 	res := &DeleteObjectsResult{}
-	for keys := range slices.Chunk(req.Keys, deleteBatch) {
-		failed, err := e.deleteObjects(ctx, req, keys)
+	for from := 0; from < len(req.Keys); from += deleteBatch {
+		to := min(from+deleteBatch, len(req.Keys))
+		failed, err := e.deleteObjects(ctx, req, from, to)
 		if err != nil {
 			return nil, err
 		}
-		for i, key := range keys {
+		for i, key := range req.Keys[from:to] {
 			switch {
 			case failed[i] != nil:
 				of := call{op: c.op, bucket: c.bucket, key: key, ctx: ctx}
@@ -83,19 +86,22 @@ func (e *Engine) DeleteObjects(
 	return res, nil
 }
 
-// deleteObjects deletes some objects in one transaction. failed says of each key why it was left
-// out.
+// deleteObjects deletes the objects of some of the keys in one transaction. failed says of each why it
+// was left out.
 func (e *Engine) deleteObjects(
-	ctx context.Context, req *DeleteObjectsRequest, keys []string,
+	ctx context.Context, req *DeleteObjectsRequest, from, to int,
 ) (failed []error, err error) {
-	failed = make([]error, len(keys))
+	failed = make([]error, to-from)
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		b, err := openBucket(tx, req.Bucket)
 		if err != nil {
 			return err
 		}
-		for i, key := range keys {
-			when := overwriting{req.Bucket, key, Preconditions{IfMatch: req.IfMatch[key]}}
+		for i, key := range req.Keys[from:to] {
+			when := overwriting{bucket: req.Bucket, key: key}
+			if len(req.IfMatch) > 0 {
+				when.IfMatch = req.IfMatch[from+i]
+			}
 			if failed[i] = checkDeletable(tx, b.rules, when); failed[i] != nil {
 				continue
 			}

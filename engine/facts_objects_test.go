@@ -242,13 +242,21 @@ func objectFacts() []fact {
 		}},
 		{"DeleteObjects", "IfMatch is judged key by key", func(w *world) error {
 			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{
-				Bucket: "bucket", Keys: []string{"there", "put", "of a client"}, IfMatch: map[string]string{"there": w.object.ETag, "put": w.object.ETag},
+				Bucket: "bucket", Keys: []string{"there", "put", "of a client"}, IfMatch: []string{w.object.ETag, w.object.ETag, ""},
 			})
 			if err != nil {
 				return err
 			}
 			return errors.Join(same(got.Deleted, []string{"there", "of a client"}), same(len(got.Errors), 1), same(got.Errors[0].Key, "put"),
 				fails(got.Errors[0].Err, engine.ErrPreconditionFailed), same(got.Errors[0].Err.Condition, "If-Match"), getObject(Get{Key: "put"})(w))
+		}},
+		{"DeleteObjects", "IfMatch is that of the entry, of a key that comes twice", func(w *world) error {
+			own, other := mustPut(w.t, w.e, Put{Key: "new"}).ETag, w.object.ETag
+			got, err := w.e.DeleteObjects(context.Background(), &DeleteAll{Bucket: "bucket", Keys: []string{"new", "new"}, IfMatch: []string{other, own}})
+			if err != nil {
+				return err
+			}
+			return errors.Join(same(got.Deleted, []string{"new"}), same(len(got.Errors), 1), fails(getObject(Get{Key: "new"})(w), engine.ErrNoSuchKey))
 		}},
 		{"DeleteObject", "an upload of that key stays open", func(w *world) error {
 			id := w.upload(a)

@@ -343,6 +343,7 @@ func refusals() []refusal {
 		{"DeleteObject", "IfMatch another", call((*engine.Engine).DeleteObject, Delete{Bucket: "bucket", Key: "there", IfMatch: emptyMD5}), "PreconditionFailed", 412, ""},
 		{"DeleteObjects", "no such bucket", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "absent", Keys: []string{"there"}}), "NoSuchBucket", 404, "0015-00000101"},
 		{"DeleteObjects", "no keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket"}), "MalformedXML", 400, "0016-00000608"},
+		{"DeleteObjects", "IfMatch of some of the keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket", Keys: []string{"there", "put"}, IfMatch: []string{emptyMD5}}), "InvalidRequest", 400, ""},
 		{"DeleteObjects", "1001 keys", call((*engine.Engine).DeleteObjects, DeleteAll{Bucket: "bucket", Keys: slices.Repeat([]string{"there"}, 1001)}), "MalformedXML", 400, "0016-00000608"},
 
 		// Checksums. They are S3's, but in buckets of any rules.

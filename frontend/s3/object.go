@@ -116,6 +116,12 @@ func (c *call) deleteObjects() {
 		Quiet bool
 	}
 	c.ReadRaw(&list)
+	if n := len(list.Objects); n == 0 || n > engine.MaxDeleteKeys {
+		c.Fail(engine.ErrMalformedXML)
+	}
+	if c.Err != nil {
+		return
+	}
 	type key struct{ Key face.Name }
 	type failure struct {
 		Key           face.Name
@@ -129,9 +135,7 @@ func (c *call) deleteObjects() {
 		e := face.AsError(err)
 		answer.Error = append(answer.Error, failure{face.Name(key), face.Code(e), e.Message})
 	}
-	req := &engine.DeleteObjectsRequest{
-		Bucket: c.Bucket, Quiet: list.Quiet, IfMatch: map[string]string{},
-	}
+	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: list.Quiet}
 	for _, o := range list.Objects {
 		each, name := *c, string(o.Key)
 		if each.CheckVersion(string(o.VersionID)); o.Size != "" || o.LastModifiedTime != "" {
@@ -141,12 +145,11 @@ func (c *call) deleteObjects() {
 			fail(name, each.Err)
 			continue
 		}
-		req.Keys = append(req.Keys, name)
-		if o.ETag != "" {
-			req.IfMatch[name] = string(o.ETag)
-		}
+		req.Keys, req.IfMatch = append(req.Keys, name), append(req.IfMatch, string(o.ETag))
 	}
-	if len(req.Keys) > 0 || len(answer.Error) == 0 {
+	if len(req.Keys) == 0 {
+		c.HeadBucket()
+	} else {
 		deleted := face.Do(&c.Call, c.Engine.DeleteObjects, req)
 		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{face.Name(k)} })
 		for _, e := range deleted.Errors {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/gabion-storage/gabion/frontend/access"
+	"github.com/gabion-storage/gabion/frontend/s3"
 )
 
 // TestBuckets creates, lists, describes and deletes buckets.
@@ -273,6 +274,54 @@ func TestAuthorize(t *testing.T) {
 	}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked were %q, want %q", asked, want)
+	}
+}
+
+// TestDeleteObjectsLimits refuses lists that are empty or too long before anybody is asked about their keys, and
+// those about a bucket that is not there, whoever may delete what.
+func TestDeleteObjectsLimits(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{
+		Anonymous: true, Authorize: func(_ context.Context, a access.Action) error {
+			if a.Name != "DeleteObject" {
+				return nil
+			}
+			asked++
+			return errors.New("no")
+		},
+	}}))
+	t.Cleanup(server.Close)
+	raw(t, server, "PUT /bucket", "")
+	list := func(n int) string {
+		return "<Delete>" + strings.Repeat("<Object><Key>key</Key></Object>", n) + "</Delete>"
+	}
+	for _, x := range []struct {
+		bucket, body, want string
+		asked              int
+	}{
+		{"bucket", list(0), "<Code>MalformedXML</Code>", 0},
+		{"bucket", list(1001), "<Code>MalformedXML</Code>", 0},
+		{"bucket", list(3)[:70], "<Code>MalformedXML</Code>", 0},
+		{"bucket", list(1000), "<Code>AccessDenied</Code>", 1000},
+		{"absent", list(1), "<Code>NoSuchBucket</Code>", 1},
+	} {
+		asked = 0
+		got := raw(t, server, "POST /"+x.bucket+"?delete", x.body)
+		if !strings.Contains(got, x.want) || asked != x.asked {
+			t.Errorf("%.80s in %s: %d asked, want %d, %s\n%.600s", x.body, x.bucket, asked, x.asked, x.want, got)
+		}
+	}
+}
+
+// TestDeleteObjectsTwice judges the condition of each entry, of a key that comes twice, too.
+func TestDeleteObjectsTwice(t *testing.T) {
+	c := plain(t)
+	etag := put(t, c, "key", []byte("content")).ETag
+	out, err := c.DeleteObjects(t.Context(), &awss3.DeleteObjectsInput{Bucket: aws.String("bucket"), Delete: &types.Delete{
+		Objects: []types.ObjectIdentifier{{Key: aws.String("key"), ETag: aws.String("x")}, {Key: aws.String("key"), ETag: etag}},
+	}})
+	if err != nil || len(out.Deleted) != 1 || len(out.Errors) != 1 || *out.Errors[0].Code != "PreconditionFailed" {
+		t.Errorf("%+v, %v", out, err)
 	}
 }
 
