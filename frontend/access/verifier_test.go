@@ -157,6 +157,46 @@ func TestTamperingIsNoticed(t *testing.T) {
 	}
 }
 
+// The hash of a body is a line of what is signed, whether or not its header is among the signed ones. No other
+// header of the service's is.
+func TestTheHashIsSignedAnyway(t *testing.T) {
+	for _, c := range []struct {
+		name, payload string
+		do            func(*http.Request)
+		code          string
+	}{
+		{"as it was signed", hexSHA256(content), func(*http.Request) {}, ""},
+		{"of no body", "UNSIGNED-PAYLOAD", func(*http.Request) {}, ""},
+		{"another hash", hexSHA256(content), func(r *http.Request) {
+			r.Header.Set("X-Amz-Content-Sha256", hexSHA256("another"))
+		}, "SignatureDoesNotMatch"},
+		{"no hash", hexSHA256(content), func(r *http.Request) {
+			r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+		}, "SignatureDoesNotMatch"},
+		{"an empty one, and one in the query", hexSHA256(content), func(r *http.Request) {
+			r.Header.Set("X-Amz-Content-Sha256", "")
+			r.URL.RawQuery += "&X-Amz-Content-Sha256=" + hexSHA256("another")
+		}, "InvalidRequest"},
+		{"another body", hexSHA256(content), func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader(strings.ToUpper(content)))
+		}, "XAmzContentSHA256Mismatch"},
+		{"another header", hexSHA256(content), func(r *http.Request) {
+			r.Header.Set("X-Amz-Acl", "private")
+		}, "AccessDenied"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := arrive(t, signS3ButHash(t, upload(t), c.payload))
+			c.do(r)
+			_, _, err := verify(access.NewS3(options()), r)
+			if c.code != "" {
+				wantCode(t, err, c.code)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // What a header says that is there twice is what was signed, so nobody can split one on the way.
 func TestHeadersThatAreThereTwiceAreJoined(t *testing.T) {
 	for _, f := range forms {
