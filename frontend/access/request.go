@@ -17,18 +17,10 @@ type request struct {
 	bucket, key string
 }
 
-// ParseQuery parses the query of a request as url.ParseQuery does, but that the names of the headers that
-// are signed may have the semicolons between them as they are: some clients do not escape those, which
-// they sign escaped nevertheless.
+// ParseQuery parses the query of a request as url.ParseQuery does, but that a semicolon is a character as
+// any other: some clients do not escape those that they sign escaped.
 func ParseQuery(raw string) (url.Values, error) {
-	const signed = "X-Amz-SignedHeaders="
-	parameters := strings.Split(raw, "&")
-	for i, p := range parameters {
-		if strings.HasPrefix(p, signed) {
-			parameters[i] = strings.ReplaceAll(p, ";", "%3B")
-		}
-	}
-	return url.ParseQuery(strings.Join(parameters, "&"))
+	return url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 }
 
 // newRequest takes a request apart. It joins the values of headers that are there twice, since that

@@ -232,7 +232,7 @@ func TestNoParameterIsThereTwice(t *testing.T) {
 
 func TestAQueryThatIsNoneIsRefused(t *testing.T) {
 	for _, f := range forms {
-		for _, query := range []string{"%zz", "a;b", "&x=%"} {
+		for _, query := range []string{"%zz", "&x=%"} {
 			r := arrive(t, f.sign(t, upload(t)))
 			r.URL.RawQuery += "&" + query
 			_, _, err := verify(f.new(options()), r)

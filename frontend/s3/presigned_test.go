@@ -106,8 +106,8 @@ func TestPresignedParameters(t *testing.T) {
 	}
 }
 
-// TestPresignedSemicolons takes URLs in which what stands between the names of signed headers is not
-// escaped, as some presigners write them; it is signed as if it were.
+// TestPresignedSemicolons takes URLs in which semicolons are not escaped, as some presigners and people write
+// them: they are signed as if they were, and separate nothing.
 func TestPresignedSemicolons(t *testing.T) {
 	server := serve(t, memoryEngine(t), access.Options{}, func(h http.Handler) *httptest.Server {
 		s := httptest.NewUnstartedServer(h)
@@ -131,12 +131,21 @@ func TestPresignedSemicolons(t *testing.T) {
 		{escaped, "text/css", 200},
 		{plain, "text/css", 200},
 		{plain, "text/html", 403},
-		{strings.Replace(escaped, "b%3Bc", "b;c", 1), "text/css", 400},
-		{plain + ";a=b", "text/css", 400},
+		{strings.Replace(escaped, "b%3Bc", "b;c", 1), "text/css", 200},
+		{strings.Replace(escaped, "b%3Bc", "b;d", 1), "text/css", 403},
+		{strings.Replace(escaped, "b%3Bc", "b&c", 1), "text/css", 403},
+		{plain + ";a=b", "text/css", 403},
+		{plain + "&;acl", "text/css", 403},
 		{strings.Replace(escaped, names, "X-Amz-SignedHeaders=host", 1), "text/css", 403},
 	} {
 		if res, said := sendTo(t, server, "PUT", x.url, x.contentType, "hello"); res.StatusCode != x.status {
 			t.Errorf("%s with %s: %s, want %d\n%s", x.url, x.contentType, res.Status, x.status, said)
 		}
+	}
+	download := presign(t, server, "GET", "/bucket/key?response-content-disposition=attachment%3Bfilename%3Dx", "")
+	download = strings.Replace(download, "attachment%3Bfilename%3Dx", "attachment;filename=x", 1)
+	res, said := sendTo(t, server, "GET", download, "", "")
+	if got := res.Header.Get("Content-Disposition"); said != "hello" || got != "attachment;filename=x" {
+		t.Errorf("%s: %s %q\n%s", download, res.Status, got, said)
 	}
 }
