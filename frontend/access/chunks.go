@@ -157,12 +157,14 @@ func (r *chunkReader) end() error {
 	for line := range bytes.Lines(rest) {
 		name, value, _ := strings.Cut(strings.TrimSpace(string(line)), ":")
 		name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
-		switch _, allowed := r.trailer[http.CanonicalHeaderKey(name)]; {
+		switch before, allowed := r.trailer[http.CanonicalHeaderKey(name)]; {
 		case name == "":
 		case name == trailerSignature && signature == "":
 			signature = value
-		case !allowed || r.trailer.Get(name) != "":
+		case !allowed || before != nil:
 			return malformedTrailer()
+		case value == "": // with which nothing would be compared
+			return badRequest("InvalidRequest", "Value for "+name+" trailing header is invalid.")
 		default:
 			r.trailer.Set(name, value)
 			signed.WriteString(name + ":" + value + "\n")

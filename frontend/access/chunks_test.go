@@ -171,6 +171,8 @@ func TestMalformedChunks(t *testing.T) {
 		{"cut off behind data", "3\r\nabc", "IncompleteBody"},
 		{"no last chunk", "3\r\nabc\r\n", "IncompleteBody"},
 		{"no trailer", data + "\r\n", "MalformedTrailerError"},
+		{"an empty trailer", data + "x-amz-checksum-crc32:\r\n\r\n", "InvalidRequest"},
+		{"an empty trailer, and one", data + "x-amz-checksum-crc32: \r\n" + trailer, "InvalidRequest"},
 		{"a trailer twice", data + "x-amz-checksum-crc32:a\r\n" + trailer, "MalformedTrailerError"},
 		{"a trailer more", data + "x-amz-meta-a:b\r\n" + trailer, "MalformedTrailerError"},
 		{"another request", data + trailer + "GET / HTTP/1.1\r\n", "MalformedTrailerError"},
@@ -233,9 +235,9 @@ func TestAReaderThatFailedStaysFailed(t *testing.T) {
 func TestHeadersOfChunkedBodies(t *testing.T) {
 	for _, c := range []struct{ header, value, code string }{
 		{"X-Amz-Decoded-Content-Length", "", "MissingContentLength"},
-		{"X-Amz-Decoded-Content-Length", "-1", "InvalidArgument"},
-		{"X-Amz-Decoded-Content-Length", "3x", "InvalidArgument"},
-		{"X-Amz-Decoded-Content-Length", "99999999999999999999", "InvalidArgument"},
+		{"X-Amz-Decoded-Content-Length", "-1", "MissingContentLength"},
+		{"X-Amz-Decoded-Content-Length", "3x", "MissingContentLength"},
+		{"X-Amz-Decoded-Content-Length", "99999999999999999999", "MissingContentLength"},
 		{"X-Amz-Content-Sha256", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "InvalidArgument"},
 		{"X-Amz-Content-Sha256", "abc", "InvalidArgument"},
 		{"X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "AccessDenied"},

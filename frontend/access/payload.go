@@ -108,16 +108,12 @@ func (h *hashedReader) verify() error {
 
 // chunkedBody is one that is aws-chunked, of chunks that are signed unless the chain is nil.
 func (s s3) chunkedBody(r *request, c *chain) (*body, error) {
-	said := r.Header.Get("X-Amz-Decoded-Content-Length")
-	if said == "" {
+	length, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
+	if err != nil || length < 0 {
 		return nil, &Error{
 			Code: "MissingContentLength", Status: http.StatusLengthRequired,
 			Message: "You must provide the Content-Length HTTP header.",
 		}
-	}
-	length, err := strconv.ParseInt(said, 10, 64)
-	if err != nil || length < 0 {
-		return nil, badRequest("InvalidArgument", "x-amz-decoded-content-length is not a length.")
 	}
 	b := &body{length: length, trailer: http.Header{}}
 	for name := range strings.SplitSeq(r.Header.Get("X-Amz-Trailer"), ",") {
