@@ -235,6 +235,33 @@ func isBare(value string, got Checksum) bool {
 	return got.Type == ChecksumComposite && value == bare
 }
 
+// checkSummed checks that the checksums in a list are there and of the upload's algorithm, as far as they
+// must be. Of an upload without one they are left to matchParts, which finds none.
+func checkSummed(parts []CompletedPart, up *openUpload) error {
+	algorithm := up.Checksum.Algorithm
+	needed := up.bucket.rules.partChecksums && up.Checksum.Type == string(ChecksumComposite)
+	for _, p := range parts {
+		var wrong *Error
+		switch a := string(p.ChecksumAlgorithm); {
+		case needed && p.Checksum == "":
+			wrong = ErrInvalidRequest.saying(
+				"The upload was created using a %s checksum. The complete request must include "+
+					"the checksum for each part. It was missing for part %d in the request.",
+				algorithm, p.PartNumber,
+			)
+		case a != "" && algorithm != "" && a != algorithm:
+			wrong = ErrBadDigest.saying(
+				"The %s you specified for part %d did not match what we received.", a, p.PartNumber,
+			)
+		default:
+			continue
+		}
+		wrong.PartNumber = p.PartNumber
+		return wrong
+	}
+	return nil
+}
+
 // checkObjectChecksum compares the checksum that Complete is given, if any, with the object's.
 func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 	got := objectChecksum(obj)
@@ -246,7 +273,7 @@ func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm,
 		)
 	case asked.Type != "" && asked.Type != got.Type:
-		return ErrBadDigest.saying(
+		return ErrInvalidRequest.saying(
 			"Checksum.Type is %s, that of the upload is %q.", asked.Type, got.Type,
 		)
 	case asked.Value != "" && got.Algorithm == "":

@@ -33,10 +33,10 @@ type CompleteMultipartUploadRequest struct {
 	// fails with ErrInvalidRequest. It is S3's.
 	Size int64
 
-	// Checksum, if given, must be that of the object, in Type and Value; else the call fails with
-	// ErrBadDigest. A composite Value may do without "-" and the number of parts. One that does not
-	// fit the upload is ErrInvalidRequest: another Algorithm, a Value where the upload has no
-	// checksums, or a Trailer. It is S3's.
+	// Checksum, if given, must be that of the object; else the call fails with ErrBadDigest. A
+	// composite Value may do without "-" and the number of parts. One that does not fit the upload is
+	// ErrInvalidRequest: another Algorithm or Type, a Value where the upload has no checksums, or a
+	// Trailer. It is S3's.
 	Checksum Checksum
 
 	// Annotations, if not nil, are added to those that Initiate was told, and replace them where
@@ -62,6 +62,10 @@ type CompletedPart struct {
 	// be there if the upload was initiated with composite checksums; else Complete fails with
 	// ErrInvalidRequest.
 	Checksum string
+
+	// ChecksumAlgorithm may say of which algorithm the Checksum is: that of the upload, if it has one;
+	// else Complete fails with ErrBadDigest.
+	ChecksumAlgorithm crypto.ChecksumAlgorithm
 }
 
 // CompleteMultipartUploadResult describes the object.
@@ -362,10 +366,8 @@ func selectParts(
 	if err := up.bucket.rules.checkOrder(req.Parts); err != nil {
 		return nil, err
 	}
-	if up.bucket.rules.partChecksums && up.Checksum.Type == string(ChecksumComposite) {
-		if err := checkSummed(req.Parts, up.Checksum.Algorithm); err != nil {
-			return nil, err
-		}
+	if err := checkSummed(req.Parts, up); err != nil {
+		return nil, err
 	}
 	listed := uploaded
 	if !req.All {
@@ -407,22 +409,6 @@ func (r ruleSet) checkOrder(parts []CompletedPart) error {
 			return ErrInvalidPartOrder
 		}
 		last = p.PartNumber
-	}
-	return nil
-}
-
-// checkSummed checks that a list has the checksum of each of its parts.
-func checkSummed(parts []CompletedPart, algorithm string) error {
-	for _, p := range parts {
-		if p.Checksum == "" {
-			missing := ErrInvalidRequest.saying(
-				"The upload was created using a %s checksum. The complete request must include "+
-					"the checksum for each part. It was missing for part %d in the request.",
-				algorithm, p.PartNumber,
-			)
-			missing.PartNumber = p.PartNumber
-			return missing
-		}
 	}
 	return nil
 }

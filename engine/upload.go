@@ -349,7 +349,7 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 		}
 		if same {
 			u.took(p.size)
-			u.keep(CompletedPart{p.number, old.ETag, old.Checksum.Value}, old.Size)
+			u.keep(CompletedPart{PartNumber: p.number, ETag: old.ETag, Checksum: old.Checksum.Value}, old.Size)
 			return nil
 		}
 	}
@@ -361,7 +361,7 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 	if err != nil {
 		return err
 	}
-	u.keep(CompletedPart{p.number, res.ETag, res.Checksum.Value}, res.Size)
+	u.keep(CompletedPart{PartNumber: p.number, ETag: res.ETag, Checksum: res.Checksum.Value}, res.Size)
 	return nil
 }
 

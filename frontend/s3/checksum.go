@@ -21,22 +21,22 @@ func (c *call) checksum() (sum engine.Checksum) {
 		sum = given
 	}
 	for name, values := range c.R.Header {
-		switch a, ok := algorithm(name); {
-		case !ok:
-		case !a.Valid():
-			c.Fail(face.NotOffered("Checksum " + string(a)))
-		default:
-			add(engine.Checksum{Algorithm: a, Value: values[0]})
+		a := c.algorithmOf(name)
+		if a == "" {
+			continue
 		}
+		if values[0] == "" {
+			c.invalid("Value for " + strings.ToLower(name) + " header is invalid.")
+		}
+		add(engine.Checksum{Algorithm: a, Value: values[0]})
 	}
 	for name := range strings.SplitSeq(c.Header("Trailer"), ",") {
 		name = strings.TrimSpace(name)
-		switch a, ok := algorithm(name); {
+		a := c.algorithmOf(name)
+		switch {
 		case name == "":
-		case !ok:
+		case a == "":
 			c.invalid("The value specified in the x-amz-trailer header is not supported")
-		case !a.Valid():
-			c.Fail(face.NotOffered("Checksum " + string(a)))
 		case c.Trailer() == nil: // of a body that has none, with which nothing would be compared
 			c.Fail(face.Refuse(http.StatusBadRequest, "MalformedTrailerError",
 				"The request has no trailer, though its x-amz-trailer header announces one."))
@@ -52,18 +52,42 @@ func (c *call) checksum() (sum engine.Checksum) {
 			"x-amz-checksum-* or x-amz-trailer headers were found.")
 	}
 	if sum.Algorithm == "" {
-		sum.Algorithm = c.askedChecksum().Algorithm
+		sum.Algorithm = c.algorithm(c.Header("Checksum-Algorithm"))
 	}
 	return sum
 }
 
-// algorithm is that of the checksum that a header of this name has; ok is false if it has none.
-func algorithm(header string) (a crypto.ChecksumAlgorithm, ok bool) {
+// algorithmOf is that of the checksum that a header of this name has, empty if it has none.
+func (c *call) algorithmOf(header string) crypto.ChecksumAlgorithm {
 	name, ok := strings.CutPrefix(http.CanonicalHeaderKey(header), "X-Amz-Checksum-")
 	if !ok || name == "Algorithm" || name == "Type" || name == "Mode" {
-		return "", false
+		return ""
 	}
-	return crypto.ChecksumAlgorithm(strings.ToUpper(name)), true
+	return c.algorithm(name)
+}
+
+// algorithm is that of a name as clients write it. The call fails for one that is not offered.
+func (c *call) algorithm(name string) crypto.ChecksumAlgorithm {
+	a := crypto.ChecksumAlgorithm(strings.ToUpper(name))
+	switch a {
+	case "MD5", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128": // which S3 has
+		c.Fail(face.NotOffered("Checksum " + string(a)))
+	default:
+		if a != "" && !a.Valid() {
+			c.invalid("Checksum algorithm provided is unsupported. Please try again with any of " +
+				"the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+		}
+	}
+	return a
+}
+
+// checksumType is how the checksum of an object of several parts shall come from theirs.
+func (c *call) checksumType() engine.ChecksumType {
+	t := engine.ChecksumType(strings.ToUpper(c.Header("Checksum-Type")))
+	if t != "" && t != engine.ChecksumComposite && t != engine.ChecksumFullObject {
+		c.invalid("Value for x-amz-checksum-type header is invalid.")
+	}
+	return t
 }
 
 func (c *call) invalid(message string) { c.Fail(engine.ErrInvalidRequest.Derive(message, nil)) }
@@ -82,15 +106,6 @@ func (c *call) checkBody(body []byte) {
 	if sum.Value != base64.StdEncoding.EncodeToString(digest.Sum(nil)) {
 		c.Fail(engine.ErrBadDigest)
 	}
-}
-
-// askedChecksum is the checksum that something to be made shall have.
-func (c *call) askedChecksum() engine.Checksum {
-	a := crypto.ChecksumAlgorithm(strings.ToUpper(c.Header("Checksum-Algorithm")))
-	if a != "" && !a.Valid() {
-		c.Fail(face.NotOffered("Checksum " + string(a)))
-	}
-	return engine.Checksum{Algorithm: a, Type: engine.ChecksumType(c.Header("Checksum-Type"))}
 }
 
 // sayChecksum sets the headers of a checksum, if there is one.

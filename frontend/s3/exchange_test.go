@@ -140,15 +140,21 @@ func TestExchanges(t *testing.T) {
 		{"GET /bucket?accelerate", "", 200, "<AccelerateConfiguration "},
 		{"GET /absent?logging", "", 404, "<Code>NoSuchBucket</Code>"},
 	} {
-		got := raw(t, server, x.request, x.body)
-		status, _, _ := strings.Cut(strings.TrimPrefix(got, "HTTP/1.1 "), " ")
-		if status != fmt.Sprint(x.status) {
-			t.Errorf("%s: %s, want %d\n%s", x.request, status, x.status, got)
-		}
-		for line := range strings.SplitSeq(strings.TrimPrefix(x.want, "\n"), "\n") {
-			if !strings.Contains(got, line) {
-				t.Errorf("%s: no %q in\n%s", x.request, line, got)
-			}
+		x.play(t, server)
+	}
+}
+
+// play sends the request, and looks for what is wanted of its answer.
+func (x exchange) play(t *testing.T, server *httptest.Server) {
+	t.Helper()
+	got := raw(t, server, x.request, x.body)
+	status, _, _ := strings.Cut(strings.TrimPrefix(got, "HTTP/1.1 "), " ")
+	if status != fmt.Sprint(x.status) {
+		t.Errorf("%s: %s, want %d\n%s", x.request, status, x.status, got)
+	}
+	for line := range strings.SplitSeq(strings.TrimPrefix(x.want, "\n"), "\n") {
+		if !strings.Contains(got, line) {
+			t.Errorf("%s: no %q in\n%s", x.request, line, got)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (c *call) copyObject() {
 		TaggingDirective:     engine.Directive(c.Header("Tagging-Directive")),
 		Attributes:           c.attributes(),
 		EncryptionRequest:    c.encryption(),
-		ChecksumAlgorithm:    c.askedChecksum().Algorithm,
+		ChecksumAlgorithm:    c.algorithm(c.Header("Checksum-Algorithm")),
 	})
 	c.sayEncryption(made.Encryption)
 	c.Answer("CopyObjectResult", copyResult{

@@ -10,7 +10,9 @@ import (
 func (c *call) createMultipartUpload() {
 	up := face.Do(&c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, Attributes: c.attributes(), EncryptionRequest: c.encryption(),
-		Checksum: c.askedChecksum(),
+		Checksum: engine.Checksum{
+			Algorithm: c.algorithm(c.Header("Checksum-Algorithm")), Type: c.checksumType(),
+		},
 	})
 	c.sayEncryption(up.Encryption)
 	c.Say("X-Amz-Checksum-Algorithm", string(up.Checksum.Algorithm))
@@ -51,7 +53,7 @@ func (c *call) uploadPartCopy() {
 
 func (c *call) completeMultipartUpload() {
 	sum := c.checksum() // the object's, not that of the request's body
-	sum.Type = engine.ChecksumType(c.Header("Checksum-Type"))
+	sum.Type = c.checksumType()
 	done := face.Do(&c.Call, c.Engine.CompleteMultipartUpload, &engine.CompleteMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"), Parts: c.ReadParts(),
 		Size: c.ParseSize("x-amz-mp-object-size", c.Header("Mp-Object-Size")), Checksum: sum,

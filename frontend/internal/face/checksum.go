@@ -1,8 +1,11 @@
 package face
 
 import (
+	"encoding/base64"
 	"encoding/xml"
+	"strings"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -22,4 +25,29 @@ func (c Checksum) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
 		return err
 	}
 	return element("Type", string(c.Type))
+}
+
+// An element is one of a part in the list of CompleteMultipartUpload, beside its number and its ETag.
+type element struct {
+	XMLName xml.Name
+	Value   string `xml:",chardata"`
+}
+
+// partChecksum is the checksum among the elements of a part, if there is one. It is the only one that
+// matters of them.
+func (c *Call) partChecksum(elements []element) (sum Checksum) {
+	for _, e := range elements {
+		name, ok := strings.CutPrefix(e.XMLName.Local, "Checksum")
+		if !ok || e.Value == "" {
+			continue
+		}
+		a := crypto.ChecksumAlgorithm(strings.ToUpper(name))
+		digest, err := base64.StdEncoding.DecodeString(e.Value)
+		if sum.Value != "" || err != nil || a.Valid() && len(digest) != a.Size() {
+			c.Fail(Invalid("Checksum", string(a)+":"+e.Value,
+				"Invalid Base64 or multiple checksums present in request"))
+		}
+		sum.Algorithm, sum.Value = a, e.Value
+	}
+	return sum
 }

@@ -115,13 +115,8 @@ func (c *Call) Marker() string {
 	return string(marker)
 }
 
-// ReadParts reads the list of parts of CompleteMultipartUpload. Of a part's other elements the one
-// that matters is its checksum, which S3 has.
+// ReadParts reads the list of parts of CompleteMultipartUpload. Parts of S3 may have checksums.
 func (c *Call) ReadParts() []engine.CompletedPart {
-	type element struct {
-		XMLName xml.Name
-		Value   string `xml:",chardata"`
-	}
 	type part struct {
 		PartNumber int
 		ETag       string
@@ -133,12 +128,9 @@ func (c *Call) ReadParts() []engine.CompletedPart {
 	}
 	c.parse(c.readAll(), &list) // the checksum in the headers is that of the object
 	return Each(list.Parts, func(p part) engine.CompletedPart {
-		done := engine.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag}
-		for _, other := range p.Others {
-			if strings.HasPrefix(other.XMLName.Local, "Checksum") {
-				done.Checksum = other.Value
-			}
+		sum := c.partChecksum(p.Others)
+		return engine.CompletedPart{
+			PartNumber: p.PartNumber, ETag: p.ETag, Checksum: sum.Value, ChecksumAlgorithm: sum.Algorithm,
 		}
-		return done
 	})
 }
