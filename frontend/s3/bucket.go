@@ -28,14 +28,6 @@ func (c *call) createBucket() {
 		c.Fail(face.NotOffered("A bucket with tags"))
 	}
 	c.attributes()
-	switch owner := c.Header("Object-Ownership"); owner {
-	case "", "BucketOwnerEnforced":
-	case "BucketOwnerPreferred", "ObjectWriter":
-		c.Fail(face.NotOffered("An owner other than the bucket's"))
-	default:
-		c.Fail(face.Invalid("x-amz-object-ownership", owner,
-			"Invalid x-amz-object-ownership header: "+owner))
-	}
 	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
 		Bucket: c.Bucket, Rules: engine.S3, IfAbsent: configuration.LocationConstraint == "",
 		Annotations: map[string]string{location: configuration.LocationConstraint},
@@ -60,7 +52,8 @@ func (c *call) getBucketLocation() {
 
 func (c *call) listBuckets() {
 	page := face.Do(&c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
-		Prefix: c.Query.Get("prefix"), Marker: c.Marker(), MaxBuckets: c.Number("max-buckets"),
+		Prefix: c.Query.Get("prefix"), Marker: c.Marker(),
+		MaxBuckets: c.NumberUpTo("max-buckets", 10_000),
 	})
 	type bucket struct{ Name, CreationDate, BucketRegion string }
 	buckets := face.Each(page.Buckets, func(b engine.Bucket) bucket {

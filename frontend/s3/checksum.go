@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -91,22 +90,6 @@ func (c *call) checksumType() engine.ChecksumType {
 }
 
 func (c *call) invalid(message string) { c.Fail(engine.ErrInvalidRequest.Derive(message, nil)) }
-
-// checkBody compares a body that is not an object's with its checksum, if there is one.
-func (c *call) checkBody(body []byte) {
-	sum := c.checksum()
-	if sum.Trailer != nil {
-		sum.Value, _ = sum.Trailer()
-	}
-	if c.Err != nil || sum.Value == "" {
-		return
-	}
-	digest := sum.Algorithm.New()
-	digest.Write(body)
-	if sum.Value != base64.StdEncoding.EncodeToString(digest.Sum(nil)) {
-		c.Fail(engine.ErrBadDigest)
-	}
-}
 
 // sayChecksum sets the headers of a checksum, if there is one.
 func (c *call) sayChecksum(sum engine.Checksum) {

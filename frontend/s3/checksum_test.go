@@ -72,6 +72,12 @@ func TestChecksumsOfParts(t *testing.T) {
 			complete("", crc32, 400, "<Code>InvalidPart</Code>")
 			complete("", sha1, 400, "<Code>InvalidPart</Code>")
 			complete("", "", 200, "")
+			// Which is an object of one part.
+			exchange{"HEAD /bucket/key?partNumber=1", "", 206, "X-Amz-Mp-Parts-Count: 1"}.play(t, server)
+			raw(t, server, "PUT /bucket/whole", "abc")
+			if got := raw(t, server, "HEAD /bucket/whole?partNumber=1", ""); strings.Contains(got, "Parts-Count") {
+				t.Errorf("an object without parts: %s", got)
+			}
 			continue
 		}
 		other := strings.Replace("COMPOSITEFULL_OBJECT", kind, "", 1)

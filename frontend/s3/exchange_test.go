@@ -59,6 +59,21 @@ func TestExchanges(t *testing.T) {
 		{"PUT /bucket/key?partNumber=1&uploadId=x\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
 		{"PUT /bucket/key?uploadId=x\nX-Amz-Copy-Source: bucket/key", "", 405, "<Code>MethodNotAllowed</Code>"},
 
+		{"PUT /bucket/key?uploadId=x&partNumber=1\nX-Amz-Copy-Source: bucket/key?versionId=", "", 400, "<Code>InvalidArgument</Code>"},
+		{"PUT /bucket/copy\nX-Amz-Copy-Source: bucket/key?versionId=", "", 400, "<Message>Version id cannot be the empty string</Message>"},
+		{"PUT /bucket/copy\nX-Amz-Copy-Source: bucket/key?versionId=null", "", 200, ""},
+		{"PUT /bucket/bad\nX-Amz-Tagging: =", "x", 400, "<Code>InvalidArgument</Code>"},
+		{"PUT /bucket/bad\nX-Amz-Tagging: a=b&=c", "x", 400, "<Code>InvalidArgument</Code>"},
+		{"PUT /bucket/tags\nX-Amz-Tagging: &a&b=c&", "x", 200, ""},
+		{"HEAD /bucket/tags", "", 200, "X-Amz-Tagging-Count: 2"},
+		{"POST /bucket/key?uploadId=x\nX-Amz-Mp-Object-Size: -1", completed, 400, "<Code>InvalidRequest</Code>"},
+		{"POST /bucket/key?uploadId=x\nX-Amz-Mp-Object-Size: x", completed, 400, "<Code>InvalidRequest</Code>"},
+		{"POST /bucket", "x", 412, "<Condition>Bucket POST must be of the enclosure-type multipart/form-data</Condition>"},
+		{"GET /bucket/absent?attributes\nX-Amz-Object-Attributes: ETag, x", "", 400, "<Code>InvalidArgument</Code>"},
+		{"GET /bucket/key?attributes", "", 400, "<Code>InvalidArgument</Code>"},
+		{"GET /bucket/absent?attributes\nX-Amz-Object-Attributes: ETag", "", 404, "<Code>NoSuchKey</Code>"},
+		{"GET /bucket/key?attributes\nX-Amz-Object-Attributes: ETag, ObjectSize\nX-Amz-Max-Parts: 0", "", 200, "<ObjectSize>7</ObjectSize>"},
+
 		// Conditions that are not judged must not be passed over.
 		{"DELETE /bucket/key\nX-Amz-If-Match-Size: 1", "", 501, "<Code>NotImplemented</Code>"},
 		{"DELETE /bucket/key\nX-Amz-If-Match-Last-Modified-Time: x", "", 501, "<Code>NotImplemented</Code>"},

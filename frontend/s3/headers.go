@@ -14,6 +14,10 @@ var refused = []face.Refused{
 	{Header: "If-Match-Last-Modified-Time", What: "A deletion on such conditions"},
 	{Header: "If-Match-Size", What: "A deletion on such conditions"},
 	{Header: "Object-Lock-", But: "false", What: "Object Lock"},
+	{
+		Header: "Object-Ownership", But: "BucketOwnerEnforced", What: "Another owner than the bucket's",
+		Values: []string{"BucketOwnerPreferred", "ObjectWriter"},
+	},
 	{Header: "Server-Side-Encryption-Context", What: "An encryption context"},
 	{Header: "Write-Offset-Bytes", What: "Appending"},
 }

@@ -1,8 +1,8 @@
 package s3
 
 import (
-	"encoding/xml"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +84,7 @@ func (c *call) describe(o *engine.ObjectInfo) (status int) {
 	if strings.EqualFold(c.Header("Checksum-Mode"), "ENABLED") {
 		c.sayChecksum(sum)
 	}
-	if o.Parts > 1 && c.Query.Has("partNumber") {
+	if o.Type == "Multipart" && c.Query.Has("partNumber") {
 		c.Say("X-Amz-Mp-Parts-Count", strconv.Itoa(o.Parts))
 	}
 	c.sayEncryption(o.Encryption)
@@ -107,42 +107,23 @@ var errDeletion = face.NotOffered("A deletion on such conditions")
 
 // deleteObjects deletes several. Each that the client may not delete is an error of its own.
 func (c *call) deleteObjects() {
-	var list struct {
-		XMLName xml.Name `xml:"Delete"`
-		Objects []struct {
-			Key, ETag, Size, LastModifiedTime face.Name
-			VersionID                         face.Name `xml:"VersionId"`
-		} `xml:"Object"`
-		Quiet bool
-	}
-	c.ReadRaw(&list)
-	if n := len(list.Objects); n == 0 || n > engine.MaxDeleteKeys {
-		c.Fail(engine.ErrMalformedXML)
-	}
+	list, quiet := c.ReadDeletions()
 	if c.Err != nil {
 		return
 	}
 	type key struct{ Key face.Name }
-	type failure struct {
-		Key           face.Name
-		Code, Message string
-	}
 	var answer struct {
 		Deleted []key
-		Error   []failure
+		Error   []face.Failure
 	}
-	fail := func(key string, err error) {
-		e := face.AsError(err)
-		answer.Error = append(answer.Error, failure{face.Name(key), face.Code(e), e.Message})
-	}
-	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: list.Quiet}
-	for _, o := range list.Objects {
+	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: quiet}
+	for _, o := range list {
 		each, name := *c, string(o.Key)
 		if each.CheckVersion(string(o.VersionID)); o.Size != "" || o.LastModifiedTime != "" {
 			each.Fail(errDeletion)
 		}
 		if each.Authorize("DeleteObject", c.Bucket, name); each.Err != nil {
-			fail(name, each.Err)
+			answer.Error = append(answer.Error, face.Failed(name, each.Err))
 			continue
 		}
 		req.Keys, req.IfMatch = append(req.Keys, name), append(req.IfMatch, string(o.ETag))
@@ -153,7 +134,7 @@ func (c *call) deleteObjects() {
 		deleted := face.Do(&c.Call, c.Engine.DeleteObjects, req)
 		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{face.Name(k)} })
 		for _, e := range deleted.Errors {
-			fail(e.Key, e.Err)
+			answer.Error = append(answer.Error, face.Failed(e.Key, e.Err))
 		}
 	}
 	c.Answer("DeleteResult", answer)
@@ -162,12 +143,22 @@ func (c *call) deleteObjects() {
 // getObjectAttributes says of an object what a header asks for. Parts are listed if they have
 // checksums, as S3 does.
 func (c *call) getObjectAttributes() {
-	marker := c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker"))
-	o := face.Do(&c.Call, c.Engine.ListObjectParts, &engine.ListObjectPartsRequest{
+	known := []string{"Checksum", "ETag", "ObjectParts", "ObjectSize", "StorageClass"}
+	asked := strings.Split(strings.ReplaceAll(c.Header("Object-Attributes"), " ", ""), ",")
+	for _, name := range asked {
+		if !slices.Contains(known, name) {
+			c.Fail(face.Invalid("x-amz-object-attributes", name, "Invalid attribute name specified."))
+		}
+	}
+	req := &engine.ListObjectPartsRequest{
 		Bucket: c.Bucket, Key: c.Key, SSECustomerKey: c.CustomerKey(), Conditions: c.Conditions(""),
-		PartNumberMarker: max(marker, 0),
+		PartNumberMarker: max(c.ParseNumber("x-amz-part-number-marker", c.Header("Part-Number-Marker")), 0),
 		MaxParts:         c.ParseNumber("x-amz-max-parts", c.Header("Max-Parts")),
-	})
+	}
+	if !slices.Contains(asked, "ObjectParts") {
+		req.MaxParts = 1 // which costs least
+	}
+	o := face.Do(&c.Call, c.Engine.ListObjectParts, req)
 	type part struct {
 		PartNumber int
 		Size       int64
@@ -185,14 +176,20 @@ func (c *call) getObjectAttributes() {
 		StorageClass engine.StorageClass `xml:",omitempty"`
 		ObjectSize   *int64
 	}
-	asked := strings.Join(c.R.Header["X-Amz-Object-Attributes"], ",")
-	for name := range strings.SplitSeq(strings.ReplaceAll(asked, " ", ""), ",") {
-		switch {
-		case name == "ETag":
+	for _, name := range asked {
+		switch name {
+		case "ETag":
 			answer.ETag = o.ETag
-		case name == "Checksum":
+		case "Checksum":
 			answer.Checksum = &struct{ Sum face.Checksum }{face.Checksum(o.Checksum)}
-		case name == "ObjectParts" && o.Type == "Multipart":
+		case "StorageClass":
+			answer.StorageClass = o.StorageClass
+		case "ObjectSize":
+			answer.ObjectSize = &o.Size
+		case "ObjectParts":
+			if o.Type != "Multipart" {
+				continue
+			}
 			answer.ObjectParts = &parts{
 				o.Parts, o.PartNumberMarker, o.NextPartNumberMarker, o.MaxParts, o.IsTruncated, nil,
 			}
@@ -202,12 +199,6 @@ func (c *call) getObjectAttributes() {
 					answer.ObjectParts.Part = append(answer.ObjectParts.Part, of)
 				}
 			}
-		case name == "StorageClass":
-			answer.StorageClass = o.StorageClass
-		case name == "ObjectSize":
-			answer.ObjectSize = &o.Size
-		case name != "ObjectParts":
-			c.Fail(face.Invalid("x-amz-object-attributes", name, "Invalid attribute name specified."))
 		}
 	}
 	c.SayModified("", o.LastModified)

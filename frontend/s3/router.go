@@ -29,6 +29,7 @@ var operations = map[string]operation{
 	"GET bucket versions": {"ListObjects", (*call).listObjects},
 	"GET bucket uploads":  {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":  {"DeleteObjects", (*call).deleteObjects},
+	"POST bucket":         {"PutObject", (*call).RefusePost},
 	"POST form":           {"PutObject", (*call).postObject},
 
 	"GET bucket accelerate":   {"HeadBucket", nothing("AccelerateConfiguration")},
@@ -92,7 +93,9 @@ var errMethodNotAllowed = face.Refuse(http.StatusMethodNotAllowed, "MethodNotAll
 func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
 	c.checkHeaders()
-	c.CheckVersion(c.Query.Get("versionId"))
+	if c.Query.Has("versionId") {
+		c.CheckNamedVersion("versionId", c.Query.Get("versionId"))
+	}
 	if route == "PUT object" && c.Query.Has("partNumber") { // a part would replace the object
 		c.Fail(face.Invalid("partNumber", "partNumber",
 			"This operation does not accept partNumber without uploadId"))

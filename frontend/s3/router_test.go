@@ -52,10 +52,18 @@ func TestNotOffered(t *testing.T) {
 		"GET /absent?versions":               "404 NoSuchBucket",
 		"PUT /bucket/key?retention":          "501 NotImplemented",
 		"POST /bucket/key?select":            "501 NotImplemented",
-		"POST /bucket":                       "501 NotImplemented",
+		"POST /bucket":                       "412 PreconditionFailed", // not a form
+		"POST /bucket?inventedTomorrow":      "501 NotImplemented",
 		"PATCH /bucket/key":                  "405 MethodNotAllowed",
 		"GET /bucket/key?versionId=1":        "404 NoSuchVersion",
 		"GET /bucket/key?versionId=null":     "200 ",
+		"GET /bucket/key?versionId=":         "400 InvalidArgument",
+		"DELETE /bucket/key?versionId=":      "400 InvalidArgument",
+		"GET /bucket/key?tagging&versionId":  "400 InvalidArgument",
+		"GET /?max-buckets=0":                "400 InvalidArgument",
+		"GET /?max-buckets=10001":            "400 InvalidArgument",
+		"GET /?max-buckets=x":                "400 InvalidArgument",
+		"GET /?max-buckets=10000":            "200 ",
 		"GET /bucket/key?partNumber=0":       "400 InvalidArgument",
 		"PUT /bucket/key?partNumber=1":       "400 InvalidArgument",  // not an object of its own
 		"PUT /bucket/key?uploadId=1":         "405 MethodNotAllowed", // what is of an upload is GET, POST, DELETE

@@ -47,7 +47,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Documents: &h.documents,
 		Own:       "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
 	}}
-	c.CheckBody = c.checkBody
+	c.Checksum = c.checksum
 	c.Say("X-Amz-Request-Id", id)
 	c.Say("X-Amz-Id-2", id)
 	c.Serve(c.find, c.sayError)

@@ -51,12 +51,12 @@ func (c *Call) tags() map[string]string {
 	}
 	text := c.Header("Tagging")
 	values, err := url.ParseQuery(text)
-	tags, twice := make(map[string]string, len(values)), false
+	tags, wrong := make(map[string]string, len(values)), values.Has("")
 	for key, value := range values {
 		tags[key] = value[0]
-		twice = twice || len(value) > 1
+		wrong = wrong || len(value) > 1
 	}
-	if err != nil || twice { // what could not be read is not among the values
+	if err != nil || wrong { // what could not be read is not among the values
 		c.Fail(Invalid(c.Own+"Tagging", text, "The header '"+strings.ToLower(c.Own)+
 			"tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "+
 			"without tag name duplicates."))

@@ -2,6 +2,7 @@ package face
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -33,9 +34,8 @@ type Call struct {
 	// RequestID and HostID are what the service calls the request, and itself.
 	RequestID, HostID string
 
-	// CheckBody, if set, compares the body of a document with what headers say of it, beside its
-	// Content-MD5.
-	CheckBody func(body []byte)
+	// Checksum, if set, is what headers say of the body of a document, beside its Content-MD5.
+	Checksum func() engine.Checksum
 
 	Documents *Documents // of all calls
 	W         http.ResponseWriter
@@ -158,12 +158,30 @@ func (c *Call) CheckVersion(id string) {
 	}
 }
 
+// CheckNamedVersion is CheckVersion of what an argument says, which an empty one does as well.
+func (c *Call) CheckNamedVersion(argument, id string) {
+	if id == "" {
+		c.Fail(Invalid(argument, id, "Version id cannot be the empty string"))
+	}
+	c.CheckVersion(id)
+}
+
 // Header is a header of the service's own, without its beginning.
 func (c *Call) Header(name string) string { return c.R.Header.Get(c.Own + name) }
 
 // Number is a number of the query that is not negative: 0 if it is not said, engine.Zero if it is
 // 0.
 func (c *Call) Number(name string) int { return c.ParseNumber(name, c.Query.Get(name)) }
+
+// NumberUpTo is a number of the query that is positive, and at most so great: 0 if it is not said.
+func (c *Call) NumberUpTo(name string, most int) int {
+	n := c.Number(name)
+	if n == engine.Zero || n > most {
+		c.Fail(Invalid(name, c.Query.Get(name),
+			fmt.Sprintf("Argument %s must be an integer between 1 and %d.", name, most)))
+	}
+	return n
+}
 
 // ParseNumber reads a number as Number does.
 func (c *Call) ParseNumber(name, text string) int {
@@ -189,7 +207,7 @@ func (c *Call) ParseSize(name, text string) int64 {
 	size, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil || size < 0:
-		c.Fail(Invalid(name, text, "Provided "+name+" not a number of bytes."))
+		c.Fail(engine.ErrInvalidRequest.Derive("Value for "+name+" header is invalid.", nil))
 		return 0
 	case size == 0:
 		return engine.EmptyBody

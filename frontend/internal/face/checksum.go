@@ -27,6 +27,25 @@ func (c Checksum) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
 	return element("Type", string(c.Type))
 }
 
+// checkSum compares the body of a document with its Checksum, if there is one.
+func (c *Call) checkSum(body []byte) {
+	if c.Checksum == nil || c.Err != nil {
+		return
+	}
+	sum := c.Checksum()
+	if sum.Trailer != nil {
+		sum.Value, _ = sum.Trailer()
+	}
+	if c.Err != nil || sum.Value == "" {
+		return
+	}
+	digest := sum.Algorithm.New()
+	digest.Write(body)
+	if sum.Value != base64.StdEncoding.EncodeToString(digest.Sum(nil)) {
+		c.Fail(engine.ErrBadDigest)
+	}
+}
+
 // An element is one of a part in the list of CompleteMultipartUpload, beside its number and its ETag.
 type element struct {
 	XMLName xml.Name

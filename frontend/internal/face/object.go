@@ -38,7 +38,9 @@ func (c *Call) Source() (bucket, key string) {
 		c.Fail(Invalid(strings.ToLower(c.Own)+"copy-source", text,
 			"Copy Source must mention the source bucket and key: sourcebucket/sourcekey"))
 	}
-	c.CheckVersion(strings.TrimPrefix(query, "versionId="))
+	if query != "" {
+		c.CheckNamedVersion(strings.ToLower(c.Own)+"copy-source", strings.TrimPrefix(query, "versionId="))
+	}
 	if c.Err == nil {
 		c.Authorize("GetObject", bucket, key)
 	}

@@ -1,6 +1,7 @@
 package face
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -9,9 +10,10 @@ import (
 // A Refused is a header of the service's own that is not offered. Without it a request would be another
 // one, and do more than its client wants.
 type Refused struct {
-	Header string // how its name begins, behind the service's own beginning
-	But    string // a value by which it wants nothing; empty if there is none
-	What   string // it asks for
+	Header string   // how its name begins, behind the service's own beginning
+	But    string   // a value by which it wants nothing; empty if there is none
+	Values []string // that it may have else; nil for any
+	What   string   // it asks for
 }
 
 // CheckHeaders fails the call if it has a header that is refused.
@@ -19,8 +21,13 @@ func (c *Call) CheckHeaders(list []Refused) {
 	for name, values := range c.R.Header {
 		name, own := strings.CutPrefix(name, c.Own)
 		for _, r := range list {
-			harmless := r.But != "" && strings.EqualFold(values[0], r.But)
-			if own && strings.HasPrefix(name, r.Header) && !harmless {
+			switch said := values[0]; {
+			case !own || !strings.HasPrefix(name, r.Header):
+			case r.But != "" && strings.EqualFold(said, r.But):
+			case r.Values != nil && !slices.Contains(r.Values, said):
+				name := strings.ToLower(c.Own + name)
+				c.Fail(Invalid(name, said, "Invalid "+name+" header: "+said))
+			default:
 				c.Fail(NotOffered(r.What))
 			}
 		}

@@ -20,15 +20,8 @@ import (
 // ReadXML reads the body into a document. Nothing of it counts before all of it has been verified.
 func (c *Call) ReadXML(document any) {
 	body := c.readAll()
-	c.check(body)
+	c.checkSum(body)
 	c.parse(body, document)
-}
-
-// check compares the body of a document with what headers say of it.
-func (c *Call) check(body []byte) {
-	if c.CheckBody != nil && c.Err == nil {
-		c.CheckBody(body)
-	}
 }
 
 // notInXML says whether c is a character that documents cannot have.
@@ -41,7 +34,7 @@ func notInXML(c rune) bool {
 // are, which become references. With these a document may be twice as long as it comes.
 func (c *Call) ReadRaw(document any) {
 	body := c.readAll()
-	c.check(body)
+	c.checkSum(body)
 	length := 0
 	var one [16]byte
 	for rest := body; len(rest) > 0; {
