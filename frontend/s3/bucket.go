@@ -61,7 +61,7 @@ func (c *call) listBuckets() {
 	})
 	c.Answer("ListAllMyBucketsResult", struct {
 		Owner                     face.Owner
-		Buckets                   []bucket  `xml:"Buckets>Bucket"`
-		ContinuationToken, Prefix face.Name `xml:",omitempty"`
-	}{face.Account, buckets, face.Name(face.Token(page.NextMarker)), face.Name(page.Prefix)})
+		Buckets                   []bucket `xml:"Buckets>Bucket"`
+		ContinuationToken, Prefix string   `xml:",omitempty"`
+	}{face.Account, buckets, face.Token(page.NextMarker), page.Prefix})
 }

@@ -136,7 +136,7 @@ func (c *call) listMultipartUploads() {
 	c.Answer("ListMultipartUploadsResult", struct {
 		Bucket             string
 		KeyMarker          face.Name
-		UploadIDMarker     face.Name `xml:"UploadIdMarker"`
+		UploadIDMarker     string `xml:"UploadIdMarker"`
 		NextKeyMarker      face.Name
 		NextUploadIDMarker string `xml:"NextUploadIdMarker"`
 		Prefix             face.Name
@@ -147,7 +147,7 @@ func (c *call) listMultipartUploads() {
 		Uploads            []upload `xml:"Upload"`
 		CommonPrefixes     []face.Prefix
 	}{
-		page.Bucket, name(page.KeyMarker), face.Name(page.UploadIDMarker), name(page.NextKeyMarker),
+		page.Bucket, name(page.KeyMarker), page.UploadIDMarker, name(page.NextKeyMarker),
 		page.NextUploadIDMarker, name(page.Prefix), name(page.Delimiter), q.Get("encoding-type"),
 		page.MaxUploads, page.IsTruncated,
 		face.Each(page.Uploads, func(u engine.MultipartUpload) upload {

@@ -56,13 +56,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // An errorDocument says what went wrong.
 type errorDocument struct {
 	face.ErrorDocument
-	Resource                         face.Name
+	Resource                         string
 	ActualObjectSize, MaxSizeAllowed int64 `xml:",omitempty"`
 }
 
 // sayError answers a call that has failed.
 func (c *call) sayError(e *engine.Error) {
-	document := errorDocument{ErrorDocument: c.Describe(e), Resource: face.Name(c.R.URL.Path)}
+	document := errorDocument{ErrorDocument: c.Describe(e), Resource: c.R.URL.Path}
 	switch {
 	case errors.Is(e, engine.ErrInvalidRange):
 		c.Say("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10))

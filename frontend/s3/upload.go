@@ -18,10 +18,9 @@ func (c *call) createMultipartUpload() {
 	c.Say("X-Amz-Checksum-Algorithm", string(up.Checksum.Algorithm))
 	c.Say("X-Amz-Checksum-Type", string(up.Checksum.Type))
 	c.Answer("InitiateMultipartUploadResult", struct {
-		Bucket   string
-		Key      face.Name
-		UploadID string `xml:"UploadId"`
-	}{up.Bucket, face.Name(up.Key), up.UploadID})
+		Bucket, Key string
+		UploadID    string `xml:"UploadId"`
+	}{up.Bucket, up.Key, up.UploadID})
 }
 
 func (c *call) uploadPart() {
@@ -61,12 +60,9 @@ func (c *call) completeMultipartUpload() {
 	})
 	c.sayEncryption(done.Encryption)
 	c.Answer("CompleteMultipartUploadResult", struct {
-		Location, Bucket string
-		Key              face.Name
-		ETag             string
-		Sum              face.Checksum
+		Location, Bucket, Key, ETag string
+		Sum                         face.Checksum
 	}{
-		c.Location(), done.Bucket, face.Name(done.Key), face.Quoted(done.ETag),
-		face.Checksum(done.Checksum),
+		c.Location(), done.Bucket, done.Key, face.Quoted(done.ETag), face.Checksum(done.Checksum),
 	})
 }

@@ -31,10 +31,13 @@ func (c *Call) ReadDeletions() (list []Deletion, quiet bool) {
 }
 
 // A Failure says why one entry failed.
-type Failure struct{ Key, Code, Message Name }
+type Failure struct {
+	Key           Name
+	Code, Message string
+}
 
 // Failed is that of a key.
 func Failed(key string, err error) Failure {
 	e := AsError(err)
-	return Failure{Name(key), Name(Code(e)), Name(e.Message)}
+	return Failure{Name(key), Code(e), e.Message}
 }

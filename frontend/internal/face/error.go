@@ -47,24 +47,22 @@ func Code(e *engine.Error) string {
 	return e.Code
 }
 
-// An ErrorDocument has what both services say of an error, each where there is something to say. What
-// clients have said is a Name.
+// An ErrorDocument has what both services say of an error, each where there is something to say.
 type ErrorDocument struct {
-	Code                         string
-	Message                      Name
+	Code, Message                string
 	RequestID                    string `xml:"RequestId"`
 	HostID                       string `xml:"HostId"`
-	BucketName, Key              Name   `xml:",omitempty"`
-	UploadID                     Name   `xml:"UploadId,omitempty"`
+	BucketName, Key              string `xml:",omitempty"`
+	UploadID                     string `xml:"UploadId,omitempty"`
 	PartNumber                   int    `xml:",omitempty"`
-	ETag                         Name   `xml:",omitempty"`
-	ArgumentName, ArgumentValue  Name   `xml:",omitempty"`
+	ETag                         string `xml:",omitempty"`
+	ArgumentName, ArgumentValue  string `xml:",omitempty"`
 	Condition                    string `xml:",omitempty"`
 	ProposedSize, MinSizeAllowed int64  `xml:",omitempty"`
 
 	// Of who does not come in. Each service has a name of its own for the access key.
 	AccessKeyID                     string `xml:"-"`
-	SignatureProvided, StringToSign Name   `xml:",omitempty"`
+	SignatureProvided, StringToSign string `xml:",omitempty"`
 	RequestTime, ServerTime         string `xml:",omitempty"`
 	MaxSkew                         int64  `xml:"MaxAllowedSkewMilliseconds,omitempty"`
 }
@@ -72,10 +70,9 @@ type ErrorDocument struct {
 // Describe is the document of the error that answers the request.
 func (c *Call) Describe(e *engine.Error) ErrorDocument {
 	d := ErrorDocument{
-		Code: Code(e), Message: Name(cmp.Or(e.Message, e.Code)), RequestID: c.RequestID, HostID: c.HostID,
-		BucketName: Name(e.Bucket), Key: Name(e.Key), UploadID: Name(e.UploadID),
-		PartNumber: e.PartNumber, ETag: Name(e.ETag), ArgumentName: Name(e.Argument),
-		ArgumentValue: Name(e.Value), Condition: e.Condition,
+		Code: Code(e), Message: cmp.Or(e.Message, e.Code), RequestID: c.RequestID, HostID: c.HostID,
+		BucketName: e.Bucket, Key: e.Key, UploadID: e.UploadID, PartNumber: e.PartNumber,
+		ETag: e.ETag, ArgumentName: e.Argument, ArgumentValue: e.Value, Condition: e.Condition,
 	}
 	if errors.Is(e, engine.ErrEntityTooSmall) {
 		d.ProposedSize, d.MinSizeAllowed = e.Size, e.Limit
@@ -84,8 +81,8 @@ func (c *Call) Describe(e *engine.Error) ErrorDocument {
 	if !errors.As(c.cause, &denied) {
 		return d
 	}
-	d.AccessKeyID, d.SignatureProvided = denied.AccessKey, Name(denied.Signature)
-	d.StringToSign = Name(denied.StringToSign)
+	d.AccessKeyID, d.SignatureProvided = denied.AccessKey, denied.Signature
+	d.StringToSign = denied.StringToSign
 	if denied.MaxSkew > 0 {
 		d.RequestTime, d.ServerTime = ISO(denied.RequestTime), ISO(denied.ServerTime)
 		d.MaxSkew = denied.MaxSkew.Milliseconds()

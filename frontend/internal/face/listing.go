@@ -10,8 +10,10 @@ import (
 	"github.com/gabion-storage/gabion/engine"
 )
 
-// A Name is a key, a part of one, or what else a client has said, in a document. XML does not have all
+// A Name is a key, or a part of one, in a document that is there for keys. XML does not have all
 // characters of keys: both services write references to them nevertheless, which some clients read.
+// Parsers that are strict read nothing of such a document, so that an error, or the answer to an upload,
+// has U+FFFD in their place: its client knows the key, and needs the rest.
 type Name string
 
 // UnmarshalText reads a text of ReadRaw.

@@ -37,10 +37,8 @@ func (c *Call) SayPosted(etag string) {
 	case "201":
 		if c.Err == nil {
 			c.WriteXML(http.StatusCreated, xml.Name{Local: "PostResponse"}, struct {
-				Location, Bucket string
-				Key              Name
-				ETag             string
-			}{location, c.Bucket, Name(c.Key), Quoted(etag)})
+				Location, Bucket, Key, ETag string
+			}{location, c.Bucket, c.Key, Quoted(etag)})
 		}
 	default:
 		c.Done(http.StatusNoContent)
