@@ -272,12 +272,13 @@ func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 		return ErrInvalidRequest.saying(
 			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm,
 		)
+	case (asked.Type != "" || asked.Value != "") && got.Algorithm == "":
+		return ErrInvalidRequest.saying("Checksum is given, but the upload has none.")
 	case asked.Type != "" && asked.Type != got.Type:
 		return ErrInvalidRequest.saying(
-			"Checksum.Type is %s, that of the upload is %q.", asked.Type, got.Type,
+			"The upload was created using the %s checksum mode. The complete request must use the "+
+				"same checksum mode.", got.Type,
 		)
-	case asked.Value != "" && got.Algorithm == "":
-		return ErrInvalidRequest.saying("Checksum.Value is given, but the upload has no checksums.")
 	case asked.Value != "" && asked.Value != got.Value && !isBare(asked.Value, got):
 		return ErrBadDigest.saying(
 			"The checksum of the object is %s %s, not %s.", got.Algorithm, got.Value, asked.Value,

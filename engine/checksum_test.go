@@ -160,7 +160,7 @@ func completeChecked(t *testing.T, e *engine.Engine, id string, list []engine.Co
 	}{
 		{engine.CompleteMultipartUploadRequest{Parts: wrongPart}, engine.ErrInvalidPart},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Size: size + 1}, engine.ErrInvalidRequest},
-		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Type: engine.ChecksumType(other)}}, engine.ErrBadDigest},
+		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Type: engine.ChecksumType(other)}}, engine.ErrInvalidRequest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Value: list[0].Checksum}}, engine.ErrBadDigest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: engine.Checksum{Algorithm: "MD4"}}, engine.ErrInvalidRequest},
 		{engine.CompleteMultipartUploadRequest{Parts: list, Checksum: want, Size: size}, nil},
