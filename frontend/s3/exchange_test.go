@@ -55,6 +55,8 @@ func TestExchanges(t *testing.T) {
 
 		{"GET /bucket?list-type=2&continuation-token=", "", 200, "<ContinuationToken></ContinuationToken>"},
 		{"PUT /bucket/bad\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
+		{"PUT /bucket/key?tagging\nContent-MD5: ", "<Tagging><TagSet></TagSet></Tagging>", 400, "<Code>InvalidDigest</Code>"},
+		{"POST /bucket?delete\nContent-MD5: ", "<Delete><Object><Key>key</Key></Object></Delete>", 400, "<Code>InvalidDigest</Code>"},
 		{"POST /bucket/key?uploads", "", 200, ""},
 		{"PUT /bucket/key?partNumber=1&uploadId=x\nContent-MD5: ", "x", 400, "<Code>InvalidDigest</Code>"},
 		{"PUT /bucket/key?uploadId=x\nX-Amz-Copy-Source: bucket/key", "", 405, "<Code>MethodNotAllowed</Code>"},

@@ -22,8 +22,12 @@ var refused = []face.Refused{
 	{Header: "Write-Offset-Bytes", What: "Appending"},
 }
 
-// checkHeaders fails the call for headers by which its client wants less than would be done.
+// checkHeaders fails the call for headers by which its client wants less than would be done, and for a
+// digest that no body could have, with which nothing would be compared.
 func (c *call) checkHeaders() {
+	if said, ok := c.R.Header["Content-Md5"]; ok && said[0] == "" {
+		c.Fail(engine.ErrInvalidDigest)
+	}
 	c.CheckHeaders(refused)
 	c.CheckOwner("Expected-Bucket-Owner")
 	c.CheckOwner("Source-Expected-Bucket-Owner")
@@ -33,15 +37,6 @@ func (c *call) checkHeaders() {
 func (c *call) attributes() engine.Attributes {
 	c.CheckPrivate()
 	return c.Attributes()
-}
-
-// contentMD5 is the digest that the body must have. An empty one is none that a body could have.
-func (c *call) contentMD5() string {
-	said, ok := c.R.Header["Content-Md5"]
-	if ok && said[0] == "" {
-		c.Fail(engine.ErrInvalidDigest)
-	}
-	return c.R.Header.Get("Content-Md5")
 }
 
 // preconditions are those of a write. S3 has no others, and not both.

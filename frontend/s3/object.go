@@ -22,7 +22,7 @@ func (c *call) postObject() { c.SayPosted(c.store().ETag) }
 func (c *call) store() *engine.PutObjectResult {
 	put := face.Do(&c.Call, c.Engine.PutObject, &engine.PutObjectRequest{
 		Bucket: c.Bucket, Key: c.Key, Body: c.Body, Size: c.Size(),
-		ContentMD5: c.contentMD5(), Checksum: c.checksum(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
 		Attributes: c.attributes(), EncryptionRequest: c.encryption(),
 		Preconditions: c.preconditions(),
 	})

@@ -27,7 +27,7 @@ func (c *call) uploadPart() {
 	part := face.Do(&c.Call, c.Engine.UploadPart, &engine.UploadPartRequest{
 		Bucket: c.Bucket, Key: c.Key, UploadID: c.Query.Get("uploadId"),
 		PartNumber: c.Number("partNumber"), Body: c.Body, Size: c.Size(),
-		ContentMD5: c.contentMD5(), Checksum: c.checksum(),
+		ContentMD5: c.R.Header.Get("Content-Md5"), Checksum: c.checksum(),
 		SSECustomerKey: c.CustomerKey(),
 	})
 	c.say(part.ETag, part.Checksum, part.Encryption)
