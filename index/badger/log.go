@@ -174,10 +174,11 @@ func walkLog(log *bufio.Reader) (w logWalk, err error) {
 			return w, nil
 		case !ended:
 			w.end += r.size
-			w.memory += int64(r.key+r.value) + memTableNode
 			w.under = r.commit
-			if r.mark {
+			if r.mark { // which a memtable does not get
 				w.under = 0
+			} else {
+				w.memory += int64(r.key+r.value) + memTableNode
 			}
 		case r.whole && w.under == 0:
 			w.under = r.commit // the one that was under way has left nothing before
@@ -214,7 +215,7 @@ func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	r.size = int64(total)
 	body, sum := record[:total-crc32.Size], record[total-crc32.Size:]
 	r.whole = crc32.Checksum(body, castagnoli) == binary.BigEndian.Uint32(sum)
-	r.mark = body[0]&finishMark != 0
+	r.mark = body[0]&(finishMark|ofTransaction) == finishMark
 	r.commit = y.ParseTs(body[n : n+r.key])
 	return r, nil
 }

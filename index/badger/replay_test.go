@@ -104,8 +104,7 @@ func onlyMem(t *testing.T, dir string) string {
 // versions returns what Badger alone finds in a directory, which it changes: once each.
 func versions(t *testing.T, dir string) (all []string) {
 	t.Helper()
-	db, err := badgerdb.OpenManaged(badgerdb.DefaultOptions(dir).WithLogger(nil).WithMemTableSize(8 << 20).
-		WithValueThreshold(1 << 20).WithNumVersionsToKeep(math.MaxInt).WithNumCompactors(0).WithCompactL0OnClose(false))
+	db, err := badgerdb.OpenManaged(plainBadger(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
