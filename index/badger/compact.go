@@ -18,6 +18,9 @@ const (
 	catchUps = 5
 	// fewCommits is a rest for which it does so earlier.
 	fewCommits = 64
+	// compactSpace must be free for each table that is written. What comes besides is the memtable and
+	// the log of the new generation.
+	compactSpace = spareSpace + 2*tableSize + 2*walSpace
 	// contextSteps is after how many records ctx is looked at.
 	contextSteps = 256
 )
@@ -106,9 +109,8 @@ func (c *compaction) build(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// What comes besides is the memtable and the log of the new generation.
 		if b.full() {
-			if err := c.room(spareSpace + 2*tableSize + 2*walSpace); err != nil {
+			if err := c.room(compactSpace); err != nil {
 				return err
 			}
 		}

@@ -42,7 +42,7 @@ type database struct {
 }
 
 // openDatabase takes over dir, unless it fails.
-func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
+func openDatabase(ctx context.Context, dir *disk.Dir, opts Options) (_ *database, err error) {
 	d := &database{
 		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space,
 		compacting: make(chan struct{}, 1), recent: newRecent(),
@@ -61,6 +61,7 @@ func openDatabase(dir *disk.Dir, opts Options) (_ *database, err error) {
 	if err = d.start(); err != nil {
 		return nil, errors.Join(err, d.lock.Unlock())
 	}
+	d.compactOverdue(ctx)
 	return d, nil
 }
 

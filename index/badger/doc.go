@@ -14,7 +14,8 @@
 // Open verifies SUMS before anything else and removes it when the database is open and before the
 // first commit. Nothing that it lists changes before: tables and MANIFEST change when a memtable is
 // flushed, and after a proper Close there is none. So an opening that fails, or dies, leaves SUMS
-// as it was, and right; files that it does not list hold nothing then, and go.
+// as it was, and right, unless it merges small tables (see below); files that it does not list hold
+// nothing then, and go.
 //
 // # Compaction
 //
@@ -40,6 +41,13 @@
 // times while as much again comes in. It costs free space for a second database while that is
 // built; without it, compacting is refused with [index.ErrNoSpace], and tried again when half as
 // much more has come.
+//
+// A session that ends, or dies, leaves what is in its memtable in a table, however small. An opening
+// that finds more than 64 tables of less than half a memtable makes few of them, with all versions,
+// before Badger has them open: each would hold a handle and a map, and take a look of every read. It
+// takes no more space than these hold, and removes SUMS before, after having verified it. What sessions
+// are too short for is a compaction, which ends with them: when one is due four times over, an opening
+// compacts before it is done, if there is space for it.
 //
 // # What a small call costs
 //

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/y"
 
 	"github.com/gabion-storage/gabion/internal/disk"
 )
@@ -105,4 +107,18 @@ func withLog(s *Store, fn func(*generation)) {
 	d.committing.Lock()
 	defer d.committing.Unlock()
 	fn(d.generation())
+}
+
+// LeaveTables adds tables to a database that nobody has open, each with the one record of a commit.
+func LeaveTables(database string, tables int, record func(commit uint64) (key, value []byte)) error {
+	dir, err := disk.OpenDir(database)
+	if err != nil {
+		return err
+	}
+	g := &generation{dir: dir}
+	for commit := uint64(1); err == nil && commit <= uint64(tables); commit++ {
+		key, value := record(commit)
+		err = g.addTable([]memRecord{{y.KeyWithTs(key, commit), y.ValueStruct{Value: value, Meta: ofTransaction}}})
+	}
+	return errors.Join(err, dir.Close())
 }

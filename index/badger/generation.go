@@ -199,13 +199,18 @@ func (g *generation) prepare(clean bool) error {
 		return err
 	}
 	// SUMS has vouched for the blocks of a table, and Badger reads them once more.
-	if err := g.checkTables(listed, !clean); err != nil || clean {
+	if err := g.checkTables(listed, !clean); err != nil {
 		return err
 	}
-	if err := g.checkLogs(); err != nil {
-		return err
+	if !clean {
+		if err := g.checkLogs(); err != nil {
+			return err
+		}
+		if err := g.replayLogs(); err != nil {
+			return err
+		}
 	}
-	return g.replayLogs()
+	return g.mergeTables()
 }
 
 // removeAll removes the files of these names.

@@ -52,11 +52,18 @@ func (g *growth) dead() int64 {
 // due reports whether a compaction pays. Of written bytes the limit is the geometric mean of the
 // base and of leastWritten: with a base of b such units, reads then look into 8 sqrt(b) tables at
 // most, and each byte is written sqrt(b) times more.
-func (g *growth) due() bool {
+func (g *growth) due() bool { return g.debt() >= max(1, g.next) }
+
+// debt is what came, in parts of what makes a compaction due.
+func (g *growth) debt() float64 {
 	written := max(leastWritten, math.Sqrt(leastWritten*float64(g.base)))
 	deletions := max(leastDeletions, float64(g.records)/4)
-	return max(float64(g.written)/written, float64(g.deletions)/deletions) >= max(1, g.next)
+	return max(float64(g.written)/written, float64(g.deletions)/deletions)
 }
+
+// overdue is a debt of which an opening frees itself before it is done. It comes where sessions end
+// before the compactions that they have begun, again and again.
+const overdue = 4
 
 // postpone is called when a compaction has failed: the next one is due when there is half as much
 // again.
@@ -126,25 +133,34 @@ func (s commitSet) has(commit uint64) bool {
 
 // compactIfDue begins a compaction in the background. The caller holds committing.
 func (d *database) compactIfDue() {
-	if !d.growth.due() {
+	if d.growth.due() {
+		d.background.start(d.compactDue)
+	}
+}
+
+// compactDue compacts, unless somebody has called Compact meanwhile.
+func (d *database) compactDue(ctx context.Context) {
+	d.committing.Lock()
+	due := d.growth.due()
+	d.committing.Unlock()
+	if !due {
 		return
 	}
-	d.background.start(func(ctx context.Context) {
-		d.committing.Lock()
-		due := d.growth.due()
-		d.committing.Unlock()
-		if !due { // somebody has called Compact
-			return
-		}
-		err := d.Compact(ctx)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		d.committing.Lock()
-		d.growth.postpone()
-		d.committing.Unlock()
-		if d.alarm != nil {
-			d.alarm(fmt.Errorf("index: compact in the background: %w", err))
-		}
-	})
+	err := d.Compact(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	d.committing.Lock()
+	d.growth.postpone()
+	d.committing.Unlock()
+	if d.alarm != nil {
+		d.alarm(fmt.Errorf("index: compact in the background: %w", err))
+	}
+}
+
+// compactOverdue compacts what no session before has got to, if there is space for it.
+func (d *database) compactOverdue(ctx context.Context) {
+	if d.growth.debt() >= overdue && d.room(d.growth.base+d.growth.written+compactSpace) == nil {
+		d.compactDue(ctx)
+	}
 }

@@ -1,13 +1,17 @@
 package badger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/gabion-storage/gabion/index"
@@ -27,11 +31,10 @@ const manifestSize = 32 << 20
 
 var manifestHeader = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
 
-// A manifestChange adds a table, or removes it.
+// A manifestChange adds a table.
 type manifestChange struct {
-	table  uint64
-	level  byte // of one that is added
-	remove bool
+	table uint64
+	level byte
 }
 
 // appendManifest appends one record.
@@ -39,11 +42,7 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 	var set []byte
 	for _, c := range changes {
 		message := binary.AppendUvarint([]byte{1 << 3}, c.table)
-		if c.remove {
-			message = append(message, 2<<3, 1)
-		} else {
-			message = append(message, 3<<3, c.level)
-		}
+		message = append(message, 3<<3, c.level)
 		set = append(set, 1<<3|2, byte(len(message)))
 		set = append(set, message...)
 	}
@@ -64,11 +63,11 @@ func appendManifest(manifest []byte, changes ...manifestChange) []byte {
 //
 // It returns what is listed then. After a proper close nothing may be missing.
 func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
-	listed, size, err := g.replayManifest()
+	listed, err := g.replayManifest()
 	if err != nil {
 		return nil, err
 	}
-	var missing []manifestChange
+	var missing []uint64
 	for id, t := range listed.Tables {
 		name := table.IDToFilename(id)
 		_, err := g.dir.Lstat(name)
@@ -83,46 +82,50 @@ func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
 				Err:    err,
 			}
 		default:
-			missing = append(missing, manifestChange{table: id, remove: true})
+			missing = append(missing, id)
 		}
 	}
 	if len(missing) == 0 {
 		return &listed, nil
 	}
-	data, err := g.dir.ReadFile(badger.ManifestFilename, manifestSize)
-	if err != nil {
-		return nil, err
-	}
 	for _, m := range missing {
-		delete(listed.Tables, m.table)
+		delete(listed.Tables, m)
 	}
-	return &listed, g.dir.WriteFile(
-		badger.ManifestFilename, appendManifest(data[:size], missing...),
-	)
+	return &listed, g.writeManifest(&listed)
 }
 
-// replayManifest returns what MANIFEST lists, and the size of its whole records.
-func (g *generation) replayManifest() (listed badger.Manifest, size int64, err error) {
+// writeManifest writes the list anew.
+func (g *generation) writeManifest(listed *badger.Manifest) error {
+	manifest := bytes.Clone(manifestHeader)
+	if len(listed.Tables) > 0 {
+		var changes []manifestChange
+		for _, id := range slices.Sorted(maps.Keys(listed.Tables)) {
+			changes = append(changes, manifestChange{table: id, level: listed.Tables[id].Level})
+		}
+		manifest = appendManifest(manifest, changes...)
+	}
+	return g.dir.WriteFile(badger.ManifestFilename, manifest)
+}
+
+// replayManifest returns what MANIFEST lists.
+func (g *generation) replayManifest() (listed badger.Manifest, err error) {
 	f, err := g.dir.Open(badger.ManifestFilename)
 	if err != nil {
-		return listed, 0, err
+		return listed, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return listed, 0, err
+		return listed, err
 	}
 	if info.Size() > manifestSize { // also of nothing: zeros are empty records
-		return listed, 0, &index.CorruptionError{
+		return listed, &index.CorruptionError{
 			Where: f.Name(), Reason: fmt.Sprintf("the list of tables has %d bytes", info.Size()),
 		}
 	}
-	listed, size, err = badger.ReplayManifestFile(f, 0, badger.Options{})
-	if err != nil {
-		var system *fs.PathError
-		if errors.As(err, &system) {
-			return listed, 0, err
-		}
+	listed, _, err = badger.ReplayManifestFile(f, 0, badger.Options{})
+	var system *fs.PathError
+	if err != nil && !errors.As(err, &system) {
 		err = &index.CorruptionError{
 			Where: g.dir.Join(badger.ManifestFilename),
 			Reason: fmt.Sprintf(
@@ -131,5 +134,25 @@ func (g *generation) replayManifest() (listed badger.Manifest, size int64, err e
 			Err: err,
 		}
 	}
-	return listed, size, err
+	if err != nil {
+		return listed, err
+	}
+	return listed, g.checkListed(&listed)
+}
+
+// checkListed refuses tables that the index has not made.
+func (g *generation) checkListed(listed *badger.Manifest) error {
+	for id, t := range listed.Tables {
+		if id >= 1<<31 || int(t.Level) >= regime("", nil).MaxLevels || t.KeyID != 0 ||
+			t.Compression != options.None {
+			return &index.CorruptionError{
+				Where: g.dir.Join(table.IDToFilename(id)),
+				Reason: fmt.Sprintf(
+					"it is listed as one that is not the index's: level %d, key %d, compression %d",
+					t.Level, t.KeyID, t.Compression,
+				),
+			}
+		}
+	}
+	return nil
 }

@@ -113,16 +113,13 @@ func lastOfEach(records []memRecord) []memRecord {
 	return slices.CompactFunc(records, func(a, b memRecord) bool { return y.CompareKeys(a.key, b.key) == 0 })
 }
 
-// addTable makes a table of level zero of records in the order of their keys, and lists it.
-func (g *generation) addTable(records []memRecord) error {
+// addTable makes a table of level zero of records in the order of their keys, and lists it in place of
+// others.
+func (g *generation) addTable(records []memRecord, others ...uint64) error {
 	if len(records) == 0 {
 		return nil
 	}
-	listed, size, err := g.replayManifest()
-	if err != nil {
-		return err
-	}
-	manifest, err := g.dir.ReadFile(badger.ManifestFilename, manifestSize)
+	listed, err := g.replayManifest()
 	if err != nil {
 		return err
 	}
@@ -138,7 +135,7 @@ func (g *generation) addTable(records []memRecord) error {
 	data := builder.Finish()
 	builder.Close()
 	name := table.IDToFilename(id)
-	// One that was not listed holds nothing that is not in a log.
+	// One that was not listed holds nothing that is not in a log, or in another table.
 	if err := g.removeAll(func(other string) bool { return other == name }); err != nil {
 		return err
 	}
@@ -148,7 +145,9 @@ func (g *generation) addTable(records []memRecord) error {
 	if err := g.dir.Sync(); err != nil {
 		return err
 	}
-	return g.dir.WriteFile(
-		badger.ManifestFilename, appendManifest(manifest[:size], manifestChange{table: id}),
-	)
+	for _, other := range others {
+		delete(listed.Tables, other)
+	}
+	listed.Tables[id] = badger.TableManifest{}
+	return g.writeManifest(&listed)
 }

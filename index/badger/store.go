@@ -68,7 +68,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, mapError("open directory", err)
 	}
-	db, err := openDatabase(d, *opts)
+	db, err := openDatabase(ctx, d, *opts)
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

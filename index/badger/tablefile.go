@@ -9,7 +9,6 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/fb"
-	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/gabion-storage/gabion/index"
@@ -33,19 +32,12 @@ const largestTable = 4 * memTableSize
 // checkTables verifies the tables that are listed, and with blocks all that lies in them, not only
 // what says where.
 func (g *generation) checkTables(listed *badger.Manifest, blocks bool) error {
-	for id, t := range listed.Tables {
+	for id := range listed.Tables {
 		name := table.IDToFilename(id)
 		corrupt := func(format string, args ...any) error {
 			return &index.CorruptionError{
 				Where: g.dir.Join(name), Reason: fmt.Sprintf(format, args...),
 			}
-		}
-		if id >= 1<<31 || int(t.Level) >= regime("", nil).MaxLevels || t.KeyID != 0 ||
-			t.Compression != options.None {
-			return corrupt(
-				"it is listed as one that is not the index's: level %d, key %d, compression %d",
-				t.Level, t.KeyID, t.Compression,
-			)
 		}
 		if err := g.checkTable(name, blocks, corrupt); err != nil {
 			return err

@@ -1,0 +1,169 @@
+package badger_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/internal/disk"
+)
+
+// TestBadgerShortSessions opens an index again and again for one small commit each, and has it closed or
+// killed. Each of these sessions leaves a table, to which belong a handle and a map, and which every read
+// looks into: they stay few.
+func TestBadgerShortSessions(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	const sessions, most = 160, 70
+	dir := t.TempDir()
+	want, seen := map[string]string{}, 0
+	for n := range sessions {
+		b := open(t, dir)
+		handles := openTables(t)
+		if tables := tablesIn(t, dir); tables > most || handles > most {
+			t.Fatalf("after %d sessions there are %d tables, and %d are open", n, tables, handles)
+		} else {
+			seen = max(seen, tables)
+		}
+		key, value := fmt.Sprintf("key%d", rng.IntN(40)), fmt.Sprint(n)
+		err := b.Update(t.Context(), func(tx index.Tx) error {
+			if rng.IntN(4) > 0 {
+				want[key] = value
+				return tx.Put([]byte(key), []byte(value))
+			}
+			delete(want, key)
+			if err := tx.Delete([]byte(key)); err != nil {
+				return err
+			}
+			return tx.Put([]byte("last"), []byte(value))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rng.IntN(8) == 0 {
+			image := crashed(t, dir)
+			closeStore(t, b)
+			dir = image
+		} else {
+			closeStore(t, b)
+		}
+		if n%50 == 0 || n == sessions-1 {
+			checkContent(t, dir, want)
+		}
+	}
+	if seen < most/2 {
+		t.Errorf("there were %d tables at most: the test has lost its grip", seen)
+	}
+}
+
+// checkContent opens an index and compares what it has below key with what it should.
+func checkContent(t *testing.T, dir string, want map[string]string) {
+	t.Helper()
+	b := open(t, dir)
+	defer closeStore(t, b)
+	err := b.View(t.Context(), func(r index.Reader) error {
+		found := 0
+		for item, err := range r.Scan([]byte("key"), []byte("kez")) {
+			if err != nil {
+				return err
+			}
+			if found++; want[string(item.Key)] != string(item.Value) {
+				return fmt.Errorf("%q is %q, want %q", item.Key, item.Value, want[string(item.Key)])
+			}
+		}
+		if found != len(want) {
+			return fmt.Errorf("%d records, want %d", found, len(want))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// tablesIn is how many tables the one database of an index has.
+func tablesIn(t *testing.T, dir string) int {
+	t.Helper()
+	tables, err := filepath.Glob(filepath.Join(databaseOf(t, dir), "*.sst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(tables)
+}
+
+// openTables is how many tables this process has open, where that can be told.
+func openTables(t *testing.T) (n int) {
+	t.Helper()
+	handles, _ := filepath.Glob("/proc/self/fd/*")
+	for _, handle := range handles {
+		if file, err := os.Readlink(handle); err == nil && filepath.Ext(file) == ".sst" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestBadgerOverdue opens an index of which many records were deleted in sessions that did not get to
+// compact it. It is compacted then, with all that lives.
+func TestBadgerOverdue(t *testing.T) {
+	const records, step, left = 80_000, 10_000, 10
+	dir := t.TempDir()
+	b, err := badger.Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	badger.SetSpace(b, func() disk.Space { return disk.Space{Bytes: 50 << 20, Inodes: 1000} })
+	key := func(n int) []byte { return fmt.Appendf(nil, "key%06d", n) }
+	for n := 0; n < records; n += step {
+		for _, change := range []func(tx index.Tx, n int) error{
+			func(tx index.Tx, n int) error { return tx.Put(key(n), key(n)) },
+			func(tx index.Tx, n int) error {
+				if n < left {
+					return nil
+				}
+				return tx.Delete(key(n))
+			},
+		} {
+			err := b.Update(t.Context(), func(tx index.Tx) error {
+				for i := n; i < n+step; i++ {
+					if err := change(tx, i); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	badger.WaitCompacted(b)
+	closeStore(t, b)
+	if base := filepath.Base(databaseOf(t, dir)); base != "00000001" {
+		t.Fatalf("it was compacted without space, into %s: the test has lost its grip", base)
+	}
+	b = open(t, dir)
+	defer closeStore(t, b)
+	if base := filepath.Base(databaseOf(t, dir)); base != "00000002" {
+		t.Errorf("it is not compacted: it is in %s", base)
+	}
+	found, before := 0, badger.Steps(b)
+	err = b.View(t.Context(), func(r index.Reader) error {
+		for _, err := range r.Scan(nil, nil) {
+			if err != nil {
+				return err
+			}
+			found++
+		}
+		return nil
+	})
+	if steps := badger.Steps(b) - before; err != nil || found != left || steps > left {
+		t.Errorf("%d records, %v, after %d steps", found, err, steps)
+	}
+}
