@@ -56,7 +56,7 @@ func (e *Engine) free() (int64, error) {
 func (d *storeDir) giveUpReserve() error { return d.RemoveIfThere(reserveFile) }
 
 // refillReserve makes the reserve file again when there is space for it.
-func (d *storeDir) refillReserve() (err error) {
+func (d *storeDir) refillReserve() error {
 	if d == nil {
 		return nil
 	}
@@ -71,13 +71,23 @@ func (d *storeDir) refillReserve() (err error) {
 	if err := d.giveUpReserve(); err != nil {
 		return err
 	}
+	if err := d.setAside(); err != nil {
+		// What a quota or a full disk has let it have would lack elsewhere.
+		err = errors.Join(err, d.giveUpReserve())
+		if disk.IsNoSpace(err) {
+			return nil // the file system has said that there is more than is to be had
+		}
+		return err
+	}
+	return d.Sync()
+}
+
+// setAside makes the reserve file.
+func (d *storeDir) setAside() error {
 	f, err := d.Create(reserveFile)
 	if err != nil {
 		return err
 	}
 	// Without a sync a power loss could leave the name, and not the blocks that it stands for.
-	if err := errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return d.Sync()
+	return errors.Join(disk.Preallocate(f, 0, reserveFileSize), f.Sync(), f.Close())
 }

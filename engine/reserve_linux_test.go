@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/gabion-storage/gabion/internal/disk"
+	"github.com/gabion-storage/gabion/internal/disktest"
 )
 
 // TestReserveFile has the reserve file be missing, empty, and somebody's link: each time it is
@@ -37,5 +40,37 @@ func TestReserveFile(t *testing.T) {
 	}
 	if data, err := os.ReadFile(other); err != nil || string(data) != "somebody's" {
 		t.Errorf("what the link points to is %q, %v", data, err)
+	}
+}
+
+// TestReserveFileQuota opens a store where a quota leaves less than the reserve file takes, of which the
+// file system says nothing. It opens, and the file is not there in part.
+func TestReserveFileQuota(t *testing.T) {
+	dir := disktest.MountLimited(t, 200<<20)
+	store := filepath.Join(dir, "store")
+	if err := open(t, store, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(store, "RESERVE")); err != nil {
+		t.Fatal(err)
+	}
+	used, err := disk.Usage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "foreign"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := disk.Preallocate(f, 0, 200<<20-used-28<<20); err != nil {
+		t.Fatal(err)
+	}
+	e := open(t, store, nil)
+	if _, err := os.Lstat(filepath.Join(store, "RESERVE")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the reserve file: %v, want none", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
 	}
 }

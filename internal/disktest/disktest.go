@@ -38,6 +38,18 @@ func Mount(t testing.TB, kind string, size int64, options ...string) (dir string
 	return MountImage(t, kind, image, options...).Dir
 }
 
+// MountLimited mounts a btrfs and returns a directory in it that gets so many bytes. The file system says
+// of it that there are more.
+func MountLimited(t testing.TB, size int64) (dir string) {
+	t.Helper()
+	mount := Mount(t, "btrfs", size+1<<30)
+	dir = filepath.Join(mount, "limited")
+	run(t, "btrfs", "quota", "enable", mount)
+	run(t, "btrfs", "subvolume", "create", dir)
+	run(t, "btrfs", "qgroup", "limit", fmt.Sprint(size), dir)
+	return dir
+}
+
 // Make makes a file system of so many bytes in a file, which is replaced if there is one. The
 // arguments are the command's. It skips the test where that cannot be done.
 func Make(t testing.TB, kind, image string, size int64, args ...string) {
@@ -108,7 +120,7 @@ func TakeAll(t testing.TB, path string) {
 		switch err := syscall.Fallocate(int(f.Fd()), 0, size, piece); {
 		case err == nil:
 			size += piece
-		case errors.Is(err, syscall.ENOSPC):
+		case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 			piece /= 2
 		case !errors.Is(err, syscall.EINTR):
 			t.Fatal(err)
@@ -123,7 +135,7 @@ func TakeAll(t testing.TB, path string) {
 	if syncErr := f.Sync(); syncErr != nil {
 		err = syncErr
 	}
-	if !errors.Is(err, syscall.ENOSPC) {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		t.Fatal(err)
 	}
 }
