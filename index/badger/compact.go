@@ -42,9 +42,12 @@ func (d *database) Compact(ctx context.Context) error {
 	if err := d.Fault(); err != nil {
 		return &index.CommitError{Err: err}
 	}
+	if err := d.removeKept(); err != nil {
+		return mapError("remove old database", err)
+	}
 	c := &compaction{database: d, from: d.hold()}
 	old := c.from.gen
-	c.to = old.successor()
+	c.to = d.successor(old)
 	if err := c.run(ctx); err != nil {
 		c.from.Release()
 		return errors.Join(err, c.undo())
@@ -66,11 +69,12 @@ func (d *database) grown() bool {
 // A compaction builds a generation.
 type compaction struct {
 	*database
-	from *snapshot // what it is built from
-	to   current
-	next *generation // once it is open
-	kept bool        // the new generation is in charge, or may be
-	live growth
+	from  *snapshot // what it is built from
+	to    current
+	next  *generation // once it is open
+	turn  bool        // it holds committing
+	named bool        // the new generation is in charge, or may be
+	live  growth
 }
 
 func (c *compaction) run(ctx context.Context) error {
@@ -81,7 +85,7 @@ func (c *compaction) run(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if c.next, err = openGeneration(c.dir, c.to, c.alarm); err != nil {
+	if c.next, err = c.openGeneration(c.to); err != nil {
 		return err
 	}
 	if err := c.compare(ctx); err != nil {
@@ -110,7 +114,7 @@ func (c *compaction) build(ctx context.Context) error {
 			return err
 		}
 		if b.full() {
-			if err := c.room(compactSpace); err != nil {
+			if err := c.room(compactSpace, c.tryBeside); err != nil {
 				return err
 			}
 		}
@@ -239,10 +243,32 @@ func (b *batch) add(item *badger.Item) error {
 
 // ready refuses to go on for the reasons for which updates are refused.
 func (b *batch) ready() error {
-	if err := b.room(spareSpace + walSpace); err != nil {
+	if err := b.room(spareSpace+walSpace, b.tryBeside); err != nil {
 		return err
 	}
-	return mapError("preallocate the log", b.next.wal.allocate())
+	return b.readyBeside()
+}
+
+// tryBeside tries the space while the old generation has commits.
+func (c *compaction) tryBeside(n int64) error {
+	return c.beside(func() error { return c.try(n) })
+}
+
+// readyBeside makes room for a commit to the new generation, which takes space.
+func (c *compaction) readyBeside() error {
+	return c.beside(func() error {
+		c.from.gen.settle()
+		return c.next.ready()
+	})
+}
+
+// beside calls take, which takes space, while the old generation has no commits.
+func (c *compaction) beside(take func() error) error {
+	if !c.turn {
+		c.committing.Lock()
+		defer c.committing.Unlock()
+	}
+	return take()
 }
 
 func (b *batch) flush() error {
@@ -258,6 +284,8 @@ func (b *batch) flush() error {
 func (c *compaction) takeOver(ctx context.Context) error {
 	c.committing.Lock()
 	defer c.committing.Unlock()
+	c.turn = true
+	defer func() { c.turn = false }()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -271,13 +299,17 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	if err := c.next.failure(); err != nil {
 		return err
 	}
-	if err := errors.Join(c.next.wal.allocate(), c.next.dir.Sync()); err != nil {
+	// The update that comes next may have been found ready already.
+	if err := c.readyBeside(); err != nil {
+		return err
+	}
+	if err := c.next.dir.Sync(); err != nil {
 		return mapError("sync", err)
 	}
 	if err := c.name(); err != nil {
 		return err
 	}
-	c.kept = true
+	c.named = true
 	c.next.holders = 1
 	c.mu.Lock()
 	c.inCharge, c.reads = c.next, nil
@@ -295,7 +327,7 @@ func (c *compaction) name() error {
 		return nil
 	}
 	if again := c.from.gen.current.write(c.dir); again != nil {
-		c.kept = true
+		c.named = true
 		err = errors.Join(err, again)
 		c.broken.Store(&err)
 		return &index.CommitError{Err: err}
@@ -305,16 +337,20 @@ func (c *compaction) name() error {
 
 // undo removes what a compaction that failed has written.
 func (c *compaction) undo() error {
-	var err error
 	switch {
 	case c.next == nil:
-	case c.kept:
-		err = c.next.abandon()
-	default:
-		err = c.next.discard()
+		return mapError("remove the new database", c.dir.RemoveAll(c.to.name()))
+	case c.named:
+		return mapError("close the new database", c.next.abandon())
 	}
-	if c.kept || err != nil {
-		return mapError("close the new database", err)
-	}
-	return mapError("remove the new database", c.dir.RemoveAll(c.to.name()))
+	return mapError("remove the new database", c.remove(c.next))
+}
+
+// successor names the generation after one: with a number under which Badger works on nothing.
+func (d *database) successor(g *generation) current {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := g.successor()
+	next.number = max(next.number, d.taken+1)
+	return next
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +24,8 @@ type database struct {
 	alarm   func(error)
 	lock    *disk.Lock
 	spaceOf func() (disk.Space, error)
-	broken  atomic.Pointer[error] // nobody knows which generation is in charge
+	punch   func(f *os.File, off, n int64) error // disk.PunchHole
+	broken  atomic.Pointer[error]                // nobody knows which generation is in charge
 
 	committing sync.Mutex // held by what must not meet a change of generations; guards growth
 	growth     growth
@@ -33,6 +35,8 @@ type database struct {
 	newest   uint64         // the last durable commit
 	reads    *badger.Txn    // which shows that, for all snapshots of it; nil before the first
 	retiring sync.WaitGroup // generations that are being removed
+	kept     []*generation  // that wait for the space to be removed
+	taken    int            // no generation gets this number any more, or a lower one
 
 	recent *recent
 
@@ -44,7 +48,7 @@ type database struct {
 // openDatabase takes over dir, unless it fails.
 func openDatabase(ctx context.Context, dir *disk.Dir, opts Options) (_ *database, err error) {
 	d := &database{
-		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space,
+		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, punch: disk.PunchHole,
 		compacting: make(chan struct{}, 1), recent: newRecent(),
 	}
 	if d.reserve == 0 {
@@ -73,7 +77,7 @@ func (d *database) start() error {
 	if err != nil {
 		return mapError("open", err)
 	}
-	g, err := openGeneration(d.dir, c, d.alarm)
+	g, err := d.openGeneration(c)
 	if err != nil {
 		return err
 	}
@@ -204,11 +208,17 @@ func (d *database) Usage(context.Context) (index.Usage, error) {
 // space, because closing writes the memtable into a table.
 func (d *database) Close() error {
 	d.background.stop()
+	d.retiring.Wait() // which takes blocks, or gives some back
+	g := d.generation()
+	g.release()
 	if err := d.spare(); err != nil {
 		return fmt.Errorf("%w: %w", index.ErrStillOpen, err)
 	}
-	d.retiring.Wait()
-	g := d.generation()
+	if err := d.removeKept(); errors.Is(err, errKept) {
+		return fmt.Errorf("%w: %w", index.ErrStillOpen, mapError("remove old database", err))
+	} else if err != nil && d.alarm != nil {
+		d.alarm(mapError("remove old database", err))
+	}
 	err := g.close()
 	if errors.Is(err, errStuck) {
 		return err // the directory stays locked: somebody still writes to it
@@ -242,20 +252,10 @@ func (d *database) release(g *generation) {
 	}
 }
 
-// retire removes a generation that nobody holds.
+// retire removes a generation that nobody holds. What fails is tried again by the next opening.
 func (d *database) retire(g *generation) {
 	defer d.retiring.Done()
-	d.remove(g)
-}
-
-// remove closes a generation that is not in charge any more and removes its files. What fails is
-// tried again by the next opening.
-func (d *database) remove(g *generation) {
-	err := g.discard()
-	if !errors.Is(err, errStuck) {
-		err = errors.Join(err, d.dir.RemoveAll(g.name()))
-	}
-	if err != nil && d.alarm != nil {
+	if err := d.remove(g); err != nil && d.alarm != nil {
 		d.alarm(mapError("remove old database", err))
 	}
 }

@@ -12,12 +12,62 @@ import (
 // discard closes a database that nobody reads and that is to be removed. Badger then writes its
 // memtable into a table, by a memory map: if others have filled the disk by now, that kills the
 // process, and a View may have kept the database for hours. So the blocks that it takes are given
-// back first. They are more than the table takes, since its records are also in a log.
-func (g *generation) discard() error { return errors.Join(g.free(), g.abandon()) }
+// back first. They are more than the table takes, since its records are also in a log. Btrfs refuses
+// that when it is full; then the database stays open until there is space.
+func (d *database) discard(g *generation) error {
+	g.release()
+	if err := d.freeBlocks(g); err != nil {
+		if tryErr := d.tryAlone(spareSpace); tryErr != nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.kept = append(d.kept, g)
+			d.taken = max(d.taken, g.number)
+			return errors.Join(errKept, err, tryErr)
+		}
+	}
+	err := g.abandon()
+	if errors.Is(err, errStuck) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.taken = max(d.taken, g.number)
+	}
+	return err
+}
 
-// free gives back the blocks of the tables and logs. They stay as long as they are, since Badger has
+// errKept says that a database could not be closed yet.
+var errKept = errors.New("index: an old database stays open for want of space")
+
+// tryAlone is try, between two commits.
+func (d *database) tryAlone(n int64) error {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	return d.try(n)
+}
+
+// remove closes a generation that is not in charge and removes its files.
+func (d *database) remove(g *generation) error {
+	err := d.discard(g)
+	if errors.Is(err, errStuck) || errors.Is(err, errKept) {
+		return err
+	}
+	return errors.Join(err, d.dir.RemoveAll(g.name()))
+}
+
+// removeKept tries again what there was no space for.
+func (d *database) removeKept() (err error) {
+	d.mu.Lock()
+	kept := d.kept
+	d.kept = nil
+	d.mu.Unlock()
+	for _, g := range kept {
+		err = errors.Join(err, d.remove(g))
+	}
+	return err
+}
+
+// freeBlocks gives back the blocks of the tables and logs. They stay as long as they are, since Badger has
 // them mapped.
-func (g *generation) free() error {
+func (d *database) freeBlocks(g *generation) error {
 	var names []string
 	for _, t := range g.db.Tables() { // not one that is being written
 		names = append(names, table.IDToFilename(t.ID))
@@ -32,15 +82,15 @@ func (g *generation) free() error {
 		}
 	}
 	for _, name := range names {
-		if err := g.punch(name); err != nil {
+		if err := d.freeFile(g, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// punch gives back the blocks of a file, if it is there, and nobody else's, too.
-func (g *generation) punch(name string) (err error) {
+// freeFile gives back the blocks of a file, if it is there, and nobody else's, too.
+func (d *database) freeFile(g *generation, name string) (err error) {
 	f, err := g.dir.OpenWritable(name)
 	var shared *disk.EntryError
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &shared) {
@@ -54,7 +104,7 @@ func (g *generation) punch(name string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = disk.PunchHole(f, 0, info.Size())
+	err = d.punch(f, 0, info.Size())
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil // the reserve is the only guard there
 	}

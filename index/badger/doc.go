@@ -60,29 +60,34 @@
 //
 // A full disk is met before it is full: Badger writes through memory maps, where the system has no
 // way to refuse but to kill the process. So updates are refused below a reserve of bytes, inodes
-// and file handles, which is left to Badger's background work. That Badger has what it needs to begin
-// a log, to open and to close is tried, by taking it and giving it back, because what a file system
-// counts as free may not be to be had, or not yet counted (Btrfs, XFS). A database that is removed
-// gives back its blocks before it is closed, since Badger writes a table then. What the reserve cannot
-// guard against is somebody else using it up in between, while Badger writes a table: of a memtable
+// and file handles, which is left to Badger's background work. What a file system counts as free may not
+// be to be had, or not yet counted (a quota, Btrfs, XFS). So what Badger needs to open and to close is
+// tried, by taking it and giving it back, while Badger writes nothing. What it needs to go on to the next
+// log is held, in a file without a name, from when any commit may do so, once a log, and given back when
+// one does: see spare.go. A database that is removed gives back its blocks before it is closed, since
+// Badger writes a table then; where that is refused, it stays open until there is space. What the reserve
+// cannot guard against is somebody else using it up in between, while Badger writes a table: of a memtable
 // that is full, or when it is closed. As it is opened Badger writes none, since what a crash has left
 // in logs is put into tables before, with plain writes; and when it begins its logs, a full disk is an
 // error, too: see disk.CatchFaults.
 //
 // The write-ahead log is preallocated, and on Linux not written through its map: see window.go. So
 // updates go on while others have taken the last block, those above all that free some, until the log
-// is full. Btrfs would write what is written again to another place; it is told not to.
+// is full. Btrfs would write what is written again to another place; it is told not to. Where blocks
+// are shared with a snapshot, writing takes others all the same; when there are none, what is held is given
+// back, the owner gives up what it has set aside, and it is written again.
 //
 // # Failures of the disk
 //
 // What Badger reports beside the errors of calls, such as a memtable that could not be flushed,
 // ends all updates with an [index.CommitError], and Close returns it, too, and writes no SUMS.
-// Badger itself would try the flush again, under another name, and leave its MANIFEST with a table
-// that is not there. The logs of the memtables are kept from then on, so that nothing depends on
-// what was written after the failure: the next Open takes tables that are missing out of the list
-// and replays the logs. It then proves that nothing is missing: each commit has its number and has
-// written at least one record, nothing is dropped between two compactions, so every number must
-// turn up. A gap is a [index.CorruptionError] that names it.
+// Badger itself would try the flush again each second, under another name, and leave its MANIFEST
+// with a table that is not there, and files, handles and maps behind. It is kept from that until the
+// index is closed, and then has three attempts. The logs of the memtables are kept from then on, so
+// that nothing depends on what was written after the failure: the next Open takes tables that are
+// missing out of the list and replays the logs. It then proves that nothing is missing: each commit
+// has its number and has written at least one record, nothing is dropped between two compactions, so
+// every number must turn up. A gap is an [index.CorruptionError] that names it.
 //
 // # What is weaker after an unclean stop
 //
@@ -98,7 +103,7 @@
 //
 // The directory may have been restored, or be somebody's trap. In it no symlink is followed, no
 // FIFO waited for, no device opened, no file with other names (hard links) written to, and no small
-// file read beyond its limit: such an entry is a [index.CorruptionError] that names it. Badger goes
+// file read beyond its limit: such an entry is an [index.CorruptionError] that names it. Badger goes
 // by paths, believes what its files say of their own sizes, and panics on goroutines of its own, or
 // ends the process, when they lie. So everything that it would open is looked at before, and its
 // tables and logs are verified; files that never hold anything (the value log, DISCARD, the key

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -121,4 +122,16 @@ func LeaveTables(database string, tables int, record func(commit uint64) (key, v
 		err = g.addTable([]memRecord{{y.KeyWithTs(key, commit), y.ValueStruct{Value: value, Meta: ofTransaction}}})
 	}
 	return errors.Join(err, dir.Close())
+}
+
+// Holds says whether a store holds the space that Badger needs to begin the next log.
+func Holds(s *Store) bool { return s.db.generation().spare.Load() != nil }
+
+// SetPunch has an index give back blocks in another way.
+func SetPunch(s *Store, punch func(f *os.File, off, n int64) error) { s.db.punch = punch }
+
+// FailFlush has a store believe that Badger could not write a table, as Badger's goroutine does. It
+// returns when Badger may try again.
+func FailFlush(s *Store) {
+	s.db.generation().report("error flushing memtable to disk: %v, retrying", errors.New("a test"))
 }

@@ -73,7 +73,51 @@ func fillUpTo(t *testing.T, mount string, left int64) (name string) {
 // TestBadgerRetireFull ends a View that has kept an old database while others have filled the disk
 // to its last byte. To close that database Badger writes a table, which would kill the process.
 func TestBadgerRetireFull(t *testing.T) {
-	b, mount := openSmall(t, 256<<20)
+	for _, kind := range []string{"tmpfs", "ext4", "xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			b, mount := openSmall(t, kind, 320<<20)
+			retireFull(t, b, mount)
+			databaseOf(t, filepath.Join(mount, "index")) // fails when there is another one
+			disktest.GiveBack(t, filepath.Join(mount, "foreign"))
+			load(t, b, 100, 1000, 2)
+			closeStore(t, b)
+		})
+	}
+}
+
+// TestBadgerRetireRefused does so on a file system that refuses, full as it is, to give back blocks. The
+// old database stays open until there is space, and the index, too.
+func TestBadgerRetireRefused(t *testing.T) {
+	for _, then := range []string{"close", "compact"} {
+		t.Run(then, func(t *testing.T) {
+			b, mount := openSmall(t, "tmpfs", 320<<20)
+			badger.SetPunch(b, func(*os.File, int64, int64) error { return syscall.ENOSPC })
+			retireFull(t, b, mount)
+			if err := b.Compact(t.Context()); !errors.Is(err, index.ErrNoSpace) {
+				t.Errorf("Compact: %v, want ErrNoSpace", err)
+			}
+			if then == "close" {
+				if err := b.Close(); !errors.Is(err, index.ErrStillOpen) {
+					t.Errorf("Close: %v, want ErrStillOpen", err)
+				}
+			}
+			disktest.GiveBack(t, filepath.Join(mount, "foreign"))
+			if then == "compact" {
+				compact(t, b)
+			} else {
+				closeStore(t, b)
+			}
+			databaseOf(t, filepath.Join(mount, "index"))
+			if then == "compact" {
+				closeStore(t, b)
+			}
+		})
+	}
+}
+
+// retireFull ends a View of a database that was replaced when the disk is full.
+func retireFull(t *testing.T, b *badger.Store, mount string) {
+	t.Helper()
 	const records, size = 3000, 1000
 	load(t, b, records, size, 1)
 	looking, enough := make(chan struct{}), make(chan struct{})
@@ -87,24 +131,19 @@ func TestBadgerRetireFull(t *testing.T) {
 	}()
 	<-looking
 	compact(t, b)
-	foreign := fillUpTo(t, mount, 0)
+	load(t, b, 10, 10, 2)
+	disktest.TakeAll(t, filepath.Join(mount, "foreign"))
 	close(enough)
 	if err := <-looked; err != nil {
 		t.Error(err)
 	}
 	badger.WaitRetired(b)
-	databaseOf(t, filepath.Join(mount, "index")) // fails when there is another one
-	if err := os.Remove(foreign); err != nil {
-		t.Fatal(err)
-	}
-	load(t, b, records, size, 2)
-	closeStore(t, b)
 }
 
 // TestBadgerUndoFull has others fill the disk while a compaction catches up with what was committed
 // meanwhile. What it has built goes, without Badger writing a table of it.
 func TestBadgerUndoFull(t *testing.T) {
-	b, mount := openSmall(t, 256<<20)
+	b, mount := openSmall(t, "tmpfs", 256<<20)
 	const records, size = 3000, 1000
 	load(t, b, records, size, 1)
 	foreign, asked, nested := "", 0, false
@@ -144,9 +183,9 @@ func TestBadgerUndoFull(t *testing.T) {
 }
 
 // openSmall opens an index on a file system of so many bytes.
-func openSmall(t *testing.T, bytes int64) (b *badger.Store, mount string) {
+func openSmall(t *testing.T, kind string, bytes int64) (b *badger.Store, mount string) {
 	t.Helper()
-	mount = disktest.Mount(t, "tmpfs", bytes)
+	mount = disktest.Mount(t, kind, bytes)
 	b, err := badger.Open(t.Context(), filepath.Join(mount, "index"), nil)
 	if err != nil {
 		t.Fatal(err)

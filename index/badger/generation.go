@@ -48,7 +48,9 @@ type generation struct {
 	dir     *disk.Dir
 	db      *badger.DB
 	wal     wal
-	holders int // snapshots, and the database while it is in charge; guarded by the database's mu
+	spare   atomic.Pointer[disk.Held] // while Badger may begin the next log: see hold
+	level0  int                       // tables of level zero when it was opened
+	holders int                       // snapshots, and the database while it is in charge; guarded by the database's mu
 
 	alarm  func(error)
 	fault  atomic.Pointer[error] // the first error that Badger has reported
@@ -61,7 +63,8 @@ type generation struct {
 }
 
 // openGeneration opens a database that is there.
-func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, error) {
+func (d *database) openGeneration(c current) (*generation, error) {
+	dir := d.dir
 	own, err := dir.OpenDir(c.name())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &index.CorruptionError{
@@ -71,9 +74,17 @@ func openGeneration(dir *disk.Dir, c current, alarm func(error)) (*generation, e
 		return nil, mapError("open", err)
 	}
 	g := &generation{
-		current: c, dir: own, alarm: alarm, failed: make(chan struct{}), stuck: make(chan struct{}),
+		current: c, dir: own, alarm: d.alarm, failed: make(chan struct{}),
+		stuck: make(chan struct{}),
 	}
 	g.wal.dir = g.dir
+	g.wal.free = func() error {
+		g.release()
+		if d.giveUp == nil {
+			return nil
+		}
+		return d.giveUp()
+	}
 	if err := g.open(); err != nil {
 		return nil, errors.Join(mapError("open", err), own.Close())
 	}
@@ -96,9 +107,10 @@ func (g *generation) open() error {
 		return err
 	}
 	g.dir.WriteInPlace() // the logs
-	if g.db, err = openBadger(regime(g.dir.Path(), g.report)); err != nil {
+	if g.db, err = openBadger(regime(g.dir.Path(), g)); err != nil {
 		return errors.Join(err, g.dir.CheckSpace(spareSpace)) // it may have been a fault for want of it
 	}
+	g.level0 = g.tablesOfLevel0()
 	return nil
 }
 
@@ -237,9 +249,9 @@ func (g *generation) begin() error {
 }
 
 // regime is how Badger runs here. Every setting that differs from the default has its reason.
-func regime(dir string, report func(format string, err error)) badger.Options {
+func regime(dir string, g *generation) badger.Options {
 	return badger.DefaultOptions(dir).
-		WithLogger(&alarmLogger{report}).
+		WithLogger(&listener{g}).
 		WithBypassLockGuard(true). // see openDatabase
 		WithSyncWrites(!syncsLog).
 		WithDetectConflicts(false). // updates are serial
@@ -311,7 +323,10 @@ func (g *generation) failure() error {
 }
 
 // close closes the database, and what is open beside it.
-func (g *generation) close() error { return errors.Join(g.closeDatabase(), g.wal.close()) }
+func (g *generation) close() error {
+	g.release()
+	return errors.Join(g.closeDatabase(), g.wal.close())
+}
 
 // closeDatabase closes Badger, which tries for ever to write the last table; after three failures
 // it is left to that. The logs stay until it is known that all went well.
@@ -394,20 +409,27 @@ func recovered(err *error) {
 	}
 }
 
-// alarmLogger passes on what Badger reports as an error, and drops the rest of its talk.
-type alarmLogger struct {
-	report func(format string, err error)
+// A listener hears what Badger says: what it reports as an error, and when it begins a log.
+type listener struct {
+	generation *generation // may be nil
 }
 
-func (l *alarmLogger) Errorf(format string, args ...any) {
-	if l.report != nil {
-		l.report(
+func (l *listener) Errorf(format string, args ...any) {
+	if l.generation != nil {
+		l.generation.report(
 			format,
 			fmt.Errorf("index: badger: %s", strings.TrimSpace(fmt.Sprintf(format, args...))),
 		)
 	}
 }
 
-func (l *alarmLogger) Warningf(string, ...any) {}
-func (l *alarmLogger) Infof(string, ...any)    {}
-func (l *alarmLogger) Debugf(string, ...any)   {}
+// Debugf is called by Badger's writer between two memtables: it has handed the full one over to be put
+// into a table, which is built in memory first, and begins the next log behind this.
+func (l *listener) Debugf(format string, _ ...any) {
+	if l.generation != nil && strings.HasPrefix(format, "Flushing memtable, ") {
+		l.generation.release()
+	}
+}
+
+func (l *listener) Warningf(string, ...any) {}
+func (l *listener) Infof(string, ...any)    {}

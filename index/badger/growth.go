@@ -160,7 +160,7 @@ func (d *database) compactDue(ctx context.Context) {
 
 // compactOverdue compacts what no session before has got to, if there is space for it.
 func (d *database) compactOverdue(ctx context.Context) {
-	if d.growth.debt() >= overdue && d.room(d.growth.base+d.growth.written+compactSpace) == nil {
+	if d.growth.debt() >= overdue && d.room(d.growth.base+d.growth.written+compactSpace, nil) == nil {
 		d.compactDue(ctx)
 	}
 }

@@ -50,45 +50,59 @@ func (d *database) Ready() error {
 	if g.wal.hasRoom() {
 		return nil
 	}
-	if err := d.roomForLog(); err != nil {
-		return err
+	if g.spare.Load() == nil {
+		if err := d.roomForLog(); err != nil {
+			return err
+		}
 	}
 	if err := g.dir.CheckHandles(spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
-	return mapError("preallocate the log", g.wal.allocate())
+	return d.orGiveUp(g.ready)
 }
 
 // roomForLog refuses a commit for which Badger might begin the next log where there is no room. It
 // takes what others left, and then what the owner has set aside. A reserve may be less than Badger
 // needs.
 func (d *database) roomForLog() error {
-	if d.room(max(d.reserve, spareSpace)) == nil {
+	if d.room(max(d.reserve, spareSpace), d.try) == nil {
 		return nil
 	}
 	return d.spare()
 }
 
 // spare makes sure that Badger can begin a log, open and close, and has the owner give up what it
-// has set aside if need be.
-func (d *database) spare() error {
-	err := d.hasSpare()
+// has set aside if need be. The caller keeps commits away.
+func (d *database) spare() error { return d.orGiveUp(d.hasSpare) }
+
+// orGiveUp has the owner give up what it has set aside if there is no space otherwise.
+func (d *database) orGiveUp(take func() error) error {
+	err := take()
 	if !errors.Is(err, index.ErrNoSpace) || d.giveUp == nil {
 		return err
 	}
 	if err := d.giveUp(); err != nil {
 		return mapError("give up what was set aside", err)
 	}
-	return d.hasSpare()
+	return take()
 }
 
 // hasSpare tries whether there is the space before it asks for it: XFS and Btrfs do not count what has
 // been given up until somebody wants it.
 func (d *database) hasSpare() error {
-	if err := d.dir.CheckSpace(spareSpace); err != nil {
+	if err := d.try(spareSpace); err != nil {
 		return mapError("look for spare space", err)
 	}
-	return d.room(spareSpace)
+	return d.room(spareSpace, nil)
+}
+
+// try takes so many bytes and gives them back. The caller keeps commits away: what Badger is writing
+// needs its blocks meanwhile.
+func (d *database) try(n int64) error {
+	if g := d.generation(); g != nil {
+		g.settle()
+	}
+	return d.dir.CheckSpace(n)
 }
 
 // Free implements index.Backend.
@@ -97,8 +111,9 @@ func (d *database) Free() (int64, error) {
 	return space.Bytes, mapError("ask for free space", err)
 }
 
-// room checks that at least this many bytes are free, and can be had.
-func (d *database) room(least int64) error {
+// room checks that at least this many bytes are free, and can be had, which try finds out where that
+// is not the same; it may be nil.
+func (d *database) room(least int64, try func(int64) error) error {
 	space, err := d.spaceOf()
 	switch {
 	case err != nil:
@@ -112,8 +127,8 @@ func (d *database) room(least int64) error {
 		return fmt.Errorf(
 			"%w: %d inodes are free, %d must stay so", index.ErrNoSpace, space.Inodes, spareInodes,
 		)
-	case space.Doubtful && space.Bytes < doubtful:
-		return mapError("try what is free", d.dir.CheckSpace(min(least, mostTried)))
+	case try != nil && space.Doubtful && space.Bytes < doubtful:
+		return mapError("try what is free", try(min(least, mostTried)))
 	}
 	return nil
 }
@@ -129,12 +144,14 @@ const syncsLog = runtime.GOOS == "linux"
 type wal struct {
 	dir       *disk.Dir
 	number    int
-	file      *os.File // that log; nil until it is synced
+	rotations int      // logs that were begun since the first
+	file      *os.File // that log; nil until its space is set aside, or it is synced
 	allocated bool
 	used      int // bytes at the most, of the memtable, too
 	last      int // bytes at the most, of the commit under way
 
-	window window // that Badger writes to instead
+	window window       // that Badger writes to instead
+	free   func() error // frees what was set aside
 
 	// See writeAhead.
 	zeros        int    // up to where zeros were written
@@ -167,25 +184,49 @@ func (w *wal) follow() error {
 		return err
 	}
 	w.number++
+	w.rotations++
 	w.allocated, w.used, w.zeros = false, w.last, 0 // the commit is the first of that log
 	return w.dir.Sync()
 }
 
 // sync makes durable what Badger has written to the newest log. The logs before it are: each commit
 // is synced before the next is written, and lies in one log.
-func (w *wal) sync() (err error) {
-	if w.file == nil {
-		if w.file, err = w.dir.OpenWritable(logName(w.number)); err != nil {
+func (w *wal) sync() error {
+	if w.file == nil { // Badger has begun it with this commit
+		if err := w.open(); err != nil {
 			return err
 		}
-		if err := w.window.open(w.file); err != nil {
-			return err
-		}
-	} else if err := w.window.carry(w.file); err != nil {
+	} else if err := w.carry(); err != nil {
 		return err
 	}
 	w.writeAhead()
 	return disk.SyncData(w.file)
+}
+
+// carry brings a commit to the newest log. The blocks that were set aside may not do: somebody who shares
+// them, by a snapshot or a reflink, makes each write take one more. Then space is freed once.
+func (w *wal) carry() error {
+	err := w.window.carry(w.file)
+	if !disk.IsNoSpace(err) {
+		return err
+	}
+	if freeErr := w.free(); freeErr != nil {
+		return errors.Join(err, freeErr)
+	}
+	return w.window.carry(w.file)
+}
+
+// open opens the newest log and its window.
+func (w *wal) open() error {
+	f, err := w.dir.OpenWritable(logName(w.number))
+	if err != nil {
+		return err
+	}
+	if err := w.window.open(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	w.file = f
+	return nil
 }
 
 // charge counts a record of a commit.
@@ -208,20 +249,33 @@ func (w *wal) close() error {
 // hasRoom reports whether the largest commit fits into what is set aside of the newest log.
 func (w *wal) hasRoom() bool { return w.allocated && w.used+largestCommit <= memTableSize }
 
-// allocate sets the space of the newest log aside, once.
+// allocate sets the space of the newest log aside, once. The first log that a database has open gets its
+// window here, before anything is written to it.
 func (w *wal) allocate() error {
 	if w.allocated {
 		return nil
+	}
+	if w.file == nil && syncsLog {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	if err := w.preallocate(); err != nil {
+		return err
+	}
+	w.allocated = true
+	return nil
+}
+
+func (w *wal) preallocate() error {
+	if w.file != nil {
+		return disk.Preallocate(w.file, 0, walSpace)
 	}
 	f, err := w.dir.OpenWritable(logName(w.number))
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(disk.Preallocate(f, 0, walSpace), f.Close()); err != nil {
-		return err
-	}
-	w.allocated = true
-	return nil
+	return errors.Join(disk.Preallocate(f, 0, walSpace), f.Close())
 }
 
 // logName is the name that Badger gives to a log.

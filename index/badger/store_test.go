@@ -50,6 +50,13 @@ func load(t *testing.T, s index.Store, records, size, version int) {
 	}
 }
 
+// putSome puts a record of some KiB under a number.
+func putSome(t *testing.T, b index.Store, n int) error {
+	return b.Update(t.Context(), func(tx index.Tx) error {
+		return tx.Put(fmt.Appendf(nil, "key%06d", n), make([]byte, 8<<10))
+	})
+}
+
 func loadKey(i int) []byte { return fmt.Appendf(nil, "key%08d", i) }
 
 func loadValue(i, size, version int) []byte {

@@ -23,30 +23,55 @@ func PunchHole(f *os.File, off, n int64) error {
 }
 
 // CheckSpace fails if the file system does not give n bytes to a new file in d. It takes them and
-// gives them back: on Btrfs what is free, as Space counts it, may not be to be had, and what was
+// gives them back: what is free, as Space counts it, may not be to be had (a quota; Btrfs), and what was
 // removed is to be had, but not counted yet. Where there are no files without a name, or nothing can
 // be set aside, it says nothing.
-func (d *Dir) CheckSpace(n int64) (err error) {
-	fd := -1
-	for err = unix.EINTR; err == unix.EINTR; {
+func (d *Dir) CheckSpace(n int64) error {
+	h, err := d.HoldSpace(n)
+	if h == nil || err != nil {
+		return err
+	}
+	return h.Release()
+}
+
+// Held is space that nobody else gets. A crash gives it back.
+type Held struct {
+	file *os.File
+	size int64
+}
+
+// HoldSpace takes n bytes of the file system, in a file in d without a name. It is nil where there are
+// no such files, or nothing can be set aside.
+func (d *Dir) HoldSpace(n int64) (*Held, error) {
+	fd, err := -1, error(unix.EINTR)
+	for err == unix.EINTR {
 		fd, err = unix.Openat(int(d.handle.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(FileMode))
 	}
 	if err == unix.EOPNOTSUPP || err == unix.EISDIR || err == unix.ENOENT { // as file systems and old kernels say it
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return d.named(".", &fs.PathError{Op: "open", Path: ".", Err: err})
+		return nil, d.named(".", &fs.PathError{Op: "open", Path: ".", Err: err})
 	}
-	f := os.NewFile(uintptr(fd), d.Path())
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := Preallocate(f, 0, n); err != nil {
-		return err
+	h := &Held{os.NewFile(uintptr(fd), d.Path()), n}
+	if err := fallocateStrictly(h.file, unix.FALLOC_FL_KEEP_SIZE, 0, n); err != nil {
+		err = errors.Join(err, h.Release()) // some file systems keep what they had given so far
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil, nil
+		}
+		return nil, err
 	}
+	return h, nil
+}
+
+// Release gives the space back.
+func (h *Held) Release() error {
 	// XFS gives back what a removed file has had when it likes, but what is punched at once.
-	if err := PunchHole(f, 0, n); !errors.Is(err, errors.ErrUnsupported) {
-		return err
+	err := PunchHole(h.file, 0, h.size)
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = nil
 	}
-	return nil
+	return errors.Join(err, h.file.Close())
 }
 
 // SyncData makes the content of f durable, with what it takes to find it, but not its times: on a

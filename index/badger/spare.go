@@ -1,0 +1,50 @@
+package badger
+
+import "time"
+
+// hold takes the space that Badger needs to go on to the next log, so that it is there when Badger does
+// so: at a commit that nobody can foretell, since how much a memtable takes of its memory is a matter of
+// chance. What others leave free, or a quota, changes until then. It is held while the log is nearly
+// full, and given back in the moment when Badger hands the memtable over; what the others have to be
+// quick for is what passes until the table is built.
+//
+// A table that is being written needs its blocks, too, so none may be. The caller keeps commits away.
+func (g *generation) hold() error {
+	if g.spare.Load() != nil {
+		return nil
+	}
+	g.settle()
+	held, err := g.dir.HoldSpace(spareSpace)
+	if held != nil {
+		g.spare.Store(held)
+	}
+	return err
+}
+
+// release gives back what is held.
+func (g *generation) release() {
+	if held := g.spare.Swap(nil); held != nil {
+		_ = held.Release() // it is closed, which gives the blocks back, too
+	}
+}
+
+// settle waits until no memtable is on its way into a table. There is one at most, just after Badger
+// has begun a log. The caller keeps commits away.
+func (g *generation) settle() {
+	for g.failure() == nil && g.tablesOfLevel0() < g.level0+g.wal.rotations {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (g *generation) tablesOfLevel0() int { return g.db.Levels()[0].NumTables }
+
+// ready makes room for the largest commit, of what is free.
+func (g *generation) ready() error {
+	if g.wal.hasRoom() {
+		return nil
+	}
+	if err := g.wal.allocate(); err != nil || g.wal.hasRoom() {
+		return mapError("preallocate the log", err)
+	}
+	return mapError("hold spare space", g.hold())
+}
