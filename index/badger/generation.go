@@ -57,7 +57,7 @@ type generation struct {
 	failed chan struct{}         // closed with it
 	once   sync.Once
 
-	closing atomic.Bool
+	closing chan struct{} // closed when it begins
 	retries atomic.Int32  // failed flushes since
 	stuck   chan struct{} // closed when closing leads nowhere
 }
@@ -74,7 +74,7 @@ func (d *database) openGeneration(c current) (*generation, error) {
 		return nil, mapError("open", err)
 	}
 	g := &generation{
-		current: c, dir: own, alarm: d.alarm, failed: make(chan struct{}),
+		current: c, dir: own, alarm: d.alarm, failed: make(chan struct{}), closing: make(chan struct{}),
 		stuck: make(chan struct{}),
 	}
 	g.wal.dir = g.dir
@@ -288,18 +288,45 @@ func openBadger(opts badger.Options) (db *badger.DB, err error) {
 // inconsistent. So nothing more is committed.
 func (g *generation) report(format string, err error) {
 	flushing := strings.HasPrefix(format, "error flushing memtable")
-	if flushing && g.db != nil && !g.closing.Load() {
+	if flushing && g.db != nil && !g.isClosing() {
 		_, _ = g.holdLogs() // for ever
 	}
 	g.once.Do(func() {
 		g.fault.Store(&err)
 		close(g.failed)
 	})
-	if flushing && g.closing.Load() && g.retries.Add(1) == 3 {
-		close(g.stuck)
-	}
 	if g.alarm != nil {
 		g.alarm(err)
+	}
+	if flushing {
+		g.holdFlush()
+	}
+}
+
+// retriesOfClose is how often Badger may try to write a table once it is closed.
+const retriesOfClose = 3
+
+// holdFlush keeps Badger from trying a flush that has failed again every second, each time with
+// another table, of which it leaves the file, the handle and the map. It is called by what flushes. As
+// long as the database is open nothing depends on it any more; closing waits for it, a few times, and
+// then Badger writes there no more.
+func (g *generation) holdFlush() {
+	if !g.isClosing() {
+		<-g.closing
+		return
+	}
+	if g.retries.Add(1) == retriesOfClose {
+		close(g.stuck)
+		select {}
+	}
+}
+
+func (g *generation) isClosing() bool {
+	select {
+	case <-g.closing:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -335,7 +362,7 @@ func (g *generation) closeDatabase() error {
 	if err != nil {
 		return err // Badger is without a memtable, after a failed commit, and would crash
 	}
-	g.closing.Store(true)
+	close(g.closing)
 	done := make(chan error, 1)
 	go func() {
 		var err error
