@@ -77,14 +77,14 @@ type compaction struct {
 	live  growth
 }
 
-func (c *compaction) run(ctx context.Context) error {
+func (c *compaction) run(ctx context.Context) (err error) {
+	defer recovered(&err) // nobody else would: it may be in the background
 	if err := c.dir.RemoveAll(c.to.name()); err != nil {
 		return mapError("remove what a compaction has left", err)
 	}
 	if err := c.build(ctx); err != nil {
 		return err
 	}
-	var err error
 	if c.next, err = c.openGeneration(c.to); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (b *batch) add(item *badger.Item) error {
 		}
 	} else {
 		var err error
-		if c.Value, err = valueOf(item); err != nil {
+		if c.Value, err = b.from.gen.valueOf(item, bytes.Clone); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/dgraph-io/badger/v4/table"
-
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -68,20 +66,16 @@ func (d *database) removeKept() (err error) {
 // freeBlocks gives back the blocks of the tables and logs. They stay as long as they are, since Badger has
 // them mapped.
 func (d *database) freeBlocks(g *generation) error {
-	var names []string
-	for _, t := range g.db.Tables() { // not one that is being written
-		names = append(names, table.IDToFilename(t.ID))
-	}
+	g.settle() // not a table that is being written
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if isLog(entry.Name()) {
-			names = append(names, entry.Name())
+		name := entry.Name()
+		if !holdsRecords(name) {
+			continue
 		}
-	}
-	for _, name := range names {
 		if err := d.freeFile(g, name); err != nil {
 			return err
 		}

@@ -89,6 +89,10 @@
 // has its number and has written at least one record, nothing is dropped between two compactions, so
 // every number must turn up. A gap is an [index.CorruptionError] that names it.
 //
+// A table that is damaged while the index is open, or cannot be read, is a fault or a panic of Badger's,
+// who reads it through a memory map: for Get, Scan and Compact that is a [index.CorruptionError]. What
+// Badger does not notice is for the checksums of the records to find.
+//
 // # What is weaker after an unclean stop
 //
 // After a crash or a power loss there is no SUMS. Every acknowledged update is there, and an

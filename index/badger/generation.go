@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -434,6 +436,31 @@ func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("index: badger panicked: %v", p)
 	}
+}
+
+// guard is deferred by what reads tables, which are memory maps: before is what SetPanicOnFault has
+// returned. A sector that cannot be read, a file that somebody has cut short, and a block that has changed
+// since the database was opened, are a panic there.
+func (g *generation) guard(before bool, err *error) {
+	debug.SetPanicOnFault(before)
+	p := recover()
+	switch {
+	case p == nil:
+	case g.failure() != nil && isNilPointer(p): // after a failed commit Badger may be without a memtable
+		*err = fmt.Errorf("index: badger panicked: %v: %w", p, g.failure())
+	default:
+		*err = &index.CorruptionError{
+			Where:  g.dir.Path(),
+			Reason: fmt.Sprintf("a table cannot be read, or is damaged: %v: restore the directory from a copy", p),
+		}
+	}
+}
+
+// isNilPointer tells that from a fault of a memory map.
+func isNilPointer(p any) bool {
+	err, ok := p.(runtime.Error)
+	_, addressed := p.(interface{ Addr() uintptr })
+	return ok && !addressed && strings.Contains(err.Error(), "nil pointer")
 }
 
 // A listener hears what Badger says: what it reports as an error, and when it begins a log.

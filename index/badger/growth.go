@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime/debug"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -73,8 +74,8 @@ func (g *growth) postpone() { g.next = 1.5 * max(1, g.next) }
 // missing in it: each has written at least one record, and none has been dropped since the
 // generation was built.
 func (d *database) survey() (err error) {
-	defer recovered(&err)
 	g := d.inCharge
+	defer g.guard(debug.SetPanicOnFault(true), &err)
 	for _, t := range g.db.Tables() {
 		if t.Level > 0 {
 			d.growth.base += int64(t.OnDiskSize)

@@ -3,7 +3,9 @@ package badger
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"iter"
+	"runtime/debug"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -40,7 +42,7 @@ func (s *snapshot) Get(key []byte) (value []byte, err error) {
 
 // stored is Get from Badger.
 func (s *snapshot) stored(key []byte) (value []byte, err error) {
-	defer recovered(&err)
+	defer s.gen.guard(debug.SetPanicOnFault(true), &err)
 	if s.reads == nil {
 		s.reads = s.gen.db.NewTransactionAt(s.at, false)
 	}
@@ -51,17 +53,7 @@ func (s *snapshot) stored(key []byte) (value []byte, err error) {
 	if err != nil {
 		return nil, mapError("get", err)
 	}
-	err = item.Value(func(b []byte) error {
-		value = b // the item's own, which nobody else has
-		return nil
-	})
-	if err != nil {
-		return nil, mapError("read value", err)
-	}
-	if value == nil { // an empty one
-		value = []byte{}
-	}
-	return value, nil
+	return s.gen.valueOf(item, func(b []byte) []byte { return b }) // the item's own, which nobody else has
 }
 
 // Scan implements index.Reader.
@@ -73,26 +65,55 @@ func (s *snapshot) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 			return
 		}
 		defer stop()
-		steps := versionSteps{it: it}
-		defer func() { s.db.steps.Add(steps.taken) }()
-		for it.Seek(start); it.Valid(); steps.next() {
-			item := it.Item()
-			if end != nil && bytes.Compare(item.Key(), end) >= 0 {
-				return
-			}
-			if !steps.newest(item) || item.IsDeletedOrExpired() {
-				continue
-			}
-			value, err := valueOf(item)
-			if err != nil {
-				yield(index.Item{}, err)
-				return
-			}
-			if !yield(index.Item{Key: item.KeyCopy(nil), Value: value}, nil) {
+		c := scan{gen: s.gen, steps: versionSteps{it: it}, end: end}
+		defer func() { s.db.steps.Add(c.steps.taken) }()
+		more, err := c.seek(start)
+		for ; more; more, err = c.next() {
+			if !yield(c.item, nil) {
 				return
 			}
 		}
+		if err != nil {
+			yield(index.Item{}, err)
+		}
 	}
+}
+
+// A scan is a Scan under way. Each step of it is guarded, and what the caller does between is not.
+type scan struct {
+	gen   *generation
+	steps versionSteps
+	end   []byte
+	item  index.Item // that it came to
+}
+
+func (c *scan) seek(start []byte) (more bool, err error) {
+	defer c.gen.guard(debug.SetPanicOnFault(true), &err)
+	c.steps.it.Seek(start)
+	return c.find()
+}
+
+func (c *scan) next() (more bool, err error) {
+	defer c.gen.guard(debug.SetPanicOnFault(true), &err)
+	c.steps.next()
+	return c.find()
+}
+
+// find goes on to the next record that lives, if the iterator is not at one.
+func (c *scan) find() (more bool, err error) {
+	for ; c.steps.it.Valid(); c.steps.next() {
+		item := c.steps.it.Item()
+		if c.end != nil && bytes.Compare(item.Key(), c.end) >= 0 {
+			return false, nil
+		}
+		if !c.steps.newest(item) || item.IsDeletedOrExpired() {
+			continue
+		}
+		value, err := c.gen.valueOf(item, bytes.Clone)
+		c.item = index.Item{Key: item.KeyCopy(nil), Value: value}
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // versionSteps walks an iterator over all versions, of which the newest of a key comes first.
@@ -136,12 +157,18 @@ func (s *snapshot) versions(since uint64, fn func(*badger.Item) error) error {
 		return err
 	}
 	defer stop()
-	for it.Rewind(); it.Valid(); it.Next() {
+	step := func(take func()) (valid bool, err error) {
+		defer s.gen.guard(debug.SetPanicOnFault(true), &err)
+		take()
+		return it.Valid(), nil
+	}
+	more, err := step(it.Rewind)
+	for ; more; more, err = step(it.Next) {
 		if err := fn(it.Item()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // iterator returns an iterator over all versions, and what ends it. Badger reads two records ahead,
@@ -150,11 +177,16 @@ func (s *snapshot) versions(since uint64, fn func(*badger.Item) error) error {
 func (s *snapshot) iterator(
 	opts badger.IteratorOptions,
 ) (it *badger.Iterator, stop func(), err error) {
-	defer recovered(&err)
+	defer s.gen.guard(debug.SetPanicOnFault(true), &err)
 	opts.AllVersions = true
 	txn := s.gen.db.NewTransactionAt(s.at, false)
 	it = txn.NewIterator(opts)
-	return it, func() { it.Close(); txn.Discard() }, nil
+	return it, func() {
+		var err error // which one of the steps has had before
+		defer s.gen.guard(debug.SetPanicOnFault(true), &err)
+		defer txn.Discard()
+		it.Close()
+	}, nil
 }
 
 // commonPrefix returns what all keys with start <= key < end begin with; a nil end is no bound.
@@ -179,11 +211,21 @@ func (s *snapshot) Release() {
 	s.db.release(s.gen)
 }
 
-// valueOf copies a value, which lives in a memory map.
-func valueOf(item *badger.Item) (value []byte, err error) {
+// valueOf returns a value, of which take makes what may be kept. What is none in the table, but is said to
+// be in the value log, Badger reads as nothing.
+func (g *generation) valueOf(item *badger.Item, take func([]byte) []byte) (value []byte, err error) {
 	err = item.Value(func(b []byte) error {
-		value = append([]byte{}, b...) // never nil
+		value = take(b)
 		return nil
 	})
-	return value, mapError("read value", err)
+	if err == nil && int64(len(value)) != item.ValueSize() {
+		err = &index.CorruptionError{Where: g.dir.Path(), Reason: fmt.Sprintf("the value of key %x is not there", item.Key())}
+	}
+	if err != nil {
+		return nil, mapError("read value", err)
+	}
+	if value == nil {
+		value = []byte{} // an empty one
+	}
+	return value, nil
 }

@@ -1,0 +1,120 @@
+package badger_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/index/badger"
+)
+
+// TestBadgerDamageBelow changes a table of an index that is open, one bit after the other, and reads all
+// that there is: no read ends the process, and what Badger panics at is reported as damage.
+func TestBadgerDamageBelow(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	const records, flips = 200, 300
+	b, table := openWithTable(t, records, 100)
+	f, err := os.OpenFile(table, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reported := 0 // with all that was changed before
+	for range flips {
+		at, one := rng.Int64N(info.Size()), make([]byte, 1)
+		if _, err := f.ReadAt(one, at); err != nil {
+			t.Fatal(err)
+		}
+		one[0] ^= 1 << rng.IntN(8)
+		if _, err := f.WriteAt(one, at); err != nil {
+			t.Fatal(err)
+		}
+		if readAll(t, b, records) > 0 {
+			reported++
+		}
+	}
+	if reported < flips/2 {
+		t.Errorf("damage was reported %d times of %d", reported, flips)
+	}
+	b.Close()
+}
+
+// TestBadgerTableCut cuts a table of an index that is open, which makes reading its map a fault, as a bad
+// sector does. Each call says so, and so does a compaction in the background.
+func TestBadgerTableCut(t *testing.T) {
+	const records = 200
+	b, table := openWithTable(t, records, 100)
+	if err := os.Truncate(table, 0); err != nil {
+		t.Fatal(err)
+	}
+	if readAll(t, b, records) != records+1 {
+		t.Error("not each read reports it")
+	}
+	if err := b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("key"), nil) }); err != nil {
+		t.Errorf("Update: %v", err)
+	}
+	var corrupt *index.CorruptionError
+	if err := b.Compact(t.Context()); !errors.As(err, &corrupt) {
+		t.Errorf("Compact: %v, want a CorruptionError", err)
+	}
+	b.Close()
+}
+
+// openWithTable opens an index with records in one table of the last level.
+func openWithTable(t *testing.T, records, size int) (b *badger.Store, table string) {
+	t.Helper()
+	dir := t.TempDir()
+	b, err := badger.Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	badger.SetRecent(b, 1)
+	load(t, b, records, size, 1)
+	compact(t, b)
+	tables, err := filepath.Glob(filepath.Join(databaseOf(t, dir), "*.sst"))
+	if err != nil || len(tables) != 1 {
+		t.Fatalf("tables: %q, %v", tables, err)
+	}
+	return b, tables[0]
+}
+
+// readAll gets all records, and scans them, and returns how often it was told of damage.
+func readAll(t *testing.T, b *badger.Store, records int) (reported int) {
+	t.Helper()
+	err := b.View(context.Background(), func(r index.Reader) error {
+		for i := range records {
+			var corrupt *index.CorruptionError
+			switch _, err := r.Get(loadKey(i)); {
+			case errors.As(err, &corrupt):
+				reported++
+			case err != nil && !errors.Is(err, index.ErrNotFound):
+				t.Errorf("Get: %v", err)
+			}
+		}
+		for _, err := range r.Scan(nil, nil) {
+			var corrupt *index.CorruptionError
+			if err == nil {
+				continue
+			}
+			if reported++; !errors.As(err, &corrupt) {
+				t.Errorf("Scan: %v", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return reported
+}
