@@ -91,6 +91,9 @@ func (c *compaction) run(ctx context.Context) (err error) {
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
+	if err := c.verifySource(); err != nil {
+		return err
+	}
 	for range catchUps {
 		if last := c.last(); c.to.base+fewCommits < last {
 			if err := c.catchUp(ctx, last); err != nil {
@@ -168,6 +171,23 @@ func (c *compaction) compare(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// verifySource verifies the tables of the old generation once more. What has changed in them since they
+// were opened both have, and the new one has sums of it that are right. It comes behind all that reads
+// them, so that nothing can change between.
+func (c *compaction) verifySource() error {
+	old := c.from.gen
+	var listed badger.Manifest
+	err := c.beside(func() (err error) {
+		old.settle() // what is being flushed is not in a table yet
+		listed, err = old.replayManifest()
+		return err
+	})
+	if err == nil {
+		err = old.checkTables(&listed, true)
+	}
+	return mapError("verify the old database", err)
 }
 
 // catchUp copies what was committed after what the new generation shows, up to a commit. Both are

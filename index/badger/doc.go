@@ -24,7 +24,8 @@
 // word. Instead the database is replaced as a whole:
 //
 //	1  what a snapshot shows is written as sorted tables of a new database, with plain writes that can fail, and synced
-//	2  the new database is opened and read beside the snapshot: every key and every value is compared
+//	2  the new database is opened and read beside the snapshot: every key and every value is compared;
+//	   then the sums in the old tables are verified, so that damage to them does not get sums that are right
 //	3  what was committed meanwhile is copied, by versions, in a few rounds, each shorter than the one before
 //	4  between two commits: the last round; CURRENT names the new database, durably; new snapshots show it
 //	5  the old database is closed and removed when its last snapshot is released
