@@ -113,26 +113,21 @@ func (d *Dir) ReadFile(name string, limit int64) (data []byte, err error) {
 // WriteFile puts data into a file of d, atomically and durably: a reader, also one after a power
 // loss, finds the old content or the new, never a mixture. The file gets FileMode, whatever the
 // umask; whatever was under its name, a directory excepted, is replaced.
-func (d *Dir) WriteFile(name string, data []byte) (err error) {
+func (d *Dir) WriteFile(name string, data []byte) error {
 	temp := tempPrefix(name) + rand.Text()
 	f, err := d.Create(temp)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.Remove(temp))
-		}
-	}()
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.named(name, d.root.Rename(temp, name))
 	}
-	if err := d.root.Rename(temp, name); err != nil {
-		return d.named(name, err)
+	if err != nil {
+		return errors.Join(err, d.Remove(temp))
 	}
 	// Without this the rename itself may be undone by a power loss.
 	return d.Sync()

@@ -53,3 +53,6 @@ func Lanes(a *Async) int { return a.lanes }
 
 // Behind is what is left of pieces when n bytes of them have been written.
 var Behind = behind
+
+// LoseHandle has d fail to sync itself.
+func LoseHandle(d *Dir) error { return d.handle.Close() }

@@ -13,25 +13,18 @@ import (
 // WriteFile puts data into the file at path, atomically and durably: a reader, also one after a
 // power loss, finds the old content or the new, never a mixture. The directory must exist. The file
 // gets perm as it is, whatever the umask.
-func WriteFile(path string, data []byte, perm os.FileMode) (err error) {
+func WriteFile(path string, data []byte, perm os.FileMode) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := fill(f, data, perm); err != nil {
-		return errors.Join(err, f.Close())
+	err = errors.Join(fill(f, data, perm), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	// Without this the rename itself may be undone by a power loss.
 	return SyncDir(dir)
