@@ -42,10 +42,11 @@ func unlisted(name string) bool {
 	return isLog(name) || scratch(name) && name != badger.KeyRegistryFileName
 }
 
-// scratch are the files that never hold anything: the value log stays empty, and the key registry
-// has no keys. Badger makes them anew, and does not survive all damage to them.
+// scratch are the files that never hold anything: the value log stays empty, the key registry has no
+// keys, and what a crash has left of a file that was to replace another is not it. Badger makes them anew, and does not survive all damage to them.
 func scratch(name string) bool {
 	return filepath.Ext(name) == valueLogSuffix ||
+		disk.IsTemp(name, badger.ManifestFilename) || disk.IsTemp(name, disk.SumsFile) ||
 		slices.Contains(
 			[]string{
 				discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite,

@@ -304,6 +304,31 @@ func TestBadgerEmptyLog(t *testing.T) {
 	}
 }
 
+// TestBadgerTemporaries opens an index in which crashes have left files that were to replace others, after
+// a proper close and after a crash. They go.
+func TestBadgerTemporaries(t *testing.T) {
+	for _, state := range []string{"closed", "not closed"} {
+		t.Run(state, func(t *testing.T) {
+			dir := unclosed(t, func(string) {})
+			if state == "closed" {
+				closeStore(t, open(t, dir))
+			}
+			for _, name := range []string{".MANIFEST.tmp-X", ".SUMS.tmp-X"} {
+				if err := os.WriteFile(filepath.Join(databaseOf(t, dir), name), []byte("half"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b := open(t, dir)
+			defer closeStore(t, b)
+			for _, file := range filesBelow(t, dir) {
+				if strings.Contains(file, ".tmp-") {
+					t.Errorf("%s is still there", file)
+				}
+			}
+		})
+	}
+}
+
 // TestBadgerBitFlips flips bits in the files of an index that was closed properly. Each is reported
 // before anything is touched, or does no harm.
 func TestBadgerBitFlips(t *testing.T) {
