@@ -113,6 +113,21 @@ func TestBadgerManifestFault(t *testing.T) {
 	}
 }
 
+// TestBadgerNoRemap has the system refuse to put a window between Badger and its logs. Then Badger writes
+// to the files.
+func TestBadgerNoRemap(t *testing.T) {
+	f := faulttest.Fault{Call: "mremap", Errno: "ENOMEM", K: faulttest.EveryCall}
+	dir := filepath.Join(t.TempDir(), "index")
+	told, hits := f.Inject(t, faultChildOf(dir))
+	if hits == 0 {
+		t.Errorf("%v did not come", f)
+	}
+	if !strings.HasSuffix(told, "\nclosed\n") || strings.Count(told, "acknowledged") != faultUpdates {
+		t.Errorf("after %v: %.300s", f, told[max(0, len(told)-300):])
+	}
+	checkFault(t, f, dir, told, hits)
+}
+
 // checkFault opens what the child has left and compares it with what it told.
 func checkFault(t *testing.T, f faulttest.Fault, dir, told string, hits int) {
 	t.Helper()

@@ -19,7 +19,7 @@ type mapping struct{ start, end uintptr }
 // would end the process.
 //
 // The memory is returned; it must not be touched after f has been unmapped. It is nil, and nothing
-// has happened, when the system promises no more memory, and when it cannot be told where f is
+// has happened, when the system promises no more memory or maps, and when it cannot be told where f is
 // mapped: nowhere, or in several places.
 func DetachMapping(f *os.File) ([]byte, error) {
 	m, err := mappingOf(f)
@@ -39,7 +39,11 @@ func DetachMapping(f *os.File) ([]byte, error) {
 		fresh, size, unsafe.Add(nil, m.start), size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED,
 	)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("mremap", err), unix.MunmapPtr(fresh, size))
+		err = errors.Join(os.NewSyscallError("mremap", err), unix.MunmapPtr(fresh, size))
+		if still, _ := mappingOf(f); still == m {
+			return nil, nil // at the limit of maps it is refused before anything is done
+		}
+		return nil, err
 	}
 	return unsafe.Slice((*byte)(start), size), nil
 }
