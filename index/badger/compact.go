@@ -75,6 +75,7 @@ type compaction struct {
 	turn  bool        // it holds committing
 	named bool        // the new generation is in charge, or may be
 	live  growth
+	made  copied
 }
 
 func (c *compaction) run(ctx context.Context) (err error) {
@@ -111,7 +112,7 @@ func (c *compaction) build(ctx context.Context) error {
 		return mapError("make directory", err)
 	}
 	defer b.close()
-	c.to.base = c.from.at
+	c.to.base, c.made.from = c.from.at, c.from.at
 	for item, err := range c.records(ctx, c.from) {
 		if err != nil {
 			return err
@@ -258,6 +259,7 @@ func (b *batch) add(item *badger.Item) error {
 		b.txn = b.next.db.NewTransactionAt(b.at-1, true)
 	}
 	b.live.count(c)
+	b.made.records++
 	return mapError("copy", b.next.stage(b.txn, c))
 }
 
@@ -323,7 +325,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	if err := c.readyBeside(); err != nil {
 		return err
 	}
-	if err := c.next.dir.Sync(); err != nil {
+	if err := errors.Join(c.next.writeCopied(c.made), c.next.dir.Sync()); err != nil {
 		return mapError("sync", err)
 	}
 	if err := c.name(); err != nil {

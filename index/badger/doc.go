@@ -9,6 +9,7 @@
 //	    MANIFEST KEYREGISTRY *.sst    Badger's tables
 //	    *.mem                         its write-ahead logs, which Update syncs
 //	    *.vlog DISCARD                its value log, which stays empty: all values are in tables and logs
+//	    COPIED                        how many records were copied to it behind its first tables
 //	    SUMS                          checksums of the tables and of what lists them; there only after a proper Close
 //
 // Open verifies SUMS before anything else and removes it when the database is open and before the
@@ -27,7 +28,9 @@
 //	2  the new database is opened and read beside the snapshot: every key and every value is compared;
 //	   then the sums in the old tables are verified, so that damage to them does not get sums that are right
 //	3  what was committed meanwhile is copied, by versions, in a few rounds, each shorter than the one before
-//	4  between two commits: the last round; CURRENT names the new database, durably; new snapshots show it
+//	4  between two commits: the last round; COPIED says how many records were copied in 3 and 4, since all
+//	   of a round have one number of a commit, which does not prove that they are there; CURRENT names
+//	   the new database, durably; new snapshots show it
 //	5  the old database is closed and removed when its last snapshot is released
 //
 // A crash before 4 leaves a database that the next opening removes, a crash after it the old one

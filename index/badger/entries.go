@@ -31,7 +31,8 @@ func isTable(name string) bool { return filepath.Ext(name) == tableSuffix }
 // listed are the files that SUMS lists: what holds the records after a proper close. What somebody
 // else has put beside them is not the index's to answer for.
 func listed(name string) bool {
-	return isTable(name) || name == badger.ManifestFilename || name == badger.KeyRegistryFileName
+	return isTable(name) ||
+		slices.Contains([]string{badger.ManifestFilename, badger.KeyRegistryFileName, copiedFile}, name)
 }
 
 // unlisted are the files that hold nothing after a proper close: logs, whose records are in tables
@@ -46,7 +47,7 @@ func unlisted(name string) bool {
 // keys, and what a crash has left of a file that was to replace another is not it. Badger makes them anew, and does not survive all damage to them.
 func scratch(name string) bool {
 	return filepath.Ext(name) == valueLogSuffix ||
-		disk.IsTemp(name, badger.ManifestFilename) || disk.IsTemp(name, disk.SumsFile) ||
+		disk.IsTemp(name, badger.ManifestFilename) || disk.IsTemp(name, disk.SumsFile) || disk.IsTemp(name, copiedFile) ||
 		slices.Contains(
 			[]string{
 				discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite,

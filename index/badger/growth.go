@@ -72,7 +72,7 @@ func (g *growth) postpone() { g.next = 1.5 * max(1, g.next) }
 
 // survey takes the measures of the generation that was opened, and makes sure that no commit is
 // missing in it: each has written at least one record, and none has been dropped since the
-// generation was built.
+// generation was built. Nor has a record that was copied behind its tables.
 func (d *database) survey() (err error) {
 	g := d.inCharge
 	defer g.guard(debug.SetPanicOnFault(true), &err)
@@ -82,17 +82,34 @@ func (d *database) survey() (err error) {
 			d.growth.records += int64(t.KeyCount)
 		}
 	}
-	seen := commitSet{}
+	made, err := g.readCopied()
+	if err != nil {
+		return err
+	}
+	seen, found := commitSet{}, int64(0)
 	s := d.hold()
 	defer s.Release()
-	err = s.versions(g.base, func(item *badger.Item) error {
-		seen.add(item.Version())
+	err = s.versions(made.from, func(item *badger.Item) error {
+		if item.Version() > g.base {
+			seen.add(item.Version())
+		} else {
+			found++
+		}
 		d.growth.count(index.Change{Key: item.Key(), Removed: item.IsDeletedOrExpired()})
 		d.growth.written += item.ValueSize()
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if found != made.records {
+		return &index.CorruptionError{
+			Where: g.dir.Path(),
+			Reason: fmt.Sprintf(
+				"of %d records up to commit %d there are %d: restore the directory from a copy",
+				made.records, g.base, found,
+			),
+		}
 	}
 	return g.complete(seen, d.newest)
 }
