@@ -50,10 +50,12 @@ func (d *database) Ready() error {
 	if g.wal.hasRoom() {
 		return nil
 	}
-	if g.spare.Load() == nil {
-		if err := d.roomForLog(); err != nil {
-			return err
-		}
+	enough := d.roomForLog
+	if g.spare.Load() != nil {
+		enough = d.inodes
+	}
+	if err := enough(); err != nil {
+		return err
 	}
 	if err := g.dir.CheckHandles(spareHandles); err != nil {
 		return mapError("open spare files", err)
@@ -70,6 +72,9 @@ func (d *database) roomForLog() error {
 	}
 	return d.spare()
 }
+
+// inodes is roomForLog where the bytes are held.
+func (d *database) inodes() error { return d.room(0, nil) }
 
 // spare makes sure that Badger can begin a log, open and close, and has the owner give up what it
 // has set aside if need be. The caller keeps commits away.

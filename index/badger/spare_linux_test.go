@@ -165,6 +165,28 @@ func TestBadgerCompactHolds(t *testing.T) {
 	closeStore(t, b)
 }
 
+// TestBadgerHoldsNoInodes has others take the inodes while space is held. Badger makes files when it begins a
+// log, so updates are refused.
+func TestBadgerHoldsNoInodes(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer closeStore(t, b)
+	n := 0
+	for ; !badger.Holds(b); n++ {
+		if err := putSome(t, b, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	badger.SetSpace(b, func() disk.Space { return disk.Space{Bytes: 1 << 40} })
+	if err := putSome(t, b, n); !errors.Is(err, index.ErrNoSpace) {
+		t.Errorf("Update: %v, want ErrNoSpace", err)
+	}
+	badger.SetSpace(b, func() disk.Space { return disk.Space{Inodes: 1 << 20} })
+	if err := putSome(t, b, n); err != nil {
+		t.Errorf("Update with inodes: %v", err)
+	}
+	claimsSpace(b)
+}
+
 // TestBadgerSharedLog has the log be shared with a copy, so that each write takes another block, and
 // others take all the space. What the owner has set aside is asked for before the index gives up.
 func TestBadgerSharedLog(t *testing.T) {
