@@ -44,33 +44,36 @@ func TestReserveFile(t *testing.T) {
 }
 
 // TestReserveFileQuota opens a store where a quota leaves less than the reserve file takes, of which the
-// file system says nothing. It opens, and the file is not there in part.
+// file system says nothing, but for the index enough. It opens, and the file is not there in part.
 func TestReserveFileQuota(t *testing.T) {
 	dir := disktest.MountLimited(t, 200<<20)
 	store := filepath.Join(dir, "store")
 	if err := open(t, store, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(store, "RESERVE")); err != nil {
-		t.Fatal(err)
+	refused := 0
+	for range 20 { // Btrfs gives at times what it should not
+		if err := os.Remove(filepath.Join(store, "RESERVE")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		used, err := disk.Usage(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disktest.Limit(t, dir, used+28<<20)
+		if err := open(t, store, nil).Close(); err != nil {
+			t.Fatal(err)
+		}
+		switch info, err := os.Lstat(filepath.Join(store, "RESERVE")); {
+		case errors.Is(err, fs.ErrNotExist):
+			refused++
+		case err != nil:
+			t.Fatal(err)
+		case disk.Allocated(info) < 32<<20:
+			t.Fatalf("%d bytes are set aside", disk.Allocated(info))
+		}
 	}
-	used, err := disk.Usage(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(filepath.Join(dir, "foreign"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := disk.Preallocate(f, 0, 200<<20-used-28<<20); err != nil {
-		t.Fatal(err)
-	}
-	e := open(t, store, nil)
-	if _, err := os.Lstat(filepath.Join(store, "RESERVE")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the reserve file: %v, want none", err)
-	}
-	if err := e.Close(); err != nil {
-		t.Error(err)
+	if refused == 0 {
+		t.Error("the quota has refused nothing: the test has lost its grip")
 	}
 }

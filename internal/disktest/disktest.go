@@ -46,8 +46,15 @@ func MountLimited(t testing.TB, size int64) (dir string) {
 	dir = filepath.Join(mount, "limited")
 	run(t, "btrfs", "quota", "enable", mount)
 	run(t, "btrfs", "subvolume", "create", dir)
-	run(t, "btrfs", "qgroup", "limit", fmt.Sprint(size), dir)
+	Limit(t, dir, size)
 	return dir
+}
+
+// Limit has a directory of MountLimited get so many bytes in all. Btrfs is not exact about that.
+func Limit(t testing.TB, dir string, size int64) {
+	t.Helper()
+	run(t, "btrfs", "filesystem", "sync", dir)
+	run(t, "btrfs", "qgroup", "limit", fmt.Sprint(size), dir)
 }
 
 // Make makes a file system of so many bytes in a file, which is replaced if there is one. The
