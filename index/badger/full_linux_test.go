@@ -141,9 +141,17 @@ func retireFull(t *testing.T, b *badger.Store, mount string) {
 }
 
 // TestBadgerUndoFull has others fill the disk while a compaction catches up with what was committed
-// meanwhile. What it has built goes, without Badger writing a table of it.
+// meanwhile. What it has built goes, without Badger writing a table of it; where the file system is too
+// full to give back blocks, later, and its number is not used again.
 func TestBadgerUndoFull(t *testing.T) {
+	t.Run("goes", func(t *testing.T) { testUndoFull(t, disk.PunchHole, "00000002") })
+	refuse := func(*os.File, int64, int64) error { return syscall.ENOSPC }
+	t.Run("stays", func(t *testing.T) { testUndoFull(t, refuse, "00000003") })
+}
+
+func testUndoFull(t *testing.T, punch func(*os.File, int64, int64) error, next string) {
 	b, mount := openSmall(t, "tmpfs", 256<<20)
+	badger.SetPunch(b, punch)
 	const records, size = 3000, 1000
 	load(t, b, records, size, 1)
 	foreign, asked, nested := "", 0, false
@@ -171,11 +179,17 @@ func TestBadgerUndoFull(t *testing.T) {
 	if asked != 3 {
 		t.Errorf("Compact has asked %d times how much is free: the test has lost its grip", asked)
 	}
-	databaseOf(t, filepath.Join(mount, "index"))
+	left, err := filepath.Glob(filepath.Join(mount, "index", "0*"))
+	if want := int(next[7] - '1'); err != nil || len(left) != want {
+		t.Errorf("there are %q, %v, want %d", left, err, want)
+	}
 	if err := os.Remove(foreign); err != nil {
 		t.Fatal(err)
 	}
 	compact(t, b)
+	if is := filepath.Base(databaseOf(t, filepath.Join(mount, "index"))); is != next {
+		t.Errorf("the database is %s, want %s", is, next)
+	}
 	if err := b.View(t.Context(), func(r index.Reader) error { return checkLoad(r, records, size, 2) }); err != nil {
 		t.Error(err)
 	}

@@ -87,7 +87,7 @@ func (d *database) openGeneration(c current) (*generation, error) {
 		}
 		return d.giveUp()
 	}
-	if err := g.open(); err != nil {
+	if err := g.open(d.tryAlone); err != nil {
 		return nil, errors.Join(mapError("open", err), own.Close())
 	}
 	if err := errors.Join(g.failure(), g.own(), g.wal.find(), g.dir.Sync()); err != nil {
@@ -96,8 +96,8 @@ func (d *database) openGeneration(c current) (*generation, error) {
 	return g, nil
 }
 
-// open hands the directory over to Badger, when nothing in it can hurt.
-func (g *generation) open() error {
+// open hands the directory over to Badger, when nothing in it can hurt. It may try whether there is space.
+func (g *generation) open(try func(int64) error) error {
 	if err := errors.Join(g.checkEntries(), g.own()); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (g *generation) open() error {
 	}
 	g.dir.WriteInPlace() // the logs
 	if g.db, err = openBadger(regime(g.dir.Path(), g)); err != nil {
-		return errors.Join(err, g.dir.CheckSpace(spareSpace)) // it may have been a fault for want of it
+		return errors.Join(err, try(spareSpace)) // it may have been a fault for want of it
 	}
 	g.level0 = g.tablesOfLevel0()
 	return nil
