@@ -44,7 +44,8 @@ func unlisted(name string) bool {
 }
 
 // scratch are the files that never hold anything: the value log stays empty, the key registry has no
-// keys, and what a crash has left of a file that was to replace another is not it. Badger makes them anew, and does not survive all damage to them.
+// keys, and what a crash has left of a file that was to replace another is not it. Badger makes its own
+// anew, and does not survive all damage to them.
 func scratch(name string) bool {
 	return filepath.Ext(name) == valueLogSuffix ||
 		disk.IsTemp(name, badger.ManifestFilename) || disk.IsTemp(name, disk.SumsFile) || disk.IsTemp(name, copiedFile) ||
