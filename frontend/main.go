@@ -6,6 +6,9 @@
 // As one of several processes, on many machines, over one database and one bucket:
 //
 //	go run . -dir DIR -index postgres://... -chunks s3://... -node NAME
+//
+// A key ring that is missing is made with the store. Where there is one already, or it is a fleet's,
+// the command asks for the key ring, or for -new-keyring.
 package main
 
 import (
@@ -20,7 +23,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/fleet"
 	"github.com/gabion-storage/gabion/frontend/access"
@@ -45,7 +47,7 @@ type command struct {
 	dir, oss, s3, keys, domain string
 	fleet                      fleet.Config // zero: the store is in dir
 	volumes                    engine.VolumeKind
-	anonymous                  bool
+	newKeyring, anonymous      bool
 	connections                int
 	idle                       time.Duration
 }
@@ -54,7 +56,8 @@ func parse(args []string) (*command, error) {
 	c := &command{}
 	f := flag.NewFlagSet("frontend", flag.ContinueOnError)
 	f.StringVar(&c.dir, "dir", "",
-		"`directory` of the store, its key ring and its access keys; made if it is not there")
+		"`directory` of the store, its key ring and its access keys; made if it is not there, the "+
+			"key ring only with a new store")
 	f.StringVar(&c.fleet.Index, "index", "",
 		"`URL` of the database of a store that many nodes serve; see package fleet")
 	f.StringVar(&c.fleet.Chunks, "chunks", "", "`URL` of the bucket of such a store")
@@ -65,6 +68,8 @@ func parse(args []string) (*command, error) {
 	f.StringVar(&c.keys, "keys", "",
 		"`file` of access keys, DIR/keys if empty; made with a random one if it is not there")
 	f.StringVar(&c.domain, "domain", "localhost", "`host` whose subdomains are buckets")
+	f.BoolVar(&c.newKeyring, "new-keyring", false,
+		"make the key ring, DIR/keyring, if it is not there, though the store is, or may be: that of a fleet")
 	f.StringVar((*string)(&c.volumes), "volumes", string(engine.VolumesBadger),
 		"`kind` of the volumes that new chunks go to: badger; badger-format, which is the same but cheaper to write; "+
 			"or log, past the page cache")
@@ -92,11 +97,11 @@ func run(ctx context.Context, c *command, stdout io.Writer) error {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return err
 	}
-	known, err := loadKeys(c.keys)
+	ring, err := c.openKeyring() // first: when that fails, nothing has been made
 	if err != nil {
 		return err
 	}
-	ring, err := openKeyring(filepath.Join(c.dir, "keyring"))
+	known, err := loadKeys(c.keys)
 	if err != nil {
 		return err
 	}
@@ -116,7 +121,8 @@ func (c *command) open(ctx context.Context, o *engine.Options) (*engine.Engine, 
 	return fleet.Open(ctx, c.fleet, o)
 }
 
-// loadKeys reads the access keys, and makes one if there is no file.
+// loadKeys reads the access keys, and makes one if there is no file, also beside a store that is
+// there: nothing in a store depends on them, and whose key is missing is refused, and hears of it.
 func loadKeys(path string) (access.StaticKeys, error) {
 	keys, err := access.LoadKeys(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -126,13 +132,4 @@ func loadKeys(path string) (access.StaticKeys, error) {
 		return access.LoadKeys(path)
 	}
 	return keys, err
-}
-
-// openKeyring opens the keys of encrypted objects, and makes them if there is no file.
-func openKeyring(path string) (*crypto.Keyring, error) {
-	ring, err := crypto.OpenKeyring(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return crypto.CreateKeyring(path)
-	}
-	return ring, err
 }
