@@ -257,12 +257,18 @@ func TestErrorCodes(t *testing.T) {
 			engine.ErrPreconditionFailed, engine.ErrFileAlreadyExists, engine.ErrNotModified,
 			engine.ErrClosed,
 		},
-		gcerrors.PermissionDenied:  {engine.ErrAccessDenied, engine.ErrKmsServiceNotEnabled},
+		gcerrors.PermissionDenied: {
+			engine.ErrAccessDenied, engine.ErrKmsServiceNotEnabled, engine.ErrKeyNotFound,
+			engine.ErrKeyDisabled, engine.ErrKeyPendingDeletion, engine.ErrKeyPendingImport,
+		},
 		gcerrors.Unimplemented:     {engine.ErrNotImplemented},
 		gcerrors.ResourceExhausted: {engine.ErrNoSpace},
 		gcerrors.Internal:          {engine.ErrInternal},
-		gcerrors.Unknown:           {io.ErrUnexpectedEOF},
-		gcerrors.Canceled:          {engine.ErrRequestTimeout.Derive("", context.Canceled)},
+		gcerrors.Unknown: {
+			io.ErrUnexpectedEOF, engine.ErrUnavailable, engine.ErrLeaseLost, engine.ErrInUse,
+			engine.ErrUnfinishedClone,
+		},
+		gcerrors.Canceled: {engine.ErrRequestTimeout.Derive("", context.Canceled)},
 		gcerrors.DeadlineExceeded: {
 			engine.ErrRequestTimeout.Derive("", context.DeadlineExceeded),
 		},
@@ -326,6 +332,48 @@ func FuzzForeignMetadata(f *testing.F) {
 		}
 	})
 }
+
+// TestAMissingKeyIsNoMissingBlob: who writes what is not found would overwrite what he cannot read.
+func TestAMissingKeyIsNoMissingBlob(t *testing.T) {
+	ctx, idx, blobs := t.Context(), index.NewMemory(), gabion.NewMemory(0)
+	sealed := &gocloud.Options{Encryption: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAES256}}
+	for i := range 2 { // each time with a key ring of its own
+		ring, err := crypto.CreateKeyring(filepath.Join(t.TempDir(), "keyring"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := engine.OpenStores(ctx, unclosed{idx}, unclosedBlobs{blobs}, &engine.Options{Keys: ring})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if i == 0 {
+			if _, err := e.CreateBucket(ctx, &engine.CreateBucketRequest{Bucket: "bucket"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := openBucket(t, e, sealed).WriteAll(ctx, "key", []byte("content"), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		_, err = openBucket(t, e, nil).ReadAll(ctx, "key")
+		if !errors.Is(err, engine.ErrKeyNotFound) || gcerrors.Code(err) != gcerrors.PermissionDenied {
+			t.Errorf("reading: %v, code %v", err, gcerrors.Code(err))
+		}
+	}
+}
+
+// unclosed and unclosedBlobs outlive the engines over them.
+type (
+	unclosed      struct{ *index.Memory }
+	unclosedBlobs struct{ *gabion.Memory }
+)
+
+func (unclosed) Close() error      { return nil }
+func (unclosedBlobs) Close() error { return nil }
 
 // TestCopyOntoItself leaves a blob all that is said of it.
 func TestCopyOntoItself(t *testing.T) {

@@ -4,12 +4,22 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/gabion-storage/gabion/engine"
 	"gocloud.dev/gcerrors"
 )
 
-// ErrorCode classifies errors by the HTTP status that they have with the service.
+// keyErrors say that a blob cannot be read or written by the keys that there are. Their statuses
+// would be taken for others: a key that is not found is no blob that is not found, which callers
+// replace by a new one, and one that is disabled is no blob that exists.
+var keyErrors = []error{
+	engine.ErrKeyNotFound, engine.ErrKeyDisabled, engine.ErrKeyPendingDeletion,
+	engine.ErrKeyPendingImport,
+}
+
+// ErrorCode classifies errors, by the HTTP status that they have with the service where nothing
+// else is said.
 func (b *bucket) ErrorCode(err error) gcerrors.ErrorCode {
 	var e *engine.Error
 	switch {
@@ -19,6 +29,10 @@ func (b *bucket) ErrorCode(err error) gcerrors.ErrorCode {
 		return gcerrors.DeadlineExceeded
 	case !errors.As(err, &e):
 		return gcerrors.Unknown
+	case slices.ContainsFunc(keyErrors, e.Is):
+		return gcerrors.PermissionDenied
+	case e.Is(engine.ErrClosed): // as gocloud says it of a bucket that is closed
+		return gcerrors.FailedPrecondition
 	}
 	switch e.HTTPStatus {
 	case http.StatusNotFound:
@@ -27,9 +41,12 @@ func (b *bucket) ErrorCode(err error) gcerrors.ErrorCode {
 		return gcerrors.InvalidArgument
 	case http.StatusForbidden:
 		return gcerrors.PermissionDenied
-	case http.StatusNotModified, http.StatusConflict, http.StatusPreconditionFailed,
-		http.StatusServiceUnavailable: // the engine is closed
+	case http.StatusNotModified, http.StatusConflict, http.StatusPreconditionFailed:
 		return gcerrors.FailedPrecondition
+	case http.StatusServiceUnavailable:
+		// As gocloud's own drivers say it of a service that is away. A failed precondition would
+		// say to who writes what must not exist that it does.
+		return gcerrors.Unknown
 	case http.StatusNotImplemented:
 		return gcerrors.Unimplemented
 	case http.StatusInsufficientStorage:
