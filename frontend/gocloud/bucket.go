@@ -121,24 +121,53 @@ func (b *bucket) ListPaged(
 func (b *bucket) Copy(
 	ctx context.Context, to, from string, opts *driver.CopyOptions,
 ) error {
-	req := &engine.CopyObjectRequest{
-		Bucket: b.name, Key: to, SourceBucket: b.name, SourceKey: from,
-		EncryptionRequest: b.encryption, SourceSSECustomerKey: b.encryption.SSECustomerKey,
+	if to == from {
+		return b.copyOntoItself(ctx, to, opts)
 	}
-	if to == from { // OSS's rules would have it lose what is said of it
-		info, err := b.engine.HeadObject(ctx, &engine.HeadObjectRequest{
-			Bucket: b.name, Key: from, SSECustomerKey: b.encryption.SSECustomerKey,
-		})
-		if err != nil {
-			return err
-		}
-		req.Attributes = info.Attributes
-	}
+	req := b.copyRequest(to, from)
 	if err := before(opts.BeforeCopy, req); err != nil {
 		return err
 	}
 	_, err := b.engine.CopyObject(ctx, req)
 	return err
+}
+
+func (b *bucket) copyRequest(to, from string) *engine.CopyObjectRequest {
+	return &engine.CopyObjectRequest{
+		Bucket: b.name, Key: to, SourceBucket: b.name, SourceKey: from,
+		EncryptionRequest: b.encryption, SourceSSECustomerKey: b.encryption.SSECustomerKey,
+	}
+}
+
+// selfCopyTries is how often a blob is looked at that changes while it is copied onto itself.
+const selfCopyTries = 16
+
+// copyOntoItself says anew what is said of a blob: under OSS's rules the copy would lose it, and
+// S3's refuse one that changes nothing. On the condition that the content is still the one that it
+// was said of; the same bytes written anew are not told apart.
+func (b *bucket) copyOntoItself(ctx context.Context, key string, opts *driver.CopyOptions) error {
+	var err error
+	for range selfCopyTries {
+		var info *engine.ObjectInfo
+		info, err = b.engine.HeadObject(ctx, &engine.HeadObjectRequest{
+			Bucket: b.name, Key: key, SSECustomerKey: b.encryption.SSECustomerKey,
+		})
+		if err != nil {
+			return err
+		}
+		req := b.copyRequest(key, key)
+		req.MetadataDirective, req.Attributes = engine.DirectiveReplace, info.Attributes
+		req.IfMatch = info.ETag
+		given := req.Conditions
+		if err := before(opts.BeforeCopy, req); err != nil {
+			return err
+		}
+		_, err = b.engine.CopyObject(ctx, req)
+		if !errors.Is(err, engine.ErrPreconditionFailed) || req.Conditions != given {
+			return err
+		}
+	}
+	return engine.ErrUnavailable.Derive("The blob is changed all the time. Try again later.", err)
 }
 
 // Delete deletes a blob. To the engine one that is not there is no error, so it looks for it first;

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -377,17 +379,95 @@ func (unclosedBlobs) Close() error { return nil }
 
 // TestCopyOntoItself leaves a blob all that is said of it.
 func TestCopyOntoItself(t *testing.T) {
-	ctx := t.Context()
-	b := openBucket(t, openMemory(t, engine.OSS), nil)
-	o := &blob.WriterOptions{ContentType: "text/plain", CacheControl: "no-cache", Metadata: map[string]string{"a": "1"}}
-	if err := b.WriteAll(ctx, "key", []byte("content"), o); err != nil {
+	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
+		for _, sse := range []engine.EncryptionAlgorithm{"", engine.EncryptionAES256} {
+			b := openBucket(t, openMemory(t, rules), &gocloud.Options{
+				Encryption: engine.EncryptionRequest{ServerSideEncryption: sse},
+			})
+			writeDescribed(t, b, "1")
+			if err := b.Copy(t.Context(), "key", "key", nil); err != nil {
+				t.Errorf("under %s's rules, encryption %q: %v", rules, sse, err)
+			}
+			wantDescribed(t, b, "1")
+		}
+	}
+}
+
+// TestCopyOntoItselfOfWhatChanges: what is written while a blob is copied onto itself keeps what is
+// said of it.
+func TestCopyOntoItselfOfWhatChanges(t *testing.T) {
+	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
+		b := openBucket(t, openMemory(t, rules), nil)
+		writeDescribed(t, b, "1")
+		writes, most := 0, 1
+		o := &blob.CopyOptions{BeforeCopy: func(func(any) bool) error {
+			if writes < most {
+				writes++
+				writeDescribed(t, b, fmt.Sprint(writes+1))
+			}
+			return nil
+		}}
+		if err := b.Copy(t.Context(), "key", "key", o); err != nil {
+			t.Errorf("under %s's rules: %v", rules, err)
+		}
+		wantDescribed(t, b, "2")
+
+		most = math.MaxInt
+		err := b.Copy(t.Context(), "key", "key", o)
+		if !errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("under %s's rules, of what changes all the time: %v", rules, err)
+		}
+		wantDescribed(t, b, fmt.Sprint(writes+1))
+	}
+}
+
+// TestCopyOntoItselfUnderAConditionOfTheCallers tries once: his may hold for ever, or never.
+func TestCopyOntoItselfUnderAConditionOfTheCallers(t *testing.T) {
+	b := openBucket(t, openMemory(t, engine.S3), nil)
+	writeDescribed(t, b, "1")
+	tries := 0
+	err := b.Copy(t.Context(), "key", "key", &blob.CopyOptions{BeforeCopy: func(as func(any) bool) error {
+		var req *engine.CopyObjectRequest
+		as(&req)
+		req.IfMatch = "another"
+		tries++
+		return nil
+	}})
+	if gcerrors.Code(err) != gcerrors.FailedPrecondition || tries != 1 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
+
+// writeDescribed writes a blob whose content and description are of a version.
+func writeDescribed(t *testing.T, b *blob.Bucket, version string) {
+	t.Helper()
+	err := b.WriteAll(t.Context(), "key", []byte("content "+version), &blob.WriterOptions{
+		ContentType: "text/plain", CacheControl: "max-age=" + version,
+		Metadata: map[string]string{"version": version},
+		BeforeWrite: func(as func(any) bool) error {
+			var req *engine.UploadRequest
+			as(&req)
+			req.Tags = map[string]string{"version": version}
+			req.Annotations = map[string]string{"version": version}
+			return nil
+		},
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Copy(ctx, "key", "key", nil); err != nil {
-		t.Fatal(err)
+}
+
+func wantDescribed(t *testing.T, b *blob.Bucket, version string) {
+	t.Helper()
+	content, err := b.ReadAll(t.Context(), "key")
+	if err != nil || string(content) != "content "+version {
+		t.Errorf("%q, %v", content, err)
 	}
-	got, err := b.Attributes(ctx, "key")
-	if err != nil || got.ContentType != "text/plain" || got.CacheControl != "no-cache" || got.Metadata["a"] != "1" {
-		t.Errorf("%+v, %v", got, err)
+	got, err := b.Attributes(t.Context(), "key")
+	var info engine.ObjectInfo
+	if err != nil || !got.As(&info) || got.ContentType != "text/plain" ||
+		got.CacheControl != "max-age="+version || got.Metadata["version"] != version ||
+		info.Tags["version"] != version || info.Annotations["version"] != version {
+		t.Errorf("of version %s: %+v, %v", version, info, err)
 	}
 }

@@ -29,7 +29,8 @@
 //   - ReaderOptions.BeforeRead: *[engine.GetObjectRequest]
 //   - WriterOptions.BeforeWrite: *[engine.UploadRequest], of which Attributes, EncryptionRequest,
 //     Preconditions and Checksum.Algorithm matter
-//   - CopyOptions.BeforeCopy: *[engine.CopyObjectRequest]
+//   - CopyOptions.BeforeCopy: *[engine.CopyObjectRequest]; of a copy onto itself it is called again
+//     when the blob has changed meanwhile
 //   - DeleteOptions.BeforeDelete: *[engine.DeleteObjectRequest]
 //   - ListOptions.BeforeList: *[engine.ListObjectsRequest]
 //
