@@ -87,6 +87,7 @@ func parseSoak(args []string, stdout io.Writer) (*soaking, error) {
 	c.Part = max(4<<20/chunk, 1) * chunk // a few whole chunks, and what the rules allow
 	c.Expiry, e.ChunkSize = e.UploadExpiry, int(chunk)
 	c.Keys = c.KeysFor(s.live)
+	s.world = soak.NewWorld(*c)
 	s.command = cli.Command("go run ./bench soak", flags, "dir", "json")
 	return s, nil
 }
@@ -122,18 +123,27 @@ func (s *soaking) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	alarm := func(format string, args ...any) {
-		if s.world != nil {
-			s.world.Fail(fmt.Errorf(format, args...))
-		}
-	}
+	alarm := func(format string, args ...any) { s.world.Fail(fmt.Errorf(format, args...)) }
 	e, err := contest.OpenEngine(ctx, filepath.Join(s.dir, "store"), s.engine, engine.OSS, alarm)
 	if err != nil {
+		return errors.Join(err, s.world.Failure())
+	}
+	s.world.Use(e.Engine)
+	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, s.clients.Keys, s.dir)
+	if err := s.conclude(s.work(ctx), e); err != nil {
 		return err
 	}
-	s.world = soak.NewWorld(e.Engine, s.clients)
-	fmt.Fprintf(s.stdout, "%s\n%d keys in %s\n", s.command, s.clients.Keys, s.dir)
-	return errors.Join(s.work(ctx), e.Close())
+	fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
+	return nil
+}
+
+// conclude closes the store and adds what it has reported, up to its end, to how the work ended.
+func (s *soaking) conclude(err error, store io.Closer) error {
+	err = errors.Join(err, store.Close())
+	if failure := s.world.Failure(); failure != nil && !errors.Is(err, failure) {
+		return errors.Join(err, failure)
+	}
+	return err
 }
 
 func (s *soaking) work(ctx context.Context) error {
@@ -162,9 +172,6 @@ func (s *soaking) work(ctx context.Context) error {
 	unjudged, err := s.rules.Judge(s.samples)
 	if len(unjudged) > 0 {
 		s.log.Printf("too few samples or calls to judge: %s", strings.Join(unjudged, ", "))
-	}
-	if err == nil {
-		fmt.Fprintln(s.stdout, "verified: all reads, the store, and that the curves level off")
 	}
 	return err
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,3 +58,72 @@ func TestSoakFails(t *testing.T) {
 		t.Errorf("left are %v, %v; want the store", left, err)
 	}
 }
+
+// soakOf is a short soak of a store below a directory. What it logs goes to log.
+func soakOf(t *testing.T, dir string, out, logged io.Writer) *soaking {
+	t.Helper()
+	s, err := parseSoak(shortSoak[1:], out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.dir, s.log = dir, log.New(logged, "", 0)
+	return s
+}
+
+// onText calls do, once, when what is written to it contains a text.
+type onText struct {
+	text string
+	do   func()
+}
+
+func (o *onText) Write(p []byte) (int, error) {
+	if do := o.do; do != nil && strings.Contains(string(p), o.text) {
+		o.do = nil
+		do()
+	}
+	return len(p), nil
+}
+
+// What the store reports is a failure, whenever it does: also while the store is opened, while
+// everything is read once more and checked, and while it is closed.
+func TestSoakHearsAlarms(t *testing.T) {
+	alarm := errors.New("the store reports something")
+	for _, when := range []string{"reading everything", "checking"} {
+		t.Run(when, func(t *testing.T) {
+			var out strings.Builder
+			var s *soaking
+			s = soakOf(t, t.TempDir(), &out, &onText{when, func() { s.world.Fail(alarm) }})
+			err := s.run(t.Context())
+			if !errors.Is(err, alarm) || strings.Contains(out.String(), "verified") {
+				t.Errorf("%v, want %v; it says:\n%s", err, alarm, &out)
+			}
+		})
+	}
+	t.Run("opening", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "store"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := soakOf(t, dir, &onText{" keys in ", cancel}, io.Discard) // when it is open
+		err := s.run(ctx)
+		if err == nil || !strings.Contains(err.Error(), "others can read") {
+			t.Errorf("%v, want that others can look into the store", err)
+		}
+	})
+	t.Run("closing", func(t *testing.T) {
+		s := soakOf(t, t.TempDir(), io.Discard, io.Discard)
+		closing := closer(func() error { s.world.Fail(alarm); return nil })
+		if err := s.conclude(nil, closing); !errors.Is(err, alarm) {
+			t.Errorf("%v, want %v", err, alarm)
+		}
+		if err := s.conclude(alarm, closing); err == nil || err.Error() != alarm.Error() {
+			t.Errorf("%v, want %v once", err, alarm)
+		}
+	})
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }

@@ -43,7 +43,7 @@ func (w *World) Fill(ctx context.Context) error {
 	return err
 }
 
-// Run has all clients make calls until stop is closed, ctx ends or something fails. At every tick
+// Run has all clients make calls until stop is closed, ctx ends or something fails or has failed. At every tick
 // take gets a sample.
 func (w *World) Run(
 	ctx context.Context, stop <-chan struct{}, ticks <-chan time.Time, take func(Sample) error,
@@ -52,6 +52,9 @@ func (w *World) Run(
 	defer cancel(nil)
 	w.mu.Lock()
 	w.onFail = cancel
+	if w.failure != nil {
+		cancel(w.failure)
+	}
 	w.mu.Unlock()
 	over := make(chan struct{})
 	var clients sync.WaitGroup

@@ -130,15 +130,19 @@ func bytesOf(contents map[held]bool) (bytes int64) {
 	return bytes
 }
 
-// NewWorld begins with an engine whose bucket is empty.
-func NewWorld(e *engine.Engine, o Options) *World {
+// NewWorld makes a world without an engine: Fail and Failure are all that it can do before Use, so
+// that what an engine reports while it is opened is not lost.
+func NewWorld(o Options) *World {
 	now := o.Clock()
 	return &World{
-		options: o, engine: e, model: NewModel(o.Keys), onFail: func(error) {},
+		options: o, model: NewModel(o.Keys), onFail: func(error) {},
 		began: now, sampled: now,
 		took: map[string][]time.Duration{}, claims: map[*claim]bool{},
 	}
 }
+
+// Use begins with an engine whose bucket is empty.
+func (w *World) Use(e *engine.Engine) { w.engine = e }
 
 // Fail takes over that something is wrong: an answer, or an error that was not provoked. The first
 // one counts.

@@ -3,6 +3,7 @@ package soak_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -69,10 +70,11 @@ func newLab(t *testing.T, keys int) *lab {
 	if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: bucket}); err != nil {
 		t.Fatal(err)
 	}
-	w := soak.NewWorld(e, soak.Options{
+	w := soak.NewWorld(soak.Options{
 		Bucket: bucket, Clients: 8, Keys: keys, Seed: seed, Sizes: soak.Sizes{Least: 1 << 10, Most: 1 << 20}, Part: 128 << 10,
 		Expiry: expiry, Clock: clock.time, Sleep: func(context.Context, time.Duration) {},
 	})
+	w.Use(e)
 	return &lab{w, e, clock, filepath.Join(dir, "store")}
 }
 
@@ -86,6 +88,16 @@ func (l *lab) mustBeSound(t *testing.T) {
 	}
 	if err := l.Check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What has failed before the clients begin, as while the store was opened, ends them at once.
+func TestRunAfterAFailure(t *testing.T) {
+	l := newLab(t, 20)
+	failure := errors.New("the store reports something")
+	l.Fail(failure)
+	if err := l.Run(t.Context(), nil, nil, nil); !errors.Is(err, failure) {
+		t.Errorf("%v, want %v", err, failure)
 	}
 }
 
