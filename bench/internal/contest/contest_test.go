@@ -137,18 +137,18 @@ func who(diary []string) (lines []string) {
 	return slices.DeleteFunc(slices.Clone(diary), func(line string) bool { return strings.HasSuffix(line, "-3") })
 }
 
-// All are measured once a round, and who comes first differs from round to round. What they upload
+// All are measured once a round, and who follows whom differs from round to round. What they upload
 // they give back, before it is downloaded by several; each upload comes after another one.
-func TestOrderRotates(t *testing.T) {
+func TestOrderOfTurns(t *testing.T) {
 	c, diary := newContest(t, func(*fake) {})
 	c.Contenders[2].Remote = true
 	measure(t, c, group{Upload, data.Random, Plain})
 	measure(t, c, group{Download, data.Random, Plain})
 	var want []string
-	for _, name := range strings.Split("a,b,c,b,c,a", ",") {
+	for _, name := range strings.Split("a,b,c,a,c,b", ",") {
 		want = append(want, name+" up before", name+" up object", name+" down")
 	}
-	for _, name := range strings.Split("a,b,c,b,c,a", ",") { // one to verify and two that are measured
+	for _, name := range strings.Split("a,b,c,a,c,b", ",") { // one to verify and two that are measured
 		want = append(append(want, name+" up object"), slices.Repeat([]string{name + " down"}, 3)...)
 	}
 	if got := who(*diary); !slices.Equal(got, want) {

@@ -213,15 +213,15 @@ func TestInterleave(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b, c := "prepare a, settle, a, finish a", "settle, b", "prepare c, settle, c, finish c"
-	if got, want := strings.Join(log, ", "), strings.Join([]string{a, b, c, b, c, a}, ", "); got != want {
+	if got, want := strings.Join(log, ", "), strings.Join([]string{a, b, c, a, c, b}, ", "); got != want {
 		t.Errorf("order\n%s, want\n%s", got, want)
 	}
 	want := []report.Series{
-		{"group", "axis", "case", "a", "u", []float64{1, 4}},
-		{"group", "axis", "case", "a", "v", []float64{-1, -4}},
+		{"group", "axis", "case", "a", "u", []float64{1, 3}},
+		{"group", "axis", "case", "a", "v", []float64{-1, -3}},
 		{"group", "axis", "case", "b", "u", []float64{10, 10}},
-		{"group", "axis", "case", "c", "u", []float64{2, 3}},
-		{"group", "axis", "case", "c", "v", []float64{-2, -3}},
+		{"group", "axis", "case", "c", "u", []float64{2, 4}},
+		{"group", "axis", "case", "c", "v", []float64{-2, -4}},
 	}
 	if !reflect.DeepEqual(r.Series, want) {
 		t.Errorf("series %v, want %v", r.Series, want)
