@@ -4,7 +4,8 @@
 //	cd frontend && go run ./bench [-minio PROGRAM] [-versitygw PROGRAM] [-size MIB] [-rounds N]
 //	cd frontend && go run ./bench stalls [-turns N] [-turn DURATION]
 //
-// The servers take turns, in each round once. Each is a process of its own, with a store of its
+// The servers take turns, in each round once, and in each in another order. Before a server's turn
+// what others have left to write is written. Each is a process of its own, with a store of its
 // own below -dir; what is printed are medians (least-most) of MB/s and of the processor time that
 // the server takes for a byte of an upload, and the most memory that the process has taken. Every
 // download is compared with what was sent. The client, which signs, hashes and compares, is on the
@@ -97,11 +98,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return !wanted.MatchString(c.name)
 	})
 	body := make([]byte, *size<<20)
-	for range *rounds {
+	for round := range *rounds {
 		if _, err := rand.Read(body); err != nil { // so that nothing is stored already
 			return err
 		}
-		for _, c := range contenders {
+		for _, i := range order(len(contenders), round) {
+			c := contenders[i]
 			if err := c.measure(ctx, *dir, body); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -132,6 +134,7 @@ func (c *contender) measure(ctx context.Context, dir string, body []byte) (err e
 	if err != nil {
 		return err
 	}
+	settle()
 	idle, err := s.busy()
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ type phase struct {
 	latencies
 }
 
-// phases are in an order that turns with each turn: the store grows, and what comes later would look
-// slower than what comes earlier. Two of them are the same, and show how far that holds.
+// phases come in another order in each turn: the store grows, and what comes later would look slower
+// than what comes earlier. Two of them are the same, and show how far that holds.
 func phases() []*phase {
 	const inHeaders = "PUT /bench/stalled HTTP/1.1\r\nHost: x\r\nContent-Le"
 	const unsent = ""
@@ -79,9 +79,8 @@ func stalls(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	}
 	all := phases()
 	for turn := range *turns {
-		for i := range all {
-			p := all[(i+turn)%len(all)]
-			if err := p.time(ctx, to, s.addr, *length); err != nil {
+		for _, i := range order(len(all), turn) {
+			if err := all[i].time(ctx, to, s.addr, *length); err != nil {
 				return err
 			}
 		}
