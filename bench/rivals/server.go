@@ -84,8 +84,13 @@ func (s *server) waitReady(ctx context.Context) error {
 	late := fmt.Errorf("it is not after %v", startTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, late)
 	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		"http://"+s.address+"/minio/health/cluster", nil)
+	if err != nil {
+		return err
+	}
 	for {
-		res, err := http.Get("http://" + s.address + "/minio/health/cluster")
+		res, err := http.DefaultClient.Do(req)
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -25,15 +27,27 @@ func dialS3(ctx context.Context, s *server) (client, error) {
 		BaseEndpoint: new("http://" + s.addr), UsePathStyle: true, Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
-	// A server that listens need not be ready.
-	var err error
-	for range 100 {
-		if _, err = api.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: new(bucket)}); err == nil {
-			break
+	return &s3Client{api}, untilReady(ctx, func(ctx context.Context) error {
+		_, err := api.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: new(bucket)})
+		return err
+	})
+}
+
+// untilReady asks a server until it answers well: one that listens need not be ready, or may hang.
+func untilReady(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
 		}
-		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready after %v: %w", startTimeout, errors.Join(ctx.Err(), err))
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return &s3Client{api}, err
 }
 
 func (c *s3Client) upload(ctx context.Context, key string, body []byte) error {
@@ -63,8 +77,10 @@ func dialOSS(ctx context.Context, s *server) (client, error) {
 	api := ossv2.NewClient(ossv2.LoadDefaultConfig().
 		WithEndpoint("http://" + s.addr).WithRegion("local").WithUsePathStyle(true).
 		WithCredentialsProvider(osscredentials.NewStaticCredentialsProvider(accessKey, secretKey)))
-	_, err := api.PutBucket(ctx, &ossv2.PutBucketRequest{Bucket: new(bucket)})
-	return &ossClient{api}, err
+	return &ossClient{api}, untilReady(ctx, func(ctx context.Context) error {
+		_, err := api.PutBucket(ctx, &ossv2.PutBucketRequest{Bucket: new(bucket)})
+		return err
+	})
 }
 
 func (c *ossClient) upload(ctx context.Context, key string, body []byte) error {

@@ -18,6 +18,10 @@ const (
 	secretKey = "gabion-bench-secret"
 )
 
+// startTimeout is how long a server may take until it takes connections, and again until it answers.
+// Tests shorten it.
+var startTimeout = time.Minute
+
 // A server is a process that listens.
 type server struct {
 	addr string
@@ -32,8 +36,8 @@ func serve(addr, program string, env []string, args ...string) (*server, error) 
 		return nil, err
 	}
 	s := &server{addr, cmd}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		conn, err := net.Dial("tcp", addr)
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); {
+		conn, err := net.DialTimeout("tcp", addr, time.Until(deadline))
 		if err == nil {
 			return s, conn.Close()
 		}
