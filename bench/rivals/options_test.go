@@ -86,3 +86,16 @@ func TestRun(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// README.md says of every contender what it is, and who syncs what.
+func TestREADMENamesContenders(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range contenders(t.Logf) {
+		if k.Name != "disk" && !strings.Contains(string(readme), "\n| `"+k.Name+"` |") {
+			t.Errorf("the table of contenders has no row for %s", k.Name)
+		}
+	}
+}
