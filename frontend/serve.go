@@ -16,24 +16,41 @@ import (
 	"github.com/gabion-storage/gabion/frontend/s3"
 )
 
-// grace is how long requests under way may go on when the command ends.
+// grace is how long requests under way, of all faces, may go on when the command ends.
 const grace = 30 * time.Second
 
 // serve serves an engine by the faces that are asked for, says how to use them, and ends with ctx.
 func (c *command) serve(
 	ctx context.Context, e *engine.Engine, o access.Options, stdout io.Writer,
 ) (err error) {
+	var servers []*http.Server
+	defer func() { err = errors.Join(err, stop(servers)) }()
 	failed := make(chan error, 2)
-	ossAt, stopOSS, err := c.start(c.oss, oss.New(e, &oss.Options{Access: o}), failed)
+	start := func(addr string, face http.Handler) (at string, err error) {
+		if addr == "" {
+			return "", nil
+		}
+		l, err := c.listen(addr)
+		if err != nil {
+			return "", err
+		}
+		server := wire.NewServer(face, c.idle)
+		servers = append(servers, server)
+		go func() {
+			if err := server.Serve(l); err != http.ErrServerClosed {
+				failed <- err
+			}
+		}()
+		return l.Addr().String(), nil
+	}
+	ossAt, err := start(c.oss, oss.New(e, &oss.Options{Access: o}))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopOSS()) }()
-	s3At, stopS3, err := c.start(c.s3, s3.New(e, &s3.Options{Access: o}), failed)
+	s3At, err := start(c.s3, s3.New(e, &s3.Options{Access: o}))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopS3()) }()
 	fmt.Fprint(stdout, sessions(ossAt, s3At, c.keys))
 	select {
 	case <-ctx.Done():
@@ -43,32 +60,24 @@ func (c *command) serve(
 	}
 }
 
-// start serves a face on an address, if that is not empty, and gives how to stop it. What it ends
-// with by itself goes to failed.
-func (c *command) start(
-	addr string, face http.Handler, failed chan<- error,
-) (at string, stop func() error, err error) {
-	if addr == "" {
-		return "", func() error { return nil }, nil
+// stop stops servers all at once: while one waited for the other it would take new requests.
+func stop(servers []*http.Server) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	stopped := make(chan error)
+	for _, server := range servers {
+		go func() {
+			err := server.Shutdown(ctx)
+			if err != nil {
+				err = errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
+			}
+			stopped <- err
+		}()
 	}
-	l, err := c.listen(addr)
-	if err != nil {
-		return "", nil, err
+	for range servers {
+		err = errors.Join(err, <-stopped)
 	}
-	server := wire.NewServer(face, c.idle)
-	go func() {
-		if err := server.Serve(l); err != http.ErrServerClosed {
-			failed <- err
-		}
-	}()
-	return l.Addr().String(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
-		}
-		return nil
-	}, nil
+	return err
 }
 
 // listen listens on an address, of this machine alone if it has no host.
