@@ -96,6 +96,7 @@ func TestWrongArguments(t *testing.T) {
 		{"growth file", `"file"`},
 		{"wear -op delete", "-op"},
 		{"wear -n 10", "-n"},
+		{"wear -n 25 -window 10", "whole windows"},
 		{"wear -window 0", "-window"},
 		{"wear -keys 0", "-keys"},
 		{"wear -clients 0", "-clients"},

@@ -44,7 +44,7 @@ func runWear(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 	o.ops = cli.Choices(wearPut, wearComplete, wearListParts)
 	flags := flag.NewFlagSet("bench wear", flag.ContinueOnError)
 	flags.Var(&o.ops, "op", "`calls` to measure, each in a store of its own")
-	cli.Int(flags, &o.n, "n", 2, most, "`number` of calls, at least two windows")
+	cli.Int(flags, &o.n, "n", 2, most, "`number` of calls, whole windows, at least two")
 	cli.Int(flags, &o.window, "window", 1, most/2,
 		"`calls` that are compared: the first so many and the last so many")
 	cli.Int(flags, &o.keys, "keys", 1, most, "`number` of keys that the calls go to in turn")
@@ -57,8 +57,9 @@ func runWear(ctx context.Context, args []string, stdout io.Writer, stderr *log.L
 		return err
 	}
 	switch {
-	case o.n < 2*o.window:
-		return cli.Usagef("-n is %d and -window %d, must be at least two windows", o.n, o.window)
+	case o.n < 2*o.window || o.n%o.window != 0: // the rest would be judged as if it were a window
+		return cli.Usagef("-n is %d and -window %d, must be whole windows, at least two",
+			o.n, o.window)
 	case !(o.limit > 0):
 		return cli.Usagef("-limit is %v, must be above 0", o.limit)
 	}
@@ -105,15 +106,16 @@ func (w *wear) measure(ctx context.Context, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.engine.Close()) }()
 	for done := 0; done < w.n; done += w.window {
-		if err := w.measureWindow(ctx, done, min(w.window, w.n-done)); err != nil {
+		if err := w.measureWindow(ctx, done); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// measureWindow makes n calls, and takes down what they took. After it a day passes.
-func (w *wear) measureWindow(ctx context.Context, done, n int) error {
+// measureWindow makes the calls of a window, and takes down what they took. After it a day passes.
+func (w *wear) measureWindow(ctx context.Context, done int) error {
+	n := w.window
 	var took atomic.Int64
 	cost, err := process.Measure(func() error {
 		return fanout.Each(ctx, w.clients, n, func(ctx context.Context, i int) error {

@@ -13,7 +13,7 @@ import (
 func TestWear(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	file := filepath.Join(t.TempDir(), "wear.json")
-	out := mustBench(t, "wear", "-n", "25", "-window", "10", "-keys", "3", "-clients", "4", "-limit", "1e9", "-json", file)
+	out := mustBench(t, "wear", "-n", "30", "-window", "10", "-keys", "3", "-clients", "4", "-limit", "1e9", "-json", file)
 	wantEmptyDir(t, os.Getenv("TMPDIR"))
 	for _, text := range []string{"put:", "complete:", "listparts:", "CPU ms"} {
 		if !strings.Contains(out, text) {
@@ -21,7 +21,7 @@ func TestWear(t *testing.T) {
 		}
 	}
 	r := loadReport(t, file)
-	if got, want := r.Cases("put"), []string{"10", "20", "25"}; !slices.Equal(got, want) {
+	if got, want := r.Cases("put"), []string{"10", "20", "30"}; !slices.Equal(got, want) {
 		t.Errorf("measured after %v calls, want %v", got, want)
 	}
 }
