@@ -30,7 +30,7 @@ func (i *bucketReads) Get(ctx context.Context, keys ...[]byte) ([][]byte, error)
 }
 
 // TestAWriteReadsItsBucketOnce holds that a write asks for its bucket once, and not once more for
-// the storage class that objects have of which none is said.
+// the storage class of objects whose request names none.
 func TestAWriteReadsItsBucketOnce(t *testing.T) {
 	idx := &bucketReads{Memory: index.NewMemory(), bucket: "bucket"}
 	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
