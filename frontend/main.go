@@ -7,8 +7,8 @@
 //
 //	go run . -dir DIR -index postgres://... -chunks s3://... -node NAME
 //
-// A key ring that is missing is made with the store. Where there is one already, or it is a fleet's,
-// the command asks for the key ring, or for -new-keyring.
+// A key ring is made with a new store. Beside a store that is there, and for a fleet, one that is
+// missing is an error, unless -new-keyring says that there has been none.
 package main
 
 import (
