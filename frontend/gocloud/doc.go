@@ -20,6 +20,12 @@
 // when the writer is closed; it has no MD5. BufferSize and MaxConcurrency have no effect. When the
 // context ends first, or ContentMD5 is another, nothing stays.
 //
+// # Errors
+//
+// A blob whose key the provider does not know, or has disabled, is PermissionDenied, not NotFound.
+// A store that cannot be reached, or a node that has lost its lease, is Unknown, which may be tried
+// again.
+//
 // # As
 //
 //   - Bucket: *[engine.Engine]
