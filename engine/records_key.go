@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -55,4 +56,20 @@ func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error
 	}
 	e.records, err = crypto.NewStoreAuthenticator(key)
 	return err
+}
+
+// isRecordsKey fails with a *CorruptionError unless a data key is that of the store's records.
+func (e *Engine) isRecordsKey(key crypto.DataKey) error {
+	other, err := crypto.NewStoreAuthenticator(key)
+	if err != nil {
+		return err
+	}
+	const probe = "which key is it"
+	message := func(buf []byte) []byte { return append(buf, probe...) }
+	if e.records == nil || !bytes.Equal(e.records.MAC(message), other.MAC(message)) {
+		return &CorruptionError{
+			What: "the key of the store's records", Where: "index", Err: crypto.ErrAuthentication,
+		}
+	}
+	return nil
 }

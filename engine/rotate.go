@@ -54,7 +54,8 @@ type RotateKeysResult struct {
 // Options.ReserveSpace.
 //
 // The old form is given up only for one that the provider has unwrapped again, so each data key
-// takes three calls of it. At most 8 data keys are worked on at a time. Keep old keys: backups of
+// takes three calls of it, and only if the record's MAC says that the data key is its own: where
+// the provider has given another the error is a *CorruptionError. At most 8 data keys are worked on at a time. Keep old keys: backups of
 // the store hold data keys that are wrapped under them, and so does what is part of the error.
 func (e *Engine) RotateKeys(
 	ctx context.Context, _ *RotateKeysRequest,
@@ -202,6 +203,9 @@ type keyTable[R any] struct {
 	get        func(index.Reader, index.Key[R]) (R, error)
 	put        func(index.Tx, index.Key[R], *R) error
 	encryption func(*R) *index.Encryption
+
+	// proves fails unless the record is one of this data key.
+	proves func(*Engine, index.Key[R], *R, crypto.DataKey) error
 }
 
 var uploadKeys = &keyTable[index.Upload]{
@@ -213,6 +217,17 @@ var uploadKeys = &keyTable[index.Upload]{
 	get:        index.Get[index.Upload],
 	put:        index.Put[index.Upload],
 	encryption: func(rec *index.Upload) *index.Encryption { return &rec.Encryption },
+	proves: func(e *Engine, k index.Key[index.Upload], rec *index.Upload, key crypto.DataKey) error {
+		bucket, name, id, err := index.ParseUploadKey(k)
+		if err != nil {
+			return err
+		}
+		cipher, err := crypto.NewCipher(key)
+		if err != nil {
+			return err
+		}
+		return e.sealsOf(id, cipher).upload(bucket, name, rec)
+	},
 }
 
 var headerKeys = &keyTable[index.Header]{
@@ -221,6 +236,9 @@ var headerKeys = &keyTable[index.Header]{
 	get:        index.Get[index.Header],
 	put:        index.Put[index.Header],
 	encryption: func(rec *index.Header) *index.Encryption { return &rec.Records },
+	proves: func(e *Engine, _ index.Key[index.Header], _ *index.Header, key crypto.DataKey) error {
+		return e.isRecordsKey(key)
+	},
 }
 
 var fleetKeys = &keyTable[index.Fleet]{
@@ -229,6 +247,9 @@ var fleetKeys = &keyTable[index.Fleet]{
 	get:        index.Get[index.Fleet],
 	put:        index.Put[index.Fleet],
 	encryption: func(rec *index.Fleet) *index.Encryption { return &rec.Keys },
+	// Nothing lies under it: a node asks only whether its provider unwraps it, and another serves
+	// that as well.
+	proves: func(*Engine, index.Key[index.Fleet], *index.Fleet, crypto.DataKey) error { return nil },
 }
 
 var objectKeys = &keyTable[index.Object]{
@@ -240,12 +261,24 @@ var objectKeys = &keyTable[index.Object]{
 	get:        index.Get[index.Object],
 	put:        index.Put[index.Object],
 	encryption: func(rec *index.Object) *index.Encryption { return &rec.Encryption },
+	proves: func(e *Engine, k index.Key[index.Object], rec *index.Object, key crypto.DataKey) error {
+		bucket, name, err := index.ParseObjectKey(k)
+		if err != nil {
+			return err
+		}
+		cipher, err := crypto.NewCipher(key)
+		if err != nil {
+			return err
+		}
+		return e.sealsOf(rec.Content, cipher).object(bucket, name, rec)
+	},
 }
 
 // A staleKey is a data key to wrap anew.
 type staleKey struct {
 	record []byte // the record's key
 	old    index.Encryption
+	proves func(crypto.DataKey) error // fails for any other
 
 	tried bool
 	fresh crypto.WrappedKey
@@ -297,7 +330,12 @@ func collectStale[R any](
 		}
 		looked++
 		if enc := t.encryption(&entry.Record); err == nil && r.stale(enc) {
-			stale = append(stale, staleKey{record: entry.Key, old: *enc})
+			stale = append(stale, staleKey{
+				record: entry.Key, old: *enc,
+				proves: func(key crypto.DataKey) error {
+					return t.proves(r.engine, entry.Key, &entry.Record, key)
+				},
+			})
 		}
 		if err == nil && looked < rotateScan && len(stale) < rotateBatch {
 			continue
@@ -320,7 +358,7 @@ func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 	for range min(rotateWorkers, len(batch)) {
 		workers.Go(func() {
 			for k := range next {
-				k.fresh, k.err = r.rewrap(ctx, &k.old)
+				k.fresh, k.err = r.rewrap(ctx, k)
 				k.tried = true
 				if k.err == nil || refusesKey(k.err) {
 					r.silent.Store(0)
@@ -347,15 +385,19 @@ func refusesKey(err error) bool {
 }
 
 // rewrap returns the new form of a data key. The old one is the only way to the data: it is not
-// given up for one that may not work, and the provider has unwrapped.
-func (r *rotation) rewrap(
-	ctx context.Context, old *index.Encryption,
-) (fresh crypto.WrappedKey, err error) {
-	key, err := r.keys.unwrap(ctx, crypto.WrappedKey{KeyID: old.Wrapper, Blob: old.WrappedKey})
+// given up for one that may not work, so the provider has unwrapped the new one, nor for that of
+// another key, which a provider that mixes up its answers would give.
+func (r *rotation) rewrap(ctx context.Context, k *staleKey) (fresh crypto.WrappedKey, err error) {
+	key, err := r.keys.unwrap(
+		ctx, crypto.WrappedKey{KeyID: k.old.Wrapper, Blob: k.old.WrappedKey},
+	)
+	if err == nil {
+		err = k.proves(key)
+	}
 	if err != nil {
 		return fresh, err
 	}
-	return r.keys.wrap(ctx, old.KeyID, key)
+	return r.keys.wrap(ctx, k.old.KeyID, key)
 }
 
 // replaceable returns what of a batch is to be replaced, and takes in what failed.

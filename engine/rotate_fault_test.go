@@ -1,10 +1,12 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -225,6 +227,119 @@ func TestRotateKeysBadProvider(t *testing.T) {
 	}
 	e = open(t, dir, &engine.Options{Keys: without(ring, newest)})
 	checkSmall(t, e, names...)
+}
+
+// crossingKeys gives, once, the key that was asked for before instead of that which is asked for now.
+type crossingKeys struct {
+	*crypto.Keyring
+
+	mu      sync.Mutex // guards what follows
+	calls   int
+	crossAt int // the call that gets the wrong answer; 0 is none
+	last    crypto.DataKey
+}
+
+func (c *crossingKeys) Unwrap(ctx context.Context, w crypto.WrappedKey) (crypto.DataKey, error) {
+	key, err := c.Keyring.Unwrap(ctx, w)
+	if err != nil {
+		return key, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	last := c.last
+	c.last = key
+	if c.calls == c.crossAt {
+		return last, nil
+	}
+	return key, nil
+}
+
+// arm has the k-th call from now get the answer of another one.
+func (c *crossingKeys) arm(t *testing.T, k int) {
+	t.Helper()
+	other, err := crypto.NewDataKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls, c.crossAt, c.last = 0, k, other
+}
+
+func (c *crossingKeys) reached() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls >= c.crossAt
+}
+
+// TestRotateKeysCrossedAnswers has the provider give another key than that which it was asked for,
+// in the first call, the second, the third ... No data key may be replaced by one that is another.
+func TestRotateKeysCrossedAnswers(t *testing.T) {
+	ring, dir := keys(t), t.TempDir()
+	crossing := &crossingKeys{Keyring: ring}
+	opts := &engine.Options{Keys: crossing, AuthenticateRecords: true}
+	e := open(t, dir, opts)
+	names := smallObjects(t, e, "object", 2)
+	smallObject(t, e, "plain", "") // under the key of the store's records
+	uploads := smallNames("upload", 2)
+	ids := map[string]string{}
+	for _, key := range uploads {
+		ids[key] = mustInitiate(t, e, rotateBucket, key, "KMS")
+		mustPart(t, e, rotateBucket, key, ids[key], 1, smallBody(key))
+	}
+	for k := 1; ; k++ {
+		mustRotate(t, ring)
+		crossing.arm(t, k)
+		// What fails is tried again as long as anything gets on, so mostly nothing is left.
+		if _, err := e.RotateKeys(t.Context(), nil); err != nil && !errors.Is(err, crypto.ErrAuthentication) {
+			t.Errorf("call %d was answered wrong: %v", k, err)
+		}
+		reached := crossing.reached()
+		crossing.arm(t, 0)
+		mustRotateKeys(t, e)
+		mustClose(t, e)
+		e = open(t, dir, opts)
+		checkSmall(t, e, append(names, "plain")...)
+		for _, key := range uploads {
+			_, err := e.ListParts(t.Context(), &engine.ListPartsRequest{Bucket: rotateBucket, Key: key, UploadID: ids[key]})
+			if err == nil {
+				_, err = e.UploadPart(t.Context(), &engine.UploadPartRequest{
+					Bucket: rotateBucket, Key: key, UploadID: ids[key], PartNumber: 1, Body: bytes.NewReader(smallBody(key)),
+				})
+			}
+			if err != nil {
+				t.Errorf("after a wrong answer to call %d: upload %s: %v", k, key, err)
+			}
+		}
+		if !reached || t.Failed() {
+			break
+		}
+	}
+	mustClose(t, e)
+	e = open(t, dir, &engine.Options{Keys: onlyNewest(ring), AuthenticateRecords: true})
+	for _, key := range uploads {
+		mustComplete(t, e, rotateBucket, key, ids[key])
+	}
+	checkSmall(t, e, append(append(names, "plain"), uploads...)...)
+}
+
+// TestRotateKeysCrossedAnswer wants to be told of another key than that which was asked for, where
+// nothing else is to be done.
+func TestRotateKeysCrossedAnswer(t *testing.T) {
+	ring := keys(t)
+	crossing := &crossingKeys{Keyring: ring}
+	e := openTemp(t, &engine.Options{Keys: crossing})
+	smallObject(t, e, "key", "AES256")
+	mustRotate(t, ring)
+	crossing.arm(t, 1)
+	_, err := e.RotateKeys(t.Context(), nil)
+	if corrupt := (*engine.CorruptionError)(nil); !errors.As(err, &corrupt) || !errors.Is(err, crypto.ErrAuthentication) {
+		t.Errorf("RotateKeys: %v", err)
+	}
+	if n := mustRotateKeys(t, e); n != 1 {
+		t.Errorf("%d were wrapped, wanted is 1", n)
+	}
 }
 
 // TestRotateKeysDamage wants one record that cannot be decoded to be an error, and the others to be
