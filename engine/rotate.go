@@ -378,10 +378,19 @@ func (r *rotation) rewrapAll(ctx context.Context, batch []staleKey) {
 	workers.Wait()
 }
 
-// refusesKey reports whether an error of the provider is about the one key that it was asked for.
+// refusesKey reports whether an error is about the one key that the provider was asked for: it is
+// what the provider says of it, or what it gave is of no use. Others may say that it is down.
 func refusesKey(err error) bool {
-	return errors.Is(err, crypto.ErrKeyNotFound) || errors.Is(err, crypto.ErrKeyDisabled) ||
-		errors.Is(err, crypto.ErrAccessDenied) || errors.Is(err, crypto.ErrAuthentication)
+	for _, refusal := range []error{
+		crypto.ErrKeyNotFound, crypto.ErrKeyDisabled, crypto.ErrKeyPendingDeletion,
+		crypto.ErrKeyPendingImport, crypto.ErrAccessDenied, crypto.ErrAuthentication,
+		crypto.ErrUnusableKey, ErrInvalidArgument,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 // rewrap returns the new form of a data key. The old one is the only way to the data: it is not
