@@ -51,7 +51,8 @@ type RotateKeysResult struct {
 // A data key that the provider does not unwrap or wrap keeps its old form, and a damaged record
 // stays as it is. Both are part of the error; everything else is done all the same. The call ends
 // early when the provider does not answer at all and, with ErrNoSpace, when the disk is down to
-// Options.ReserveSpace.
+// Options.ReserveSpace. It fails with ErrUnavailable when it finds something left to do after each
+// of 16 passes over the store, as when another key is made current all the time.
 //
 // The old form is given up only for one that the provider has unwrapped again, so each data key
 // takes three calls of it, and only if the record's MAC says that the data key is its own: where
@@ -104,10 +105,14 @@ func (r *rotation) run(ctx context.Context) error {
 			return errors.Join(r.failed.join(), err)
 		}
 		if !r.again {
-			break
+			return r.failed.join()
 		}
 	}
-	return r.failed.join()
+	// The last pass has replaced something, so nobody knows whether that was all.
+	return errors.Join(r.failed.join(), ErrUnavailable.saying(
+		"Data keys are left over after %d passes, since they change all the time. "+
+			"What was wrapped anew stays so. Try again later.", rotatePasses,
+	))
 }
 
 // pass looks at the store's own keys and at every bucket: at the uploads first, since an upload that
