@@ -127,6 +127,118 @@ func tellsOf(t *testing.T, who string, problems []engine.Problem, key string) {
 	}
 }
 
+// wrongBlobs give other frames than those that were put, and do not know it.
+type wrongBlobs struct {
+	lastingBlobs
+
+	mu    sync.Mutex // guards wrong
+	wrong map[blob.Ref]bool
+}
+
+func (s *wrongBlobs) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, error) {
+	frame, err := s.lastingBlobs.Get(ctx, ref, buf)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.wrong[ref] {
+		frame[len(frame)/2] ^= 1
+	}
+	return frame, err
+}
+
+// TestPullWrongFrames pulls from a store whose frames are whole by their checksums, but of which
+// the store knows that they are not what they should be, be that found out before they were copied
+// or behind that. The clone must know it, too, until the store has them anew.
+func TestPullWrongFrames(t *testing.T) {
+	for name, earlier := range map[string]bool{"known before": false, "found out after a Pull": true} {
+		t.Run(name, func(t *testing.T) { pullWrongFrames(t, earlier) })
+	}
+}
+
+func pullWrongFrames(t *testing.T, earlier bool) {
+	o := engine.Options{ChunkSize: 32 << 10}
+	blobs := &wrongBlobs{lastingBlobs: lastingBlobs{blob.NewMemory(0)}, wrong: map[blob.Ref]bool{}}
+	source := &site{index: lastingIndex{index.NewMemory()}, blobs: blobs, options: o}
+	from, to := mustOpen(t, source), inMemory(t, o)
+	hit, sound := random(1, 100<<10), random(2, 100<<10)
+	mustObject(t, from, "bucket", "hit", "", hit)
+	for id, rec := range chunkRecords(t, source.index) {
+		blobs.wrong[blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}] = true
+		if err := blobs.Seal(t.Context(), rec.Volume); err != nil { // what is stored again lies elsewhere
+			t.Fatal(err)
+		}
+	}
+	mustObject(t, from, "bucket", "sound", "", sound)
+	c := to.clone(t)
+	if earlier {
+		mustPull(t, c, from) // nobody knows yet
+	}
+	if _, err := from.Check(t.Context(), &engine.CheckRequest{Data: true}); err != nil {
+		t.Fatal(err)
+	}
+	known := damagedChunks(t, source.index)
+	if known == 0 {
+		t.Fatal("the store does not know of its damage")
+	}
+	for range 2 {
+		res, err := c.Pull(t.Context(), from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tellsOf(t, "Pull", res.Problems, "hit")
+		if n := damagedChunks(t, to.index); n != known {
+			t.Errorf("the clone knows of %d damaged chunks, the store of %d", n, known)
+		}
+	}
+	mustObject(t, from, "bucket", "again", "", hit)
+	mustPull(t, c, from)
+	mustCloseClone(t, c)
+	copied := mustOpen(t, to)
+	if n := damagedChunks(t, to.index); n != 0 {
+		t.Errorf("of healed chunks %d are damaged in the copy", n)
+	}
+	for key, want := range map[string][]byte{"hit": hit, "again": hit, "sound": sound} {
+		if !bytes.Equal(readAll(t, copied, "bucket", key), want) {
+			t.Errorf("object %q reads back wrong", key)
+		}
+	}
+	checkStore(t, copied)
+	mustClose(t, copied)
+	mustClose(t, from)
+}
+
+func chunkRecords(t *testing.T, idx index.Store) map[index.ChunkID]index.Chunk {
+	t.Helper()
+	all := map[index.ChunkID]index.Chunk{}
+	err := idx.View(t.Context(), func(r index.Reader) error {
+		for entry, err := range index.Scan(r, index.Chunks()) {
+			if err != nil {
+				return err
+			}
+			id, err := index.ParseChunkKey(entry.Key)
+			if err != nil {
+				return err
+			}
+			all[id] = entry.Record
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// damagedChunks counts the chunks that are known to be damaged.
+func damagedChunks(t *testing.T, idx index.Store) (n int) {
+	t.Helper()
+	for _, rec := range chunkRecords(t, idx) {
+		if rec.Damaged {
+			n++
+		}
+	}
+	return n
+}
+
 // TestPullAfterLoss has a clone lose its volumes. The next Pull copies again what was in them.
 func TestPullAfterLoss(t *testing.T) {
 	o := engine.Options{ChunkSize: 32 << 10}

@@ -27,6 +27,7 @@ type clonedChunk struct {
 // chunkWork is what is to be done about the chunks of a window.
 type chunkWork struct {
 	missing []clonedChunk // to be copied
+	doubted []clonedChunk // that the store has found to be damaged since they were copied
 	changed []clonedChunk // to be had by as many references, or not any more
 	raw     []pair        // that cannot be decoded
 }
@@ -39,7 +40,10 @@ func (p *pull) chunks(ctx context.Context, see look) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.write(ctx, work.raw), p.count(ctx, work.changed)); err != nil {
+		err = errors.Join(
+			p.write(ctx, work.raw), p.count(ctx, work.changed), p.doubt(ctx, work.doubted),
+		)
+		if err != nil {
 			return err
 		}
 		for chunks := work.missing; len(chunks) > 0; {
@@ -72,6 +76,9 @@ func (p *pull) sort(pairs []pair) (work chunkWork, err error) {
 			}
 			p.damaged = true
 		}
+		if c.from != nil && c.from.Damaged {
+			p.damaged = true
+		}
 		switch {
 		case c.from == nil && c.to == nil:
 			if err == nil || r.to == nil || !bytes.Equal(r.from.Value, r.to.Value) {
@@ -80,8 +87,10 @@ func (p *pull) sort(pairs []pair) (work chunkWork, err error) {
 		case err != nil: // the clone has it still
 		case c.from == nil:
 			work.changed = append(work.changed, c)
-		case c.to == nil || c.to.Damaged || !p.sound[c.to.Volume]:
+		case c.to == nil || !p.sound[c.to.Volume], c.to.Damaged && !c.from.Damaged:
 			work.missing = append(work.missing, c)
+		case c.from.Damaged && !c.to.Damaged:
+			work.doubted = append(work.doubted, c)
 		case c.to.Refs != c.from.Refs:
 			work.changed = append(work.changed, c)
 		}
@@ -111,6 +120,43 @@ func (p *pull) count(ctx context.Context, chunks []clonedChunk) error {
 		}
 	}
 	return p.replace(ctx, chunks, records)
+}
+
+// doubt makes the clone take chunks for damaged that it has copied before the store knew. What the
+// store cannot read any more was whole when it was copied, and the clone's is better.
+func (p *pull) doubt(ctx context.Context, chunks []clonedChunk) error {
+	var volumes []uint64
+	var frame []byte
+	records := make([]*index.Chunk, len(chunks))
+	for i, c := range chunks {
+		rec := *c.to
+		rec.Refs = c.from.Refs
+		records[i] = &rec
+		var err error
+		frame, err = p.read(ctx, ledger.RefOf(c.id, *c.from), frame)
+		switch {
+		case err == nil:
+			rec.Damaged = true
+			volumes = append(volumes, rec.Volume)
+		case !isDamage(err):
+			return err
+		}
+	}
+	if err := p.seal(ctx, volumes); err != nil {
+		return err
+	}
+	return p.replace(ctx, chunks, records)
+}
+
+// seal ends the writing to volumes with frames that are perhaps not what they should be: a Put of
+// what they should be must not find one of them.
+func (p *pull) seal(ctx context.Context, volumes []uint64) error {
+	slices.Sort(volumes)
+	var errs []error
+	for _, volume := range slices.Compact(volumes) {
+		errs = append(errs, p.to.blobs.Seal(ctx, volume))
+	}
+	return errors.Join(errs...)
 }
 
 // replace replaces the clone's records of chunks, those of a window at most.
@@ -146,23 +192,32 @@ func (p *pull) copy(ctx context.Context, chunks []clonedChunk) error {
 		return err
 	}
 	refs, err := p.copyFrames(ctx, chunks)
-	if err != nil {
-		return err
-	}
-	var volumes []uint64
+	var volumes, doubtful []uint64
 	records := make([]*index.Chunk, len(chunks))
 	for i, ref := range refs {
 		rec := &index.Chunk{
 			Volume: ref.Volume, Offset: ref.Offset, Stored: ref.Size, Refs: chunks[i].from.Refs,
-		}
-		if ref.Volume == lostVolume {
-			rec.Damaged, p.damaged = true, true
-		} else if !slices.Contains(volumes, ref.Volume) {
-			volumes = append(volumes, ref.Volume)
+			Damaged: chunks[i].from.Damaged,
 		}
 		records[i] = rec
+		switch {
+		case ref.Volume == lostVolume:
+			rec.Damaged, p.damaged = true, true
+			continue
+		case ref.Volume == 0: // it was not copied
+			continue
+		case rec.Damaged:
+			doubtful = append(doubtful, ref.Volume)
+		}
+		if !slices.Contains(volumes, ref.Volume) {
+			volumes = append(volumes, ref.Volume)
+		}
 	}
-	if err := p.to.blobs.Sync(ctx, volumes...); err != nil {
+	if err == nil {
+		err = p.to.blobs.Sync(ctx, volumes...)
+	}
+	// After a failure, too: what nothing refers to could be found all the same.
+	if err := errors.Join(err, p.seal(context.WithoutCancel(ctx), doubtful)); err != nil {
 		return err
 	}
 	if err := p.replace(ctx, chunks, records); err != nil {
@@ -172,7 +227,7 @@ func (p *pull) copy(ctx context.Context, chunks []clonedChunk) error {
 		p.sound[volume] = true
 	}
 	for _, rec := range records {
-		if !rec.Damaged {
+		if rec.Volume != lostVolume {
 			p.progress.Chunks++
 			p.progress.Bytes += int64(rec.Stored)
 		}
