@@ -195,10 +195,10 @@ func (k *check) miscounted(format string, args ...any) {
 	)
 }
 
-// undecoded takes in a record that a scan could not decode, told as p. It returns the error if it
-// is of the scan as a whole.
+// undecoded takes in a record that could not be decoded, told as p. It returns the error if it is
+// of a scan as a whole, or says nothing of the record.
 func (k *check) undecoded(p Problem, key []byte, err error) error {
-	if len(key) == 0 {
+	if len(key) == 0 || !isFinding(err) {
 		return err
 	}
 	if !k.undecodable[string(key)] {

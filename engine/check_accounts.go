@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
@@ -161,6 +162,9 @@ func (k *check) idleEntry(e *index.Entry[index.Idle]) error {
 	rec, err := index.Get(
 		k.r, index.UploadKey(e.Record.Bucket, e.Record.Key, id),
 	) // one that cannot be decoded is told already
+	if err != nil && !errors.Is(err, index.ErrNotFound) && !isFinding(err) {
+		return err
+	}
 	if err != nil || !rec.Watched.Equal(watched) {
 		k.miscounted("upload %s stands in the table of idle uploads under a wrong time", id)
 	}

@@ -52,14 +52,12 @@ func (k *check) parts(
 	ctx context.Context, c *contentCheck, open *opener, parts []numberedPart,
 ) error {
 	for i := range parts {
-		if err := k.part(parts[i].number, &parts[i].Part, open); err != nil {
-			if errors.Is(err, blob.ErrUnavailable) || errors.Is(err, index.ErrUnavailable) {
-				return err // it says nothing of what is stored
-			}
-			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: err})
-		}
-		if err := ctx.Err(); err != nil {
+		hit, err := k.part(parts[i].number, &parts[i].Part, open)
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
+		}
+		if hit != nil {
+			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: hit})
 		}
 	}
 	return nil
@@ -146,6 +144,7 @@ type partCheck struct {
 	rec  *index.Part
 	open *opener
 	err  error // the first thing wrong with it
+	end  error // the first thing that kept the check from finding out
 	next int64 // where the next chunk begins
 
 	listed uint64 // CRC-64 by the checksums that the manifest says
@@ -154,19 +153,31 @@ type partCheck struct {
 }
 
 func (p *partCheck) wrong(err error) {
-	if p.err == nil {
-		p.err = err
+	first := &p.err
+	if !isFinding(err) {
+		first = &p.end
+	}
+	if *first == nil {
+		*first = err
 	}
 }
 
-// part checks one part and counts its references. The error is the first thing wrong with it.
-func (k *check) part(number int, rec *index.Part, open *opener) error {
+// isFinding reports whether an error says something of what is stored. Any other is about who reads
+// it, and ends a check: no data is lost where the process has no file handles left.
+func isFinding(err error) bool {
+	err = typed(err)
+	_, newer := errors.AsType[*FormatError](err)
+	return newer || isDamage(err)
+}
+
+// part checks one part and counts its references. hit is the first thing wrong with it.
+func (k *check) part(number int, rec *index.Part, open *opener) (hit, err error) {
 	p := &partCheck{check: k, rec: rec, open: open, md5: md5.New()}
 	if err := open.seals.part(number, rec); err != nil {
 		p.wrong(err)
 	}
 	if _, twice := k.manifests[rec.Manifest]; twice {
-		p.wrong(fmt.Errorf("manifest %s has two owners", rec.Manifest))
+		p.wrong(ledger.WrongManifest(rec, "it has two owners"))
 	}
 	if rec.Inline {
 		k.manifests[rec.Manifest] = manifestCheck{inline: true}
@@ -196,7 +207,7 @@ func (k *check) part(number int, rec *index.Part, open *opener) error {
 			),
 		})
 	}
-	return p.err
+	return p.err, p.end
 }
 
 // inline checks a part that the index has itself.

@@ -48,13 +48,15 @@ func (k *check) objectEntry(ctx context.Context, e *checkedEntry[index.Object]) 
 		k.problem(hit)
 	}
 	if len(e.hits) == 0 { // else nothing can follow from the parts
-		k.object(hit, rec, e.parts, open.seals)
+		return k.object(hit, rec, e.parts, open.seals)
 	}
 	return nil
 }
 
 // object compares an object's record with its parts.
-func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s seals) {
+func (k *check) object(
+	hit Problem, rec *index.Object, parts []numberedPart, s seals,
+) error {
 	var size int64
 	for i := range parts {
 		size += parts[i].Size
@@ -65,10 +67,14 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 			rec.Size,
 		)
 		k.problem(hit)
-		return // nothing else can follow from them
+		return nil // nothing else can follow from them
 	}
-	if err := k.directory(rec.Content, parts, s.ofDirectory(rec)); err != nil {
-		hit.Err = err
+	wrong, err := k.directory(rec.Content, parts, s.ofDirectory(rec))
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
+		hit.Err = wrong
 		k.problem(hit)
 	}
 	hit.Kind = BadMetadata
@@ -91,12 +97,13 @@ func (k *check) object(hit Problem, rec *index.Object, parts []numberedPart, s s
 	}
 	rules, ok := k.named(hit, "object")
 	if !ok {
-		return
+		return nil
 	}
 	if etag := rules.objectETag(rec.Type, parts); etag != rec.ETag {
 		hit.Err = fmt.Errorf("its ETag is %s by its parts, its record says %s", etag, rec.ETag)
 		k.problem(hit)
 	}
+	return nil
 }
 
 // objectSum is the checksum that an object's record should have, as far as its parts know it: those
@@ -229,34 +236,38 @@ func (k *check) partsOf(id index.ContentID) (parts []numberedPart, hits []Proble
 	return parts, hits, nil
 }
 
-// directory compares the directory of an object's content with the parts.
-func (k *check) directory(id index.ContentID, parts []numberedPart, s seals) error {
+// directory compares the directory of an object's content with the parts. wrong is what is wrong
+// with it.
+func (k *check) directory(
+	id index.ContentID, parts []numberedPart, s seals,
+) (wrong, err error) {
 	want := directoryOf(directoryParts(parts))
 	n := 0
 	for entry, err := range index.ScanAll(k.r, index.DirectoryOf(id)) {
-		if err != nil && len(entry.Key) > 0 {
-			k.undecodable[string(entry.Key)] = true
+		if err != nil && (len(entry.Key) == 0 || !isFinding(err)) {
+			return nil, err
 		}
 		if err != nil {
-			return err
+			k.undecodable[string(entry.Key)] = true
+			return err, nil
 		}
 		_, page, err := index.ParseDirectoryKey(entry.Key)
 		if err != nil {
-			return err
+			return err, nil
 		}
 		if page != n || n >= len(want) || entry.Record.Start != want[n].Start ||
 			!slices.Equal(entry.Record.Parts, want[n].Parts) {
-			return fmt.Errorf("page %d of the directory of its parts is not of its parts", page)
+			return fmt.Errorf("page %d of the directory of its parts is not of its parts", page), nil
 		}
 		if err := s.directory(id, page, &entry.Record); err != nil {
-			return err
+			return err, nil
 		}
 		n++
 	}
 	if n != len(want) {
-		return fmt.Errorf("the directory of its parts has %d pages, wanted are %d", n, len(want))
+		wrong = fmt.Errorf("the directory of its parts has %d pages, wanted are %d", n, len(want))
 	}
-	return nil
+	return wrong, nil
 }
 
 // directories looks for directories that no object has.
@@ -281,6 +292,9 @@ func (k *check) directories(context.Context) error {
 // trash counts what the queue still refers to, and what waits to get there or to be named.
 func (k *check) trash(ctx context.Context) error {
 	ends, err := index.TrashQueue().Ends(k.r)
+	if err != nil && !isFinding(err) {
+		return err
+	}
 	if err != nil {
 		k.problem(Problem{Kind: BadAccounting, Err: err})
 	}
