@@ -88,7 +88,12 @@ func (k *check) object(
 		hit.Err = fmt.Errorf("its part has MD5 %x, its record says %x", parts[0].ETag, rec.MD5)
 		k.problem(hit)
 	}
-	if sum, known := objectSum(rec, parts); known && !bytes.Equal(sum, rec.Checksum.Value) {
+	sum, known, err := objectSum(rec, parts)
+	switch {
+	case err != nil:
+		hit.Err = err
+		k.problem(hit)
+	case known && !bytes.Equal(sum, rec.Checksum.Value):
 		hit.Err = fmt.Errorf(
 			"its %s is %x by its parts, its record says %x", rec.Checksum.Algorithm, sum,
 			rec.Checksum.Value,
@@ -107,25 +112,35 @@ func (k *check) object(
 }
 
 // objectSum is the checksum that an object's record should have, as far as its parts know it: those
-// of a copy may have other checksums than the copy.
-func objectSum(rec *index.Object, parts []numberedPart) (sum []byte, known bool) {
+// of a copy may have other checksums than the copy. The error is what cannot be one of them.
+func objectSum(rec *index.Object, parts []numberedPart) (sum []byte, known bool, err error) {
 	c := index.Checksum{Algorithm: rec.Checksum.Algorithm, Type: rec.Checksum.Type}
 	if c.Algorithm == "" {
-		return nil, true
+		return nil, true, nil
 	}
+	of := crypto.ChecksumAlgorithm(partAlgorithm(rec))
+	for _, a := range []crypto.ChecksumAlgorithm{of, crypto.ChecksumAlgorithm(c.Algorithm)} {
+		if !a.Valid() {
+			return nil, false, wrongChecksum("no algorithm is named %q", a)
+		}
+	}
+	known = rec.PartAlgorithm == ""
 	for i := range parts {
-		if rec.PartAlgorithm != "" || len(parts[i].Checksum) == 0 {
-			return nil, false
+		if len(parts[i].Checksum) == 0 {
+			known = false
+		} else if err := checkSum(of, &parts[i].Part); err != nil {
+			return nil, false, err
 		}
 	}
 	full := ChecksumType(c.Type) == ChecksumFullObject
 	switch {
+	case !known || full && len(parts) != 1 && !of.CanCombine():
+		return nil, false, nil
 	case full && len(parts) == 1:
-		return parts[0].Checksum, true
-	case full && !crypto.ChecksumAlgorithm(c.Algorithm).CanCombine():
-		return nil, false
+		return parts[0].Checksum, true, nil
 	}
-	return checksumOfParts(c, parts).Value, true
+	c, err = checksumOfParts(c, parts)
+	return c.Value, err == nil, err
 }
 
 // named checks the name of an object or upload, and returns the rules of its bucket, if they are
@@ -212,6 +227,11 @@ func (k *check) upload(ctx context.Context, e *checkedEntry[index.Upload]) error
 		return err
 	}
 	k.contents[id].upload = true
+	if err := checkSums(&e.Record.Checksum, e.parts); err != nil {
+		hit := hit
+		hit.Kind, hit.Err = BadMetadata, err
+		k.problem(hit)
+	}
 	k.scopes(hit, &e.Record.Encryption, e.parts)
 	return nil
 }

@@ -126,6 +126,9 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 		return b, err
 	}
 	b.algorithm, b.trailer = asked.Algorithm, asked.Trailer
+	if a := crypto.ChecksumAlgorithm(of); a != "" && !a.Valid() {
+		return b, wrongChecksum("no algorithm is named %q", of)
+	}
 	if of != "" && asked.Algorithm != "" && string(asked.Algorithm) != of {
 		return b, ErrInvalidRequest.saying(
 			"Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of,
@@ -207,10 +210,11 @@ func objectChecksum(rec *index.Object) Checksum {
 	return c
 }
 
-// checksumOfParts makes the checksum of an object from those of its parts.
-func checksumOfParts(of index.Checksum, parts []numberedPart) index.Checksum {
-	if of.Algorithm == "" {
-		return of
+// checksumOfParts makes the checksum of an object from those of its parts, if these are what it can
+// be made of.
+func checksumOfParts(of index.Checksum, parts []numberedPart) (index.Checksum, error) {
+	if err := checkSums(&of, parts); of.Algorithm == "" || err != nil {
+		return of, err
 	}
 	a := crypto.ChecksumAlgorithm(of.Algorithm)
 	if ChecksumType(of.Type) == ChecksumComposite {
@@ -219,13 +223,50 @@ func checksumOfParts(of index.Checksum, parts []numberedPart) index.Checksum {
 			sums[i] = parts[i].Checksum
 		}
 		of.Value = a.Composite(sums)
-		return of
+		return of, nil
 	}
 	of.Value = a.New().Sum(nil)
 	for i := range parts {
 		of.Value = a.Combine(of.Value, parts[i].Checksum, parts[i].Size)
 	}
-	return of
+	return of, nil
+}
+
+// checkSums checks that the checksum of an object can be made from those of its parts. They are of
+// records, and what is wrong with them is damage.
+func checkSums(of *index.Checksum, parts []numberedPart) error {
+	a, kind := crypto.ChecksumAlgorithm(of.Algorithm), ChecksumType(of.Type)
+	switch {
+	case a == "":
+		return nil
+	case !a.Valid():
+		return wrongChecksum("no algorithm is named %q", a)
+	case kind != ChecksumComposite && (kind != ChecksumFullObject || !a.CanCombine()):
+		return wrongChecksum("one of type %q is not made from those of parts by %s", kind, a)
+	}
+	for i := range parts {
+		if err := checkSum(a, &parts[i].Part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSum checks that the checksum of a part can be one by this algorithm.
+func checkSum(a crypto.ChecksumAlgorithm, part *index.Part) error {
+	if len(part.Checksum) != a.Size() {
+		return wrongChecksum(
+			"that of manifest %s has %d bytes, by %s it has %d", part.Manifest,
+			len(part.Checksum), a, a.Size(),
+		)
+	}
+	return nil
+}
+
+func wrongChecksum(format string, args ...any) error {
+	return &CorruptionError{
+		What: "a checksum", Where: "index", Err: fmt.Errorf(format, args...),
+	}
 }
 
 // isBare says whether a value is that of a composite checksum without the number of parts, as some

@@ -315,9 +315,13 @@ func (req *CompleteMultipartUploadRequest) checkSize(size int64) error {
 
 // objectOf makes the record of the object of the listed parts, but for its content.
 func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*index.Object, error) {
+	sum, err := checksumOfParts(up.Checksum, listed)
+	if err != nil {
+		return nil, err
+	}
 	obj := &index.Object{
 		Type: typeMultipart, ETag: up.bucket.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
-		Checksum: checksumOfParts(up.Checksum, listed),
+		Checksum: sum,
 		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
 	}
 	for _, p := range listed {

@@ -196,6 +196,8 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 		rec.Checksum = nil
 	case len(rec.Checksum) == 0:
 		return nil, nil // the object has a checksum, its parts have none
+	default:
+		err = checkSum(crypto.ChecksumAlgorithm(p.up.Checksum.Algorithm), &rec)
 	}
-	return &rec, nil
+	return &rec, err
 }
