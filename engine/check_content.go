@@ -72,18 +72,22 @@ type opener struct {
 	sealed bool // what read returns is the frame, since nobody has the key
 }
 
-// opener returns what verifies a content.
+// opener returns what verifies a content. proof verifies the record that has it.
 func (k *check) opener(
-	ctx context.Context, id index.ContentID, enc *index.Encryption,
+	ctx context.Context, id index.ContentID, enc *index.Encryption, proof func(seals) error,
 ) (*opener, error) {
 	if enc.Customer {
 		return k.sealedOpener(id), nil
 	}
-	cipher, err := k.engine.ciphers.of(ctx, id, enc)
+	var cipher *crypto.Cipher
+	var err error
+	if enc.Algorithm != "" {
+		cipher, err = k.engine.provenCipher(ctx, id, enc, nil, proof)
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil {
+	if err != nil && cipher == nil { // what is wrong with the record is found out behind it
 		if k.res.UnopenedCause == nil {
 			k.res.UnopenedCause = typed(err)
 		}

@@ -34,7 +34,8 @@ func (k *check) objectEntry(ctx context.Context, e *checkedEntry[index.Object]) 
 	rec := &e.Record
 	k.totals.Objects++
 	k.totals.LogicalBytes += rec.Size
-	open, err := k.opener(ctx, rec.Content, &rec.Encryption)
+	proof := func(s seals) error { return s.object(bucket, key, rec) }
+	open, err := k.opener(ctx, rec.Content, &rec.Encryption, proof)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (k *check) objectEntry(ctx context.Context, e *checkedEntry[index.Object]) 
 		return err
 	}
 	k.scopes(hit, &rec.Encryption, e.parts)
-	if err := open.seals.object(bucket, key, rec); err != nil {
+	if err := proof(open.seals); err != nil {
 		hit := hit
 		hit.Err = err
 		k.problem(hit)
@@ -214,11 +215,12 @@ func (k *check) upload(ctx context.Context, e *checkedEntry[index.Upload]) error
 	if b := k.buckets[bucket]; b != nil && b.Generation != e.Record.Generation {
 		k.miscounted("upload %s of %s/%s is of an earlier bucket of that name", id, bucket, key)
 	}
-	open, err := k.opener(ctx, id, &e.Record.Encryption)
+	proof := func(s seals) error { return s.upload(bucket, key, &e.Record) }
+	open, err := k.opener(ctx, id, &e.Record.Encryption, proof)
 	if err != nil {
 		return err
 	}
-	if err := open.seals.upload(bucket, key, &e.Record); err != nil {
+	if err := proof(open.seals); err != nil {
 		hit := hit
 		hit.Err = err
 		k.problem(hit)

@@ -151,6 +151,16 @@ func (c *ciphers) of(
 	}
 }
 
+// distrust takes a cipher out of memory that does not seem to be that of the content.
+func (c *ciphers) distrust(id index.ContentID, enc *index.Encryption, cipher *crypto.Cipher) {
+	what := wrappedContentOf(id, crypto.WrappedKey{KeyID: enc.Wrapper, Blob: enc.WrappedKey})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[what].cipher == cipher { // else somebody has asked again already
+		delete(c.known, what)
+	}
+}
+
 // join returns the cipher of a content if it is there. Else the caller waits with others, and must
 // leave; it gets nothing to wait for if there is nobody to ask.
 func (c *ciphers) join(

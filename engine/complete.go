@@ -184,8 +184,9 @@ func (e *Engine) completionKey(
 		key.absent = true
 		return key, nil
 	}
-	key.cipher, err = e.cipherOf(ctx, up.id, &up.Encryption, req.SSECustomerKey)
-	return key, otherThanBegun(err, req.SSECustomerKey)
+	at := partPlace{bucket: req.Bucket, key: req.Key, uploadID: req.UploadID}
+	key.cipher, err = e.cipherOfUpload(ctx, at, up, req.SSECustomerKey)
+	return key, err
 }
 
 // verify compares the MACs of the upload and of the parts listed, and the MD5 of all with the state

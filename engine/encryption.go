@@ -177,6 +177,27 @@ func (e *Engine) cipherOf(
 	return crypto.NewCipher(key)
 }
 
+// provenCipher returns the cipher of a content, as cipherOf does, whose key is the content's own:
+// proof verifies a MAC of a record under it. Where that fails the key may be that of another
+// content, which the provider gave by mistake and which would be taken from memory for as long as
+// Options.KeyLifetime: it is asked once more. With the error of a proof comes the cipher that was
+// tried last.
+func (e *Engine) provenCipher(
+	ctx context.Context, id index.ContentID, enc *index.Encryption, customer crypto.CustomerKey,
+	proof func(seals) error,
+) (cipher *crypto.Cipher, err error) {
+	for again := false; ; again = true {
+		if cipher, err = e.cipherOf(ctx, id, enc, customer); err != nil {
+			return nil, err
+		}
+		err = proof(e.sealsOf(id, cipher))
+		if again || cipher == nil || enc.Customer || !errors.Is(err, crypto.ErrAuthentication) {
+			return cipher, err
+		}
+		e.ciphers.distrust(id, enc, cipher)
+	}
+}
+
 // otherThanBegun is what S3 says of another key of the client's than its upload was begun with.
 func otherThanBegun(err error, customer crypto.CustomerKey) error {
 	if customer != nil && errors.Is(err, ErrAccessDenied) {

@@ -177,11 +177,19 @@ func (e *Engine) verifyHead(ctx context.Context, of objectRef, obj *index.Object
 	if !enc.Customer && enc.Algorithm != "" && of.customer == nil {
 		return nil
 	}
-	cipher, err := e.cipherOf(ctx, obj.Content, enc, of.customer)
-	if err != nil {
-		return err
-	}
-	return e.sealsOf(obj.Content, cipher).object(of.bucket, of.key, obj)
+	_, err := e.cipherOfObject(ctx, of, obj)
+	return err
+}
+
+// cipherOfObject returns the cipher of an object, nil if it is not encrypted, when its record is
+// what was signed.
+func (e *Engine) cipherOfObject(
+	ctx context.Context, of objectRef, obj *index.Object,
+) (*crypto.Cipher, error) {
+	return e.provenCipher(
+		ctx, obj.Content, &obj.Encryption, of.customer,
+		func(s seals) error { return s.object(of.bucket, of.key, obj) },
+	)
 }
 
 // GetObjectRequest asks for an object's content.
@@ -293,11 +301,8 @@ func (e *Engine) openObject(
 			e.trash.Leave(rec.Content)
 		}
 	}()
-	cipher, err := e.cipherOf(ctx, rec.Content, &rec.Encryption, ref.customer)
+	cipher, err := e.cipherOfObject(ctx, ref, rec)
 	if err != nil {
-		return nil, rules, err
-	}
-	if err := e.sealsOf(rec.Content, cipher).object(ref.bucket, ref.key, rec); err != nil {
 		return nil, rules, err
 	}
 	if err := ref.conditions.check(rec); err != nil {

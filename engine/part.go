@@ -173,11 +173,11 @@ func (e *Engine) openForPart(ctx context.Context, at partPlace) (up *openUpload,
 func (e *Engine) cipherOfUpload(
 	ctx context.Context, at partPlace, up *openUpload, customer crypto.CustomerKey,
 ) (*crypto.Cipher, error) {
-	cipher, err := e.cipherOf(ctx, up.id, &up.Encryption, customer)
-	if err != nil {
-		return nil, otherThanBegun(err, customer)
-	}
-	return cipher, e.sealsOf(up.id, cipher).upload(at.bucket, at.key, &up.Upload)
+	cipher, err := e.provenCipher(
+		ctx, up.id, &up.Encryption, customer,
+		func(s seals) error { return s.upload(at.bucket, at.key, &up.Upload) },
+	)
+	return cipher, otherThanBegun(err, customer)
 }
 
 // takePart takes in the body of a part and makes the part durable. check may refuse the body.

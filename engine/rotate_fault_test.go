@@ -273,6 +273,13 @@ func (c *crossingKeys) reached() bool {
 	return c.calls >= c.crossAt
 }
 
+// asked counts the calls since it was armed.
+func (c *crossingKeys) asked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
 // TestRotateKeysCrossedAnswers has the provider give another key than that which it was asked for,
 // in the first call, the second, the third ... No data key may be replaced by one that is another.
 func TestRotateKeysCrossedAnswers(t *testing.T) {

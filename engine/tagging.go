@@ -146,7 +146,7 @@ func (e *Engine) changeAttributes(
 		if err != nil {
 			return err
 		}
-		cipher, err := e.cipherOf(ctx, seen.Content, &seen.Encryption, of.customer)
+		cipher, err := e.cipherOfObject(ctx, of, seen)
 		if err != nil {
 			return err
 		}
