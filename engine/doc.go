@@ -197,7 +197,8 @@
 //
 // The data key of a content is wrapped by [Options].Keys, and [Engine.RotateKeys] wraps it anew
 // without touching data; or it is wrapped by a key that the client gives with every call and that
-// is not stored: SSECustomerKey. Either way a wrong key is found out before any data is read.
+// is not stored: SSECustomerKey. Either way a wrong key is found out before any data is read; one
+// that the provider gave is asked for once more.
 //
 // A data key that the provider gave stays in memory for [Options].KeyLifetime, and longer only for
 // calls under way and open Objects. Within that time it serves every caller. So the provider

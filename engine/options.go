@@ -65,8 +65,8 @@ type Options struct {
 	// crypto. It costs about a microsecond a record that is written or read, and has reads of plain
 	// content verify its address, a BLAKE3 of every byte, which they do not otherwise.
 	//
-	// A store that was made with it has it for good: Open needs Keys, which is asked once and must
-	// give the key, and the store has the key until Close, longer than KeyLifetime. Setting the
+	// A store that was made with it has it for good: Open needs Keys, which is asked twice and must
+	// give the same key, and the store has the key until Close, longer than KeyLifetime. Setting the
 	// option again makes sure of it: Open fails with ErrInvalidArgument when the store has no such
 	// key, be it that it was made without.
 	AuthenticateRecords bool

@@ -50,7 +50,12 @@ func (e *Engine) openRecordsKey(ctx context.Context, header *index.Header) error
 			"The records of this store are authenticated: Options.Keys must give their key.",
 		)
 	}
-	key, err := e.keys.unwrap(ctx, crypto.WrappedKey{KeyID: rec.Wrapper, Blob: rec.WrappedKey})
+	w := crypto.WrappedKey{KeyID: rec.Wrapper, Blob: rec.WrappedKey}
+	key, err := e.keys.unwrap(ctx, w)
+	if err == nil {
+		// Twice: what is signed with a key that was given by mistake is refused with the right one.
+		_, err = e.keys.verify(ctx, key, w)
+	}
 	if err != nil {
 		return err
 	}

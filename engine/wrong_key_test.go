@@ -85,6 +85,34 @@ func TestWrongKeyOnce(t *testing.T) {
 	}
 }
 
+// TestWrongRecordsKey has the provider give another key than that of the store's records when a store
+// is opened. Nothing may be signed with it.
+func TestWrongRecordsKey(t *testing.T) {
+	crossing, dir := &crossingKeys{Keyring: keys(t)}, t.TempDir()
+	o := &engine.Options{Keys: crossing, AuthenticateRecords: true}
+	e := open(t, dir, o)
+	mustObject(t, e, "bucket", "key", "", random(1, 1000))
+	mustClose(t, e)
+	for k := 1; ; k++ {
+		crossing.arm(t, k)
+		e, err := engine.Open(t.Context(), dir, o)
+		reached := crossing.reached()
+		if err == nil {
+			if got := readAll(t, e, "bucket", "key"); !bytes.Equal(got, random(1, 1000)) {
+				t.Error("the object reads back wrong")
+			}
+			mustObject(t, e, "bucket", "more", "", random(1, 1000))
+			mustClose(t, e)
+		} else if !errors.Is(err, crypto.ErrAuthentication) {
+			t.Errorf("answer %d is wrong, and Open says %v", k, err)
+		}
+		if !reached || t.Failed() {
+			break
+		}
+	}
+	checkStore(t, open(t, dir, o))
+}
+
 // TestWrongRecord reads an object whose record is not what was signed. The provider is asked once
 // more, and no longer.
 func TestWrongRecord(t *testing.T) {
