@@ -27,8 +27,8 @@ import (
 // its *[ObjectInfo].
 //
 // Errors are *[fs.PathError] around the engine's, and match [fs.ErrNotExist] where there is no such
-// object, no such bucket or can be none, and [fs.ErrPermission] where a key is missing or denied:
-// objects that were stored with SSECustomerKey are listed, and cannot be read.
+// object, no such bucket or can be none, and [fs.ErrPermission] where a key is missing, denied or
+// not to be used: objects that were stored with SSECustomerKey are listed, and cannot be read.
 type FS struct {
 	ctx    context.Context
 	engine *Engine
@@ -150,7 +150,8 @@ func pathError(op, name string, err error) error {
 	case isAny(err, ErrNoSuchKey, ErrNoSuchBucket),
 		isAny(err, ErrInvalidObjectName, ErrKeyTooLong, ErrInvalidBucketName):
 		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-	case isAny(err, ErrInvalidRequest, ErrAccessDenied, ErrKmsServiceNotEnabled):
+	case isAny(err, ErrInvalidRequest, ErrAccessDenied, ErrKmsServiceNotEnabled),
+		isAny(err, ErrKeyNotFound, ErrKeyDisabled, ErrKeyPendingDeletion, ErrKeyPendingImport):
 		err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}

@@ -272,3 +272,23 @@ func TestFSServesHTTP(t *testing.T) {
 		}
 	}
 }
+
+// TestFSKeys has the key provider refuse the key of an object, in every way that it can.
+func TestFSKeys(t *testing.T) {
+	h := &hookedKeys{KeyProvider: keys(t)}
+	s := inMemory(t, engine.Options{Keys: h})
+	e := mustOpen(t, s)
+	mustObject(t, e, "bucket", "sealed", "AES256", random(1, 1000))
+	mustClose(t, e)
+	for _, refusal := range []error{
+		crypto.ErrKeyNotFound, crypto.ErrKeyDisabled, crypto.ErrKeyPendingDeletion, crypto.ErrKeyPendingImport, crypto.ErrAccessDenied,
+	} {
+		e := mustOpen(t, s) // which has no key in memory
+		h.unwrap = func(string) error { return refusal }
+		_, err := e.FS(t.Context(), "bucket").Open("sealed")
+		if !errors.Is(err, fs.ErrPermission) || !errors.Is(err, refusal) {
+			t.Errorf("Open: %v, want fs.ErrPermission of %v", err, refusal)
+		}
+		mustClose(t, e)
+	}
+}
