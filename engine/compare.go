@@ -45,7 +45,8 @@ func (d Difference) String() string {
 }
 
 // Compare compares what two stores list: buckets, objects, open uploads and their parts, with all
-// that is said of them, sizes, ETags and CRC-64s among it. It reads no content: that what is stored
+// that is said of them, sizes, ETags and CRC-64s among it. What is in a bucket or an upload is
+// compared if both have it, whatever they say of it. It reads no content: that what is stored
 // is what its CRC-64 says, Check with Data finds out. Of two stores that are written to meanwhile
 // it may find differences that there never were.
 //
@@ -84,76 +85,107 @@ func (p *storeComparison) buckets(ctx context.Context) error {
 			}
 		}
 	}
-	return compare(p, list,
-		func(a, b Bucket) int { return cmp.Compare(a.Name, b.Name) },
-		func(b Bucket) Difference { return Difference{Bucket: b.Name} },
-		func(b Bucket) error {
-			p.res.Buckets++
+	return compare(p, list, listedKind[Bucket]{
+		order: func(a, b Bucket) int { return cmp.Compare(a.Name, b.Name) },
+		name:  func(b Bucket) Difference { return Difference{Bucket: b.Name} },
+		same:  func(Bucket) { p.res.Buckets++ },
+		below: func(b Bucket) error {
 			if err := p.objects(ctx, b.Name); err != nil {
 				return err
 			}
 			return p.uploads(ctx, b.Name)
 		},
-	)
+	})
 }
 
 func (p *storeComparison) objects(ctx context.Context, bucket string) error {
 	list := func(e *Engine) iter.Seq2[ObjectInfo, error] {
 		return e.Objects(ctx, &ListObjectsRequest{Bucket: bucket})
 	}
-	return compare(p, list,
-		func(a, b ObjectInfo) int { return cmp.Compare(a.Key, b.Key) },
-		func(o ObjectInfo) Difference { return Difference{Bucket: bucket, Key: o.Key} },
-		func(o ObjectInfo) error {
+	return compare(p, list, listedKind[ObjectInfo]{
+		order: func(a, b ObjectInfo) int { return cmp.Compare(a.Key, b.Key) },
+		name:  func(o ObjectInfo) Difference { return Difference{Bucket: bucket, Key: o.Key} },
+		same: func(o ObjectInfo) {
 			p.res.Objects++
 			p.res.Bytes += o.Size
-			return nil
 		},
-	)
+	})
+}
+
+// An openUploadInfo is all that is said of an upload: a listing of uploads leaves something out.
+type openUploadInfo struct {
+	MultipartUpload
+	Attributes
 }
 
 func (p *storeComparison) uploads(ctx context.Context, bucket string) error {
-	list := func(e *Engine) iter.Seq2[MultipartUpload, error] {
-		return e.Uploads(ctx, &ListMultipartUploadsRequest{Bucket: bucket})
+	list := func(e *Engine) iter.Seq2[openUploadInfo, error] {
+		return func(yield func(openUploadInfo, error) bool) {
+			for u, err := range e.Uploads(ctx, &ListMultipartUploadsRequest{Bucket: bucket}) {
+				info := openUploadInfo{MultipartUpload: u}
+				if err == nil {
+					info.Attributes, err = p.attributes(ctx, e, bucket, u)
+				}
+				if !yield(info, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
-	return compare(p, list,
-		func(a, b MultipartUpload) int {
+	return compare(p, list, listedKind[openUploadInfo]{
+		order: func(a, b openUploadInfo) int {
 			return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.UploadID, b.UploadID))
 		},
-		func(u MultipartUpload) Difference {
+		name: func(u openUploadInfo) Difference {
 			return Difference{Bucket: bucket, Key: u.Key, UploadID: u.UploadID}
 		},
-		func(u MultipartUpload) error {
-			p.res.Uploads++
-			return p.parts(ctx, bucket, u)
-		},
-	)
+		same:  func(openUploadInfo) { p.res.Uploads++ },
+		below: func(u openUploadInfo) error { return p.parts(ctx, bucket, u.MultipartUpload) },
+	})
+}
+
+// attributes are what an upload's object is to have.
+func (p *storeComparison) attributes(
+	ctx context.Context, e *Engine, bucket string, u MultipartUpload,
+) (a Attributes, err error) {
+	res, err := e.ListParts(ctx, &ListPartsRequest{
+		Bucket: bucket, Key: u.Key, UploadID: u.UploadID, MaxParts: 1,
+	})
+	if err == nil {
+		a = res.Attributes
+	}
+	return a, err
 }
 
 func (p *storeComparison) parts(ctx context.Context, bucket string, u MultipartUpload) error {
 	list := func(e *Engine) iter.Seq2[Part, error] {
 		return e.Parts(ctx, &ListPartsRequest{Bucket: bucket, Key: u.Key, UploadID: u.UploadID})
 	}
-	return compare(p, list,
-		func(a, b Part) int { return cmp.Compare(a.PartNumber, b.PartNumber) },
-		func(part Part) Difference {
+	return compare(p, list, listedKind[Part]{
+		order: func(a, b Part) int { return cmp.Compare(a.PartNumber, b.PartNumber) },
+		name: func(part Part) Difference {
 			return Difference{
 				Bucket: bucket, Key: u.Key, UploadID: u.UploadID, PartNumber: part.PartNumber,
 			}
 		},
-		func(part Part) error {
+		same: func(part Part) {
 			p.res.Parts++
 			p.res.Bytes += part.Size
-			return nil
 		},
-	)
+	})
 }
 
-// compare compares two listings, which are in order. name says what an entry is about, and same is
-// called with what both have.
+// A listedKind says how entries of one kind are compared.
+type listedKind[T any] struct {
+	order func(a, b T) int
+	name  func(T) Difference // says what an entry is about
+	same  func(T)            // is called with what both stores say alike
+	below func(T) error      // is called with what both have, and compares what it has; nil for nothing
+}
+
+// compare compares two listings, which are in order.
 func compare[T any](
-	p *storeComparison, list func(*Engine) iter.Seq2[T, error], order func(a, b T) int,
-	name func(T) Difference, same func(T) error,
+	p *storeComparison, list func(*Engine) iter.Seq2[T, error], of listedKind[T],
 ) error {
 	a, b := cursorOf(list(p.first)), cursorOf(list(p.second))
 	defer a.stop()
@@ -162,18 +194,23 @@ func compare[T any](
 		if err := cmp.Or(a.err, b.err); err != nil {
 			return err
 		}
-		which := order(a.entry, b.entry)
+		which := of.order(a.entry, b.entry)
 		onlyA, onlyB := !b.more || a.more && which < 0, !a.more || b.more && which > 0
-		switch fields := differing(a.entry, b.entry); {
+		switch {
 		case onlyA:
-			p.differ(name(a.entry), "the second store does not have it")
+			p.differ(of.name(a.entry), "the second store does not have it")
 		case onlyB:
-			p.differ(name(b.entry), "the first store does not have it")
-		case len(fields) > 0:
-			p.differ(name(a.entry), "they differ in "+strings.Join(fields, ", "))
+			p.differ(of.name(b.entry), "the first store does not have it")
 		default:
-			if err := same(a.entry); err != nil {
-				return err
+			if fields := differing(a.entry, b.entry); len(fields) > 0 {
+				p.differ(of.name(a.entry), "they differ in "+strings.Join(fields, ", "))
+			} else {
+				of.same(a.entry)
+			}
+			if of.below != nil {
+				if err := of.below(a.entry); err != nil {
+					return err
+				}
 			}
 		}
 		if !onlyB {
@@ -213,12 +250,18 @@ func (p *storeComparison) differ(d Difference, what string) {
 	p.res.Differences = append(p.res.Differences, d)
 }
 
-// differing names the fields in which two structs differ.
-func differing[T any](a, b T) (fields []string) {
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i := range x.NumField() {
-		if !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
-			fields = append(fields, x.Type().Field(i).Name)
+// differing names the fields in which two structs differ, those of what a listing says as its own.
+func differing[T any](a, b T) []string {
+	return differingFields(reflect.ValueOf(a), reflect.ValueOf(b))
+}
+
+func differingFields(a, b reflect.Value) (fields []string) {
+	for i := range a.NumField() {
+		x, y, field := a.Field(i), b.Field(i), a.Type().Field(i)
+		if field.Type == reflect.TypeFor[MultipartUpload]() {
+			fields = append(fields, differingFields(x, y)...)
+		} else if !reflect.DeepEqual(x.Interface(), y.Interface()) {
+			fields = append(fields, field.Name)
 		}
 	}
 	return fields

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
 // TestCompare compares stores that were filled alike, and then not.
@@ -76,5 +77,65 @@ func TestCompareParts(t *testing.T) {
 	}
 	if !slices.Equal(res.Differences, []engine.Difference{want}) || res.Parts != 1 {
 		t.Errorf("%+v, want one difference, %+v", res, want)
+	}
+}
+
+// TestCompareBelowDifferences compares stores in which a bucket differs, and what is in it, too.
+func TestCompareBelowDifferences(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	o := engine.Options{Clock: func() time.Time { return now }}
+	first, second := inMemory(t, o).open(t), inMemory(t, o).open(t)
+	for e, scope := range map[*engine.Engine]engine.DedupScope{first: engine.DedupStore, second: engine.DedupBucket} {
+		if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: "bucket", DedupScope: scope}); err != nil {
+			t.Fatal(err)
+		}
+		mustPut(t, e, engine.PutObjectRequest{Bucket: "bucket", Key: "alike", Body: bytes.NewReader(random(1, 100))})
+	}
+	mustPut(t, first, engine.PutObjectRequest{Bucket: "bucket", Key: "other", Body: bytes.NewReader(random(1, 100))})
+	upload := mustInitiate(t, second, "bucket", "open", "")
+	res, err := engine.Compare(t.Context(), first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []engine.Difference{
+		{Bucket: "bucket", What: "they differ in DedupScope"},
+		{Bucket: "bucket", Key: "other", What: "the second store does not have it"},
+		{Bucket: "bucket", Key: "open", UploadID: upload, What: "the first store does not have it"},
+	}
+	if !slices.Equal(res.Differences, want) {
+		t.Errorf("the differences are %v, want %v", res.Differences, want)
+	}
+	if res.Buckets != 0 || res.Objects != 1 || res.Bytes != 100 {
+		t.Errorf("what is the same is %+v", res)
+	}
+}
+
+// TestCompareAttributes compares an upload of which two copies of a store say other things, and its
+// parts, which differ, too.
+func TestCompareAttributes(t *testing.T) {
+	o := engine.Options{ChunkSize: 32 << 10}
+	first, to := inMemory(t, o).open(t), inMemory(t, o)
+	upload := mustInitiate(t, first, "bucket", "key", "")
+	second := moved(t, first, to)
+	mustPart(t, second, "bucket", "key", upload, 1, random(1, 100))
+	put(t, to.index, func(tx index.Tx) error {
+		id, _ := index.ParseContentID(upload)
+		rec, err := index.Get(tx, index.UploadKey("bucket", "key", id))
+		if err != nil {
+			return err
+		}
+		rec.Attributes.Metadata = map[string]string{"name": "another value"}
+		return index.Put(tx, index.UploadKey("bucket", "key", id), &rec)
+	})
+	res, err := engine.Compare(t.Context(), first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []engine.Difference{
+		{Bucket: "bucket", Key: "key", UploadID: upload, What: "they differ in Attributes"},
+		{Bucket: "bucket", Key: "key", UploadID: upload, PartNumber: 1, What: "the first store does not have it"},
+	}
+	if !slices.Equal(res.Differences, want) || res.Uploads != 0 {
+		t.Errorf("%+v, want the differences %v", res, want)
 	}
 }
