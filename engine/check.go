@@ -12,7 +12,8 @@ import (
 // CheckRequest says how thorough a check is.
 type CheckRequest struct {
 	// Data also reads every byte of every object and part, and compares the MD5 and CRC-64 of every
-	// part with its record, and the CRC-64 of every chunk without encryption with its manifest.
+	// part with its record, the MD5 of all parts of a sequential upload together with its record or
+	// that of its object, and the CRC-64 of every chunk without encryption with its manifest.
 	// Otherwise the metadata is checked, and that every chunk's volume is there. What cannot be
 	// opened, because it is under a client's key or the key provider does not give the key, is no
 	// problem: then the checksums of what is stored are all that is verified, and Unopened counts
@@ -86,8 +87,9 @@ func (p Problem) String() string {
 //
 // It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, the records of the
 // parts of one object, and up to 20 MiB of what it reads ahead of the index. With Data it reads what
-// parts share once for each, at the pace of one MD5, up to 32 chunks at a time; they and their memory
-// take up to a quarter of Options.MemoryBudget more, or one chunk.
+// parts share once for each, at the pace of one MD5, or of two where an upload was sequential, up to
+// 32 chunks at a time; they and their memory take up to a quarter of Options.MemoryBudget more, or
+// one chunk.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
 	"github.com/gabion-storage/gabion/index"
@@ -89,11 +91,60 @@ func (k *check) shared(context.Context) error {
 	return nil
 }
 
+// A queueCheck compares the records of a queue with its ends, between which they are looked for.
+type queueCheck struct {
+	check *check
+	name  string
+	ends  index.Ends
+	lost  bool // the ends cannot be decoded, which is told
+	seen  uint64
+}
+
+func (k *check) queue(
+	name string, ends func(index.Reader) (index.Ends, error),
+) (q *queueCheck, err error) {
+	q = &queueCheck{check: k, name: name}
+	if q.ends, err = ends(k.r); err != nil {
+		q.lost = true
+		err = k.undecoded(
+			Problem{Kind: BadAccounting}, []byte("the ends of the "+name+" queue"), err,
+		)
+	}
+	return q, err
+}
+
+// has takes in that the queue has a record with this number.
+func (q *queueCheck) has(n uint64) {
+	if q.seen++; !q.lost && (n < q.ends.Head || n >= q.ends.Tail) {
+		q.check.miscounted(
+			"%s %d is not in the queue, which goes from %d to %d", q.name, n, q.ends.Head,
+			q.ends.Tail,
+		)
+	}
+}
+
+// end says that those were all.
+func (q *queueCheck) end() {
+	if !q.lost && q.seen != q.ends.Tail-q.ends.Head {
+		q.check.miscounted(
+			"the %s queue has %d entries, its ends are %d and %d", q.name, q.seen, q.ends.Head,
+			q.ends.Tail,
+		)
+	}
+}
+
 // completed counts what is remembered of completed uploads, and compares it with what is to be
 // forgotten.
 func (k *check) completed(context.Context) error {
+	q, err := k.queue("answer", index.AnswerQueue().Ends)
+	if err != nil {
+		return err
+	}
 	queued := map[index.ContentID]bool{}
 	for entry, err := range index.ScanAll(k.r, index.AnswerQueue().All()) {
+		if n, err := index.AnswerQueue().ParseKey(entry.Key); err == nil {
+			q.has(n)
+		}
 		if err != nil {
 			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
 				return err
@@ -102,6 +153,7 @@ func (k *check) completed(context.Context) error {
 		}
 		queued[entry.Record.Upload] = true
 	}
+	q.end()
 	for entry, err := range index.ScanAll(k.r, index.AllCompleted()) {
 		if err != nil {
 			if err := k.undecoded(Problem{Kind: BadAccounting}, entry.Key, err); err != nil {
@@ -128,7 +180,17 @@ func (k *check) completed(context.Context) error {
 // idle looks for uploads that could never expire, and for entries without an upload.
 func (k *check) idle(context.Context) error {
 	entries := int64(0)
-	err := each(
+	walked, err := index.IdleBefore(k.r, time.Time{})
+	if err != nil {
+		err := k.undecoded(
+			Problem{Kind: BadAccounting}, []byte("the ends of the table of idle uploads"), err,
+		)
+		if err != nil {
+			return err
+		}
+		walked.Start = nil
+	}
+	err = each(
 		k, index.ScanAll(k.r, index.AllIdle()), inUse,
 		func(e *checkedEntry[index.Idle]) {
 			if _, id, err := index.ParseIdleKey(e.Key); err == nil {
@@ -140,6 +202,9 @@ func (k *check) idle(context.Context) error {
 				return k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err)
 			}
 			entries++
+			if bytes.Compare(e.Key, walked.Start) < 0 {
+				k.miscounted("upload %s/%s could never expire", e.Record.Bucket, e.Record.Key)
+			}
 			return k.idleEntry(&e.Entry)
 		},
 	)

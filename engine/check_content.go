@@ -16,8 +16,9 @@ import (
 // contentCheck is what is known of a content.
 type contentCheck struct {
 	owners uint64
-	upload bool      // the owner is an upload, which shares with nobody
-	hits   []Problem // of its parts, to be repeated for each owner
+	upload bool            // the owner is an upload, which shares with nobody
+	hits   []Problem       // of its parts, to be repeated for each owner
+	md5    *[md5.Size]byte // of all parts together, as they were read; nil if that was not wanted
 }
 
 // manifestCheck says what belongs to a manifest that has an owner.
@@ -60,6 +61,9 @@ func (k *check) parts(
 			c.hits = append(c.hits, Problem{PartNumber: parts[i].number, Err: hit})
 		}
 	}
+	if open.whole != nil && len(c.hits) == 0 {
+		c.md5 = (*[md5.Size]byte)(open.whole.Sum(nil))
+	}
 	return nil
 }
 
@@ -70,6 +74,16 @@ type opener struct {
 	read      func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) // nil without Data
 
 	sealed bool // what read returns is the frame, since nobody has the key
+
+	whole hash.Hash // the MD5 of all parts together; nil if nothing is said of it, or it is not found out
+}
+
+// sumWhole has the MD5 of all parts together made while they are read, if that of each does not say
+// it.
+func (o *opener) sumWhole(parts []numberedPart) {
+	if len(parts) > 1 && o.read != nil && !o.sealed {
+		o.whole = md5.New()
+	}
 }
 
 // opener returns what verifies a content. proof verifies the record that has it.
@@ -340,6 +354,9 @@ func (p *partCheck) digest(c index.PageChunk, data []byte, err error) {
 		return
 	}
 	p.md5.Write(data) // a hash never fails
+	if p.open.whole != nil {
+		p.open.whole.Write(data)
+	}
 	p.crc64 = crypto.CombineCRC64(p.crc64, crc, int64(len(data)))
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,6 +39,9 @@ func (k *check) objectEntry(ctx context.Context, e *checkedEntry[index.Object]) 
 	open, err := k.opener(ctx, rec.Content, &rec.Encryption, proof)
 	if err != nil {
 		return err
+	}
+	if len(rec.MD5) > 0 {
+		open.sumWhole(e.parts)
 	}
 	if err := k.content(ctx, hit, rec.Content, open, e.parts, e.hits); err != nil {
 		return err
@@ -85,9 +89,8 @@ func (k *check) object(
 		)
 		k.problem(hit)
 	}
-	if rec.Type == typeNormal && len(parts) == 1 && !bytes.Equal(rec.MD5, parts[0].ETag[:]) {
-		hit.Err = fmt.Errorf("its part has MD5 %x, its record says %x", parts[0].ETag, rec.MD5)
-		k.problem(hit)
+	if len(rec.MD5) > 0 || rec.Type == typeNormal && len(parts) == 1 {
+		k.wholeMD5(hit, rec.Content, parts, rec.MD5)
 	}
 	sum, known, err := objectSum(rec, parts)
 	switch {
@@ -110,6 +113,21 @@ func (k *check) object(
 		k.problem(hit)
 	}
 	return nil
+}
+
+// wholeMD5 compares what a record says of the MD5 of all parts with what is known of it.
+func (k *check) wholeMD5(hit Problem, id index.ContentID, parts []numberedPart, said []byte) {
+	sum := k.contents[id].md5 // by reading them
+	switch len(parts) {
+	case 0:
+		sum = new(md5.Sum(nil))
+	case 1:
+		sum = &parts[0].ETag
+	}
+	if sum != nil && !bytes.Equal(sum[:], said) {
+		hit.Err = fmt.Errorf("its parts have MD5 %x together, its record says %x", *sum, said)
+		k.problem(hit)
+	}
 }
 
 // objectSum is the checksum that an object's record should have, as far as its parts know it: those
@@ -225,10 +243,18 @@ func (k *check) upload(ctx context.Context, e *checkedEntry[index.Upload]) error
 		hit.Err = err
 		k.problem(hit)
 	}
+	if e.Record.Sequential {
+		open.sumWhole(e.parts)
+	}
 	if err := k.content(ctx, hit, id, open, e.parts, e.hits); err != nil {
 		return err
 	}
 	k.contents[id].upload = true
+	if e.Record.Sequential && len(e.parts) > 0 && len(e.hits) == 0 {
+		hit := hit
+		hit.Kind = BadMetadata
+		k.wholeMD5(hit, id, e.parts, e.Record.MD5)
+	}
 	if err := checkSums(&e.Record.Checksum, e.parts); err != nil {
 		hit := hit
 		hit.Kind, hit.Err = BadMetadata, err
@@ -313,29 +339,19 @@ func (k *check) directories(context.Context) error {
 
 // trash counts what the queue still refers to, and what waits to get there or to be named.
 func (k *check) trash(ctx context.Context) error {
-	ends, err := index.TrashQueue().Ends(k.r)
-	if err != nil && !isFinding(err) {
+	q, err := k.queue("trash", index.TrashQueue().Ends)
+	if err != nil {
 		return err
 	}
-	if err != nil {
-		k.problem(Problem{Kind: BadAccounting, Err: err})
-	}
-	queued := uint64(0)
 	for _, rg := range []index.Range[index.Trash]{index.TrashQueue().All(), index.AllWaiting()} {
 		err := each(
 			k, index.ScanAll(k.r, rg), discarded, ofTrash,
 			func(e *checkedEntry[index.Trash]) error {
+				if n, err := index.TrashQueue().ParseKey(e.Key); err == nil {
+					q.has(n)
+				}
 				if e.err != nil {
 					return k.undecoded(Problem{Kind: BadAccounting}, e.Key, e.err)
-				}
-				if n, err := index.TrashQueue().ParseKey(e.Key); err == nil {
-					queued++
-					if n < ends.Head || n >= ends.Tail {
-						k.miscounted(
-							"trash %d is not in the queue, which goes from %d to %d", n, ends.Head,
-							ends.Tail,
-						)
-					}
 				}
 				return errors.Join(k.trashed(e), ctx.Err())
 			},
@@ -344,11 +360,7 @@ func (k *check) trash(ctx context.Context) error {
 			return err
 		}
 	}
-	if queued != ends.Tail-ends.Head {
-		k.miscounted(
-			"the trash queue has %d entries, its ends are %d and %d", queued, ends.Head, ends.Tail,
-		)
-	}
+	q.end()
 	return nil
 }
 
