@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -38,11 +40,12 @@ type damage struct {
 
 	some atomic.Bool // anything is bad; saves the lock while nothing is
 
-	mu      sync.Mutex // guards what follows; taken last
-	bad     map[blob.Ref]error
-	volumes map[uint64]error // missing ones, and those that cannot be read
-	stuck   map[uint64]int64 // live bytes of volumes where only damaged chunks live
-	proven  []place          // by address: one may drive out another
+	mu       sync.Mutex // guards what follows; taken last
+	bad      map[blob.Ref]error
+	unmarked int              // bad places that mark is still to be done with
+	volumes  map[uint64]error // missing ones, and those that cannot be read
+	stuck    map[uint64]int64 // live bytes of volumes where only damaged chunks live
+	proven   []place          // by address: one may drive out another
 }
 
 // A place is where a frame begins. tag is of the address, so that the zero place is none.
@@ -103,13 +106,32 @@ func (d *damage) KnownIn(id index.ChunkID, rec *index.Chunk) error {
 	}
 }
 
-// suspects reports whether anything at all is known to be bad.
+// suspects reports whether anything that lives is known to be bad. Places that nothing refers to any
+// more, since what was there was stored anew, do not count.
 func (d *damage) suspects(r index.Reader) (bool, error) {
-	if d.some.Load() {
+	t, err := ledger.Totals(r)
+	if err != nil || t.Damaged != 0 {
+		return true, err
+	}
+	if !d.some.Load() {
+		return false, nil
+	}
+	d.mu.Lock()
+	unmarked, volumes := d.unmarked, slices.Collect(maps.Keys(d.volumes))
+	d.mu.Unlock()
+	if unmarked > 0 {
 		return true, nil
 	}
-	t, err := ledger.Totals(r)
-	return t.Damaged != 0, err
+	for _, id := range volumes {
+		switch _, err := index.Get(r, index.VolumeKey(id)); {
+		case errors.Is(err, index.ErrNotFound): // nothing lives in it
+		case err != nil && !index.IsUnreadable(err):
+			return false, err
+		default:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // good notes that a frame was read or written there.
@@ -175,6 +197,7 @@ func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 		d.some.Store(true)
 		fresh = append(fresh, ref)
 	}
+	d.unmarked += len(fresh)
 	d.doubtLocked(doubtful)
 	d.mu.Unlock()
 	if len(fresh) == 0 {
@@ -257,13 +280,20 @@ func (e *Engine) lastVolume(ctx context.Context) (uint64, error) {
 }
 
 // mark stores the knowledge in the records of the chunks, where they still point there. Chunks of a
-// volume that is bad as a whole are left out.
+// volume that is bad as a whole are left out. The caller has counted the places as unmarked.
 func (d *damage) mark(ctx context.Context, places []blob.Ref) error {
-	return d.change(ctx, places, func(ref blob.Ref) bool {
+	err := d.change(ctx, places, func(ref blob.Ref) bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return d.volumes[ref.Volume] == nil
 	}, true)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unmarked -= len(places)
+	return nil
 }
 
 // clear takes the knowledge back, of places that could be read after all. That says something about
@@ -281,16 +311,28 @@ func (d *damage) clear(ctx context.Context, places []blob.Ref) error {
 	for _, v := range volumes {
 		readable[v.ID] = v.Damage == nil
 	}
+	back := make(map[uint64]bool)
 	d.mu.Lock()
 	for _, ref := range places {
 		delete(d.bad, ref)
 		delete(d.stuck, ref.Volume)
-		if readable[ref.Volume] {
+		if readable[ref.Volume] && d.volumes[ref.Volume] != nil {
 			delete(d.volumes, ref.Volume)
+			back[ref.Volume] = true
 		}
 	}
+	var marked []blob.Ref // which mark has left out, while their volume was bad as a whole
+	for ref := range d.bad {
+		if back[ref.Volume] {
+			marked = append(marked, ref)
+		}
+	}
+	d.unmarked += len(marked)
+	d.some.Store(len(d.bad) > 0 || len(d.volumes) > 0)
 	d.mu.Unlock()
-	return d.change(ctx, places, func(blob.Ref) bool { return true }, false)
+	return errors.Join(
+		d.change(ctx, places, func(blob.Ref) bool { return true }, false), d.mark(ctx, marked),
+	)
 }
 
 // change makes the records of chunks say whether they are damaged, where they still point there.

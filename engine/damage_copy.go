@@ -12,7 +12,7 @@ import (
 // not to be there, is not acknowledged once more.
 
 // checkUndamaged fails when a chunk of a content is known to be damaged. It costs one small read
-// while no chunk of the store is.
+// while no chunk of the store is, and one for each volume that is missing or cannot be read.
 func (e *Engine) checkUndamaged(ctx context.Context, id index.ContentID) error {
 	return e.index.View(ctx, func(r index.Reader) error {
 		some, err := e.damage.suspects(r)
