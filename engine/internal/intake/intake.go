@@ -3,7 +3,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
 	"fmt"
 	"slices"
 
@@ -77,16 +76,20 @@ func (in *Intake) MD5(ctx context.Context, b *Body) (sum [16]byte, size int64, e
 	f := in.newFilling(b)
 	go f.read(ctx)
 	defer f.end()
-	hash := md5.New()
+	hash := in.md5.New()
+	defer hash.Close()
 	for {
 		select {
 		case filled := <-f.filled:
 			if filled.buf == nil {
-				return [16]byte(hash.Sum(nil)), size, filled.err
+				return hash.Sum(), size, filled.err
 			}
-			hash.Write(filled.buf.chunk())
+			_, err := hash.Write(filled.buf.chunk())
 			size += int64(filled.buf.n)
 			in.budget.put(filled.buf)
+			if err != nil {
+				return sum, 0, err
+			}
 		case <-ctx.Done():
 			return sum, 0, context.Cause(ctx)
 		}
