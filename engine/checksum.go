@@ -26,9 +26,10 @@ type Checksum struct {
 
 	// Trailer, in requests that carry a body, gives the Value that is not known before the body, as
 	// clients of S3 send it behind it. It is called once, from the caller's goroutine, when the body
-	// has been read to its end and had the size that it must have; "" says that there is none. What
-	// it fails with is the cause of the ErrIncompleteBody that the call fails with then. It excludes
-	// Value, and is nil in results.
+	// has been read to its end and had the size that it must have; "" says that there is none. It
+	// must return soon, whatever the client does: ctx does not end it, and Close and Reclaim may
+	// wait for it. What it fails with is the cause of the ErrIncompleteBody that the call fails with
+	// then. It excludes Value, and is nil in results.
 	Trailer func() (value string, err error)
 }
 

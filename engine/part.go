@@ -34,6 +34,7 @@ type UploadPartRequest struct {
 	SSECustomerKey crypto.CustomerKey
 
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
+	// It must return soon: until then the call holds chunk buffers that others may wait for.
 	Progress func(done int64)
 }
 

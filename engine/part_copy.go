@@ -30,7 +30,8 @@ type UploadPartCopyRequest struct {
 	SSECustomerKey       crypto.CustomerKey // that the upload was initiated with, if it was with one
 
 	// Progress is called with the bytes copied so far, now and then, from the caller's goroutine.
-	// It may not be called at all.
+	// It may not be called at all, and must return soon: until then the call holds chunk buffers that
+	// others may wait for.
 	Progress func(done int64)
 }
 
