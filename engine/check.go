@@ -85,11 +85,11 @@ func (p Problem) String() string {
 // reclaiming waits. What is found to be damaged does not count as stored any more, as after a
 // failed read.
 //
-// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part, the records of the
-// parts of one object, and up to 20 MiB of what it reads ahead of the index. With Data it reads what
-// parts share once for each, at the pace of one MD5, or of two where an upload was sequential, up to
-// 32 chunks at a time; they and their memory take up to a quarter of Options.MemoryBudget more, or
-// one chunk.
+// It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part and 100 an object or
+// open upload, the records of the parts of one object, and up to 20 MiB of what it reads ahead of the
+// index. With Data it reads what parts share once for each, at the pace of one MD5, or of two where
+// an upload was sequential, up to 32 chunks at a time; they and their memory take up to a quarter of
+// Options.MemoryBudget more, or one chunk.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})

@@ -76,7 +76,7 @@
 //     times, the chunk store's of the frame and the CRC-64 of the chunk in the index, or by its
 //     seal. Damage on disk is a [*CorruptionError], never a wrong byte.
 //   - Memory is bounded by Options, whatever the size and the number of parts. Only [Engine.Check]
-//     takes more where more is stored: about 200 bytes a chunk, and 100 a part.
+//     takes more where more is stored: about 200 bytes a chunk, 100 a part, and 100 an object.
 //   - A directory that was restored badly, or is somebody's trap, is an error, or a sound store: in it
 //     no symlink is followed and no FIFO waited for, and no file makes Open take memory or time for what
 //     it claims to hold.
