@@ -177,6 +177,9 @@
 //	  denial                           a key that it denies is not used after Options.KeyLifetime, but by calls
 //	                                   under way and open Objects [TestKeyLifetime, TestOpenObjectKeepsKey]
 //	  bad answers                      are refused, and a panic leaves nothing held [TestProviderOutput, TestNewKeyIsUnwrapped]
+//	  another data key                 than that which was asked for is found out by the MACs, asked for again,
+//	                                   and never wrapped anew [TestWrongKeyOnce, TestWrongRecordsKey,
+//	                                   TestRotateKeysCrossedAnswers]
 //
 // Keys never appear when a value of this package is formatted or encoded. One caution: package fmt
 // cannot call the methods of unexported fields, so a struct that keeps a DataKey or CustomerKey in
