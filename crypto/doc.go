@@ -162,6 +162,9 @@
 //	                                   remembered answers of Complete have no MAC: what is changed is told
 //	                                   as it stands. GetObject, HeadObject and Check verify what they say of
 //	                                   an object, HeadObject not of one that only the provider has the key of
+//	  MD5 of a sequential upload       of the whole, while it is open: no MAC covers it. Without encryption
+//	                                   what is changed becomes the Content-MD5 of the object, also with
+//	                                   AuthenticateRecords; Check with Data tells [TestCheckSequentialMD5]
 //	  taking AuthenticateRecords away  an error if the option is set again at Open [TestAuthenticatedStore]
 //	  deletion, truncation             an error, or as if it had never been there
 //	  rollback                         of a whole object's records, or of the whole directory: not noticed
