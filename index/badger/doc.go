@@ -51,7 +51,8 @@
 // before Badger has them open: each would hold a handle and a map, and take a look of every read. It
 // takes no more space than these hold, and removes SUMS before, after having verified it. What sessions
 // are too short for is a compaction, which ends with them: when one is due four times over, an opening
-// compacts before it is done, if there is space for it.
+// compacts before it is done, if there is space for it. Of the time until the deadline of its context that
+// takes half at most; then the compaction begins anew in the background.
 //
 // # What a small call costs
 //

@@ -135,3 +135,19 @@ func SetPunch(s *Store, punch func(f *os.File, off, n int64) error) { s.db.punch
 func FailFlush(s *Store) {
 	s.db.generation().report("error flushing memtable to disk: %v, retrying", errors.New("a test"))
 }
+
+// CompactOverdue does what an opening does with a compaction that is overdue, when none has failed yet.
+func CompactOverdue(s *Store, ctx context.Context) {
+	withLog(s, func(*generation) { s.db.growth.next = 0 })
+	s.db.compactOverdue(ctx)
+}
+
+// UntilHalf is the context that an overdue compaction gets.
+var UntilHalf = untilHalf
+
+// InBackground says whether something runs in the background.
+func InBackground(s *Store) bool {
+	s.db.background.mu.Lock()
+	defer s.db.background.mu.Unlock()
+	return s.db.background.running
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -176,9 +177,25 @@ func (d *database) compactDue(ctx context.Context) {
 	}
 }
 
-// compactOverdue compacts what no session before has got to, if there is space for it.
+// compactOverdue compacts what no session before has got to, if there is space for it. It leaves the
+// steps of the opening that come behind half of the time that is left, and the rest to the background.
 func (d *database) compactOverdue(ctx context.Context) {
-	if d.growth.debt() >= overdue && d.room(d.growth.base+d.growth.written+compactSpace, nil) == nil {
-		d.compactDue(ctx)
+	if d.growth.debt() < overdue || d.room(d.growth.base+d.growth.written+compactSpace, nil) != nil {
+		return
 	}
+	half, cancel := untilHalf(ctx)
+	defer cancel()
+	d.compactDue(half)
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	d.compactIfDue()
+}
+
+// untilHalf ends ctx when half of what remains to its deadline has passed.
+func untilHalf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/2))
 }

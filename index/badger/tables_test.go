@@ -1,10 +1,12 @@
 package badger_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,8 +114,35 @@ func openTables(t *testing.T) (n int) {
 // TestBadgerOverdue opens an index of which many records were deleted in sessions that did not get to
 // compact it. It is compacted then, with all that lives.
 func TestBadgerOverdue(t *testing.T) {
-	const records, step, left = 80_000, 10_000, 10
 	dir := t.TempDir()
+	closeStore(t, openOverdue(t, dir))
+	b := open(t, dir)
+	defer closeStore(t, b)
+	if base := filepath.Base(databaseOf(t, dir)); base != "00000002" {
+		t.Errorf("it is not compacted: it is in %s", base)
+	}
+	found, before := 0, badger.Steps(b)
+	err := b.View(t.Context(), func(r index.Reader) error {
+		for _, err := range r.Scan(nil, nil) {
+			if err != nil {
+				return err
+			}
+			found++
+		}
+		return nil
+	})
+	if steps := badger.Steps(b) - before; err != nil || found != overdueLeft || steps > overdueLeft {
+		t.Errorf("%d records, %v, after %d steps", found, err, steps)
+	}
+}
+
+// overdueLeft is how many records are left in what openOverdue opens.
+const overdueLeft = 10
+
+// openOverdue opens an index that there was no space to compact, which is overdue.
+func openOverdue(t *testing.T, dir string) *badger.Store {
+	t.Helper()
+	const records, step = 80_000, 10_000
 	b, err := badger.Open(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +153,7 @@ func TestBadgerOverdue(t *testing.T) {
 		for _, change := range []func(tx index.Tx, n int) error{
 			func(tx index.Tx, n int) error { return tx.Put(key(n), key(n)) },
 			func(tx index.Tx, n int) error {
-				if n < left {
+				if n < overdueLeft {
 					return nil
 				}
 				return tx.Delete(key(n))
@@ -144,26 +173,61 @@ func TestBadgerOverdue(t *testing.T) {
 		}
 	}
 	badger.WaitCompacted(b)
-	closeStore(t, b)
 	if base := filepath.Base(databaseOf(t, dir)); base != "00000001" {
 		t.Fatalf("it was compacted without space, into %s: the test has lost its grip", base)
 	}
-	b = open(t, dir)
+	return b
+}
+
+// A passedDeadline is a context that says once that its deadline has passed, and has not ended.
+type passedDeadline struct {
+	context.Context
+	said bool
+}
+
+func (p *passedDeadline) Deadline() (time.Time, bool) {
+	said := p.said
+	p.said = true
+	return time.Now().Add(-time.Hour), !said
+}
+
+// TestBadgerOverdueDeadline opens an index that is to be compacted with a context whose deadline leaves no
+// time for that. The compaction goes to the background.
+func TestBadgerOverdueDeadline(t *testing.T) {
+	dir := t.TempDir()
+	b := openOverdue(t, dir)
 	defer closeStore(t, b)
-	if base := filepath.Base(databaseOf(t, dir)); base != "00000002" {
-		t.Errorf("it is not compacted: it is in %s", base)
-	}
-	found, before := 0, badger.Steps(b)
-	err = b.View(t.Context(), func(r index.Reader) error {
-		for _, err := range r.Scan(nil, nil) {
-			if err != nil {
-				return err
-			}
-			found++
+	var before atomic.Int32 // what was asked for before
+	badger.SetSpace(b, func() disk.Space {
+		if !badger.InBackground(b) {
+			before.Add(1)
 		}
-		return nil
+		return disk.Space{Bytes: 1 << 40, Inodes: 1000}
 	})
-	if steps := badger.Steps(b) - before; err != nil || found != left || steps > left {
-		t.Errorf("%d records, %v, after %d steps", found, err, steps)
+	badger.CompactOverdue(b, &passedDeadline{Context: t.Context()})
+	badger.WaitCompacted(b)
+	if n := before.Load(); n != 1 {
+		t.Errorf("the space was looked at %d times before the background, want 1", n)
+	}
+	badger.WaitRetired(b)
+	if base := filepath.Base(databaseOf(t, dir)); base != "00000002" {
+		t.Errorf("it is not compacted in the background: it is in %s", base)
+	}
+}
+
+// TestBadgerUntilHalf looks at the deadline of an overdue compaction.
+func TestBadgerUntilHalf(t *testing.T) {
+	before := time.Now()
+	deadline := before.Add(time.Hour)
+	ctx, cancel := context.WithDeadline(t.Context(), deadline)
+	defer cancel()
+	half, cancel := badger.UntilHalf(ctx)
+	defer cancel()
+	least, most := before.Add(deadline.Sub(before)/2), deadline.Add(-time.Until(deadline)/2)
+	if at, ok := half.Deadline(); !ok || at.Before(least) || at.After(most) {
+		t.Errorf("the deadline is %v, want %v to %v", at, least, most)
+	}
+	if all, _ := badger.UntilHalf(t.Context()); all != t.Context() {
+		t.Error("a context without a deadline gets one")
 	}
 }
