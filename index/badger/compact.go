@@ -86,13 +86,13 @@ func (c *compaction) run(ctx context.Context) (err error) {
 	if err := c.build(ctx); err != nil {
 		return err
 	}
-	if c.next, err = c.openGeneration(c.to); err != nil {
+	if c.next, err = c.openGeneration(ctx, c.to); err != nil {
 		return err
 	}
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
-	if err := c.verifySource(); err != nil {
+	if err := c.verifySource(ctx); err != nil {
 		return err
 	}
 	for range catchUps {
@@ -177,7 +177,7 @@ func (c *compaction) compare(ctx context.Context) error {
 // verifySource verifies the tables of the old generation once more. What has changed in them since they
 // were opened both have, and the new one has sums of it that are right. It comes behind all that reads
 // them, so that nothing can change between.
-func (c *compaction) verifySource() error {
+func (c *compaction) verifySource(ctx context.Context) error {
 	old := c.from.gen
 	var listed badger.Manifest
 	err := c.beside(func() (err error) {
@@ -186,7 +186,7 @@ func (c *compaction) verifySource() error {
 		return err
 	})
 	if err == nil {
-		err = old.checkTables(&listed, true)
+		err = old.checkTables(ctx, &listed, true)
 	}
 	return mapError("verify the old database", err)
 }

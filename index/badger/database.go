@@ -62,14 +62,14 @@ func openDatabase(ctx context.Context, dir *disk.Dir, opts Options) (_ *database
 	} else if err != nil {
 		return nil, mapError("lock directory", err)
 	}
-	if err = d.start(); err != nil {
+	if err = d.start(ctx); err != nil {
 		return nil, errors.Join(err, d.lock.Unlock())
 	}
 	d.compactOverdue(ctx)
 	return d, nil
 }
 
-func (d *database) start() error {
+func (d *database) start(ctx context.Context) error {
 	if err := d.spare(); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (d *database) start() error {
 	if err != nil {
 		return mapError("open", err)
 	}
-	g, err := d.openGeneration(c)
+	g, err := d.openGeneration(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,7 +66,7 @@ type generation struct {
 }
 
 // openGeneration opens a database that is there.
-func (d *database) openGeneration(c current) (*generation, error) {
+func (d *database) openGeneration(ctx context.Context, c current) (*generation, error) {
 	dir := d.dir
 	own, err := dir.OpenDir(c.name())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,7 +88,7 @@ func (d *database) openGeneration(c current) (*generation, error) {
 		}
 		return d.giveUp()
 	}
-	if err := g.open(d.tryAlone); err != nil {
+	if err := g.open(ctx, d.tryAlone); err != nil {
 		return nil, errors.Join(mapError("open", err), own.Close())
 	}
 	if err := errors.Join(g.failure(), g.own(), g.wal.find(), g.dir.Sync()); err != nil {
@@ -97,7 +98,7 @@ func (d *database) openGeneration(c current) (*generation, error) {
 }
 
 // open hands the directory over to Badger, when nothing in it can hurt. It may try whether there is space.
-func (g *generation) open(try func(int64) error) error {
+func (g *generation) open(ctx context.Context, try func(int64) error) error {
 	if err := errors.Join(g.checkEntries(), g.own()); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (g *generation) open(try func(int64) error) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.prepare(clean), g.makeKeyRegistry(), g.makeDiscard()); err != nil {
+	if err := errors.Join(g.prepare(ctx, clean), g.makeKeyRegistry(), g.makeDiscard()); err != nil {
 		return err
 	}
 	g.dir.WriteInPlace() // the logs
@@ -184,7 +185,7 @@ func (g *generation) verify() (clean bool, err error) {
 }
 
 // prepare removes what Badger stumbles over, verifies what it believes and syncs what it relies on.
-func (g *generation) prepare(clean bool) error {
+func (g *generation) prepare(ctx context.Context, clean bool) error {
 	// After a proper close, what is not listed was left by an opening that did not succeed. See
 	// unlisted.
 	superfluous := unlisted
@@ -213,7 +214,7 @@ func (g *generation) prepare(clean bool) error {
 		return err
 	}
 	// SUMS has vouched for the blocks of a table, and Badger reads them once more.
-	if err := g.checkTables(listed, !clean); err != nil {
+	if err := g.checkTables(ctx, listed, !clean); err != nil {
 		return err
 	}
 	if !clean {

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,9 +31,12 @@ import (
 const largestTable = 4 * memTableSize
 
 // checkTables verifies the tables that are listed, and with blocks all that lies in them, not only
-// what says where.
-func (g *generation) checkTables(listed *badger.Manifest, blocks bool) error {
+// what says where. It looks at ctx before each.
+func (g *generation) checkTables(ctx context.Context, listed *badger.Manifest, blocks bool) error {
 	for id := range listed.Tables {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		name := table.IDToFilename(id)
 		corrupt := func(format string, args ...any) error {
 			return &index.CorruptionError{

@@ -2,6 +2,7 @@ package badger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -229,5 +230,44 @@ func TestBadgerUntilHalf(t *testing.T) {
 	}
 	if all, _ := badger.UntilHalf(t.Context()); all != t.Context() {
 		t.Error("a context without a deadline gets one")
+	}
+}
+
+// TestBadgerTablesEnd ends openings and compactions of an index with many tables by their context, at
+// every look at it in turn. They look before they read a table.
+func TestBadgerTablesEnd(t *testing.T) {
+	const tables = 40
+	record := func(commit uint64) (key, value []byte) { return fmt.Appendf(nil, "key%d", commit), nil }
+	dir := unclosed(t, func(string) {})
+	if err := badger.LeaveTables(databaseOf(t, dir), tables, record); err != nil {
+		t.Fatal(err)
+	}
+	var b *badger.Store
+	looks := looksUntilDone(t, func(ctx context.Context) (err error) {
+		b, err = badger.Open(ctx, dir, nil)
+		return err
+	})
+	if looks < tables {
+		t.Errorf("Open has looked %d times at its context", looks)
+	}
+	defer closeStore(t, b)
+	looks = looksUntilDone(t, func(ctx context.Context) error { return badger.CompactDirectly(b, ctx) })
+	if looks < tables {
+		t.Errorf("Compact has looked %d times at its context", looks)
+	}
+}
+
+// looksUntilDone calls do with contexts that end, each after one look more, until it succeeds.
+func looksUntilDone(t *testing.T, do func(context.Context) error) (looks int) {
+	t.Helper()
+	cause := errors.New("the test ends it")
+	for ; ; looks++ {
+		err := do(&endingContext{Context: context.Background(), looks: looks, cause: cause})
+		if err == nil {
+			return looks
+		}
+		if !errors.Is(err, cause) {
+			t.Fatalf("with %d looks: %v", looks, err)
+		}
 	}
 }
