@@ -69,7 +69,7 @@ const overdue = 4
 
 // postpone is called when a compaction has failed: the next one is due when there is half as much
 // again.
-func (g *growth) postpone() { g.next = 1.5 * max(1, g.next) }
+func (g *growth) postpone() { g.next = 1.5 * max(1, g.next, g.debt()) }
 
 // survey takes the measures of the generation that was opened, and makes sure that no commit is
 // missing in it: each has written at least one record, and none has been dropped since the

@@ -116,7 +116,7 @@ func openTables(t *testing.T) (n int) {
 // compact it. It is compacted then, with all that lives.
 func TestBadgerOverdue(t *testing.T) {
 	dir := t.TempDir()
-	closeStore(t, openOverdue(t, dir))
+	closeStore(t, openOverdue(t, dir, nil))
 	b := open(t, dir)
 	defer closeStore(t, b)
 	if base := filepath.Base(databaseOf(t, dir)); base != "00000002" {
@@ -141,10 +141,10 @@ func TestBadgerOverdue(t *testing.T) {
 const overdueLeft = 10
 
 // openOverdue opens an index that there was no space to compact, which is overdue.
-func openOverdue(t *testing.T, dir string) *badger.Store {
+func openOverdue(t *testing.T, dir string, opts *badger.Options) *badger.Store {
 	t.Helper()
 	const records, step = 80_000, 10_000
-	b, err := badger.Open(t.Context(), dir, nil)
+	b, err := badger.Open(t.Context(), dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func (p *passedDeadline) Deadline() (time.Time, bool) {
 // time for that. The compaction goes to the background.
 func TestBadgerOverdueDeadline(t *testing.T) {
 	dir := t.TempDir()
-	b := openOverdue(t, dir)
+	b := openOverdue(t, dir, nil)
 	defer closeStore(t, b)
 	var before atomic.Int32 // what was asked for before
 	badger.SetSpace(b, func() disk.Space {
@@ -269,5 +269,32 @@ func looksUntilDone(t *testing.T, do func(context.Context) error) (looks int) {
 		if !errors.Is(err, cause) {
 			t.Fatalf("with %d looks: %v", looks, err)
 		}
+	}
+}
+
+// TestBadgerOverdueFails has an overdue compaction fail. It is not tried again before there is half as
+// much again.
+func TestBadgerOverdueFails(t *testing.T) {
+	var failed atomic.Int32
+	b := openOverdue(t, t.TempDir(), &badger.Options{Alarm: func(error) { failed.Add(1) }})
+	defer closeStore(t, b)
+	failed.Store(0)
+	asked := false
+	badger.SetSpace(b, func() disk.Space {
+		if !asked { // before it begins
+			asked = true
+			return disk.Space{Bytes: 1 << 40, Inodes: 1000}
+		}
+		return disk.Space{Bytes: 50 << 20, Inodes: 1000}
+	})
+	badger.CompactOverdue(b, t.Context())
+	for range 5 {
+		if err := b.Update(t.Context(), func(tx index.Tx) error { return tx.Put([]byte("a"), nil) }); err != nil {
+			t.Fatal(err)
+		}
+		badger.WaitCompacted(b)
+	}
+	if n := failed.Load(); n != 1 {
+		t.Errorf("it has failed %d times, want once", n)
 	}
 }
