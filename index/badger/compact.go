@@ -332,6 +332,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 		return err
 	}
 	c.named = true
+	c.from.gen.release() // a View may keep it, but nobody writes to it
 	c.next.holders = 1
 	c.mu.Lock()
 	c.inCharge, c.reads = c.next, nil

@@ -125,7 +125,13 @@ func LeaveTables(database string, tables int, record func(commit uint64) (key, v
 }
 
 // Holds says whether a store holds the space that Badger needs to begin the next log.
-func Holds(s *Store) bool { return s.db.generation().spare.Load() != nil }
+func Holds(s *Store) bool { return HoldsOf(s)() }
+
+// HoldsOf is Holds of the database that is in charge now, also when another one is.
+func HoldsOf(s *Store) func() bool {
+	g := s.db.generation()
+	return func() bool { return g.spare.Load() != nil }
+}
 
 // SetPunch has an index give back blocks in another way.
 func SetPunch(s *Store, punch func(f *os.File, off, n int64) error) { s.db.punch = punch }

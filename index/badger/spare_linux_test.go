@@ -165,6 +165,28 @@ func TestBadgerCompactHolds(t *testing.T) {
 	closeStore(t, b)
 }
 
+// TestBadgerHeldNoLonger has a View keep a database that holds space and is replaced. It holds none then.
+func TestBadgerHeldNoLonger(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer closeStore(t, b)
+	for n := 0; !badger.Holds(b); n++ {
+		if err := putSome(t, b, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := badger.HoldsOf(b)
+	err := b.View(t.Context(), func(index.Reader) error {
+		compact(t, b)
+		if holds() {
+			t.Error("it is still held")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBadgerHoldsNoInodes has others take the inodes while space is held. Badger makes files when it begins a
 // log, so updates are refused.
 func TestBadgerHoldsNoInodes(t *testing.T) {
