@@ -48,7 +48,8 @@ type database struct {
 // openDatabase takes over dir, unless it fails.
 func openDatabase(ctx context.Context, dir *disk.Dir, opts Options) (_ *database, err error) {
 	d := &database{
-		dir: dir, reserve: opts.Reserve, giveUp: opts.GiveUp, alarm: opts.Alarm, spaceOf: dir.Space, punch: disk.PunchHole,
+		dir: dir, reserve: opts.Reserve, giveUp: oneByOne(opts.GiveUp), alarm: opts.Alarm, spaceOf: dir.Space,
+		punch:      disk.PunchHole,
 		compacting: make(chan struct{}, 1), recent: newRecent(),
 	}
 	if d.reserve == 0 {

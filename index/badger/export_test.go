@@ -157,3 +157,6 @@ func InBackground(s *Store) bool {
 	defer s.db.background.mu.Unlock()
 	return s.db.background.running
 }
+
+// GiveUp has a store ask for what its owner has set aside.
+func GiveUp(s *Store) error { return s.db.giveUp() }

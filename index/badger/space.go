@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -90,6 +91,20 @@ func (d *database) orGiveUp(take func() error) error {
 		return mapError("give up what was set aside", err)
 	}
 	return take()
+}
+
+// oneByOne has fn, which may be nil, called by one goroutine at a time: beside who looks for space the
+// compaction may, which writes to a log.
+func oneByOne(fn func() error) func() error {
+	if fn == nil {
+		return nil
+	}
+	var calling sync.Mutex
+	return func() error {
+		calling.Lock()
+		defer calling.Unlock()
+		return fn()
+	}
 }
 
 // hasSpare tries whether there is the space before it asks for it: XFS and Btrfs do not count what has

@@ -25,7 +25,7 @@ type Options struct {
 
 	// GiveUp is called when not even those 24 MiB are free, to free what the owner has set aside.
 	// Without it, or when that is not enough, Updates are refused with index.ErrNoSpace. nil gives
-	// up nothing. It must not call the Store.
+	// up nothing. It must not call the Store, and is not called again before it has returned.
 	GiveUp func() error
 }
 

@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -408,5 +410,37 @@ func wantCorruption(t *testing.T, dir, file, damage string) {
 	}
 	if _, err := os.Stat(filepath.Join(databaseOf(t, dir), disk.SumsFile)); errors.Is(err, fs.ErrNotExist) {
 		t.Error("the checksums are gone")
+	}
+}
+
+// TestBadgerGivesUpOnce asks the owner for what it has set aside from many goroutines. It gets one call
+// at a time.
+func TestBadgerGivesUpOnce(t *testing.T) {
+	var inside, most atomic.Int32
+	b, err := badger.Open(t.Context(), t.TempDir(), &badger.Options{GiveUp: func() error {
+		if n := inside.Add(1); n > 1 {
+			most.Store(n)
+		}
+		defer inside.Add(-1)
+		runtime.Gosched()
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(t, b)
+	var done sync.WaitGroup
+	for range 8 {
+		done.Go(func() {
+			for range 1000 {
+				if err := badger.GiveUp(b); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	if n := most.Load(); n > 0 {
+		t.Errorf("%d calls were under way at once", n)
 	}
 }
