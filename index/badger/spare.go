@@ -6,7 +6,9 @@ import "time"
 // so: at a commit that nobody can foretell, since how much a memtable takes of its memory is a matter of
 // chance. What others leave free, or a quota, changes until then. It is held while the log is nearly
 // full, and given back in the moment when Badger hands the memtable over; what the others have to be
-// quick for is what passes until the table is built.
+// quick for is what passes until the table is built. That is just behind the moment: Badger's goroutine
+// that flushes may be quicker, in theory, and make the file of the table while the space is still held.
+// Then it meets a disk that is full but for that.
 //
 // A table that is being written needs its blocks, too, so none may be. The caller keeps commits away.
 func (g *generation) hold() error {
