@@ -89,6 +89,10 @@ func (c *compaction) run(ctx context.Context) (err error) {
 	if c.next, err = c.openGeneration(ctx, c.to); err != nil {
 		return err
 	}
+	_ = c.beside(func() error {
+		c.building = c.next
+		return nil
+	})
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
@@ -280,11 +284,12 @@ func (c *compaction) tryBeside(n int64) error {
 func (c *compaction) readyBeside() error {
 	return c.beside(func() error {
 		c.from.gen.settle()
-		return c.next.ready()
+		return c.next.ready(c.settle)
 	})
 }
 
-// beside calls take, which takes space, while the old generation has no commits.
+// beside calls take, which takes space, or may have the new generation take some, while the old one has
+// no commits.
 func (c *compaction) beside(take func() error) error {
 	if !c.turn {
 		c.committing.Lock()
@@ -299,7 +304,12 @@ func (b *batch) flush() error {
 	}
 	defer func() { b.txn, b.bytes, b.records = nil, 0, 0 }()
 	defer b.txn.Discard()
-	return mapError("copy", b.next.commit(b.txn, b.at))
+	commit := func() error { return mapError("copy", b.next.commit(b.txn, b.at)) }
+	if b.next.wal.hasRoom() {
+		return commit()
+	}
+	// Badger may begin a log with it. Who settles finds all that were begun.
+	return b.beside(commit)
 }
 
 // takeOver puts the new generation in charge, between two commits.
@@ -337,7 +347,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 	c.mu.Lock()
 	c.inCharge, c.reads = c.next, nil
 	c.mu.Unlock()
-	c.growth = c.live
+	c.growth, c.building = c.live, nil
 	return nil
 }
 
@@ -364,7 +374,10 @@ func (c *compaction) undo() error {
 	case c.next == nil:
 		return mapError("remove the new database", c.dir.RemoveAll(c.to.name()))
 	case c.named:
-		return mapError("close the new database", c.next.abandon())
+		return mapError("close the new database", c.beside(func() error {
+			c.building = nil
+			return c.next.abandon()
+		}))
 	}
 	return mapError("remove the new database", c.remove(c.next))
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -415,4 +416,100 @@ func TestBadgerCompactFillsTheLog(t *testing.T) {
 		t.Errorf("%d bytes of the log are used, at least %d were copied to it", used, records*size)
 	}
 	closeStore(t, b)
+}
+
+// TestBadgerCompactSettles has a memtable of the new database be on its way into a table while a compaction
+// copies. Who takes space for the old one waits for it.
+func TestBadgerCompactSettles(t *testing.T) {
+	b, err := badger.Open(t.Context(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, b, 10, 10, 1)
+	begun, unsettled := false, false
+	var written atomic.Bool
+	settled := make(chan bool)
+	badger.SetSpace(b, func() disk.Space {
+		space := disk.Space{Bytes: 1 << 40, Inodes: 1 << 20}
+		if !begun { // more commits than are copied while all others wait
+			begun = true
+			for n := range 100 {
+				if err := putSome(t, b, n); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if unsettled || badger.CommitsWait(b) {
+			return space
+		}
+		fail := badger.Unsettle(b)
+		if fail == nil {
+			return space
+		}
+		unsettled = true
+		go func() {
+			badger.Settle(b)
+			settled <- written.Load()
+		}()
+		for range 1000 {
+			runtime.Gosched()
+		}
+		written.Store(true)
+		fail()
+		if !<-settled {
+			t.Error("it was not waited for")
+		}
+		return space
+	})
+	if err := b.Compact(t.Context()); err == nil || !unsettled {
+		t.Errorf("Compact: %v: the test has lost its grip", err)
+	}
+	load(t, b, 10, 10, 3)
+	closeStore(t, b)
+}
+
+// TestBadgerCompactRotates has a compaction copy more than a log holds, while somebody waits again and
+// again for all memtables to be in tables.
+func TestBadgerCompactRotates(t *testing.T) {
+	const records = 2000
+	b := open(t, t.TempDir())
+	defer closeStore(t, b)
+	load(t, b, 10, 10, 1)
+	asked := false
+	badger.SetSpace(b, func() disk.Space {
+		if !asked {
+			asked = true
+			for n := range records {
+				if err := putSome(t, b, n); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return disk.Space{Bytes: 1 << 40, Inodes: 1 << 20}
+	})
+	done := make(chan int)
+	var ended atomic.Bool
+	go func() {
+		unseen := 0
+		for !ended.Load() {
+			unseen += badger.Settle(b)
+		}
+		done <- unseen
+	}()
+	compact(t, b)
+	ended.Store(true)
+	if unseen := <-done; unseen > 0 {
+		t.Errorf("%d times there was a log that was not known of", unseen)
+	}
+	err := b.View(t.Context(), func(r index.Reader) error {
+		for n := range records {
+			if _, err := r.Get(fmt.Appendf(nil, "key%06d", n)); err != nil {
+				return fmt.Errorf("record %d: %w", n, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }

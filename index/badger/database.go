@@ -27,8 +27,9 @@ type database struct {
 	punch   func(f *os.File, off, n int64) error // disk.PunchHole
 	broken  atomic.Pointer[error]                // nobody knows which generation is in charge
 
-	committing sync.Mutex // held by what must not meet a change of generations; guards growth
+	committing sync.Mutex // held by what must not meet a change of generations; guards the fields below
 	growth     growth
+	building   *generation // that a compaction writes to, which is not in charge yet; or nil
 
 	mu       sync.Mutex // guards the fields below, and the generations' holders
 	inCharge *generation
@@ -49,8 +50,7 @@ type database struct {
 func openDatabase(ctx context.Context, dir *disk.Dir, opts Options) (_ *database, err error) {
 	d := &database{
 		dir: dir, reserve: opts.Reserve, giveUp: oneByOne(opts.GiveUp), alarm: opts.Alarm, spaceOf: dir.Space,
-		punch:      disk.PunchHole,
-		compacting: make(chan struct{}, 1), recent: newRecent(),
+		punch: disk.PunchHole, compacting: make(chan struct{}, 1), recent: newRecent(),
 	}
 	if d.reserve == 0 {
 		d.reserve = defaultReserve

@@ -12,10 +12,18 @@ import (
 // process, and a View may have kept the database for hours. So the blocks that it takes are given
 // back first. They are more than the table takes, since its records are also in a log. Btrfs refuses
 // that when it is full; then the database stays open until there is space.
+//
+// It keeps commits away, which may take the space for themselves: as long as Badger takes to write a
+// memtable, some 50 ms. The caller does not keep them away.
 func (d *database) discard(g *generation) error {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	if d.building == g {
+		d.building = nil
+	}
 	g.release()
 	if err := d.freeBlocks(g); err != nil {
-		if tryErr := d.tryAlone(spareSpace); tryErr != nil {
+		if tryErr := d.try(spareSpace); tryErr != nil {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.kept = append(d.kept, g)

@@ -160,3 +160,50 @@ func InBackground(s *Store) bool {
 
 // GiveUp has a store ask for what its owner has set aside.
 func GiveUp(s *Store) error { return s.db.giveUp() }
+
+// CommitsWait says whether somebody keeps commits away.
+func CommitsWait(s *Store) bool {
+	free := s.db.committing.TryLock()
+	if free {
+		s.db.committing.Unlock()
+	}
+	return !free
+}
+
+// ClosedBeforeCommits waits until nobody keeps commits away, and says whether the database is closed then
+// that was in charge when it was made.
+func ClosedBeforeCommits(s *Store) func() bool {
+	g := s.db.generation()
+	return func() (closed bool) {
+		withLog(s, func(*generation) { closed = g.db.IsClosed() })
+		return closed
+	}
+}
+
+// Unsettle has a store believe that a memtable of the database that a compaction writes to is on its way
+// into a table, until that database has failed. Without one it returns nil.
+func Unsettle(s *Store) (fail func()) {
+	withLog(s, func(*generation) {
+		g := s.db.building
+		if g == nil {
+			return
+		}
+		g.wal.rotations++
+		fail = func() { g.report("%v", errors.New("a test")) }
+	})
+	return fail
+}
+
+// Settle waits until no memtable is on its way into a table, and returns how many logs a compaction has
+// begun that it has not seen.
+func Settle(s *Store) (unseen int) {
+	withLog(s, func(*generation) {
+		s.db.settle()
+		if g := s.db.building; g != nil {
+			if _, err := g.dir.Lstat(logName(g.wal.number + 1)); err == nil {
+				unseen++
+			}
+		}
+	})
+	return unseen
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -205,4 +206,25 @@ func openSmall(t *testing.T, kind string, bytes int64) (b *badger.Store, mount s
 		t.Fatal(err)
 	}
 	return b, mount
+}
+
+// TestBadgerRetiresAlone ends a View that has kept an old database. No commit comes, nor does one take
+// space, from when its blocks are given back until it has written its last table.
+func TestBadgerRetiresAlone(t *testing.T) {
+	b := open(t, t.TempDir())
+	load(t, b, 10, 10, 1)
+	closedBefore, waited, closed := badger.ClosedBeforeCommits(b), false, make(chan bool)
+	var once sync.Once
+	badger.SetPunch(b, func(f *os.File, off, n int64) error {
+		once.Do(func() {
+			waited = badger.CommitsWait(b)
+			go func() { closed <- closedBefore() }()
+		})
+		return disk.PunchHole(f, off, n)
+	})
+	compact(t, b)
+	if !waited || !<-closed {
+		t.Errorf("commits wait: %v, and the old database may still write when they do not", waited)
+	}
+	closeStore(t, b)
 }

@@ -61,7 +61,7 @@ func (d *database) Ready() error {
 	if err := g.dir.CheckHandles(spareHandles); err != nil {
 		return mapError("open spare files", err)
 	}
-	return d.orGiveUp(g.ready)
+	return d.orGiveUp(func() error { return g.ready(d.settle) })
 }
 
 // roomForLog refuses a commit for which Badger might begin the next log where there is no room. It
@@ -119,9 +119,7 @@ func (d *database) hasSpare() error {
 // try takes so many bytes and gives them back. The caller keeps commits away: what Badger is writing
 // needs its blocks meanwhile.
 func (d *database) try(n int64) error {
-	if g := d.generation(); g != nil {
-		g.settle()
-	}
+	d.settle()
 	return d.dir.CheckSpace(n)
 }
 

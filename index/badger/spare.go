@@ -10,12 +10,13 @@ import "time"
 // that flushes may be quicker, in theory, and make the file of the table while the space is still held.
 // Then it meets a disk that is full but for that.
 //
-// A table that is being written needs its blocks, too, so none may be. The caller keeps commits away.
-func (g *generation) hold() error {
+// A table that is being written needs its blocks, too, so none may be, which settle waits for. The caller
+// keeps commits away.
+func (g *generation) hold(settle func()) error {
 	if g.spare.Load() != nil {
 		return nil
 	}
-	g.settle()
+	settle()
 	held, err := g.dir.HoldSpace(spareSpace)
 	if held != nil {
 		g.spare.Store(held)
@@ -40,13 +41,23 @@ func (g *generation) settle() {
 
 func (g *generation) tablesOfLevel0() int { return g.db.Levels()[0].NumTables }
 
+// settle waits for the database in charge, and for the one that a compaction writes to. The caller keeps
+// commits away.
+func (d *database) settle() {
+	for _, g := range []*generation{d.generation(), d.building} {
+		if g != nil {
+			g.settle()
+		}
+	}
+}
+
 // ready makes room for the largest commit, of what is free.
-func (g *generation) ready() error {
+func (g *generation) ready(settle func()) error {
 	if g.wal.hasRoom() {
 		return nil
 	}
 	if err := g.wal.allocate(); err != nil || g.wal.hasRoom() {
 		return mapError("preallocate the log", err)
 	}
-	return mapError("hold spare space", g.hold())
+	return mapError("hold spare space", g.hold(settle))
 }
