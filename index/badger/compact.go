@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// catchUps is how often a compaction copies what was committed meanwhile before it makes
+	// catchUps is how often at most a compaction copies what was committed meanwhile before it makes
 	// commits wait for the rest.
 	catchUps = 5
-	// fewCommits is a rest for which it does so earlier.
+	// fewCommits is a rest for which it does so earlier, behind one round.
 	fewCommits = 64
 	// compactSpace must be free for each table that is written. What comes besides is the memtable and
 	// the log of the new generation.
@@ -45,7 +45,7 @@ func (d *database) Compact(ctx context.Context) error {
 	if err := d.removeKept(); err != nil {
 		return mapError("remove old database", err)
 	}
-	c := &compaction{database: d, from: d.hold()}
+	c := &compaction{database: d, from: d.hold(), verified: map[uint64]bool{}}
 	old := c.from.gen
 	c.to = d.successor(old)
 	if err := c.run(ctx); err != nil {
@@ -76,6 +76,8 @@ type compaction struct {
 	named bool        // the new generation is in charge, or may be
 	live  growth
 	made  copied
+
+	verified map[uint64]bool // tables of the old generation
 }
 
 func (c *compaction) run(ctx context.Context) (err error) {
@@ -96,14 +98,12 @@ func (c *compaction) run(ctx context.Context) (err error) {
 	if err := c.compare(ctx); err != nil {
 		return err
 	}
-	if err := c.verifySource(ctx); err != nil {
-		return err
-	}
-	for range catchUps {
-		if last := c.last(); c.to.base+fewCommits < last {
-			if err := c.catchUp(ctx, last); err != nil {
-				return err
-			}
+	for round := range catchUps {
+		if round > 0 && c.last() <= c.to.base+fewCommits {
+			break
+		}
+		if err := c.round(ctx); err != nil {
+			return err
 		}
 	}
 	return c.takeOver(ctx)
@@ -178,40 +178,60 @@ func (c *compaction) compare(ctx context.Context) error {
 	return nil
 }
 
-// verifySource verifies the tables of the old generation once more. What has changed in them since they
-// were opened both have, and the new one has sums of it that are right. It comes behind all that reads
-// them, so that nothing can change between.
-func (c *compaction) verifySource(ctx context.Context) error {
+// round copies what was committed meanwhile, and then verifies the tables of the old generation that have
+// it, and once those that the new one was built from. What has changed in them since they were opened both
+// have, and the new one has sums of it that are right. It comes behind all that reads them, so that nothing
+// can change between.
+func (c *compaction) round(ctx context.Context) error {
 	old := c.from.gen
+	var at uint64
 	var listed badger.Manifest
 	err := c.beside(func() (err error) {
 		old.settle() // what is being flushed is not in a table yet
+		if err := old.failure(); err != nil {
+			return &index.CommitError{Err: err} // of which the list may be wrong
+		}
+		at = c.last()
 		listed, err = old.replayManifest()
-		return err
+		return mapError("verify the old database", err)
 	})
-	if err == nil {
-		err = old.checkTables(ctx, &listed, true)
+	if err != nil {
+		return err
 	}
-	return mapError("verify the old database", err)
+	if err := c.catchUp(ctx, at); err != nil {
+		return err
+	}
+	for id := range listed.Tables {
+		if c.verified[id] {
+			delete(listed.Tables, id)
+		}
+		c.verified[id] = true
+	}
+	return mapError("verify the old database", old.checkTables(ctx, &listed, true))
 }
 
 // catchUp copies what was committed after what the new generation shows, up to a commit. Both are
-// at that commit then.
+// at that commit then. Nobody compares what it copies, but all of these commits must turn up.
 func (c *compaction) catchUp(ctx context.Context, to uint64) error {
 	batch := &batch{compaction: c, at: to}
 	var last []byte
 	steps := 0
+	seen := commitSet{}
 	source := &snapshot{gen: c.from.gen, at: to}
 	err := source.versions(c.to.base, func(item *badger.Item) error {
 		if steps++; steps%contextSteps == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		seen.add(item.Version())
 		if last != nil && bytes.Equal(item.Key(), last) {
 			return nil // an older version
 		}
 		last = item.KeyCopy(last[:0])
 		return batch.add(item)
 	})
+	if err == nil {
+		err = c.from.gen.complete(seen, c.to.base, to)
+	}
 	if err == nil {
 		err = batch.flush()
 	}

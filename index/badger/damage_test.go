@@ -12,6 +12,7 @@ import (
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // TestBadgerDamageBelow changes a table of an index that is open, one bit after the other, and reads all
@@ -152,4 +153,121 @@ func TestBadgerCompactDamaged(t *testing.T) {
 	write('.')
 	compact(t, b)
 	closeStore(t, b)
+}
+
+// TestBadgerCopyDamaged changes a value in a table of what was committed while a compaction runs, as it is
+// copied. The compaction does not put the new database in charge.
+func TestBadgerCopyDamaged(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	defer closeStore(t, b)
+	load(t, b, 10, 10, 1)
+	database := databaseOf(t, dir)
+	begun, table, at := false, "", int64(0)
+	badger.SetSpace(b, func() disk.Space {
+		if !begun {
+			begun = true
+			log := badger.Logs(b)
+			for n := 0; badger.Logs(b) == log; n++ {
+				if err := putSome(t, b, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			badger.Settle(b)
+		}
+		if table == "" && !badger.CommitsWait(b) && badger.Copies(b) {
+			table = onlyTable(t, database)
+			at = zeroIn(t, table)
+			if err := flipAt(table, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return disk.Space{Bytes: 1 << 40, Inodes: 1 << 20}
+	})
+	var corrupt *index.CorruptionError
+	if err := b.Compact(t.Context()); !errors.As(err, &corrupt) || table == "" || corrupt.Where != table {
+		t.Fatalf("Compact: %v, want a CorruptionError for %q", err, table)
+	}
+	if err := flipAt(table, at); err != nil {
+		t.Fatal(err)
+	}
+	compact(t, b)
+}
+
+// onlyTable is the one table of a database.
+func onlyTable(t *testing.T, database string) string {
+	t.Helper()
+	tables, err := filepath.Glob(filepath.Join(database, "*.sst"))
+	if err != nil || len(tables) != 1 {
+		t.Fatalf("tables: %q, %v", tables, err)
+	}
+	return tables[0]
+}
+
+// zeroIn is where a zero is of a value that putSome has put.
+func zeroIn(t *testing.T, table string) int64 {
+	t.Helper()
+	data, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(data, make([]byte, 1<<10))
+	if at < 0 {
+		t.Fatal("there is no value in the table")
+	}
+	return int64(at)
+}
+
+// TestBadgerCopyMisses has a commit that came while a compaction runs not turn up.
+func TestBadgerCopyMisses(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	defer closeStore(t, b)
+	load(t, b, 10, 10, 1)
+	before := databaseOf(t, dir)
+	begun := false
+	badger.SetSpace(b, func() disk.Space {
+		if !begun {
+			begun = true
+			load(t, b, 10, 10, 2)
+			badger.SkipCommit(b)
+			load(t, b, 10, 10, 3)
+		}
+		return disk.Space{Bytes: 1 << 40, Inodes: 1 << 20}
+	})
+	var corrupt *index.CorruptionError
+	if err := b.Compact(t.Context()); !errors.As(err, &corrupt) || corrupt.Where != before {
+		t.Errorf("Compact: %v, want a CorruptionError for %s", err, before)
+	}
+	if after := databaseOf(t, dir); after != before {
+		t.Errorf("%s is in charge", after)
+	}
+}
+
+// TestBadgerCompactFails has Badger report trouble while a compaction runs, and leave a list of tables that
+// is none. That is no damage.
+func TestBadgerCompactFails(t *testing.T) {
+	dir := t.TempDir()
+	b, err := badger.Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, b, 10, 10, 1)
+	database := databaseOf(t, dir)
+	begun := false
+	badger.SetSpace(b, func() disk.Space {
+		if !begun {
+			begun = true
+			badger.Fail(b)
+			if err := os.WriteFile(filepath.Join(database, "MANIFEST"), []byte("half a list"), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+		return disk.Space{Bytes: 1 << 40, Inodes: 1 << 20}
+	})
+	var broken *index.CommitError
+	if err := b.Compact(t.Context()); !errors.As(err, &broken) {
+		t.Errorf("Compact: %v, want a CommitError", err)
+	}
+	b.Close()
 }

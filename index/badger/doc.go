@@ -25,9 +25,10 @@
 // word. Instead the database is replaced as a whole:
 //
 //	1  what a snapshot shows is written as sorted tables of a new database, with plain writes that can fail, and synced
-//	2  the new database is opened and read beside the snapshot: every key and every value is compared;
-//	   then the sums in the old tables are verified, so that damage to them does not get sums that are right
-//	3  what was committed meanwhile is copied, by versions, in a few rounds, each shorter than the one before
+//	2  the new database is opened and read beside the snapshot: every key and every value is compared
+//	3  what was committed meanwhile is copied, by versions, in a few rounds, each shorter than the one before;
+//	   every commit must turn up; behind each round the sums in the old tables that were read until then are
+//	   verified, once each, so that damage to them does not get sums that are right
 //	4  between two commits: the last round; COPIED says how many records were copied in 3 and 4, since all
 //	   of a round have one number of a commit, which does not prove that they are there; CURRENT names
 //	   the new database, durably; new snapshots show it
@@ -95,8 +96,10 @@
 // every number must turn up. A gap is an [index.CorruptionError] that names it.
 //
 // A table that is damaged while the index is open, or cannot be read, is a fault or a panic of Badger's,
-// who reads it through a memory map: for Get, Scan and Compact that is a [index.CorruptionError]. What
-// Badger does not notice is for the checksums of the records to find.
+// who reads it through a memory map: for Get, Scan and Compact that is a [index.CorruptionError]. But some
+// damage it takes for the end of a block or of a table, and says so to nobody: records look missing to Get
+// and Scan. And some it does not notice: a value is another, which is for the checksums of the records to
+// find. A compaction, which then fails, and the next Open find both by the sums of the tables.
 //
 // # What is weaker after an unclean stop
 //

@@ -207,3 +207,21 @@ func Settle(s *Store) (unseen int) {
 	})
 	return unseen
 }
+
+// SkipCommit has a store believe that there was one commit more.
+func SkipCommit(s *Store) {
+	withLog(s, func(*generation) {
+		s.db.mu.Lock()
+		defer s.db.mu.Unlock()
+		s.db.newest, s.db.reads = s.db.newest+1, nil
+	})
+}
+
+// Fail has a store believe that Badger has reported trouble.
+func Fail(s *Store) { s.db.generation().report("%v", errors.New("a test")) }
+
+// Copies says whether a compaction copies what was committed meanwhile.
+func Copies(s *Store) (copies bool) {
+	withLog(s, func(*generation) { copies = s.db.building != nil })
+	return copies
+}

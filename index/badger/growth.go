@@ -112,12 +112,12 @@ func (d *database) survey() (err error) {
 			),
 		}
 	}
-	return g.complete(seen, d.newest)
+	return g.complete(seen, g.base, d.newest)
 }
 
-// complete fails when a commit is missing up to the last one.
-func (g *generation) complete(seen commitSet, last uint64) error {
-	for commit := g.base; commit < last; {
+// complete fails when a commit is missing behind base, up to the last one.
+func (g *generation) complete(seen commitSet, base, last uint64) error {
+	for commit := base; commit < last; {
 		if commit++; !seen.has(commit) {
 			return &index.CorruptionError{
 				Where: g.dir.Path(),
