@@ -48,7 +48,7 @@
 // much more has come.
 //
 // A session that ends, or dies, leaves what is in its memtable in a table, however small. An opening
-// that finds more than 64 tables of less than half a memtable makes few of them, with all versions,
+// that finds more than 64 tables of less than half a memtable makes some of half and more, with all versions,
 // before Badger has them open: each would hold a handle and a map, and take a look of every read. It
 // takes no more space than these hold, and removes SUMS before, after having verified it. What sessions
 // are too short for is a compaction, which ends with them: when one is due four times over, an opening

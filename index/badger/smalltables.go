@@ -20,10 +20,11 @@ const (
 	smallTable = memTableSize / 2
 )
 
-// mergeTables makes one table of many small ones. Each session leaves one behind, for what is in the
-// memtable when it ends, whichever way. They hold a handle and a map each, of which there are not
-// enough for thousands, and count little for a compaction, which goes by what was written. To merge
-// them takes no more than they hold, and every version stays.
+// mergeTables makes tables that are not small of many small ones. Each session leaves one behind, for
+// what is in the memtable when it ends, whichever way. They hold a handle and a map each, of which there
+// are not enough for thousands, and count little for a compaction, which goes by what was written. To
+// merge them takes no more space than they hold, and every version stays. What becomes one table is in
+// memory at a time, where tiny records take more than ten times as much as in the table.
 //
 // It comes before Badger has them open, and after they were verified. SUMS goes before anything
 // changes.
@@ -42,7 +43,7 @@ func (g *generation) mergeTables() (err error) {
 	}
 	for len(small) > 0 {
 		n := 0
-		for size := int64(0); n < len(small) && size < tableSize; n++ {
+		for size := int64(0); n < len(small) && size < smallTable; n++ {
 			size += small[n].size
 		}
 		if err := g.merge(small[:n]); err != nil {

@@ -298,3 +298,27 @@ func TestBadgerOverdueFails(t *testing.T) {
 		t.Errorf("it has failed %d times, want once", n)
 	}
 }
+
+// TestBadgerMergesLittle opens an index with small tables that have more than a memtable together. All that
+// goes into one table is in memory at a time, so no table gets as much.
+func TestBadgerMergesLittle(t *testing.T) {
+	const tables, size, most = 70, 180 << 10, 8 << 20
+	record := func(commit uint64) (key, value []byte) {
+		return fmt.Appendf(nil, "key%d", commit), make([]byte, size)
+	}
+	dir := unclosed(t, func(string) {})
+	database := databaseOf(t, dir)
+	if err := badger.LeaveTables(database, tables, record); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, open(t, dir))
+	left, err := filepath.Glob(filepath.Join(database, "*.sst"))
+	if err != nil || len(left) < 2 || len(left) > 4 {
+		t.Fatalf("%d tables are left, %v, want 2 to 4", len(left), err)
+	}
+	for _, table := range left {
+		if info, err := os.Stat(table); err != nil || info.Size() > most {
+			t.Errorf("%s has %d bytes, %v, want %d at most", table, info.Size(), err, most)
+		}
+	}
+}
