@@ -14,7 +14,7 @@ import (
 // that when it is full; then the database stays open until there is space.
 //
 // It keeps commits away, which may take the space for themselves: as long as Badger takes to write a
-// memtable, some 50 ms. The caller does not keep them away.
+// memtable, some 50 ms, and a few seconds where it cannot. The caller does not keep them away.
 func (d *database) discard(g *generation) error {
 	d.committing.Lock()
 	defer d.committing.Unlock()

@@ -32,7 +32,7 @@
 //	4  between two commits: the last round; COPIED says how many records were copied in 3 and 4, since all
 //	   of a round have one number of a commit, which does not prove that they are there; CURRENT names
 //	   the new database, durably; new snapshots show it
-//	5  the old database is closed and removed when its last snapshot is released
+//	5  when its last snapshot is released, the old database is closed, between two commits, and removed
 //
 // A crash before 4 leaves a database that the next opening removes, a crash after it the old one
 // likewise. An error before 4 leaves the old one in charge.

@@ -12,8 +12,8 @@ import (
 // Options are the options of Open. The zero value and nil work.
 type Options struct {
 	// Alarm is called with what has to be reported beside the errors of calls: trouble of work in
-	// the background. It may be called from any goroutine at any time until Close returns. nil
-	// ignores alarms.
+	// the background. It may be called from any goroutine at any time until Close returns, also
+	// while Updates wait for that, so it must not call the Store. nil ignores alarms.
 	Alarm func(error)
 
 	// Reserve is how many bytes of the file system must be free for an Update that may begin a new
