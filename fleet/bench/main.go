@@ -18,6 +18,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+
+	"github.com/gabion-storage/gabion/internal/latinsquare"
 )
 
 func main() {
@@ -58,8 +60,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	s.size = *size << 20
 	cases := cases(&s)
 	for round := range s.rounds {
-		for i := range cases {
-			c := &cases[(i+round)%len(cases)]
+		for _, i := range latinsquare.Row(len(cases), round) {
+			c := &cases[i]
 			if err := c.measure(ctx, round); err != nil {
 				return fmt.Errorf("%s, %s, %d processes: %w", c.what, c.Client, c.processes, err)
 			}

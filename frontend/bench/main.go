@@ -28,6 +28,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/gabion-storage/gabion/internal/latinsquare"
 )
 
 func main() {
@@ -102,7 +104,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		if _, err := rand.Read(body); err != nil { // so that nothing is stored already
 			return err
 		}
-		for _, i := range order(len(contenders), round) {
+		for _, i := range latinsquare.Row(len(contenders), round) {
 			c := contenders[i]
 			if err := c.measure(ctx, *dir, body); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/gabion-storage/gabion/internal/latinsquare"
 )
 
 // settling is how long the server has for what clients have sent before they stalled.
@@ -79,7 +80,7 @@ func stalls(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	}
 	all := phases()
 	for turn := range *turns {
-		for _, i := range order(len(all), turn) {
+		for _, i := range latinsquare.Row(len(all), turn) {
 			if err := all[i].time(ctx, to, s.addr, *length); err != nil {
 				return err
 			}

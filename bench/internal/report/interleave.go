@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/gabion-storage/gabion/internal/latinsquare"
 )
 
 // A Run is what one contender does in one case, once a round.
@@ -24,9 +26,9 @@ type Run struct {
 }
 
 // Interleave measures all runs once a round, so that what else the machine does hits all alike, and
-// adds a series a unit for each of them. Who comes after whom differs from round to round: see
-// Order. Between Prepare and Measure it collects the garbage of whoever came before and calls
-// settle, unless that is nil.
+// adds a series a unit for each of them. Who comes after whom differs from round to round. Between
+// Prepare and Measure it collects the garbage of whoever came before and calls settle, unless that is
+// nil.
 func (r *Report) Interleave(
 	ctx context.Context, rounds int, units []string, runs []Run, settle func(),
 ) error {
@@ -35,7 +37,7 @@ func (r *Report) Interleave(
 		values[i] = make([][]float64, len(units))
 	}
 	for round := range rounds {
-		for _, i := range Order(len(runs), round) {
+		for _, i := range latinsquare.Row(len(runs), round) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

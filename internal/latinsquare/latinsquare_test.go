@@ -1,19 +1,19 @@
-package report_test
+package latinsquare_test
 
 import (
 	"slices"
 	"testing"
 
-	"github.com/gabion-storage/gabion/bench/internal/report"
+	"github.com/gabion-storage/gabion/internal/latinsquare"
 )
 
-// TestOrderIsBalanced counts who is where, and who comes after whom.
-func TestOrderIsBalanced(t *testing.T) {
+// TestBalanced counts who is where, and who comes after whom.
+func TestBalanced(t *testing.T) {
 	for n := range 10 {
-		rounds := n * (1 + n%2)
+		all := n * (1 + n%2)
 		places, followed := map[[2]int]int{}, map[[2]int]int{}
-		for round := range rounds {
-			order := report.Order(n, round)
+		for round := range all {
+			order := latinsquare.Row(n, round)
 			for place, who := range order {
 				places[[2]int{place, who}]++
 				if place > 0 {
@@ -26,10 +26,10 @@ func TestOrderIsBalanced(t *testing.T) {
 		}
 		for a := range n {
 			for b := range n {
-				if got := places[[2]int{a, b}]; got != rounds/n {
+				if got := places[[2]int{a, b}]; got != all/n {
 					t.Errorf("of %d, %d is %d times in place %d", n, b, got, a)
 				}
-				if got := followed[[2]int{a, b}]; a != b && got != rounds/n {
+				if got := followed[[2]int{a, b}]; a != b && got != all/n {
 					t.Errorf("of %d, %d comes %d times after %d", n, b, got, a)
 				}
 			}
@@ -37,12 +37,12 @@ func TestOrderIsBalanced(t *testing.T) {
 	}
 }
 
-// TestOrderOfFewRounds: in five rounds, as is the default, nobody comes three times after the same.
-func TestOrderOfFewRounds(t *testing.T) {
+// TestFewRounds: in five rounds, as is the default, nobody comes three times after the same.
+func TestFewRounds(t *testing.T) {
 	for n := 4; n < 10; n++ {
 		followed := map[[2]int]int{}
 		for round := range 5 {
-			order := report.Order(n, round)
+			order := latinsquare.Row(n, round)
 			for place := 1; place < n; place++ {
 				pair := [2]int(order[place-1 : place+1])
 				if followed[pair]++; followed[pair] > 2 {
