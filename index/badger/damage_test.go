@@ -8,19 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/index/indextest"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // TestBadgerDamageBelow changes a table of an index that is open, one bit after the other, and reads all
 // that there is: no read ends the process, and what Badger panics at is reported as damage.
 func TestBadgerDamageBelow(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := rand.New(rand.NewPCG(indextest.Seed(t), 1))
 	const records, flips = 200, 300
 	b, table := openWithTable(t, records, 100)
 	f, err := os.OpenFile(table, os.O_RDWR, 0)

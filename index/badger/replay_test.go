@@ -8,21 +8,19 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/index/indextest"
 )
 
 // TestReplay opens an index of which the log was cut anywhere, as a crash may. What it has then is what
 // Badger alone makes of the same files: every version of every key. So it is when the crash comes again,
 // between the table that was made of the log and the log's removal.
 func TestReplay(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := rand.New(rand.NewPCG(indextest.Seed(t), 1))
 	dir := t.TempDir()
 	b := open(t, dir)
 	for range 60 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/index/badger"
+	"github.com/gabion-storage/gabion/index/indextest"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -20,9 +21,7 @@ import (
 // killed. Each of these sessions leaves a table, to which belong a handle and a map, and which every read
 // looks into: they stay few.
 func TestBadgerShortSessions(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := rand.New(rand.NewPCG(indextest.Seed(t), 1))
 	const sessions, most = 160, 70
 	dir := t.TempDir()
 	want, seen := map[string]string{}, 0
