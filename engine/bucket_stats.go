@@ -32,10 +32,11 @@ type ClassStats struct {
 func (r *BucketStatsResult) add(obj *index.Object) {
 	r.Objects++
 	r.LogicalBytes += min(obj.Size, math.MaxInt64-r.LogicalBytes)
-	class := r.Classes[StorageClass(obj.Attributes.StorageClass)]
-	class.Objects++
-	class.LogicalBytes += min(obj.Size, math.MaxInt64-class.LogicalBytes)
-	r.Classes[StorageClass(obj.Attributes.StorageClass)] = class
+	class := StorageClass(obj.Attributes.StorageClass)
+	stats := r.Classes[class]
+	stats.Objects++
+	stats.LogicalBytes += min(obj.Size, math.MaxInt64-stats.LogicalBytes)
+	r.Classes[class] = stats
 }
 
 // statsScan is how many records BucketStats looks at in one snapshot, which must not grow old.

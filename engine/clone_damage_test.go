@@ -35,25 +35,11 @@ func (s *lossyBlobs) lose(t *testing.T, idx index.Store) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := idx.View(t.Context(), func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Chunks()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseChunkKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			rec := entry.Record
-			s.lost[blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}] = true
-			if err := s.Seal(t.Context(), rec.Volume); err != nil { // what is stored again lies elsewhere
-				return err
-			}
+	for id, rec := range chunkRecords(t, idx) {
+		s.lost[blob.Ref{ID: blob.ID(id), Volume: rec.Volume, Offset: rec.Offset, Size: rec.Stored}] = true
+		if err := s.Seal(t.Context(), rec.Volume); err != nil { // what is stored again lies elsewhere
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -206,6 +192,7 @@ func pullWrongFrames(t *testing.T, earlier bool) {
 	mustClose(t, from)
 }
 
+// chunkRecords lists the chunks of a store.
 func chunkRecords(t *testing.T, idx index.Store) map[index.ChunkID]index.Chunk {
 	t.Helper()
 	all := map[index.ChunkID]index.Chunk{}

@@ -22,23 +22,7 @@ func chunksOf(t *testing.T, dir string) map[index.ChunkID]index.Chunk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks := map[index.ChunkID]index.Chunk{}
-	err = idx.View(t.Context(), func(r index.Reader) error {
-		for entry, err := range index.Scan(r, index.Chunks()) {
-			if err != nil {
-				return err
-			}
-			id, err := index.ParseChunkKey(entry.Key)
-			if err != nil {
-				return err
-			}
-			chunks[id] = entry.Record
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	chunks := chunkRecords(t, idx)
 	if err := idx.Close(); err != nil {
 		t.Fatal(err)
 	}
