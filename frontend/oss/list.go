@@ -136,7 +136,7 @@ func (c *call) deleteObjects() {
 	var asked struct {
 		Quiet   bool
 		Objects []struct {
-			Key       string
+			Key       face.Name
 			VersionID string `xml:"VersionId"`
 		} `xml:"Object"`
 	}
@@ -149,7 +149,7 @@ func (c *call) deleteObjects() {
 	req := &engine.DeleteObjectsRequest{Bucket: c.Bucket, Quiet: asked.Quiet}
 	for _, o := range asked.Objects {
 		c.CheckVersion(o.VersionID)
-		key := c.Unescape(o.Key)
+		key := string(o.Key)
 		if c.Err == nil {
 			c.Authorize("DeleteObject", c.Bucket, key)
 		}

@@ -29,7 +29,7 @@ func notInXML(c rune) bool {
 	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xfffe || c == 0xffff
 }
 
-// ReadRaw is as ReadXML, but leaves references in texts as they are, for Unescape and Name:
+// ReadRaw is as ReadXML, but leaves references in texts as they are, for Name:
 // clients write keys with characters that XML does not have, by references, as &#x01;, or as they
 // are, which become references. With these a document may be twice as long as it comes.
 func (c *Call) ReadRaw(document any) {
@@ -66,15 +66,6 @@ func appendRaw(raw, character []byte) []byte {
 		return append(strconv.AppendInt(raw, int64(r), 16), ';')
 	}
 	return append(raw, character...)
-}
-
-// Unescape is a text of ReadRaw with what its references stand for.
-func (c *Call) Unescape(text string) string {
-	plain, err := unescape(text)
-	if err != nil {
-		c.Fail(err)
-	}
-	return plain
 }
 
 // unescape is a text with what its references stand for, by the rules of XML, but that they may stand for
