@@ -319,8 +319,9 @@ var (
 	}
 	// ErrUnavailable is returned when the server that the index is in, or the chunks are, cannot be
 	// reached, or does not get to it in time, by CopyObject when its source does not stay as it is
-	// for long enough, and by RotateKeys when the data keys do not. Nothing has changed, but for
-	// what is done in steps; the same call may succeed later.
+	// for long enough, by changes of tags and annotations when the object does not, and by
+	// RotateKeys when the data keys do not. Nothing has changed, but for what is done in steps; the
+	// same call may succeed later.
 	ErrUnavailable = &Error{
 		Code: "Unavailable", HTTPStatus: 503, Message: "The store cannot be reached. Try again later.",
 	}

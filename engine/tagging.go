@@ -24,11 +24,11 @@ type PutObjectTaggingResult struct{}
 // and is durable when it returns.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with ErrInvalidTag or ErrBadRequest for tags that
-// the bucket's rules do not allow, and with ErrNoSpace when the disk is filled up to
-// Options.ReserveSpace. The tags of an encrypted object are under its MAC, so the object's key is
-// needed: the errors of Options.Keys are among those of the call, and an object under a client's
-// key needs that, though S3 does not ask for it; else it fails with ErrInvalidRequest or
-// ErrAccessDenied.
+// the bucket's rules do not allow, with ErrUnavailable when the object is overwritten again and
+// again meanwhile, and with ErrNoSpace when the disk is filled up to Options.ReserveSpace. The tags
+// of an encrypted object are under its MAC, so the object's key is needed: the errors of
+// Options.Keys are among those of the call, and an object under a client's key needs that, though
+// S3 does not ask for it; else it fails with ErrInvalidRequest or ErrAccessDenied.
 func (e *Engine) PutObjectTagging(
 	ctx context.Context, req *PutObjectTaggingRequest,
 ) (_ *PutObjectTaggingResult, err error) {
@@ -133,6 +133,10 @@ func (e *Engine) GetObjectTagging(
 // errOverwritten says that an object is another one than before.
 var errOverwritten = errors.New("engine: the object was overwritten")
 
+// changeTries is how often a change looks at an object that is overwritten while it does. Each look
+// may ask the key provider.
+const changeTries = 16
+
 // changeAttributes changes what is said of an object in place.
 func (e *Engine) changeAttributes(
 	ctx context.Context, of objectRef, change func(ruleSet, *index.Attributes) error,
@@ -140,7 +144,7 @@ func (e *Engine) changeAttributes(
 	if err := checkNames(of.bucket, of.key); err != nil {
 		return err
 	}
-	for {
+	for range changeTries {
 		// The key comes first: a transaction cannot wait for it.
 		seen, rules, err := e.lookObject(ctx, of.bucket, of.key)
 		if err != nil {
@@ -172,4 +176,6 @@ func (e *Engine) changeAttributes(
 			return err
 		}
 	}
+	return ErrUnavailable.saying("The object is overwritten all the time. Try again later.").
+		with(errOverwritten)
 }

@@ -163,6 +163,50 @@ func TestTagWhileOverwritten(t *testing.T) {
 	checkStore(t, e)
 }
 
+// An overwrittenIndex runs a function before each Update of a call whose context is marked.
+type overwrittenIndex struct {
+	*index.Memory
+	overwrite func()
+}
+
+type overwrittenMark struct{}
+
+func (o *overwrittenIndex) Update(ctx context.Context, fn func(index.Tx) error) error {
+	if ctx.Value(overwrittenMark{}) != nil {
+		o.overwrite()
+	}
+	return o.Memory.Update(ctx, fn)
+}
+
+// TestTagWhileOverwrittenForever overwrites an object before each commit of its tags: that is given
+// up with an error that says to try again.
+func TestTagWhileOverwrittenForever(t *testing.T) {
+	idx := &overwrittenIndex{Memory: index.NewMemory()}
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	mustBucket(t, e, "bucket")
+	mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: strings.NewReader("old")})
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), overwrittenMark{}, true))
+	defer cancel()
+	overwritten := 0
+	idx.overwrite = func() {
+		mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: strings.NewReader("new")})
+		if overwritten++; overwritten == 1000 {
+			cancel()
+		}
+	}
+	_, err = e.PutObjectTagging(ctx, &engine.PutObjectTaggingRequest{Bucket: "bucket", Key: "key", Tags: map[string]string{"t": "1"}})
+	if !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("after %d overwrites: %v", overwritten, err)
+	}
+	if got := head(t, e, "bucket", "key").Tags; len(got) != 0 {
+		t.Errorf("the object has the tags %v", got)
+	}
+}
+
 // TestCopyWhileTagged tags the source of a copy just before the copy is committed: it is of the
 // source at that moment.
 func TestCopyWhileTagged(t *testing.T) {
