@@ -159,6 +159,10 @@ func (s *killedStore) life(t *testing.T, round int, rng *rand.Rand, strike func(
 	}
 	story := map[string]*killedUpload{}
 	lines := bufio.NewScanner(out)
+	// However early the others are struck down, in the first round there is something to lose.
+	for round == 0 && !hasPart(story) && lines.Scan() {
+		tell(t, story, lines.Text())
+	}
 	for after := rng.IntN(160); after > 0 && lines.Scan(); after-- {
 		tell(t, story, lines.Text())
 	}
@@ -173,6 +177,18 @@ func (s *killedStore) life(t *testing.T, round int, rng *rand.Rand, strike func(
 		t.Fatalf("the process ended by itself: %v\n%s", err, stderr.String())
 	}
 	return story
+}
+
+// hasPart says whether a part was acknowledged.
+func hasPart(story map[string]*killedUpload) bool {
+	for _, up := range story {
+		for _, p := range up.parts {
+			if p.did != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tell takes in one line. The last one may be cut short by the kill.
