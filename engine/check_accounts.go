@@ -224,9 +224,8 @@ func (k *check) idleEntry(e *index.Entry[index.Idle]) error {
 	if err != nil {
 		return err
 	}
-	rec, err := index.Get(
-		k.r, index.UploadKey(e.Record.Bucket, e.Record.Key, id),
-	) // one that cannot be decoded is told already
+	// A record that cannot be decoded is reported already.
+	rec, err := index.Get(k.r, index.UploadKey(e.Record.Bucket, e.Record.Key, id))
 	if err != nil && !errors.Is(err, index.ErrNotFound) && !isFinding(err) {
 		return err
 	}

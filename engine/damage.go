@@ -205,9 +205,8 @@ func (d *damage) note(ctx context.Context, failed map[blob.Ref]error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := errors.Join(d.learnVolumes(ctx, fresh), d.mark(ctx, fresh)); err != nil {
-		d.alarm(
-			fmt.Errorf("noting damaged chunks: %w", err),
-		) // they are known until Close all the same
+		// They are known until Close all the same.
+		d.alarm(fmt.Errorf("noting damaged chunks: %w", err))
 	}
 }
 

@@ -104,9 +104,8 @@ func directoryPages(parts int) int { return (parts + index.MaxPageParts - 1) / i
 
 // directoryAt returns the page with the part that holds the byte at, which is below size.
 func (s *source) directoryAt(r index.Reader, at int64) (page *directoryPage, err error) {
-	guess := int(
-		at / max(s.size/int64(s.count), 1) / index.MaxPageParts,
-	) // mostly right: parts mostly are of one size
+	// Mostly right: parts mostly are of one size.
+	guess := int(at / max(s.size/int64(s.count), 1) / index.MaxPageParts)
 	found, err := ledger.SearchPages(
 		s.directoryPages(), guess, at,
 		func(n int) (start, end int64, err error) {

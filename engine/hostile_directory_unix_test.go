@@ -41,7 +41,8 @@ func hostileStore(t *testing.T, killed bool) (dir string) {
 	return image
 }
 
-// hostileEntries are the paths of everything in a store's directory, relative to it.
+// hostileEntries are the paths of everything in a store's directory, relative to it. There must be
+// something: a test that goes through nothing has shown nothing.
 func hostileEntries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -53,6 +54,9 @@ func hostileEntries(t *testing.T, dir string) (names []string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(names) == 0 {
+		t.Fatalf("%s is empty", dir)
 	}
 	return names
 }

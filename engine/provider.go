@@ -94,9 +94,8 @@ func (p *provider) verify(
 func (p *provider) unwrap(
 	ctx context.Context, w crypto.WrappedKey,
 ) (key crypto.DataKey, err error) {
-	w.Blob = bytes.Clone(
-		w.Blob,
-	) // what the provider does to it does not concern the record that it is of
+	// A copy: the provider may change what it gets, and the record must stay as it is.
+	w.Blob = bytes.Clone(w.Blob)
 	err = outside(func() (err error) {
 		key, err = p.keys.Unwrap(ctx, w)
 		return err

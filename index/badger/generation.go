@@ -408,9 +408,8 @@ func (g *generation) seal() error {
 func (g *generation) last() uint64 { return max(g.base, g.db.MaxVersion()) }
 
 func (g *generation) syncManifest() error {
-	f, err := g.dir.OpenWritable(
-		badger.ManifestFilename,
-	) // Windows syncs only what could be written
+	// Windows syncs only what could be written.
+	f, err := g.dir.OpenWritable(badger.ManifestFilename)
 	if err != nil {
 		return err
 	}

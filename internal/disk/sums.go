@@ -177,9 +177,8 @@ func isName(name string) bool {
 
 // settleFile makes a file durable and sums it.
 func (d *Dir) settleFile(name string) (sum uint32, size int64, err error) {
-	f, err := d.open(
-		name, os.O_RDWR,
-	) // for writing, because not every system syncs a handle that is for reading
+	// For writing, because not every system syncs a handle that is for reading.
+	f, err := d.open(name, os.O_RDWR)
 	if err != nil {
 		return 0, 0, err
 	}

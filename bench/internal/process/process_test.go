@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"runtime"
 	"testing"
@@ -30,10 +31,22 @@ func TestCPUTime(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("does not tell")
 	}
-	before := process.CPUTime()
-	for process.CPUTime() == before { // until it counts
-		runtime.Gosched()
+	if !counts(process.CPUTime()) {
+		t.Fatal("2 GiB were hashed, and no processor time was counted")
 	}
+}
+
+// counts works until more processor time is counted than before, and says whether it was: systems
+// count it in steps. The work is bounded, by far more than any step takes.
+func counts(before time.Duration) bool {
+	block := make([]byte, 1<<16)
+	for range 1 << 15 {
+		sha256.Sum256(block)
+		if process.CPUTime() > before {
+			return true
+		}
+	}
+	return false
 }
 
 func TestMeasure(t *testing.T) {
@@ -41,8 +54,8 @@ func TestMeasure(t *testing.T) {
 	var kept []byte
 	cost, err := process.Measure(func() error {
 		kept = make([]byte, 1<<20)
-		for begin := process.CPUTime(); process.CPUTime() == begin && runtime.GOOS != "windows"; { // until it counts
-			runtime.Gosched()
+		if runtime.GOOS != "windows" {
+			counts(process.CPUTime())
 		}
 		return failed
 	})
