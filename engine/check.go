@@ -87,9 +87,11 @@ func (p Problem) String() string {
 //
 // It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part and 100 an object or
 // open upload, the records of the parts of one object, and up to 20 MiB of what it reads ahead of the
-// index. With Data it reads what parts share once for each, at the pace of one MD5, or of two where
-// an upload was sequential, up to 32 chunks at a time; they and their memory take up to a quarter of
-// Options.MemoryBudget more, or one chunk.
+// index.
+//
+// With Data it reads every chunk, one that several parts share once for each, at the pace of one
+// MD5, or of two where an upload was sequential. Up to 32 chunks are read at a time. They take up to
+// a quarter of Options.MemoryBudget, beside that budget, or one chunk if that is more.
 func (e *Engine) Check(ctx context.Context, req *CheckRequest) (_ *CheckResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Check"})
@@ -145,7 +147,7 @@ type check struct {
 	frames    *frameReads // nil without Data
 
 	undecodable map[string]bool    // keys of records
-	accounting  []Problem          // to be told unless there are any
+	accounting  []Problem          // reported only if nothing else is wrong
 	failed      map[blob.Ref]error // places that turned out to be damaged
 	sound       []blob.Ref         // and those that were known as such, and are not
 }

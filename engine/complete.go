@@ -47,9 +47,9 @@ type CompleteMultipartUploadRequest struct {
 	Preconditions
 
 	// SSECustomerKey is the key that the upload was initiated with, if it was with one. It may be
-	// left out, as clients of OSS and S3 do. With it the object is protected as others are against
-	// who writes the disk; without it such a one can make another selection of the upload's parts
-	// of it, unless the store has Options.AuthenticateRecords: see package crypto.
+	// left out, as clients of OSS and S3 do. Without it, whoever can write the disk can have the
+	// object made of other parts of the upload, unnoticed, unless the store has
+	// Options.AuthenticateRecords; with it the object is protected as others are. See package crypto.
 	SSECustomerKey crypto.CustomerKey
 }
 

@@ -34,11 +34,13 @@ type CopyObjectRequest struct {
 	Conditions
 
 	// MetadataDirective is DirectiveCopy, which "" stands for, or DirectiveReplace: then the copy
-	// has the headers and metadata of Attributes instead of the source's. Under OSS's rules a copy of
-	// an object onto itself has them in any case. TaggingDirective is the same for Tags, under all
-	// rules. StorageClass, WebsiteRedirect and Annotations are those of Attributes in any case; but a
-	// copy of an object onto itself that asks for no encryption leaves it its Annotations if those are
-	// nil.
+	// has the headers and metadata of Attributes instead of the source's. Under OSS's rules a copy
+	// of an object onto itself always has those of Attributes. TaggingDirective is the same for Tags,
+	// under all rules.
+	//
+	// StorageClass, WebsiteRedirect and Annotations are always those of Attributes. Exception: an
+	// object that is copied onto itself without asking for encryption keeps its Annotations when
+	// Attributes.Annotations is nil.
 	MetadataDirective Directive
 	TaggingDirective  Directive
 	Attributes

@@ -6,27 +6,26 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// DedupScope says within what the chunks of a bucket are found to be stored already, and are not
-// stored again. A bucket gets its scope when it is created and keeps it, also when the store is
-// opened with other Options. It is the engine's own: neither OSS nor S3 has such a thing. The empty
-// one stands for the default where a default is said.
+// A DedupScope is how far deduplication reaches: a chunk that is stored already within the scope of
+// a bucket is not stored again. A bucket gets its scope when it is created and keeps it, also when
+// the store is opened with other Options. It is the engine's own: neither OSS nor S3 has such a
+// thing. The empty scope means the default.
 //
 // A chunk that is found takes less time than one that is new. So whoever may upload to a bucket can
-// ask, by the time that an upload takes, whether a chunk of known content is there within the
-// scope. The narrower the scope, the fewer there are to ask, and the more is stored twice.
+// tell, by the time that an upload takes, whether a chunk of known content is there within the
+// scope. The narrower the scope, the fewer can tell, and the more is stored twice.
 //
-// It concerns content without encryption. Encrypted content is found again within one upload and
-// its copies, whatever the scope. What a copy by reference shares, it shares in every scope; see
-// CopyObject.
+// The scope is for content without encryption. Encrypted content is found again within one upload
+// and its copies, whatever the scope. CopyObject says which scopes let a copy share chunks.
 type DedupScope string
 
 const (
-	// DedupStore is the whole store, but for what is in buckets of a narrower scope: all tenants
-	// whose buckets have it share what is equal, and each can ask what the others have.
+	// DedupStore is all buckets with this scope: their tenants share what is equal, and each can
+	// tell what the others have.
 	DedupStore DedupScope = "store"
 
-	// DedupBucket is the bucket: who may upload to it can ask what is in it, and nobody else can. A
-	// bucket that is deleted and created again is another one.
+	// DedupBucket is the bucket: whoever may upload to it can tell what is in it, and nobody else
+	// can. A bucket that is deleted and created again is another one.
 	DedupBucket DedupScope = "bucket"
 
 	// DedupNone is one body: chunks of it that are equal are stored once, and nothing of it is ever

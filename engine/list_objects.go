@@ -14,8 +14,9 @@ type ListObjectsRequest struct {
 	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
 	Marker    string // keys behind it are listed; one that is a common prefix stands behind all below it
 
-	// MaxKeys is how many entries a page has, at most 1000. 0 means 100, as in OSS, under S3's rules
-	// 1000. There more than 1000 are 1000, and Zero none; OSS refuses more, and Zero is 0.
+	// MaxKeys is how many entries a page has at most. 0 means 100 under OSS's rules, 1000 under S3's.
+	// More than 1000 is ErrInvalidArgument under OSS's, and 1000 under S3's. Zero is the same as 0
+	// under OSS's, and an empty page under S3's.
 	MaxKeys int
 }
 

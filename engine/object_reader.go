@@ -6,12 +6,18 @@ import "io"
 // the embedded ObjectInfo is that of the whole object.
 //
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError (in
-// an *Error), never a wrong byte. ReadAt may be called from many goroutines; Read, Seek and WriteTo
-// share a position and may not. After sequential reads, goroutines decode up to two chunks ahead; in
-// an engine of Open only on processors that other readers leave idle. They end with Close, and when
-// the end of the range is read. ReadAt keeps the last four chunks, so that small reads do not verify
-// a chunk each anew. An object takes up to eight chunks of memory for Read and WriteTo, as many for
-// ReadAt, and two more for each ReadAt above four that are under way at once.
+// an *Error), never a wrong byte. After Close, reads fail with the bare fs.ErrClosed; io.EOF and
+// the errors of WriteTo's writer come as they are; all other errors of reads are an *Error.
+//
+// ReadAt may be called from many goroutines. Read, Seek and WriteTo share a position: only one of
+// them may run at a time. Close may be called beside ReadAt, which then fails, but not beside Read,
+// Seek, WriteTo or another Close.
+//
+// After sequential reads, goroutines decode up to two chunks ahead; in an engine of Open only on
+// processors that other readers leave idle. They end with Close, and when the end of the range is
+// read. ReadAt keeps the last four chunks, so that small reads need not verify a chunk each time.
+// An Object takes up to eight chunks of memory for Read and WriteTo, as many for ReadAt, and two
+// more for each ReadAt above four that are under way at once.
 type Object struct {
 	ObjectInfo
 	source *source
@@ -160,8 +166,9 @@ func (o *Object) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Close ends the reading and lets the space of what was deleted meanwhile come back. A second
-// Close fails with an error matching fs.ErrClosed, and so does reading.
+// Close ends the reading, and lets the space of what was deleted meanwhile come back. It may be
+// called beside ReadAt, but not beside other methods. A second Close fails with fs.ErrClosed, and
+// so do reads.
 func (o *Object) Close() error {
 	o.ahead.stop()
 	o.ahead, o.current = readAhead{}, chunkData{} // who keeps a closed Object keeps no chunks

@@ -98,8 +98,8 @@ type Options struct {
 
 	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks
 	// at least, 1 GiB at most; 256 MiB by default. It may differ from one Open to the next.
-	// OpenStores has the caller's chunk store decide on that; there it says what of it is small
-	// enough to be merged.
+	// OpenStores' chunk store seals its volumes itself; there VolumeSize only decides which are
+	// small enough to merge.
 	VolumeSize int64
 
 	// ReserveSpace is the free disk space in bytes below which what adds data fails with

@@ -6,9 +6,9 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// Preconditions are what a request demands of the object that it would replace; they are part of
-// the requests that make objects. All are judged at the moment of commit, PutObject's and Upload's
-// also before the body is read.
+// Preconditions are what PutObject, CompleteMultipartUpload and Upload demand of the object that
+// they would replace. All are judged at the moment of commit, those of PutObject and Upload also
+// before the body is read. CopyObject and InitiateMultipartUpload have ForbidOverwrite alone.
 type Preconditions struct {
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists. It is OSS's.
 	ForbidOverwrite bool

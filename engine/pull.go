@@ -9,9 +9,11 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// PullRequest says who is told how a Pull gets on.
+// PullRequest has the options of a Pull.
 type PullRequest struct {
-	// Progress is called now and then, as Events are, and at least once for some thousand records.
+	// Progress is called now and then, at least once for some thousand records, from another
+	// goroutine than the caller's. As with Events, Pull waits for it, and what it panics with is
+	// lost; it must return soon and must not call the engine.
 	Progress func(PullProgress)
 }
 
@@ -45,19 +47,18 @@ const (
 )
 
 // Pull makes the clone a copy of a store, as that is at a moment within the call. What the clone
-// has already of it, from a Pull that failed or from one before, stays. A clone is of one store for
+// has already of it, from an earlier Pull, complete or not, stays. A clone is of one store for
 // good: ErrInvalidArgument is returned for another, and for a clone that was opened as a store.
 //
-// The store may be used meanwhile. What is copied while others write is made good in further
-// passes; in the last one, over one snapshot, reclaiming waits. Every frame that is copied was
-// verified by its checksum. What is damaged in the store is part of the result, does not keep the
-// rest from being copied, and is tried again by the next Pull.
+// The store may be used meanwhile. What changes while it is copied is copied in further passes; in
+// the last one, over one snapshot, reclaiming waits. Every frame that is copied is verified by its
+// checksum. What is damaged in the store is part of the result, does not keep the rest from being
+// copied, and is tried again by the next Pull.
 //
-// It takes memory for some chunks and some thousand records. It fails with ErrNoSpace when the
-// clone's stores are down to Options.ReserveSpace, and then can be called again when there is
-// space; so it can after any other error, and after ctx has ended. Of several Pulls at once to the
-// same stores the last to begin goes on, and the others fail with ErrInUse; those to one Clone wait
-// for each other.
+// It takes memory for some chunks and some thousand records. It fails with ErrNoSpace when the free
+// space of the clone's stores is down to Options.ReserveSpace. After this and any other error, and
+// after ctx has ended, it can be called again. Of several Pulls at once to the same stores the last
+// to begin goes on, and the others fail with ErrInUse; those to one Clone wait for each other.
 func (c *Clone) Pull(
 	ctx context.Context, from *Engine, req *PullRequest,
 ) (_ *PullResult, err error) {

@@ -38,9 +38,10 @@ type VolumeReclaimed struct {
 // It may be called beside any other calls, and stopped at any point by ctx. It needs memory for a
 // few chunks. Removing and holes need no disk space, so they also give it back on a full disk;
 // copying needs the free space of one volume's live bytes, half of Options.ReserveSpace excepted,
-// and is left for later where there is less. What an open Object reads is left for later, and so
-// are volumes that running uploads have just written to, but for holes; with Options.Node, all that
-// was given up after a call or open Object began that goes on.
+// and is left for later where there is less. What an open Object reads is left for later. So are
+// volumes that running uploads have just written to, though holes are punched into them. With
+// Options.Node, so is whatever was given up while a call or Object was open that still is, on any
+// node.
 //
 // A chunk that turns out to be damaged stays where it is and is part of the error, as a
 // *CorruptionError, and so is a record of the index; everything else is reclaimed all the same. One

@@ -34,19 +34,18 @@ type RotateKeysResult struct {
 	Current   string // the provider's id of the key that was current when the call began
 }
 
-// RotateKeys wraps the data key of every encrypted object and open upload anew, that of a store
-// with Options.AuthenticateRecords and that of one with Options.Node, that is not wrapped under the
-// key it should be: the current key of Options.Keys, or the one that the client asked for by its id,
-// which stays the one. It changes a few bytes of metadata each and never touches data, whatever its
-// size. First make another key current, as with crypto.Keyring's Rotate. Without Options.Keys it
-// fails with ErrKmsServiceNotEnabled.
+// RotateKeys wraps anew every data key that is not under its proper key: the provider's current
+// one, or the one whose id the client named. These are the data keys of encrypted objects, of open
+// uploads, of the store (Options.AuthenticateRecords) and of its nodes (Options.Node). Each takes a
+// few bytes of metadata; data is never touched. First make another key current, as with Rotate of
+// crypto.Keyring. Without Options.Keys it fails with ErrKmsServiceNotEnabled.
 //
 // It may be called beside any other calls, stopped at any point by ctx or by a crash, and called
 // again: what is done stays done, and only the rest is left to do. When it returns without error,
-// the new form is durable for everything that was there when it was called. An Initiate, a PutObject or
-// a CopyObject that is under way meanwhile, however long, may leave a data key behind under the key
-// before; the next call finds it. So no key that was current is to be destroyed before a call that
-// began after the last of these had ended.
+// the new form is durable for everything that was there when it was called. An Initiate, a PutObject
+// or a CopyObject that is under way meanwhile may still store a data key under the key before; the
+// next call finds it. So destroy an old key only after a RotateKeys that began when all of these had
+// ended.
 //
 // A data key that the provider does not unwrap or wrap keeps its old form, and a damaged record
 // stays as it is. Both are part of the error; everything else is done all the same. The call ends
@@ -54,10 +53,11 @@ type RotateKeysResult struct {
 // Options.ReserveSpace. It fails with ErrUnavailable when it finds something left to do after each
 // of 16 passes over the store, as when another key is made current all the time.
 //
-// The old form is given up only for one that the provider has unwrapped again, so each data key
-// takes three calls of it, and only if the record's MAC says that the data key is its own: where
-// the provider has given another the error is a *CorruptionError. At most 8 data keys are worked on at a time. Keep old keys: backups of
-// the store hold data keys that are wrapped under them, and so does what is part of the error.
+// A new form replaces the old one only when the provider has unwrapped it again, so each data key
+// takes three calls of the provider, and only if the record's MAC proves that the data key is its
+// own: where the provider has given another the error is a *CorruptionError. At most 8 data keys are
+// worked on at a time. Keep old keys: backups of the store hold data keys that are wrapped under
+// them, and so does what is part of the error.
 func (e *Engine) RotateKeys(
 	ctx context.Context, _ *RotateKeysRequest,
 ) (_ *RotateKeysResult, err error) {

@@ -16,8 +16,8 @@ const (
 	restLeases    = 20   // in which volumes are not looked at, when there was nothing to do
 )
 
-// A sweeper gives space back where several engines share the stores. It is for the node that has
-// the turn, and there for who has the worker's.
+// A sweeper gives space back where several engines share the stores. It runs on the node that holds
+// the turn (see lease.Turn), by whoever holds that node's worker.
 //
 // It does so in rounds. Each begins an epoch, in which volumes are condemned, and before which all
 // was discarded that is in the trash then. When the epoch has passed nobody counts on any of that

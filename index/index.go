@@ -22,7 +22,7 @@ var (
 	// ErrNotFound is returned when there is no record under a key.
 	ErrNotFound = errors.New("index: not found")
 	// ErrInvalidKey is returned for the empty key, which builders give for names that cannot be
-	// keys.
+	// keys, and for keys that begin with '!', which are Badger's own.
 	ErrInvalidKey = errors.New("index: invalid key")
 )
 

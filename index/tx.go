@@ -43,9 +43,9 @@ func Latest(r Reader) bool {
 	return ok && base.Latest()
 }
 
-// TellsLatest says whether Latest is of use with a store: its Views tell, and cost so little that who
-// has to be certain of what he sees is better off with one, and mostly no other, than with two Gets. A
-// store says so by a method of this name; one that does not, does not.
+// TellsLatest reports whether the Views of s can tell cheaply that they show the latest commit, so
+// that one View is better than two Gets. A store says so by a method of this name; one without the
+// method cannot.
 func TellsLatest(s Store) bool {
 	t, ok := s.(interface{ TellsLatest() bool })
 	return ok && t.TellsLatest()

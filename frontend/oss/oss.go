@@ -97,7 +97,7 @@ var operations = map[string]operation{
 	"GET object":             {"GetObject", (*call).getObject},
 	"HEAD object":            {"HeadObject", (*call).headObject},
 	"HEAD object objectMeta": {"HeadObject", (*call).getObjectMeta},
-	"GET object objectMeta":  {"GetObject", (*call).getObject}, // of those who want errors to have a body
+	"GET object objectMeta":  {"GetObject", (*call).getObject}, // GetObjectMeta sent as GET, so that errors have a body
 	"DELETE object":          {"DeleteObject", (*call).DeleteObject},
 	"GET object acl":         {"HeadObject", (*call).getObjectACL},
 	"PUT object acl":         {"PutObjectAnnotations", (*call).putObjectACL},

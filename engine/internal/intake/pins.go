@@ -19,7 +19,7 @@ type Pins struct {
 
 	mu        sync.Mutex // guards everything below, and every pin
 	byID      map[blob.ID]*pin
-	condemned map[uint64]condemnation // volumes about to be removed or trimmed, and of those that were removed what before and now have
+	condemned map[uint64]condemnation // volumes about to be removed or trimmed, and those in removed
 	trims     uint64                  // volumes trimmed so far
 	trimmed   map[uint64]uint64       // the last trim of each volume that is there
 	before    *searches               // that began before those of now, and may still be under way
@@ -35,12 +35,12 @@ type searches struct {
 	removed []uint64 // volumes that were removed while these were the ones of now
 }
 
-// A condemnation says who still counts on a volume in which no chunk is pinned any more.
+// A condemnation says what may still be pinned in a volume.
 type condemnation int
 
 const (
-	reserved condemnation = iota + 1 // who pins what others have pinned in it
-	forGood                          // nobody but who has it pinned
+	reserved condemnation = iota + 1 // chunks already pinned may be pinned again, no others
+	forGood                          // nothing may be pinned anew; present pins stay
 )
 
 type pin struct {

@@ -32,7 +32,7 @@ type sweep struct {
 	used    func(id [16]byte) bool // whether an entry has to wait
 	done    Swept
 
-	bytes    int64                 // of chunks that have died are enough
+	bytes    int64                 // stop after this many dead bytes
 	progress func(context.Context) // called after each transaction
 }
 
