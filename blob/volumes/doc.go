@@ -74,7 +74,7 @@
 // is still there for who reads it soon, which may be worth more than to pass it. With batches past the page cache, which
 // was tried, uploads of 1 GiB through the faces of package frontend reached 674 and 549 MB/s instead of 531
 // and 441, and downloads right after them 1061 and 988 instead of 1887 and 1850 (2 processors, medians
-// of 3 rounds). README's tables have all kinds.
+// of 3 rounds). bench/results has tables of all kinds.
 //
 // # Holes
 //
