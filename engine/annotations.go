@@ -18,10 +18,9 @@ type PutObjectAnnotationsRequest struct {
 // PutObjectAnnotationsResult is empty.
 type PutObjectAnnotationsResult struct{}
 
-// PutObjectAnnotations replaces the Annotations of an object; those that it was made with, or that
-// were put before, are gone. It is the engine's own: neither OSS nor S3 has it. Else it is as
-// PutObjectTagging, in what it changes, costs and promises, and in its errors; too many annotations
-// are ErrInvalidArgument.
+// PutObjectAnnotations replaces all Annotations of an object. It is the engine's own: neither OSS
+// nor S3 has it. Otherwise it is like PutObjectTagging in what it changes, costs and promises, and
+// in its errors; too many annotations are ErrInvalidArgument.
 func (e *Engine) PutObjectAnnotations(
 	ctx context.Context, req *PutObjectAnnotationsRequest,
 ) (_ *PutObjectAnnotationsResult, err error) {
@@ -64,7 +63,7 @@ type PutBucketAnnotationsResult struct{}
 // deleted. It is the engine's own: neither OSS nor S3 has it. It is durable when it returns without
 // error. A bucket that does not exist fails with ErrNoSuchBucket, too many annotations with
 // ErrInvalidArgument, and a disk that is filled up to Options.ReserveSpace with ErrNoSpace. Records
-// of buckets have no MAC, so who writes the disk can change them.
+// of buckets have no MAC, so whoever can write the disk can change the annotations.
 func (e *Engine) PutBucketAnnotations(
 	ctx context.Context, req *PutBucketAnnotationsRequest,
 ) (_ *PutBucketAnnotationsResult, err error) {

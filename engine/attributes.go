@@ -10,7 +10,8 @@ import (
 )
 
 // Attributes are what a client says about an object and gets back with it. They are part of the
-// requests that make objects, where what is empty is not said, and of what describes objects.
+// requests that make objects, where an empty field means not given, and of the types that describe
+// objects.
 type Attributes struct {
 	// The headers are one line of at most 4 KiB each.
 	ContentType        string // if empty application/octet-stream, under S3's rules binary/octet-stream
@@ -20,8 +21,8 @@ type Attributes struct {
 	ContentLanguage    string
 	Expires            string
 
-	// WebsiteRedirect is where a website sends who asks for the object, S3's redirect location: it
-	// begins with /, http:// or https:// and has at most 2 KiB; else it is
+	// WebsiteRedirect is where a website redirects requests for the object, S3's redirect location.
+	// It begins with /, http:// or https:// and has at most 2 KiB; else it is
 	// ErrInvalidRedirectLocation. It is kept and returned, without effect.
 	WebsiteRedirect string
 
@@ -29,17 +30,18 @@ type Attributes struct {
 	// letters, digits and -, under S3's rules also _ and ., and kept in lower case.
 	Metadata map[string]string
 
-	// Tags are at most 10, with keys of 1 to 128 bytes and values of up to 256. What they are made
-	// of is in Rules. One that is not so is ErrInvalidTag, an eleventh one ErrBadRequest.
+	// Tags are at most 10, with keys of 1 to 128 bytes and values of up to 256. Rules say which
+	// characters they may have. A tag that breaks this is ErrInvalidTag, an eleventh one
+	// ErrBadRequest.
 	Tags map[string]string
 
-	// StorageClass is one of those of the bucket's rules, that of the bucket if empty. It is kept and
-	// returned, without effect.
+	// StorageClass is one of those that the bucket's rules have; the bucket's own if empty. It is
+	// kept and returned, without effect.
 	StorageClass StorageClass
 
-	// Annotations are a front end's own, as who owns the object and who may read it: they are kept
-	// and returned with the rest, and never looked at. Names and values are any texts, together at
-	// most 8 KiB. Neither service has them.
+	// Annotations are a front end's own, such as who owns the object and who may read it: they are
+	// kept and returned with the rest, and never interpreted. Names and values are any texts,
+	// together at most 8 KiB. Neither OSS nor S3 has them.
 	Annotations map[string]string
 }
 

@@ -18,16 +18,16 @@ type CreateBucketRequest struct {
 	// engine's own: neither OSS nor S3 has it.
 	DedupScope DedupScope
 
-	// StorageClass is that of objects whose request names none, one of those of the Rules; their
-	// default if empty. It stays as long as the bucket.
+	// StorageClass is the class of objects whose request names none. It is one of those that the
+	// Rules have; their default if empty. It cannot be changed later.
 	StorageClass StorageClass
 
 	// Annotations are a front end's own, as in Attributes.
 	Annotations map[string]string
 
 	// IfAbsent makes the call succeed when there is a bucket of that name with the same Rules and
-	// DedupScope, which then stays as it is, its StorageClass and Annotations, too. So a front end can
-	// answer as OSS does to who owns it.
+	// DedupScope. That bucket stays as it is, with its StorageClass and Annotations. So a front end
+	// can answer a bucket's owner as OSS does.
 	IfAbsent bool
 }
 
@@ -37,7 +37,7 @@ type CreateBucketResult struct {
 }
 
 // CreateBucket makes a bucket, and is durable when it returns without error. Of several calls at
-// once for one name one makes it.
+// once for one name, exactly one makes it.
 //
 // It fails with
 //   - ErrBucketAlreadyExists when the name is taken; see IfAbsent;
@@ -120,11 +120,11 @@ type DeleteBucketRequest struct {
 type DeleteBucketResult struct{}
 
 // DeleteBucket deletes a bucket that has neither objects nor open uploads; otherwise it fails with
-// ErrBucketNotEmpty, as OSS does. Under S3's rules open uploads do not keep it: they are aborted,
-// in steps of 100, and of a call that fails some may have been. A call under way that has begun in
-// the bucket fails with ErrNoSuchBucket or ErrNoSuchUpload, also when there is another bucket of
-// the name by the time that it commits: a new bucket begins empty, and nothing of an earlier one
-// turns up in it.
+// ErrBucketNotEmpty, as OSS does. Under S3's rules open uploads do not prevent it: they are
+// aborted, in steps of 100, so a call that fails may have aborted some. Calls that began in the
+// bucket and are still under way fail with ErrNoSuchBucket or ErrNoSuchUpload, even if another
+// bucket of that name exists when they commit: a new bucket begins empty, and nothing of an earlier
+// one turns up in it.
 //
 // It is durable when it returns without error, and goes on when the disk is full, as other
 // deletions do. A bucket that is not there, or was deleted before, fails with ErrNoSuchBucket.
@@ -210,8 +210,8 @@ type ListBucketsRequest struct {
 	Prefix string // only names that begin with it
 	Marker string // names behind it are listed
 
-	// MaxBuckets is how many buckets a page has; 0 means all, and Zero none. There is no greatest:
-	// an engine has no account whose buckets were limited.
+	// MaxBuckets is how many buckets a page has at most; 0 means all, and Zero none. There is no
+	// upper limit: an engine has no accounts, whose buckets OSS limits.
 	MaxBuckets int
 }
 

@@ -43,9 +43,10 @@ func (r *BucketStatsResult) add(obj *index.Object) {
 const statsScan = 4096
 
 // BucketStats counts what a bucket holds, for what OSS calls GetBucketStat. Nothing is counted
-// beforehand: it scans the bucket, so it costs what a listing of all of it does, in time and not in
-// memory. What comes and goes meanwhile may be counted or not. What chunks take on disk is shared
-// by buckets, and counted by Stats. A bucket that does not exist fails with ErrNoSuchBucket.
+// beforehand: it scans the bucket, so it takes the time of a listing of all of it, but not the
+// memory. Objects and uploads that come or go meanwhile may be counted or not. What chunks take on
+// disk is shared by buckets, and counted by Stats. A bucket that does not exist fails with
+// ErrNoSuchBucket.
 func (e *Engine) BucketStats(
 	ctx context.Context, req *BucketStatsRequest,
 ) (_ *BucketStatsResult, err error) {

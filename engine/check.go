@@ -14,10 +14,11 @@ type CheckRequest struct {
 	// Data also reads every byte of every object and part, and compares the MD5 and CRC-64 of every
 	// part with its record, the MD5 of all parts of a sequential upload together with its record or
 	// that of its object, and the CRC-64 of every chunk without encryption with its manifest.
-	// Otherwise the metadata is checked, and that every chunk's volume is there. What cannot be
-	// opened, because it is under a client's key or the key provider does not give the key, is no
-	// problem: then the checksums of what is stored are all that is verified, and Unopened counts
-	// it. The key provider is asked with and without Data: the MACs of metadata need the keys, too.
+	// Without Data only the metadata is checked, and that every chunk's volume is there. Content
+	// that cannot be opened, because it is under a client's key or the key provider does not give
+	// the key, is no problem: only the checksums of its stored form are verified, and Unopened
+	// counts it. The key provider is asked with and without Data, since the MACs of metadata need
+	// the keys, too.
 	Data bool
 }
 
@@ -29,15 +30,15 @@ type CheckResult struct {
 	Objects, Uploads, Parts, Chunks, Volumes int64
 	Bytes                                    int64 // read and verified, of what copies share once; 0 without Data
 
-	// Unopened counts the parts of which only the checksums of what is stored were verified: not
-	// that their chunks are those that were sent, in that order, nor that they and their object
-	// belong together. UnopenedCause says why, of the first that is not under a client's key; nil
-	// if all are.
+	// Unopened counts the parts of which only the checksums of the stored form were verified: not
+	// that their chunks are those that were sent, in that order, nor that part and object belong
+	// together. UnopenedCause says why, for the first of them that is not under a client's key; it
+	// is nil if all are.
 	Unopened      int64
 	UnopenedCause error
 }
 
-// A Problem is one thing that is not as it should be.
+// A Problem is one thing that is wrong.
 type Problem struct {
 	Kind ProblemKind
 
@@ -55,11 +56,11 @@ type ProblemKind string
 const (
 	// DataLost: content of an object or upload cannot be read. Everything else can.
 	DataLost ProblemKind = "data lost"
-	// BadAccounting: a count is wrong. All data can be read, but space may leak. While there are
-	// records that cannot be decoded, counts cannot be compared, and are not.
+	// BadAccounting: a count is wrong. All data can be read, but space may leak. Counts are not
+	// compared while there are records that cannot be decoded.
 	BadAccounting ProblemKind = "bad accounting"
-	// BadMetadata: what is said of an object is not what it should be, as its ETag or its name. Its
-	// content is whole.
+	// BadMetadata: a property of an object is wrong, such as its ETag or its name. Its content is
+	// whole.
 	BadMetadata ProblemKind = "bad metadata"
 )
 
@@ -80,9 +81,9 @@ func (p Problem) String() string {
 
 // Check proves the store's invariants: every object and part resolves to chunks that are there, the
 // references counted are those that exist, ETags and checksums follow from the parts, no record is
-// without an owner, and the accounts of volumes and of Stats are true. What is wrong is in the
-// result; the error is for a check that could not be done. Other calls go on meanwhile, but
-// reclaiming waits. What is found to be damaged does not count as stored any more, as after a
+// without an owner, and the accounts of volumes and of Stats are true. Problems are part of the
+// result; an error means that the check could not be done. Other calls go on meanwhile, but
+// reclaiming waits. Chunks that are found to be damaged no longer count as stored, as after a
 // failed read.
 //
 // It checks one snapshot. It takes about 200 bytes of memory a chunk, 100 a part and 100 an object or

@@ -8,24 +8,24 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// A Clone is a store that becomes a copy of another one, of whatever kind either is: it is how a
-// store moves from a directory into other stores, and back.
+// A Clone is a store that becomes a copy of another one. Either may be of any kind: so a store
+// moves from a directory into other stores, and back.
 //
-// The copy is made below the operations, record by record and frame by frame. So everything in it
-// is what it was: objects, open uploads with their ids and parts, buckets, times, ETags, tags, what
-// is deduplicated, what is remembered, and what waits to be reclaimed. What is sealed is copied as
-// it is, with its wrapped keys: no key is asked for, and who opens the copy needs the same
-// Options.Keys. It also has the id of the other store.
+// The copy is made record by record and frame by frame. So everything in it is the same: objects,
+// open uploads with their ids and parts, buckets, times, ETags, tags, deduplication, remembered
+// answers of Complete, and what waits to be reclaimed. Sealed chunks and wrapped keys are copied as
+// they are: no key is asked for, and the copy needs the same Options.Keys to be opened. It also has
+// the id of the other store.
 //
-// Each Pull brings the copy up to a moment within that call. To move a store that is in use, Pull
-// while it is; have everybody stop writing to it; Pull again, which takes little more than a look
-// at all records; Close the clone, and open the copy as any other store. From then on it is a store
-// of its own, to which nothing can be pulled any more.
+// Each Pull brings the copy up to a moment within that call. To move a store that is in use: Pull;
+// stop all writes to the store; Pull again, which takes little more than a look at all records;
+// Close the clone; and open the copy like any other store. From then on it is a store of its own,
+// to which nothing can be pulled any more.
 //
 // Until a Pull has returned nil, and while another is under way, nobody can open the copy: Open and
 // OpenStores fail with ErrUnfinishedClone, and Open with ErrInUse while the clone of a directory is
-// open. A Pull that fails, or whose process is killed, is made up for by another one, of the same or
-// another process, which does not copy again what is there.
+// open. After a Pull that fails, or whose process is killed, another one, in the same or another
+// process, goes on without copying again what is there.
 type Clone struct {
 	to   *Engine       // that is not started: its stores, what room they have, and its gate
 	turn chan struct{} // holds a token while nobody pulls
@@ -35,11 +35,11 @@ type Clone struct {
 // are said to be in it, and found to be lost.
 const lostVolume = 1
 
-// OpenClone opens a clone in dir, which is made if it is not there. It must be empty, or have in it
-// a clone that nobody has opened as a store yet; ErrInvalidArgument says that it is not. Otherwise
-// it is like Open: it fails with ErrInUse when an engine or another clone has dir open, and with a
-// *FormatError or a *CorruptionError for what lies there. Options.Node means nothing to it. The
-// caller must call Close.
+// OpenClone opens a clone in dir, which is made if it is not there. It must be empty, or hold a
+// clone that nobody has opened as a store yet; else it fails with ErrInvalidArgument. Otherwise it
+// is like Open: it fails with ErrInUse when an engine or another clone has dir open, and with a
+// *FormatError or a *CorruptionError for what lies there. Options.Node is ignored. The caller must
+// call Close.
 func OpenClone(ctx context.Context, dir string, o *Options) (_ *Clone, err error) {
 	c := call{op: "OpenClone", ctx: ctx}
 	defer c.wrap(&err)
@@ -67,8 +67,8 @@ func OpenClone(ctx context.Context, dir string, o *Options) (_ *Clone, err error
 }
 
 // OpenCloneStores opens a clone in an index and a chunk store of any kind, as OpenStores does. They
-// must be empty, or have in them a clone that nobody has opened as a store yet. The caller must
-// call Close, which closes both; after an error they are the caller's still, and open.
+// must be empty, or hold a clone that nobody has opened as a store yet. The caller must call Close,
+// which closes both. After an error the stores still belong to the caller, and are open.
 func OpenCloneStores(
 	ctx context.Context, idx index.Store, blobs blob.Store, o *Options,
 ) (_ *Clone, err error) {
@@ -145,5 +145,5 @@ func (e *Engine) adopt(ctx context.Context) error {
 	})
 }
 
-// Close waits for a Pull under way and closes the stores. It fails as that of an Engine does.
+// Close waits for a Pull under way and closes the stores. It fails as Engine.Close does.
 func (c *Clone) Close() error { return c.to.Close() }

@@ -21,8 +21,8 @@ type CompareResult struct {
 	More        int64        // differences beyond those
 }
 
-// A Difference is what two stores do not say the same of: an object or, if UploadID is set, an open
-// upload, or one of its parts; of a bucket if Key is empty.
+// A Difference is something that differs between two stores: a bucket if Key is empty, an object
+// or, if UploadID is set, an open upload or one of its parts.
 type Difference struct {
 	Bucket, Key, UploadID string
 	PartNumber            int
@@ -45,12 +45,12 @@ func (d Difference) String() string {
 }
 
 // Compare compares what two stores list: buckets, objects, open uploads and their parts, with all
-// that is said of them, sizes, ETags and CRC-64s among it. What is in a bucket or an upload is
-// compared if both have it, whatever they say of it. It reads no content: that what is stored
-// is what its CRC-64 says, Check with Data finds out. Of two stores that are written to meanwhile
-// it may find differences that there never were.
+// their properties, such as sizes, ETags and CRC-64s. The contents of a bucket or an upload are
+// compared if both stores have it, even if its own properties differ. It reads no content: whether
+// that fits its CRC-64, Check with Data finds out. If a store is written to meanwhile, it may
+// report differences that never existed at one moment.
 //
-// It takes memory for a page of entries, and of all buckets.
+// It takes memory for a page of entries, and for all buckets.
 func Compare(ctx context.Context, first, second *Engine) (_ *CompareResult, err error) {
 	c := call{op: "Compare", ctx: ctx}
 	defer c.wrap(&err)

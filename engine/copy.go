@@ -22,7 +22,7 @@ const (
 	DirectiveReplace Directive = "REPLACE"
 )
 
-// CopyObjectRequest makes an object of another one, or changes what is said about an object when
+// CopyObjectRequest makes an object from another one, or changes the attributes of an object when
 // both are the same.
 type CopyObjectRequest struct {
 	Bucket string
@@ -45,15 +45,15 @@ type CopyObjectRequest struct {
 	TaggingDirective  Directive
 	Attributes
 
-	// How the copy is encrypted; it has nothing of the source.
+	// How the copy is encrypted. Nothing of this is taken from the source.
 	EncryptionRequest
 
 	SourceSSECustomerKey crypto.CustomerKey // that the source was stored with, if it was with one
 
-	// ChecksumAlgorithm gives the copy a checksum of its whole content, as S3 does; "" leaves it
-	// what the source has. Unless that is the same, all of the source is read and verified for it,
-	// though nothing may be stored. UploadPartCopy and ListObjectParts still know the parts by the
-	// checksums that they were uploaded with.
+	// ChecksumAlgorithm gives the copy a checksum of its whole content, as S3 does; "" keeps that
+	// of the source. Unless the source has the same kind, all of it is read and verified to make
+	// the checksum, even if nothing has to be stored. The parts keep the checksums that they were
+	// uploaded with, for UploadPartCopy and ListObjectParts.
 	ChecksumAlgorithm crypto.ChecksumAlgorithm
 
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
@@ -74,25 +74,26 @@ type CopyObjectResult struct {
 // CRC-64, type and parts; between buckets of different rules the ETag is that of the target's
 // rules. It is durable when the call returns, and neither object depends on the other from then on.
 //
-// When the same keys guard both, that is when neither is encrypted or both are with the same
+// When the same keys guard both, that is when neither is encrypted, or both are with the same
 // ServerSideEncryption and key id, the copy shares the source's chunks and costs one small
 // transaction, whatever its size. Otherwise every byte is read, verified and encrypted anew, part
 // by part, in bounded memory.
 //
-// Without encryption the DedupScope of the target's bucket has a say, too. Shared chunks keep the
-// scope that they were stored in, and it must lie within the bucket's: the same bucket's always
-// does, any within DedupStore, and that of chunks that were stored under DedupNone within all.
-// Otherwise the bytes are copied, into the scope of the target's bucket.
+// Without encryption the DedupScope of the target's bucket must allow it, too. Shared chunks keep
+// the scope that they were stored in, which must lie within that of the bucket. This holds within
+// one bucket, for every source when the target's bucket has DedupStore, and for chunks that were
+// stored under DedupNone. Otherwise the bytes are copied, into the scope of the target's bucket.
 //
-// A copy by reference is of the source at the moment of commit. A copy byte by byte is of the
+// A copy by reference shows the source at the moment of commit; it fails with ErrUnavailable, and
+// can be tried again, when the source keeps being changed meanwhile. A copy byte by byte shows the
 // source at the start of the call; onto itself it fails with ErrPreconditionFailed when the object
-// is changed meanwhile. One by reference fails with ErrUnavailable when the source is changed again
-// and again meanwhile: it can be tried again.
+// is changed meanwhile.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with the errors of the conditions and those of
-// InitiateMultipartUpload, and with a *CorruptionError when the source is damaged. Where the source
-// is what is missing, the cause says so. Under S3's rules a copy onto itself must change something:
-// say REPLACE, or another storage class, or encryption; else it fails with ErrInvalidRequest.
+// InitiateMultipartUpload, and with a *CorruptionError when the source is damaged. If it is the
+// source that is missing, the cause says so. Under S3's rules a copy onto itself must change
+// something: it has a directive REPLACE, another storage class, redirect or checksum, or asks for
+// encryption; else it fails with ErrInvalidRequest.
 func (e *Engine) CopyObject(
 	ctx context.Context, req *CopyObjectRequest,
 ) (_ *CopyObjectResult, err error) {

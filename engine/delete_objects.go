@@ -19,8 +19,8 @@ type DeleteObjectsRequest struct {
 	Keys   []string // 1 to 1000; a key may come twice
 	Quiet  bool     // only what failed is answered
 
-	// IfMatch is empty, or has an ETag for each of the Keys, as IfMatch of DeleteObjectRequest. A key
-	// whose object has another is an error of its own.
+	// IfMatch is empty, or has an entry for each of the Keys, as IfMatch of DeleteObjectRequest. A
+	// key whose object does not match is an error of its own.
 	IfMatch []string
 }
 
@@ -36,16 +36,16 @@ type DeleteError struct {
 	Err *Error
 }
 
-// DeleteObjects deletes up to 1000 objects, as OSS's DeleteMultipleObjects does. Of a list that is
-// empty or longer none is deleted, and the call fails with ErrMalformedXML. A key that is no name
-// of an object, or whose record is damaged, is an error of its own and does not keep the others
+// DeleteObjects deletes up to 1000 objects, as OSS's DeleteMultipleObjects does. If the list is
+// empty or longer, nothing is deleted and the call fails with ErrMalformedXML. A key that cannot be
+// an object's name, or whose record is damaged, is an error of its own and does not keep the others
 // from being deleted.
 //
 // Unlike DeleteObject it is not one step: others may see some of the objects gone and some not yet,
-// and of a call that fails as a whole some may have been deleted. To repeat it is safe. Its cost
-// does not depend on the objects' sizes; the space comes back in the background. When it returns
-// without error, what it says of each key is durable. It goes on when the disk is full, as
-// DeleteObject does, and fails with ErrNoSuchBucket.
+// and a call that fails as a whole may have deleted some. It is safe to repeat. Its cost does not
+// depend on the objects' sizes; the space comes back in the background. When it returns without
+// error, the result for each key is durable. It goes on when the disk is full, as DeleteObject
+// does, and fails with ErrNoSuchBucket.
 func (e *Engine) DeleteObjects(
 	ctx context.Context, req *DeleteObjectsRequest,
 ) (_ *DeleteObjectsResult, err error) {

@@ -11,9 +11,9 @@ import (
 
 // ExpireRequest says which uploads are stale.
 type ExpireRequest struct {
-	// Before: uploads that have been idle since before it are aborted. An upload is idle from when
-	// its newest part finished, or from Initiate if it has none. Zero means the time now less
-	// Options.UploadExpiry, which must be set then.
+	// Before: uploads that have been idle since before this time are aborted. An upload is idle
+	// from when its newest part finished, or from Initiate if it has none. The zero time means now
+	// minus Options.UploadExpiry, which must be set then.
 	Before time.Time
 }
 
@@ -27,10 +27,10 @@ type ExpireResult struct {
 // as activity until it has finished; it then fails with ErrNoSuchUpload. An upload whose records are
 // damaged stays and is part of the error; all others that are stale are aborted all the same.
 //
-// It is done in steps, of up to 256 uploads each, and each is durable before the next begins. Of a
-// call that fails some may have been aborted; there is no result then. No key is asked for, and it
-// goes on when the disk is full. It fails with ErrInvalidArgument when Before is zero and
-// Options.UploadExpiry is not set.
+// It works in steps of up to 256 uploads each, and each is durable before the next begins. A call
+// that fails may have aborted some; there is no result then. No key is asked for, and it works when
+// the disk is full. It fails with ErrInvalidArgument when Before is zero and Options.UploadExpiry
+// is not set.
 func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResult, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "Expire"})

@@ -11,9 +11,8 @@ import (
 	"github.com/gabion-storage/gabion/engine/internal/intake"
 )
 
-// EmptyBody as the Size of a request says that its body is empty, which 0 does not: that means that
-// the size is not known. It is no number that a front end could come by otherwise; net/http, say,
-// has -1 for a length that is not known.
+// EmptyBody, as the Size of a request, says that its body is empty; 0 means that its size is not
+// known. No front end passes it by accident: net/http, say, has -1 for an unknown length.
 const EmptyBody int64 = math.MinInt64
 
 // An incoming is the body of a call, or what stands for it in a copy.

@@ -13,8 +13,8 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// InitiateMultipartUploadRequest begins an upload. What it says about the object is kept and given
-// to the object at Complete.
+// InitiateMultipartUploadRequest begins an upload. Its Attributes are kept, and given to the object
+// at Complete.
 type InitiateMultipartUploadRequest struct {
 	Bucket string
 	Key    string // 1 to 1023 bytes of UTF-8, not beginning with / or \; under S3's rules 1024 and any
@@ -25,8 +25,8 @@ type InitiateMultipartUploadRequest struct {
 	// Checksum names the algorithm and type of one more digest, kept for every part and the object.
 	Checksum Checksum
 
-	// Sequential demands that parts are uploaded one after another from number 1, each once. The
-	// object then has a ContentMD5.
+	// Sequential demands that the parts are uploaded one after another, from number 1, each once.
+	// The object then has a ContentMD5.
 	Sequential bool
 
 	// ForbidOverwrite fails the call with ErrFileAlreadyExists when the object exists.
@@ -42,8 +42,8 @@ type InitiateMultipartUploadResult struct {
 	Encryption
 }
 
-// InitiateMultipartUpload begins an upload. An object of that name is not touched, and any number
-// of uploads of one name may be open, as in OSS. When it returns without error the upload is
+// InitiateMultipartUpload begins an upload. An existing object of that name is not touched, and any
+// number of uploads of one name may be open, as in OSS. When it returns without error the upload is
 // durable; it stays open until it is completed, aborted or, with Options.UploadExpiry, expired.
 //
 // It fails with
@@ -51,8 +51,8 @@ type InitiateMultipartUploadResult struct {
 //   - ErrInvalidArgument, ErrInvalidTag, ErrBadRequest and ErrInvalidRedirectLocation, under S3's
 //     rules also ErrMetadataTooLarge and ErrInvalidStorageClass, for Attributes that the bucket's
 //     rules do not allow;
-//   - ErrInvalidArgument and ErrInvalidEncryptionAlgorithm for an EncryptionRequest that none can
-//     be, and the errors of Options.Keys: ErrKmsServiceNotEnabled if that is not set, ErrKeyNotFound,
+//   - ErrInvalidArgument and ErrInvalidEncryptionAlgorithm for an invalid EncryptionRequest, and
+//     the errors of Options.Keys: ErrKmsServiceNotEnabled if that is not set, ErrKeyNotFound,
 //     ErrKeyDisabled, ErrKeyPendingDeletion, ErrKeyPendingImport and ErrAccessDenied;
 //   - ErrInvalidRequest for a Checksum whose Algorithm and Type do not go together, or with a Value
 //     or Trailer;
@@ -137,9 +137,9 @@ type AbortMultipartUploadRequest struct {
 type AbortMultipartUploadResult struct{}
 
 // AbortMultipartUpload ends an upload and gives up its parts; their space comes back in the
-// background. It costs a look at the record of each part. When it returns without error that is
-// durable. A part that is under way fails with ErrNoSuchUpload when it finishes. No key is asked
-// for, and it goes on when the disk is full.
+// background. It reads the record of each part. When it returns without error it is durable. A part
+// that is under way fails with ErrNoSuchUpload when it finishes. No key is asked for, and it goes
+// on when the disk is full.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchUpload, the latter also for a second Abort, as in OSS.
 func (e *Engine) AbortMultipartUpload(

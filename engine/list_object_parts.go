@@ -34,8 +34,8 @@ type ObjectPart struct {
 }
 
 // ListObjectParts lists the parts that an object was made of, for what S3 calls
-// GetObjectAttributes. An object of PutObject has one. It costs a look at the record of each part
-// of the page. Options.Keys is asked for the key of an encrypted object.
+// GetObjectAttributes. An object of PutObject has one. It reads the record of each part of the
+// page. Options.Keys is asked for the key of an encrypted object.
 //
 // It fails as HeadObject does, and with ErrInvalidArgument for a marker or a size of the page that
 // is out of range.

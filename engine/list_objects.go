@@ -31,9 +31,9 @@ type ListObjectsResult struct {
 }
 
 // ListObjects lists the objects of a bucket in the byte order of their keys, as OSS does. Each
-// common prefix counts as one entry. One is listed when there is a key below it behind Marker, also
-// when Marker lies below it. A page costs what it holds, not what the bucket holds, and is a
-// snapshot. No key is asked for, and no MAC is verified.
+// common prefix counts as one entry. It is listed when a key below it comes after Marker, even if
+// Marker itself lies below it. The cost depends on the page, not on the bucket. A page is a
+// snapshot. No encryption key is asked for, and no MAC is verified.
 //
 // It fails with ErrNoSuchBucket, with ErrInvalidArgument when MaxKeys is out of range, and with
 // ErrInternal when a record on the way is damaged.

@@ -34,8 +34,8 @@ type ListPartsResult struct {
 	Encryption
 }
 
-// ListParts lists the parts of an open upload that have been acknowledged. It costs what the page
-// holds, which is a snapshot. No key is asked for.
+// ListParts lists the parts of an open upload that have been acknowledged. The cost depends on the
+// page, which is a snapshot. No encryption key is asked for.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchUpload, with ErrInvalidArgument when MaxParts or
 // PartNumberMarker is out of range, and with ErrInternal when a record on the way is damaged.

@@ -14,16 +14,17 @@ type ListMultipartUploadsRequest struct {
 	Prefix    string // only uploads of keys that begin with it
 	Delimiter string // keys that agree up to it, behind the prefix, are one common prefix
 
-	// KeyMarker: uploads of keys behind it are listed. One that is a common prefix stands behind
-	// all keys below it, whatever UploadIDMarker is.
+	// KeyMarker: uploads of keys after it are listed. A KeyMarker that is a common prefix comes
+	// after all keys below that prefix, whatever UploadIDMarker is.
 	KeyMarker string
 
-	// UploadIDMarker: also uploads of the key KeyMarker whose id is greater are listed. It may be
-	// any text. Without KeyMarker it is ignored, as OSS does.
+	// UploadIDMarker: uploads of the key KeyMarker with a greater id are listed, too. It may be any
+	// text. Without KeyMarker it is ignored, as OSS does.
 	UploadIDMarker string
 
-	// MaxUploads is how many entries a page has, at most 1000, which is what 0 means. More are
-	// ErrInvalidArgument. Under S3's rules more are 1000, and Zero is an empty page.
+	// MaxUploads is how many entries a page has at most; 0 means 1000. More than 1000 is
+	// ErrInvalidArgument under OSS's rules, and 1000 under S3's. Zero is the same as 0 under OSS's,
+	// and an empty page under S3's.
 	MaxUploads int
 }
 
@@ -55,9 +56,9 @@ type MultipartUpload struct {
 }
 
 // ListMultipartUploads lists the open uploads of a bucket in the byte order of their keys, those of
-// one key in the order of their ids, as OSS does. Each common prefix counts as one entry. One is
-// listed when there is a key below it behind KeyMarker, also when KeyMarker lies below it, as in
-// ListObjects. A page costs what it holds, not what the bucket holds, and is a snapshot.
+// one key in the order of their ids, as OSS does. Each common prefix counts as one entry. It is
+// listed when a key below it comes after KeyMarker, even if KeyMarker itself lies below it, as in
+// ListObjects. The cost depends on the page, not on the bucket. A page is a snapshot.
 //
 // It fails with ErrNoSuchBucket, with ErrInvalidArgument when MaxUploads is out of range, and with
 // ErrInternal when a record on the way is damaged.

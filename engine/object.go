@@ -49,8 +49,8 @@ func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 
 // Conditions make a read depend on the state of the object. Those that are empty hold. IfMatch and
 // IfNoneMatch take *, or a list of entity tags as in HTTP's headers: "5", W/"5", "6,7". A weak tag,
-// with W/, is never that of an object for IfMatch, and is as good as another for IfNoneMatch.
-// Missing quotes and the case are forgiven.
+// with W/, never matches in IfMatch, and matches like any other in IfNoneMatch. Quotes and case do
+// not matter.
 type Conditions struct {
 	IfMatch           string    // else ErrPreconditionFailed
 	IfUnmodifiedSince time.Time // else ErrPreconditionFailed
@@ -111,8 +111,8 @@ type HeadObjectRequest struct {
 // HeadObject describes an object. It fails with ErrNoSuchBucket and ErrNoSuchKey, with
 // ErrPreconditionFailed or ErrNotModified when a condition does not hold, with ErrInvalidRequest or
 // ErrAccessDenied when SSECustomerKey is not what the object was stored with, and as GetObject for
-// Range and PartNumber. With a PartNumber it asks Options.Keys for the key of an encrypted object,
-// else not.
+// Range and PartNumber. Only with a PartNumber does it ask Options.Keys for the key of an encrypted
+// object.
 func (e *Engine) HeadObject(
 	ctx context.Context, req *HeadObjectRequest,
 ) (_ *ObjectInfo, err error) {
@@ -196,13 +196,13 @@ func (e *Engine) cipherOfObject(
 type GetObjectRequest struct {
 	Bucket, Key string
 
-	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default one that is
-	// malformed or reaches beyond the object is ignored and the whole object returned, and of several
-	// the first is taken, as OSS does. With RangeBehavior "standard" one that begins within the
-	// object is cut to it, and one that begins beyond it fails with ErrInvalidRange; a malformed one
-	// is ignored then, too, and so are several. Under S3's rules every range is "standard". The last
-	// 0 bytes, "bytes=-0", are ErrInvalidRange in any case; the last bytes of an empty object are all
-	// of it. The case of the unit does not matter.
+	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default a range
+	// that is malformed or reaches beyond the object is ignored and the whole object returned, and
+	// of several the first is taken, as OSS does. With RangeBehavior "standard" a range that begins
+	// within the object is cut to it, and one that begins beyond it fails with ErrInvalidRange; a
+	// malformed one is ignored then, too, and so are several. Under S3's rules every range is
+	// "standard". The last 0 bytes, "bytes=-0", are always ErrInvalidRange. Any last bytes of an
+	// empty object are all of it. The case of "bytes" does not matter.
 	Range         string
 	RangeBehavior string
 
@@ -218,21 +218,22 @@ type GetObjectRequest struct {
 
 // GetObject opens an object for reading. The Object is a snapshot: it stays whole and the same
 // though the object is overwritten or deleted. It must be closed, since it keeps the space of what
-// was deleted from coming back. ctx ends the opening only, not later reads of the Object. Of
-// encrypted content it has the key until it is closed, though Options.Keys may deny it meanwhile.
+// was deleted from coming back. ctx bounds the opening only, not later reads of the Object. For
+// encrypted content the Object keeps the key until it is closed, even if Options.Keys denies it
+// meanwhile.
 //
 // It fails with
 //   - ErrNoSuchBucket and ErrNoSuchKey;
 //   - ErrPreconditionFailed and ErrNotModified when a condition does not hold;
 //   - ErrInvalidRange and ErrInvalidPartNumber when the object has no such bytes, ErrInvalidRequest
-//     for both a Range and a PartNumber, and ErrInvalidArgument for a PartNumber or RangeBehavior
-//     that there is not;
+//     for both a Range and a PartNumber, and ErrInvalidArgument for an invalid PartNumber or
+//     RangeBehavior;
 //   - the errors of Options.Keys, as those of InitiateMultipartUpload, of an object that is encrypted
 //     with it;
 //   - ErrInvalidRequest when the object is under a client's key and SSECustomerKey is not given, or
-//     is given and the object is not, and ErrAccessDenied when it is another key;
-//   - ErrInternal with a *CorruptionError when its records are damaged. Damage to its chunks is found
-//     by the reads.
+//     it is given for an object that is not, and ErrAccessDenied when it is another key;
+//   - ErrInternal with a *CorruptionError when the object's records are damaged. Damage to its
+//     chunks is found by the reads.
 func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Object, err error) {
 	req = orEmpty(req)
 	c, err := e.begin(ctx, call{op: "GetObject", bucket: req.Bucket, key: req.Key})
@@ -437,7 +438,7 @@ type DeleteObjectRequest struct {
 // DeleteObjectResult is empty.
 type DeleteObjectResult struct{}
 
-// DeleteObject deletes an object. One that is not there is no error, as in OSS. It costs the same
+// DeleteObject deletes an object. It is no error if there is none, as in OSS. It costs the same
 // whatever the object's size; the space comes back in the background. When it returns without error
 // the deletion is durable. No key is asked for. It goes on when the disk is full, until the index
 // has no room for it: see Options.ReserveSpace.

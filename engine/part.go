@@ -78,9 +78,9 @@ func resultOfPart(up *openUpload, rec *index.Part) UploadPartResult {
 // UploadPart stores one part of an upload. When it returns without error the part is durable: it
 // survives a crash and a power loss. When it fails, the upload is as it was.
 //
-// A part of the same number is replaced; of several that are uploaded at once the one that
-// finishes last wins, whole. Any size up to 5 GiB is taken, as OSS does; CompleteMultipartUpload
-// checks the minimum.
+// A part of the same number is replaced; of several uploaded at once the one that finishes last
+// wins, as a whole. Any size up to 5 GiB is taken, as OSS does; CompleteMultipartUpload checks the
+// minimum.
 //
 // It fails with
 //   - ErrNoSuchBucket;

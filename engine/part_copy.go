@@ -9,7 +9,7 @@ import (
 	"github.com/gabion-storage/gabion/index"
 )
 
-// UploadPartCopyRequest makes a part of an object that is there, or of a range of it.
+// UploadPartCopyRequest makes a part from an object, or from a range of it.
 type UploadPartCopyRequest struct {
 	Bucket, Key, UploadID string
 	PartNumber            int // 1 to 10000
@@ -50,9 +50,9 @@ type UploadPartCopyResult struct {
 //
 // A range that is exactly one part of the source, or all of an object that PutObject stored, is
 // copied by reference: nothing is read or written but metadata. Otherwise, and if source or upload
-// are encrypted or their buckets' scopes of deduplication forbid it as in CopyObject, the range is
-// read and hashed; chunks of it that are found to be stored already are not stored again, which are
-// all but those at the ends of the range where both are plain and in one scope.
+// is encrypted or the buckets' scopes of deduplication forbid it as in CopyObject, the range is
+// read and hashed. Chunks that are stored already are not stored again: where both sides are plain
+// and in one scope, these are all but the chunks at the ends of the range.
 func (e *Engine) UploadPartCopy(
 	ctx context.Context, req *UploadPartCopyRequest,
 ) (_ *UploadPartCopyResult, err error) {

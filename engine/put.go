@@ -54,14 +54,14 @@ type PutObjectResult struct {
 
 // PutObject stores an object from one body of at most 5 GiB. When it returns without error the
 // object is durable; when it fails, what was there before still is. A body of one chunk that takes
-// at most 32 KiB as it is stored, compressed and with 8 bytes more, or 36 if it is encrypted, is
-// kept in the index, and costs a single sync; but not once what lives in the index is more than 32
-// MiB and an eighth of what is free on its disk.
+// at most 32 KiB as stored (compressed, with 8 bytes more, or 36 if encrypted) is kept in the
+// index, and costs a single sync; but not while the live data of the index are more than 32 MiB and
+// more than an eighth of the free space of its disk.
 //
-// Its errors are those that UploadPart has for a body, those of InitiateMultipartUpload, and those
-// of the Preconditions: ErrFileAlreadyExists, ErrNoSuchKey and ErrPreconditionFailed, and
-// ErrNotImplemented for an IfNoneMatch other than *. A body over 5 GiB fails with
-// ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
+// It fails with the errors that UploadPart has for a body, with those of InitiateMultipartUpload,
+// and with those of the Preconditions: ErrFileAlreadyExists, ErrNoSuchKey and
+// ErrPreconditionFailed, and ErrNotImplemented for an IfNoneMatch other than *. A body over 5 GiB
+// fails with ErrInvalidArgument, as in OSS, and with ErrEntityTooLarge under S3's rules.
 func (e *Engine) PutObject(
 	ctx context.Context, req *PutObjectRequest,
 ) (_ *PutObjectResult, err error) {

@@ -20,15 +20,15 @@ type PutObjectTaggingRequest struct {
 type PutObjectTaggingResult struct{}
 
 // PutObjectTagging replaces all tags of an object, as OSS and S3 do. Nothing else of the object
-// changes, its LastModified neither. It costs one small transaction, whatever the object's size,
-// and is durable when it returns.
+// changes, not even LastModified. It costs one small transaction, whatever the object's size, and
+// is durable when it returns.
 //
 // It fails with ErrNoSuchBucket and ErrNoSuchKey, with ErrInvalidTag or ErrBadRequest for tags that
 // the bucket's rules do not allow, with ErrUnavailable when the object is overwritten again and
 // again meanwhile, and with ErrNoSpace when the disk is filled up to Options.ReserveSpace. The tags
-// of an encrypted object are under its MAC, so the object's key is needed: the errors of
-// Options.Keys are among those of the call, and an object under a client's key needs that, though
-// S3 does not ask for it; else it fails with ErrInvalidRequest or ErrAccessDenied.
+// of an encrypted object are under its MAC, so the object's key is needed: the call may fail with
+// the errors of Options.Keys, and for an object under a client's key SSECustomerKey must be given,
+// though S3 does not ask for it; else it fails with ErrInvalidRequest or ErrAccessDenied.
 func (e *Engine) PutObjectTagging(
 	ctx context.Context, req *PutObjectTaggingRequest,
 ) (_ *PutObjectTaggingResult, err error) {
@@ -64,8 +64,8 @@ type DeleteObjectTaggingRequest struct {
 // DeleteObjectTaggingResult is empty.
 type DeleteObjectTaggingResult struct{}
 
-// DeleteObjectTagging deletes all tags of an object. One that has none is no error. What holds for
-// PutObjectTagging holds for it, too; like other deletions it goes on when the disk is full.
+// DeleteObjectTagging deletes all tags of an object. It is no error if there are none. What is said
+// of PutObjectTagging holds for it, too; but like other deletions it works when the disk is full.
 func (e *Engine) DeleteObjectTagging(
 	ctx context.Context, req *DeleteObjectTaggingRequest,
 ) (_ *DeleteObjectTaggingResult, err error) {
@@ -93,7 +93,7 @@ type GetObjectTaggingRequest struct {
 	Bucket, Key string
 
 	// SSECustomerKey is the key that the object was stored with, if it was with one. It may be left
-	// out, as clients of S3 do; then what the index has is not verified.
+	// out, as clients of S3 do; then the tags are returned without verifying their MAC.
 	SSECustomerKey crypto.CustomerKey
 }
 

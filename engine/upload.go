@@ -30,11 +30,11 @@ type UploadRequest struct {
 	Key    string // as in InitiateMultipartUploadRequest
 
 	// Body becomes the object; a nil Body is an empty one. If it is an io.ReaderAt and Size is
-	// given, sections of it are read side by side, from its offset 0 on, wherever it would Read
-	// next. (A file that cannot do that, as a pipe, must be wrapped so that only Read shows.) Any
-	// other Body is read once and in order. Either is read to one byte over Size. It is read from
+	// given, sections of it are read side by side, from offset 0 on, whatever its Read position. (A
+	// file that cannot do that, such as a pipe, must be wrapped so that only Read shows.) Any other
+	// Body is read once and in order. Either is read to one byte over Size. It is read from
 	// goroutines of the engine's; when Upload has returned with an error, one last Read, or one
-	// ReadAt a part under way, may still be going on.
+	// ReadAt for each part under way, may still be going on.
 	Body io.Reader
 
 	// Size is the length of Body in bytes, at most 10000 times 5 GiB; 0 means that it is not known,
@@ -42,20 +42,20 @@ type UploadRequest struct {
 	Size int64
 
 	// PartSize is the size in bytes of the parts but the last, at most 5 GiB and at least what the
-	// bucket's rules demand; 8 MiB by default. Parts become larger where 10000 of them would not
-	// be enough: all of them if Size is known; else their size doubles after each 1000, up to 5
-	// GiB, and the body may have 1023000 times PartSize while none is that large: 7.8 TiB by
-	// default.
+	// bucket's rules demand; 8 MiB by default. Parts become larger where 10000 of them would not be
+	// enough: all of them if Size is known. If it is not, their size doubles after each 1000 parts,
+	// up to 5 GiB; unless that bound is reached, the body may have 1023000 times PartSize, 7.8 TiB
+	// by default.
 	PartSize int64
 
 	Parallel int // parts under way at once, at most 64; 4 by default, and 1 if Sequential
 
 	// Progress is called with the bytes taken in so far, now and then, from the caller's goroutine.
-	// They never become less, and are the whole size before Upload completes the object.
+	// The number never falls, and is the whole size before Upload completes the object.
 	Progress func(done int64)
 
 	// UploadID resumes an upload instead of initiating one. What Initiate was told about the object
-	// stays; what is said of it here is not looked at.
+	// stays; what this request says of it is ignored.
 	UploadID string
 
 	// KeepParts leaves the upload open when Upload fails, to be resumed under Error.UploadID,
@@ -76,25 +76,25 @@ type UploadRequest struct {
 
 // Upload stores a body of any size as an object: it initiates an upload, uploads the parts, several
 // at once, and completes it. When it returns without error the object is durable. An empty body
-// becomes one empty part. Memory is that of the parts under way, within Options.MemoryBudget.
+// becomes one empty part. It takes memory for the parts under way, within Options.MemoryBudget.
 //
 // When it fails, it stops the other parts, waits for them and aborts the upload, unless KeepParts
-// is set; though ctx has ended or the engine is being closed, and when Progress panics, too. If the
-// abort fails as well, its error is in the cause, and the upload stays open until it is aborted or
-// Expire takes it. The error's PartNumber is the part that failed first.
+// is set. It does so even if ctx has ended, the engine is being closed, or Progress has panicked.
+// If the abort fails as well, its error is in the cause, and the upload stays open until it is
+// aborted or expires. The error's PartNumber is the part that failed first.
 //
-// With UploadID an upload goes on. It should be given the same PartSize; 0 means the size of part 1
-// if that is there. Of a Body that is read side by side, each part that is there in its size is
-// read and compared by MD5, and uploaded only if it differs. Any other Body is uploaded all over
-// again; chunks that are there are found by their address and not stored twice (but in a bucket
-// with DedupNone, where they are until the parts that they replace are reclaimed), and a sequential
-// upload cannot be resumed in this way: it fails with ErrPartAlreadyExist. The object has the parts
-// of this Body only; others that were there are given up. A request that is refused before Body is
-// read leaves a resumed upload as it was.
+// With UploadID it resumes an upload. PartSize should be what it was; 0 means the size of part 1,
+// if that is there. If the parts of Body can be read side by side, each part that the upload has in
+// the right size is compared by MD5, and uploaded only if it differs. Any other Body is uploaded
+// all over again: chunks that are stored are found and not stored twice (except in a bucket with
+// DedupNone, where they take space twice until the parts that they replace are reclaimed), but a
+// sequential upload fails with ErrPartAlreadyExist. The object has the parts of this Body only;
+// others that the upload had are given up. A request that is refused before Body is read leaves a
+// resumed upload as it was.
 //
 // It fails with ErrInvalidArgument when a field is out of its range or the body is longer than
 // Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge when it does not fit in
-// 10000 parts, and else as InitiateMultipartUpload, UploadPart, ListParts and
+// 10000 parts, and otherwise as InitiateMultipartUpload, UploadPart, ListParts and
 // CompleteMultipartUpload do.
 func (e *Engine) Upload(
 	ctx context.Context, req *UploadRequest,

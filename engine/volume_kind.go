@@ -1,22 +1,21 @@
 package engine
 
-// VolumeKind says how volumes, in which Open's chunk store keeps chunks, lie on the disk. The
-// directory may hold volumes of all kinds. The empty one stands for the default.
+// A VolumeKind is how the volumes, in which Open's chunk store keeps chunks, are stored on disk. A
+// store may have volumes of all kinds. The empty kind means the default.
 type VolumeKind string
 
 const (
-	// VolumesBadger are Badger databases: whoever has a chunk's address finds it there by Badger
-	// alone, once the volume is sealed. Badger writes them, through memory maps, which costs processor
-	// time and copies.
+	// VolumesBadger are Badger databases: in a sealed one Badger alone finds a chunk by its
+	// address. Badger writes them, through memory maps, which costs processor time and copies.
 	VolumesBadger VolumeKind = "badger"
 
-	// VolumesBadgerFormat are the same databases, byte for byte, but not written by Badger: chunks go
-	// to the value log, in Badger's format, from where they lie in memory. What was written so is of
-	// the kind VolumesBadger, and the other way round.
+	// VolumesBadgerFormat are the same databases, byte for byte, but the engine writes them: chunks
+	// go to the value log, in Badger's format, without a copy. A volume written as either of the
+	// two kinds is of both.
 	VolumesBadgerFormat VolumeKind = "badger-format"
 
-	// VolumesLog are files of records, written past the page cache where the system can do that:
-	// for fast disks, where the processor is what limits uploads.
+	// VolumesLog are files of records, written past the page cache where the system can do that.
+	// They are for fast disks, where the processor limits uploads.
 	VolumesLog VolumeKind = "log"
 )
 
