@@ -27,8 +27,7 @@ var (
 	// ErrVolumeActive is returned by Remove and Trim for a volume that still takes writes.
 	ErrVolumeActive = errors.New("blob: volume still takes writes")
 
-	// ErrInUse is returned when another Store, of this process or another, has the place open where
-	// the volumes are.
+	// ErrInUse is returned when another Store, of this process or another, has the volumes open.
 	ErrInUse = errors.New("blob: in use")
 
 	// ErrUnavailable is returned when a store on another machine cannot be reached, or does not
@@ -54,13 +53,13 @@ type Ref struct {
 	Size   uint32 // bytes of the frame
 }
 
-// VolumeInfo describes one volume. What of its bytes is live is known to the caller's index only.
+// VolumeInfo describes one volume. Only the caller's index knows how much of it is live.
 type VolumeInfo struct {
 	ID        uint64
 	Bytes     int64 // sum of the sizes of the frames put, trimmed ones included
 	Frames    int64 // as many as were put
-	Size      int64 // Bytes and what is around the frames, holes included; of an active volume what is set aside by now
-	DiskBytes int64 // what the volume occupies, with all that is around the frames and without holes
+	Size      int64 // Bytes and what surrounds the frames, holes included; if active, what is set aside
+	DiskBytes int64 // what the volume occupies, with what surrounds the frames and without holes
 	Active    bool  // takes writes now; an active volume cannot be removed
 	Outdated  bool  // of a kind that new volumes are not: what lives in it is better moved, some time
 	Damage    error // why its frames cannot be read, or nil; Bytes and Frames are zero then
@@ -77,16 +76,16 @@ type Store interface {
 	Put(ctx context.Context, id ID, frame []byte) (Ref, error)
 
 	// Get reads a frame into the storage of buf, which it grows as needed, and returns it. The
-	// frame is exactly as it was put, or the error is a *CorruptionError: that covers a frame that
-	// is gone or was never written, since the caller's Ref says that it should be there. An error
-	// that says nothing of the frame is none: the context's end, or no file handles, no memory, no
-	// connection.
+	// frame is exactly as it was put, or the error is a *CorruptionError, also when the frame is
+	// gone or was never written, since the caller's Ref says that it should be there. Errors that
+	// say nothing of the frame are no *CorruptionError: the end of ctx, or a lack of file handles,
+	// memory or connection.
 	Get(ctx context.Context, ref Ref, buf []byte) ([]byte, error)
 
-	// Probe is a cheap proof that the frame of ref is there: its volume is, undamaged, a record at
-	// that place says that it is of this ID and size, and the volume is long enough for it. The
-	// frame itself is not read, so its bytes may be damaged all the same. What fails is a
-	// *CorruptionError, as from Get.
+	// Probe proves cheaply that the frame of ref is there: its volume exists and is undamaged, a
+	// record at that place has this ID and size, and the volume is long enough for it. The frame
+	// itself is not read, so its bytes may be damaged all the same. It fails with a
+	// *CorruptionError, as Get does.
 	Probe(ctx context.Context, ref Ref) error
 
 	// Sync makes durable every frame in these volumes whose Put returned before Sync was called.
@@ -99,20 +98,20 @@ type Store interface {
 	Volumes(ctx context.Context) ([]VolumeInfo, error)
 
 	// Seal ends the writing to an active volume: when it has returned, the volume can be removed.
-	// Sealing one that is not active does nothing. A store that writes a volume as a whole may find
-	// only now that it cannot: then the volume is not there, and the error matches ErrNoVolume and
-	// the cause.
+	// Sealing a volume that is not active does nothing. A store that writes a volume as a whole may
+	// find only now that it cannot: then the volume does not exist, and the error matches
+	// ErrNoVolume and the cause.
 	Seal(ctx context.Context, volume uint64) error
 
 	// Trim gives back the space of every frame in the volume but those of live, and says how many
 	// bytes came back; what shares a block of the disk with a live frame stays. The volume must not
-	// be active: ErrVolumeActive. From then on the other frames may be read or not, until a Remove.
-	// Reads of live frames go on beside it. It needs no free space to speak of and copies nothing,
+	// be active: ErrVolumeActive. From then on the other frames may be readable or not, until a
+	// Remove. Live frames can be read meanwhile. It needs hardly any free space and copies nothing,
 	// and it can be repeated; where a store cannot do this, the error matches
-	// errors.ErrUnsupported. A volume in which nothing lives is better removed.
+	// errors.ErrUnsupported. A volume in which nothing lives should be removed instead.
 	//
-	// Who calls it must know, durably, that nothing refers to the other frames nor ever will: a
-	// crash does not bring them back.
+	// The caller must know, durably, that nothing refers to the other frames or ever will: a crash
+	// does not bring them back.
 	Trim(ctx context.Context, volume uint64, live []Ref) (freed int64, err error)
 
 	// Remove deletes a volume that is not active, and with it all its frames. It waits for reads of
@@ -124,9 +123,9 @@ type Store interface {
 	// cheap, and waits for nobody.
 	Free() (int64, error)
 
-	// NumberAfter has new volumes get numbers greater than volume, which is at most MaxVolume. The
-	// caller may know of volumes that were lost, and no other may be taken for one of them. It is
-	// called before the first Put.
+	// NumberAfter makes the store number new volumes above volume, which is at most MaxVolume. The
+	// caller may know of volumes that were lost, and no new one may be taken for one of these. It
+	// is called before the first Put.
 	NumberAfter(volume uint64) error
 
 	// Close waits for calls under way, makes everything durable and releases all resources,

@@ -11,13 +11,13 @@
 //
 // # Volumes
 //
-// A volume is what comes back as a whole. It is active first and takes frames, of which a store
-// decides how many; then it is sealed, for good. Its number is given to no other as long as the
-// store is open, though it be removed, nor later if [Store.NumberAfter] tells of it. Frames that
-// are put at about the same time should lie in few volumes: who puts them syncs each.
+// A volume is removed as a whole. At first it is active and takes frames, as many as the store
+// decides; then it is sealed, for good. Its number is given to no other volume while the store is
+// open, even after it was removed, nor later if [Store.NumberAfter] tells of it. Frames that are
+// put at about the same time should lie in few volumes, because the caller has to sync each.
 //
-// [VolumeInfo] says of a volume what was put into it, and what it takes where it is. By that its
-// owner decides whether to trim it, or to copy what lives in it and remove the rest.
+// [VolumeInfo] says what was put into a volume, and how much space it takes. From that its owner
+// decides whether to trim it, or to copy what lives in it and remove it.
 //
 // # Durability
 //

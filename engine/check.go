@@ -28,7 +28,7 @@ type CheckResult struct {
 
 	// What was checked.
 	Objects, Uploads, Parts, Chunks, Volumes int64
-	Bytes                                    int64 // read and verified, of what copies share once; 0 without Data
+	Bytes                                    int64 // read and verified, shared ones once; 0 without Data
 
 	// Unopened counts the parts of which only the checksums of the stored form were verified: not
 	// that their chunks are those that were sent, in that order, nor that part and object belong
@@ -176,8 +176,8 @@ type chunkCheck struct {
 
 func (k *check) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		k.listVolumes, k.listChunks, k.listBuckets, k.objects, k.uploads, k.trash, k.orphans, k.directories, k.shared,
-		k.completed, k.idle, k.counts, k.accounts,
+		k.listVolumes, k.listChunks, k.listBuckets, k.objects, k.uploads, k.trash, k.orphans,
+		k.directories, k.shared, k.completed, k.idle, k.counts, k.accounts,
 	} {
 		if err := errors.Join(step(ctx), ctx.Err()); err != nil {
 			return err
@@ -279,7 +279,10 @@ func (k *check) listBuckets(context.Context) error {
 			continue
 		}
 		k.buckets[name] = &entry.Record
-		if err := errors.Join(Rules(entry.Record.Rules).validate(), DedupScope(entry.Record.Dedup).validate()); err != nil {
+		err = errors.Join(
+			Rules(entry.Record.Rules).validate(), DedupScope(entry.Record.Dedup).validate(),
+		)
+		if err != nil {
 			k.problem(Problem{Kind: BadMetadata, Bucket: name, Err: err})
 		}
 	}

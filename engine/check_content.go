@@ -71,7 +71,9 @@ func (k *check) parts(
 type opener struct {
 	encrypted bool // so that manifests say no checksums of its chunks
 	seals     seals
-	read      func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error) // nil without Data
+
+	// read is nil without Data.
+	read func(scope index.Scope, ref blob.Ref, inline []byte, c index.PageChunk) ([]byte, error)
 
 	sealed bool // what read returns is the frame, since nobody has the key
 

@@ -24,12 +24,12 @@ type Checksum struct {
 	// Value is the digest in base64, big endian.
 	Value string
 
-	// Trailer, in requests that carry a body, gives the Value that is not known before the body, as
-	// clients of S3 send it behind it. It is called once, from the caller's goroutine, when the body
-	// has been read to its end and had the size that it must have; "" says that there is none. It
-	// must return soon, whatever the client does: ctx does not end it, and Close and Reclaim may
-	// wait for it. What it fails with is the cause of the ErrIncompleteBody that the call fails with
-	// then. It excludes Value, and is nil in results.
+	// Trailer, in requests that carry a body, returns a Value that is known only after the body, as
+	// clients of S3 send it; "" says that there is none. It is called once, from the caller's
+	// goroutine, when the whole body has been read and had the right size. It must return soon,
+	// whatever the client does: ctx does not end it, and Close and Reclaim may wait for it. If it
+	// fails, the call fails with ErrIncompleteBody, whose cause is its error. It excludes Value,
+	// and is nil in results.
 	Trailer func() (value string, err error)
 }
 

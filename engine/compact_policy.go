@@ -124,7 +124,8 @@ func (c *compaction) choose(states []volumeState) (chosen []candidate, plan bool
 		case v.Damage != nil || v.Active && !(p.seal && worth):
 		case c.seal && v.Outdated && !e.damage.isStuck(v.ID, v.live.LiveBytes):
 			outdated = append(outdated, candidate{volumeState: v, policy: p, merge: true})
-		case !v.Active && !e.damage.isStuck(v.ID, v.live.LiveBytes) && float64(v.room()) < smallShare*float64(e.opts.VolumeSize):
+		case !v.Active && !e.damage.isStuck(v.ID, v.live.LiveBytes) &&
+			float64(v.room()) < smallShare*float64(e.opts.VolumeSize):
 			small = append(small, candidate{volumeState: v, policy: p, merge: true})
 		default:
 			trim(candidate{volumeState: v, policy: p})

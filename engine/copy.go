@@ -138,7 +138,8 @@ func (p *objectCopy) prepare(ctx context.Context) (err error) {
 	req := p.req
 	for _, err := range []error{
 		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey),
-		checkDirective("MetadataDirective", req.MetadataDirective), checkDirective("TaggingDirective", req.TaggingDirective),
+		checkDirective("MetadataDirective", req.MetadataDirective),
+		checkDirective("TaggingDirective", req.TaggingDirective),
 		p.req.EncryptionRequest.check(), checkAlgorithm(req.ChecksumAlgorithm), p.engine.room(),
 	} {
 		if err != nil {

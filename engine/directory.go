@@ -86,7 +86,8 @@ func (s *source) directoryPage(r index.Reader, n int) (*directoryPage, error) {
 	if len(rec.Parts) != want || page.end > s.size || last && page.end != s.size ||
 		n == 0 && page.Start != 0 {
 		return nil, s.inconsistent(
-			"page %d of its directory has %d parts up to byte %d, wanted are %d parts of %d and of %d bytes in all",
+			"page %d of its directory has %d parts up to byte %d, "+
+				"wanted are %d parts of %d and of %d bytes in all",
 			n, len(rec.Parts), page.end, want, s.count, s.size,
 		)
 	}

@@ -50,11 +50,11 @@ type Engine struct {
 	gone    bool       // everything is released
 }
 
-// Open opens the store in dir, and makes both when they are not there. nil options work. A change
-// of the working directory does not concern an open store. Symlinks may lead to dir, and are
-// resolved once; in it none is followed, and what is not a regular file where one belongs is a
-// *CorruptionError. An empty directory may be the root of a file system: what systems put there by
-// themselves, such as lost+found, is left alone.
+// Open opens the store in dir, and makes directory and store when they are not there. nil options
+// work. A later change of the working directory does not matter. Symlinks may lead to dir, and are
+// resolved once; inside dir none is followed, and anything else in the place of a regular file is a
+// *CorruptionError. dir may be the root of a file system: what systems put there by themselves,
+// such as lost+found, is left alone.
 //
 // It fails with ErrInvalidArgument, and makes nothing, when an option is out of its range; with
 // ErrInUse when the store is open already, here or in another process; with a
@@ -66,8 +66,8 @@ type Engine struct {
 // of the records of those that are not: some 100 MB for a million chunks, and the small bodies that
 // the index holds. It reads no chunk.
 //
-// What it makes is for this process's user alone, directories of mode 0700 and files of mode 0600
-// whatever the umask. A directory that is there keeps its mode, and an *ExposedError is reported to
+// What it makes is for this process's user alone: directories of mode 0700 and files of mode 0600,
+// whatever the umask. An existing directory keeps its mode, and an *ExposedError is reported to
 // Events.Alarm if others can use it.
 //
 // ctx bounds the opening only. The caller must call Close.
@@ -103,26 +103,26 @@ func (e *Engine) openInDir(ctx context.Context) (err error) {
 	return err
 }
 
-// OpenStores opens the store that an index and a chunk store make up, of any kind that passes the
-// suites of packages indextest and blobtest. Of two that are empty it makes a store. nil options
+// OpenStores opens the store that an index and a chunk store make up. Any that pass the suites of
+// packages indextest and blobtest will do. If both are empty it makes a new store. nil options
 // work.
 //
 // The two belong together for good: the index says what lives in the chunk store and where, and all
 // else in it is garbage, which is removed. An index that is empty, or has lost its header, beside a
 // chunk store that is not empty is refused. At most one engine may have either store open at a
-// time, in whatever process, unless each of them has an Options.Node: what is under way is known to
-// that engine alone. With nodes there, one without is refused with ErrInUse; but nobody notices
-// nodes that come to an engine without, so stores that others can reach should have a lock. A node
-// whose name another has waits until that one's lease has ended, and fails with ErrInUse if it goes
-// on.
+// time, in whatever process, unless each of them has an Options.Node, since only an engine itself
+// knows which of its calls are under way. While nodes have the stores open, an engine without a
+// Node is refused with ErrInUse. The reverse is not noticed: a node can join an engine without one,
+// so stores that others can reach should have a lock. A node whose name is taken waits until the
+// other's lease has ended, and fails with ErrInUse if the other renews it.
 //
-// Unlike Open it has no directory, no lock and no reserve that is set aside. How much room is left,
-// the stores say by Free; of that the last Options.ReserveSpace bytes are not for data. What is
+// Unlike Open it has no directory, no lock and no reserve that is set aside. The stores' Free says
+// how much room is left; the last Options.ReserveSpace bytes of that are not for data. What is
 // acknowledged is as durable as the stores make it.
 //
 // It fails as Open does, with ErrInvalidArgument, a *FormatError or a *CorruptionError; then the
-// stores are the caller's still, and open. Otherwise they are the engine's, and its Close closes
-// both, chunks first.
+// stores still belong to the caller, and are open. Otherwise they belong to the engine, and its
+// Close closes both, chunks first.
 //
 // ctx bounds the opening only. The caller must call Close.
 func OpenStores(
@@ -205,12 +205,12 @@ func (e *Engine) closeStores() error {
 }
 
 // Close waits for the calls under way, stops the work in the background and closes the store. A
-// call whose context ends does not hold it up. Reading from an open Object fails with ErrClosed
-// afterwards; every other call does, too, and so does a second Close.
+// call whose context ends does not hold it up. Afterwards every call fails with ErrClosed, also
+// reads of open Objects and a second Close.
 //
-// Closing needs some disk space. If there is not even what ReserveSpace kept, it fails with
-// ErrNoSpace; everything acknowledged is durable all the same. After this error, and any other,
-// Close can be called again: it returns ErrClosed when everything has been released.
+// Closing needs some disk space. If not even the reserve is left, it fails with ErrNoSpace;
+// everything acknowledged is durable all the same. After any error Close can be called again: it
+// returns ErrClosed once everything has been released.
 func (e *Engine) Close() (err error) {
 	c := call{op: "Close", ctx: context.Background()}
 	defer c.wrap(&err)

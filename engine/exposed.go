@@ -20,7 +20,8 @@ type ExposedError struct {
 
 func (e *ExposedError) Error() string {
 	return fmt.Sprintf(
-		"engine: others can read or change the directory %s: its mode is %v, should be %v, and of this process's user",
+		"engine: others can read or change the directory %s: "+
+			"its mode is %v, should be %v, and of this process's user",
 		e.Path, e.Mode, fs.ModeDir|disk.DirMode,
 	)
 }

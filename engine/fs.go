@@ -14,21 +14,22 @@ import (
 
 // An FS is a bucket as a read-only file system of package io/fs. Keys are paths, and what stands
 // before a slash in one is a directory. It may be used from many goroutines; an open file by one at
-// a time, but for ReadAt.
+// a time, except for ReadAt.
 //
 // Not every set of keys is a tree of files. A directory is there if a key begins with its path and
-// a slash, as "photos/" does, and the root if the bucket is. An object whose key is the path of a
-// directory, too, is not shown, nor one whose key is no path: that begins or ends with a slash, or
-// has an element that is empty, "." or "..". They are in the bucket all the same.
+// a slash, as "photos/" does, and the root if the bucket is. Not shown are objects whose key is
+// also the path of a directory, and those whose key is no path, because it begins or ends with a
+// slash or has an element that is empty, "." or "..". They are in the bucket all the same.
 //
-// An open file is a snapshot, as an [Object] is, and keeps as much until it is closed; the list of
-// a directory is one for each thousand entries. Files have mode 0444 and are also io.Seeker,
-// io.ReaderAt and io.WriterTo; directories have mode 0555 and no time. Sys of a file's FileInfo is
-// its *[ObjectInfo].
+// An open file is a snapshot, as an [Object] is, and keeps deleted content from being reclaimed
+// until it is closed. The list of a directory is a snapshot of each thousand entries. Files have
+// mode 0444 and are also io.Seeker, io.ReaderAt and io.WriterTo; directories have mode 0555 and no
+// time. Sys of a file's FileInfo is its *[ObjectInfo].
 //
-// Errors are *[fs.PathError] around the engine's, and match [fs.ErrNotExist] where there is no such
-// object, no such bucket or can be none, and [fs.ErrPermission] where a key is missing, denied or
-// not to be used: objects that were stored with SSECustomerKey are listed, and cannot be read.
+// Errors of opening, listing and describing are *[fs.PathError] around the engine's; reads, also by
+// ReadFile, fail as those of an [Object] do. Errors match [fs.ErrNotExist] where there is no such
+// object or bucket, or cannot be, and [fs.ErrPermission] where a key is missing, denied or
+// unusable: objects that were stored with SSECustomerKey are listed, but cannot be read.
 type FS struct {
 	ctx    context.Context
 	engine *Engine
@@ -41,8 +42,8 @@ var (
 	_ fs.ReadFileFS = (*FS)(nil)
 )
 
-// FS returns a bucket as a file system, for as long as the engine is open. The bucket is not looked
-// for yet. ctx ends what the file system's methods wait for, but not reads of open files.
+// FS returns a bucket as a file system, for as long as the engine is open. It does not check
+// whether the bucket exists. ctx bounds the file system's methods, but not reads of open files.
 func (e *Engine) FS(ctx context.Context, bucket string) *FS {
 	return &FS{ctx: ctx, engine: e, bucket: bucket}
 }

@@ -80,7 +80,8 @@ func (res *ListObjectsResult) fill(r index.Reader) error {
 			return objectsIn(r, index.ObjectsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
 		},
 	}
-	if err := w.from(res.Marker, objectsIn(r, index.ObjectsAfter(res.Bucket, res.Prefix, res.Marker))); err != nil {
+	after := index.ObjectsAfter(res.Bucket, res.Prefix, res.Marker)
+	if err := w.from(res.Marker, objectsIn(r, after)); err != nil {
 		return err
 	}
 	res.Objects, res.CommonPrefixes, res.IsTruncated = w.entries, w.commonPrefixes, w.truncated

@@ -11,7 +11,9 @@ type walk[T any] struct {
 	prefix, delimiter string
 	limit             int // entries of the page
 	keyOf             func(*T) string
-	behind            func(commonPrefix string) iter.Seq2[T, error] // all whose key sorts behind those below it
+
+	// behind yields all whose key sorts behind those below a common prefix.
+	behind func(commonPrefix string) iter.Seq2[T, error]
 
 	entries        []T
 	commonPrefixes []string

@@ -17,7 +17,7 @@ type ObjectInfo struct {
 	Key          string
 	Size         int64     // bytes
 	ETag         string    // see CompleteMultipartUploadResult; of PutObject the hex of the MD5
-	ContentMD5   string    // base64 of the MD5 of the whole content, where it is known: not of a multipart object, unless its upload was sequential
+	ContentMD5   string    // base64; "" of a multipart object, unless its upload was sequential
 	CRC64        uint64    // CRC-64/XZ of the whole object
 	Checksum     Checksum  // if one was asked for
 	LastModified time.Time // when it was completed, put or copied
@@ -41,8 +41,9 @@ const (
 func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 	return ObjectInfo{
 		Bucket: bucket, Key: key,
-		Size: rec.Size, ETag: rec.ETag, ContentMD5: base64.StdEncoding.EncodeToString(rec.MD5), CRC64: rec.CRC64,
-		Checksum: objectChecksum(rec), LastModified: rec.Modified, Type: rec.Type, Parts: rec.Parts,
+		Size: rec.Size, ETag: rec.ETag, ContentMD5: base64.StdEncoding.EncodeToString(rec.MD5),
+		CRC64: rec.CRC64, Checksum: objectChecksum(rec), LastModified: rec.Modified,
+		Type: rec.Type, Parts: rec.Parts,
 		Attributes: attributesOf(&rec.Attributes), Encryption: encryptionOf(&rec.Encryption),
 	}
 }

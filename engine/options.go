@@ -29,7 +29,7 @@ const (
 	maxVolumeSize   = 1 << 30
 	minReserve      = 64 << 20
 	maxReserve      = 1 << 60
-	minBuffers      = 4 // fewer chunk buffers than this would make reading, hashing and writing take turns
+	minBuffers      = 4 // with fewer, reading, hashing and writing would take turns
 	minVolumeChunks = 2
 	maxKeyLifetime  = 24 * time.Hour
 	maxReclaimRate  = 1 << 40
@@ -41,34 +41,33 @@ const (
 
 // Options configure Open and OpenStores. The zero value of each field means its default.
 type Options struct {
-	// Keys wraps the data keys of encrypted uploads. A data key that it makes is used only when it
-	// has unwrapped it once; what it returns that cannot be used, see crypto.ErrUnusableKey, and a
-	// panic are errors of the call, ErrInternal, and an id or wrapped form that is too long is
-	// ErrInvalidArgument. Calls that need one data key at once share one Unwrap, with the values of
-	// the first call's context, which is cancelled when none of them waits any more. It is called
-	// from goroutines of its own. Without it, asking for encryption fails with
+	// Keys wraps the data keys of encrypted uploads. A new data key is used only after Keys has
+	// unwrapped it once. Unusable results (see crypto.ErrUnusableKey) and panics of Keys fail the
+	// call with ErrInternal, and an id or wrapped form that is too long with ErrInvalidArgument.
+	// Calls that need the same data key at once share one Unwrap. Its context has the values of the
+	// first call's, and is cancelled when none of them waits any more. Keys is called from
+	// goroutines of its own. Without Keys, asking for encryption fails with
 	// ErrKmsServiceNotEnabled, and so does reading what is encrypted.
 	Keys crypto.KeyProvider
 
 	// KeyLifetime is how long a data key that Keys gave is used without asking for it anew, at most
-	// 24 hours; 5 minutes by default. It is counted from the question, by a clock that cannot be
-	// set back, and not from the last use. After it a key that Keys denies meanwhile is not used
-	// any more, but by calls under way and open Objects. Within it the key is used for every call,
-	// whoever makes it: whether the caller may is for the front end to say, which alone knows
-	// callers. With 1, a nanosecond, each call asks.
+	// 24 hours; 5 minutes by default. It is counted from when Keys was asked, by a clock that
+	// cannot be set back, and not from the last use. After that time only calls under way and open
+	// Objects still use a key that Keys has come to deny. Within it the key is used for every call:
+	// the front end, which alone knows callers, decides who may call. With 1, a nanosecond, each
+	// call asks.
 	KeyLifetime time.Duration
 
-	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps, for MACs
-	// of the records of what is not encrypted, and of what clients do without giving their key.
-	// Then who writes the store's directory can neither turn encrypted objects and open uploads
-	// plain, nor exchange, reorder, cut or change plain ones: see the threat model in package
-	// crypto. It costs about a microsecond a record that is written or read, and has reads of plain
-	// content verify its address, a BLAKE3 of every byte, which they do not otherwise.
+	// AuthenticateRecords gives a new store a key of its own, a data key that Keys wraps. It makes
+	// the MACs of records of unencrypted content, and of what clients do without giving their key.
+	// Then whoever can write the store's directory can neither turn encrypted objects and open
+	// uploads plain, nor exchange, reorder, cut or change plain ones: see the threat model in
+	// package crypto. It costs about a microsecond for each record written or read. Reads of plain
+	// content then also verify its address, a BLAKE3 of every byte.
 	//
-	// A store that was made with it has it for good: Open needs Keys, which is asked twice and must
-	// give the same key, and the store has the key until Close, longer than KeyLifetime. Setting the
-	// option again makes sure of it: Open fails with ErrInvalidArgument when the store has no such
-	// key, be it that it was made without.
+	// A store that was made with it keeps it for good: Open needs Keys, which is asked twice and
+	// must give the same key, and the engine holds the key until Close, longer than KeyLifetime. If
+	// the option is set, Open fails with ErrInvalidArgument when an existing store has no such key.
 	AuthenticateRecords bool
 
 	// Rules are the rules of buckets that are created without their own; OSS by default.
@@ -79,7 +78,7 @@ type Options struct {
 
 	// ChunkSize is the size in bytes of the chunks that new parts are split into, 4 KiB to 16 MiB;
 	// 512 KiB by default. It may differ from one Open to the next; only chunks of equal size can be
-	// found to be duplicates. From 1 MiB on each copy of a chunk goes past the CPU's caches.
+	// found to be duplicates. Copies of chunks of 1 MiB and more bypass the CPU's caches.
 	ChunkSize int
 
 	// MemoryBudget bounds the chunk buffers of all running uploads together, in bytes; 64 MiB by
@@ -92,8 +91,8 @@ type Options struct {
 	Compression Compression
 
 	// Volumes is the kind of the volumes that new chunks go to; VolumesBadger by default. It may
-	// differ from one Open to the next: what is in volumes of another kind is read, deleted and
-	// deduplicated as ever, and Reclaim moves it. OpenStores ignores it.
+	// differ from one Open to the next: chunks in volumes of another kind are read, deleted and
+	// found as usual, and Reclaim moves them. OpenStores ignores it.
 	Volumes VolumeKind
 
 	// VolumeSize is the size in bytes at which a volume of chunks is sealed, 1 MiB and two chunks
@@ -105,9 +104,9 @@ type Options struct {
 	// ReserveSpace is the free disk space in bytes below which what adds data fails with
 	// ErrNoSpace; 128 MiB by default, at least 64 MiB. Below a half of it reclaiming copies nothing
 	// either. Below a quarter of it, 24 MiB at least, completing, aborting and deleting go on only
-	// as often as the index's present log has room for, some thousands of times, and then fail with
-	// ErrNoSpace, too. Reads always go on, and so do the holes by which reclaiming gives space back.
-	// OpenStores goes by what the stores say by Free.
+	// while the index's present log has room, for some thousands of calls, and then fail with
+	// ErrNoSpace, too. Reads always go on, and so does reclaiming by holes. With OpenStores the
+	// stores' Free says what is free.
 	ReserveSpace int64
 
 	// ReclaimRate bounds how many bytes a second reclaiming copies, at most 1 TiB; 0 means no limit.
@@ -117,22 +116,23 @@ type Options struct {
 	// 100 years; 0 means for ever. See Expire.
 	UploadExpiry time.Duration
 
-	// Node makes the engine one of several that have the same two stores open, and is what it is
-	// called among them, at most 255 bytes: no two that are open have the same name. By default the
+	// Node makes the engine one of several that have the same two stores open, and is its name
+	// among them: at most 255 bytes, and different from those of all that are open. By default the
 	// engine has its stores for itself. It is for OpenStores; Open refuses it with
 	// ErrInvalidArgument. See "Several engines on one store" in the package comment.
 	Node string
 
-	// Lease is for how long the others wait for a Node that they do not hear of, a second to 10
+	// Lease is how long the others wait for a Node that they do not hear of, a second to 10
 	// minutes; 15 seconds by default. Then they go on without it, and it commits nothing any more.
-	// It is renewed four times in that time, and should be about the same for all nodes.
+	// A node renews its lease four times in that time. It should be about the same for all nodes.
 	Lease time.Duration
 
 	// Events are called when something happens that no call reports.
 	Events *Events
 
-	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default,
-	// and when Clock panics, which Events.Alarm is told. It is called from goroutines of its own.
+	// Clock tells the time that uploads, parts and objects are stamped with; time.Now by default.
+	// If it panics, Events.Alarm is told and time.Now is used. It is called from goroutines of its
+	// own.
 	Clock func() time.Time
 }
 
@@ -141,14 +141,14 @@ type Options struct {
 // nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
-	// tried again, a volume that could not be sealed, damage that was noticed in passing, and, once,
-	// with ErrLeaseLost. Open calls it with an *ExposedError for each directory of the store that
-	// others can use, and with what the method Exposed of Options.Keys returns, if there is one, as
-	// of crypto.Keyring.
+	// tried again, a volume that could not be sealed, damage that was noticed in passing, and,
+	// once, with ErrLeaseLost. Open calls it with an *ExposedError for each directory of the store
+	// that others can use, and with the result of Options.Keys' method Exposed, if it has one, as
+	// crypto.Keyring does.
 	Alarm func(error)
 
-	// VolumeReclaimed is called after a volume has been removed, with Removed set, and after holes
-	// were punched into one that is not copied then.
+	// VolumeReclaimed is called after a volume was removed, with Removed set, and after holes were
+	// punched into a volume that stays.
 	VolumeReclaimed func(VolumeReclaimed)
 }
 
@@ -204,10 +204,22 @@ func (o *Options) validate() error {
 	} else {
 		chunk := int64(o.ChunkSize)
 		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
-			errs = append(errs, fmt.Errorf("MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least, int64(maxMemoryBudget)))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least,
+					int64(maxMemoryBudget),
+				),
+			)
 		}
-		if least := max(minVolumeSize, minVolumeChunks*chunk); o.VolumeSize < least || o.VolumeSize > maxVolumeSize {
-			errs = append(errs, fmt.Errorf("VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(maxVolumeSize)))
+		least := max(minVolumeSize, minVolumeChunks*chunk)
+		if o.VolumeSize < least || o.VolumeSize > maxVolumeSize {
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(maxVolumeSize),
+				),
+			)
 		}
 	}
 	if o.ReserveSpace < minReserve || o.ReserveSpace > maxReserve {

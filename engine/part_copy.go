@@ -66,7 +66,8 @@ func (e *Engine) UploadPartCopy(
 		return nil, err
 	}
 	for _, err := range []error{
-		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey), checkPartNumber(req.PartNumber), e.room(),
+		checkNames(req.Bucket, req.Key), checkSourceNames(req.SourceBucket, req.SourceKey),
+		checkPartNumber(req.PartNumber), e.room(),
 	} {
 		if err != nil {
 			return nil, err
@@ -78,7 +79,10 @@ func (e *Engine) UploadPartCopy(
 	if p.up, err = e.openForPart(ctx, p.at); err != nil {
 		return nil, ecForUpload(err, ecUploadPartCopy)
 	}
-	if p.source, err = e.openSource(ctx, c, objectRef{req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey}, p.up.bucket.rules); err != nil {
+	from := objectRef{
+		req.SourceBucket, req.SourceKey, req.Conditions, req.SourceSSECustomerKey,
+	}
+	if p.source, err = e.openSource(ctx, c, from, p.up.bucket.rules); err != nil {
 		return nil, err
 	}
 	defer p.source.close()

@@ -123,7 +123,8 @@ func (p *putting) prepare(ctx context.Context) (err error) {
 	if p.obj.Attributes, err = p.bucket.attributes(&req.Attributes); err != nil {
 		return err
 	}
-	if p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.bucket.rules.putTooLarge()); err != nil {
+	p.wanted, err = checkBody(req.Size, req.ContentMD5, req.CRC64, p.bucket.rules.putTooLarge())
+	if err != nil {
 		return err
 	}
 	if err := e.room(); err != nil {

@@ -10,11 +10,14 @@ type ReclaimRequest struct{}
 
 // ReclaimResult says what was freed.
 type ReclaimResult struct {
-	Chunks    int64 // chunks that nothing refers to any more
-	Bytes     int64 // their stored bytes
-	Volumes   int64 // volumes removed
-	Trimmed   int64 // volumes that have holes now where dead chunks lay
-	DiskBytes int64 // bytes that came back on disk: of the index, of holes, and of the volumes removed, less those of the chunks that were copied
+	Chunks  int64 // chunks that nothing refers to any more
+	Bytes   int64 // their stored bytes
+	Volumes int64 // volumes removed
+	Trimmed int64 // volumes that have holes now where dead chunks lay
+
+	// DiskBytes is what came back on disk: from the index, holes and removed volumes, less what the
+	// chunks take that were copied.
+	DiskBytes int64
 }
 
 // VolumeReclaimed is what Events.VolumeReclaimed is called with.

@@ -10,10 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Rules name what differs between the services whose semantics a bucket follows. A bucket gets its
-// rules when it is created and keeps them, also when the store is opened with other Options. Rules
-// are OSS or S3; the empty ones stand for the default where a default is said, and others are
-// refused.
+// Rules name the service whose semantics a bucket follows: OSS or S3. A bucket gets its rules when
+// it is created and keeps them, also when the store is opened with other Options. Empty Rules mean
+// the default where there is one; others are refused.
 type Rules string
 
 const (
@@ -95,14 +94,14 @@ type ruleSet struct {
 
 	keyTooLong       bool // a longer key is ErrKeyTooLong, not ErrInvalidObjectName
 	leadingSlash     bool // a key may begin with / or \
-	binaryETags      bool // in lower case; of a multipart object over the parts' digests as bytes, not as upper-case hex text
+	binaryETags      bool // in lower case; of a multipart object over the parts' MD5s as bytes, not as hex
 	emptyList        bool // Complete makes an empty object of an upload without parts
 	repeatComplete   bool // a second Complete with the same list succeeds; see replay.go
 	orderedUploadIDs bool // the ids of the uploads of one key sort by their initiation
 	badDigest        bool // a digest that is not the body's is ErrBadDigest, not one of its own
 	entityTooLarge   bool // a body of PutObject over the limit is ErrEntityTooLarge, not ErrInvalidArgument
 	standardRanges   bool // a range that does not fit is an error, not ignored
-	copyNotModified  bool // IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified, not ErrPreconditionFailed
+	copyNotModified  bool // IfNoneMatch and IfModifiedSince of a copy fail with ErrNotModified
 	copyMustChange   bool // a copy onto itself that changes nothing is ErrInvalidRequest
 	selfCopyReplaces bool // a copy onto itself has the metadata of the request, whatever the directive
 	partChecksums    bool // Complete must be given the checksums that a composite one is made of
@@ -170,9 +169,8 @@ const (
 	MaxListing    = 1000    // entries of one page of a listing
 )
 
-// Zero stands for an explicit 0 in fields of requests whose zero value means "not given": the size
-// of a page, and the number of a part that is read. EmptyBody is the same for sizes of bodies and
-// objects.
+// Zero is an explicit 0 in fields of requests whose zero value means "not given": the size of a
+// page, and the number of a part to read. EmptyBody is the same for sizes of bodies and objects.
 const Zero = math.MinInt
 
 // checkKey checks an object's name.

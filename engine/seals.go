@@ -187,7 +187,8 @@ func (s seals) object(bucket, key string, rec *index.Object) error {
 		up := index.Upload{
 			Attributes: rec.Attributes, Encryption: rec.Encryption, Checksum: rec.Checksum,
 		}
-		if err := s.verify(rec.UploadMAC, func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }, "object %s/%s", bucket, key); err != nil {
+		message := func(buf []byte) []byte { return uploadMessage(buf, bucket, key, &up) }
+		if err := s.verify(rec.UploadMAC, message, "object %s/%s", bucket, key); err != nil {
 			return err
 		}
 		s = s.ofStore()
@@ -422,7 +423,10 @@ func (m *message) texts(entries map[string]string) {
 }
 
 func (m *message) attributes(a *index.Attributes) {
-	for _, s := range []string{a.ContentType, a.CacheControl, a.ContentDisposition, a.ContentEncoding, a.Expires, a.StorageClass} {
+	for _, s := range []string{
+		a.ContentType, a.CacheControl, a.ContentDisposition, a.ContentEncoding, a.Expires,
+		a.StorageClass,
+	} {
 		m.text(s)
 	}
 	m.texts(a.Metadata)

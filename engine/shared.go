@@ -140,8 +140,8 @@ func release(ctx context.Context, turn *lease.Turn, err *error) {
 type NodeStats struct {
 	Name   string        // its Options.Node
 	Oldest uint64        // the epoch of its oldest call or open Object: what was given up later stays
-	Still  time.Duration // how long it was not heard of; from Options.Lease on it may be given up
-	Self   bool          // it is the one that was asked
+	Still  time.Duration // since it was last heard of; from Options.Lease on it may be given up
+	Self   bool          // it is this engine
 	Turn   bool          // it sweeps, compacts or checks now
 }
 

@@ -13,33 +13,48 @@ type StatsRequest struct{}
 
 // StatsResult counts what the store holds.
 type StatsResult struct {
-	Objects       int64 // complete objects
-	Uploads       int64 // open uploads
-	Parts         int64 // parts, of open uploads and of objects, those that copies share once; deleted ones until they are reclaimed
-	Chunks        int64 // different chunks stored
-	References    int64 // uses of chunks by parts; the difference to Chunks was deduplicated
-	LogicalBytes  int64 // sizes of the objects, of every copy; math.MaxInt64 if there are more, up to twice as many
-	DamagedChunks int64 // that turned out to be damaged, and were not stored anew since; missing volumes count for nothing here
-	StoredBytes   int64 // live bytes of the chunks as stored: compressed, sealed, each once
-	InlineBytes   int64 // bytes of small bodies that the index keeps, as stored
-	TrashParts    int64 // parts that nothing needs any more and that are not yet reclaimed, those included that open Objects hold
-	TrashBytes    int64 // their sizes
-	DeadBytes     int64 // bytes that chunks occupy in volumes and that nothing refers to, of parts under way too
-	IndexBytes    int64 // what the index occupies on disk, with the logs that it sets aside
-	IndexDead     int64 // how much of that may be dead at most
-	DiskBytes     int64 // what the store occupies on disk: index, volumes, and what is set aside beside them
-	Volumes       []VolumeStats
-	Nodes         []NodeStats // the engines that share the store; none if this one has it for itself
+	Objects int64 // complete objects
+	Uploads int64 // open uploads
+
+	// Parts counts the parts of open uploads and of objects, those that copies share once, and
+	// deleted ones until they are reclaimed.
+	Parts int64
+
+	Chunks     int64 // different chunks stored
+	References int64 // uses of chunks by parts; the difference to Chunks was deduplicated
+
+	// LogicalBytes is the sum of the sizes of all objects, copies included; math.MaxInt64 if it is
+	// more. From 2^64 bytes on it is wrong.
+	LogicalBytes int64
+
+	// DamagedChunks counts chunks that turned out to be damaged and were not stored anew since. What
+	// lies in missing volumes is not counted.
+	DamagedChunks int64
+
+	StoredBytes int64 // live bytes of the chunks as stored: compressed, sealed, each once
+	InlineBytes int64 // bytes of small bodies that the index keeps, as stored
+
+	// TrashParts counts the parts that nothing needs any more and that are not yet reclaimed, those
+	// that open Objects hold included; TrashBytes is the sum of their sizes.
+	TrashParts, TrashBytes int64
+
+	DeadBytes  int64 // bytes of chunks in volumes that nothing refers to, parts under way included
+	IndexBytes int64 // what the index occupies on disk, with the logs that it sets aside
+	IndexDead  int64 // how much of that may be dead at most
+	DiskBytes  int64 // on disk: index, volumes, and what is set aside beside them
+
+	Volumes []VolumeStats
+	Nodes   []NodeStats // the engines that share the store; none if this one has it for itself
 }
 
 // VolumeStats describes one volume of chunks.
 type VolumeStats struct {
 	ID        uint64
 	LiveBytes int64
-	DeadBytes int64 // that dead chunks still occupy; also those of parts that are not committed yet
+	DeadBytes int64 // of dead chunks, and of those of parts that are not committed yet
 	DiskBytes int64 // what it occupies in all
 	Active    bool  // takes writes now
-	Damage    error // why it cannot be read, or is not known what lives in it, or nil
+	Damage    error // why it cannot be read, or what lives in it is not known; else nil
 }
 
 // Stats counts what the store holds. The counts are kept with every change and cost nothing to
@@ -73,7 +88,8 @@ func (e *Engine) Stats(ctx context.Context, _ *StatsRequest) (_ *StatsResult, er
 		res.DeadBytes += dead
 		res.DiskBytes += v.DiskBytes
 		res.Volumes = append(res.Volumes, VolumeStats{
-			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes, Active: v.Active, Damage: cmp.Or(v.Damage, v.lost),
+			ID: v.ID, LiveBytes: v.live.LiveBytes, DeadBytes: dead, DiskBytes: v.DiskBytes,
+			Active: v.Active, Damage: cmp.Or(v.Damage, v.lost),
 		})
 	}
 	used, err := e.index.Usage(ctx)

@@ -173,7 +173,8 @@ func (req *UploadRequest) part(
 	}
 	return &UploadPartRequest{
 		Bucket: req.Bucket, Key: req.Key, UploadID: id,
-		PartNumber: p.number, Body: p.body, Size: size, Progress: progress, SSECustomerKey: req.SSECustomerKey,
+		PartNumber: p.number, Body: p.body, Size: size, Progress: progress,
+		SSECustomerKey: req.SSECustomerKey,
 	}
 }
 
@@ -182,8 +183,8 @@ func (req *UploadRequest) completion(
 	id string, parts []CompletedPart,
 ) *CompleteMultipartUploadRequest {
 	return &CompleteMultipartUploadRequest{
-		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum, SSECustomerKey: req.SSECustomerKey,
-		Preconditions: req.Preconditions,
+		Bucket: req.Bucket, Key: req.Key, UploadID: id, Parts: parts, Checksum: req.Checksum,
+		SSECustomerKey: req.SSECustomerKey, Preconditions: req.Preconditions,
 	}
 }
 
@@ -229,7 +230,10 @@ func (u *managedUpload) open(ctx context.Context) error {
 	if first := u.there[1].Size; wanted == 0 && first >= bucket.rules.minPartSize {
 		wanted = first
 	}
-	if u.plan, err = planParts(max(req.Size, 0), wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize)); err != nil {
+	u.plan, err = planParts(
+		max(req.Size, 0), wanted, bucket.rules.minPartSize, int64(e.opts.ChunkSize),
+	)
+	if err != nil {
 		return err
 	}
 	if u.id = req.UploadID; u.id == "" {
@@ -349,7 +353,12 @@ func (u *managedUpload) send(ctx context.Context, p *bodyPart) error {
 		}
 		if same {
 			u.took(p.size)
-			u.keep(CompletedPart{PartNumber: p.number, ETag: old.ETag, Checksum: old.Checksum.Value}, old.Size)
+			u.keep(
+				CompletedPart{
+					PartNumber: p.number, ETag: old.ETag, Checksum: old.Checksum.Value,
+				},
+				old.Size,
+			)
 			return nil
 		}
 	}

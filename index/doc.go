@@ -13,20 +13,21 @@
 //	Update(c) ──┘             └── before it have written           (d, e, f queue meanwhile)
 //
 // So every update sees all earlier ones: there are no conflicts and no phantoms. Its function may
-// run more than once, of which only the last run counts: see [Store.Update]. One that fails, panics or writes more than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace
-// and does not fail its neighbours. Nobody is told anything before the commit: an update may have
-// failed because of what another one of its group had written.
+// run more than once; only the last run counts: see [Store.Update]. One that fails, panics or
+// writes more than the limits ([MaxTxBytes], [MaxTxRecords]) leaves no trace and does not fail its
+// neighbours. No caller learns the outcome before the commit, not even of a failure, since an
+// update may have failed because of what another one of its group had written.
 //
-// A commit that fails is another matter. What the database then holds in memory is not known, so
-// the store stops: every update of the group and every later one gets a [CommitError], while reads
-// go on from the last good commit. After the store is opened again the group is there as a whole or
+// A commit that fails is different. What the database then holds in memory is not known, so the
+// store stops: every update of the group and every later one gets a [CommitError], while reads go
+// on from the last good commit. After the store is opened again the group is there as a whole or
 // not at all. Being out of space is not a failed commit: it is found out before, refuses updates
 // with [ErrNoSpace], and passes when there is space again.
 //
-// [Memory] is the reference. Package badger keeps an index in a directory. Package indextest holds
-// the contract as tests, which both pass, and any other store has to. Both are made of [Serial],
-// which queues and groups the updates of any [Backend]. It does so for a [Turner], too: for a
-// database that several processes write to by turns.
+// [Memory] is the reference. Package badger keeps an index in a directory. Package indextest has
+// the contract as tests, which both pass and any other store must pass. Both are built on [Serial],
+// which queues and groups the updates of any [Backend], and also of a [Turner]: a database that
+// several processes write to by turns.
 //
 // # Records and stores
 //
@@ -99,17 +100,23 @@
 // their version stands before their fields, so that a record does not change with what is in it. A
 // kind changes by these rules:
 //
-//   - A new field comes last in encode, and the version goes up by one. decode takes the field if the version that it is told has
-//     it. In older records it is zero; so zero must mean what was true before there was the field.
-//   - Whoever writes a record writes the newest version. Nothing is written only to be of a newer one.
-//   - Every version that a release has written is read, as long as FORMAT keeps its number. testdata/records has a record of each,
-//     with what is to be read from it; a file in there is added and never changed.
-//   - Who meets a newer version than it knows gets a [VersionError], which package engine makes its FormatError: that is no damage.
-//     The record is not decoded in part, since a field that is not known may change what the others mean, and would be lost with
-//     the next write. It is not changed, and nobody may conclude from it that something is unused. Everything else goes on.
-//   - FORMAT moves when an older program would go wrong without meeting a newer version: with a table that it would overlook, another
-//     form of keys, another meaning of a field that stays, another envelope (the checksum stays where it is), other frames or files.
-//     And it moves when old versions are not read any more. Then Open refuses the whole store, and changes nothing.
-//   - What package engine's MACs cover is a message of its own, not the record. A field that they have to cover makes it another
-//     message, with another label, for records in which the field is not zero. The others keep theirs, of whatever version they are.
+//   - A new field comes last in encode, and the version goes up by one. decode reads the field if
+//     the version that it is told has it. In older records it is zero; so zero must mean what was
+//     true before there was the field.
+//   - Whoever writes a record writes the newest version. No record is rewritten only to make it
+//     newer.
+//   - Every version that a release has written can be read, as long as FORMAT keeps its number.
+//     testdata/records has a record of each, with what must be read from it; files are added there
+//     and never changed.
+//   - Reading a newer version than is known is a [VersionError], which package engine makes its
+//     FormatError: it is no damage. The record is not decoded in part, since an unknown field may
+//     change what the others mean, and would be lost with the next write. It is not changed, and
+//     nobody may conclude from it that something is unused. Everything else goes on.
+//   - FORMAT changes when an older program would go wrong without meeting a newer version: with a
+//     table that it would overlook, another form of keys, another meaning of an existing field,
+//     another envelope (the checksum stays where it is), other frames or files. And it changes when
+//     old versions are no longer read. Then Open refuses the whole store, and changes nothing.
+//   - What package engine's MACs cover is a message of its own, not the record. A new field that
+//     they must cover needs another message, with another label, for records in which the field is
+//     not zero. The other records keep theirs, whatever their version.
 package index

@@ -31,9 +31,9 @@ func GetByView(
 	return values, nil
 }
 
-// Fetch returns a Reader of the records under keys, as Get of s has them. It stays valid. A key
-// that is invalid is so for who reads it. Other records cannot be read by it, and it has no scans:
-// both is a mistake of the caller's, and an error that no Store has.
+// Fetch returns a Reader of the records under keys, as Get of s has them. It stays valid. Reading
+// an invalid key from it fails with ErrInvalidKey. It cannot read other records and has no scans:
+// trying to is a mistake of the caller's, and an error of its own.
 func Fetch(ctx context.Context, s Store, keys ...[]byte) (Reader, error) {
 	f := &fetched{keys: make([][]byte, 0, len(keys))}
 	for _, key := range keys {

@@ -35,8 +35,8 @@ var (
 	// ErrNoSpace is returned when the disk has no room for the Update. Nothing is written; after
 	// space is freed Updates go on.
 	ErrNoSpace = errors.New("index: no space left")
-	// ErrUnavailable is returned, of reads too, when the database of a store cannot be reached or
-	// does not get to it in time. Nothing is written; the same call may succeed later.
+	// ErrUnavailable is returned, also by reads, when the database of a store cannot be reached or
+	// does not answer in time. Nothing is written; the same call may succeed later.
 	ErrUnavailable = errors.New("index: unavailable")
 )
 
@@ -95,9 +95,9 @@ type Store interface {
 
 	// Get returns the values under keys, as one View of its own would show them: in the order of
 	// the keys, nil where there is no record, and never nil where there is one. The slices are the
-	// caller's. A key that is invalid fails it with ErrInvalidKey. It is for what is known before
-	// anything is read: a store whose database is far away takes a round trip for all of it, and
-	// more for a View.
+	// caller's. An invalid key fails the call with ErrInvalidKey. Use it when all keys are known
+	// beforehand: a store whose database is far away then takes one round trip, and more for a
+	// View.
 	Get(ctx context.Context, keys ...[]byte) (values [][]byte, err error)
 
 	// Update runs fn in a transaction of its own. Updates run one after another, so fn sees every
@@ -110,21 +110,21 @@ type Store interface {
 	// for the outcome, which is definite.
 	//
 	// fn may run more than once: a store that several processes write to runs it again when what it
-	// has read was not so any more, or its transaction was lost. The last run is the only one that
-	// has an effect or an error. One before it may see old records, even such as were never there
-	// at the same time. So fn must leave nothing outside of its transaction that a run in vain
-	// would make wrong: what it tells its caller it sets anew in every run, and does not add to.
+	// has read has changed meanwhile, or its transaction was lost. Only the last run has an effect
+	// or an error. Earlier runs may see old records, even some that never existed at the same time.
+	// So fn must set its results for the caller anew in every run, and never add to them.
 	//
-	// A failed commit fails every Update of its group, and all later ones, with a *CommitError;
-	// reads go on, unless the database cannot do even that any more, which is an error of theirs.
-	// Whether the failed group is stored, whole or not at all, is known after the store has been
-	// opened again. Until then nobody may act on what Views show to be absent: see Failure.
+	// A failed commit fails every Update of its group, and all later ones, with a *CommitError.
+	// Reads go on, or fail with errors of their own if the database cannot serve them either.
+	// Whether the failed group is stored, as a whole or not at all, is known only after the store
+	// has been opened again. Until then nobody may rely on what Views show to be absent: see
+	// Failure.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Failure returns the *CommitError that every Update gets by now, nil as long as no commit has
-	// failed. It waits for nobody. No Update has returned a *CommitError before Failure does. So
-	// who finds in a View that nothing names some bytes, and then no Failure, may destroy them;
-	// after a Failure a commit that Views do not show may be stored all the same.
+	// failed. It waits for nobody. No Update returns a *CommitError before Failure does. So bytes
+	// that nothing names in a View may be destroyed if Failure is nil afterwards; once it is not, a
+	// commit that Views do not show may be stored all the same.
 	Failure() error
 
 	// Free says for how many more bytes there is room, math.MaxInt64 where the store knows of no
@@ -142,13 +142,13 @@ type Store interface {
 	//
 	// It needs free space for what lives: without it Compact returns ErrNoSpace. Whenever it fails,
 	// and when ctx ends, the old database stays as it was and nothing is left of the new one. Of
-	// several calls at the same time one works and the others wait for it, as long as their ctx
-	// lets them, and then have less to do.
+	// several calls at the same time one works and the others wait for it, until their ctx ends,
+	// and then have less to do.
 	Compact(ctx context.Context) error
 
-	// Close waits for the running calls and releases everything, whatever else it has to report; a
-	// Compact ends early, with ErrClosed. Later calls, also of Close, return ErrClosed. Only after
-	// ErrStillOpen nothing is released, and Close is to be called again.
+	// Close waits for the running calls and releases everything, even if it returns an error; a
+	// Compact ends early, with ErrClosed. Later calls, also of Close, return ErrClosed. Only when
+	// it returns ErrStillOpen has nothing been released, and Close must be called again.
 	//
 	// When work in the background has failed before, Close releases everything as well but returns
 	// that *CommitError.

@@ -71,7 +71,7 @@ func (c *PageChunk) decode(d *decoder) {
 // Page is a run of the chunks of a part, in order; at most MaxPageChunks. All pages of a part but
 // the last have that many.
 type Page struct {
-	Start  int64 // where the first chunk begins in the part: who looks for an offset need not read the pages before
+	Start  int64 // where the first chunk begins in the part, so that a search can skip pages
 	Chunks []PageChunk
 	MAC    []byte // if the content is encrypted or the store has a key
 }

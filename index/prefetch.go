@@ -38,10 +38,10 @@ type Run struct {
 	Whole bool   // there are no more
 }
 
-// Prefetch returns a Reader of the same state as r, and valid as long, that mostly has in memory what
-// is wanted, be it read once or often. It takes one step of a store that needs one for each read; of
-// a store that does not, and of an Update, it is r itself. How much of it is in memory the store
-// bounds, to some MiB; the rest, and anything else, is read from r.
+// Prefetch returns a Reader of the same state as r, valid as long, that has in memory most of what
+// is wanted. On a store where each read is a round trip, it takes one for all of them; on other
+// stores, and in an Update, it returns r itself. The store bounds what is in memory to some MiB;
+// the rest, and anything else, is read from r.
 func Prefetch(r Reader, w Wanted) (Reader, error) {
 	v, p := prefetcherOf(r)
 	if p == nil || len(w.Keys) == 0 && len(w.Ranges) == 0 {

@@ -9,7 +9,7 @@ import (
 // above. They are finite, so that a record of any content fits a transaction, and a damaged length
 // never makes a reader allocate much.
 const (
-	MaxChunkSize   = 16 << 20 // bytes of a chunk before compression and sealing: who reads one makes room for as much
+	MaxChunkSize   = 16 << 20 // bytes of a chunk before compression and sealing
 	MaxPageChunks  = 1024     // chunks on one page of a manifest
 	MaxPageParts   = 1024     // parts on one page of a directory
 	MaxParts       = 1 << 16  // parts of an object: their numbers have 16 bits
@@ -32,7 +32,7 @@ type Header struct {
 	Format  uint32
 	StoreID [16]byte
 	Created time.Time
-	Records Encryption // the wrapped key of the MACs of records that have no data key; none if those have no MACs
+	Records Encryption // the wrapped key for MACs of records without a data key, if there is one
 }
 
 func (*Header) version() byte { return 1 }
@@ -134,8 +134,8 @@ func (t *Totals) decode(d *decoder, _ byte) {
 // fields is the order of the counters on disk.
 func (t *Totals) fields() [12]*int64 {
 	return [...]*int64{
-		&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes, &t.StoredBytes, &t.InlineBytes, &t.Completed,
-		&t.Damaged, &t.TrashParts, &t.TrashBytes,
+		&t.Objects, &t.Uploads, &t.Parts, &t.Chunks, &t.References, &t.LogicalBytes,
+		&t.StoredBytes, &t.InlineBytes, &t.Completed, &t.Damaged, &t.TrashParts, &t.TrashBytes,
 	}
 }
 

@@ -1,6 +1,6 @@
 package index
 
-// ScopeKind says within what a chunk without encryption is found again by its content.
+// ScopeKind says how far a chunk without encryption can be found by its content.
 type ScopeKind uint8
 
 // The kinds of scopes.
@@ -10,12 +10,15 @@ const (
 	ScopePart                    // one part as it was uploaded, and copies of it by reference
 )
 
-// Scope is within what the chunks of a part are found again: their addresses are made under a key
-// of the scope. The zero value is the whole store. Chunks that are sealed are addressed under their
-// data key instead, whatever the scope says.
+// Scope is how far the chunks of a part can be found by deduplication: their addresses are made
+// under a key of the scope. The zero value is the whole store. Sealed chunks are addressed under
+// their data key instead, whatever the scope says.
 type Scope struct {
 	Kind ScopeKind
-	ID   [16]byte // the Generation of the bucket, or the ManifestID that the part was uploaded under; zero for ScopeStore
+
+	// ID is the Generation of the bucket, or the ManifestID that the part was uploaded under; zero
+	// for ScopeStore.
+	ID [16]byte
 }
 
 // encode writes one byte for the whole store, the commonest: Complete moves thousands of parts in

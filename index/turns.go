@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A Turner is Records that other processes write to, too. Only in a turn that it has among them all
-// is what it reads sure to stay so; what its updates do before, they do in vain.
+// A Turner is Records that other processes write to, too. Processes take turns: only during its own
+// turn does nothing change that it reads, and only updates that run in a turn count.
 type Turner interface {
 	Records
 
@@ -94,7 +94,7 @@ func (b *Batch) Run(base Reader) iter.Seq[Change] {
 	return changes.all
 }
 
-// Leave takes out the updates whose contexts have ended, and says whether any is left. It is to be
+// Leave takes out the updates whose contexts have ended, and says whether any is left. It must be
 // called before every Run but the first, and while nothing of the batch is stored.
 func (b *Batch) Leave() (left bool) {
 	b.updates = slices.DeleteFunc(b.updates, func(u *update) bool {

@@ -9,11 +9,15 @@ type Upload struct {
 	Attributes Attributes
 	Encryption Encryption
 	Checksum   Checksum
-	Sequential bool      // parts come in order
-	Digest     []byte    // of a sequential upload: the MD5 under way, as crypto/md5 marshals it; sealed if the upload is encrypted
-	MD5        []byte    // of a sequential upload: the MD5 of the parts so far; none without parts
-	Watched    time.Time // under which it stands in the table of idle uploads; zero if it does not
-	MAC        []byte    // of what was said at its start, if the upload is encrypted or the store has a key
+	Sequential bool // parts come in order
+
+	// Digest is the MD5 under way of a sequential upload, as crypto/md5 marshals it; sealed if the
+	// upload is encrypted.
+	Digest []byte
+
+	MD5     []byte    // of a sequential upload: the MD5 of the parts so far; none without parts
+	Watched time.Time // under which it stands in the table of idle uploads; zero if it does not
+	MAC     []byte    // of what was said at its start, if the upload is encrypted or the store has a key
 }
 
 func (*Upload) version() byte { return 1 }

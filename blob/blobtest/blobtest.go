@@ -393,7 +393,8 @@ func calls(ctx context.Context, s blob.Store) map[string]error {
 	_, volumes := s.Volumes(ctx)
 	errs := map[string]error{
 		"Probe": s.Probe(ctx, blob.Ref{ID: id, Volume: 1, Size: 100}),
-		"Put":   put, "Get": get, "Volumes": volumes, "Sync": s.Sync(ctx, 1), "Seal": s.Seal(ctx, 1), "Remove": s.Remove(ctx, 1),
+		"Put":   put, "Get": get, "Volumes": volumes,
+		"Sync": s.Sync(ctx, 1), "Seal": s.Seal(ctx, 1), "Remove": s.Remove(ctx, 1),
 	}
 	if _, err := s.Trim(ctx, 1, nil); !errors.Is(err, errors.ErrUnsupported) {
 		errs["Trim"] = err
