@@ -26,10 +26,10 @@ const (
 // The file is everything: without it, what was encrypted is lost. Keep a copy, and not beside the
 // data. It is not encrypted itself, only readable by its owner.
 //
-// Other processes may open and rotate the same file. What they add is current here from the next
-// call on, which looks whether the file has changed; it is read again only then, so a call for a
-// key that is not in it costs no more. What cannot be read again, since the file is away or
-// damaged, stays in use as it was.
+// Other processes may open and rotate the same file. Each call looks whether the file has changed,
+// and only then reads it again: so keys that others add are used from the next call on, and asking
+// for an unknown key costs no more. If the file is missing or damaged by then, the keys read before
+// stay in use.
 //
 // All methods may be called concurrently.
 type Keyring struct {
@@ -55,8 +55,8 @@ type refusal struct {
 
 // OpenKeyring opens the key ring in the file at path, which CreateKeyring has made. Symlinks on the
 // way are followed, and its directory must be readable. When there is no file the error matches
-// fs.ErrNotExist, and none is made: an empty ring in the place of one that is away for a while
-// would part the store from its keys.
+// fs.ErrNotExist, and none is made: a new ring in the place of one that is only missing for a while
+// would separate the store from its keys.
 //
 // A file that is damaged or of a newer format is refused with a *KeyringError, and left as it is.
 // So is one that others than this process's user and the superuser can write or, because they can

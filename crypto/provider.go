@@ -23,9 +23,8 @@ var (
 	ErrAccessDenied = errors.New("crypto: access to the key denied")
 )
 
-// ErrUnusableKey is returned by those who call a KeyProvider when it has returned what must not be
-// used: a data key that is all zero, a wrapped form that is empty, or an id of a wrapping key that
-// is.
+// ErrUnusableKey is returned by callers of a KeyProvider when it has returned what must not be
+// used: a data key that is all zero, or an empty wrapped form or id of a wrapping key.
 var ErrUnusableKey = errors.New("crypto: the key provider returned an unusable key")
 
 // WrappedKey is a data key as it is stored: encrypted by a KeyProvider, which alone understands
@@ -39,14 +38,15 @@ type WrappedKey struct {
 //
 // All methods are called concurrently. They may block on a network, and then must return soon after
 // ctx ends. Beside errors of transport they return ErrKeyNotFound, ErrKeyDisabled,
-// ErrKeyPendingDeletion, ErrKeyPendingImport and ErrAccessDenied, wrapped or not, and
-// ErrAuthentication from Unwrap for a key that was altered. An error text must hold no key material.
-// A provider keeps no slice that it is given and returns none that it keeps. No data key is all
-// zero, and neither the id nor the blob of a wrapped key is empty; the engine checks that, and has
-// what is new unwrapped once.
+// ErrKeyPendingDeletion, ErrKeyPendingImport and ErrAccessDenied, wrapped or not, and Unwrap
+// ErrAuthentication for a key that was altered. An error text must hold no key material. A provider
+// keeps no slice that it is given and returns none that it keeps. A data key must not be all zero,
+// and the id and blob of a wrapped key must not be empty; the engine checks that, and unwraps each
+// new data key once before it uses it.
 //
-// A provider may also have a method Exposed() error, which says that others than this process can
-// read its keys. The engine asks when it opens a store and reports the error as an alarm.
+// A provider may also have a method Exposed() error, which returns an error if others than this
+// process can read its keys. The engine asks when it opens a store and reports the error as an
+// alarm.
 type KeyProvider interface {
 	// CurrentKeyID names the key that new data keys are wrapped under when none is asked for.
 	CurrentKeyID(ctx context.Context) (string, error)
