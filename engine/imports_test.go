@@ -47,13 +47,14 @@ var mayImport = map[string][]string{
 
 	"blob":                 {},
 	"blob/blobtest":        {"blob"},
-	"blob/volumes":         {"blob", "internal/disk", "internal/gate"},
+	"blob/volumes":         {"blob", "internal/badgerfile", "internal/disk", "internal/gate"},
 	"index":                {"internal/gate"},
-	"index/badger":         {"index", "internal/disk"},
+	"index/badger":         {"index", "internal/badgerfile", "internal/disk"},
 	"index/indextest":      {"index"},
 	"crypto":               {"crypto/blake3lanes", "internal/disk"},
 	"crypto/blake3lanes":   {},
 	"crypto/md5lanes":      {},
+	"internal/badgerfile":  {"internal/disk"},
 	"internal/disk":        {},
 	"internal/enginetest":  {"engine"},
 	"internal/faulttest":   {},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 }
 
 // badgerIn lists the packages that may import Badger: elsewhere its errors and traps are unknown.
-var badgerIn = []string{"blob/volumes", "index/badger"}
+var badgerIn = []string{"blob/volumes", "index/badger", "internal/badgerfile"}
 
 // onlyIn names the file of a package that alone may import what a contract is there to hide.
 var onlyIn = map[string]map[string]string{

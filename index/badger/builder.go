@@ -1,13 +1,13 @@
 package badger
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -20,17 +20,12 @@ type builder struct {
 	opts   table.Options
 	level  byte
 	table  *table.Builder // nil when nothing waits
-	listed []manifestChange
+	listed []badgerfile.ListedTable
 }
 
-const (
-	// baseVersion is what all records get, so that whoever looks for later ones can pass the tables
-	// by. Badger finds no version 0.
-	baseVersion = 1
-	// ofTransaction is the mark that Badger gives to what a transaction has written. A record
-	// without any mark and without a value is none to it.
-	ofTransaction = 1 << 6
-)
+// baseVersion is what all records get, so that whoever looks for later ones can pass the tables
+// by. Badger finds no version 0.
+const baseVersion = 1
 
 // newBuilder makes a directory in dir for the files. The caller must call close.
 func newBuilder(dir *disk.Dir, name string) (*builder, error) {
@@ -66,7 +61,9 @@ func (b *builder) add(key, value []byte) error {
 	if b.table == nil {
 		b.table = table.NewTableBuilder(b.opts)
 	}
-	b.table.Add(y.KeyWithTs(key, baseVersion), y.ValueStruct{Value: value, Meta: ofTransaction}, 0)
+	// A record without any mark and without a value is none to Badger.
+	stored := y.ValueStruct{Value: value, Meta: badgerfile.MarkTxn}
+	b.table.Add(y.KeyWithTs(key, baseVersion), stored, 0)
 	return nil
 }
 
@@ -78,7 +75,7 @@ func (b *builder) flush() error {
 	data := b.table.Finish()
 	b.drop()
 	id := uint64(len(b.listed) + 1)
-	b.listed = append(b.listed, manifestChange{table: id, level: b.level})
+	b.listed = append(b.listed, badgerfile.ListedTable{ID: id, Level: b.level})
 	return create(b.dir, table.IDToFilename(id), data)
 }
 
@@ -101,10 +98,7 @@ func (b *builder) finish() error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	manifest := bytes.Clone(manifestHeader)
-	if len(b.listed) > 0 {
-		manifest = appendManifest(manifest, b.listed...)
-	}
+	manifest := badgerfile.Manifest(b.listed...)
 	if err := create(b.dir, badger.ManifestFilename, manifest); err != nil {
 		return err
 	}

@@ -9,24 +9,12 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-const (
-	tableSuffix    = ".sst"
-	logSuffix      = ".mem"
-	valueLogSuffix = ".vlog"
-	discardFile    = "DISCARD"
-)
-
-// Badger writes these beside a file that it replaces.
-const (
-	manifestRewrite    = badger.ManifestFilename + "-REWRITE"
-	keyRegistryRewrite = "KEYREGISTRY-REWRITE"
-)
-
-func isLog(name string) bool   { return filepath.Ext(name) == logSuffix }
-func isTable(name string) bool { return filepath.Ext(name) == tableSuffix }
+func isLog(name string) bool   { return filepath.Ext(name) == badgerfile.LogSuffix }
+func isTable(name string) bool { return filepath.Ext(name) == badgerfile.TableSuffix }
 
 // listed are the files that SUMS lists: what holds the records after a proper close. What somebody
 // else has put beside them is not the index's to answer for.
@@ -47,12 +35,12 @@ func unlisted(name string) bool {
 // keys, and what a crash has left of a file that was to replace another is not it. Badger makes its own
 // anew, and does not survive all damage to them.
 func scratch(name string) bool {
-	return filepath.Ext(name) == valueLogSuffix ||
+	return filepath.Ext(name) == badgerfile.ValueLogSuffix ||
 		disk.IsTemp(name, badger.ManifestFilename) || disk.IsTemp(name, disk.SumsFile) || disk.IsTemp(name, copiedFile) ||
 		slices.Contains(
 			[]string{
-				discardFile, disk.LockFile, manifestRewrite, keyRegistryRewrite,
-				badger.KeyRegistryFileName,
+				badgerfile.Discard, disk.LockFile, badgerfile.ManifestRewrite,
+				badger.KeyRegistryFileName, badger.KeyRegistryRewriteFileName,
 			},
 			name,
 		)

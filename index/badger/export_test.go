@@ -13,6 +13,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/y"
 
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -93,7 +94,7 @@ func LogZeros(s *Store) (zeros int) {
 
 // LogPath returns where the log is that is written.
 func LogPath(s *Store) (path string) {
-	withLog(s, func(g *generation) { path = g.dir.Join(logName(g.wal.number)) })
+	withLog(s, func(g *generation) { path = g.dir.Join(badgerfile.LogName(g.wal.number)) })
 	return path
 }
 
@@ -119,7 +120,7 @@ func LeaveTables(database string, tables int, record func(commit uint64) (key, v
 	g := &generation{dir: dir}
 	for commit := uint64(1); err == nil && commit <= uint64(tables); commit++ {
 		key, value := record(commit)
-		err = g.addTable([]memRecord{{y.KeyWithTs(key, commit), y.ValueStruct{Value: value, Meta: ofTransaction}}})
+		err = g.addTable([]memRecord{{y.KeyWithTs(key, commit), y.ValueStruct{Value: value, Meta: badgerfile.MarkTxn}}})
 	}
 	return errors.Join(err, dir.Close())
 }
@@ -200,7 +201,7 @@ func Settle(s *Store) (unseen int) {
 	withLog(s, func(*generation) {
 		s.db.settle()
 		if g := s.db.building; g != nil {
-			if _, err := g.dir.Lstat(logName(g.wal.number + 1)); err == nil {
+			if _, err := g.dir.Lstat(badgerfile.LogName(g.wal.number + 1)); err == nil {
 				unseen++
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -133,7 +134,7 @@ func (g *generation) makeKeyRegistry() (err error) {
 // makeDiscard makes Badger's notes of garbage, a block of nothing, where prepare has left none. Badger
 // would write the first block of a megabyte, through its map.
 func (g *generation) makeDiscard() error {
-	f, err := g.dir.Create(discardFile)
+	f, err := g.dir.Create(badgerfile.Discard)
 	if err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (g *generation) prepare(ctx context.Context, clean bool) error {
 	}
 	// A crash between the creation of a log and its first growth, or before its removal, leaves it
 	// empty. Badger fails on it once, and leaks goroutines then.
-	if err := g.dir.RemoveEmpty(logSuffix); err != nil {
+	if err := g.dir.RemoveEmpty(badgerfile.LogSuffix); err != nil {
 		return err
 	}
 	// Badger appends to it, and another name of it may be somebody's copy of the whole directory.

@@ -7,25 +7,19 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strconv"
 
 	"github.com/dgraph-io/badger/v4/y"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A log of Badger's is the write-ahead log of one memtable:
-//
-//	key id(be64)=0 IV(12)
-//	{ meta(1) user meta(1) key length(uvarint) value length(uvarint) expiry(uvarint) key value CRC-32C of all before(be32) }...
-//
-// It ends at the first record that is not whole. Badger believes the lengths of that one before it
+// A log of Badger's is the write-ahead log of one memtable; package badgerfile says how it lies on the
+// disk. It ends at the first record that is not whole. Badger believes the lengths of that one before it
 // has seen its checksum, and takes up to 8 GiB of memory for it, or panics; and it ends the process
 // when a log holds more than a memtable can. So a log is walked here before.
 const (
-	logHeader = 8 + 12
-
 	// largestLog is more than Badger makes one: two memtables.
 	largestLog = 2*memTableSize + 1<<20
 
@@ -71,20 +65,11 @@ func (g *generation) checkLogs() error {
 	return nil
 }
 
-// logNumber is the number of a log by its name.
-func logNumber(name string) (number int, ok bool) {
-	if !isLog(name) {
-		return 0, false
-	}
-	number, err := strconv.Atoi(name[:len(name)-len(logSuffix)])
-	return number, err == nil && number > 0 && number < 1<<31-1 && name == logName(number)
-}
-
 func (g *generation) checkLog(name string) (err error) {
 	corrupt := func(format string, args ...any) error {
 		return &index.CorruptionError{Where: g.dir.Join(name), Reason: fmt.Sprintf(format, args...)}
 	}
-	if _, ok := logNumber(name); !ok {
+	if _, ok := badgerfile.LogNumber(name); !ok {
 		return corrupt("no log has such a name")
 	}
 	f, err := g.dir.OpenWritable(name)
@@ -96,9 +81,9 @@ func (g *generation) checkLog(name string) (err error) {
 	if err != nil {
 		return err
 	}
-	if info.Size() < logHeader || info.Size() > largestLog {
+	if info.Size() < badgerfile.LogHeader || info.Size() > largestLog {
 		return corrupt(
-			"the log has %d bytes, must have %d to %d", info.Size(), logHeader, largestLog,
+			"the log has %d bytes, must have %d to %d", info.Size(), badgerfile.LogHeader, largestLog,
 		)
 	}
 	w, err := walkLog(bufio.NewReaderSize(f, 1<<16))
@@ -151,11 +136,11 @@ type logRecord struct {
 // lack any of its blocks. When there are records of another one behind the end, it is the disk that
 // has failed, and what was acknowledged is lost.
 func walkLog(log *bufio.Reader) (w logWalk, err error) {
-	var header [logHeader]byte
+	var header [badgerfile.LogHeader]byte
 	if _, err := io.ReadFull(log, header[:]); err != nil {
 		return w, err
 	}
-	w.end = logHeader
+	w.end = badgerfile.LogHeader
 	if w.sealed = binary.BigEndian.Uint64(header[:]) != 0; w.sealed {
 		return w, nil
 	}
@@ -189,9 +174,6 @@ func walkLog(log *bufio.Reader) (w logWalk, err error) {
 	}
 }
 
-// finishMark is Badger's mark of a record that ends a transaction.
-const finishMark = 1 << 7
-
 // readLogRecord reads a record into memory that it may grow. One of size 0 is the end of the log.
 func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	head, err := log.Peek(2 + 3*binary.MaxVarintLen64)
@@ -215,7 +197,7 @@ func readLogRecord(log *bufio.Reader, mem *[]byte) (r logRecord, err error) {
 	r.size = int64(total)
 	body, sum := record[:total-crc32.Size], record[total-crc32.Size:]
 	r.whole = crc32.Checksum(body, castagnoli) == binary.BigEndian.Uint32(sum)
-	r.mark = body[0]&(finishMark|ofTransaction) == finishMark
+	r.mark = body[0]&(badgerfile.MarkTxnEnd|badgerfile.MarkTxn) == badgerfile.MarkTxnEnd
 	r.commit = y.ParseTs(body[n : n+r.key])
 	return r, nil
 }

@@ -1,11 +1,8 @@
 package badger
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"maps"
 	"slices"
@@ -15,41 +12,12 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 )
 
-// Badger's MANIFEST lists the tables of a database. It is a header and records, each of which is a
-// change as a whole:
-//
-//	"Bdgr" 0000 0008
-//	{ length(be32) CRC-32C(be32) ManifestChangeSet }...
-//
-// ManifestChangeSet and ManifestChange are messages of Protocol Buffers: see badgerpb4.proto.
-//
-// A list of manifestSize bytes would be of a million tables, or of as many flushes since the
-// database was built.
+// manifestSize bounds Badger's list of tables: so many bytes would be of a million, or of as many
+// flushes since the database was built.
 const manifestSize = 32 << 20
-
-var manifestHeader = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
-
-// A manifestChange adds a table.
-type manifestChange struct {
-	table uint64
-	level byte
-}
-
-// appendManifest appends one record.
-func appendManifest(manifest []byte, changes ...manifestChange) []byte {
-	var set []byte
-	for _, c := range changes {
-		message := binary.AppendUvarint([]byte{1 << 3}, c.table)
-		message = append(message, 3<<3, c.level)
-		set = append(set, 1<<3|2, byte(len(message)))
-		set = append(set, message...)
-	}
-	manifest = binary.BigEndian.AppendUint32(manifest, uint32(len(set)))
-	manifest = binary.BigEndian.AppendUint32(manifest, crc32.Checksum(set, castagnoli))
-	return append(manifest, set...)
-}
 
 // repairManifest takes tables out of the list that are not there, in a database that was not closed
 // properly.
@@ -96,15 +64,11 @@ func (g *generation) repairManifest(clean bool) (*badger.Manifest, error) {
 
 // writeManifest writes the list anew.
 func (g *generation) writeManifest(listed *badger.Manifest) error {
-	manifest := bytes.Clone(manifestHeader)
-	if len(listed.Tables) > 0 {
-		var changes []manifestChange
-		for _, id := range slices.Sorted(maps.Keys(listed.Tables)) {
-			changes = append(changes, manifestChange{table: id, level: listed.Tables[id].Level})
-		}
-		manifest = appendManifest(manifest, changes...)
+	var tables []badgerfile.ListedTable
+	for _, id := range slices.Sorted(maps.Keys(listed.Tables)) {
+		tables = append(tables, badgerfile.ListedTable{ID: id, Level: listed.Tables[id].Level})
 	}
-	return g.dir.WriteFile(badger.ManifestFilename, manifest)
+	return g.dir.WriteFile(badger.ManifestFilename, badgerfile.Manifest(tables...))
 }
 
 // replayManifest returns what MANIFEST lists.

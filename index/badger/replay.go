@@ -10,6 +10,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
+
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 )
 
 // replayLogs makes tables of the logs of a database that was not closed properly, and removes them.
@@ -24,13 +26,13 @@ func (g *generation) replayLogs() (err error) {
 	}
 	var logs []int
 	for _, entry := range entries {
-		if number, ok := logNumber(entry.Name()); ok {
+		if number, ok := badgerfile.LogNumber(entry.Name()); ok {
 			logs = append(logs, number)
 		}
 	}
 	slices.Sort(logs)
 	for _, number := range logs {
-		name := logName(number)
+		name := badgerfile.LogName(number)
 		records, err := g.readLog(name)
 		if err != nil {
 			return err
@@ -59,7 +61,7 @@ func (g *generation) readLog(name string) (records []memRecord, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	log := bufio.NewReaderSize(f, 1<<16)
-	if _, err := log.Discard(logHeader); err != nil {
+	if _, err := log.Discard(badgerfile.LogHeader); err != nil {
 		return nil, err
 	}
 	whole := 0          // records before those of the commit under way
@@ -75,13 +77,13 @@ func (g *generation) readLog(name string) (records []memRecord, err error) {
 		m := parseMemRecord(mem[:r.size], r)
 		meta := m.value.Meta
 		switch {
-		case meta&ofTransaction != 0 && (commit == 0 || commit == r.commit):
+		case meta&badgerfile.MarkTxn != 0 && (commit == 0 || commit == r.commit):
 			commit = r.commit
 			records = append(records, m)
 			continue
-		case meta&ofTransaction == 0 && r.mark && string(m.value.Value) == strconv.FormatUint(commit, 10):
+		case meta&badgerfile.MarkTxn == 0 && r.mark && string(m.value.Value) == strconv.FormatUint(commit, 10):
 			commit = 0
-		case meta&ofTransaction == 0 && !r.mark && commit == 0:
+		case meta&badgerfile.MarkTxn == 0 && !r.mark && commit == 0:
 			records = append(records, m)
 		default: // none that Badger would go on behind
 			return lastOfEach(records[:whole]), nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -195,7 +196,7 @@ func (w *wal) find() error {
 // follow notices, after a commit, that Badger went on to a new log, and makes sure that it will be
 // found there: Badger syncs the file but not its directory.
 func (w *wal) follow() error {
-	if _, err := w.dir.Lstat(logName(w.number + 1)); err != nil {
+	if _, err := w.dir.Lstat(badgerfile.LogName(w.number + 1)); err != nil {
 		return nil
 	}
 	if err := w.close(); err != nil {
@@ -236,7 +237,7 @@ func (w *wal) carry() error {
 
 // open opens the newest log and its window.
 func (w *wal) open() error {
-	f, err := w.dir.OpenWritable(logName(w.number))
+	f, err := w.dir.OpenWritable(badgerfile.LogName(w.number))
 	if err != nil {
 		return err
 	}
@@ -289,12 +290,9 @@ func (w *wal) preallocate() error {
 	if w.file != nil {
 		return disk.Preallocate(w.file, 0, walSpace)
 	}
-	f, err := w.dir.OpenWritable(logName(w.number))
+	f, err := w.dir.OpenWritable(badgerfile.LogName(w.number))
 	if err != nil {
 		return err
 	}
 	return errors.Join(disk.Preallocate(f, 0, walSpace), f.Close())
 }
-
-// logName is the name that Badger gives to a log.
-func logName(number int) string { return fmt.Sprintf("%05d.mem", number) }

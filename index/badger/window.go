@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -46,7 +47,7 @@ func (w *window) carry(log *os.File) error {
 		if !r.plausible || r.key == 0 {
 			break
 		}
-		whole = w.mem[end]&finishMark != 0
+		whole = w.mem[end]&badgerfile.MarkTxnEnd != 0
 		end += int64(n + r.key + r.value + crc32.Size)
 	}
 	if !whole {
