@@ -34,8 +34,9 @@ func names(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestNames has Badger make a database, open and closed.
-func TestNames(t *testing.T) {
+// TestFiles has Badger make a database: its files are called, while it is open and afterwards, as is
+// said here, and its list of tables is what is written here, too.
+func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	db, err := badger.OpenManaged(quiet(dir).WithBypassLockGuard(true))
 	if err != nil {
@@ -62,6 +63,14 @@ func TestNames(t *testing.T) {
 	want = slices.Sorted(slices.Values(append([]string{"000001" + badgerfile.TableSuffix}, always...)))
 	if got := names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("of a closed database there are %v, wanted are %v", got, want)
+	}
+	manifest, err := os.ReadFile(filepath.Join(dir, badger.ManifestFilename))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest = slices.Delete(manifest, 8, 16) // an empty change
+	if want := badgerfile.Manifest(badgerfile.ListedTable{ID: 1}); !bytes.Equal(manifest, want) {
+		t.Errorf("Badger's list of one table is %x, not %x", manifest, want)
 	}
 }
 

@@ -23,7 +23,9 @@ func Manifest(tables ...ListedTable) []byte {
 	var set []byte
 	for _, t := range tables {
 		message := binary.AppendUvarint([]byte{1 << 3}, t.ID)
-		message = append(message, 3<<3, t.Level)
+		if t.Level > 0 { // as Badger encodes it: a field that is zero is left out
+			message = append(message, 3<<3, t.Level)
+		}
 		set = append(set, 1<<3|2, byte(len(message)))
 		set = append(set, message...)
 	}
