@@ -12,15 +12,15 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // The files of a Badger volume that are named here: Badger's, by its names, and ours.
 const (
-	valueLogName  = "000001.vlog"
-	keyLogName    = "00001.mem"
-	discardFile   = "DISCARD" // notes of garbage, of which there is none
-	volumeFile    = "VOLUME"  // the footer
+	valueLogName  = "000001" + badgerfile.ValueLogSuffix
+	keyLogName    = "00001" + badgerfile.LogSuffix
+	volumeFile    = "VOLUME" // the footer
 	maxVolumeFile = 4 << 10
 
 	badgerSuffix = ".badger"
@@ -137,8 +137,8 @@ func (b badgerFiles) in(fn func(own *disk.Dir) error) error {
 // that.
 func vacant(own *disk.Dir) bool {
 	before := []string{
-		badger.ManifestFilename, "MANIFEST-REWRITE", badger.KeyRegistryFileName,
-		badger.KeyRegistryRewriteFileName, keyLogName, discardFile,
+		badger.ManifestFilename, badgerfile.ManifestRewrite, badger.KeyRegistryFileName,
+		badger.KeyRegistryRewriteFileName, keyLogName, badgerfile.Discard,
 	}
 	entries, err := own.Entries()
 	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
@@ -201,7 +201,7 @@ func sealFiles(own *disk.Dir, c contents) error {
 	}
 	for _, entry := range entries {
 		switch name := entry.Name(); {
-		case name == discardFile, slices.ContainsFunc(replaced, func(n string) bool { return disk.IsTemp(name, n) }):
+		case name == badgerfile.Discard, slices.ContainsFunc(replaced, func(n string) bool { return disk.IsTemp(name, n) }):
 			err = own.Remove(name)
 		case entry.Type().IsRegular() && name != volumeFile:
 			err = syncFile(own, name)

@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4/pb"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -134,7 +135,7 @@ func (a *activeBadger) openDatabase(o *Options) error {
 func (a *activeBadger) makeDatabase(o *Options) (err error) {
 	defer recovered(&err)
 	// Badger would make these files and then open them by their paths, which the umask may forbid.
-	if err := a.own.WriteFile(badger.ManifestFilename, emptyManifest); err != nil {
+	if err := a.own.WriteFile(badger.ManifestFilename, badgerfile.Manifest()); err != nil {
 		return err
 	}
 	if err := makeKeyRegistry(a.own); err != nil {
@@ -170,7 +171,7 @@ func makeKeyRegistry(own *disk.Dir) error {
 // makeDiscard makes Badger's notes of garbage, a block of them. Badger would write the first of a
 // megabyte, through its map.
 func (a *activeBadger) makeDiscard() error {
-	f, err := a.own.Create(discardFile)
+	f, err := a.own.Create(badgerfile.Discard)
 	if err != nil {
 		return err
 	}
@@ -243,7 +244,7 @@ func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
 	loader := a.db.NewKVLoader(1)
 	for _, r := range batch {
 		kv := &pb.KV{
-			Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset), Meta: []byte{finishMark},
+			Key: r.id[:], Value: r.frame, Version: uint64(r.ref.Offset), Meta: []byte{badgerfile.MarkTxnEnd},
 		}
 		if err := loader.Set(kv); err != nil {
 			return errors.Join(err, loader.Finish())

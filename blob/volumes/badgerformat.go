@@ -6,6 +6,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
@@ -20,7 +21,7 @@ type activeFormat struct {
 // openFormat makes the files of a new volume in a directory, which is empty, and which it owns unless
 // it fails.
 func openFormat(own *disk.Dir) (_ *activeFormat, err error) {
-	if err := own.WriteFile(badger.ManifestFilename, emptyManifest); err != nil {
+	if err := own.WriteFile(badger.ManifestFilename, badgerfile.Manifest()); err != nil {
 		return nil, err
 	}
 	if err := makeKeyRegistry(own); err != nil {

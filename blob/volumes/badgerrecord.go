@@ -8,11 +8,11 @@ import (
 	"math"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 )
 
-// The value log of a Badger volume begins with 20 bytes that say how it is encrypted: it is not.
-// Then follow Badger's records (memtable.go, encodeEntry, and structs.go, header.Encode, of
-// badger/v4 4.9.6), one a frame:
+// The value log of a Badger volume begins with bytes that say how it is encrypted: it is not. Then
+// follow Badger's records (see package badgerfile), one a frame:
 //
 //	| meta 0 | user meta 0 | key length 40 | size of the frame | expiry 0 | key | frame | CRC-32C |
 //	|<--------------------------------- head --------------------------------->|
@@ -22,11 +22,9 @@ import (
 // of its record in the log. So whoever has a Ref knows each byte of the head, and a record that is
 // elsewhere than it was written is none.
 const (
-	valueLogStart  = 20
+	valueLogStart  = badgerfile.LogHeader
 	badgerKeySize  = len(blob.ID{}) + 8
 	leastRecord    = int64(2 + 1 + 1 + 1 + badgerKeySize + sumSize)
-	pointerMeta    = 1 << 1 // of a key whose value is in the value log
-	finishMark     = 1 << 7 // of what ends a transaction: see activeBadger.write
 	pointerSize    = 12
 	valueLogNumber = 1 // of the only one
 	// keyRecordSize is what a key takes of Badger's log of the keys.

@@ -14,16 +14,18 @@ import (
 	"github.com/dgraph-io/badger/v4/y"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
 // By the table of its keys Badger finds the frames of a sealed volume. Badger would write it from the
 // memtable when it is closed, through a memory map of a file that has no blocks yet: where one of them
-// cannot be had, that kills the process. So the memtable stays empty (see finishMark), and the table,
-// of Badger's own making, is written here, where that is an error. Its blocks are those that were set
-// aside for it, so nobody can take them between two steps, as with space that is given back first.
+// cannot be had, that kills the process. So the memtable stays empty (see activeBadger.write), and the
+// table, of Badger's own making, is written here, where that is an error. Its blocks are those that
+// were set aside for it, so nobody can take them between two steps, as with space that is given back
+// first.
 const (
-	tableName  = "000001.sst"
+	tableName  = "000001" + badgerfile.TableSuffix
 	tableSpare = "KEYS" // has the blocks of the table while the volume takes frames, and becomes it
 
 	// tableRecord is more than a key takes of the table, and tableHead more than it has beside.
@@ -34,13 +36,8 @@ const (
 	tableAhead = 1 << 10
 )
 
-// emptyManifest is Badger's list of tables without any: its magic, and the version of its format.
-// listedTable is what has to follow for the table of the keys, of number 1, to be listed in level
-// zero: the length and CRC-32C of a ManifestChangeSet, and that.
-var (
-	emptyManifest = []byte{'B', 'd', 'g', 'r', 0, 0, 0, 8}
-	listedTable   = []byte{0, 0, 0, 4, 0x21, 0x54, 0x19, 0x16, 1<<3 | 2, 2, 1 << 3, 1}
-)
+// sealedManifest is Badger's list of tables with that of the keys, in level zero.
+func sealedManifest() []byte { return badgerfile.Manifest(badgerfile.ListedTable{ID: 1}) }
 
 // tableOf makes the table of the keys of these frames, and sorts them.
 func tableOf(refs []blob.Ref) []byte {
@@ -58,7 +55,7 @@ func tableOf(refs []blob.Ref) []byte {
 	})
 	defer builder.Close()
 	for _, ref := range refs {
-		pointer := y.ValueStruct{Meta: pointerMeta, Value: appendPointer(nil, ref)}
+		pointer := y.ValueStruct{Meta: badgerfile.MarkPointer, Value: appendPointer(nil, ref)}
 		size := badgerKind{}.recordSize(int64(ref.Size))
 		builder.Add(appendBadgerKey(nil, ref), pointer, uint32(min(size, math.MaxUint32)))
 	}
@@ -111,7 +108,8 @@ func (s *spareTable) become(own *disk.Dir, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = manifest.WriteAt(listedTable, int64(len(emptyManifest)))
+	empty := len(badgerfile.Manifest()) // which is there
+	_, err = manifest.WriteAt(sealedManifest()[empty:], int64(empty))
 	return errors.Join(err, manifest.Close())
 }
 
@@ -142,12 +140,12 @@ func restoreTable(own *disk.Dir, end int64) (err error) {
 			break
 		}
 	}
-	manifest := emptyManifest
+	manifest := badgerfile.Manifest()
 	if len(refs) > 0 {
 		if err := own.WriteFile(tableName, tableOf(refs)); err != nil {
 			return err
 		}
-		manifest = slices.Concat(emptyManifest, listedTable)
+		manifest = sealedManifest()
 	}
 	if err := own.WriteFile(badger.ManifestFilename, manifest); err != nil {
 		return err
