@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// discardSize is what Badger's notes of garbage are made of.
-	discardSize = disk.BlockSize
-
 	// keysAhead is how far the blocks of the log of the keys are set aside before it is written.
 	// Badger clears nextHeader bytes behind each record.
 	keysAhead  = 64 << 10
@@ -84,7 +81,8 @@ func openActive(own *disk.Dir, o *Options) (_ *activeBadger, err error) {
 			err = errors.Join(err, a.closeDatabase())
 		}
 	}()
-	if err := ownAll(own); err != nil {
+	every := func(string) bool { return true }
+	if err := badgerfile.Own(own, every); err != nil {
 		return nil, err
 	}
 	if a.log, err = own.OpenWritable(valueLogName); err != nil {
@@ -141,7 +139,7 @@ func (a *activeBadger) makeDatabase(o *Options) (err error) {
 	if err := makeKeyRegistry(a.own); err != nil {
 		return err
 	}
-	if err := a.makeDiscard(); err != nil {
+	if err := badgerfile.MakeDiscard(a.own); err != nil {
 		return err
 	}
 	// Somebody may have taken the space since it was tried.
@@ -166,31 +164,6 @@ func makeKeyRegistry(own *disk.Dir) error {
 	default:
 		return err
 	}
-}
-
-// makeDiscard makes Badger's notes of garbage, a block of them. Badger would write the first of a
-// megabyte, through its map.
-func (a *activeBadger) makeDiscard() error {
-	f, err := a.own.Create(badgerfile.Discard)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(make([]byte, discardSize))
-	return errors.Join(err, f.Close())
-}
-
-// ownAll makes the files of Badger's their owner's alone. It makes them as the umask says.
-func ownAll(own *disk.Dir) error {
-	entries, err := own.Entries()
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := own.Own(entry.Name()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // allocate implements active.

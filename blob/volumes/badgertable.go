@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 
@@ -45,14 +44,7 @@ func tableOf(refs []blob.Ref) []byte {
 	slices.SortFunc(refs, func(a, b blob.Ref) int {
 		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(b.Offset, a.Offset))
 	})
-	o := regime("", 0, nil)
-	builder := table.NewTableBuilder(table.Options{
-		TableSize:          uint64(o.BaseTableSize),
-		BlockSize:          o.BlockSize,
-		BloomFalsePositive: o.BloomFalsePositive,
-		ChkMode:            options.OnTableRead,
-		Compression:        options.None,
-	})
+	builder := table.NewTableBuilder(badgerfile.TableOptions(regime("", 0, nil)))
 	defer builder.Close()
 	for _, ref := range refs {
 		pointer := y.ValueStruct{Meta: badgerfile.MarkPointer, Value: appendPointer(nil, ref)}

@@ -38,16 +38,7 @@ func newBuilder(dir *disk.Dir, name string) (*builder, error) {
 }
 
 // tableOptions are those of all tables.
-func tableOptions() table.Options {
-	r := regime("", nil)
-	return table.Options{
-		TableSize:          uint64(r.BaseTableSize),
-		BlockSize:          r.BlockSize,
-		BloomFalsePositive: r.BloomFalsePositive,
-		ChkMode:            r.ChecksumVerificationMode,
-		Compression:        r.Compression,
-	}
-}
+func tableOptions() table.Options { return badgerfile.TableOptions(regime("", nil)) }
 
 // full reports whether the next record begins a table, which is when disk space is needed.
 func (b *builder) full() bool { return b.table == nil || b.table.ReachedCapacity() }

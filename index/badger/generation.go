@@ -107,7 +107,8 @@ func (g *generation) open(ctx context.Context, try func(int64) error) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.prepare(ctx, clean), g.makeKeyRegistry(), g.makeDiscard()); err != nil {
+	err = errors.Join(g.prepare(ctx, clean), g.makeKeyRegistry(), badgerfile.MakeDiscard(g.dir))
+	if err != nil {
 		return err
 	}
 	g.dir.WriteInPlace() // the logs
@@ -131,34 +132,9 @@ func (g *generation) makeKeyRegistry() (err error) {
 	return g.dir.Own(badger.KeyRegistryFileName)
 }
 
-// makeDiscard makes Badger's notes of garbage, a block of nothing, where prepare has left none. Badger
-// would write the first block of a megabyte, through its map.
-func (g *generation) makeDiscard() error {
-	f, err := g.dir.Create(badgerfile.Discard)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(make([]byte, disk.BlockSize))
-	return errors.Join(err, f.Close())
-}
-
-// own makes the files of Badger's their owner's alone. It makes them as the umask says: for
-// everybody, or so that not even the next opening may write them. What it makes while it is open
-// keeps that for so long, in a directory that is the owner's alone.
+// own makes the files of Badger's their owner's alone.
 func (g *generation) own() error {
-	entries, err := g.dir.Entries()
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if name := entry.Name(); listed(name) || unlisted(name) {
-			// Badger removes logs when it likes.
-			if err := g.dir.Own(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return nil
+	return badgerfile.Own(g.dir, func(name string) bool { return listed(name) || unlisted(name) })
 }
 
 // verify checks the files of a database that was closed properly, and says whether it was. It comes
