@@ -120,50 +120,25 @@ func (a *activeBadger) openDatabase(o *Options) error {
 		return err
 	}
 	err := a.makeDatabase(o)
-	switch {
-	case err == nil:
-		return nil
-	case disk.SaysNoSpace(err): // Badger does not wrap all of them
-		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
-	default:
-		return errors.Join(err, a.own.CheckSpace(space)) // it may have been a fault for want of it
+	if err == nil || disk.IsNoSpace(err) {
+		return err
 	}
+	return errors.Join(err, a.own.CheckSpace(space)) // it may have been a fault for want of it
 }
 
 func (a *activeBadger) makeDatabase(o *Options) (err error) {
-	defer recovered(&err)
-	// Badger would make these files and then open them by their paths, which the umask may forbid.
+	// Badger would make it and then open it by its path, which the umask may forbid.
 	if err := a.own.WriteFile(badger.ManifestFilename, badgerfile.Manifest()); err != nil {
 		return err
 	}
-	if err := makeKeyRegistry(a.own); err != nil {
+	if err := badgerfile.MakeKeyRegistry(a.own); err != nil {
 		return err
 	}
 	if err := badgerfile.MakeDiscard(a.own); err != nil {
 		return err
 	}
-	// Somebody may have taken the space since it was tried.
-	return disk.CatchFaults(func() error {
-		db, err := badger.OpenManaged(regime(a.own.Path(), o.VolumeSize, &badgerLog{o.Alarm}))
-		if err == nil { // else Badger returns what it had of a database, too
-			a.db = db
-		}
-		return err
-	})
-}
-
-// makeKeyRegistry makes Badger's list of the keys that it encrypts by, without any.
-func makeKeyRegistry(own *disk.Dir) error {
-	options := badger.KeyRegistryOptions{Dir: own.Path()}
-	err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, options)
-	switch {
-	case err == nil:
-		return own.Own(badger.KeyRegistryFileName)
-	case disk.SaysNoSpace(err): // Badger does not wrap it
-		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
-	default:
-		return err
-	}
+	a.db, err = badgerfile.Open(regime(a.own.Path(), o.VolumeSize, &badgerLog{o.Alarm}))
+	return err
 }
 
 // allocate implements active.
@@ -212,7 +187,7 @@ func (a *activeBadger) allocateKeys(frames int64) error {
 // Each is given to Badger as what ends a transaction. Such a record goes to the value log, without
 // that mark, and to the log of the keys, but not to the memtable: see spareTable.
 func (a *activeBadger) write(_ *appender, batch []*putRequest) (err error) {
-	defer recovered(&err)
+	defer badgerfile.Recovered("blob", &err)
 	a.end = endOf(batch)
 	loader := a.db.NewKVLoader(1)
 	for _, r := range batch {
@@ -313,7 +288,7 @@ func (a *activeBadger) closeDatabase() (err error) {
 	a.db = nil
 	freed := a.freeTail()
 	defer func() { err = errors.Join(freed, err) }()
-	defer recovered(&err)
+	defer badgerfile.Recovered("blob", &err)
 	return db.Close()
 }
 
@@ -328,13 +303,6 @@ func (a *activeBadger) freeTail() error {
 		return nil // nothing could be set aside; or Btrfs says so, and Badger cuts the log there anyway
 	}
 	return err
-}
-
-// recovered turns a panic of Badger's into an error.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("blob: badger panicked: %v", p)
-	}
 }
 
 // badgerLog passes on what Badger reports as an error, and drops the rest of its talk.

@@ -24,7 +24,7 @@ func openFormat(own *disk.Dir) (_ *activeFormat, err error) {
 	if err := own.WriteFile(badger.ManifestFilename, badgerfile.Manifest()); err != nil {
 		return nil, err
 	}
-	if err := makeKeyRegistry(own); err != nil {
+	if err := badgerfile.MakeKeyRegistry(own); err != nil {
 		return nil, err
 	}
 	// The number of the key that a log is encrypted with, 0 for none, and what encryption begins with.

@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 )
 
 const (
@@ -81,7 +82,7 @@ type compaction struct {
 }
 
 func (c *compaction) run(ctx context.Context) (err error) {
-	defer recovered(&err) // nobody else would: it may be in the background
+	defer badgerfile.Recovered("index", &err) // nobody else would: it may be in the background
 	if err := c.dir.RemoveAll(c.to.name()); err != nil {
 		return mapError("remove what a compaction has left", err)
 	}

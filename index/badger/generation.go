@@ -107,29 +107,18 @@ func (g *generation) open(ctx context.Context, try func(int64) error) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(g.prepare(ctx, clean), g.makeKeyRegistry(), badgerfile.MakeDiscard(g.dir))
+	err = errors.Join(
+		g.prepare(ctx, clean), badgerfile.MakeKeyRegistry(g.dir), badgerfile.MakeDiscard(g.dir),
+	)
 	if err != nil {
 		return err
 	}
 	g.dir.WriteInPlace() // the logs
-	if g.db, err = openBadger(regime(g.dir.Path(), g)); err != nil {
+	if g.db, err = badgerfile.Open(regime(g.dir.Path(), g)); err != nil {
 		return errors.Join(err, try(spareSpace)) // it may have been a fault for want of it
 	}
 	g.level0 = g.tablesOfLevel0()
 	return nil
-}
-
-// makeKeyRegistry makes the file that Badger would make and then open by its path, which the umask
-// may forbid. It holds no keys.
-func (g *generation) makeKeyRegistry() (err error) {
-	if _, err := g.dir.Lstat(badger.KeyRegistryFileName); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	defer recovered(&err)
-	if err := badger.WriteKeyRegistry(&badger.KeyRegistry{}, badger.KeyRegistryOptions{Dir: g.dir.Path()}); err != nil {
-		return err
-	}
-	return g.dir.Own(badger.KeyRegistryFileName)
 }
 
 // own makes the files of Badger's their owner's alone.
@@ -252,17 +241,6 @@ func regime(dir string, g *generation) badger.Options {
 		WithChecksumVerificationMode(options.OnTableRead)
 }
 
-// openBadger turns a panic, which damaged files can cause, into an error, and a full disk: Badger begins
-// its logs through memory maps, and somebody may have taken the space since it was looked for.
-func openBadger(opts badger.Options) (db *badger.DB, err error) {
-	defer recovered(&err)
-	err = disk.CatchFaults(func() error {
-		db, err = badger.OpenManaged(opts)
-		return err
-	})
-	return db, err
-}
-
 // report takes in what Badger reports as an error. It has no caller to return it to: it is work in
 // the background that failed, and some of it Badger tries again in ways that leave its files
 // inconsistent. So nothing more is committed.
@@ -315,7 +293,7 @@ func (g *generation) isClosing() bool {
 // opening: whether a table that Badger wrote after that is found again depends on a MANIFEST whose
 // sync has failed. Badger reports a failed flush where it has no lock, and tries again only later.
 func (g *generation) holdLogs() (release func(), err error) {
-	defer recovered(&err)
+	defer badgerfile.Recovered("index", &err)
 	txn := g.db.NewTransactionAt(0, false)
 	it := txn.NewIterator(badger.IteratorOptions{})
 	return func() { it.Close(); txn.Discard() }, nil
@@ -347,7 +325,7 @@ func (g *generation) closeDatabase() error {
 	go func() {
 		var err error
 		defer func() { done <- err }()
-		defer recovered(&err)
+		defer badgerfile.Recovered("index", &err)
 		err = g.db.Close()
 	}()
 	select {
@@ -405,13 +383,6 @@ func mapError(doing string, err error) error {
 		return fmt.Errorf("%w: %s: %w", index.ErrNoSpace, doing, err)
 	default:
 		return fmt.Errorf("index: %s: %w", doing, err)
-	}
-}
-
-// recovered turns a panic of Badger's into an error.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("index: badger panicked: %v", p)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // full disk kills the process. Each table is listed, durably, before its log goes: what is there twice
 // after a crash in between is the same.
 func (g *generation) replayLogs() (err error) {
-	defer recovered(&err) // as where Badger does it: what is damaged may be anything
+	defer badgerfile.Recovered("index", &err) // as where Badger does it: what is damaged may be anything
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err

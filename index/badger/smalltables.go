@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 
 	"github.com/gabion-storage/gabion/index"
+	"github.com/gabion-storage/gabion/internal/badgerfile"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // It comes before Badger has them open, and after they were verified. SUMS goes before anything
 // changes.
 func (g *generation) mergeTables() (err error) {
-	defer recovered(&err)
+	defer badgerfile.Recovered("index", &err)
 	listed, err := g.replayManifest()
 	if err != nil {
 		return err

@@ -97,7 +97,35 @@ func IsNoSpace(err error) bool {
 // SaysNoSpace is IsNoSpace for errors of a library that formats the system's errors instead of
 // wrapping them: it takes the system's own words, too. Who else repeats them would be taken for it.
 func SaysNoSpace(err error) bool {
-	return err != nil && slices.ContainsFunc(noSpaceErrors, func(e error) bool {
-		return errors.Is(err, e) || strings.Contains(err.Error(), e.Error())
-	})
+	return said(err) != nil
 }
+
+// said returns which of noSpaceErrors an error is, or repeats the words of.
+func said(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, e := range noSpaceErrors {
+		if errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) {
+			return e
+		}
+	}
+	return nil
+}
+
+// WrapNoSpace makes an error match IsNoSpace for which SaysNoSpace is true, and leaves its text and
+// every other error as they are.
+func WrapNoSpace(err error) error {
+	if e := said(err); e != nil && !errors.Is(err, e) {
+		return &saidError{err, e}
+	}
+	return err
+}
+
+// A saidError is an error that repeats the words of another one.
+type saidError struct {
+	error
+	of error
+}
+
+func (e *saidError) Unwrap() []error { return []error{e.error, e.of} }

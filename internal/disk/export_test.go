@@ -1,0 +1,4 @@
+package disk
+
+// NoSpaceErrors are the system's for a file system without room.
+var NoSpaceErrors = noSpaceErrors
