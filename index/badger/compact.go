@@ -46,7 +46,7 @@ func (d *database) Compact(ctx context.Context) error {
 	if err := d.removeKept(); err != nil {
 		return mapError("remove old database", err)
 	}
-	c := &compaction{database: d, from: d.hold(), verified: map[uint64]bool{}}
+	c := &compaction{database: d, from: d.snapshot(), verified: map[uint64]bool{}}
 	old := c.from.gen
 	c.to = d.successor(old)
 	if err := c.run(ctx); err != nil {
@@ -363,7 +363,7 @@ func (c *compaction) takeOver(ctx context.Context) error {
 		return err
 	}
 	c.named = true
-	c.from.gen.release() // a View may keep it, but nobody writes to it
+	c.from.gen.returnSpare() // a View may keep it, but nobody writes to it
 	c.next.holders = 1
 	c.mu.Lock()
 	c.inCharge, c.reads = c.next, nil

@@ -95,9 +95,10 @@ func (d *database) start(ctx context.Context) error {
 
 // Snapshot implements index.Backend. It shows the commit at a timestamp of a generation, which
 // stays for that long.
-func (d *database) Snapshot(context.Context) (index.Snapshot, error) { return d.hold(), nil }
+func (d *database) Snapshot(context.Context) (index.Snapshot, error) { return d.snapshot(), nil }
 
-func (d *database) hold() *snapshot {
+// snapshot is Snapshot, of the last commit. Release must be called.
+func (d *database) snapshot() *snapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inCharge.holders++
@@ -211,7 +212,7 @@ func (d *database) Close() error {
 	d.background.stop()
 	d.retiring.Wait() // which takes blocks, or gives some back
 	g := d.generation()
-	g.release()
+	g.returnSpare()
 	if err := d.spare(); err != nil {
 		return fmt.Errorf("%w: %w", index.ErrStillOpen, err)
 	}
@@ -234,8 +235,8 @@ func (d *database) Close() error {
 	return nil
 }
 
-// drop lets go of a generation, and is true for the last who held it: then it is to be removed. See
-// retire.
+// drop takes one of the holders from a generation, and is true for the last: then the generation is
+// to be removed. See retire.
 func (d *database) drop(g *generation) (last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -246,8 +247,8 @@ func (d *database) drop(g *generation) (last bool) {
 	return g.holders == 0
 }
 
-// release lets go of a generation, without waiting for its removal.
-func (d *database) release(g *generation) {
+// letGo is drop, and has a generation that is to be removed retire in the background.
+func (d *database) letGo(g *generation) {
 	if d.drop(g) {
 		go d.retire(g)
 	}

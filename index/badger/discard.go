@@ -21,7 +21,7 @@ func (d *database) discard(g *generation) error {
 	if d.building == g {
 		d.building = nil
 	}
-	g.release()
+	g.returnSpare()
 	if err := d.freeBlocks(g); err != nil {
 		if tryErr := d.try(spareSpace); tryErr != nil {
 			d.mu.Lock()

@@ -59,7 +59,7 @@ func Logs(s *Store) (number int) {
 	return number
 }
 
-// LogUsed returns how much is held to be used of the log that is written.
+// LogUsed returns how much is taken to be used of the log that is written.
 func LogUsed(s *Store) (used int) {
 	withLog(s, func(g *generation) { used = g.wal.used })
 	return used

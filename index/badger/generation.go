@@ -52,7 +52,7 @@ type generation struct {
 	dir     *disk.Dir
 	db      *badger.DB
 	wal     wal
-	spare   atomic.Pointer[disk.Held] // while Badger may begin the next log: see hold
+	spare   atomic.Pointer[disk.Held] // while Badger may begin the next log: see takeSpare
 	level0  int                       // tables of level zero when it was opened
 	holders int                       // snapshots, and the database while it is in charge; guarded by the database's mu
 
@@ -83,7 +83,7 @@ func (d *database) openGeneration(ctx context.Context, c current) (*generation, 
 	}
 	g.wal.dir = g.dir
 	g.wal.free = func() error {
-		g.release()
+		g.returnSpare()
 		if d.giveUp == nil {
 			return nil
 		}
@@ -247,7 +247,7 @@ func regime(dir string, g *generation) badger.Options {
 func (g *generation) report(format string, err error) {
 	flushing := strings.HasPrefix(format, "error flushing memtable")
 	if flushing && g.db != nil && !g.isClosing() {
-		_, _ = g.holdLogs() // for ever
+		_, _ = g.keepLogs() // for ever
 	}
 	g.once.Do(func() {
 		g.fault.Store(&err)
@@ -257,18 +257,18 @@ func (g *generation) report(format string, err error) {
 		g.alarm(err)
 	}
 	if flushing {
-		g.holdFlush()
+		g.blockFlush()
 	}
 }
 
 // retriesOfClose is how often Badger may try to write a table once it is closed.
 const retriesOfClose = 3
 
-// holdFlush keeps Badger from trying a flush that has failed again every second, each time with
+// blockFlush keeps Badger from trying a flush that has failed again every second, each time with
 // another table, of which it leaves the file, the handle and the map. It is called by what flushes. As
 // long as the database is open nothing depends on it any more; closing waits for it, a few times, and
 // then Badger writes there no more.
-func (g *generation) holdFlush() {
+func (g *generation) blockFlush() {
 	if !g.isClosing() {
 		<-g.closing
 		return
@@ -288,11 +288,12 @@ func (g *generation) isClosing() bool {
 	}
 }
 
-// holdLogs keeps the logs of all memtables. Badger removes a log when its memtable is in a table
+// keepLogs keeps the logs of all memtables. Badger removes a log when its memtable is in a table
 // and nobody holds it any more, and an iterator does. After a failure it must stay for the next
 // opening: whether a table that Badger wrote after that is found again depends on a MANIFEST whose
 // sync has failed. Badger reports a failed flush where it has no lock, and tries again only later.
-func (g *generation) holdLogs() (release func(), err error) {
+// drop ends that.
+func (g *generation) keepLogs() (drop func(), err error) {
 	defer badgerfile.Recovered("index", &err)
 	txn := g.db.NewTransactionAt(0, false)
 	it := txn.NewIterator(badger.IteratorOptions{})
@@ -309,14 +310,14 @@ func (g *generation) failure() error {
 
 // close closes the database, and what is open beside it.
 func (g *generation) close() error {
-	g.release()
+	g.returnSpare()
 	return errors.Join(g.closeDatabase(), g.wal.close())
 }
 
 // closeDatabase closes Badger, which tries for ever to write the last table; after three failures
 // it is left to that. The logs stay until it is known that all went well.
 func (g *generation) closeDatabase() error {
-	release, err := g.holdLogs()
+	dropLogs, err := g.keepLogs()
 	if err != nil {
 		return err // Badger is without a memtable, after a failed commit, and would crash
 	}
@@ -331,7 +332,7 @@ func (g *generation) closeDatabase() error {
 	select {
 	case err := <-done:
 		if err = errors.Join(err, g.failure()); err == nil {
-			release()
+			dropLogs()
 		}
 		return err
 	case <-g.stuck:
@@ -429,7 +430,7 @@ func (l *listener) Errorf(format string, args ...any) {
 // into a table, which is built in memory first, and begins the next log behind this.
 func (l *listener) Debugf(format string, _ ...any) {
 	if l.generation != nil && strings.HasPrefix(format, "Flushing memtable, ") {
-		l.generation.release()
+		l.generation.returnSpare()
 	}
 }
 

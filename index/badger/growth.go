@@ -88,7 +88,7 @@ func (d *database) survey() (err error) {
 		return err
 	}
 	seen, found := commitSet{}, int64(0)
-	s := d.hold()
+	s := d.snapshot()
 	defer s.Release()
 	err = s.versions(made.from, func(item *badger.Item) error {
 		if item.Version() > g.base {

@@ -24,7 +24,7 @@ const manifestSize = 32 << 20
 //
 // Badger leaves such a line when the sync of MANIFEST fails: it removes the table and flushes the
 // memtable once more, under another name. So what was in the table is in that one or still in the
-// log, which was kept (see holdLogs). If somebody else has removed the table, its commits are
+// log, which was kept (see keepLogs). If somebody else has removed the table, its commits are
 // missing, and the survey of the opened database finds the gap. A table that the database was built
 // with was there and listed, durably, before the database was in charge; no failure of ours takes
 // it away.

@@ -208,7 +208,7 @@ func (s *snapshot) Latest() bool { return s.at == s.db.last() }
 
 // Release implements index.Snapshot.
 func (s *snapshot) Release() {
-	s.db.release(s.gen)
+	s.db.letGo(s.gen)
 }
 
 // valueOf returns a value, of which take makes what may be kept. What is none in the table, but is said to

@@ -2,9 +2,9 @@ package badger
 
 import "time"
 
-// hold takes the space that Badger needs to go on to the next log, so that it is there when Badger does
-// so: at a commit that nobody can foretell, since how much a memtable takes of its memory is a matter of
-// chance. What others leave free, or a quota, changes until then. It is held while the log is nearly
+// takeSpare takes the space that Badger needs to go on to the next log, so that it is there when
+// Badger does so: at a commit that nobody can foretell, since how much a memtable takes of its memory
+// is a matter of chance. What others leave free, or a quota, changes until then. It is held while the log is nearly
 // full, and given back in the moment when Badger hands the memtable over; what the others have to be
 // quick for is what passes until the table is built. That is just behind the moment: Badger's goroutine
 // that flushes may be quicker, in theory, and make the file of the table while the space is still held.
@@ -12,7 +12,7 @@ import "time"
 //
 // A table that is being written needs its blocks, too, so none may be, which settle waits for. The caller
 // keeps commits away.
-func (g *generation) hold(settle func()) error {
+func (g *generation) takeSpare(settle func()) error {
 	if g.spare.Load() != nil {
 		return nil
 	}
@@ -24,8 +24,8 @@ func (g *generation) hold(settle func()) error {
 	return err
 }
 
-// release gives back what is held.
-func (g *generation) release() {
+// returnSpare gives back what is held.
+func (g *generation) returnSpare() {
 	if held := g.spare.Swap(nil); held != nil {
 		_ = held.Release() // it is closed, which gives the blocks back, too
 	}
@@ -59,5 +59,5 @@ func (g *generation) ready(settle func()) error {
 	if err := g.wal.allocate(); err != nil || g.wal.hasRoom() {
 		return mapError("preallocate the log", err)
 	}
-	return mapError("hold spare space", g.hold(settle))
+	return mapError("hold spare space", g.takeSpare(settle))
 }
