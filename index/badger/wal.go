@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 
 	"github.com/gabion-storage/gabion/index"
 	"github.com/gabion-storage/gabion/internal/badgerfile"
@@ -58,8 +56,7 @@ func (w *wal) find() error {
 		return err
 	}
 	for _, file := range files {
-		name, isLog := strings.CutSuffix(file.Name(), ".mem")
-		if number, err := strconv.Atoi(name); isLog && err == nil {
+		if number, ok := badgerfile.LogNumber(file.Name()); ok {
 			w.number = max(w.number, number)
 		}
 	}
