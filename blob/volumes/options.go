@@ -81,34 +81,19 @@ func (o *Options) withDefaults() Options {
 
 // validate reports every field that is out of its range.
 func (o *Options) validate() error {
-	errs := []error{o.Kind.validate()}
-	if o.VolumeSize < MinVolumeSize || o.VolumeSize > MaxVolumeSize {
-		errs = append(
-			errs,
-			fmt.Errorf(
-				"blob: VolumeSize is %d, must be %d to %d", o.VolumeSize, MinVolumeSize,
-				MaxVolumeSize,
-			),
-		)
+	return errors.Join(
+		o.Kind.validate(),
+		inRange("VolumeSize", o.VolumeSize, MinVolumeSize, MaxVolumeSize),
+		inRange("Writers", o.Writers, 0, MaxWriters),
+		inRange("ReserveSpace", o.ReserveSpace, 0, MaxReserveSpace),
+		inRange("OpenVolumes", o.OpenVolumes, 0, MaxOpenVolumes),
+	)
+}
+
+// inRange fails for a field that is less than least or more than most.
+func inRange[T int | int64](field string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("blob: %s is %d, must be %d to %d", field, value, least, most)
 	}
-	if o.Writers < 0 || o.Writers > MaxWriters {
-		errs = append(
-			errs, fmt.Errorf("blob: Writers is %d, must be 0 to %d", o.Writers, MaxWriters),
-		)
-	}
-	if o.ReserveSpace < 0 || o.ReserveSpace > MaxReserveSpace {
-		errs = append(
-			errs,
-			fmt.Errorf(
-				"blob: ReserveSpace is %d, must be 0 to %d", o.ReserveSpace, int64(MaxReserveSpace),
-			),
-		)
-	}
-	if o.OpenVolumes < 0 || o.OpenVolumes > MaxOpenVolumes {
-		errs = append(
-			errs,
-			fmt.Errorf("blob: OpenVolumes is %d, must be 0 to %d", o.OpenVolumes, MaxOpenVolumes),
-		)
-	}
-	return errors.Join(errs...)
+	return nil
 }
