@@ -193,69 +193,26 @@ func (o *Options) withDefaults() Options {
 
 // validate reports every field that is out of its range.
 func (o *Options) validate() error {
-	var errs []error
-	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
+	errs := []error{inRange("ChunkSize", o.ChunkSize, minChunkSize, maxChunkSize)}
+	if chunk := int64(o.ChunkSize); errs[0] == nil {
+		leastVolume := max(minVolumeSize, minVolumeChunks*chunk)
 		errs = append(
 			errs,
-			fmt.Errorf(
-				"ChunkSize is %d, must be %d to %d", o.ChunkSize, minChunkSize, maxChunkSize,
-			),
-		)
-	} else {
-		chunk := int64(o.ChunkSize)
-		if least := minBuffers * chunk; o.MemoryBudget < least || o.MemoryBudget > maxMemoryBudget {
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"MemoryBudget is %d, must be %d to %d", o.MemoryBudget, least,
-					int64(maxMemoryBudget),
-				),
-			)
-		}
-		least := max(minVolumeSize, minVolumeChunks*chunk)
-		if o.VolumeSize < least || o.VolumeSize > maxVolumeSize {
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"VolumeSize is %d, must be %d to %d", o.VolumeSize, least, int64(maxVolumeSize),
-				),
-			)
-		}
-	}
-	if o.ReserveSpace < minReserve || o.ReserveSpace > maxReserve {
-		errs = append(
-			errs,
-			fmt.Errorf(
-				"ReserveSpace is %d, must be %d to %d", o.ReserveSpace, minReserve,
-				int64(maxReserve),
-			),
+			inRange("MemoryBudget", o.MemoryBudget, minBuffers*chunk, maxMemoryBudget),
+			inRange("VolumeSize", o.VolumeSize, leastVolume, maxVolumeSize),
 		)
 	}
-	if o.KeyLifetime < 0 || o.KeyLifetime > maxKeyLifetime {
-		errs = append(
-			errs, fmt.Errorf("KeyLifetime is %v, must be 1ns to %v", o.KeyLifetime, maxKeyLifetime),
-		)
-	}
-	if o.UploadExpiry < 0 || o.UploadExpiry > maxUploadExpiry {
-		errs = append(
-			errs,
-			fmt.Errorf("UploadExpiry is %v, must be 0 to %v", o.UploadExpiry, maxUploadExpiry),
-		)
-	}
-	if o.ReclaimRate < 0 || o.ReclaimRate > maxReclaimRate {
-		errs = append(
-			errs,
-			fmt.Errorf("ReclaimRate is %d, must be 0 to %d", o.ReclaimRate, int64(maxReclaimRate)),
-		)
-	}
+	errs = append(
+		errs,
+		inRange("ReserveSpace", o.ReserveSpace, minReserve, maxReserve),
+		inRange("KeyLifetime", o.KeyLifetime, 1, maxKeyLifetime),
+		inRange("UploadExpiry", o.UploadExpiry, 0, maxUploadExpiry),
+		inRange("ReclaimRate", o.ReclaimRate, 0, maxReclaimRate),
+		inRange("Lease", o.Lease, minLease, maxLease),
+	)
 	if len(o.Node) > maxNodeName {
 		errs = append(
 			errs, fmt.Errorf("a Node of %d bytes, must have at most %d", len(o.Node), maxNodeName),
-		)
-	}
-	if o.Lease < minLease || o.Lease > maxLease {
-		errs = append(
-			errs, fmt.Errorf("a Lease of %v, must be %v to %v", o.Lease, minLease, maxLease),
 		)
 	}
 	if o.AuthenticateRecords && o.Keys == nil {
@@ -267,6 +224,14 @@ func (o *Options) validate() error {
 	)
 	if err := errors.Join(errs...); err != nil {
 		return ErrInvalidArgument.saying("Options: %v", err)
+	}
+	return nil
+}
+
+// inRange fails for a field that is less than least or more than most.
+func inRange[T int | int64 | time.Duration](field string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("%s is %v, must be %v to %v", field, value, least, most)
 	}
 	return nil
 }
