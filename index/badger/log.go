@@ -15,10 +15,10 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// A log of Badger's is the write-ahead log of one memtable; package badgerfile says how it lies on the
-// disk. It ends at the first record that is not whole. Badger believes the lengths of that one before it
-// has seen its checksum, and takes up to 8 GiB of memory for it, or panics; and it ends the process
-// when a log holds more than a memtable can. So a log is walked here before.
+// A log of Badger's is the write-ahead log of one memtable; package badgerfile says how it lies on
+// the disk. It ends at the first record that is not whole. Badger believes the lengths of that one
+// before it has seen its checksum, and takes up to 8 GiB of memory for it, or panics; and it ends the
+// process when a log holds more than a memtable can. So a log is walked here before.
 const (
 	// largestLog is more than Badger makes one: two memtables.
 	largestLog = 2*memTableSize + 1<<20

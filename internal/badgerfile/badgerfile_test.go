@@ -34,8 +34,8 @@ func names(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestFiles has Badger make a database: its files are called, while it is open and afterwards, as is
-// said here, and its list of tables is what is written here, too.
+// TestFiles has Badger make a database: its files are called, while it is open and afterwards, as
+// is said here, and its list of tables is what is written here, too.
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	db, err := badger.OpenManaged(quiet(dir).WithBypassLockGuard(true))
@@ -82,8 +82,8 @@ func TestLogNumber(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"", ".mem", "00001", "1.mem", "000001.mem", "00000.mem", "-0001.mem", "+0001.mem", "2147483647.mem",
-		"00001.mem.mem", "00001.sst", "x0001.mem", "99999999999999999999.mem",
+		"", ".mem", "00001", "1.mem", "000001.mem", "00000.mem", "-0001.mem", "+0001.mem",
+		"2147483647.mem", "00001.mem.mem", "00001.sst", "x0001.mem", "99999999999999999999.mem",
 	} {
 		if number, ok := badgerfile.LogNumber(name); ok {
 			t.Errorf("%q is log %d", name, number)
@@ -91,8 +91,8 @@ func TestLogNumber(t *testing.T) {
 	}
 }
 
-// TestManifest has Badger read what is written here: each table must be listed in its level, and all
-// of them stand in one change.
+// TestManifest has Badger read what is written here: each table must be listed in its level, and
+// all of them stand in one change.
 func TestManifest(t *testing.T) {
 	for _, tables := range [][]badgerfile.ListedTable{
 		nil,

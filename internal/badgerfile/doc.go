@@ -1,6 +1,6 @@
 // Package badgerfile knows how a Badger database lies on the disk, for those who make, read or look
-// over its files beside Badger itself: the index in a directory, and the volumes of the chunk store.
-// It knows nothing of what they keep there.
+// over its files beside Badger itself: the index in a directory, and the volumes of the chunk
+// store. It knows nothing of what they keep there.
 //
 // # What of Badger this depends on
 //
@@ -20,7 +20,8 @@
 // (memtable.go, encodeEntry, and structs.go, header.Encode):
 //
 //	key id(be64)=0 IV(12)
-//	{ meta(1) user meta(1) key length(uvarint) value length(uvarint) expiry(uvarint) key value CRC-32C of all before(be32) }...
+//	{ meta(1) user meta(1) key length(uvarint) value length(uvarint) expiry(uvarint)
+//	  key value CRC-32C of all before(be32) }...
 //
 // where a key id of 0 says that the log is not encrypted, and meta has the marks [MarkPointer],
 // [MarkTxn] and [MarkTxnEnd] (value.go).
@@ -31,4 +32,9 @@
 //	{ length(be32) CRC-32C(be32) ManifestChangeSet }...
 //
 // ManifestChangeSet and ManifestChange are messages of Protocol Buffers: see badgerpb4.proto.
+//
+// Besides: Badger takes a DISCARD of any length as it finds it, and makes one of a megabyte only
+// where there is none; it opens by their paths the files that it has just made, with the modes that
+// the umask has left them; it formats most of the system's errors instead of wrapping them
+// (y/error.go); and what it finds in damaged files may make it panic.
 package badgerfile

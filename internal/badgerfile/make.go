@@ -10,8 +10,8 @@ import (
 	"github.com/gabion-storage/gabion/internal/disk"
 )
 
-// MakeDiscard makes Badger's notes of garbage in a directory without them, a block of nothing. Badger
-// would write the first block of a megabyte, through its map.
+// MakeDiscard makes Badger's notes of garbage in a directory without them, a block of nothing.
+// Badger would write the first block of a megabyte, through its map.
 func MakeDiscard(dir *disk.Dir) error {
 	f, err := dir.Create(Discard)
 	if err != nil {
@@ -21,9 +21,10 @@ func MakeDiscard(dir *disk.Dir) error {
 	return errors.Join(err, f.Close())
 }
 
-// Own makes files of Badger's, those of the names of which ours says so, their owner's alone. Badger
-// makes them as the umask says: for everybody, or so that not even the next opening may write them.
-// What it makes while it is open keeps that for so long, in a directory that is the owner's alone.
+// Own makes files of Badger's, those of the names of which ours says so, their owner's alone.
+// Badger makes them as the umask says: for everybody, or so that not even the next opening may
+// write them. What it makes while it is open keeps that for so long, in a directory that is the
+// owner's alone.
 func Own(dir *disk.Dir, ours func(name string) bool) error {
 	entries, err := dir.Entries()
 	if err != nil {
@@ -41,8 +42,8 @@ func Own(dir *disk.Dir, ours func(name string) bool) error {
 }
 
 // TableOptions are those by which a database of these options makes its tables (options.go,
-// buildTableOptions), of what makes a difference to who makes or reads one beside it: without caches,
-// and not encrypted.
+// buildTableOptions), of what makes a difference to who makes or reads one beside it: without
+// caches, and not encrypted.
 func TableOptions(o badger.Options) table.Options {
 	return table.Options{
 		TableSize:          uint64(o.BaseTableSize),
