@@ -1,27 +1,36 @@
 package crypto
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
 	"hash"
 	"hash/crc32"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 )
 
 // ChecksumAlgorithm names one of S3's additional checksums. Any text that is none of the constants
 // is not valid: Valid and CanCombine are false then, Size is 0, and the other methods panic.
 type ChecksumAlgorithm string
 
-// The algorithms, by the names that S3 gives them.
+// The algorithms, by the names that S3 gives them. Those of xxHash have the seed 0.
 const (
 	CRC32     ChecksumAlgorithm = "CRC32"  // of IEEE 802.3
 	CRC32C    ChecksumAlgorithm = "CRC32C" // of Castagnoli
 	CRC64NVME ChecksumAlgorithm = "CRC64NVME"
+	MD5       ChecksumAlgorithm = "MD5"
 	SHA1      ChecksumAlgorithm = "SHA1"
 	SHA256    ChecksumAlgorithm = "SHA256"
+	SHA512    ChecksumAlgorithm = "SHA512"
+	XXHASH64  ChecksumAlgorithm = "XXHASH64"  // XXH64
+	XXHASH3   ChecksumAlgorithm = "XXHASH3"   // XXH3 of 64 bits
+	XXHASH128 ChecksumAlgorithm = "XXHASH128" // XXH3 of 128 bits
 )
 
 // checksum is what there is to know of one algorithm.
@@ -40,8 +49,13 @@ var (
 			newModulus(crc32.Castagnoli)},
 		CRC64NVME: {crc64nvme.Size, func() hash.Hash { return crc64nvme.New() },
 			newModulus(crc64nvme.NVME)},
-		SHA1:   {sha1.Size, sha1.New, nil},
-		SHA256: {sha256.Size, sha256.New, nil},
+		MD5:       {md5.Size, md5.New, nil},
+		SHA1:      {sha1.Size, sha1.New, nil},
+		SHA256:    {sha256.Size, sha256.New, nil},
+		SHA512:    {sha512.Size, sha512.New, nil},
+		XXHASH64:  {8, func() hash.Hash { return xxhash.New() }, nil},
+		XXHASH3:   {8, func() hash.Hash { return xxh3.New() }, nil},
+		XXHASH128: {16, func() hash.Hash { return xxh3.New128() }, nil},
 	}
 )
 
