@@ -7,18 +7,19 @@ import (
 	"strings"
 
 	"github.com/gabion-storage/gabion/crypto"
+	"github.com/gabion-storage/gabion/engine/internal/intake"
 	"github.com/gabion-storage/gabion/index"
 )
 
 // A Checksum is a digest that S3 clients send or ask for beside Content-MD5. All is empty for none.
 type Checksum struct {
-	// Algorithm is crypto.CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.
+	// Algorithm is one of the constants of package crypto, from crypto.CRC32 to XXHASH128.
 	Algorithm crypto.ChecksumAlgorithm
 
 	// Type says how the checksum of a multipart object comes from those of its parts. CRC64NVME is
-	// ChecksumFullObject only, SHA1 and SHA256 are ChecksumComposite only; CRC32 and CRC32C may be
-	// either and are ChecksumComposite if Type is empty. Parts have none, and what PutObject makes
-	// is ChecksumFullObject.
+	// ChecksumFullObject only; CRC32 and CRC32C may be either and are ChecksumComposite if Type is
+	// empty; all others are ChecksumComposite only. Parts have none, and what PutObject makes is
+	// ChecksumFullObject.
 	Type ChecksumType
 
 	// Value is the digest in base64, big endian.
@@ -46,7 +47,8 @@ const (
 func checkAlgorithm(a crypto.ChecksumAlgorithm) error {
 	if a != "" && !a.Valid() {
 		return ErrInvalidRequest.saying(
-			"Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.", a,
+			"Checksum.Algorithm is %q, must be CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, "+
+				"XXHASH64, XXHASH3 or XXHASH128.", a,
 		)
 	}
 	return nil
@@ -71,7 +73,7 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 		types = []ChecksumType{ChecksumFullObject}
 	case a.CanCombine():
 		types = []ChecksumType{ChecksumComposite, ChecksumFullObject}
-	default:
+	default: // S3 makes a checksum of the whole from those of the parts only where that needs no reading
 		types = []ChecksumType{ChecksumComposite}
 	}
 	if c.Type == "" {
@@ -106,7 +108,7 @@ func parseChecksum(a crypto.ChecksumAlgorithm, value string) ([]byte, error) {
 // A bodyChecksum is the checksum of a body that is being taken in.
 type bodyChecksum struct {
 	algorithm crypto.ChecksumAlgorithm
-	hash      hash.Hash              // nil for none
+	hash      hash.Hash              // nil for none, and for MD5, which every body has anyway
 	wanted    []byte                 // what the caller says that it is, or nil
 	trailer   func() (string, error) // says that behind the body; nil if nobody does
 	kept      bool                   // it is stored with the part or object, not only compared
@@ -151,14 +153,16 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 			return b, err
 		}
 	}
-	b.hash = b.algorithm.New()
+	if b.algorithm != crypto.MD5 {
+		b.hash = b.algorithm.New()
+	}
 	return b, nil
 }
 
 // sum ends the checksum and compares it with what the caller said, or says now. The body has been
 // taken in.
-func (b *bodyChecksum) sum() ([]byte, error) {
-	if b.hash == nil {
+func (b *bodyChecksum) sum(body *intake.Taken) ([]byte, error) {
+	if b.algorithm == "" {
 		return nil, nil
 	}
 	value, err := askTrailer(b.trailer)
@@ -168,7 +172,10 @@ func (b *bodyChecksum) sum() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := b.hash.Sum(nil)
+	sum := body.MD5[:]
+	if b.hash != nil {
+		sum = b.hash.Sum(nil)
+	}
 	if b.wanted != nil && string(sum) != string(b.wanted) {
 		return nil, ErrBadDigest.saying(
 			"The %s that you specified did not match what we calculated.", b.algorithm,
@@ -259,6 +266,11 @@ func checkSum(a crypto.ChecksumAlgorithm, part *index.Part) error {
 		return wrongChecksum(
 			"that of manifest %s has %d bytes, by %s it has %d", part.Manifest,
 			len(part.Checksum), a, a.Size(),
+		)
+	}
+	if a == crypto.MD5 && [16]byte(part.Checksum) != part.ETag {
+		return wrongChecksum(
+			"that of manifest %s is MD5 %x, its ETag %x", part.Manifest, part.Checksum, part.ETag,
 		)
 	}
 	return nil

@@ -22,10 +22,12 @@ func TestChecksumRecords(t *testing.T) {
 		kind      engine.ChecksumType
 		change    func(*index.Checksum, *index.Part)
 	}{
-		"a composite of a sum too short":  {crypto.SHA256, engine.ChecksumComposite, sum(31)},
-		"a composite of a sum too long":   {crypto.CRC32, engine.ChecksumComposite, sum(8)},
-		"a combination of a sum too long": {crypto.CRC32C, engine.ChecksumFullObject, sum(5)},
-		"a combination of one too short":  {crypto.CRC64NVME, engine.ChecksumFullObject, sum(7)},
+		"a composite of a sum too short":        {crypto.SHA256, engine.ChecksumComposite, sum(31)},
+		"a composite of a sum too long":         {crypto.CRC32, engine.ChecksumComposite, sum(8)},
+		"a combination of a sum too long":       {crypto.CRC32C, engine.ChecksumFullObject, sum(5)},
+		"a combination of one too short":        {crypto.CRC64NVME, engine.ChecksumFullObject, sum(7)},
+		"a composite of the longest, too short": {crypto.SHA512, engine.ChecksumComposite, sum(63)},
+		"an MD5 other than the ETag":            {crypto.MD5, engine.ChecksumComposite, sum(16)},
 		"a composite of no algorithm": {crypto.SHA256, engine.ChecksumComposite, func(c *index.Checksum, _ *index.Part) {
 			c.Algorithm = "MD7"
 		}},

@@ -3,29 +3,44 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
+
+	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
+	"github.com/gabion-storage/gabion/index"
 )
 
-// checksums are the algorithms as the standard library has them. NVME's polynomial is that of the
-// NVM Command Set specification, bit-reflected.
+// checksums are the algorithms as the standard library has them, and those of xxHash. NVME's polynomial
+// is that of the NVM Command Set specification, bit-reflected.
 var checksums = map[string]func() hash.Hash{
 	"CRC32":     func() hash.Hash { return crc32.NewIEEE() },
 	"CRC32C":    func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) },
 	"CRC64NVME": func() hash.Hash { return crc64.New(crc64.MakeTable(0x9a6c9329ac4bc9b5)) },
+	"MD5":       md5.New,
 	"SHA1":      sha1.New,
 	"SHA256":    sha256.New,
+	"SHA512":    sha512.New,
+	"XXHASH64":  func() hash.Hash { return xxhash.New() },
+	"XXHASH3":   func() hash.Hash { return xxh3.New() },
+	"XXHASH128": func() hash.Hash { return xxh3.New128() },
 }
 
 func checksumOf(algorithm string, data ...[]byte) []byte {
@@ -38,6 +53,98 @@ func checksumOf(algorithm string, data ...[]byte) []byte {
 
 var inBase64 = base64.StdEncoding.EncodeToString
 
+// TestChecksumValues puts what has a published checksum: in the catalogue of CRCs, in RFC 1321, in
+// FIPS 180, and in the check of xxHash's command, whose first byte is 0. More of them are in package crypto.
+func TestChecksumValues(t *testing.T) {
+	e, _ := memoryStore(t, nil)
+	mustBucket(t, e, "bucket")
+	values := map[crypto.ChecksumAlgorithm][2]string{
+		"CRC32":     {"123456789", "cbf43926"},
+		"CRC32C":    {"123456789", "e3069283"},
+		"CRC64NVME": {"123456789", "ae8b14860a799888"},
+		"MD5":       {"abc", "900150983cd24fb0d6963f7d28e17f72"},
+		"SHA1":      {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+		"SHA256":    {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		"SHA512": {"abc", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
+			"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+		"XXHASH64":  {"\x00", "e934a84adb052768"},
+		"XXHASH3":   {"\x00", "c44bdff4074eecdb"},
+		"XXHASH128": {"\x00", "a6cd5e9392000f6ac44bdff4074eecdb"},
+	}
+	if len(values) != len(checksums) {
+		t.Errorf("%d algorithms have a value here, of %d", len(values), len(checksums))
+	}
+	for algorithm, x := range values {
+		sum, err := hex.DecodeString(x[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := engine.Checksum{Algorithm: algorithm, Type: "FULL_OBJECT", Value: inBase64(sum)}
+		mustPut(t, e, engine.PutObjectRequest{Key: "key", Body: strings.NewReader(x[0]), Checksum: engine.Checksum{Algorithm: algorithm}})
+		if got := head(t, e, "bucket", "key").Checksum; same(got, want) != nil {
+			t.Errorf("%q has %+v, want %+v", x[0], got, want)
+		}
+	}
+}
+
+// A readCounter counts the chunks that are read.
+type readCounter struct {
+	blob.Store
+	reads atomic.Int64
+}
+
+func (c *readCounter) Get(ctx context.Context, ref blob.Ref, buf []byte) ([]byte, error) {
+	c.reads.Add(1)
+	return c.Store.Get(ctx, ref, buf)
+}
+
+// TestMD5IsKnown copies by reference, without reading, where the new checksum is an MD5 that the record
+// of the source has anyway, whatever its own checksum is.
+func TestMD5IsKnown(t *testing.T) {
+	blobs := &readCounter{Store: blob.NewMemory(0)}
+	e, err := engine.OpenStores(t.Context(), index.NewMemory(), blobs, &engine.Options{ChunkSize: 16 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	mustBucket(t, e, "bucket")
+	a, b := random(1, minPart), random(2, 1000)
+	mustPut(t, e, engine.PutObjectRequest{Key: "put", Body: bytes.NewReader(a), Checksum: engine.Checksum{Algorithm: "SHA256"}})
+	id := mustInitiate(t, e, "bucket", "parts", "")
+	mustPart(t, e, "bucket", "parts", id, 1, a)
+	mustPart(t, e, "bucket", "parts", id, 2, b)
+	mustComplete(t, e, "bucket", "parts", id)
+	for _, c := range []struct {
+		algorithm, source string
+		part, object      bool // that is copied is read
+	}{
+		{"MD5", "put", false, false}, {"MD5", "parts", false, true},
+		{"SHA256", "put", false, false}, {"SHA512", "put", true, true},
+	} {
+		algorithm := crypto.ChecksumAlgorithm(c.algorithm)
+		whole := slices.Concat(a, b)[:head(t, e, "bucket", c.source).Size]
+		before := blobs.reads.Load()
+		got := mustCopy(t, e, engine.CopyObjectRequest{Key: "copy", SourceKey: c.source, ChecksumAlgorithm: algorithm})
+		want := engine.Checksum{Algorithm: algorithm, Type: "FULL_OBJECT", Value: inBase64(checksumOf(c.algorithm, whole))}
+		if read := blobs.reads.Load() != before; read != c.object || same(got.Checksum, want) != nil {
+			t.Errorf("CopyObject of %s with %s: it is read %t, want %t; %+v, want %+v", c.source, algorithm, read, c.object, got.Checksum, want)
+		}
+		up, err := e.InitiateMultipartUpload(t.Context(), &engine.InitiateMultipartUploadRequest{Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: algorithm}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before = blobs.reads.Load()
+		part, err := e.UploadPartCopy(t.Context(), &engine.UploadPartCopyRequest{
+			Bucket: "bucket", Key: "key", UploadID: up.UploadID, PartNumber: 1, SourceBucket: "bucket", SourceKey: c.source,
+			SourceRange: fmt.Sprint("bytes=0-", minPart-1),
+		})
+		if read := blobs.reads.Load() != before; err != nil || read != c.part || part.Checksum.Value != inBase64(checksumOf(c.algorithm, a)) {
+			t.Errorf("UploadPartCopy of %s with %s: it is read %t, want %t; %+v, %v", c.source, algorithm, read, c.part, part, err)
+		}
+	}
+	checkStore(t, e)
+}
+
 // TestChecksums uploads parts, and puts, with every algorithm and type; the checksums are those of
 // the standard library over the parts or the whole, and stay with the object and its copies.
 func TestChecksums(t *testing.T) {
@@ -47,12 +154,12 @@ func TestChecksums(t *testing.T) {
 	whole := slices.Concat(parts...)
 	for algorithm := range checksums {
 		for _, kind := range []string{"", "COMPOSITE", "FULL_OBJECT"} {
-			sha := algorithm[0] == 'S'
+			composite := !strings.HasPrefix(algorithm, "CRC") // and nothing else
 			req := &engine.InitiateMultipartUploadRequest{
 				Bucket: "bucket", Key: "key", Checksum: engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: engine.ChecksumType(kind)}, EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: engine.EncryptionAlgorithm([]string{"", "AES256"}[len(kind)%2])},
 			}
 			up, err := e.InitiateMultipartUpload(context.Background(), req)
-			if kind == "COMPOSITE" && algorithm == "CRC64NVME" || kind == "FULL_OBJECT" && sha {
+			if kind == "COMPOSITE" && algorithm == "CRC64NVME" || kind == "FULL_OBJECT" && composite {
 				if !errors.Is(err, engine.ErrInvalidRequest) {
 					t.Errorf("%s %s: %v, want a refusal", algorithm, kind, err)
 				}

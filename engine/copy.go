@@ -242,8 +242,21 @@ func (p *objectCopy) setChecksum(src, obj *index.Object, sum []byte) {
 	}
 }
 
-// sum reads all of the source, which verifies it.
+// knownSum returns the new checksum of the copy if the source's record says it, which it does of the
+// MD5 of a content that was taken in as one body, or in sequence.
+func (p *objectCopy) knownSum(src *index.Object) []byte {
+	if p.req.ChecksumAlgorithm != crypto.MD5 || len(src.MD5) != crypto.MD5.Size() || !p.newChecksum(src) {
+		return nil
+	}
+	return src.MD5
+}
+
+// sum returns a new checksum that the copy has. Where it is not known it reads all of the source,
+// which verifies it.
 func (p *objectCopy) sum(ctx context.Context, src *openedObject) ([]byte, error) {
+	if sum := p.knownSum(src.rec); sum != nil {
+		return sum, nil
+	}
 	h := p.req.ChecksumAlgorithm.New()
 	var data chunkData
 	for at := int64(0); at < src.size; at = data.end() {
@@ -393,7 +406,8 @@ func (p *objectCopy) rewrite(
 	}
 	fresh.Begun()
 	var whole hash.Hash
-	if p.newChecksum(src.rec) {
+	sum := p.knownSum(src.rec)
+	if sum == nil && p.newChecksum(src.rec) {
 		whole = p.req.ChecksumAlgorithm.New()
 	}
 	parts := make([]index.DirectoryPart, src.count)
@@ -409,7 +423,10 @@ func (p *objectCopy) rewrite(
 		parts[i] = index.DirectoryPart{Number: uint16(i + 1), Size: part.Size, Manifest: manifest}
 	}
 	if whole != nil {
-		p.setChecksum(src.rec, obj, whole.Sum(nil))
+		sum = whole.Sum(nil)
+	}
+	if sum != nil {
+		p.setChecksum(src.rec, obj, sum)
 	}
 	err = e.index.Update(ctx, func(tx index.Tx) error {
 		if p.ontoItself() {

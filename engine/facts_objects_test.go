@@ -123,7 +123,7 @@ func objectFacts() []fact {
 			whole := slices.Concat(a, b)
 			w.complete(w.uploadOf(Initiate{Checksum: some}, a, b))
 			before := tallyOf(w.t, w.e)
-			for _, algorithm := range []string{"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"} {
+			for algorithm := range checksums {
 				got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: crypto.ChecksumAlgorithm(algorithm)})
 				want := engine.Checksum{Algorithm: crypto.ChecksumAlgorithm(algorithm), Type: "FULL_OBJECT", Value: inBase64(checksumOf(algorithm, whole))}
 				err = errors.Join(err, same(got.Checksum, want), same(w.head("copy").Checksum, want), same(tallyOf(w.t, w.e).Chunks, before.Chunks), same(tallyOf(w.t, w.e).Parts, before.Parts))
@@ -139,10 +139,15 @@ func objectFacts() []fact {
 			got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: "SHA256"})
 			return same(got.Checksum, engine.Checksum{Algorithm: "SHA256", Type: "FULL_OBJECT", Value: inBase64(checksumOf("SHA256", slices.Concat(a, b)))})
 		}},
-		{"CopyObject", "another checksum, and other keys", func(w *world) error {
+		{"CopyObject", "another checksum, and other keys", func(w *world) (err error) {
 			w.complete(w.upload(a, b))
-			got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "new", ChecksumAlgorithm: "SHA256", EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
-			return errors.Join(same(got.Checksum.Value, inBase64(checksumOf("SHA256", slices.Concat(a, b)))), same(w.read("copy"), slices.Concat(a, b)))
+			for _, algorithm := range []string{"SHA256", "MD5"} {
+				for source, whole := range map[string][]byte{"new": slices.Concat(a, b), "put": content} {
+					got := mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: source, ChecksumAlgorithm: crypto.ChecksumAlgorithm(algorithm), EncryptionRequest: Encrypted{ServerSideEncryption: "AES256"}})
+					err = errors.Join(err, same(got.Checksum.Value, inBase64(checksumOf(algorithm, whole))), same(w.read("copy"), whole))
+				}
+			}
+			return err
 		}},
 		{"UploadPartCopy", "of a copy with another checksum than its parts", func(w *world) error {
 			mustCopy(w.t, w.e, Copy{Key: "copy", SourceKey: "put", ChecksumAlgorithm: "CRC32"})

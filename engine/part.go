@@ -220,7 +220,7 @@ func (e *Engine) takePart(
 		return nil, err
 	}
 	p := newPart{place: at, body: body, draft: d}
-	if p.checksum, err = sum.sum(); err != nil {
+	if p.checksum, err = sum.sum(body); err != nil {
 		return nil, err
 	}
 	if whole != nil {

@@ -179,7 +179,8 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
 		return nil, nil
 	}
-	if a := p.up.Checksum.Algorithm; a != "" && a != partAlgorithm(p.source.rec) {
+	a := crypto.ChecksumAlgorithm(p.up.Checksum.Algorithm)
+	if a != "" && a != crypto.MD5 && string(a) != partAlgorithm(p.source.rec) {
 		return nil, nil
 	}
 	var part *segment
@@ -197,12 +198,14 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 	}
 	rec := part.Part
 	switch {
-	case p.up.Checksum.Algorithm == "":
+	case a == "":
 		rec.Checksum = nil
+	case a == crypto.MD5:
+		rec.Checksum = rec.ETag[:] // which every part has
 	case len(rec.Checksum) == 0:
 		return nil, nil // the object has a checksum, its parts have none
 	default:
-		err = checkSum(crypto.ChecksumAlgorithm(p.up.Checksum.Algorithm), &rec)
+		err = checkSum(a, &rec)
 	}
 	return &rec, err
 }

@@ -167,7 +167,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 	if err := p.wanted.compare(body, p.bucket.rules); err != nil {
 		return nil, err
 	}
-	sum, err := p.sum.sum()
+	sum, err := p.sum.sum(body)
 	if err != nil {
 		return nil, err
 	}

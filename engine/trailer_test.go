@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 )
 
@@ -36,43 +37,52 @@ func trailing(t *testing.T, data []byte, c engine.Checksum, err error) (*trailed
 	return body, c, &asked
 }
 
-// TestTrailer sends checksums behind bodies of every size, right ones, wrong ones and none.
+// TestTrailer sends checksums of every algorithm behind bodies of every size, right ones, wrong ones and
+// none.
 func TestTrailer(t *testing.T) {
+	for algorithm := range checksums {
+		t.Run(algorithm, func(t *testing.T) { trailer(t, crypto.ChecksumAlgorithm(algorithm)) })
+	}
+}
+
+func trailer(t *testing.T, algorithm crypto.ChecksumAlgorithm) {
 	e, _ := memoryStore(t, &engine.Options{ChunkSize: 64 << 10})
 	id := mustInitiate(t, e, "bucket", "key", "")
 	boom := &badSignature{1}
 	for _, size := range []int{0, 1, 64 << 10, 64<<10 + 1, 300_000} {
 		data := random(1, size)
-		right := inBase64(checksumOf("CRC32C", data))
+		right := inBase64(checksumOf(string(algorithm), data))
 		for _, row := range []struct {
 			value string
 			err   error
 			want  error
 		}{
-			{right, nil, nil}, {"", nil, nil}, {inBase64(checksumOf("CRC32C", data, []byte("more"))), nil, engine.ErrBadDigest},
+			{right, nil, nil}, {"", nil, nil}, {inBase64(checksumOf(string(algorithm), data, []byte("more"))), nil, engine.ErrBadDigest},
 			{"AAAA", nil, engine.ErrInvalidRequest}, {right, boom, engine.ErrIncompleteBody},
 		} {
 			check := func(op string, asked int, err error, got func() engine.Checksum, kind engine.ChecksumType) {
 				t.Helper()
 				if asked != 1 || !errors.Is(err, row.want) || row.err != nil && !errors.Is(err, row.err) {
 					t.Errorf("%s of %d bytes with trailer %q, %v: %v, asked %d times, want %v", op, size, row.value, row.err, err, asked, row.want)
-				} else if want := (engine.Checksum{Algorithm: "CRC32C", Type: kind, Value: right}); err == nil && got != nil && same(got(), want) != nil {
+				} else if want := (engine.Checksum{Algorithm: algorithm, Type: kind, Value: right}); err == nil && got != nil && same(got(), want) != nil {
 					t.Errorf("%s of %d bytes: the checksum is %+v, want %+v", op, size, got(), want)
 				}
 			}
-			body, sum, asked := trailing(t, data, engine.Checksum{Algorithm: "CRC32C", Value: row.value}, row.err)
+			body, sum, asked := trailing(t, data, engine.Checksum{Algorithm: algorithm, Value: row.value}, row.err)
 			put, err := e.PutObject(t.Context(), &engine.PutObjectRequest{Bucket: "bucket", Key: "put", Body: body, Size: int64(size), Checksum: sum})
 			check("PutObject", *asked, err, func() engine.Checksum { return put.Checksum }, "FULL_OBJECT")
 
-			body, sum, asked = trailing(t, data, engine.Checksum{Algorithm: "CRC32C", Value: row.value}, row.err)
+			body, sum, asked = trailing(t, data, engine.Checksum{Algorithm: algorithm, Value: row.value}, row.err)
 			_, err = e.UploadPart(t.Context(), &engine.UploadPartRequest{Bucket: "bucket", Key: "key", UploadID: id, PartNumber: 1, Body: body, Checksum: sum})
 			check("UploadPart", *asked, err, nil, "")
 
-			body, sum, asked = trailing(t, data, engine.Checksum{Algorithm: "CRC32C", Type: "FULL_OBJECT", Value: row.value}, row.err)
-			up, err := e.Upload(t.Context(), &engine.UploadRequest{Bucket: "bucket", Key: "up", Body: body, PartSize: minPart, Checksum: sum})
-			if row.value != "AAAA" { // of the object, which is only compared
-				check("Upload", *asked, err, func() engine.Checksum { return up.Checksum }, "FULL_OBJECT")
+			// Of an object, which is only compared.
+			if row.value == "AAAA" || !algorithm.CanCombine() {
+				continue
 			}
+			body, sum, asked = trailing(t, data, engine.Checksum{Algorithm: algorithm, Type: "FULL_OBJECT", Value: row.value}, row.err)
+			up, err := e.Upload(t.Context(), &engine.UploadRequest{Bucket: "bucket", Key: "up", Body: body, PartSize: minPart, Checksum: sum})
+			check("Upload", *asked, err, func() engine.Checksum { return up.Checksum }, "FULL_OBJECT")
 		}
 	}
 	checkStore(t, e)
