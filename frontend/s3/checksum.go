@@ -65,17 +65,12 @@ func (c *call) algorithmOf(header string) crypto.ChecksumAlgorithm {
 	return c.algorithm(name)
 }
 
-// algorithm is that of a name as clients write it. The call fails for one that is not offered.
+// algorithm is that of a name as clients write it. The call fails for one that there is not.
 func (c *call) algorithm(name string) crypto.ChecksumAlgorithm {
 	a := crypto.ChecksumAlgorithm(strings.ToUpper(name))
-	switch a {
-	case "MD5", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128": // which S3 has
-		c.Fail(face.NotOffered("Checksum " + string(a)))
-	default:
-		if a != "" && !a.Valid() {
-			c.invalid("Checksum algorithm provided is unsupported. Please try again with any of " +
-				"the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
-		}
+	if a != "" && !a.Valid() {
+		c.invalid("Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
+			"[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]")
 	}
 	return a
 }

@@ -14,21 +14,23 @@ func TestChecksumHeaders(t *testing.T) {
 	server := httptest.NewServer(s3.New(memoryEngine(t), &s3.Options{Access: access.Options{Anonymous: true}}))
 	t.Cleanup(server.Close)
 	const unsupported = "<Message>Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
-		"[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]</Message>"
+		"[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]</Message>"
 	for _, x := range []exchange{
 		{"PUT /bucket", "", 200, ""},
 		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: ", "x", 400, "<Code>InvalidRequest</Code><Message>Value for x-amz-checksum-crc32 header is invalid.</Message>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: AAAA", "x", 400, "<Code>InvalidRequest</Code>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Sha3: AAAA", "x", 400, "<Code>InvalidRequest</Code>" + unsupported},
-		{"PUT /bucket/key\nX-Amz-Checksum-Md5: AAAA", "x", 501, "<Code>NotImplemented</Code>"},
-		{"PUT /bucket/key\nX-Amz-Checksum-Xxhash128: AAAA", "x", 501, "<Code>NotImplemented</Code>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Md5: AAAA", "x", 400, "<Code>InvalidRequest</Code>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Xxhash128: xLwRQzsRHM4=", "x", 400, "<Code>InvalidRequest</Code>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Xxhash64: AAAAAAAAAAA=", "x", 400, "<Code>BadDigest</Code>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Algorithm: x", "x", 400, "<Code>InvalidRequest</Code>" + unsupported},
 		{"PUT /bucket/key\nX-Amz-Sdk-Checksum-Algorithm: x", "x", 400, "<Code>InvalidRequest</Code>"},
 		{"HEAD /bucket/key", "", 404, ""},
 		{"POST /bucket?delete\nX-Amz-Checksum-Crc32: ", "<Delete><Object><Key>key</Key></Object></Delete>", 400, "<Code>InvalidRequest</Code>"},
 
 		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: x", "", 400, "<Code>InvalidRequest</Code>" + unsupported},
-		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: sha512", "", 501, "<Code>NotImplemented</Code>"},
+		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: sha512", "", 200, "X-Amz-Checksum-Type: COMPOSITE"},
+		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: md5\nX-Amz-Checksum-Type: FULL_OBJECT", "", 400, "<Code>InvalidRequest</Code>"},
 		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: crc32\nX-Amz-Checksum-Type: full_object", "", 200, "X-Amz-Checksum-Type: FULL_OBJECT"},
 		{"POST /bucket/key?uploads\nX-Amz-Checksum-Algorithm: crc32\nX-Amz-Checksum-Type: x", "", 400, "<Code>InvalidRequest</Code><Message>Value for x-amz-checksum-type header is invalid.</Message>"},
 		{"POST /bucket/key?uploads\nX-Amz-Checksum-Type: COMPOSITE", "", 400, "<Code>InvalidRequest</Code>"},

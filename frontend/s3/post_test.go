@@ -2,8 +2,6 @@ package s3_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -25,8 +23,7 @@ func TestPostObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := random(1, 3<<20)
-	sum := sha256.Sum256(large)
-	base64Sum := base64.StdEncoding.EncodeToString(sum[:])
+	sum := base64Sum("SHA256", large)
 	url := server.URL + "/bucket/a%20b.jpg"
 	const etag = `"900150983cd24fb0d6963f7d28e17f72"`
 	for _, post := range []struct {
@@ -48,8 +45,10 @@ func TestPostObject(t *testing.T) {
 		{"tags that are none", map[string]string{"tagging": "<Tagging><Tag"}, "abc", 400, "MalformedXML"},
 		{"a list of access", map[string]string{"acl": "public-read"}, "abc", 400, "AccessControlListNotSupported"},
 		{"a private one", map[string]string{"acl": "private"}, "abc", 204, url},
-		{"a checksum", map[string]string{"x-amz-checksum-sha256": base64Sum}, string(large), 204, url},
-		{"a wrong checksum", map[string]string{"x-amz-checksum-sha256": base64Sum}, "abc", 400, "BadDigest"},
+		{"a checksum", map[string]string{"x-amz-checksum-sha256": sum}, string(large), 204, url},
+		{"a wrong checksum", map[string]string{"x-amz-checksum-sha256": sum}, "abc", 400, "BadDigest"},
+		{"a checksum by SHA512", map[string]string{"x-amz-checksum-sha512": base64Sum("SHA512", large)}, string(large), 204, url},
+		{"a wrong checksum by XXHASH3", map[string]string{"x-amz-checksum-xxhash3": base64Sum("XXHASH3", large)}, "abc", 400, "BadDigest"},
 		{"an MD5", map[string]string{"Content-MD5": "kAFQmDzST7DWlj99KOF/cg=="}, "abc", 204, url},
 		{"a wrong MD5", map[string]string{"Content-MD5": "kAFQmDzST7DWlj99KOF/cg=="}, "abd", 400, "BadDigest"},
 		{"encrypted", map[string]string{"x-amz-server-side-encryption": "AES256"}, "abc", 204, url},

@@ -32,7 +32,7 @@ func TestAnnouncedTrailers(t *testing.T) {
 		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "", chunked + "\r\n", 200, ""},
 		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-crc32", chunked + "\r\n", 400, "MalformedTrailerError"},
 		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-sha3", chunked + "x-amz-checksum-sha3:AA==\r\n\r\n", 400, "InvalidRequest"},
-		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-md5", chunked + "x-amz-checksum-md5:AA==\r\n\r\n", 501, "NotImplemented"},
+		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-md5", chunked + "x-amz-checksum-md5:AA==\r\n\r\n", 400, "InvalidRequest"},
 		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-meta-a", chunked + "x-amz-meta-a:b\r\n\r\n", 400, "InvalidRequest"},
 		{"STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-type", chunked + "x-amz-checksum-type:COMPOSITE\r\n\r\n", 400, "InvalidRequest"},
 		{"UNSIGNED-PAYLOAD", "x-amz-checksum-crc32", "abd", 400, "MalformedTrailerError"},
