@@ -73,7 +73,7 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 		types = []ChecksumType{ChecksumFullObject}
 	case a.CanCombine():
 		types = []ChecksumType{ChecksumComposite, ChecksumFullObject}
-	default: // S3 makes a checksum of the whole from those of the parts only where that needs no reading
+	default: // of which no whole can be made from those of parts
 		types = []ChecksumType{ChecksumComposite}
 	}
 	if c.Type == "" {

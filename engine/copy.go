@@ -242,10 +242,11 @@ func (p *objectCopy) setChecksum(src, obj *index.Object, sum []byte) {
 	}
 }
 
-// knownSum returns the new checksum of the copy if the source's record says it, which it does of the
-// MD5 of a content that was taken in as one body, or in sequence.
+// knownSum returns the new checksum of the copy if the source's record says it: the MD5 of a content
+// that was taken in as one body, or in sequence.
 func (p *objectCopy) knownSum(src *index.Object) []byte {
-	if p.req.ChecksumAlgorithm != crypto.MD5 || len(src.MD5) != crypto.MD5.Size() || !p.newChecksum(src) {
+	a := p.req.ChecksumAlgorithm
+	if a != crypto.MD5 || len(src.MD5) != a.Size() || !p.newChecksum(src) {
 		return nil
 	}
 	return src.MD5

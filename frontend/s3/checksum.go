@@ -69,8 +69,9 @@ func (c *call) algorithmOf(header string) crypto.ChecksumAlgorithm {
 func (c *call) algorithm(name string) crypto.ChecksumAlgorithm {
 	a := crypto.ChecksumAlgorithm(strings.ToUpper(name))
 	if a != "" && !a.Valid() {
-		c.invalid("Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
-			"[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]")
+		c.invalid("Checksum algorithm provided is unsupported. Please try again with any of " +
+			"the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, " +
+			"XXHASH3, XXHASH64]")
 	}
 	return a
 }
