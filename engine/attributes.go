@@ -144,8 +144,13 @@ func checkHeaders(rec *index.Attributes) error {
 func checkRedirect(to string) error {
 	ok := to == "" || strings.HasPrefix(to, "/") ||
 		strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://")
-	if !ok || len(to) > maxRedirect || strings.ContainsAny(to, "\r\n\x00") {
+	switch {
+	case !ok:
 		return ErrInvalidRedirectLocation.about("WebsiteRedirect", to)
+	case len(to) > maxRedirect || strings.ContainsAny(to, "\r\n\x00"):
+		return ErrInvalidRedirectLocation.saying(
+			"The website redirect location must have at most %d bytes on one line.", maxRedirect,
+		).about("WebsiteRedirect", to)
 	}
 	return nil
 }

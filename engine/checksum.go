@@ -85,7 +85,8 @@ func checksumOfUpload(c Checksum) (index.Checksum, error) {
 		}
 	}
 	return index.Checksum{}, ErrInvalidRequest.saying(
-		"Checksum.Type %q does not go with %s.", c.Type, c.Algorithm,
+		"The %s checksum type cannot be used with the %s checksum algorithm.",
+		c.Type, strings.ToLower(string(c.Algorithm)),
 	)
 }
 
@@ -134,7 +135,8 @@ func checksumOfBody(asked Checksum, of string) (b bodyChecksum, err error) {
 	}
 	if of != "" && asked.Algorithm != "" && string(asked.Algorithm) != of {
 		return b, ErrInvalidRequest.saying(
-			"Checksum.Algorithm is %s, that of the upload is %s.", asked.Algorithm, of,
+			"Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+			of, asked.Algorithm,
 		)
 	}
 	if of != "" {
@@ -178,7 +180,7 @@ func (b *bodyChecksum) sum(body *intake.Taken) ([]byte, error) {
 	}
 	if b.wanted != nil && string(sum) != string(b.wanted) {
 		return nil, ErrBadDigest.saying(
-			"The %s that you specified did not match what we calculated.", b.algorithm,
+			"The %s you specified did not match the calculated checksum.", b.algorithm,
 		)
 	}
 	if !b.kept {
@@ -301,11 +303,12 @@ func checkSummed(parts []CompletedPart, up *openUpload) error {
 			wrong = ErrInvalidRequest.saying(
 				"The upload was created using a %s checksum. The complete request must include "+
 					"the checksum for each part. It was missing for part %d in the request.",
-				algorithm, p.PartNumber,
+				strings.ToLower(algorithm), p.PartNumber,
 			)
 		case a != "" && algorithm != "" && a != algorithm:
 			wrong = ErrBadDigest.saying(
-				"The %s you specified for part %d did not match what we received.", a, p.PartNumber,
+				"The %s you specified for part %d did not match what we received.",
+				strings.ToLower(a), p.PartNumber,
 			)
 		default:
 			continue
@@ -335,7 +338,7 @@ func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 		)
 	case asked.Value != "" && asked.Value != got.Value && !isBare(asked.Value, got):
 		return ErrBadDigest.saying(
-			"The checksum of the object is %s %s, not %s.", got.Algorithm, got.Value, asked.Value,
+			"The %s you specified did not match the calculated checksum.", got.Algorithm,
 		)
 	}
 	return nil

@@ -311,7 +311,7 @@ func (req *CompleteMultipartUploadRequest) checkSize(size int64) error {
 		return nil
 	}
 	return ErrInvalidRequest.saying("The parts have %d bytes together, Size is %d.", size, given).
-		about("Size", given)
+		about("Size", given).sized(size, 0)
 }
 
 // objectOf makes the record of the object of the listed parts, but for its content.

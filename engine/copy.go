@@ -193,7 +193,8 @@ func (p *objectCopy) once(ctx context.Context) (*index.Object, error) {
 	if p.bucket.rules.copyMustChange && p.ontoItself() && !p.changes(src.rec, obj) {
 		return nil, ErrInvalidRequest.saying(
 			"This copy request is illegal because it is trying to copy an object to itself " +
-				"without changing anything that is said of it.",
+				"without changing the object's metadata, storage class, website redirect location " +
+				"or encryption attributes.",
 		)
 	}
 	shares, err := p.shares(ctx, src)

@@ -18,7 +18,7 @@ func TestErrorFields(t *testing.T) {
 	const long = 5 << 10
 	w := newWorld(t, keys(t))
 	small := w.upload([]byte("small"), []byte("last"))
-	w.ids["small"] = small
+	w.ids["small"], w.ids["one"] = small, w.upload([]byte("last"))
 	type fields struct {
 		Argument, Value, Condition, ETag string
 		LastModified                     time.Time
@@ -92,6 +92,16 @@ func TestErrorFields(t *testing.T) {
 		"a part that is said to be large": {
 			part(Part{UploadID: "open", PartNumber: 1, Size: 5<<30 + 1}), engine.ErrEntityTooLarge,
 			fields{Argument: "Size", Value: "5368709121", Size: 5<<30 + 1, Limit: 5 << 30},
+		},
+		"another size": {
+			complete(Complete{Key: "new", UploadID: "one", All: true, Size: 9}), engine.ErrInvalidRequest,
+			fields{Argument: "Size", Value: "9", Size: 4},
+		},
+		"a part that there is not": {
+			getObject(Get{PartNumber: 3}), engine.ErrInvalidPartNumber, fields{Argument: "PartNumber", Value: "3"},
+		},
+		"S3: a long key": {
+			initiate(Initiate{Bucket: "s3-bucket", Key: strings.Repeat("k", 1025)}), engine.ErrKeyTooLong, fields{Size: 1025, Limit: 1024},
 		},
 		"S3: too much metadata": {
 			initiate(Initiate{Bucket: "s3-bucket", Attributes: Attributes{Metadata: map[string]string{"a": strings.Repeat("v", 2<<10)}}}), engine.ErrMetadataTooLarge,

@@ -46,9 +46,10 @@ type Error struct {
 	ETag         string
 	LastModified time.Time
 
-	// Size is that of the object in bytes, of ErrInvalidRange; of ErrEntityTooSmall,
-	// ErrEntityTooLarge and ErrIncompleteBody that of what is too small or large, if it is known,
-	// and Limit the least or most that is allowed, or the size that was declared.
+	// Size is that of the object in bytes, of ErrInvalidRange, and of ErrInvalidRequest where
+	// CompleteMultipartUpload was told another one; of ErrEntityTooSmall, ErrEntityTooLarge,
+	// ErrKeyTooLong, ErrMetadataTooLarge and ErrIncompleteBody that of what is too small or large, if
+	// it is known, and Limit the least or most that is allowed, or the size that was declared.
 	Size, Limit int64
 
 	Err error // the cause, or nil
@@ -181,8 +182,7 @@ var (
 	// ErrInvalidRedirectLocation is returned for a WebsiteRedirect that cannot be one. It is S3's.
 	ErrInvalidRedirectLocation = &Error{
 		Code: "InvalidRedirectLocation", HTTPStatus: 400,
-		Message: "The website redirect location must begin with http://, https:// or / " +
-			"and have at most 2 KiB on one line.",
+		Message: "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
 	}
 	// ErrInvalidTag is returned for a tag that is too long, has no key, or has a character that the
 	// bucket's rules do not allow.
@@ -196,7 +196,10 @@ var (
 	}
 	// ErrInvalidPartNumber is returned by GetObject and HeadObject for a part that the object does
 	// not have. It is S3's.
-	ErrInvalidPartNumber = &Error{Code: "InvalidPartNumber", HTTPStatus: 416}
+	ErrInvalidPartNumber = &Error{
+		Code: "InvalidPartNumber", HTTPStatus: 416,
+		Message: "The requested partnumber is not satisfiable",
+	}
 	// ErrInvalidDigest is returned when ContentMD5 is malformed and, under OSS's rules, when it is
 	// not that of the body.
 	ErrInvalidDigest = &Error{

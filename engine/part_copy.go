@@ -120,12 +120,13 @@ func (p *partCopy) chooseRange() (err error) {
 		first, last, ok := splitRange(p.req.SourceRange)
 		if !ok || first < 0 || last < 0 {
 			return ErrInvalidArgument.saying(
-				"SourceRange is %q, must be bytes=first-last.", p.req.SourceRange,
+				"The SourceRange value must be of the form bytes=first-last where first and last are "+
+					"the zero-based offsets of the first and last bytes to copy",
 			).about("SourceRange", p.req.SourceRange)
 		}
 		if last >= p.source.size {
 			return ErrInvalidArgument.saying(
-				"SourceRange is %q, the source has %d bytes.", p.req.SourceRange, p.source.size,
+				"Range specified is not valid for source object of size: %d", p.source.size,
 			).about("SourceRange", p.req.SourceRange)
 		}
 	}

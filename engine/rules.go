@@ -181,7 +181,7 @@ func (r ruleSet) checkKey(key string) error {
 	case len(key) > r.maxKeyLength && r.keyTooLong:
 		return ErrKeyTooLong.saying(
 			"Your key is too long: it has %d bytes, the limit is %d.", len(key), r.maxKeyLength,
-		)
+		).sized(int64(len(key)), int64(r.maxKeyLength))
 	case len(key) > r.maxKeyLength:
 		return ErrInvalidObjectName.saying(
 			"The Length of Object name must be less than %d.", r.maxKeyLength+1,

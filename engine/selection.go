@@ -30,7 +30,9 @@ func (w *wanted) check() error {
 			"RangeBehavior is %q, must be standard or empty.", w.behavior,
 		).about("RangeBehavior", w.behavior)
 	case w.part != 0 && w.text != "":
-		return ErrInvalidRequest.saying("Range and PartNumber exclude each other.")
+		return ErrInvalidRequest.saying(
+			"Cannot specify both Range header and partNumber query parameter",
+		)
 	case w.part != 0:
 		return checkPartNumber(w.part)
 	}
@@ -54,9 +56,7 @@ func (s span) selection() *Selection {
 // of it.
 func (o *openedObject) selectPart(ctx context.Context, n int) (sp span, sel *Selection, err error) {
 	if n > max(o.count, 1) {
-		return sp, nil, ErrInvalidPartNumber.saying(
-			"PartNumber is %d, the object has %d parts.", n, o.count,
-		)
+		return sp, nil, ErrInvalidPartNumber.about("PartNumber", n)
 	}
 	if o.count == 0 {
 		return sp, &Selection{}, nil
