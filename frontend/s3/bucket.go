@@ -27,7 +27,10 @@ func (c *call) createBucket() {
 	if len(configuration.Tags) > 0 {
 		c.Fail(face.NotOffered("A bucket with tags"))
 	}
-	c.attributes()
+	if c.CheckPrivate(); c.Err == face.ErrNotPrivate {
+		c.Err = face.Refuse(http.StatusBadRequest, "InvalidBucketAclWithObjectOwnership",
+			"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+	}
 	made := face.Do(&c.Call, c.Engine.CreateBucket, &engine.CreateBucketRequest{
 		Bucket: c.Bucket, Rules: engine.S3, IfAbsent: configuration.LocationConstraint == "",
 		Annotations: map[string]string{location: configuration.LocationConstraint},
@@ -38,6 +41,7 @@ func (c *call) createBucket() {
 			"Your previous request to create the named bucket succeeded and you already own it.")
 	}
 	c.Say("Location", "/"+c.Bucket)
+	c.Say("X-Amz-Bucket-Arn", "arn:aws:s3:::"+c.Bucket)
 	c.Done(http.StatusOK)
 }
 

@@ -19,15 +19,15 @@ func (c *call) checksum() (sum engine.Checksum) {
 		}
 		sum = given
 	}
+	header := ""
 	for name, values := range c.R.Header {
-		a := c.algorithmOf(name)
-		if a == "" {
-			continue
+		if a := c.algorithmOf(name); a != "" {
+			header = name
+			add(engine.Checksum{Algorithm: a, Value: values[0]})
 		}
-		if values[0] == "" {
-			c.invalid("Value for " + strings.ToLower(name) + " header is invalid.")
-		}
-		add(engine.Checksum{Algorithm: a, Value: values[0]})
+	}
+	if header != "" && !face.IsChecksum(sum.Algorithm, sum.Value) {
+		c.invalid("Value for " + strings.ToLower(header) + " header is invalid.")
 	}
 	for name := range strings.SplitSeq(c.Header("Trailer"), ",") {
 		name = strings.TrimSpace(name)
@@ -46,7 +46,11 @@ func (c *call) checksum() (sum engine.Checksum) {
 		}
 	}
 	asked := c.Header("Sdk-Checksum-Algorithm")
-	if asked != "" && !strings.EqualFold(asked, string(sum.Algorithm)) {
+	switch {
+	case asked == "" || strings.EqualFold(asked, string(sum.Algorithm)):
+	case sum.Algorithm != "":
+		c.invalid("Value for x-amz-sdk-checksum-algorithm header is invalid.")
+	default:
 		c.invalid("x-amz-sdk-checksum-algorithm specified, but no corresponding " +
 			"x-amz-checksum-* or x-amz-trailer headers were found.")
 	}

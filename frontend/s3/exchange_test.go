@@ -72,7 +72,7 @@ func TestExchanges(t *testing.T) {
 		{"POST /bucket/key?uploadId=x\nX-Amz-Mp-Object-Size: x", completed, 400, "<Code>InvalidRequest</Code>"},
 		{"POST /bucket", "x", 412, "<Condition>Bucket POST must be of the enclosure-type multipart/form-data</Condition>"},
 		{"GET /bucket/absent?attributes\nX-Amz-Object-Attributes: ETag, x", "", 400, "<Code>InvalidArgument</Code>"},
-		{"GET /bucket/key?attributes", "", 400, "<Code>InvalidArgument</Code>"},
+		{"GET /bucket/key?attributes", "", 400, "<Code>InvalidRequest</Code>"},
 		{"GET /bucket/absent?attributes\nX-Amz-Object-Attributes: ETag", "", 404, "<Code>NoSuchKey</Code>"},
 		{"GET /bucket/key?attributes\nX-Amz-Object-Attributes: ETag, ObjectSize\nX-Amz-Max-Parts: 0", "", 200, "<ObjectSize>7</ObjectSize>"},
 
@@ -151,7 +151,7 @@ func TestExchanges(t *testing.T) {
 		{"GET /bucket?website", "", 404, "<Code>NoSuchWebsiteConfiguration</Code>"},
 		{"GET /bucket?replication", "", 404, "<Code>ReplicationConfigurationNotFoundError</Code>"},
 		{"GET /bucket?publicAccessBlock", "", 404, "<Code>NoSuchPublicAccessBlockConfiguration</Code>"},
-		{"GET /bucket?ownershipControls", "", 404, "<Code>OwnershipControlsNotFoundError</Code>"},
+		{"GET /bucket?ownershipControls", "", 200, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},
 		{"GET /bucket?logging", "", 200, "<BucketLoggingStatus "},
 		{"GET /bucket?notification", "", 200, "<NotificationConfiguration "},
 		{"GET /bucket?accelerate", "", 200, "<AccelerateConfiguration "},

@@ -123,7 +123,7 @@ func (c *call) deleteObjects() {
 			each.Fail(errDeletion)
 		}
 		if each.Authorize("DeleteObject", c.Bucket, name); each.Err != nil {
-			answer.Error = append(answer.Error, face.Failed(name, each.Err))
+			answer.Error = append(answer.Error, face.Failed(name, face.InS3(face.AsError(each.Err))))
 			continue
 		}
 		req.Keys, req.IfMatch = append(req.Keys, name), append(req.IfMatch, string(o.ETag))
@@ -134,7 +134,7 @@ func (c *call) deleteObjects() {
 		deleted := face.Do(&c.Call, c.Engine.DeleteObjects, req)
 		answer.Deleted = face.Each(deleted.Deleted, func(k string) key { return key{face.Name(k)} })
 		for _, e := range deleted.Errors {
-			answer.Error = append(answer.Error, face.Failed(e.Key, e.Err))
+			answer.Error = append(answer.Error, face.Failed(e.Key, face.InS3(face.AsError(e.Err))))
 		}
 	}
 	c.Answer("DeleteResult", answer)
@@ -146,7 +146,12 @@ func (c *call) getObjectAttributes() {
 	known := []string{"Checksum", "ETag", "ObjectParts", "ObjectSize", "StorageClass"}
 	asked := strings.Split(strings.ReplaceAll(c.Header("Object-Attributes"), " ", ""), ",")
 	for _, name := range asked {
-		if !slices.Contains(known, name) {
+		switch {
+		case c.Header("Object-Attributes") == "":
+			c.HeadBucket() // which S3 looks for first
+			c.invalid("The x-amz-object-attributes header specifying the attributes to be retrieved " +
+				"is either missing or empty")
+		case !slices.Contains(known, name):
 			c.Fail(face.Invalid("x-amz-object-attributes", name, "Invalid attribute name specified."))
 		}
 	}

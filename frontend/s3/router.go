@@ -37,6 +37,8 @@ var operations = map[string]operation{
 	"GET bucket notification": {"HeadBucket", nothing("NotificationConfiguration")},
 	"GET bucket versioning":   {"HeadBucket", nothing("VersioningConfiguration")},
 
+	"GET bucket ownershipControls": {"HeadBucket", (*call).GetOwnership},
+
 	"PUT object":            {"PutObject", (*call).putObject},
 	"PUT object source":     {"CopyObject", (*call).copyObject},
 	"GET object":            {"GetObject", (*call).getObject},
@@ -67,20 +69,6 @@ var subresources = []string{
 	"object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
 	"renameObject", "replication", "requestPayment", "restore", "retention", "select", "session",
 	"tagging", "torrent", "uploadId", "uploads", "versioning", "versions", "website",
-}
-
-// absent has what S3 says of what a bucket could have. Clients ask for it, and go on without it.
-var absent = map[string]string{
-	"GET bucket cors":              "NoSuchCORSConfiguration",
-	"GET bucket encryption":        "ServerSideEncryptionConfigurationNotFoundError",
-	"GET bucket lifecycle":         "NoSuchLifecycleConfiguration",
-	"GET bucket object-lock":       "ObjectLockConfigurationNotFoundError",
-	"GET bucket ownershipControls": "OwnershipControlsNotFoundError",
-	"GET bucket policy":            "NoSuchBucketPolicy",
-	"GET bucket publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
-	"GET bucket replication":       "ReplicationConfigurationNotFoundError",
-	"GET bucket tagging":           "NoSuchTagSet",
-	"GET bucket website":           "NoSuchWebsiteConfiguration",
 }
 
 // conditional are the writes that judge conditions on what they write to.
@@ -115,20 +103,17 @@ func (c *call) find() (name string, run func()) {
 	if op, ok := operations[route]; ok && (reads || !c.AsksMore(subresources)) {
 		return op.name, func() { op.run(c) }
 	}
-	if code, ok := absent[route]; ok {
-		return "HeadBucket", func() {
-			c.HeadBucket()
-			c.Fail(face.Refuse(http.StatusNotFound, code, "The configuration does not exist."))
-		}
+	if answer := c.S3Absent(route); answer != nil {
+		return "HeadBucket", answer
 	}
 	known := []string{"GET", "HEAD", "PUT", "POST", "DELETE"}
 	if c.Bucket == "" || !slices.Contains(known, c.R.Method) {
 		c.Fail(errMethodNotAllowed)
 	}
-	c.Fail(engine.ErrNotImplemented.Derive(
-		"A header or query you provided implies functionality that is not implemented.", nil,
-	))
-	return "", nil
+	return "HeadBucket", func() {
+		c.HeadBucket() // which S3 looks for first
+		c.Fail(engine.ErrNotImplemented)
+	}
 }
 
 // nothing is GetX of an X that no bucket has, which is a document of its own.

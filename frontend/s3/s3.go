@@ -44,8 +44,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()[:16]
 	c := &call{face.Call{
 		Engine: h.engine, Verifier: h.verifier, W: w, R: r, RequestID: id, HostID: id,
-		Documents: &h.documents,
-		Own:       "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
+		Documents: &h.documents, NeedParts: true, BadNumber: face.S3Number,
+		Own: "X-Amz-", Customer: customer, Namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
 	}}
 	c.Checksum = c.checksum
 	c.Say("X-Amz-Request-Id", id)
@@ -53,22 +53,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Serve(c.find, c.sayError)
 }
 
-// An errorDocument says what went wrong.
-type errorDocument struct {
-	face.ErrorDocument
-	Resource                         string
-	ActualObjectSize, MaxSizeAllowed int64 `xml:",omitempty"`
-}
-
 // sayError answers a call that has failed.
 func (c *call) sayError(e *engine.Error) {
-	document := errorDocument{ErrorDocument: c.Describe(e), Resource: c.R.URL.Path}
-	switch {
-	case errors.Is(e, engine.ErrInvalidRange):
+	if errors.Is(e, engine.ErrInvalidRange) {
 		c.Say("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10))
-		document.ActualObjectSize = e.Size
-	case errors.Is(e, engine.ErrEntityTooLarge):
-		document.ProposedSize, document.MaxSizeAllowed = e.Size, e.Limit
 	}
-	c.WriteXML(e.HTTPStatus, xml.Name{Local: "Error"}, document)
+	c.WriteXML(e.HTTPStatus, xml.Name{Local: "Error"}, c.DescribeS3(e))
 }

@@ -8,10 +8,15 @@ import (
 )
 
 func (c *call) createMultipartUpload() {
+	kind := c.checksumType()
+	if kind != "" && c.Header("Checksum-Algorithm") == "" {
+		c.invalid("The x-amz-checksum-type header can only be used with the " +
+			"x-amz-checksum-algorithm header.")
+	}
 	up := face.Do(&c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, Attributes: c.attributes(), EncryptionRequest: c.encryption(),
 		Checksum: engine.Checksum{
-			Algorithm: c.algorithm(c.Header("Checksum-Algorithm")), Type: c.checksumType(),
+			Algorithm: c.algorithm(c.Header("Checksum-Algorithm")), Type: kind,
 		},
 	})
 	c.sayEncryption(up.Encryption)

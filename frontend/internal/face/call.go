@@ -30,9 +30,14 @@ type Call struct {
 
 	EscapeSlash bool // names that are encoded as in URLs have no / either
 	NeedTags    bool // a document of tags without any is none
+	NeedParts   bool // a list of parts is none if one has no number, or no ETag
 
 	// RequestID and HostID are what the service calls the request, and itself.
 	RequestID, HostID string
+
+	// BadNumber, if set, is what the service says of a number of this name that cannot be read, or is
+	// negative.
+	BadNumber func(name string, negative bool) string
 
 	// Checksum, if set, is what headers say of the body of a document, beside its Content-MD5.
 	Checksum func() engine.Checksum
@@ -175,9 +180,13 @@ func (c *Call) Number(name string) int { return c.ParseNumber(name, c.Query.Get(
 
 // NumberUpTo is a number of the query that is positive, and at most so great: 0 if it is not said.
 func (c *Call) NumberUpTo(name string, most int) int {
-	n := c.Number(name)
-	if n == engine.Zero || n > most {
-		c.Fail(Invalid(name, c.Query.Get(name),
+	text := c.Query.Get(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		c.Fail(Invalid(name, text,
 			fmt.Sprintf("Argument %s must be an integer between 1 and %d.", name, most)))
 	}
 	return n
@@ -191,7 +200,11 @@ func (c *Call) ParseNumber(name, text string) int {
 	n, err := strconv.ParseInt(text, 10, 32)
 	switch {
 	case err != nil || n < 0:
-		c.Fail(Invalid(name, text, "Provided "+name+" not an integer or within integer range."))
+		message := "Provided " + name + " not an integer or within integer range."
+		if c.BadNumber != nil {
+			message = c.BadNumber(name, err == nil)
+		}
+		c.Fail(Invalid(name, text, message))
 		return 0
 	case n == 0:
 		return engine.Zero
@@ -206,8 +219,15 @@ func (c *Call) ParseSize(name, text string) int64 {
 	}
 	size, err := strconv.ParseInt(text, 10, 64)
 	switch {
-	case err != nil || size < 0:
-		c.Fail(engine.ErrInvalidRequest.Derive("Value for "+name+" header is invalid.", nil))
+	case err != nil:
+		c.Fail(engine.ErrInvalidRequest.Derive(
+			fmt.Sprintf("Value for %s header is invalid: '%s'", name, text), nil,
+		))
+		return 0
+	case size < 0:
+		c.Fail(engine.ErrInvalidRequest.Derive(
+			fmt.Sprintf("Value for %s header is less than zero: '%d'", name, size), nil,
+		))
 		return 0
 	case size == 0:
 		return engine.EmptyBody

@@ -3,6 +3,7 @@ package face
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"strconv"
 	"strings"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -42,8 +43,21 @@ func (c *Call) checkSum(body []byte) {
 	digest := sum.Algorithm.New()
 	digest.Write(body)
 	if sum.Value != base64.StdEncoding.EncodeToString(digest.Sum(nil)) {
-		c.Fail(engine.ErrBadDigest)
+		c.Fail(engine.ErrBadDigest.Derive(
+			"The "+string(sum.Algorithm)+" you specified did not match the calculated checksum.", nil,
+		))
 	}
+}
+
+// IsChecksum says whether a value can be a checksum by this algorithm: base64, with "-" and the number
+// of parts behind it if it is a composite one.
+func IsChecksum(a crypto.ChecksumAlgorithm, value string) bool {
+	digest, parts, composite := strings.Cut(value, "-") // which base64 does not have
+	sum, err := base64.StdEncoding.DecodeString(digest)
+	if composite && err == nil {
+		_, err = strconv.ParseUint(parts, 10, 16)
+	}
+	return err == nil && len(sum) == a.Size()
 }
 
 // An element is one of a part in the list of CompleteMultipartUpload, beside its number and its ETag.

@@ -120,8 +120,8 @@ func (c *Call) Marker() string {
 // ReadParts reads the list of parts of CompleteMultipartUpload. Parts of S3 may have checksums.
 func (c *Call) ReadParts() []engine.CompletedPart {
 	type part struct {
-		PartNumber int
-		ETag       string
+		PartNumber *int
+		ETag       *string
 		Others     []element `xml:",any"`
 	}
 	var list struct {
@@ -131,8 +131,16 @@ func (c *Call) ReadParts() []engine.CompletedPart {
 	c.parse(c.readAll(), &list) // the checksum in the headers is that of the object
 	return Each(list.Parts, func(p part) engine.CompletedPart {
 		sum := c.partChecksum(p.Others)
-		return engine.CompletedPart{
-			PartNumber: p.PartNumber, ETag: p.ETag, Checksum: sum.Value, ChecksumAlgorithm: sum.Algorithm,
+		listed := engine.CompletedPart{Checksum: sum.Value, ChecksumAlgorithm: sum.Algorithm}
+		if p.PartNumber != nil {
+			listed.PartNumber = *p.PartNumber
 		}
+		if p.ETag != nil {
+			listed.ETag = *p.ETag
+		}
+		if c.NeedParts && (p.PartNumber == nil || p.ETag == nil) {
+			c.Fail(engine.ErrMalformedXML)
+		}
+		return listed
 	})
 }

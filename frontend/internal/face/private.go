@@ -48,6 +48,14 @@ func (c *Call) GetPrivate() {
 	}{Account, []grant{g}})
 }
 
+// GetOwnership answers that all objects of a bucket are its owner's, and have no lists.
+func (c *Call) GetOwnership() {
+	c.HeadBucket()
+	c.Answer("OwnershipControls", struct {
+		Ownership string `xml:"Rule>ObjectOwnership"`
+	}{"BucketOwnerEnforced"})
+}
+
 // PutPrivate takes that list for what the request is about: by its name, or written out as GetPrivate
 // answers, which is how clients copy it from one object to another.
 func (c *Call) PutPrivate() {
@@ -71,7 +79,7 @@ func (c *Call) readPrivate() {
 	c.ReadXML(&list)
 	if len(list.Grants) != 1 || list.Grants[0].Grantee.ID != Account.ID ||
 		list.Grants[0].Permission != "FULL_CONTROL" {
-		c.Fail(errNotPrivate)
+		c.Fail(ErrNotPrivate)
 	}
 }
 
@@ -83,9 +91,10 @@ func (c *Call) CheckPrivate() {
 		listed = listed || strings.HasPrefix(name, c.Own+"Grant-")
 	}
 	if listed {
-		c.Fail(errNotPrivate)
+		c.Fail(ErrNotPrivate)
 	}
 }
 
-var errNotPrivate = Refuse(http.StatusBadRequest, "AccessControlListNotSupported",
+// ErrNotPrivate refuses every list of access but the one that there is.
+var ErrNotPrivate = Refuse(http.StatusBadRequest, "AccessControlListNotSupported",
 	"The bucket does not allow ACLs.")
