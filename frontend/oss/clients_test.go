@@ -49,7 +49,7 @@ func TestGoSDKv2(t *testing.T) {
 	suite := clients.Suite{
 		Client: client, Excluded: "testdata/go-sdk-v2-excluded.txt",
 		Names: testsIn(t, filepath.Join(dir, "client_integration_*_test.go"), `(?m)^func (Test)(\w+)\(`, ""),
-		Command: func(_ int, name string) *exec.Cmd {
+		Command: func(t *testing.T, _ int, name string) *exec.Cmd {
 			run := exec.CommandContext(t.Context(), "./suite", "-test.v", "-test.run", "^"+name+"$")
 			run.Dir, run.Env = dir, env
 			return run
@@ -75,7 +75,7 @@ func TestGoSDKv1(t *testing.T) {
 		Client: client, Excluded: "testdata/go-sdk-v1-excluded.txt",
 		Names: testsIn(t, filepath.Join(dir, "*_test.go"),
 			`(?m)^func \(s \*(Oss(?:Bucket|BucketMultipart|Client|Copy|Crc|Download|Progress|Upload)Suite)\) (Test\w+)\(`, "."),
-		Command: func(_ int, name string) *exec.Cmd {
+		Command: func(t *testing.T, _ int, name string) *exec.Cmd {
 			pattern := "^" + regexp.QuoteMeta(name) + "$"
 			run := exec.CommandContext(t.Context(), "./suite", "-check.vv", "-check.f", pattern)
 			run.Dir, run.Env = dir, env

@@ -39,7 +39,7 @@ func TestOssutilSuite(t *testing.T) {
 	suite := clients.Suite{
 		Client: clients.OssutilModule, Excluded: "testdata/ossutil-excluded.txt",
 		Names: names, Lanes: lanes, Tries: 3,
-		Command: func(lane int, name string) *exec.Cmd {
+		Command: func(t *testing.T, lane int, name string) *exec.Cmd {
 			pattern := "^(" + regexp.QuoteMeta(name) + ossutilBefore[name] + ")$"
 			run := exec.CommandContext(
 				t.Context(), filepath.Join(module, "suite"), "-check.vv", "-check.f", pattern,

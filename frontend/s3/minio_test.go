@@ -1,7 +1,6 @@
 package s3_test
 
 import (
-	"bytes"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -38,7 +37,7 @@ func TestMinioGo(t *testing.T) {
 	dir := t.TempDir()
 	suite := clients.Suite{
 		Client: minioGo, Names: names, Excluded: "testdata/minio-go-excluded.txt",
-		Command: func(_ int, name string) *exec.Cmd {
+		Command: func(t *testing.T, _ int, name string) *exec.Cmd {
 			run := exec.CommandContext(t.Context(), program, name)
 			run.Dir, run.Env = dir, env
 			return run
@@ -56,30 +55,23 @@ var elsePassed = regexp.MustCompile(`\bstatus=(FAIL|NA)`)
 func buildMinioGo(t *testing.T) (suite string, names []string) {
 	t.Helper()
 	dir := clients.CopyModule(t, minioGo)
-	source, err := os.ReadFile(filepath.Join(dir, "functional_tests.go"))
-	if err != nil {
+	aside := filepath.Join(dir, "functional")
+	if err := os.Mkdir(aside, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	tests := filepath.Join(aside, "tests.go")
+	if err := os.Rename(filepath.Join(dir, "functional_tests.go"), tests); err != nil {
+		t.Fatal(err)
+	}
+	source := clients.Edit(t, tests, minioEdits)
 	main := "package main\n\nimport \"os\"\n\nfunc main() {\n\tswitch os.Args[1] {\n"
 	for _, m := range regexp.MustCompile(`(?m)^func (test\w+)\(\) {`).FindAllSubmatch(source, -1) {
 		names = append(names, string(m[1]))
 		main += fmt.Sprintf("\tcase %q:\n\t\t%s()\n", m[1], m[1])
 	}
 	main += "\tdefault:\n\t\tos.Exit(3)\n\t}\n}\n"
-	for _, edit := range minioEdits {
-		if !bytes.Contains(source, []byte(edit[0])) {
-			t.Fatalf("%s has no %q any more", minioGo, edit[0])
-		}
-		source = bytes.ReplaceAll(source, []byte(edit[0]), []byte(edit[1]))
-	}
-	aside := filepath.Join(dir, "functional")
-	if err := os.Mkdir(aside, 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(aside, "main.go"), []byte(main), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{"tests.go": source, "main.go": []byte(main)} {
-		if err := os.WriteFile(filepath.Join(aside, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	suite = filepath.Join(dir, "suite")
 	clients.Run(t, dir, "go", "build", "-o", suite, "./functional")

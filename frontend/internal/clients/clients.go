@@ -3,11 +3,11 @@
 package clients
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +43,25 @@ func CopyModule(t *testing.T, module string) (dir string) {
 // OssutilModule is where Ossutil comes from. The source of version 2 is not public.
 const OssutilModule = "github.com/aliyun/ossutil@v1.7.19"
 
+// Edit replaces texts of a file, each of which must be there, and returns what it then has.
+func Edit(t *testing.T, path string, edits [][2]string) (text []byte) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, edit := range edits {
+		if !bytes.Contains(text, []byte(edit[0])) {
+			t.Fatalf("%s has no %q any more", path, edit[0])
+		}
+		text = bytes.ReplaceAll(text, []byte(edit[0]), []byte(edit[1]))
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // Ossutil builds ossutil, and returns the program.
 func Ossutil(t *testing.T) string {
 	t.Helper()
@@ -63,9 +82,12 @@ func Run(t *testing.T, dir, program string, args ...string) {
 
 // A Suite is a client's own tests, built, by name.
 type Suite struct {
-	Client   string
-	Names    []string
-	Excluded string // a file with a line for each test that is not run: its name and the reason
+	Client string
+	Names  []string
+
+	// Excluded is a file with a line for each test that is not run: its name and the reason. A name that
+	// ends in * stands for all that begin like it.
+	Excluded string
 
 	// Lanes is in how many lanes tests run beside each other, 1 if 0.
 	Lanes int
@@ -74,9 +96,10 @@ type Suite struct {
 	// themselves.
 	Tries int
 
-	// Command is the program that runs one test in a lane. Passed says whether what it printed is what
-	// a test prints that has passed: one that was skipped, or not found, fails.
-	Command func(lane int, name string) *exec.Cmd
+	// Command is the program that runs one test in a lane; what it sets up for t alone ends with that
+	// test. Passed says whether what it printed is what a test prints that has passed: one that was
+	// skipped, or not found, fails.
+	Command func(t *testing.T, lane int, name string) *exec.Cmd
 	Passed  func(name string, out []byte) bool
 }
 
@@ -94,7 +117,7 @@ func (s *Suite) Test(t *testing.T) {
 				ok := t.Run(name, func(t *testing.T) {
 					ran = true
 					for try := 1; ; try++ {
-						out, err := s.Command(lane, name).CombinedOutput()
+						out, err := s.Command(t, lane, name).CombinedOutput()
 						if err == nil && s.Passed(name, out) {
 							break
 						}
@@ -124,8 +147,8 @@ func (s *Suite) Test(t *testing.T) {
 	t.Logf("%s: %d passed, %d failed, %d excluded", s.Client, passed.Load(), failed.Load(), len(excluded))
 }
 
-// exclusions are the tests that are not run. One that has no reason, or that there is not, is a
-// mistake.
+// exclusions are the tests that are not run. A line without a reason, or that excludes no more than
+// those above it, is a mistake.
 func (s *Suite) exclusions(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(s.Excluded)
@@ -134,13 +157,19 @@ func (s *Suite) exclusions(t *testing.T) map[string]bool {
 	}
 	excluded := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
-		name, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch {
-		case name == "" || name == "#":
-		case strings.TrimSpace(reason) == "" || !slices.Contains(s.Names, name):
-			t.Errorf("%s: %q has no reason, or is no test", s.Excluded, name)
-		default:
-			excluded[name] = true
+		pattern, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if pattern == "" || pattern == "#" {
+			continue
+		}
+		before := len(excluded)
+		beginning, many := strings.CutSuffix(pattern, "*")
+		for _, name := range s.Names {
+			if name == pattern || many && strings.HasPrefix(name, beginning) {
+				excluded[name] = true
+			}
+		}
+		if strings.TrimSpace(reason) == "" || len(excluded) == before {
+			t.Errorf("%s: %q has no reason, or is no test, or is excluded twice", s.Excluded, pattern)
 		}
 	}
 	return excluded
