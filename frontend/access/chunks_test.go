@@ -118,11 +118,11 @@ func TestTamperedChunks(t *testing.T) {
 		{"no signature", func(s string) string {
 			i := strings.Index(s, ";chunk-signature=")
 			return s[:i] + s[i+len(";chunk-signature=")+64:]
-		}, "SignatureDoesNotMatch"},
+		}, "IncompleteBody"},
 		{"value in the trailer", swap("8dUkaA==", "AAAAAA=="), "SignatureDoesNotMatch"},
 		{"no signature of the trailer", func(s string) string {
 			return s[:strings.Index(s, "x-amz-trailer-signature")] + "\r\n"
-		}, "SignatureDoesNotMatch"},
+		}, "IncompleteBody"},
 		{"no trailer", swap("x-amz-checksum-crc32:8dUkaA==\n", ""), "MalformedTrailerError"},
 		{"another trailer", swap("checksum-crc32", "checksum-sha1x"), "MalformedTrailerError"},
 		{"end cut off", func(s string) string {
@@ -173,9 +173,10 @@ func TestMalformedChunks(t *testing.T) {
 		{"no trailer", data + "\r\n", "MalformedTrailerError"},
 		{"an empty trailer", data + "x-amz-checksum-crc32:\r\n\r\n", "InvalidRequest"},
 		{"an empty trailer, and one", data + "x-amz-checksum-crc32: \r\n" + trailer, "InvalidRequest"},
-		{"a trailer twice", data + "x-amz-checksum-crc32:a\r\n" + trailer, "MalformedTrailerError"},
+		{"a trailer twice", data + "x-amz-checksum-crc32:AAAAAA==\r\n" + trailer, "MalformedTrailerError"},
 		{"a trailer more", data + "x-amz-meta-a:b\r\n" + trailer, "MalformedTrailerError"},
-		{"another request", data + trailer + "GET / HTTP/1.1\r\n", "MalformedTrailerError"},
+		{"another request", data + trailer + "GET / HTTP/1.1\r\n", "IncompleteBody"},
+		{"another request, whole", data + trailer + "GET / HTTP/1.1\r\n\r\n", "MalformedTrailerError"},
 		{"a trailer without end", data + strings.Repeat("x", 1<<20), "MalformedTrailerError"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -208,9 +209,9 @@ func TestAnErrorOfTheBodyIsReachable(t *testing.T) {
 }
 
 func TestChunksBehaveAsAReader(t *testing.T) {
-	want := strings.Repeat("gabion", 40)
-	r := unsignedChunks(t, len(want), "64\r\n"+want[:100]+"\r\n8c\r\n"+want[100:]+
-		"\r\n0\r\nx-amz-checksum-crc32:a\r\n\r\n")
+	want := strings.Repeat("gabion", 2000)
+	r := unsignedChunks(t, len(want), "2000\r\n"+want[:8192]+"\r\nee0\r\n"+want[8192:]+
+		"\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n")
 	id, err := anonymousS3().Verify(r)
 	if err != nil {
 		t.Fatal(err)

@@ -10,13 +10,15 @@ type claim struct {
 	accessKey string
 	signature string
 
-	date   string    // as it is signed
-	signed time.Time // zero if it is not said
-	until  time.Time // when a URL ends to hold; zero of a header
+	date   string        // as it is signed
+	signed time.Time     // zero if it is not said
+	until  time.Time     // when a URL ends to hold; zero of a header
+	life   time.Duration // of a URL of S3's
 
 	headers map[string]string // that a URL has as parameters
 
 	stringToSign string
+	canonical    string // of version 4: the request whose hash is in stringToSign
 	context      string // of version 4: the lines of stringToSign that those of chunks have, too
 	signer       func(secret string) signer
 }
@@ -26,7 +28,7 @@ type signer func(text string) string
 
 // check finds out whether a claim is true, and gives the signer that has signed it.
 func (v *Verifier) check(c *claim) (signer, error) {
-	if err := c.checkTime(v.options.Now(), v.options.Skew); err != nil {
+	if err := v.checkTime(c); err != nil {
 		return nil, err
 	}
 	return v.checkSignature(c)
@@ -40,9 +42,7 @@ func (v *Verifier) checkSignature(c *claim) (signer, error) {
 	}
 	sign := c.signer(secret)
 	if !same(sign(c.stringToSign), c.signature) {
-		e := signatureMismatch(c.stringToSign)
-		e.AccessKey, e.Signature = c.accessKey, c.signature
-		return nil, e
+		return nil, v.service.explain(signatureMismatch(c.stringToSign, c.accessKey, c.signature), c)
 	}
 	return sign, nil
 }
@@ -58,17 +58,18 @@ func (v *Verifier) secret(accessKey string) (secret string, ok bool) {
 func (v *Verifier) unknownKey(accessKey string) *Error {
 	e := forbidden("InvalidAccessKeyId", "The "+v.service.dialect().vendor+
 		" Access Key Id you provided does not exist in our records.")
-	e.AccessKey, e.EC = accessKey, "0002-00000902"
-	return e
+	e.AccessKey, e.EC = echo(accessKey), "0002-00000902"
+	return v.service.explain(e, nil)
 }
 
 // checkTime finds out whether a claim holds now.
-func (c *claim) checkTime(now time.Time, skew time.Duration) error {
+func (v *Verifier) checkTime(c *claim) error {
+	now, skew := v.options.Now(), v.options.Skew
 	switch early := now.Before(c.signed.Add(-skew)); {
 	case !c.until.IsZero() && now.Truncate(time.Second).After(c.until): // its last second is in it
-		return accessDenied("Request has expired.")
+		return v.service.outside(c, now, "Request has expired")
 	case !c.until.IsZero() && early:
-		return accessDenied("Request is not yet valid.")
+		return v.service.outside(c, now, "Request is not yet valid")
 	case c.until.IsZero() && (early || now.After(c.signed.Add(skew))):
 		e := forbidden("RequestTimeTooSkewed",
 			"The difference between the request time and the current time is too large.")

@@ -27,6 +27,10 @@
 // is one with its values joined. A parameter of a signed URL of S3 that is named as one of the service's
 // own headers is that header, unless that is there as well, and then it is signed, too.
 //
-// A region is whatever the client says, and a security token is a header as any other: there are no
-// temporary keys.
+// A region is whatever the client says. There are no temporary keys: a security token of S3's is refused,
+// and one of OSS's is a header as any other.
+//
+// An Error is what the service says, in its words. Clients of S3 get back what their signature should
+// have been made of, as S3 does it; but no more than 8 KiB of what they have said, and no canonical
+// request in which a key of theirs is, a token or a cookie.
 package access

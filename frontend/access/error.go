@@ -23,6 +23,28 @@ type Error struct {
 	// With RequestTimeTooSkewed: when the client says it is, and how far from ServerTime that may be.
 	RequestTime, ServerTime time.Time
 	MaxSkew                 time.Duration
+
+	// Details are what S3 says beside that, in its order. OSS's errors have none.
+	Details []Detail
+}
+
+// A Detail is an element of an error's document. Value may be what the client has said, at most 8 KiB of
+// it, or their bytes in hex, and may have any character: whoever writes it must escape it.
+type Detail struct{ Name, Value string }
+
+// longestEcho is how many bytes of what a client has said are said back to it, at most. S3 takes no
+// more headers than that.
+const longestEcho = 8 << 10
+
+// echo is what a client has said, as it may be said back.
+func echo(said string) string { return said[:min(len(said), longestEcho)] }
+
+// with adds a detail, unless it is empty.
+func (e *Error) with(name, value string) *Error {
+	if value != "" {
+		e.Details = append(e.Details, Detail{name, echo(value)})
+	}
+	return e
 }
 
 // Error says what is wrong, without any secret.
@@ -47,14 +69,10 @@ func anonymousDenied(key string) *Error {
 	return e
 }
 
-func signatureMismatch(stringToSign string) *Error {
+func signatureMismatch(stringToSign, accessKey, signature string) *Error {
 	e := forbidden("SignatureDoesNotMatch", "The request signature we calculated does not match the "+
 		"signature you provided. Check your key and signing method.")
 	e.StringToSign, e.EC = stringToSign, "0002-00000040"
+	e.AccessKey, e.Signature = echo(accessKey), echo(signature)
 	return e
-}
-
-func incompleteBody() *Error {
-	return badRequest("IncompleteBody",
-		"The request body is not as long as its headers say, or not well-formed.")
 }

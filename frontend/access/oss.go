@@ -42,6 +42,10 @@ func (oss) claim(r *request) (*claim, error) {
 // body is as it came: OSS signs no bodies.
 func (oss) body(r *request, _ *claim, _ signer) (*body, error) { return plainBody(r), nil }
 
+func (oss) explain(e *Error, _ *claim) *Error { return e }
+
+func (oss) outside(_ *claim, _ time.Time, what string) *Error { return accessDenied(what + ".") }
+
 func claimInOSSHeader(r *request, fields map[string]string) (*claim, error) {
 	cred, ok := dialectOSS.credential(fields["Credential"])
 	date := cmp.Or(r.Header.Get("X-Oss-Date"), r.Header.Get("Date"))

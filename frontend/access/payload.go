@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
@@ -36,24 +35,34 @@ func payload(r *request) string {
 func (s s3) body(r *request, c *claim, sign signer) (*body, error) {
 	switch said := payload(r); said {
 	case unsigned:
-		return plainBody(r), nil
+		b := plainBody(r)
+		b.Reader = wholeReader{r.Body}
+		return b, nil
 	case unsignedChunkTrailer:
 		return s.chunkedBody(r, nil)
 	case signedChunks, signedChunksTrailer:
 		if c == nil {
 			return nil, accessDenied("Signed chunks need a signed request.")
 		}
-		return s.chunkedBody(r, &chain{sign, c.context, c.signature})
+		return s.chunkedBody(r, &chain{sign, c, c.signature})
 	default:
-		sum, err := hex.DecodeString(said)
-		if err != nil || len(sum) != sha256.Size {
-			return nil, badRequest("InvalidArgument",
-				"x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "+
-					"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "+
-					"or a valid sha256 value.")
+		if err := checkPayload(said); err != nil {
+			return nil, err
 		}
-		return s.hashedBody(r, sum)
+		return s.hashedBody(r, said)
 	}
+}
+
+// checkPayload finds out whether a request may say so of its body.
+func checkPayload(said string) error {
+	switch said {
+	case unsigned, unsignedChunkTrailer, signedChunks, signedChunksTrailer:
+		return nil
+	}
+	if sum, err := hex.DecodeString(said); err != nil || len(sum) != sha256.Size {
+		return invalidArgument("x-amz-content-sha256", said, payloadValue)
+	}
+	return nil
 }
 
 // A body is what is read of a request.
@@ -67,10 +76,21 @@ func plainBody(r *request) *body {
 	return &body{Reader: r.Body, length: r.declaredLength()}
 }
 
+// A wholeReader says as S3 does that a body has ended early.
+type wholeReader struct{ from io.Reader }
+
+func (w wholeReader) Read(p []byte) (int, error) {
+	n, err := w.from.Read(p)
+	if err == io.ErrUnexpectedEOF {
+		err = incompleteBody(bodyLength)
+	}
+	return n, err
+}
+
 // hashedBody is a body with a SHA-256. An empty one is verified at once, since nobody may read it.
-func (s s3) hashedBody(r *request, sum []byte) (*body, error) {
+func (s s3) hashedBody(r *request, said string) (*body, error) {
 	b := plainBody(r)
-	hashed := &hashedReader{from: r.Body, hash: s.hashes.New(), sum: sum}
+	hashed := &hashedReader{from: wholeReader{r.Body}, hash: s.hashes.New(), said: said}
 	if r.ContentLength == 0 {
 		if err := hashed.verify(); err != nil {
 			return nil, err
@@ -84,7 +104,7 @@ func (s s3) hashedBody(r *request, sum []byte) (*body, error) {
 type hashedReader struct {
 	from io.Reader
 	hash hash.Hash
-	sum  []byte
+	said string // in hex
 }
 
 func (h *hashedReader) Read(p []byte) (int, error) {
@@ -99,9 +119,10 @@ func (h *hashedReader) Read(p []byte) (int, error) {
 }
 
 func (h *hashedReader) verify() error {
-	if !bytes.Equal(h.hash.Sum(nil), h.sum) {
-		return badRequest("XAmzContentSHA256Mismatch",
-			"The provided 'x-amz-content-sha256' header does not match what was computed.")
+	sum := hex.EncodeToString(h.hash.Sum(nil))
+	if !strings.EqualFold(sum, h.said) {
+		return badRequest("XAmzContentSHA256Mismatch", payloadMismatch).
+			with("ClientComputedContentSHA256", h.said).with("S3ComputedContentSHA256", sum)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,22 +30,24 @@ type postForm struct {
 	fields   map[string]string // by their names in lower case
 	fileType string            // what the browser says of the file
 
+	dialect     dialect
 	parts       *multipart.Reader
 	budget      *budget
 	file        *multipart.Part
-	size        int64 // of what has been read of the file
-	least, most int64 // that the file may have
-	err         error // of Read, for good
-	oneFile     error // for a form that has not exactly one
+	size        int64  // of what has been read of the file
+	least, most int64  // that the file may have
+	err         error  // of Read, for good
+	oneFile     *Error // for a form that has not exactly one
 }
 
-// isForm says whether a request is one to post an object. Those have nothing in the query.
-func (r *request) isForm() bool {
+// posts says whether a request is posted to a bucket, with nothing in the query, and form whether it is
+// one to post an object.
+func (r *request) posts() (posts, form bool) {
 	if r.Method != http.MethodPost || r.bucket == "" || r.key != "" || r.URL.RawQuery != "" {
-		return false
+		return false, false
 	}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return media == "multipart/form-data"
+	return true, media == "multipart/form-data"
 }
 
 // verifyForm finds out who has signed a form. What headers or URL say of that does not count.
@@ -54,7 +57,7 @@ func (v *Verifier) verifyForm(r *request) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.claim(d)
+	c, err := f.claim()
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +67,14 @@ func (v *Verifier) verifyForm(r *request) (*Identity, error) {
 		if _, err := v.checkSignature(c); err != nil {
 			return nil, err
 		}
-		if err := f.obey(d, v.options.Now()); err != nil {
+		if err := f.obey(v.options.Now()); err != nil {
 			return nil, err
 		}
 		id.AccessKey = c.accessKey
 	case !v.options.Anonymous:
 		return nil, anonymousDenied(id.Key)
 	}
-	if r.Header, err = f.header(d); err != nil {
+	if r.Header, err = f.header(); err != nil {
 		return nil, err
 	}
 	id.Body = struct {
@@ -90,13 +93,14 @@ func readForm(r *request, d dialect) (*postForm, error) {
 		return nil, malformedForm()
 	}
 	f := &postForm{
-		fields: map[string]string{}, most: math.MaxInt64,
+		fields: map[string]string{}, most: math.MaxInt64, dialect: d,
 		budget:  &budget{from: r.Body, left: maxFormBytes},
 		oneFile: badRequest(d.form.notOneFile, "POST requires exactly one file upload per request."),
 	}
+	f.explain(f.oneFile, "ArgumentName", "file")
 	f.parts = multipart.NewReader(f.budget, parameters["boundary"])
 	for f.file == nil {
-		if err := f.readField(d); err != nil {
+		if err := f.readField(); err != nil {
 			return nil, err
 		}
 	}
@@ -107,19 +111,27 @@ func readForm(r *request, d dialect) (*postForm, error) {
 		f.fields["content-type"] = said
 	}
 	if f.fields["key"] == "" {
-		return nil, missingField("key")
+		return nil, f.missing("key")
 	}
 	return f, nil
 }
 
+// explain adds a detail to an error, as the services that have some do.
+func (f *postForm) explain(e *Error, name, value string) *Error {
+	if f.dialect.details {
+		e.with(name, value)
+	}
+	return e
+}
+
 // readField reads a field, or finds the file.
-func (f *postForm) readField(d dialect) error {
+func (f *postForm) readField() error {
 	part, err := f.parts.NextRawPart()
 	switch {
 	case err == io.EOF:
 		return f.oneFile
 	case err != nil:
-		return f.failure(err, d)
+		return f.failure(err)
 	}
 	// part.FileName leaves the backslashes of other systems in.
 	_, disposition, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
@@ -130,20 +142,20 @@ func (f *postForm) readField(d dialect) error {
 			f.fileType = said
 		}
 		path := disposition["filename"]
-		return f.nameFile(path[strings.LastIndexAny(path, `/\`)+1:], d)
+		return f.nameFile(path[strings.LastIndexAny(path, `/\`)+1:])
 	}
 	value, err := io.ReadAll(part)
 	switch {
 	case name == "":
 		return malformedForm()
 	case err != nil:
-		return f.failure(err, d)
+		return f.failure(err)
 	}
 	if _, ok := f.fields[name]; ok {
 		return badRequest("InvalidArgument", "The field "+name+" is there twice.")
 	}
 	if len(f.fields) == maxFormFields {
-		return badRequest(d.form.tooLong, "There are too many fields.")
+		return badRequest(f.dialect.form.tooLong, "There are too many fields.")
 	}
 	f.fields[name] = string(value)
 	return nil
@@ -152,13 +164,13 @@ func (f *postForm) readField(d dialect) error {
 // nameFile writes the name of the file where fields want it. Nobody has said yet who sends the form, and
 // a long name that is wanted often would take far more than the form: what the fields have with it must
 // be within the form's own limit.
-func (f *postForm) nameFile(file string, d dialect) error {
+func (f *postForm) nameFile(file string) error {
 	const wanted = "${filename}"
 	total := 0
 	for name, value := range f.fields {
 		total += len(value) + strings.Count(value, wanted)*(len(file)-len(wanted))
 		if total > maxFormBytes {
-			return f.failure(errFormTooLong, d)
+			return f.failure(errFormTooLong)
 		}
 		f.fields[name] = strings.ReplaceAll(value, wanted, file)
 	}
@@ -166,16 +178,20 @@ func (f *postForm) nameFile(file string, d dialect) error {
 }
 
 // failure is the error for a form that could not be read.
-func (f *postForm) failure(err error, d dialect) error {
+func (f *postForm) failure(err error) error {
 	if errors.Is(err, errFormTooLong) {
-		return badRequest(d.form.tooLong,
+		return badRequest(f.dialect.form.tooLong,
 			"Your POST request fields preceding the upload file were too large.")
 	}
 	return malformedForm()
 }
 
 // claim finds out who a form says has signed it. It is nil if nobody has.
-func (f *postForm) claim(d dialect) (*claim, error) {
+func (f *postForm) claim() (*claim, error) {
+	d := f.dialect
+	if d.form.strict && f.isV4() {
+		return f.claimS3()
+	}
 	signature := d.own + "signature"
 	signed := slices.ContainsFunc([]string{
 		"policy", "signature", signature, d.form.algorithm, d.own + "credential", d.form.accessKey,
@@ -184,12 +200,12 @@ func (f *postForm) claim(d dialect) (*claim, error) {
 	case !signed:
 		return nil, nil
 	case !f.has("policy"):
-		return nil, missingField("policy")
+		return nil, f.missing("policy")
 	case !f.has(d.form.algorithm):
 		c := &claim{accessKey: f.fields[d.form.accessKey], signature: f.fields["signature"]}
 		for _, name := range []string{d.form.accessKey, "signature"} {
 			if !f.has(name) {
-				return nil, missingField(name)
+				return nil, f.missing(name)
 			}
 		}
 		c.stringToSign, c.signer = f.fields["policy"], signerV1
@@ -212,8 +228,9 @@ func (f *postForm) has(name string) bool { return f.fields[name] != "" }
 
 // obey finds out whether the form is what its policy allows, and limits the size of its file to
 // that.
-func (f *postForm) obey(d dialect, now time.Time) error {
-	p, err := parsePolicy(f.fields["policy"])
+func (f *postForm) obey(now time.Time) error {
+	d := f.dialect
+	p, err := parsePolicy(f.fields["policy"], d)
 	if err != nil {
 		return err
 	}
@@ -237,8 +254,8 @@ func (f *postForm) obey(d dialect, now time.Time) error {
 }
 
 // header has those fields that say what the same headers say of PutObject. None may be said twice.
-func (f *postForm) header(d dialect) (http.Header, error) {
-	h := http.Header{}
+func (f *postForm) header() (http.Header, error) {
+	d, h := f.dialect, http.Header{}
 	for name, value := range f.fields {
 		switch name {
 		case "cache-control", "content-disposition", "content-encoding", "content-language",
@@ -279,18 +296,25 @@ func (f *postForm) Read(p []byte) (n int, err error) {
 	f.size += int64(n)
 	switch {
 	case f.size > f.most:
-		err = badRequest("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+		err = f.wrongSize("MaxSizeAllowed", f.most,
+			badRequest("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		err = malformedForm()
 	case err != io.EOF:
 	case f.size < f.least:
-		err = badRequest("EntityTooSmall",
-			"Your proposed upload is smaller than the minimum allowed size")
+		err = f.wrongSize("MinSizeAllowed", f.least, badRequest("EntityTooSmall",
+			"Your proposed upload is smaller than the minimum allowed size"))
 	default:
 		err = f.end()
 	}
 	f.err = err
 	return n, err
+}
+
+// wrongSize says, beside an error, how much of the file has come, and how much may come.
+func (f *postForm) wrongSize(limit string, bytes int64, e *Error) *Error {
+	f.explain(e, "ProposedSize", strconv.FormatInt(f.size, 10))
+	return f.explain(e, limit, strconv.FormatInt(bytes, 10))
 }
 
 // end reads what is behind the file, which browsers have nothing in but the button.
@@ -329,7 +353,7 @@ func malformedForm() *Error {
 		"The body of your POST request is not well-formed multipart/form-data.")
 }
 
-func missingField(name string) *Error {
-	return badRequest("InvalidArgument", "Bucket POST must contain a field named '"+name+
-		"'.  If it is specified, please check the order of the fields.")
+func (f *postForm) missing(name string) *Error {
+	return f.explain(badRequest("InvalidArgument", "Bucket POST must contain a field named '"+name+
+		"'.  If it is specified, please check the order of the fields."), "ArgumentName", name)
 }

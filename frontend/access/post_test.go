@@ -178,7 +178,7 @@ func TestPolicy(t *testing.T) {
 	for _, c := range []struct {
 		what, policy string
 		fields       []field
-		file, want   string
+		file, want   string // by S3 | by OSS, if there are two
 	}{
 		{"eq holds", policyOf(usualConditions + `, {"acl": "private"}`), []field{{"acl", "private"}}, content, ""},
 		{"names and operators in any case", policyOf(`{"bUcKeT": "photos"}, ["StArTs-WiTh", "$KeY", "user/"]`), nil, content, ""},
@@ -188,10 +188,10 @@ func TestPolicy(t *testing.T) {
 		{"another bucket", policyOf(`{"bucket": "other"}, ["starts-with", "$key", ""]`), nil, content, denied},
 		{"the name of the file counts", policyOf(`{"bucket": "photos"}, ["eq", "$key", "user/a.jpg"]`), nil, content, ""},
 		{"a dollar with a backslash", policyOf(`{"bucket": "photos"}, ["starts-with", "$key", "user/"], ["eq", "$acl", "\$a\\$"]`), []field{{"acl", `$a\$`}}, content, ""},
-		{"in", policyOf(usualConditions + `, ["in", "$acl", ["private", "default"]]`), []field{{"acl", "default"}}, content, ""},
-		{"not one of in", policyOf(usualConditions + `, ["in", "$acl", ["private"]]`), []field{{"acl", "default"}}, content, denied},
-		{"not-in", policyOf(usualConditions + `, ["not-in", "$acl", ["private"]]`), []field{{"acl", "default"}}, content, ""},
-		{"one of not-in", policyOf(usualConditions + `, ["not-in", "$acl", ["default"]]`), []field{{"acl", "default"}}, content, denied},
+		{"in", policyOf(usualConditions + `, ["in", "$acl", ["private", "default"]]`), []field{{"acl", "default"}}, content, invalid + "|"},
+		{"not one of in", policyOf(usualConditions + `, ["in", "$acl", ["private"]]`), []field{{"acl", "default"}}, content, invalid + "|" + denied},
+		{"not-in", policyOf(usualConditions + `, ["not-in", "$acl", ["private"]]`), []field{{"acl", "default"}}, content, invalid + "|"},
+		{"one of not-in", policyOf(usualConditions + `, ["not-in", "$acl", ["default"]]`), []field{{"acl", "default"}}, content, invalid + "|" + denied},
 		{"expired", `{"expiration": "2007-12-01T12:00:00.000Z", "conditions": [{"bucket": "photos"}]}`, nil, content, denied},
 		{"too large", policyOf(usualConditions), nil, strings.Repeat("x", 21), "400 EntityTooLarge"},
 		{"as large as may be", policyOf(usualConditions), nil, strings.Repeat("x", 20), ""},
@@ -210,7 +210,8 @@ func TestPolicy(t *testing.T) {
 		{"two in one", policyOf(usualConditions + `, {"acl": "private", "key": "x"}`), nil, content, invalid},
 		{"a condition of a number", policyOf(usualConditions + `, 1`), nil, content, invalid},
 		{"an unknown operator", policyOf(usualConditions + `, ["ends-with", "$key", "x"]`), nil, content, invalid},
-		{"no dollar", policyOf(usualConditions + `, ["eq", "key", "x"]`), nil, content, invalid},
+		{"no dollar", policyOf(usualConditions + `, ["eq", "key", "user/a.jpg"]`), nil, content, denied + "|" + invalid},
+		{"another element", strings.Replace(policyOf(usualConditions), "{", `{"extra": 1, `, 1), nil, content, invalid + "|"},
 		{"a list for a text", policyOf(usualConditions + `, ["eq", "$key", ["x"]]`), nil, content, invalid},
 		{"one size", policyOf(usualConditions + `, ["content-length-range", 0]`), nil, content, invalid},
 		{"a negative size", policyOf(usualConditions + `, ["content-length-range", -1, 0]`), nil, content, invalid},
@@ -222,12 +223,21 @@ func TestPolicy(t *testing.T) {
 			t.Run(c.what+"/"+s.name, func(t *testing.T) {
 				fields := s.signedFields(c.policy, append(usual, c.fields...)...)
 				_, _, err := verify(s.new(options()), arrive(t, post(t, fields, "a.jpg", c.file)))
-				if got := refusal(t, err); got != c.want {
-					t.Errorf("%s (%v), want %s", got, err, c.want)
+				if got := refusal(t, err); got != s.of(c.want) {
+					t.Errorf("%s (%v), want %s", got, err, s.of(c.want))
 				}
 			})
 		}
 	}
+}
+
+// of is that of two wants, by S3 | by OSS, that is about the service.
+func (s signedForm) of(both string) string {
+	first, second, two := strings.Cut(both, "|")
+	if two && s.own == "x-oss-" {
+		return second
+	}
+	return first
 }
 
 // TestFormNames demands of S3's policies that they name each field, which OSS's need not.
@@ -268,31 +278,24 @@ func TestPolicyOnType(t *testing.T) {
 		want, stored string  // by S3 | by OSS, if there are two
 	}{
 		{"the field's", png, []field{{"Content-Type", "image/png"}}, "|" + denied, "image/png|"},
-		{"the file's", jpeg, nil, denied + "|", "|image/jpeg"},
-		{"the file's, and another field's", jpeg, []field{{"Content-Type", "text/html"}}, denied + "|", "|image/jpeg"},
+		{"the file's", jpeg, nil, "400 InvalidPolicyDocument|", "|image/jpeg"},
+		{"the file's, and another field's", jpeg, []field{{"Content-Type", "text/html"}}, "400 InvalidPolicyDocument|", "|image/jpeg"},
 		{"OSS's own", png, []field{{"x-oss-content-type", "image/png"}}, denied + "|", "|image/png"},
 		{"OSS's own is another", png, []field{{"Content-Type", "image/png"}, {"x-oss-content-type", "text/html"}}, denied, ""},
-		{"not-in", onType(`["not-in", "$content-type", ["text/html"]]`), []field{{"Content-Type", "text/css"}, {"x-oss-content-type", "text/html"}}, denied, ""},
+		{"not-in", onType(`["not-in", "$content-type", ["text/html"]]`), []field{{"Content-Type", "text/css"}, {"x-oss-content-type", "text/html"}}, "400 InvalidPolicyDocument|" + denied, ""},
 		{"each of the types", images, []field{{"Content-Type", "image/png, image/gif"}}, "", "image/png, image/gif|image/jpeg"},
 		{"not each of the types", images, []field{{"Content-Type", "image/png,text/html"}}, denied + "|", "|image/jpeg"},
 		{"not each of OSS's own", images, []field{{"x-oss-content-type", "image/png,text/html"}}, denied, ""},
 	} {
 		for _, s := range signedForms {
 			t.Run(c.what+"/"+s.name, func(t *testing.T) {
-				of := func(both string) string {
-					first, second, two := strings.Cut(both, "|")
-					if two && s.own == "x-oss-" {
-						return second
-					}
-					return first
-				}
 				r := arrive(t, post(t, s.signedFields(c.policy, append(usual, c.fields...)...), "a.jpg", content))
 				_, _, err := verify(s.new(options()), r)
-				if got := refusal(t, err); got != of(c.want) {
-					t.Fatalf("%s (%v), want %s", got, err, of(c.want))
+				if got := refusal(t, err); got != s.of(c.want) {
+					t.Fatalf("%s (%v), want %s", got, err, s.of(c.want))
 				}
-				if got := r.Header.Get("Content-Type"); err == nil && got != of(c.stored) {
-					t.Errorf("%s is stored, want %s", got, of(c.stored))
+				if got := r.Header.Get("Content-Type"); err == nil && got != s.of(c.stored) {
+					t.Errorf("%s is stored, want %s", got, s.of(c.stored))
 				}
 			})
 		}

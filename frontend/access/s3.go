@@ -2,9 +2,11 @@ package access
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,49 +24,104 @@ func (s3) claim(r *request) (*claim, error) {
 	inURL := r.hasAny("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature")
 	switch {
 	case authorization != "" && inURL:
-		return nil, badRequest("InvalidArgument", "Only one auth mechanism allowed.")
+		return nil, invalidArgument("Authorization", authorization, "Only one auth mechanism "+
+			"allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "+
+			"or the Authorization header should be specified")
 	case inURL:
 		return claimInS3URL(r)
 	case strings.HasPrefix(authorization, dialectS3.algorithm+" "):
-		return claimInS3Header(r, dialectS3.fields(authorization))
-	case authorization != "" || r.hasAny("AWSAccessKeyId", "Signature"):
-		return nil, badRequest("InvalidRequest", "The authorization mechanism you have provided is "+
-			"not supported. Please use AWS4-HMAC-SHA256.")
+		return claimInS3Header(r, authorization)
+	case authorization != "":
+		return nil, unsupported(authorization)
+	case r.hasAny("AWSAccessKeyId", "Signature"):
+		return nil, unsupportedMechanism()
 	}
 	return nil, nil
 }
 
-func claimInS3Header(r *request, fields map[string]string) (*claim, error) {
-	malformed := badRequest("AuthorizationHeaderMalformed", "The authorization header is malformed: "+
-		"it must have Credential=ACCESSKEY/DATE/REGION/s3/aws4_request, SignedHeaders and Signature.")
-	cred, ok := dialectS3.credential(fields["Credential"])
-	if !ok {
-		return nil, malformed
+func claimInS3Header(r *request, authorization string) (*claim, error) {
+	fields, cred, err := s3Components(strings.TrimPrefix(authorization, dialectS3.algorithm))
+	if err != nil {
+		return nil, err
 	}
 	signed, err := timeOf(cmp.Or(r.Header.Get("X-Amz-Date"), r.Header.Get("Date")))
 	if err != nil {
 		return nil, accessDenied("AWS authentication requires a valid Date or x-amz-date header")
 	}
-	if r.Header.Get(headerPayload) == "" {
-		return nil, badRequest("InvalidRequest",
-			"Missing required header for this request: x-amz-content-sha256")
-	}
 	c := &claim{
 		accessKey: cred.accessKey, signature: fields["Signature"],
 		signed: signed, date: signed.Format(timeV4),
 	}
-	return c, c.signS3(r, cred, fields["SignedHeaders"], malformed)
+	said := r.Header.Get(headerPayload)
+	switch {
+	case signed.Format(dateV4) != cred.date:
+		return c, headerMalformed(headerDate)
+	case said == "":
+		return nil, badRequest("InvalidRequest",
+			"Missing required header for this request: x-amz-content-sha256")
+	}
+	if err := checkPayload(said); err != nil {
+		return c, err
+	}
+	headers := strings.Split(fields["SignedHeaders"], ";")
+	if !slices.Contains(headers, "host") {
+		return c, headerMalformed("SignedHeaders must have host.")
+	}
+	return c, c.signS3(r, cred, headers)
+}
+
+// s3Components parses what an Authorization header has behind its algorithm.
+func s3Components(text string) (fields map[string]string, cred credential, err error) {
+	fields = map[string]string{}
+	components := strings.SplitN(text, ",", 4)
+	if len(components) != 3 {
+		return nil, cred, headerMalformed(headerComponents)
+	}
+	for _, component := range components {
+		component = strings.TrimSpace(component)
+		name, value, ok := strings.Cut(component, "=")
+		if !ok {
+			return nil, cred, headerMalformed(headerComponent, component)
+		}
+		fields[name] = value
+	}
+	for _, name := range []string{"Credential", "SignedHeaders", "Signature"} {
+		if fields[name] == "" {
+			return nil, cred, headerMalformed(headerMissing, name)
+		}
+	}
+	cred, fault := s3Credential(fields["Credential"])
+	if fault != "" {
+		return nil, cred, headerMalformed("%s", fault)
+	}
+	return fields, cred, nil
+}
+
+// s3Credential parses a credential. fault says what is wrong with it, if anything is.
+func s3Credential(text string) (cred credential, fault string) {
+	p := strings.Split(text, "/")
+	n := len(p) - 4
+	switch {
+	case n < 1:
+		return cred, credentialMalformed
+	case n > 1 && (p[n+2] != dialectS3.service || p[n+3] != dialectS3.end):
+		return cred, credentialMalformed // rather than an access key with a slash
+	case p[n+2] != dialectS3.service:
+		return cred, say(credentialService, p[n+2])
+	case p[n+3] != dialectS3.end:
+		return cred, say(credentialTerminal, p[n+3])
+	}
+	if _, err := time.Parse(dateV4, p[n]); err != nil {
+		return cred, say(credentialDate, p[n])
+	}
+	cred, _ = dialectS3.credential(text)
+	return cred, ""
 }
 
 func claimInS3URL(r *request) (*claim, error) {
-	malformed := badRequest("AuthorizationQueryParametersError", "X-Amz-Algorithm, X-Amz-Credential, "+
-		"X-Amz-Date, X-Amz-Expires, X-Amz-SignedHeaders and X-Amz-Signature must all be there, "+
-		"well-formed, and X-Amz-Expires less than a week (in seconds).")
-	cred, ok := dialectS3.credential(r.query.Get("X-Amz-Credential"))
-	signed, err := time.Parse(timeV4, r.query.Get("X-Amz-Date"))
-	life, lives := r.lifetime("X-Amz-Expires")
-	if !ok || !lives || err != nil || r.query.Get("X-Amz-Algorithm") != dialectS3.algorithm {
-		return nil, malformed
+	cred, signed, life, err := s3Parameters(r)
+	if err != nil {
+		return nil, err
 	}
 	headers, err := headersInS3URL(r)
 	if err != nil {
@@ -76,9 +133,59 @@ func claimInS3URL(r *request) (*claim, error) {
 		signature: r.query.Get("X-Amz-Signature"),
 		signed:    signed,
 		until:     signed.Add(life),
+		life:      life,
 		date:      r.query.Get("X-Amz-Date"),
 	}
-	return c, c.signS3(r, cred, r.query.Get("X-Amz-SignedHeaders"), malformed)
+	listed := strings.Split(r.query.Get("X-Amz-SignedHeaders"), ";")
+	if !slices.Contains(listed, "host") {
+		return c, urlMalformed("X-Amz-SignedHeaders must have host.")
+	}
+	return c, c.signS3(r, cred, listed)
+}
+
+// s3Parameters parses what a URL says of its signature, and finds out whether all of it is there.
+func s3Parameters(r *request) (
+	cred credential, signed time.Time, life time.Duration, err error,
+) {
+	fail := func(text string, said ...string) (credential, time.Time, time.Duration, error) {
+		return credential{}, time.Time{}, 0, urlMalformed(text, said...)
+	}
+	for _, name := range []string{
+		"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature",
+		"X-Amz-SignedHeaders", "X-Amz-Expires",
+	} {
+		if r.query.Get(name) == "" {
+			return fail(urlMissing)
+		}
+	}
+	switch r.query.Get("X-Amz-Algorithm") {
+	case dialectS3.algorithm:
+	case "AWS4-ECDSA-P256-SHA256":
+		return fail(urlNoECDSA)
+	default:
+		return fail(urlAlgorithm)
+	}
+	cred, fault := s3Credential(r.query.Get("X-Amz-Credential"))
+	if fault != "" {
+		return fail("Error parsing the X-Amz-Credential parameter; %s", fault)
+	}
+	signed, err = time.Parse(timeV4, r.query.Get("X-Amz-Date"))
+	if err != nil {
+		return fail(urlDate)
+	}
+	if date := signed.Format(dateV4); date != cred.date {
+		return fail(otherDate, cred.date, date)
+	}
+	seconds, err := strconv.ParseInt(r.query.Get("X-Amz-Expires"), 10, 64)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		return fail(urlNumber)
+	case seconds < 0:
+		return fail(urlNegative)
+	case seconds > int64(longestLife/time.Second):
+		return fail(urlTooLong)
+	}
+	return cred, signed, time.Duration(seconds) * time.Second, nil
 }
 
 // headersInS3URL are the service's own headers that a URL has as parameters, which is where some SDKs
@@ -109,26 +216,28 @@ func headersInS3URL(r *request) (map[string]string, error) {
 	return headers, nil
 }
 
-// signS3 completes a claim by what its signature must be made of. It is malformed if what is signed
-// does not do.
-func (c *claim) signS3(r *request, cred credential, signedHeaders string, malformed *Error) error {
-	headers := strings.Split(signedHeaders, ";")
-	if !slices.Contains(headers, "host") || c.signed.Format(dateV4) != cred.date {
-		return malformed
+// signS3 completes a claim by what its signature must be made of.
+func (c *claim) signS3(r *request, cred credential, headers []string) error {
+	const token = "X-Amz-Security-Token"
+	if r.Header.Get(token) != "" || r.query.Has(token) {
+		return invalidToken()
 	}
+	var missing []string
 	for _, name := range r.headersWith("x-amz-") {
 		// What payload says is signed in any case.
 		if !slices.Contains(headers, name) && name != "x-amz-content-sha256" {
-			return accessDenied("There were headers present in the request which were not signed: " +
-				name)
+			missing = append(missing, name)
 		}
+	}
+	if len(missing) > 0 {
+		return headersNotSigned(missing)
 	}
 	c.signV4(cred, strings.Join([]string{
 		r.Method,
 		canonicalPath(r.URL),
 		r.canonicalQuery("X-Amz-Signature", "="),
 		r.canonicalHeaders(headers, oneSpace),
-		signedHeaders,
+		strings.Join(headers, ";"),
 		payload(r),
 	}, "\n"))
 	return nil

@@ -26,6 +26,7 @@ type dialect struct {
 	service   string
 	end       string // of a scope
 	own       string // how the names of the service's own headers begin
+	details   bool   // its errors have more elements than both services have
 	form      formDialect
 }
 
@@ -39,7 +40,7 @@ type formDialect struct {
 
 var (
 	dialectS3 = dialect{
-		"AWS", "AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-", formDialect{
+		"AWS", "AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-", true, formDialect{
 			accessKey: "awsaccesskeyid", algorithm: "x-amz-algorithm",
 			tooLong:    "MaxPostPreDataLengthExceededError",
 			notOneFile: "IncorrectNumberOfFilesInPostRequest",
@@ -47,7 +48,7 @@ var (
 		},
 	}
 	dialectOSS = dialect{
-		"OSS", "OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request", "x-oss-", formDialect{
+		"OSS", "OSS4-HMAC-SHA256", "aliyun_v4", "oss", "aliyun_v4_request", "x-oss-", false, formDialect{
 			accessKey: "ossaccesskeyid", algorithm: "x-oss-signature-version",
 			tooLong:    "FieldItemTooLong",
 			notOneFile: "IncorrectNumberOfFilesInPOSTRequest",
@@ -89,6 +90,7 @@ func (c credential) signer(secret string) signer {
 func (c *claim) signV4(cred credential, canonicalRequest string) {
 	c.accessKey = cred.accessKey
 	c.signer = cred.signer
+	c.canonical = canonicalRequest
 	c.context = c.date + "\n" + cred.scope()
 	c.stringToSign = cred.algorithm + "\n" + c.context + "\n" + hexSHA256(canonicalRequest)
 }

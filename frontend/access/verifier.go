@@ -81,6 +81,13 @@ type Verifier struct {
 		dialect() dialect
 		claim(*request) (*claim, error)
 		body(*request, *claim, signer) (*body, error)
+
+		// explain adds to an error what the service says of a key that is not known, and of a
+		// signature that does not match, which has a claim.
+		explain(*Error, *claim) *Error
+
+		// outside is the error for a URL outside its time.
+		outside(c *claim, now time.Time, what string) *Error
 	}
 }
 
@@ -100,15 +107,18 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.isForm() {
+	switch posts, form := q.posts(); {
+	case form:
 		return v.verifyForm(q)
+	case posts && v.service.dialect().form.strict:
+		return nil, noForm()
 	}
 	c, err := v.service.claim(q)
 	if err != nil && c != nil {
 		if _, ok := v.secret(c.accessKey); !ok {
 			return nil, v.unknownKey(c.accessKey) // whatever else is wrong
 		}
-		if late := c.checkTime(v.options.Now(), v.options.Skew); late != nil {
+		if late := v.checkTime(c); late != nil {
 			return nil, late
 		}
 	}

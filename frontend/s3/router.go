@@ -29,7 +29,6 @@ var operations = map[string]operation{
 	"GET bucket versions": {"ListObjects", (*call).listObjects},
 	"GET bucket uploads":  {"ListMultipartUploads", (*call).listMultipartUploads},
 	"POST bucket delete":  {"DeleteObjects", (*call).deleteObjects},
-	"POST bucket":         {"PutObject", (*call).RefusePost},
 	"POST form":           {"PutObject", (*call).postObject},
 
 	"GET bucket accelerate":   {"HeadBucket", nothing("AccelerateConfiguration")},
@@ -80,6 +79,7 @@ var errMethodNotAllowed = face.Refuse(http.StatusMethodNotAllowed, "MethodNotAll
 // find finds the operation that the request asks for.
 func (c *call) find() (name string, run func()) {
 	route := c.Route(subresources)
+	c.RefuseChunks(route, "PUT object", "PUT object uploadId")
 	c.checkHeaders()
 	if c.Query.Has("versionId") {
 		c.CheckNamedVersion("versionId", c.Query.Get("versionId"))

@@ -2,6 +2,7 @@ package face
 
 import (
 	"cmp"
+	"encoding/xml"
 	"errors"
 
 	"github.com/gabion-storage/gabion/engine"
@@ -65,6 +66,7 @@ type ErrorDocument struct {
 	SignatureProvided, StringToSign string `xml:",omitempty"`
 	RequestTime, ServerTime         string `xml:",omitempty"`
 	MaxSkew                         int64  `xml:"MaxAllowedSkewMilliseconds,omitempty"`
+	Details                         []element
 }
 
 // Describe is the document of the error that answers the request.
@@ -83,6 +85,9 @@ func (c *Call) Describe(e *engine.Error) ErrorDocument {
 	}
 	d.AccessKeyID, d.SignatureProvided = denied.AccessKey, denied.Signature
 	d.StringToSign = denied.StringToSign
+	for _, more := range denied.Details {
+		d.Details = append(d.Details, element{xml.Name{Local: more.Name}, more.Value})
+	}
 	if denied.MaxSkew > 0 {
 		d.RequestTime, d.ServerTime = ISO(denied.RequestTime), ISO(denied.ServerTime)
 		d.MaxSkew = denied.MaxSkew.Milliseconds()

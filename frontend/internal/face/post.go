@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/gabion-storage/gabion/engine"
 )
 
 // Location is the URL of the object that the request is about, as the client names the server.
@@ -43,13 +41,6 @@ func (c *Call) SayPosted(etag string) {
 	default:
 		c.Done(http.StatusNoContent)
 	}
-}
-
-// RefusePost is for what is posted to a bucket and is no form.
-func (c *Call) RefusePost() {
-	e := engine.ErrPreconditionFailed.Derive("", nil)
-	e.Condition = "Bucket POST must be of the enclosure-type multipart/form-data"
-	c.Fail(e)
 }
 
 // redirect is where a form wants the browser to go on, with what has been stored. What is no URL of

@@ -40,3 +40,13 @@ func (c *Call) CheckOwner(header string) {
 		c.Fail(engine.ErrAccessDenied)
 	}
 }
+
+// RefuseChunks fails a call of S3's whose body is in chunks, unless it is one of those that may have such
+// a body.
+func (c *Call) RefuseChunks(route string, but ...string) {
+	if strings.HasPrefix(c.Header("Content-Sha256"), "STREAMING-") && !slices.Contains(but, route) {
+		c.Fail(engine.ErrInvalidRequest.Derive(
+			"The value of x-amz-content-sha256 header is invalid.", nil,
+		))
+	}
+}
