@@ -55,7 +55,7 @@ func (c *call) checksum() (sum engine.Checksum) {
 			"x-amz-checksum-* or x-amz-trailer headers were found.")
 	}
 	if sum.Algorithm == "" {
-		sum.Algorithm = c.algorithm(c.Header("Checksum-Algorithm"))
+		sum.Algorithm = c.algorithm(c.Header("Checksum-Algorithm"), unsupported)
 	}
 	return sum
 }
@@ -66,16 +66,19 @@ func (c *call) algorithmOf(header string) crypto.ChecksumAlgorithm {
 	if !ok || name == "Algorithm" || name == "Type" || name == "Mode" {
 		return ""
 	}
-	return c.algorithm(name)
+	return c.algorithm(name, "The algorithm type you specified in x-amz-checksum- header is invalid.")
 }
 
-// algorithm is that of a name as clients write it. The call fails for one that there is not.
-func (c *call) algorithm(name string) crypto.ChecksumAlgorithm {
+const unsupported = "Checksum algorithm provided is unsupported. Please try again with any of " +
+	"the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, " +
+	"XXHASH3, XXHASH64]"
+
+// algorithm is that of a name as clients write it. The call fails with the message for one that there
+// is not.
+func (c *call) algorithm(name, message string) crypto.ChecksumAlgorithm {
 	a := crypto.ChecksumAlgorithm(strings.ToUpper(name))
 	if a != "" && !a.Valid() {
-		c.invalid("Checksum algorithm provided is unsupported. Please try again with any of " +
-			"the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, " +
-			"XXHASH3, XXHASH64]")
+		c.invalid(message)
 	}
 	return a
 }

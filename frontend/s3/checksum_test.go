@@ -18,8 +18,10 @@ func TestChecksumHeaders(t *testing.T) {
 	for _, x := range []exchange{
 		{"PUT /bucket", "", 200, ""},
 		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: ", "x", 400, "<Code>InvalidRequest</Code><Message>Value for x-amz-checksum-crc32 header is invalid.</Message>"},
-		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: AAAA", "x", 400, "<Code>InvalidRequest</Code>"},
-		{"PUT /bucket/key\nX-Amz-Checksum-Sha3: AAAA", "x", 400, "<Code>InvalidRequest</Code>" + unsupported},
+		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: AAAA", "x", 400, "<Message>Value for x-amz-checksum-crc32 header is invalid.</Message>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: AAAAAA==", "x", 400, "<Code>BadDigest</Code><Message>The CRC32 you specified did not match the calculated checksum.</Message>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Crc32: AAAAAA==\nX-Amz-Sdk-Checksum-Algorithm: SHA1", "x", 400, "<Message>Value for x-amz-sdk-checksum-algorithm header is invalid.</Message>"},
+		{"PUT /bucket/key\nX-Amz-Checksum-Sha3: AAAA", "x", 400, "<Message>The algorithm type you specified in x-amz-checksum- header is invalid.</Message>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Md5: AAAA", "x", 400, "<Code>InvalidRequest</Code>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Xxhash128: xLwRQzsRHM4=", "x", 400, "<Code>InvalidRequest</Code>"},
 		{"PUT /bucket/key\nX-Amz-Checksum-Xxhash64: AAAAAAAAAAA=", "x", 400, "<Code>BadDigest</Code>"},

@@ -53,7 +53,7 @@ func (c *call) copyObject() {
 		TaggingDirective:     engine.Directive(c.Header("Tagging-Directive")),
 		Attributes:           c.attributes(),
 		EncryptionRequest:    c.encryption(),
-		ChecksumAlgorithm:    c.algorithm(c.Header("Checksum-Algorithm")),
+		ChecksumAlgorithm:    c.algorithm(c.Header("Checksum-Algorithm"), unsupported),
 	})
 	c.sayEncryption(made.Encryption)
 	c.Answer("CopyObjectResult", copyResult{

@@ -16,7 +16,7 @@ func (c *call) createMultipartUpload() {
 	up := face.Do(&c.Call, c.Engine.InitiateMultipartUpload, &engine.InitiateMultipartUploadRequest{
 		Bucket: c.Bucket, Key: c.Key, Attributes: c.attributes(), EncryptionRequest: c.encryption(),
 		Checksum: engine.Checksum{
-			Algorithm: c.algorithm(c.Header("Checksum-Algorithm")), Type: kind,
+			Algorithm: c.algorithm(c.Header("Checksum-Algorithm"), unsupported), Type: kind,
 		},
 	})
 	c.sayEncryption(up.Encryption)
