@@ -148,7 +148,7 @@ func (p *policy) add(text json.RawMessage) error {
 				return fail(conditionValue, "")
 			}
 			c := condition{operator: "eq", field: strings.ToLower(field), values: []string{s}}
-			c.text = p.dialect.conditionText(c, `["eq", "$`+field+`", "`+s+`"]`)
+			c.text = p.dialect.conditionText(c, c.operator, "$"+field)
 			p.conditions = append(p.conditions, c)
 		}
 		return nil
@@ -193,16 +193,18 @@ func (p *policy) add(text json.RawMessage) error {
 	if wrong || c.never && !p.dialect.form.strict {
 		return fail(conditionJSON, "")
 	}
-	c.field = strings.ToLower(strings.TrimPrefix(c.field, "$"))
-	c.text = p.dialect.conditionText(c, string(text))
+	field := c.field
+	c.field = strings.ToLower(strings.TrimPrefix(field, "$"))
+	c.text = p.dialect.conditionText(c, said, field)
 	p.conditions = append(p.conditions, c)
 	return nil
 }
 
-// conditionText is how a service says a condition, S3 as JSON.
-func (d dialect) conditionText(c condition, json string) string {
+// conditionText is how a service says a condition: S3 with the names as they came, in quotes, wherever the
+// policy has spaces.
+func (d dialect) conditionText(c condition, operator, field string) string {
 	if d.form.strict {
-		return json
+		return `["` + strings.Join([]string{operator, field, c.values[0]}, `", "`) + `"]`
 	}
 	return "[" + c.operator + ", $" + c.field + ", " + strings.Join(c.values, ", ") + "]"
 }

@@ -28,13 +28,13 @@ func TestRefusals(t *testing.T) {
 			"GET /bucket\nAuthorization: AWS4-HMAC-SHA256 Credential=AK" + scope + rest,
 			"<HeadersNotSigned>x-amz-date</HeadersNotSigned>",
 		}, {
-			"GET /bucket\nAuthorization: <x>", "<ArgumentName>Authorization</ArgumentName><ArgumentValue>&lt;x&gt;</ArgumentValue>",
+			"GET /bucket\nAuthorization: <'x\"&#34;>", "<ArgumentName>Authorization</ArgumentName><ArgumentValue>&lt;'x\"&amp;#34;&gt;</ArgumentValue>",
 		}, {
 			"GET /bucket\nAuthorization: AWS4-HMAC-SHA256 Credential=AK/1/r/</Message>/aws4_request" + rest,
-			"<Message>The authorization header is malformed; the Credential is mal-formed; expecting &#34;&lt;YOUR-AKID&gt;/YYYYMMDD/REGION/SERVICE/aws4_request&#34;.</Message>",
+			"<Message>The authorization header is malformed; the Credential is mal-formed; expecting \"&lt;YOUR-AKID&gt;/YYYYMMDD/REGION/SERVICE/aws4_request\".</Message>",
 		}, {
 			"GET /bucket\nAuthorization: AWS4-HMAC-SHA256 Credential=AK/1/r/<b>/aws4_request" + rest,
-			"<Message>The authorization header is malformed; incorrect service &#34;&lt;b&gt;&#34;. This endpoint belongs to &#34;s3&#34;.</Message>",
+			"<Message>The authorization header is malformed; incorrect service \"&lt;b&gt;\". This endpoint belongs to \"s3\".</Message>",
 		}, {
 			"GET /bucket\nAuthorization: AWS4-HMAC-SHA256 Credential=AK" + scope + ",SignedHeaders=host;x-amz-date,Signature=<00>",
 			"<SignatureProvided>&lt;00&gt;</SignatureProvided>",

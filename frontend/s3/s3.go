@@ -2,7 +2,6 @@ package s3
 
 import (
 	"crypto/rand"
-	"encoding/xml"
 	"errors"
 	"net/http"
 	"strconv"
@@ -58,5 +57,5 @@ func (c *call) sayError(e *engine.Error) {
 	if errors.Is(e, engine.ErrInvalidRange) {
 		c.Say("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10))
 	}
-	c.WriteXML(e.HTTPStatus, xml.Name{Local: "Error"}, c.DescribeS3(e))
+	c.WriteError(e.HTTPStatus, c.DescribeS3(e))
 }

@@ -181,6 +181,22 @@ func (c *Call) Answer(root string, document any) {
 	}
 }
 
+// plainQuotes writes quotes as they are, which only attributes need escaped.
+var plainQuotes = strings.NewReplacer("&#34;", `"`, "&#39;", "'")
+
+// WriteError answers with the document of an error, which has no attributes, as WriteXML does. Quotes in
+// its texts are as they are: S3 writes them so, and some clients compare texts without reading XML.
+func (c *Call) WriteError(status int, document any) {
+	var body strings.Builder
+	root := xml.StartElement{Name: xml.Name{Local: "Error"}}
+	_ = xml.NewEncoder(&body).EncodeElement(document, root) // into memory, of plain texts
+	c.W.Header().Set("Content-Type", "application/xml")
+	c.W.WriteHeader(status)
+	if c.R.Method != http.MethodHead {
+		_, _ = io.WriteString(c.W, xml.Header+plainQuotes.Replace(body.String())) // nobody to tell
+	}
+}
+
 // WriteXML answers with a document, unless the client wants headers only. Whoever hangs up
 // meanwhile does not want the rest.
 func (c *Call) WriteXML(status int, root xml.Name, document any) {
