@@ -63,11 +63,10 @@ func claimInS3Header(r *request, authorization string) (*claim, error) {
 	if err := checkPayload(said); err != nil {
 		return c, err
 	}
-	headers := strings.Split(fields["SignedHeaders"], ";")
-	if !slices.Contains(headers, "host") {
-		return c, headerMalformed("SignedHeaders must have host.")
+	if err := c.signS3(r, cred, fields["SignedHeaders"]); err != errSignedHeaders {
+		return c, err
 	}
-	return c, c.signS3(r, cred, headers)
+	return c, headerMalformed("SignedHeaders must have host, and no name twice.")
 }
 
 // s3Components parses what an Authorization header has behind its algorithm.
@@ -136,11 +135,10 @@ func claimInS3URL(r *request) (*claim, error) {
 		life:      life,
 		date:      r.query.Get("X-Amz-Date"),
 	}
-	listed := strings.Split(r.query.Get("X-Amz-SignedHeaders"), ";")
-	if !slices.Contains(listed, "host") {
-		return c, urlMalformed("X-Amz-SignedHeaders must have host.")
+	if err := c.signS3(r, cred, r.query.Get("X-Amz-SignedHeaders")); err != errSignedHeaders {
+		return c, err
 	}
-	return c, c.signS3(r, cred, listed)
+	return c, urlMalformed("X-Amz-SignedHeaders must have host, and no name twice.")
 }
 
 // s3Parameters parses what a URL says of its signature, and finds out whether all of it is there.
@@ -216,8 +214,25 @@ func headersInS3URL(r *request) (map[string]string, error) {
 	return headers, nil
 }
 
-// signS3 completes a claim by what its signature must be made of.
-func (c *claim) signS3(r *request, cred credential, headers []string) error {
+// errSignedHeaders is returned for a list of signed headers that cannot be one.
+var errSignedHeaders = errors.New("access: a list of signed headers without host, or with a name twice")
+
+// signS3 completes a claim by what its signature must be made of. listed names the headers.
+func (c *claim) signS3(r *request, cred credential, listed string) error {
+	headers := strings.Split(listed, ";")
+	// What is signed has each header as often as it is listed, and anybody may send a list: without
+	// this, one of 32 KiB that names one header of 32 KiB again and again takes half a gigabyte.
+	signed := make(map[string]bool, len(headers))
+	for _, name := range headers {
+		lower := strings.ToLower(name)
+		if _, twice := signed[lower]; twice {
+			return errSignedHeaders
+		}
+		signed[lower] = name == lower
+	}
+	if !signed["host"] {
+		return errSignedHeaders
+	}
 	const token = "X-Amz-Security-Token"
 	if r.Header.Get(token) != "" || r.query.Has(token) {
 		return invalidToken()
@@ -225,7 +240,7 @@ func (c *claim) signS3(r *request, cred credential, headers []string) error {
 	var missing []string
 	for _, name := range r.headersWith("x-amz-") {
 		// What payload says is signed in any case.
-		if !slices.Contains(headers, name) && name != "x-amz-content-sha256" {
+		if !signed[name] && name != "x-amz-content-sha256" {
 			missing = append(missing, name)
 		}
 	}
@@ -237,7 +252,7 @@ func (c *claim) signS3(r *request, cred credential, headers []string) error {
 		canonicalPath(r.URL),
 		r.canonicalQuery("X-Amz-Signature", "="),
 		r.canonicalHeaders(headers, oneSpace),
-		strings.Join(headers, ";"),
+		listed,
 		payload(r),
 	}, "\n"))
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -38,6 +39,7 @@ func TestAuthorizationHeader(t *testing.T) {
 	const of = "400 AuthorizationHeaderMalformed The authorization header is malformed; "
 	const malformed = of + `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`
 	const components = of + "the authorization header requires three components: Credential, SignedHeaders, and Signature."
+	const list = "SignedHeaders must have host, and no name twice."
 	const rest = ",SignedHeaders=host,Signature=00"
 	credential := func(text string) string { return "AWS4-HMAC-SHA256 Credential=" + text + rest }
 	good := "AKEXAMPLE/" + day + "/r/s3/aws4_request"
@@ -62,7 +64,10 @@ func TestAuthorizationHeader(t *testing.T) {
 		{credential("AKEXAMPLE/1/r/s3/aws_request"), of + `incorrect terminal "aws_request". This endpoint uses "aws4_request".`},
 		{credential("AKEXAMPLE/3223423234/r/s3/aws4_request"), of + `incorrect date format "3223423234". This date in the credential must be in the format "yyyyMMdd".`},
 		{credential("AKEXAMPLE/20060102/r/s3/aws4_request"), of + "Invalid credential date. Date is not the same as X-Amz-Date."},
-		{"AWS4-HMAC-SHA256 Credential=" + good + ",SignedHeaders=date,Signature=00", of + "SignedHeaders must have host."},
+		{"AWS4-HMAC-SHA256 Credential=" + good + ",SignedHeaders=date,Signature=00", of + list},
+		{"AWS4-HMAC-SHA256 Credential=" + good + ",SignedHeaders=date;host;date,Signature=00", of + list},
+		{"AWS4-HMAC-SHA256 Credential=" + good + ",SignedHeaders=date;host;Date,Signature=00", of + list},
+		{"AWS4-HMAC-SHA256 Credential=" + good + ",SignedHeaders=Host,Signature=00", of + list},
 		{credential(strings.Replace(good, "AKEXAMPLE", "nobody", 1)), "403 InvalidAccessKeyId The AWS Access Key Id you provided does not exist in our records. AWSAccessKeyId=nobody"},
 		{credential(good), "403 AccessDenied There were headers present in the request which were not signed HeadersNotSigned=x-amz-copy-source, x-amz-date, x-amz-tagging"},
 	} {
@@ -134,7 +139,8 @@ func TestParametersOfSignature(t *testing.T) {
 		{"X-Amz-Expires", "-3", of + "X-Amz-Expires must be non-negative"},
 		{"X-Amz-Expires", "604801", tooLong},
 		{"X-Amz-Expires", "9999999999999999999", tooLong},
-		{"X-Amz-SignedHeaders", "date", of + "X-Amz-SignedHeaders must have host."},
+		{"X-Amz-SignedHeaders", "date", of + "X-Amz-SignedHeaders must have host, and no name twice."},
+		{"X-Amz-SignedHeaders", "host;host", of + "X-Amz-SignedHeaders must have host, and no name twice."},
 		{"X-Amz-Security-Token", "x", "400 InvalidToken The provided token is malformed or otherwise invalid."},
 	} {
 		r := presignS3(t, upload(t), "60")
@@ -147,6 +153,26 @@ func TestParametersOfSignature(t *testing.T) {
 		if got := wholeRefusal(refused(t, err)); got != c.want {
 			t.Errorf("%s %q:\n%s, want\n%s", c.name, c.value, got, c.want)
 		}
+	}
+}
+
+// TestSignedHeadersCost has a stranger list one long header for ever: what that costs is what it has
+// sent.
+func TestSignedHeadersCost(t *testing.T) {
+	r := upload(t)
+	r.Header.Set("A", strings.Repeat("x", 30<<10))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=nobody/"+now.Format("20060102")+
+		"/r/s3/aws4_request,SignedHeaders=host;x-amz-date"+strings.Repeat(";a", 15_000)+",Signature=00")
+	r.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
+	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	sent, v := arrive(t, r), access.NewS3(options())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err := verify(v, sent)
+	runtime.ReadMemStats(&after)
+	refused(t, err)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+		t.Errorf("%d bytes were allocated for a request of 60 KiB", took)
 	}
 }
 
