@@ -322,23 +322,35 @@ func checkSummed(parts []CompletedPart, up *openUpload) error {
 // checkObjectChecksum compares the checksum that Complete is given, if any, with the object's.
 func checkObjectChecksum(asked Checksum, obj *index.Object) error {
 	got := objectChecksum(obj)
-	switch {
-	case asked.Trailer != nil:
+	if asked.Trailer != nil {
 		return ErrInvalidRequest.saying("Checksum.Trailer is given, but there is no body.")
-	case asked.Algorithm != "" && asked.Algorithm != got.Algorithm:
-		return ErrInvalidRequest.saying(
-			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, got.Algorithm,
-		)
-	case (asked.Type != "" || asked.Value != "") && got.Algorithm == "":
-		return ErrInvalidRequest.saying("Checksum is given, but the upload has none.")
-	case asked.Type != "" && asked.Type != got.Type:
-		return ErrInvalidRequest.saying(
-			"The upload was created using the %s checksum mode. The complete request must use the "+
-				"same checksum mode.", got.Type,
-		)
+	}
+	err := checkAsked(asked, got)
+	switch {
+	case err != nil:
+		return err
 	case asked.Value != "" && asked.Value != got.Value && !isBare(asked.Value, got):
 		return ErrBadDigest.saying(
 			"The %s you specified did not match the calculated checksum.", got.Algorithm,
+		)
+	}
+	return nil
+}
+
+// checkAsked checks that a checksum that is asked for can be the one of an object, of the algorithm
+// and type of its upload.
+func checkAsked(asked, of Checksum) error {
+	switch {
+	case asked.Algorithm != "" && asked.Algorithm != of.Algorithm:
+		return ErrInvalidRequest.saying(
+			"Checksum.Algorithm is %s, that of the upload is %q.", asked.Algorithm, of.Algorithm,
+		)
+	case (asked.Type != "" || asked.Value != "" || asked.Trailer != nil) && of.Algorithm == "":
+		return ErrInvalidRequest.saying("Checksum is given, but the upload has none.")
+	case asked.Type != "" && asked.Type != of.Type:
+		return ErrInvalidRequest.saying(
+			"The upload was created using the %s checksum mode. The complete request must use the "+
+				"same checksum mode.", of.Type,
 		)
 	}
 	return nil

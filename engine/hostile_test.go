@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,62 @@ func TestHostileRequests(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHostilePairs gives the names in every request what they may hold at worst, and at the same time
+// every other field something that changes what is done under these names.
+func TestHostilePairs(t *testing.T) {
+	t.Parallel()
+	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
+	uploads := map[string]string{} // the id of one in each bucket
+	names := []string{"Bucket", "Key", "SourceBucket", "SourceKey", "UploadID"}
+	bad := []string{strings.Repeat("k", 1025), "nowhere"}
+	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
+		bucket := strings.ToLower(string(rules)) + "-bucket"
+		if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: bucket, Rules: rules}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range reflect.TypeOf(e).NumMethod() {
+			method, run := reflect.TypeOf(e).Method(i), reflect.ValueOf(e).Method(i)
+			if run.Type().NumIn() != 2 || run.Type().In(1).Kind() != reflect.Pointer || !run.Type().In(0).Implements(reflect.TypeFor[context.Context]()) {
+				continue
+			}
+			request := run.Type().In(1).Elem()
+			for _, path := range hostileFields(request) {
+				field := request.FieldByIndex(path)
+				for _, value := range telling(hostileValues(field.Type)) {
+					for _, name := range names {
+						if named, ok := request.FieldByName(name); !ok || name == field.Name || named.Type.Kind() != reflect.String {
+							continue
+						}
+						for _, text := range bad {
+							req := sound(t, e, request, bucket, uploads)
+							req.Elem().FieldByIndex(path).Set(value)
+							req.Elem().FieldByName(name).SetString(text)
+							hostileCall(t, run, req, func() string {
+								return fmt.Sprintf("%s %s with %s = %.20q and %s = %.60q", rules, method.Name, name, text, field.Name, fmt.Sprint(value))
+							})
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// telling are those of the values of one type that requests are likely to let through: words that
+// mean something, small numbers, and a few of all else.
+func telling(values []reflect.Value) []reflect.Value {
+	few := slices.DeleteFunc(slices.Clone(values), func(v reflect.Value) bool {
+		switch v.Kind() {
+		case reflect.String:
+			return !slices.Contains([]string{"*", "AES256", "CRC32", strings.Repeat("F", 32)}, v.String())
+		case reflect.Int, reflect.Int64:
+			return v.Int() < -1 || v.Int() > 1
+		}
+		return false
+	})
+	return few[:min(len(few), 3)]
 }
 
 // sound makes a request that is in order, for an object and an upload that are there. Uploads serve

@@ -77,7 +77,7 @@ func (o *overwriting) check(r index.Reader) error {
 // checkAbsent fails with ErrFileAlreadyExists if there is such an object.
 func checkAbsent(r index.Reader, bucket, key string) error {
 	_, err := index.Get(r, index.ObjectKey(bucket, key))
-	if errors.Is(err, index.ErrNotFound) {
+	if isAbsent(err) {
 		return nil
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/index"
 )
 
@@ -59,11 +60,11 @@ type UploadRequest struct {
 	UploadID string
 
 	// KeepParts leaves the upload open when Upload fails, to be resumed under Error.UploadID,
-	// instead of aborting it.
+	// instead of aborting it. One that was resumed stays open in any case.
 	KeepParts bool
 
-	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey,
-	// Sequential and Checksum again. Parts of a sequential one go one after another.
+	// As in InitiateMultipartUploadRequest. An upload that is resumed needs SSECustomerKey again;
+	// Checksum may be left out, and must fit it. Parts of a sequential one go one after another.
 	// Checksum.Value, or what its Trailer gives, must be that of the object, as in
 	// CompleteMultipartUploadRequest.
 	Attributes
@@ -78,24 +79,28 @@ type UploadRequest struct {
 // at once, and completes it. When it returns without error the object is durable. An empty body
 // becomes one empty part. It takes memory for the parts under way, within Options.MemoryBudget.
 //
-// When it fails, it stops the other parts, waits for them and aborts the upload, unless KeepParts
-// is set. It does so even if ctx has ended, the engine is being closed, or Progress has panicked.
-// If the abort fails as well, its error is in the cause, and the upload stays open until it is
-// aborted or expires. The error's PartNumber is the part that failed first.
+// When it fails, it stops the other parts, waits for them and aborts the upload that it has begun,
+// unless KeepParts is set. It does so even if ctx has ended, the engine is being closed, or Progress
+// has panicked. If the abort fails as well, its error is in the cause, and the upload stays open
+// until it is aborted or expires. The error's PartNumber is the part that failed first.
 //
 // With UploadID it resumes an upload. PartSize should be what it was; 0 means the size of part 1,
 // if that is there. If the parts of Body can be read side by side, each part that the upload has in
 // the right size is compared by MD5, and uploaded only if it differs. Any other Body is uploaded
 // all over again: chunks that are stored are found and not stored twice (except in a bucket with
 // DedupNone, where they take space twice until the parts that they replace are reclaimed), but a
-// sequential upload fails with ErrPartAlreadyExist. The object has the parts of this Body only;
-// others that the upload had are given up. A request that is refused before Body is read leaves a
-// resumed upload as it was.
+// sequential upload that has parts fails with ErrPartAlreadyExist. The object has the parts of this
+// Body only; others that the upload had are given up.
+//
+// When a resumed upload fails it stays open, with the parts that it had and those uploaded since:
+// they are worth another try. Who does not want one calls AbortMultipartUpload. What each part would
+// be refused for is found out before Body is read, such as a wrong SSECustomerKey, or a Checksum
+// that no object of the upload can have.
 //
 // It fails with ErrInvalidArgument when a field is out of its range or the body is longer than
 // Size, ErrIncompleteBody when it is shorter or fails, ErrEntityTooLarge when it does not fit in
-// 10000 parts, and otherwise as InitiateMultipartUpload, UploadPart, ListParts and
-// CompleteMultipartUpload do.
+// 10000 parts, ErrInvalidRequest when Checksum does not fit the upload, and otherwise as
+// InitiateMultipartUpload, UploadPart, ListParts and CompleteMultipartUpload do.
 func (e *Engine) Upload(
 	ctx context.Context, req *UploadRequest,
 ) (_ *CompleteMultipartUploadResult, err error) {
@@ -135,21 +140,34 @@ func (req *UploadRequest) check() error {
 			"Parallel is %d, must be 0 to %d.", req.Parallel, MaxParallel,
 		).about("Parallel", req.Parallel)
 	}
-	if req.Checksum.Trailer != nil && req.Checksum.Value != "" {
-		return ErrInvalidRequest.saying("Checksum.Value and Trailer exclude each other.")
+	if req.UploadID == "" {
+		begun, err := checksumOfUpload(req.initiation().Checksum)
+		if err == nil {
+			err = req.checkChecksum(&begun)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return req.Preconditions.validate()
 }
 
-// parallel is how many parts may be under way at once.
-func (req *UploadRequest) parallel() int {
-	switch {
-	case req.Sequential:
-		return 1
-	case req.Parallel == 0:
-		return DefaultParallel
+// checkChecksum refuses a Checksum that no object of an upload with this one can have, or that
+// cannot be one at all.
+func (req *UploadRequest) checkChecksum(begun *index.Checksum) error {
+	asked := req.Checksum
+	if asked.Trailer != nil && asked.Value != "" {
+		return ErrInvalidRequest.saying("Checksum.Value and Trailer exclude each other.")
 	}
-	return req.Parallel
+	if err := checkAsked(asked, checksumOf(begun)); err != nil || asked.Value == "" {
+		return err
+	}
+	value := asked.Value
+	if begun.Type == string(ChecksumComposite) {
+		value, _, _ = strings.Cut(value, "-") // the number of parts
+	}
+	_, err := parseChecksum(crypto.ChecksumAlgorithm(begun.Algorithm), value)
+	return err
 }
 
 // initiation is the request that begins the upload.
@@ -195,7 +213,8 @@ type managedUpload struct {
 	id     string
 	plan   partPlan
 	source partSource
-	there  map[int]Part // of a resumed upload
+	begun  *openUpload  // the upload that is resumed, or nil
+	there  map[int]Part // of that
 
 	mu     sync.Mutex            // guards done and stored
 	done   map[int]CompletedPart // the parts that are done, by number
@@ -213,7 +232,7 @@ func (u *managedUpload) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := openBucket(r, req.Bucket)
+	bucket, err := openBucketFor(r, req.Bucket, req.Key)
 	if err != nil {
 		return err
 	}
@@ -222,7 +241,7 @@ func (u *managedUpload) open(ctx context.Context) error {
 		return err
 	}
 	if req.UploadID != "" {
-		if err := u.list(ctx); err != nil {
+		if err := u.resume(ctx); err != nil {
 			return err
 		}
 	}
@@ -243,15 +262,45 @@ func (u *managedUpload) open(ctx context.Context) error {
 		}
 		u.id = up.UploadID
 	}
-	switch at, ok := req.Body.(io.ReaderAt); {
-	case ok && req.Size > 0:
+	if at, ok := req.Body.(io.ReaderAt); ok && req.Size > 0 {
 		u.source = &sections{body: at, plan: u.plan}
-	case req.Body != nil:
-		u.source = newStream(req.Body, u.plan)
-	default:
-		u.source = newStream(strings.NewReader(""), u.plan)
+		return nil
 	}
-	return nil
+	body := req.Body
+	if body == nil {
+		body = strings.NewReader("")
+	}
+	u.source = newStream(body, u.plan)
+	return u.checkSendAll()
+}
+
+// resume finds the upload that goes on, and its parts. It refuses what each part, or at last the
+// object, would be refused for.
+func (u *managedUpload) resume(ctx context.Context) (err error) {
+	e, req := u.engine, u.req
+	if u.begun, err = e.lookUpload(ctx, req.Bucket, req.Key, req.UploadID); err != nil {
+		return ecForUpload(err, ecListParts)
+	}
+	if err := req.checkChecksum(&u.begun.Checksum); err != nil {
+		return err
+	}
+	at := partPlace{bucket: req.Bucket, key: req.Key, uploadID: req.UploadID}
+	if _, err := e.cipherOfUpload(ctx, at, u.begun, req.SSECustomerKey); err != nil {
+		return err
+	}
+	return u.list(ctx)
+}
+
+// checkSendAll refuses to resume an upload by sending all its parts again where none would be
+// taken. Where parts are compared, it may be that none has to be sent.
+func (u *managedUpload) checkSendAll() error {
+	switch {
+	case u.begun == nil:
+		return nil
+	case u.begun.Sequential && len(u.there) > 0:
+		return ErrPartAlreadyExist
+	}
+	return u.engine.room()
 }
 
 // list finds out which parts a resumed upload has.
@@ -297,6 +346,17 @@ func (u *managedUpload) run(ctx context.Context) (res *CompleteMultipartUploadRe
 	return u.engine.CompleteMultipartUpload(ctx, done)
 }
 
+// parallel is how many parts may be under way at once.
+func (u *managedUpload) parallel() int {
+	switch {
+	case u.req.Sequential || u.begun != nil && u.begun.Sequential:
+		return 1
+	case u.req.Parallel == 0:
+		return DefaultParallel
+	}
+	return u.req.Parallel
+}
+
 // errAbandoned stops the parts under way of an upload that goes no further.
 var errAbandoned = errors.New("engine: the upload was abandoned")
 
@@ -309,7 +369,7 @@ func (u *managedUpload) sendAll(caller context.Context) error {
 		cancel(errAbandoned)
 		workers.Wait()
 	}()
-	for range min(u.req.parallel(), u.plan.parts()) {
+	for range min(u.parallel(), u.plan.parts()) {
 		workers.Go(func() {
 			if err := u.work(ctx); err != nil {
 				cancel(err)
@@ -421,10 +481,10 @@ func (u *managedUpload) report() {
 	u.req.Progress(done)
 }
 
-// giveUp aborts an upload that failed with err and returns what is to be said of both. Close may
-// have begun, and waits for this call, so no other is made.
+// giveUp aborts an upload that failed with err, if this call has begun it, and returns what is to be
+// said of both. Close may have begun, and waits for this call, so no other is made.
 func (u *managedUpload) giveUp(ctx context.Context, err error) error {
-	if u.req.KeepParts {
+	if u.req.KeepParts || u.begun != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gabion-storage/gabion/blob"
+	"github.com/gabion-storage/gabion/crypto"
 	"github.com/gabion-storage/gabion/engine"
 	"github.com/gabion-storage/gabion/index"
 )
@@ -169,25 +170,35 @@ func TestUploadRefused(t *testing.T) {
 		req  request
 		want error
 	}{
-		"bad bucket name":          {request{Bucket: "B"}, engine.ErrInvalidBucketName},
-		"no such bucket":           {request{Bucket: "nowhere"}, engine.ErrNoSuchBucket},
-		"bad key":                  {request{Key: "/"}, engine.ErrInvalidObjectName},
-		"negative Size":            {request{Size: -1}, engine.ErrInvalidArgument},
-		"Size over the limit":      {request{Size: maxSize + 1}, engine.ErrEntityTooLarge},
-		"small PartSize":           {request{PartSize: minPart - 1}, engine.ErrInvalidArgument},
-		"large PartSize":           {request{PartSize: engine.MaxPartSize + 1}, engine.ErrInvalidArgument},
-		"negative Parallel":        {request{Parallel: -1}, engine.ErrInvalidArgument},
-		"large Parallel":           {request{Parallel: engine.MaxParallel + 1}, engine.ErrInvalidArgument},
-		"bad attribute":            {request{Attributes: engine.Attributes{StorageClass: "Gold"}}, engine.ErrInvalidArgument},
-		"encryption without keys":  {request{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}, engine.ErrKmsServiceNotEnabled},
-		"bad IfNoneMatch":          {request{Preconditions: engine.Preconditions{IfNoneMatch: "etag"}}, engine.ErrNotImplemented},
-		"ForbidOverwrite":          {request{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
-		"IfNoneMatch":              {request{Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, engine.ErrPreconditionFailed},
-		"IfMatch":                  {request{Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrPreconditionFailed},
-		"IfMatch without object":   {request{Key: "key", Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrNoSuchKey},
-		"unknown UploadID":         {request{UploadID: "3FCE26176063453E8D80917962C936FE"}, engine.ErrNoSuchUpload},
-		"malformed UploadID":       {request{UploadID: "id"}, engine.ErrNoSuchUpload},
-		"UploadID of another key":  {request{UploadID: id, Key: "key"}, engine.ErrNoSuchUpload},
+		"bad bucket name":           {request{Bucket: "B"}, engine.ErrInvalidBucketName},
+		"no such bucket":            {request{Bucket: "nowhere"}, engine.ErrNoSuchBucket},
+		"bad key":                   {request{Key: "/"}, engine.ErrInvalidObjectName},
+		"negative Size":             {request{Size: -1}, engine.ErrInvalidArgument},
+		"Size over the limit":       {request{Size: maxSize + 1}, engine.ErrEntityTooLarge},
+		"small PartSize":            {request{PartSize: minPart - 1}, engine.ErrInvalidArgument},
+		"large PartSize":            {request{PartSize: engine.MaxPartSize + 1}, engine.ErrInvalidArgument},
+		"negative Parallel":         {request{Parallel: -1}, engine.ErrInvalidArgument},
+		"large Parallel":            {request{Parallel: engine.MaxParallel + 1}, engine.ErrInvalidArgument},
+		"bad attribute":             {request{Attributes: engine.Attributes{StorageClass: "Gold"}}, engine.ErrInvalidArgument},
+		"encryption without keys":   {request{EncryptionRequest: engine.EncryptionRequest{ServerSideEncryption: "AES256"}}, engine.ErrKmsServiceNotEnabled},
+		"bad IfNoneMatch":           {request{Preconditions: engine.Preconditions{IfNoneMatch: "etag"}}, engine.ErrNotImplemented},
+		"ForbidOverwrite":           {request{Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
+		"IfNoneMatch":               {request{Preconditions: engine.Preconditions{IfNoneMatch: "*"}}, engine.ErrPreconditionFailed},
+		"IfMatch":                   {request{Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrPreconditionFailed},
+		"IfMatch without object":    {request{Key: "key", Preconditions: engine.Preconditions{IfMatch: "etag"}}, engine.ErrNoSuchKey},
+		"unknown UploadID":          {request{UploadID: "3FCE26176063453E8D80917962C936FE"}, engine.ErrNoSuchUpload},
+		"malformed UploadID":        {request{UploadID: "id"}, engine.ErrNoSuchUpload},
+		"UploadID of another key":   {request{UploadID: id, Key: "key"}, engine.ErrNoSuchUpload},
+		"ForbidOverwrite, long key": {request{Key: strings.Repeat("k", 1025), Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrInvalidObjectName},
+		"long key, resumed":         {request{Key: strings.Repeat("k", 1025), UploadID: id}, engine.ErrInvalidObjectName},
+		"Value without Algorithm":   {request{Checksum: engine.Checksum{Value: "AAAAAA=="}}, engine.ErrInvalidRequest},
+		"Trailer without Algorithm": {request{Checksum: engine.Checksum{Trailer: func() (string, error) { return "", nil }}}, engine.ErrInvalidRequest},
+		"Type without Algorithm":    {request{Checksum: engine.Checksum{Type: engine.ChecksumFullObject}}, engine.ErrInvalidRequest},
+		"wrong Type":                {request{Checksum: engine.Checksum{Algorithm: crypto.SHA256, Type: engine.ChecksumFullObject}}, engine.ErrInvalidRequest},
+		"malformed Value":           {request{Checksum: engine.Checksum{Algorithm: crypto.CRC32, Value: "AAAA-2"}}, engine.ErrInvalidRequest},
+		"composite Value of one that is not": {
+			request{Checksum: engine.Checksum{Algorithm: crypto.CRC32, Type: engine.ChecksumFullObject, Value: "AAAAAA==-2"}}, engine.ErrInvalidRequest,
+		},
 		"resumed, small PartSize":  {request{UploadID: id, PartSize: 1}, engine.ErrInvalidArgument},
 		"resumed, ForbidOverwrite": {request{UploadID: id, Preconditions: engine.Preconditions{ForbidOverwrite: true}}, engine.ErrFileAlreadyExists},
 	} {
