@@ -49,10 +49,11 @@ type UploadPartCopyResult struct {
 // the source is damaged.
 //
 // A range that is exactly one part of the source, or all of an object that PutObject stored, is
-// copied by reference: nothing is read or written but metadata. Otherwise, and if source or upload
-// is encrypted or the buckets' scopes of deduplication forbid it as in CopyObject, the range is
-// read and hashed. Chunks that are stored already are not stored again: where both sides are plain
-// and in one scope, these are all but the chunks at the ends of the range.
+// copied by reference: nothing is read or written but metadata, and small bodies that are kept with
+// it, while the index takes them. Otherwise, and if source or upload is encrypted or the buckets'
+// scopes of deduplication forbid it as in CopyObject, the range is read and hashed. Chunks that are
+// stored already are not stored again: where both sides are plain and in one scope, these are all
+// but the chunks at the ends of the range.
 func (e *Engine) UploadPartCopy(
 	ctx context.Context, req *UploadPartCopyRequest,
 ) (_ *UploadPartCopyResult, err error) {
@@ -175,7 +176,8 @@ func (p *partCopy) run(ctx context.Context) (*index.Part, error) {
 
 // wholePart returns the part of the source that can be copied by reference, or nil: its digests
 // must be known, its chunks neither sealed nor to be sealed, and found by nobody whom the scope of
-// the target's bucket keeps from that.
+// the target's bucket keeps from that. A small body, which a reference puts into the index once
+// more, is copied as any other while the index takes no bodies.
 func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index.Part, error) {
 	if cipher != nil || p.source.cipher != nil || p.up.Sequential || p.source.count == 0 {
 		return nil, nil
@@ -196,6 +198,11 @@ func (p *partCopy) wholePart(ctx context.Context, cipher *crypto.Cipher) (*index
 	if err != nil || part.start != p.span.start || part.Size != p.span.length ||
 		!p.up.bucket.admits(part.Scope) {
 		return nil, err
+	}
+	if part.Inline {
+		if limit, err := p.engine.inlineLimit(); err != nil || limit == 0 {
+			return nil, err
+		}
 	}
 	rec := part.Part
 	switch {

@@ -481,8 +481,8 @@ func (u *managedUpload) report() {
 	u.req.Progress(done)
 }
 
-// giveUp aborts an upload that failed with err, if this call has begun it, and returns what is to be
-// said of both. Close may have begun, and waits for this call, so no other is made.
+// giveUp aborts an upload that failed with err, if this call has begun it, and returns what is to
+// be said of both. Close may have begun, and waits for this call, so no other is made.
 func (u *managedUpload) giveUp(ctx context.Context, err error) error {
 	if u.req.KeepParts || u.begun != nil {
 		return err
