@@ -140,7 +140,8 @@ func (d *draft) addPage(tx index.Tx, chunks []*intake.Chunk) error {
 }
 
 // refer makes the draft one of a part that is there, without encryption. The part must be in use
-// until the draft is published: only its own references keep the chunks' records.
+// until the draft is published: only its own references keep the chunks' records. It may be slowed
+// down.
 func (d *draft) refer(ctx context.Context, part *index.Part) (*intake.Taken, error) {
 	d.scope = part.Scope
 	body := &intake.Taken{MD5: part.ETag, Size: part.Size, Chunks: part.Chunks}
@@ -154,6 +155,9 @@ func (d *draft) refer(ctx context.Context, part *index.Part) (*intake.Taken, err
 			if err := d.add(ctx, body.Page); err != nil {
 				return nil, err
 			}
+		}
+		if err := d.engine.paceReferences(ctx, part, n); err != nil {
+			return nil, err
 		}
 		page, err := d.read(ctx, func(r index.Reader) (*ledger.Page, error) {
 			if part.Inline {

@@ -44,6 +44,7 @@ type Engine struct {
 	sweeper    sweeper             // for who has the turn
 	trims      map[uint64]trimNote // of volumes that were to be trimmed; for who has the turn
 	planMost   int                 // planChunks, but in tests
+	trashMost  trashMost           // mostTrash, but in tests
 
 	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone
@@ -176,7 +177,7 @@ func (e *Engine) start(ctx context.Context) error {
 		Processors: runtime.GOMAXPROCS(0), Pack: e.opts.Compression == CompressionS2,
 	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
-	e.trash, e.planMost = e.newTrash(), planChunks
+	e.trash, e.planMost, e.trashMost = e.newTrash(), planChunks, mostTrash
 	e.sweeper.engine = e
 	e.worker = newWorker(e)
 	e.worker.start()

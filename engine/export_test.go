@@ -78,6 +78,12 @@ func PlanAtMost(e *Engine, chunks int) {
 	e.planMost = chunks
 }
 
+// CopyBehind has copies by reference go at the pace of the sweeping when the trash has more than so
+// many references, or there are more than so many manifests that were given up unnamed.
+func CopyBehind(e *Engine, references, manifests int64) {
+	e.trashMost = trashMost{references, manifests}
+}
+
 type noHoles struct{ blob.Store }
 
 func (noHoles) Trim(context.Context, uint64, []blob.Ref) (int64, error) {

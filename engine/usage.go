@@ -39,7 +39,7 @@ func (e *Engine) usage(ctx context.Context) (u throttle.Usage, err error) {
 	}
 	trash := garbageInTrash(&t, e.opts.ChunkSize)
 	u.Live = t.StoredBytes + t.InlineBytes + pinned - trash
-	u.Garbage = trash
+	u.Garbage, u.Trash = trash, t.TrashBytes
 	if e.opts.ReclaimRate == 0 {
 		u.Garbage += max(onDisk-t.StoredBytes-pinned, 0)
 	}

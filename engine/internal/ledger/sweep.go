@@ -80,6 +80,7 @@ func (s *sweep) run(ctx context.Context) error {
 		}
 		if finished {
 			s.waiting = s.waiting[1:]
+			s.unswept.Add(-1)
 		}
 	}
 	for !s.enough() {

@@ -24,6 +24,8 @@ type Trash struct {
 	pushed atomic.Uint64 // how often something was pushed, be that committed or not
 	swept  atomic.Uint64 // after how many pushes all was swept
 
+	unswept atomic.Int64 // of what has become free
+
 	recovered bool // what waited from before the index was opened is free; for who sweeps
 
 	mu    sync.Mutex // guards the fields below
@@ -105,10 +107,15 @@ func (t *Trash) discard(tx index.Tx, rec index.Trash) error {
 // Pending says, at no cost, whether anything may have been discarded that is not swept.
 func (t *Trash) Pending() bool { return !t.shared && t.pushed.Load() > t.swept.Load() }
 
+// Unswept is how much of what had to wait is free, and not swept: contents and manifests, of which
+// the totals need not know.
+func (t *Trash) Unswept() int64 { return t.unswept.Load() }
+
 // Retry has the next Sweep try again what is damaged.
 func (t *Trash) Retry() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.unswept.Add(int64(len(t.aside)))
 	t.freed = append(t.freed, t.aside...)
 	t.aside = nil
 }
@@ -156,6 +163,7 @@ func eachWaiting(r index.Reader, fn func(id [16]byte) bool) error {
 
 // free has what waits swept.
 func (t *Trash) free(id [16]byte) {
+	t.unswept.Add(1)
 	t.putBack([][16]byte{id})
 	t.wake()
 }

@@ -1,10 +1,14 @@
 // Package throttle slows down who writes when reclaiming cannot keep up.
 //
 // Garbage is what the store has on disk for nothing: what is in the trash, but for what may be of
-// chunks that others refer to, and what is dead in volumes and in the index. Reclaiming takes time
+// chunks that others refer to, and what is dead in volumes. What is dead in the index that gives
+// back by itself. Reclaiming takes time
 // that writers would rather have for themselves, so they are slowed down when there is more of it
 // than a share of what lives and some room: not at all up to the soft limit, then ever more, and at
 // the hard one they wait until reclaiming has got on.
+//
+// References weigh little on disk and cost much to sweep. Who writes many of them without bytes is
+// held to the pace of the sweeping when that has fallen behind; see [Throttle.WaitInTurn].
 //
 // With what volumes set aside at their ends, the reserve and the log of the index, which the room
 // leaves place for, the store takes at most 1.5 times what lives and 256 MiB.
@@ -46,6 +50,7 @@ const (
 type Usage struct {
 	Live    int64
 	Garbage int64 // that reclaiming could give back
+	Trash   int64 // of what is in the trash, as it was before deduplication
 }
 
 // A Throttle slows writers down. Its methods may be called from many goroutines. Who waits should
@@ -53,12 +58,14 @@ type Usage struct {
 type Throttle struct {
 	measure func(ctx context.Context) (Usage, error)
 	rouse   func()
+	turn    chan struct{} // holds a token while somebody waits in turn
 
 	mu       sync.Mutex // guards the fields below
 	known    Usage      // as of the last look
 	taken    int64      // bytes since
 	interval int64      // to the next one
 	stuck    int64      // garbage that reclaiming has left
+	left     int64      // trash that it has left
 	working  bool       // reclaiming is at work
 	next     time.Time  // when the next byte may be taken in
 	progress chan struct{}
@@ -67,7 +74,9 @@ type Throttle struct {
 // New makes a throttle. measure finds out what is on disk; rouse sets reclaiming going, and soon
 // returns.
 func New(measure func(context.Context) (Usage, error), rouse func()) *Throttle {
-	return &Throttle{measure: measure, rouse: rouse, progress: make(chan struct{})}
+	return &Throttle{
+		measure: measure, rouse: rouse, turn: make(chan struct{}, 1), progress: make(chan struct{}),
+	}
 }
 
 // Wait is called before n bytes are taken in. It fails only when ctx ends.
@@ -100,6 +109,48 @@ func (t *Throttle) Wait(ctx context.Context, n int) error {
 	}
 }
 
+// WaitInTurn is called before something is written that costs the sweeping much, and few bytes.
+// behind says whether the sweeping has fallen behind; it is told how much trash, of Usage, the
+// sweeping could not do anything about. Then one caller after the other goes on, each when the
+// sweeping has got on by a transaction. It fails when ctx ends or behind does.
+func (t *Throttle) WaitInTurn(ctx context.Context, behind func(left int64) (bool, error)) error {
+	if is, err := t.isBehind(behind); err != nil || !is {
+		return err
+	}
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-t.turn }()
+	t.mu.Lock()
+	progress, working := t.progress, t.working // before the look, so that none is missed
+	t.mu.Unlock()
+	if is, err := t.isBehind(behind); err != nil || !is {
+		return err
+	}
+	if !working {
+		t.rouse()
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-progress:
+		return nil
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t *Throttle) isBehind(behind func(left int64) (bool, error)) (bool, error) {
+	t.mu.Lock()
+	left := t.left
+	t.mu.Unlock()
+	return behind(left)
+}
+
 // look finds out how much garbage there is.
 func (t *Throttle) look(ctx context.Context) error {
 	u, err := t.measure(ctx)
@@ -110,6 +161,7 @@ func (t *Throttle) look(ctx context.Context) error {
 	}
 	t.known = u
 	t.stuck = min(t.stuck, u.Garbage)
+	t.left = min(t.left, u.Trash)
 	t.interval = min(max((u.softLimit(t.stuck)-u.Garbage)/4, lookEvery), mostLookEvery)
 	return nil
 }
@@ -199,6 +251,7 @@ func (t *Throttle) update(ctx context.Context, ended bool) {
 		t.working = false
 		if err == nil {
 			t.stuck = t.known.Garbage
+			t.left = t.known.Trash
 		}
 	}
 	close(t.progress)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,5 +150,65 @@ func TestThrottleLeavesWhatIsStuck(t *testing.T) {
 		if d := wait(hardRoom + 1); d != time.Second {
 			t.Errorf("after what was stuck has come back, too much makes wait %v", d)
 		}
+	})
+}
+
+// TestThrottleInTurn has several callers write what the sweeping is behind with: with each step of
+// it one of them goes on, all of them when it has caught up, and what it has left does not count.
+func TestThrottleInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, most = 5, 100
+		x := newWorld()
+		x.Trash = most + 1
+		var went atomic.Int64
+		goOn := func(ctx context.Context) error {
+			err := x.WaitInTurn(ctx, func(left int64) (bool, error) { return x.Trash-left > most, nil })
+			went.Add(1)
+			return err
+		}
+		check := func(want int64) {
+			t.Helper()
+			synctest.Wait()
+			if got := went.Swap(0); got != want {
+				t.Errorf("%d went on, want %d", got, want)
+			}
+		}
+		for range callers {
+			go goOn(t.Context())
+		}
+		check(0)
+		if x.roused != 1 {
+			t.Errorf("the sweeping was roused %d times", x.roused)
+		}
+		x.Began()
+		for range 2 {
+			x.GoesOn(t.Context())
+			check(1)
+		}
+		time.Sleep(patience)
+		check(1) // the sweeping does not get on
+		x.Trash = most
+		x.GoesOn(t.Context())
+		check(2)
+
+		x.Trash = 10 * most
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := goOn(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error is %v", err)
+		}
+		went.Store(0)
+		go goOn(t.Context())
+		check(0)
+		x.Ended(t.Context()) // it has left that
+		check(1)
+		go goOn(t.Context())
+		check(1)
+		x.Trash += most + 1
+		go goOn(t.Context())
+		check(0)
+		x.Trash = 0
+		x.GoesOn(t.Context())
+		check(1)
 	})
 }
