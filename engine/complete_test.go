@@ -150,9 +150,9 @@ func TestCompleteMoves(t *testing.T) {
 	}
 }
 
-// BenchmarkComplete compares uploads of 100 and of 10000 parts.
+// BenchmarkComplete compares uploads of 1, 100 and 10000 parts.
 func BenchmarkComplete(b *testing.B) {
-	for _, parts := range []int{100, 10000} {
+	for _, parts := range []int{1, 100, 10000} {
 		b.Run(fmt.Sprintf("parts=%d", parts), func(b *testing.B) {
 			e, _ := openCounted(b, b.TempDir(), blob.NewMemory(0))
 			defer e.Close()

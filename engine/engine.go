@@ -40,6 +40,7 @@ type Engine struct {
 	indexSpace *indexSpace
 	trash      *ledger.Trash
 	stamps     stamps
+	deletions  deletions // of buckets
 	worker     *worker
 	sweeper    sweeper             // for who has the turn
 	trims      map[uint64]trimNote // of volumes that were to be trimmed; for who has the turn

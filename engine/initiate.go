@@ -106,6 +106,7 @@ func (e *Engine) InitiateMultipartUpload(
 		if err := ledger.Count(tx, index.Totals{Uploads: 1}); err != nil {
 			return err
 		}
+		e.deletions.note(req.Bucket, arrival{req.Key, id})
 		return watch(tx, req.Bucket, req.Key, id, &rec, rec.Initiated)
 	})
 	if err != nil {

@@ -511,6 +511,7 @@ func (e *Engine) putObject(
 	if err := ledger.Count(tx, also); err != nil {
 		return err
 	}
+	e.deletions.note(bucket, arrival{key: key})
 	return index.Put(tx, index.ObjectKey(bucket, key), obj)
 }
 

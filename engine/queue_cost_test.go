@@ -25,6 +25,7 @@ type buryingIndex struct {
 	mu             sync.Mutex // guards the fields below
 	graves         map[byte][]string
 	passed         int // graves and records
+	held           int // of these, those passed in updates, for which all others wait
 	views, updates int
 	needless       map[string]bool // deletions, by table
 }
@@ -37,7 +38,7 @@ func (s *buryingIndex) View(ctx context.Context, fn func(index.Reader) error) er
 	s.mu.Lock()
 	s.views++
 	s.mu.Unlock()
-	return s.Memory.View(ctx, func(r index.Reader) error { return fn(buryingReader{r, s}) })
+	return s.Memory.View(ctx, func(r index.Reader) error { return fn(buryingReader{r, s, false}) })
 }
 
 func (s *buryingIndex) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
@@ -48,12 +49,13 @@ func (s *buryingIndex) Update(ctx context.Context, fn func(index.Tx) error) erro
 	s.mu.Lock()
 	s.updates++
 	s.mu.Unlock()
-	return s.Memory.Update(ctx, func(tx index.Tx) error { return fn(buryingTx{buryingReader{tx, s}, tx}) })
+	return s.Memory.Update(ctx, func(tx index.Tx) error { return fn(buryingTx{buryingReader{tx, s, true}, tx}) })
 }
 
 type buryingReader struct {
 	index.Reader
-	s *buryingIndex
+	s    *buryingIndex
+	held bool // by an update
 }
 
 func (r buryingReader) Scan(start, end []byte) iter.Seq2[index.Item, error] {
@@ -67,22 +69,25 @@ func (r buryingReader) Scan(start, end []byte) iter.Seq2[index.Item, error] {
 				break
 			}
 		}
-		r.s.pass(string(start), upTo, records)
+		r.pass(string(start), upTo, records)
 	}
 }
 
 // pass counts what a scan has passed.
-func (s *buryingIndex) pass(start, end string, records int) {
+func (r buryingReader) pass(start, end string, records int) {
+	s := r.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.passed += records
-	if start == "" { // whether the index is empty
-		return
+	if start != "" { // else it is whether the index is empty
+		graves := s.graves[start[0]]
+		from, _ := slices.BinarySearch(graves, start)
+		to, _ := slices.BinarySearch(graves, end)
+		records += max(to-from, 0)
 	}
-	graves := s.graves[start[0]]
-	from, _ := slices.BinarySearch(graves, start)
-	to, _ := slices.BinarySearch(graves, end)
-	s.passed += max(to-from, 0)
+	s.passed += records
+	if r.held {
+		s.held += records
+	}
 }
 
 type buryingTx struct {
@@ -113,6 +118,17 @@ func (s *buryingIndex) did() (passed, views, updates int) {
 	passed, views, updates = s.passed, s.views, s.updates
 	s.passed, s.views, s.updates = 0, 0, 0
 	return passed, views, updates
+}
+
+// heldBy returns how many records, living or dead, the updates of do have passed.
+func (s *buryingIndex) heldBy(do func()) int {
+	s.mu.Lock()
+	before := s.held
+	s.mu.Unlock()
+	do()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held - before
 }
 
 // TestCostAfterDeletions does some of each operation, then GABION_DELETIONS of them, a simulated
