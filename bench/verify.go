@@ -37,7 +37,7 @@ func (u *uploader) verify(ctx context.Context, f io.ReaderAt, s *summary) (err e
 	if err != nil {
 		return err
 	}
-	_, s.PartSize, _ = part.Range()
+	s.PartSize = part.Selected.Length
 	if err := part.Close(); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (k *check) object(
 		)
 		k.problem(hit)
 	}
-	if len(rec.MD5) > 0 || rec.Type == typeNormal && len(parts) == 1 {
+	if len(rec.MD5) > 0 || rec.Type == string(ObjectNormal) && len(parts) == 1 {
 		k.wholeMD5(hit, rec.Content, parts, rec.MD5)
 	}
 	sum, known, err := objectSum(rec, parts)
@@ -108,7 +108,7 @@ func (k *check) object(
 	if !ok {
 		return nil
 	}
-	if etag := rules.objectETag(rec.Type, parts); etag != rec.ETag {
+	if etag := rules.objectETag(ObjectType(rec.Type), parts); etag != rec.ETag {
 		hit.Err = fmt.Errorf("its ETag is %s by its parts, its record says %s", etag, rec.ETag)
 		k.problem(hit)
 	}

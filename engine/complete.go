@@ -321,7 +321,7 @@ func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*ind
 		return nil, err
 	}
 	obj := &index.Object{
-		Type: typeMultipart, ETag: up.bucket.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
+		Type: string(ObjectMultipart), ETag: up.bucket.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
 		Checksum: sum,
 		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
 	}

@@ -318,7 +318,7 @@ func (p *objectCopy) objectOf(ctx context.Context, src *openedObject) (*index.Ob
 	if p.bucket.rules.name != src.rules.name {
 		err := p.engine.index.View(ctx, func(r index.Reader) error {
 			parts, err := partsOf(r, obj.Content)
-			obj.ETag = p.bucket.rules.objectETag(obj.Type, parts)
+			obj.ETag = p.bucket.rules.objectETag(ObjectType(obj.Type), parts)
 			return err
 		})
 		if err != nil {

@@ -23,7 +23,7 @@ func checkSourceNames(bucket, key string) error {
 func (e *Engine) openSource(
 	ctx context.Context, c *call, from objectRef, rules ruleSet,
 ) (*openedObject, error) {
-	src, _, err := e.openObject(ctx, c, from)
+	src, err := e.openObject(ctx, c, from)
 	if err != nil {
 		return nil, rules.copyCondition(from.asSource(err))
 	}

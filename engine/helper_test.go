@@ -215,13 +215,21 @@ func mustDelete(t testing.TB, e *engine.Engine, bucket, key string) {
 func mustGet(t testing.TB, e *engine.Engine, bucket, key, rng string) *engine.Object {
 	t.Helper()
 	obj, err := e.GetObject(context.Background(), &engine.GetObjectRequest{
-		Bucket: bucket, Key: key, Range: rng, RangeBehavior: "standard",
+		Bucket: bucket, Key: key, Range: rng, RangeBehavior: engine.RangeStandard,
 	})
 	if err != nil {
 		t.Fatalf("GetObject: %v", err)
 	}
 	t.Cleanup(func() { obj.Close() })
 	return obj
+}
+
+// selected returns where in the object the bytes of a reader lie, and whether they were asked for.
+func selected(obj *engine.Object) (start, length int64, partial bool) {
+	if s := obj.Selected; s != nil {
+		return s.Start, s.Length, s.Length > 0
+	}
+	return 0, obj.Size, false
 }
 
 // mustReclaim works off what deletions have left.

@@ -54,7 +54,7 @@ func (e *Engine) ListObjectParts(
 	if err := checkMarker(req.PartNumberMarker); err != nil {
 		return nil, err
 	}
-	src, rules, err := e.openObject(
+	src, err := e.openObject(
 		ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey},
 	)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *Engine) ListObjectParts(
 	res := &ListObjectPartsResult{
 		ObjectInfo: infoOf(req.Bucket, req.Key, src.rec), PartNumberMarker: req.PartNumberMarker,
 	}
-	if res.MaxParts, err = rules.pageSize("MaxParts", req.MaxParts, MaxListing); err != nil {
+	if res.MaxParts, err = src.rules.pageSize("MaxParts", req.MaxParts, MaxListing); err != nil {
 		return nil, err
 	}
 	if res.MaxParts == 0 {

@@ -21,8 +21,8 @@ type ObjectInfo struct {
 	CRC64        uint64    // CRC-64/XZ of the whole object
 	Checksum     Checksum  // if one was asked for
 	LastModified time.Time // when it was completed, put or copied
-	Type         string    // "Normal" or "Multipart", as OSS's x-oss-object-type
-	Parts        int       // 1 for what PutObject stored
+	Type         ObjectType
+	Parts        int // 1 for what PutObject stored
 
 	// Selected is what a Range or PartNumber of GetObject and HeadObject asks for; nil if that is
 	// all of the object, and in listings.
@@ -32,10 +32,13 @@ type ObjectInfo struct {
 	Encryption
 }
 
-// The types of objects.
+// An ObjectType says how an object was made, as OSS's x-oss-object-type.
+type ObjectType string
+
+// The types of objects. A copy has that of its source.
 const (
-	typeNormal    = "Normal"
-	typeMultipart = "Multipart"
+	ObjectNormal    ObjectType = "Normal"    // by PutObject
+	ObjectMultipart ObjectType = "Multipart" // by CompleteMultipartUpload
 )
 
 func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
@@ -43,7 +46,7 @@ func infoOf(bucket, key string, rec *index.Object) ObjectInfo {
 		Bucket: bucket, Key: key,
 		Size: rec.Size, ETag: rec.ETag, ContentMD5: base64.StdEncoding.EncodeToString(rec.MD5),
 		CRC64: rec.CRC64, Checksum: objectChecksum(rec), LastModified: rec.Modified,
-		Type: rec.Type, Parts: rec.Parts,
+		Type: ObjectType(rec.Type), Parts: rec.Parts,
 		Attributes: attributesOf(&rec.Attributes), Encryption: encryptionOf(&rec.Encryption),
 	}
 }
@@ -102,7 +105,7 @@ type HeadObjectRequest struct {
 
 	// As in GetObjectRequest: what ObjectInfo.Selected says of them is what GetObject would read.
 	Range         string
-	RangeBehavior string
+	RangeBehavior RangeBehavior
 	PartNumber    int
 
 	SSECustomerKey crypto.CustomerKey // that the object was stored with, if it was with one
@@ -157,7 +160,7 @@ func (e *Engine) HeadObject(
 func (e *Engine) headPart(
 	ctx context.Context, c *call, req *HeadObjectRequest,
 ) (*ObjectInfo, error) {
-	src, _, err := e.openObject(
+	src, err := e.openObject(
 		ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey},
 	)
 	if err != nil {
@@ -199,13 +202,13 @@ type GetObjectRequest struct {
 
 	// Range is an HTTP range, as "bytes=0-99", "bytes=100-" or "bytes=-100". By default a range
 	// that is malformed or reaches beyond the object is ignored and the whole object returned, and
-	// of several the first is taken, as OSS does. With RangeBehavior "standard" a range that begins
+	// of several the first is taken, as OSS does. With RangeStandard a range that begins
 	// within the object is cut to it, and one that begins beyond it fails with ErrInvalidRange; a
-	// malformed one is ignored then, too, and so are several. Under S3's rules every range is
-	// "standard". The last 0 bytes, "bytes=-0", are always ErrInvalidRange. Any last bytes of an
+	// malformed one is ignored then, too, and so are several. Under S3's rules that holds for every
+	// range. The last 0 bytes, "bytes=-0", are always ErrInvalidRange. Any last bytes of an
 	// empty object are all of it. The case of "bytes" does not matter.
 	Range         string
-	RangeBehavior string
+	RangeBehavior RangeBehavior
 
 	// PartNumber, if not 0, asks for one part instead of a Range: the first part of an object is
 	// number 1, the last one ObjectInfo.Parts. A greater one fails with ErrInvalidPartNumber, and
@@ -249,7 +252,7 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if err := want.check(); err != nil {
 		return nil, err
 	}
-	src, rules, err := e.openObject(
+	src, err := e.openObject(
 		ctx, c, objectRef{req.Bucket, req.Key, req.Conditions, req.SSECustomerKey},
 	)
 	if err != nil {
@@ -260,7 +263,7 @@ func (e *Engine) GetObject(ctx context.Context, req *GetObjectRequest) (_ *Objec
 	if req.PartNumber != 0 {
 		sp, info.Selected, err = src.selectPart(ctx, req.PartNumber)
 	} else {
-		sp, err = want.rangeOf(src.size, rules)
+		sp, err = want.rangeOf(src.size, src.rules)
 		info.Selected = sp.selection()
 	}
 	if err != nil {
@@ -283,10 +286,10 @@ type openedObject struct {
 	rules ruleSet // of its bucket
 }
 
-// openObject opens an object, if the conditions hold, and returns the bucket's rules, too.
+// openObject opens an object, if the conditions hold.
 func (e *Engine) openObject(
 	ctx context.Context, c *call, ref objectRef,
-) (_ *openedObject, _ ruleSet, err error) {
+) (_ *openedObject, err error) {
 	var s *source
 	rec, rules, near, err := e.useObject(ctx, ref.bucket, ref.key, func(r index.Reader, rec *index.Object) {
 		if rec.Encryption.Algorithm == "" { // else a key has to be asked for first
@@ -295,7 +298,7 @@ func (e *Engine) openObject(
 		}
 	})
 	if err != nil {
-		return nil, rules, err
+		return nil, err
 	}
 	opened := false
 	defer func() {
@@ -305,10 +308,10 @@ func (e *Engine) openObject(
 	}()
 	cipher, err := e.cipherOfObject(ctx, ref, rec)
 	if err != nil {
-		return nil, rules, err
+		return nil, err
 	}
 	if err := ref.conditions.check(rec); err != nil {
-		return nil, rules, err
+		return nil, err
 	}
 	if s == nil {
 		s = e.newSource(c, rec, cipher)
@@ -317,10 +320,10 @@ func (e *Engine) openObject(
 		}
 	}
 	if err := s.open(ctx); err != nil {
-		return nil, rules, err
+		return nil, err
 	}
 	opened = true
-	return &openedObject{s, rec, rules}, rules, nil
+	return &openedObject{s, rec, rules}, nil
 }
 
 // useObject returns an object's record with its content in use; the caller must leave it. It also

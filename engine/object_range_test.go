@@ -53,7 +53,7 @@ func TestRanges(t *testing.T) {
 		{"bytes=20000000000000000000-5", "0123456789", "0123456789"},
 		{"bytes=-99999999999999999999", "0123456789", "0123456789"},
 	} {
-		for behaviour, want := range map[string]string{"": row.byDefault, "standard": row.standard} {
+		for behaviour, want := range map[engine.RangeBehavior]string{"": row.byDefault, engine.RangeStandard: row.standard} {
 			obj, err := e.GetObject(context.Background(), &engine.GetObjectRequest{Bucket: "bucket", Key: "key", Range: row.rng, RangeBehavior: behaviour})
 			if want == unsatisfiable {
 				if !errors.Is(err, engine.ErrInvalidRange) {
@@ -148,9 +148,9 @@ func FuzzRange(f *testing.F) {
 		mustObject(f, e, "bucket", fmt.Sprint(size), "", data[:size])
 	}
 	f.Fuzz(func(t *testing.T, rng string, standard bool) {
-		behaviour := ""
+		var behaviour engine.RangeBehavior
 		if standard {
-			behaviour = "standard"
+			behaviour = engine.RangeStandard
 		}
 		for _, size := range sizes {
 			start, length, partial, ok := plainRange(rng, int64(size), standard)
@@ -164,7 +164,7 @@ func FuzzRange(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%q of %d bytes: %v", rng, size, err)
 			}
-			gotStart, gotLength, gotPartial := obj.Range()
+			gotStart, gotLength, gotPartial := selected(obj)
 			if gotStart != start || gotLength != length || gotPartial != partial {
 				t.Fatalf("%q of %d bytes is %d, %d, %t, want %d, %d, %t", rng, size, gotStart, gotLength, gotPartial, start, length, partial)
 			}

@@ -2,8 +2,8 @@ package engine
 
 import "io"
 
-// An Object is an object opened for reading. Offsets count from the start of its range; Size in
-// the embedded ObjectInfo is that of the whole object.
+// An Object is an object opened for reading. Offsets count from the start of what is Selected, if
+// the embedded ObjectInfo has that; its Size is that of the whole object.
 //
 // Every chunk is verified before any of its bytes is handed out: damage is a *CorruptionError (in
 // an *Error), never a wrong byte. After Close, reads fail with the bare fs.ErrClosed; io.EOF and
@@ -38,12 +38,6 @@ var (
 
 func newObject(info ObjectInfo, s *source, sp span) *Object {
 	return &Object{ObjectInfo: info, source: s, span: sp}
-}
-
-// Range returns where in the object the reader's bytes lie, and whether they are not all of it: a
-// front end answers 206 with a Content-Range then. A part without bytes has no range.
-func (o *Object) Range() (start, length int64, partial bool) {
-	return o.span.start, o.span.length, o.span.partial
 }
 
 // Read implements io.Reader.

@@ -61,7 +61,7 @@ func checkReader(t *testing.T, e *engine.Engine, key string, whole []byte, from,
 		rng = ""
 	}
 	obj := mustGet(t, e, "bucket", key, rng)
-	if start, length, partial := obj.Range(); start != int64(from) || length != int64(to-from) || partial != (rng != "") || obj.Size != int64(len(whole)) {
+	if start, length, partial := selected(obj); start != int64(from) || length != int64(to-from) || partial != (rng != "") || obj.Size != int64(len(whole)) {
 		t.Errorf("%s is %d, %d, %t of %d bytes", rng, start, length, partial, obj.Size)
 	}
 	if err := iotest.TestReader(obj, whole[from:to]); err != nil {

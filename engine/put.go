@@ -172,7 +172,7 @@ func (p *putting) store(ctx context.Context) (*index.Object, error) {
 		return nil, err
 	}
 	part := d.record(body, sum)
-	obj.Type, obj.ETag, obj.MD5 = typeNormal, p.bucket.rules.etag(body.MD5), body.MD5[:]
+	obj.Type, obj.ETag, obj.MD5 = string(ObjectNormal), p.bucket.rules.etag(body.MD5), body.MD5[:]
 	obj.Size, obj.CRC64, obj.Parts = body.Size, body.CRC64, 1
 	if p.sum.kept {
 		obj.Checksum = index.Checksum{

@@ -42,9 +42,9 @@ const (
 	// CompleteMultipartUpload needs a part; a second one with the same list succeeds with the
 	// result of the first, for an hour and the latest 65536 uploads. The ids of the uploads of one
 	// key sort in the order of their initiation. A digest that is not the body's is ErrBadDigest; a
-	// body of PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeBehavior
-	// "standard", and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the
-	// source. All conditions of a copy fail with ErrPreconditionFailed.
+	// body of PutObject over 5 GiB is ErrEntityTooLarge. Ranges are treated as with RangeStandard,
+	// and UploadPartCopy refuses a SourceRange that is malformed or reaches beyond the source. All
+	// conditions of a copy fail with ErrPreconditionFailed.
 	//
 	// Content-Type is binary/octet-stream if none is given. Names of metadata may have _ and ., too;
 	// too much of it is ErrMetadataTooLarge. The storage classes are S3's, and another one is
@@ -266,8 +266,8 @@ func (r ruleSet) multipartETag(parts []numberedPart) string {
 }
 
 // objectETag is the ETag of an object of this type and these parts.
-func (r ruleSet) objectETag(kind string, parts []numberedPart) string {
-	if kind == typeNormal && len(parts) == 1 {
+func (r ruleSet) objectETag(kind ObjectType, parts []numberedPart) string {
+	if kind == ObjectNormal && len(parts) == 1 {
 		return r.etag(parts[0].ETag)
 	}
 	return r.multipartETag(parts)

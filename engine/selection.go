@@ -10,24 +10,32 @@ import (
 // A Selection is a run of an object's bytes that was asked for by Range or PartNumber. A front end
 // answers 206 with a Content-Range if Length is not 0; a part without bytes has no range.
 type Selection struct {
-	Start, Length int64
+	Start, Length int64 // bytes, from the start of the object
 
 	// Checksum is that of the part, of a PartNumber, if the object's parts have any.
 	Checksum Checksum
 }
 
+// A RangeBehavior says what becomes of a Range that is not within the object, as OSS's
+// x-oss-range-behavior: see GetObjectRequest.
+type RangeBehavior string
+
+// RangeStandard treats ranges as HTTP does. Without it they are treated as OSS does.
+const RangeStandard RangeBehavior = "standard"
+
 // wanted is what a request says of the bytes that it wants.
 type wanted struct {
-	text, behavior string // of the range
-	part           int
+	text     string // of the range
+	behavior RangeBehavior
+	part     int
 }
 
 // check checks the form of what is wanted.
 func (w *wanted) check() error {
 	switch {
-	case w.behavior != "" && w.behavior != "standard":
+	case w.behavior != "" && w.behavior != RangeStandard:
 		return ErrInvalidArgument.saying(
-			"RangeBehavior is %q, must be standard or empty.", w.behavior,
+			"RangeBehavior is %q, must be %s or empty.", w.behavior, RangeStandard,
 		).about("RangeBehavior", w.behavior)
 	case w.part != 0 && w.text != "":
 		return ErrInvalidRequest.saying(
@@ -41,7 +49,7 @@ func (w *wanted) check() error {
 
 // rangeOf is the run that a range wants of an object of this size.
 func (w *wanted) rangeOf(size int64, rules ruleSet) (span, error) {
-	return parseRange(w.text, size, rules.standardRanges || w.behavior == "standard")
+	return parseRange(w.text, size, rules.standardRanges || w.behavior == RangeStandard)
 }
 
 // selection is what an ObjectInfo says of a run.
@@ -65,8 +73,7 @@ func (o *openedObject) selectPart(ctx context.Context, n int) (sp span, sel *Sel
 	if err != nil {
 		return sp, nil, err
 	}
-	// Without bytes there is no range that HTTP could name.
-	sp = span{start: seg.start, length: seg.Size, partial: seg.Size > 0}
+	sp = span{start: seg.start, length: seg.Size}
 	return sp, &Selection{seg.start, seg.Size, checksumOfPart(o.rec, &seg.Part)}, nil
 }
 

@@ -23,7 +23,7 @@ func (b *bucket) NewRangeReader(
 ) (driver.Reader, error) {
 	req := &engine.GetObjectRequest{
 		Bucket: b.name, Key: key, SSECustomerKey: b.encryption.SSECustomerKey,
-		Range: rangeOf(offset, length), RangeBehavior: "standard",
+		Range: rangeOf(offset, length), RangeBehavior: engine.RangeStandard,
 	}
 	if err := before(opts.BeforeRead, req); err != nil {
 		return nil, err

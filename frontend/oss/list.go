@@ -20,11 +20,12 @@ type listing struct {
 
 // An objectEntry is one object of a listing.
 type objectEntry struct {
-	Key                      face.Name
-	LastModified, ETag, Type string
-	Size                     int64
-	StorageClass             engine.StorageClass
-	Owner                    *face.Owner
+	Key                face.Name
+	LastModified, ETag string
+	Type               engine.ObjectType
+	Size               int64
+	StorageClass       engine.StorageClass
+	Owner              *face.Owner
 }
 
 // entries are the objects of a listing, with their owner if that is asked for.

@@ -112,7 +112,7 @@ func (c *call) store() *engine.PutObjectResult {
 func (c *call) sayObject(o *engine.ObjectInfo) (status int) {
 	status = c.SayObject(o)
 	c.sayContent(o.ETag, o.CRC64, o.ContentMD5, &o.Encryption)
-	c.Say(own+"Object-Type", o.Type)
+	c.Say(own+"Object-Type", string(o.Type))
 	return status
 }
 

@@ -84,7 +84,7 @@ func (c *call) describe(o *engine.ObjectInfo) (status int) {
 	if strings.EqualFold(c.Header("Checksum-Mode"), "ENABLED") {
 		c.sayChecksum(sum)
 	}
-	if o.Type == "Multipart" && c.Query.Has("partNumber") {
+	if o.Type == engine.ObjectMultipart && c.Query.Has("partNumber") {
 		c.Say("X-Amz-Mp-Parts-Count", strconv.Itoa(o.Parts))
 	}
 	c.sayEncryption(o.Encryption)
@@ -192,7 +192,7 @@ func (c *call) getObjectAttributes() {
 		case "ObjectSize":
 			answer.ObjectSize = &o.Size
 		case "ObjectParts":
-			if o.Type != "Multipart" {
+			if o.Type != engine.ObjectMultipart {
 				continue
 			}
 			answer.ObjectParts = &parts{

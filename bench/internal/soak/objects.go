@@ -117,7 +117,7 @@ func (c *Client) readPart(
 	ctx context.Context, key int, start, length int64, p pace, kind string,
 ) (err error) {
 	req := &engine.GetObjectRequest{Bucket: c.options.Bucket, Key: keyName(key)}
-	req.RangeBehavior = "standard"
+	req.RangeBehavior = engine.RangeStandard
 	if length >= 0 {
 		req.Range = fmt.Sprintf("bytes=%d-%d", start, start+length-1)
 	}
@@ -143,8 +143,8 @@ func (c *Client) readPart(
 	if length < 0 || length > what.Size-start {
 		length = what.Size - start
 	}
-	if at, n, _ := obj.Range(); req.Range != "" && (at != start || n != length) {
-		return wrongf("the range is %d bytes from %d on, must be %d from %d", n, at, length, start)
+	if s := obj.Selected; req.Range != "" && (s == nil || s.Start != start || s.Length != length) {
+		return wrongf("the range is %+v, must be %d bytes from %d on", s, length, start)
 	}
 	body := c.newStream(ctx, obj, length, p)
 	defer body.end()

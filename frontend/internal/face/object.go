@@ -59,8 +59,9 @@ func (c *Call) RefuseOnRead(name string) {
 func (c *Call) reading() *engine.GetObjectRequest {
 	return &engine.GetObjectRequest{
 		Bucket: c.Bucket, Key: c.Key,
-		Range: c.R.Header.Get("Range"), RangeBehavior: c.Header("Range-Behavior"),
-		PartNumber: c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
+		Range:         c.R.Header.Get("Range"),
+		RangeBehavior: engine.RangeBehavior(c.Header("Range-Behavior")),
+		PartNumber:    c.Number("partNumber"), SSECustomerKey: c.CustomerKey(),
 		Conditions: c.Conditions(""),
 	}
 }
