@@ -79,15 +79,32 @@ const (
 	maxTagValue    = 256 // bytes
 )
 
-// attributesOf returns copies of the attributes of a record.
+// attributesOf returns the attributes of a record. Its maps become theirs.
 func attributesOf(a *index.Attributes) Attributes {
 	return Attributes{
 		ContentType: a.ContentType, CacheControl: a.CacheControl,
 		ContentDisposition: a.ContentDisposition, ContentEncoding: a.ContentEncoding,
 		ContentLanguage: a.ContentLanguage, Expires: a.Expires, WebsiteRedirect: a.WebsiteRedirect,
-		StorageClass: StorageClass(a.StorageClass), Metadata: maps.Clone(a.Metadata),
-		Tags: maps.Clone(a.Tags), Annotations: maps.Clone(a.Annotations),
+		StorageClass: StorageClass(a.StorageClass), Metadata: a.Metadata, Tags: a.Tags,
+		Annotations: a.Annotations,
 	}
+}
+
+// bytes is about how much memory the attributes take.
+func (a *Attributes) bytes() int {
+	n := len(a.ContentType) + len(a.CacheControl) + len(a.ContentDisposition) +
+		len(a.ContentEncoding) + len(a.ContentLanguage) + len(a.Expires) + len(a.WebsiteRedirect) +
+		len(a.StorageClass)
+	return n + bytesOfTexts(a.Metadata) + bytesOfTexts(a.Tags) + bytesOfTexts(a.Annotations)
+}
+
+// bytesOfTexts is about how much memory texts with names take.
+func bytesOfTexts(texts map[string]string) (n int) {
+	const entry = 64 // bytes that a map takes for one, more or less
+	for name, text := range texts {
+		n += entry + len(name) + len(text)
+	}
+	return n
 }
 
 // attributes validates the attributes of an object of the bucket and makes them those of a record,

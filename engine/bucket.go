@@ -1,9 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"maps"
+	"iter"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -116,15 +117,15 @@ type ListBucketsRequest struct {
 	Prefix string // only names that begin with it
 	Marker string // names behind it are listed
 
-	// MaxBuckets is how many buckets a page has at most; 0 means all, and Zero none. There is no
-	// upper limit: an engine has no accounts, whose buckets OSS limits.
+	// MaxBuckets is how many buckets a page has, at most 10000, as in S3, which is what 0 means. More
+	// are ErrInvalidArgument. Zero is an empty page.
 	MaxBuckets int
 }
 
 // ListBucketsResult is one page of buckets in the order of their names.
 type ListBucketsResult struct {
 	Prefix, Marker string // as asked
-	MaxBuckets     int    // as asked, 0 for Zero
+	MaxBuckets     int    // 0 for Zero
 	Buckets        []Bucket
 	NextMarker     string // the Marker of the next page; empty on the last
 	IsTruncated    bool
@@ -140,8 +141,10 @@ type Bucket struct {
 	Annotations  map[string]string // a front end's own
 }
 
-// ListBuckets lists the buckets in the byte order of their names, by pages if that is asked for. A
-// page costs what it holds.
+// ListBuckets lists the buckets in the byte order of their names. A page costs what it holds, and is
+// a snapshot. It ends before it has MaxBuckets when their Annotations come to about 1 MiB.
+//
+// It fails with ErrInvalidArgument when MaxBuckets is out of range.
 func (e *Engine) ListBuckets(
 	ctx context.Context, req *ListBucketsRequest,
 ) (_ *ListBucketsResult, err error) {
@@ -156,11 +159,12 @@ func (e *Engine) ListBuckets(
 	case req.MaxBuckets == Zero:
 		res.MaxBuckets = 0
 		return res, nil
-	case req.MaxBuckets < 0:
+	case req.MaxBuckets < 0 || req.MaxBuckets > MaxBucketListing:
 		return nil, ErrInvalidArgument.saying(
-			"MaxBuckets is %d, must not be negative.", req.MaxBuckets,
+			"MaxBuckets is %d, must be 0 to %d.", req.MaxBuckets, MaxBucketListing,
 		).about("MaxBuckets", req.MaxBuckets)
 	}
+	res.MaxBuckets = cmp.Or(res.MaxBuckets, MaxBucketListing)
 	if err := e.index.View(ctx, res.fill); err != nil {
 		return nil, err
 	}
@@ -169,11 +173,12 @@ func (e *Engine) ListBuckets(
 
 // fill makes the page that the fields above Buckets ask for.
 func (res *ListBucketsResult) fill(r index.Reader) error {
+	taken := 0 // bytes
 	for entry, err := range index.Scan(r, index.BucketsAfter(res.Prefix, res.Marker)) {
 		if err != nil {
 			return err
 		}
-		if n := len(res.Buckets); n > 0 && n == res.MaxBuckets {
+		if n := len(res.Buckets); n == res.MaxBuckets || taken >= pageBytes {
 			res.NextMarker, res.IsTruncated = res.Buckets[n-1].Name, true
 			return nil
 		}
@@ -186,8 +191,22 @@ func (res *ListBucketsResult) fill(r index.Reader) error {
 			return err
 		}
 		res.Buckets = append(res.Buckets, bucket)
+		taken += bytesOfTexts(bucket.Annotations)
 	}
 	return nil
+}
+
+// Buckets is ListBuckets as a sequence over all pages. Each page is a snapshot of its own. An error
+// comes once and last.
+func (e *Engine) Buckets(ctx context.Context, req *ListBucketsRequest) iter.Seq2[Bucket, error] {
+	return pages(*orEmpty(req), func(next *ListBucketsRequest) ([]Bucket, bool, error) {
+		page, err := e.ListBuckets(ctx, next)
+		if err != nil {
+			return nil, false, err
+		}
+		next.Marker = page.NextMarker
+		return page.Buckets, page.IsTruncated, nil
+	})
 }
 
 // HeadBucketRequest names a bucket to describe.
@@ -293,6 +312,6 @@ func bucketOf(name string, rec *index.Bucket) (Bucket, error) {
 	}
 	return Bucket{
 		Name: name, Created: rec.Created, Rules: rules, DedupScope: dedup, StorageClass: class,
-		Annotations: maps.Clone(rec.Annotations),
+		Annotations: rec.Annotations,
 	}, nil
 }

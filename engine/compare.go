@@ -50,7 +50,7 @@ func (d Difference) String() string {
 // that fits its CRC-64, Check with Data finds out. If a store is written to meanwhile, it may
 // report differences that never existed at one moment.
 //
-// It takes memory for a page of entries, and for all buckets.
+// It takes memory for a page of entries, and for one of buckets.
 func Compare(ctx context.Context, first, second *Engine) (_ *CompareResult, err error) {
 	c := call{op: "Compare", ctx: ctx}
 	defer c.wrap(&err)
@@ -71,20 +71,7 @@ type storeComparison struct {
 }
 
 func (p *storeComparison) buckets(ctx context.Context) error {
-	list := func(e *Engine) iter.Seq2[Bucket, error] {
-		return func(yield func(Bucket, error) bool) {
-			res, err := e.ListBuckets(ctx, nil)
-			if err != nil {
-				yield(Bucket{}, err)
-				return
-			}
-			for _, b := range res.Buckets {
-				if !yield(b, nil) {
-					return
-				}
-			}
-		}
-	}
+	list := func(e *Engine) iter.Seq2[Bucket, error] { return e.Buckets(ctx, nil) }
 	return compare(p, list, listedKind[Bucket]{
 		order: func(a, b Bucket) int { return cmp.Compare(a.Name, b.Name) },
 		name:  func(b Bucket) Difference { return Difference{Bucket: b.Name} },

@@ -25,7 +25,8 @@
 // bytes, part numbers begin at 1, digests are of the plaintext. ETags are returned without quotes;
 // in requests quotes and case do not matter. Times are as fine as the clock. OSS and S3 answer in
 // whole seconds, so a front end has to truncate them; conditions compare whole seconds. A listing
-// is one page, or all pages as a sequence: [Engine.Parts], [Engine.Uploads], [Engine.Objects].
+// is one page, or all pages as a sequence: [Engine.Buckets], [Engine.Objects], [Engine.Uploads],
+// [Engine.Parts], [Engine.ObjectParts].
 //
 // All methods may be called from many goroutines. When ctx ends, a call stops waiting; but a commit
 // that has begun is waited for, so the outcome is definite.

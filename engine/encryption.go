@@ -42,6 +42,9 @@ type Encryption struct {
 	SSECustomerAlgorithm EncryptionAlgorithm
 }
 
+// bytes is how much memory the texts take that a client or a provider has chosen.
+func (e *Encryption) bytes() int { return len(e.ServerSideEncryptionKeyID) }
+
 func encryptionOf(enc *index.Encryption) Encryption {
 	if enc.Customer {
 		return Encryption{SSECustomerAlgorithm: EncryptionAlgorithm(enc.Algorithm)}

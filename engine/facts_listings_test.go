@@ -49,6 +49,7 @@ func listingFacts() []fact {
 				return errors.Join(same(names, want), same(gotMore, more), same(gotNext, next))
 			}
 			_, negative := w.e.ListBuckets(context.Background(), &engine.ListBucketsRequest{MaxBuckets: -1})
+			_, many := w.e.ListBuckets(context.Background(), &engine.ListBucketsRequest{MaxBuckets: engine.MaxBucketListing + 1})
 			return errors.Join(
 				want(engine.ListBucketsRequest{}, false, "", "bucket", "bucket-2", "other-bucket", "s3-bucket"),
 				want(engine.ListBucketsRequest{Prefix: "bucket"}, false, "", "bucket", "bucket-2"),
@@ -58,7 +59,7 @@ func listingFacts() []fact {
 				want(engine.ListBucketsRequest{MaxBuckets: 2}, true, "bucket-2", "bucket", "bucket-2"),
 				want(engine.ListBucketsRequest{Marker: "bucket-2", MaxBuckets: 2}, false, "", "other-bucket", "s3-bucket"),
 				want(engine.ListBucketsRequest{MaxBuckets: engine.Zero}, false, ""),
-				fails(negative, engine.ErrInvalidArgument),
+				fails(negative, engine.ErrInvalidArgument), fails(many, engine.ErrInvalidArgument),
 			)
 		}},
 		{"BucketStats", "objects, their bytes, also of each storage class, and open uploads", func(w *world) error {

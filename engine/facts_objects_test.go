@@ -61,6 +61,8 @@ func objectFacts() []fact {
 			for i, body := range [][]byte{a, b, c} {
 				want = append(want, engine.ObjectPart{PartNumber: i + 1, Size: int64(len(body)), Checksum: engine.Checksum{Algorithm: "CRC32", Value: inBase64(checksumOf("CRC32", body))}})
 			}
+			checkSequence(w.t, "ObjectParts", w.e.ObjectParts(context.Background(), &ObjectParts{Bucket: "bucket", Key: "new", MaxParts: 2}), want)
+			checkFailing(w.t, w.e.ObjectParts(context.Background(), &ObjectParts{Bucket: "bucket", Key: "absent"}), engine.ErrNoSuchKey)
 			return same(got, want)
 		}},
 		{"ListObjectParts", "PutObject has one part, without checksum unless one was asked for", func(w *world) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"iter"
 
 	"github.com/gabion-storage/gabion/crypto"
 )
@@ -83,4 +84,20 @@ func (e *Engine) ListObjectParts(
 		res.ObjectParts, res.NextPartNumberMarker = append(res.ObjectParts, part), n+1
 	}
 	return res, nil
+}
+
+// ObjectParts is ListObjectParts as a sequence over all pages, from req.PartNumberMarker on. Each
+// page opens the object anew: req.IfMatch makes sure that all are of one. An error comes once and
+// last.
+func (e *Engine) ObjectParts(
+	ctx context.Context, req *ListObjectPartsRequest,
+) iter.Seq2[ObjectPart, error] {
+	return pages(*orEmpty(req), func(next *ListObjectPartsRequest) ([]ObjectPart, bool, error) {
+		page, err := e.ListObjectParts(ctx, next)
+		if err != nil {
+			return nil, false, err
+		}
+		next.PartNumberMarker = page.NextPartNumberMarker
+		return page.ObjectParts, page.IsTruncated, nil
+	})
 }

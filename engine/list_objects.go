@@ -33,7 +33,9 @@ type ListObjectsResult struct {
 // ListObjects lists the objects of a bucket in the byte order of their keys, as OSS does. Each
 // common prefix counts as one entry. It is listed when a key below it comes after Marker, even if
 // Marker itself lies below it. The cost depends on the page, not on the bucket. A page is a
-// snapshot. No encryption key is asked for, and no MAC is verified.
+// snapshot. It ends before it has MaxKeys entries when what is said of its objects beside their
+// names comes to about 1 MiB; both services may end a page early. No encryption key is asked for,
+// and no MAC is verified.
 //
 // It fails with ErrNoSuchBucket, with ErrInvalidArgument when MaxKeys is out of range, and with
 // ErrInternal when a record on the way is damaged.
@@ -76,6 +78,7 @@ func (res *ListObjectsResult) fill(r index.Reader) error {
 	w := walk[ObjectInfo]{
 		prefix: res.Prefix, delimiter: res.Delimiter, limit: res.MaxKeys,
 		keyOf: func(o *ObjectInfo) string { return o.Key },
+		bytes: func(o *ObjectInfo) int { return o.Attributes.bytes() + o.Encryption.bytes() },
 		behind: func(commonPrefix string) iter.Seq2[ObjectInfo, error] {
 			return objectsIn(r, index.ObjectsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
 		},

@@ -58,7 +58,8 @@ type MultipartUpload struct {
 // ListMultipartUploads lists the open uploads of a bucket in the byte order of their keys, those of
 // one key in the order of their ids, as OSS does. Each common prefix counts as one entry. It is
 // listed when a key below it comes after KeyMarker, even if KeyMarker itself lies below it, as in
-// ListObjects. The cost depends on the page, not on the bucket. A page is a snapshot.
+// ListObjects. The cost depends on the page, not on the bucket. A page is a snapshot. It ends early
+// as one of ListObjects does.
 //
 // It fails with ErrNoSuchBucket, with ErrInvalidArgument when MaxUploads is out of range, and with
 // ErrInternal when a record on the way is damaged.
@@ -102,6 +103,7 @@ func (res *ListMultipartUploadsResult) fill(r index.Reader) error {
 	w := walk[MultipartUpload]{
 		prefix: res.Prefix, delimiter: res.Delimiter, limit: res.MaxUploads,
 		keyOf: func(u *MultipartUpload) string { return u.Key },
+		bytes: func(u *MultipartUpload) int { return u.Encryption.bytes() },
 		behind: func(commonPrefix string) iter.Seq2[MultipartUpload, error] {
 			return uploadsIn(r, index.UploadsAfterPrefix(res.Bucket, commonPrefix, res.Prefix))
 		},

@@ -5,12 +5,18 @@ import (
 	"strings"
 )
 
+// pageBytes is how many bytes a page may hold of what clients have said of its entries before it ends.
+// Names do not count: their number and their length are limited, and a page that holds little else
+// never ends early.
+const pageBytes = 1 << 20
+
 // A walk goes over what a bucket holds in the byte order of the keys, and makes one page of it.
 // Keys that agree up to the first delimiter behind the prefix are one entry, their common prefix.
 type walk[T any] struct {
 	prefix, delimiter string
 	limit             int // entries of the page
 	keyOf             func(*T) string
+	bytes             func(*T) int // of what is said of an entry
 
 	// behind yields all whose key sorts behind those below a common prefix.
 	behind func(commonPrefix string) iter.Seq2[T, error]
@@ -19,6 +25,7 @@ type walk[T any] struct {
 	commonPrefixes []string
 	last           string // the key or the common prefix of the latest entry
 	truncated      bool   // there are entries behind the page
+	taken          int    // bytes of what is said of the entries
 }
 
 // from makes the page of what lies behind a marker. Behind each common prefix it starts over, so
@@ -46,7 +53,7 @@ func (w *walk[T]) add(entries iter.Seq2[T, error]) (common string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if len(w.entries)+len(w.commonPrefixes) == w.limit {
+		if len(w.entries)+len(w.commonPrefixes) == w.limit || w.taken >= pageBytes {
 			w.truncated = true
 			return "", nil
 		}
@@ -57,6 +64,7 @@ func (w *walk[T]) add(entries iter.Seq2[T, error]) (common string, err error) {
 			return common, nil
 		}
 		w.entries = append(w.entries, entry)
+		w.taken += w.bytes(&entry)
 	}
 	return "", nil
 }

@@ -166,7 +166,9 @@ var ruleSets = map[Rules]ruleSet{
 const (
 	MaxPartNumber = 10000   // part numbers begin at 1
 	MaxPartSize   = 5 << 30 // bytes of a part, and of a body of PutObject
-	MaxListing    = 1000    // entries of one page of a listing
+	MaxListing    = 1000    // entries of one page of a listing, but of one of buckets
+
+	MaxBucketListing = 10000 // entries of one page of ListBuckets
 )
 
 // Zero is an explicit 0 in fields of requests whose zero value means "not given": the size of a
