@@ -24,6 +24,10 @@ func (c *call) createBucket() {
 	if c.HasBody() {
 		c.ReadXML(&configuration)
 	}
+	if len(configuration.LocationConstraint) > 63 { // as a label of a host's name, which regions are
+		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidLocationConstraint",
+			"The specified location-constraint is not valid"))
+	}
 	if len(configuration.Tags) > 0 {
 		c.Fail(face.NotOffered("A bucket with tags"))
 	}
@@ -57,7 +61,7 @@ func (c *call) getBucketLocation() {
 func (c *call) listBuckets() {
 	page := face.Do(&c.Call, c.Engine.ListBuckets, &engine.ListBucketsRequest{
 		Prefix: c.Query.Get("prefix"), Marker: c.Marker(),
-		MaxBuckets: c.NumberUpTo("max-buckets", 10_000),
+		MaxBuckets: c.NumberUpTo("max-buckets", engine.MaxBucketListing),
 	})
 	type bucket struct{ Name, CreationDate, BucketRegion string }
 	buckets := face.Each(page.Buckets, func(b engine.Bucket) bucket {

@@ -43,6 +43,8 @@ func TestExchanges(t *testing.T) {
 		{"PUT /west", created, 200, ""},
 		{"PUT /west", "", 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
 		{"PUT /west", created, 409, "<Code>BucketAlreadyOwnedByYou</Code>"},
+		{"PUT /nowhere", strings.Replace(created, "west", strings.Repeat("w", 59), 1), 400, "<Code>InvalidLocationConstraint</Code>"},
+		{"PUT /somewhere", strings.Replace(created, "west", strings.Repeat("w", 58), 1), 200, ""},
 		{"PUT /tagged", "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>", 501, "<Code>NotImplemented</Code>"},
 		{"HEAD /tagged", "", 404, ""},
 		{"PUT /untagged", "<CreateBucketConfiguration><Tags></Tags></CreateBucketConfiguration>", 200, ""},
