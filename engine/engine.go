@@ -31,6 +31,7 @@ type Engine struct {
 	chunks     *storedChunks
 	memory     chunkMemory // for reads
 	loads      loads
+	ahead      aheadBudget
 	pins       *intake.Pins
 	intake     *intake.Intake
 	throttle   *throttle.Throttle    // slows bodies down
@@ -147,6 +148,7 @@ func OpenStores(
 
 // start sets the engine going on its open stores. After an error nothing of it goes on.
 func (e *Engine) start(ctx context.Context) error {
+	e.ahead = newAheadBudget(e.opts.MemoryBudget, &e.memory)
 	e.keys = newProvider(e.opts.Keys)
 	last, err := e.lastVolume(ctx)
 	if err == nil {

@@ -105,3 +105,20 @@ func TakeProcessors(e *Engine) (giveBack func()) {
 	e.loads.begin()
 	return e.loads.end
 }
+
+// HeldAhead is how many bytes are held by chunks that were read ahead, or are being read.
+func HeldAhead(e *Engine) int64 {
+	e.ahead.mu.Lock()
+	defer e.ahead.mu.Unlock()
+	return e.ahead.held
+}
+
+// AwaitAhead waits until no chunk is being read.
+func AwaitAhead(e *Engine) {
+	for e.loads.under.Load() > 0 {
+		runtime.Gosched()
+	}
+}
+
+// Held is how many bytes an open Object has for the chunk that Read is in.
+func (o *Object) Held() int { return cap(o.current.frame) + cap(o.current.plain) }

@@ -16,8 +16,13 @@ import "io"
 // After sequential reads, goroutines decode up to two chunks ahead; in an engine of Open only on
 // processors that other readers leave idle. They end with Close, and when the end of the range is
 // read. ReadAt keeps the last four chunks, so that small reads need not verify a chunk each time.
-// An Object takes up to eight chunks of memory for Read and WriteTo, as many for ReadAt, and two
-// more for each ReadAt above four that are under way at once.
+//
+// An Object holds one chunk for Read and WriteTo, even while the Writer blocks, and twice that while
+// it decodes one: the chunk as it is stored and as it is. What is decoded ahead comes out of a budget
+// that all open Objects of the engine share, as large as Options.MemoryBudget. When that is used up,
+// only what a reader has not come for in eight times the time that others take makes room; that
+// reader decodes it again. For ReadAt an Object holds four chunks, and two more for each ReadAt
+// above four that are under way at once.
 type Object struct {
 	ObjectInfo
 	source *source
@@ -65,9 +70,8 @@ func (o *Object) chunkAt(pos int64, goesOn bool) ([]byte, error) {
 	at := o.span.start + pos
 	if !o.current.covers(at) {
 		goesOn = goesOn || pos > 0 && at == o.current.end()
-		taken, err := o.ahead.receive(at, &o.current)
+		taken, err := o.ahead.receive(o.source, at, &o.current)
 		if !taken {
-			o.source.engine.memory.equip(&o.current)
 			err = o.source.load(at, &o.current)
 		}
 		if err != nil {
@@ -111,13 +115,8 @@ func (o *Object) rest() {
 	if o.pos < o.span.length {
 		return
 	}
-	memory := &o.source.engine.memory
-	o.ahead.stop()
-	for i := range o.ahead.free {
-		memory.strip(&o.ahead.free[i])
-	}
-	o.ahead = readAhead{}
-	memory.strip(&o.current)
+	o.ahead.stop(o.source)
+	o.source.engine.memory.strip(&o.current)
 }
 
 // ReadAt implements io.ReaderAt.
@@ -164,8 +163,8 @@ func (o *Object) Seek(offset int64, whence int) (int64, error) {
 // called beside ReadAt, but not beside other methods. A second Close fails with fs.ErrClosed, and
 // so do reads.
 func (o *Object) Close() error {
-	o.ahead.stop()
-	o.ahead, o.current = readAhead{}, chunkData{} // who keeps a closed Object keeps no chunks
+	o.ahead.stop(o.source)
+	o.current = chunkData{} // who keeps a closed Object keeps no chunks
 	o.kept.close()
 	return o.source.close()
 }

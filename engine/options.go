@@ -83,7 +83,8 @@ type Options struct {
 
 	// MemoryBudget bounds the chunk buffers of all running uploads together, in bytes; 64 MiB by
 	// default, at least four chunks, at most 64 GiB. A part that finds no buffer free waits for
-	// one.
+	// one. As much again is for what is decoded ahead for all open Objects together; each holds a
+	// chunk or more beside: see Object.
 	MemoryBudget int64
 
 	// Compression is how new chunks are compressed; CompressionS2 by default. It may differ from one

@@ -65,7 +65,7 @@ func TestReadAhead(t *testing.T) {
 			}
 			readTo(obj, 5*chunk, 6*chunk, 5)
 		}, 5},
-		{"who finds all processors taken gets no more", "", func(obj *engine.Object) {
+		{"who finds all processors taken gets no more", "bytes=0-81919", func(obj *engine.Object) {
 			giveBack := engine.TakeProcessors(e)
 			readTo(obj, 0, chunk+1, 2)
 			readTo(obj, chunk+1, 2*chunk+1, 3)

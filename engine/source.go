@@ -194,6 +194,8 @@ func (s *source) load(at int64, d *chunkData) error {
 // loading is load, for whoever has counted it.
 func (s *source) loading(at int64, d *chunkData) error {
 	defer s.engine.loads.end()
+	s.engine.memory.equip(d)
+	defer s.engine.memory.settle(d)
 	return s.perform(func(ctx context.Context) error { return s.decode(ctx, at, d) })
 }
 
@@ -263,6 +265,9 @@ func (s *source) decode(ctx context.Context, at int64, d *chunkData) error {
 	chunk := page.Page.Chunks[n]
 	var plain []byte
 	if page.Page.Inline != nil {
+		if page.keys.Cipher == nil { // nothing is put there
+			give(&s.engine.memory.frames, &d.frame)
+		}
 		plain, err = s.engine.chunks.open(page.Page.Inline, chunk, page.keys, d)
 	} else {
 		plain, err = s.engine.chunks.read(ctx, chunk, page.keys, d)

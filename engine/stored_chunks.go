@@ -197,6 +197,9 @@ type chunkData struct {
 	frame, plain []byte
 }
 
+// inPlain says whether the chunk, which has bytes, was unpacked into plain.
+func (d *chunkData) inPlain() bool { return cap(d.plain) > 0 && &d.bytes[0] == &d.plain[:1][0] }
+
 func (d *chunkData) covers(at int64) bool {
 	return at >= d.start && at < d.end()
 }
