@@ -24,7 +24,7 @@ func (c *call) createBucket() {
 	if c.HasBody() {
 		c.ReadXML(&configuration)
 	}
-	if len(configuration.LocationConstraint) > 63 { // as a label of a host's name, which regions are
+	if len(configuration.LocationConstraint) > 63 { // as a label of a host name: regions are
 		c.Fail(face.Refuse(http.StatusBadRequest, "InvalidLocationConstraint",
 			"The specified location-constraint is not valid"))
 	}

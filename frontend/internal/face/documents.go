@@ -27,8 +27,9 @@ var errBusy = Refuse(http.StatusServiceUnavailable, "ServiceUnavailable",
 
 // Documents are the bodies of requests that are read as a whole, with a bound on what they take
 // together: else clients that hold back the ends of theirs would have the server hold the rest, for
-// as long as they like. A document for which there is no room takes that of one whose client is slow;
-// if there is none, it is refused itself. The zero value is ready, and safe for concurrent use.
+// as long as they like. A document for which there is no room takes that of one whose client is
+// slow, or of the access key whose documents take the most, if that is more than its own key's would
+// take; else it is refused itself. The zero value is ready, and safe for concurrent use.
 type Documents struct {
 	mu   sync.Mutex
 	held int // bytes that long documents take, those too that have been read
@@ -37,7 +38,8 @@ type Documents struct {
 
 // A document is one of them.
 type document struct {
-	of *Documents
+	of  *Documents
+	key string // the access key of who sends it, empty for whoever has none
 
 	// Guarded by of.mu until the document has been read.
 	text         []byte
@@ -47,8 +49,8 @@ type document struct {
 }
 
 // read reads a document. It must be closed, whatever the error.
-func (d *Documents) read(from io.Reader) (*document, error) {
-	doc := &document{of: d, begun: time.Now()}
+func (d *Documents) read(from io.Reader, key string) (*document, error) {
+	doc := &document{of: d, key: key, begun: time.Now()}
 	defer d.leave(doc)
 	// Read into a block of its own: what a client is waited for with can be taken away.
 	block := make([]byte, 8<<10)
@@ -98,13 +100,16 @@ func (d *Documents) makeRoom(doc *document, size int) bool {
 	}
 	more := size - doc.held
 	for d.held+more > longXML {
-		slow := d.slow(doc)
-		if slow == nil {
+		out := d.slow(doc)
+		if out == nil {
+			out = d.largest(doc, more)
+		}
+		if out == nil {
 			return false
 		}
-		d.held -= slow.held
-		slow.held, slow.text, slow.evicted = 0, nil, true
-		delete(d.open, slow)
+		d.held -= out.held
+		out.held, out.text, out.evicted = 0, nil, true
+		delete(d.open, out)
 	}
 	if d.open == nil {
 		d.open = make(map[*document]struct{})
@@ -125,6 +130,22 @@ func (d *Documents) slow(but *document) *document {
 		}
 	}
 	return nil
+}
+
+// largest is the longest of the long documents of the key that has most of them, in bytes, or nil
+// if that is no more than what the key of doc would have with so many more.
+func (d *Documents) largest(doc *document, more int) (out *document) {
+	held := make(map[string]int)
+	for other := range d.open {
+		held[other.key] += other.held
+	}
+	most := held[doc.key] + more
+	for other := range d.open {
+		if n := held[other.key]; n > most || n == most && out != nil && other.held > out.held {
+			most, out = n, other
+		}
+	}
+	return out
 }
 
 // leave ends the reading of a document: it keeps what it has until it is closed.

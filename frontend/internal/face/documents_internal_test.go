@@ -27,7 +27,7 @@ func begin(d *Documents, size int) *reading {
 	r := &reading{client: client, done: make(chan error, 1)}
 	go func() {
 		var err error
-		r.doc, err = d.read(from)
+		r.doc, err = d.read(from, "")
 		from.Close()
 		r.done <- err
 	}()
@@ -63,16 +63,16 @@ func TestHeldBackDocuments(t *testing.T) {
 		if refused != 50-room {
 			t.Errorf("%d of 50 were refused, want all but %d", refused, room)
 		}
-		if short, err := d.read(bytes.NewReader(make([]byte, smallXML))); err != nil || short.held > 0 {
+		if short, err := d.read(bytes.NewReader(make([]byte, smallXML)), ""); err != nil || short.held > 0 {
 			t.Errorf("a short one: %v, it counts as %d bytes", err, short.held)
 		}
-		if doc, err := d.read(bytes.NewReader(make([]byte, maxXML))); !errors.Is(err, errBusy) {
+		if doc, err := d.read(bytes.NewReader(make([]byte, maxXML)), ""); !errors.Is(err, errBusy) {
 			t.Errorf("a long one: %v", err)
 		} else {
 			doc.close()
 		}
 		time.Sleep(documentSilence)
-		doc, err := d.read(bytes.NewReader(make([]byte, maxXML)))
+		doc, err := d.read(bytes.NewReader(make([]byte, maxXML)), "")
 		if err != nil {
 			t.Errorf("a long one after a while: %v", err)
 		}
@@ -111,7 +111,7 @@ func TestTrickledDocuments(t *testing.T) {
 			slow = append(slow, begin(d, maxXML-100))
 		}
 		long := func() error {
-			doc, err := d.read(bytes.NewReader(make([]byte, maxXML)))
+			doc, err := d.read(bytes.NewReader(make([]byte, maxXML)), "")
 			doc.close()
 			return err
 		}
@@ -141,6 +141,46 @@ func TestTrickledDocuments(t *testing.T) {
 	})
 }
 
+// TestDocumentsAreShared has one client send as many long documents as there is room for, without
+// being slow: another one gets room for one of its own.
+func TestDocumentsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Documents{}
+		var greedy []*reading
+		for range room {
+			greedy = append(greedy, begin(d, maxXML-100))
+		}
+		long := func(who string) error {
+			doc, err := d.read(bytes.NewReader(make([]byte, maxXML)), who)
+			doc.close()
+			return err
+		}
+		for range 3 {
+			if err := long("other"); err != nil {
+				t.Error(err)
+			}
+		}
+		lost := 0
+		for _, r := range greedy {
+			_ = r.client.Close()
+			if err := <-r.done; errors.Is(err, errBusy) {
+				lost++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d documents have made room for one at a time", lost)
+		}
+		for _, r := range greedy {
+			r.doc.close()
+		}
+		if d.held != 0 {
+			t.Errorf("%d bytes are held", d.held)
+		}
+	})
+}
+
 // TestDocumentsComeAsTheyAre reads documents of sizes around the limits, in reads of any size.
 func TestDocumentsComeAsTheyAre(t *testing.T) {
 	d := &Documents{}
@@ -150,7 +190,7 @@ func TestDocumentsComeAsTheyAre(t *testing.T) {
 			"whole": strings.NewReader(want), "halves": iotest.HalfReader(strings.NewReader(want)),
 			"with EOF": iotest.DataErrReader(strings.NewReader(want)),
 		} {
-			doc, err := d.read(from)
+			doc, err := d.read(from, "")
 			if err != nil || string(doc.text) != want {
 				t.Errorf("%d bytes, %s: %d came, %v", size, name, len(doc.text), err)
 			}
@@ -158,7 +198,7 @@ func TestDocumentsComeAsTheyAre(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	doc, err := d.read(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)))
+	doc, err := d.read(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(broken)), "")
 	if doc.close(); !errors.Is(err, broken) || d.held != 0 {
 		t.Errorf("%v, %d bytes are held", err, d.held)
 	}

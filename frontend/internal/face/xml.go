@@ -137,7 +137,7 @@ func (c *Call) readAll() []byte {
 	if c.Err != nil {
 		return nil
 	}
-	document, err := c.Documents.read(io.LimitReader(c.Body, maxXML+1))
+	document, err := c.Documents.read(io.LimitReader(c.Body, maxXML+1), c.AccessKey)
 	c.document = document // Serve closes it
 	body := document.text
 	switch {
