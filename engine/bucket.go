@@ -117,8 +117,8 @@ type ListBucketsRequest struct {
 	Prefix string // only names that begin with it
 	Marker string // names behind it are listed
 
-	// MaxBuckets is how many buckets a page has, at most 10000, as in S3, which is what 0 means. More
-	// are ErrInvalidArgument. Zero is an empty page.
+	// MaxBuckets is how many buckets a page has, at most 10000, as in S3, which is what 0 means.
+	// More are ErrInvalidArgument. Zero is an empty page.
 	MaxBuckets int
 }
 
@@ -141,8 +141,8 @@ type Bucket struct {
 	Annotations  map[string]string // a front end's own
 }
 
-// ListBuckets lists the buckets in the byte order of their names. A page costs what it holds, and is
-// a snapshot. It ends before it has MaxBuckets when their Annotations come to about 1 MiB.
+// ListBuckets lists the buckets in the byte order of their names. A page costs what it holds, and
+// is a snapshot. It ends before it has MaxBuckets when their Annotations come to about 1 MiB.
 //
 // It fails with ErrInvalidArgument when MaxBuckets is out of range.
 func (e *Engine) ListBuckets(

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// pageBytes is how many bytes a page may hold of what clients have said of its entries before it ends.
-// Names do not count: their number and their length are limited, and a page that holds little else
-// never ends early.
+// pageBytes is how many bytes a page may hold of what clients have said of its entries before it
+// ends. Names do not count: their number and their length are limited, and a page that holds little
+// else never ends early.
 const pageBytes = 1 << 20
 
 // A walk goes over what a bucket holds in the byte order of the keys, and makes one page of it.

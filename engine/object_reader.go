@@ -18,11 +18,11 @@ import "io"
 // read. ReadAt keeps the last four chunks, so that small reads need not verify a chunk each time.
 //
 // An Object holds one chunk for Read and WriteTo, even while the Writer blocks, and twice that while
-// it decodes one: the chunk as it is stored and as it is. What is decoded ahead comes out of a budget
-// that all open Objects of the engine share, as large as Options.MemoryBudget. When that is used up,
-// only what a reader has not come for in eight times the time that others take makes room; that
-// reader decodes it again. For ReadAt an Object holds four chunks, and two more for each ReadAt
-// above four that are under way at once.
+// it decodes one: the chunk as it is stored and as it is. What is decoded ahead comes out of a
+// budget that all open Objects of the engine share, as large as Options.MemoryBudget. When that is
+// used up, only what a reader has not come for in eight times the time that others take makes room;
+// that reader decodes it again. For ReadAt an Object holds four chunks, and two for each that is
+// being decoded, one for each ReadAt under way at most.
 type Object struct {
 	ObjectInfo
 	source *source

@@ -56,8 +56,8 @@ func (r *readAhead) fill(s *source, at, limit int64) {
 	}
 }
 
-// receive waits for the chunk at this offset, if it is the next one, and puts it in the place of what
-// d has. If another one is wanted, none of those under way is.
+// receive waits for the chunk at this offset, if it is the next one, and puts it in the place of
+// what d has. If another one is wanted, none of those under way is.
 func (r *readAhead) receive(s *source, at int64, d *chunkData) (taken bool, err error) {
 	if len(r.flights) == 0 || r.flights[0].at != at {
 		r.stop(s)
@@ -86,9 +86,9 @@ func (r *readAhead) stop(s *source) {
 }
 
 // An aheadBudget bounds the memory of what is decoded ahead for all readers together. While some of
-// it is free a reader gets what it needs. Then it takes that of a reader that has not come for it for
-// long, as one whose client is slow; that one decodes the chunk again when it comes. If there is none
-// it goes without.
+// it is free a reader gets what it needs. Then it takes that of a reader that has not come for it
+// for long, as one whose client is slow; that one decodes the chunk again when it comes. If there is
+// none it goes without.
 //
 // How long a chunk waits is told by how often readers go on to their next chunk meanwhile: if they
 // all are as fast, about as often as there are chunks that wait.
@@ -102,8 +102,8 @@ type aheadBudget struct {
 	waiting *list.List // of *flight; the one that waits for longest is the first
 }
 
-// stalledAfter is by how many times more than the average a chunk has to wait to be given up. What is
-// decoded in vain is one chunk in so many, at most.
+// stalledAfter is by how many times more than the average a chunk has to wait to be given up. What
+// is decoded in vain is one chunk in so many, at most.
 const stalledAfter = 8
 
 func newAheadBudget(most int64, memory *chunkMemory) aheadBudget {
@@ -117,8 +117,8 @@ func (b *aheadBudget) step() {
 	b.steps++
 }
 
-// begin counts a flight that is to be decoded, if there is room for it. That takes the memory of the
-// chunk twice, as it is stored and as it is.
+// begin counts a flight that is to be decoded, if there is room for it. That takes the memory of
+// the chunk twice, as it is stored and as it is.
 func (b *aheadBudget) begin(f *flight) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
