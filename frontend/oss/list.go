@@ -20,12 +20,11 @@ type listing struct {
 
 // An objectEntry is one object of a listing.
 type objectEntry struct {
-	Key                face.Name
-	LastModified, ETag string
-	Type               engine.ObjectType
-	Size               int64
-	StorageClass       engine.StorageClass
-	Owner              *face.Owner
+	Key                      face.Name
+	LastModified, ETag, Type string
+	Size                     int64
+	StorageClass             engine.StorageClass
+	Owner                    *face.Owner
 }
 
 // entries are the objects of a listing, with their owner if that is asked for.
@@ -33,7 +32,7 @@ func entries(list []engine.ObjectInfo, name func(string) face.Name, of *face.Own
 	return face.Each(list, func(o engine.ObjectInfo) objectEntry {
 		return objectEntry{
 			Key: name(o.Key), LastModified: face.ISO(o.LastModified), ETag: face.Quoted(o.ETag),
-			Type: o.Type, Size: o.Size, StorageClass: o.StorageClass, Owner: of,
+			Type: string(o.Type), Size: o.Size, StorageClass: o.StorageClass, Owner: of,
 		}
 	})
 }
