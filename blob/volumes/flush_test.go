@@ -77,6 +77,49 @@ func testFailedWrite(t *testing.T, k volumes.Kind) {
 	}
 }
 
+// TestTrimAfterFailedSync trims a volume whose sync failed. Its log has no end, and never gets one
+// before the next Open: so it cannot be trimmed, and the caller must learn that what lives in it is
+// to be copied.
+func TestTrimAfterFailedSync(t *testing.T) { forKinds(t, testTrimAfterFailedSync) }
+
+func testTrimAfterFailedSync(t *testing.T, k volumes.Kind) {
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1})
+	defer s.Close()
+	ctx := context.Background()
+	var refs []blob.Ref
+	for seed := range uint64(2) {
+		if seed == 1 {
+			if err := s.Sync(ctx, refs[0].Volume); err != nil {
+				t.Fatal(err)
+			}
+		}
+		id, frame := blobtest.Frame(seed, testFrameSize)
+		ref, err := s.Put(ctx, id, frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, ref)
+	}
+	volume := refs[0].Volume
+	volumes.BreakSync(s, volume)
+	if err := s.Sync(ctx, volume); err == nil {
+		t.Fatal("Sync succeeded through a closed file")
+	}
+	if err := s.Seal(ctx, volume); err != nil {
+		t.Fatal(err)
+	}
+	freed, err := s.Trim(ctx, volume, refs[:1])
+	if freed != 0 || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Trim gave %d bytes back, %v; wanted is ErrUnsupported", freed, err)
+	}
+	if n := readable(t, s, refs[:1]); n != 1 {
+		t.Error("what was synced before cannot be read")
+	}
+	if err := s.Remove(ctx, volume); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+}
+
 // TestSyncDuringFlush calls Sync while a flush is under way that began before the last put: it must
 // not take that one's success for its own.
 func TestSyncDuringFlush(t *testing.T) { forKinds(t, testSyncDuringFlush) }

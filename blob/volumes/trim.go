@@ -23,14 +23,8 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 		return 0, fmt.Errorf("%w: %d", blob.ErrNoVolume, v.id)
 	}
 	f, err := v.files.openWritable()
-	var entry *disk.EntryError
-	if errors.As(err, &entry) {
-		// A hard link, say, to somebody's copy, which would get the holes, too. What lives here can
-		// still be copied.
-		return 0, fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
-	}
 	if err != nil {
-		return 0, err
+		return 0, untrimmable(err)
 	}
 	defer func() {
 		if closeErr := f.Close(); err == nil {
@@ -39,7 +33,7 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	}()
 	size, err := v.foot(f)
 	if err != nil {
-		return 0, err
+		return 0, untrimmable(err)
 	}
 	holes, err := v.holesBetween(live, size-v.kind.figures().footer)
 	if err != nil {
@@ -60,6 +54,16 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	return max(before-after, 0), punchErr
 }
 
+// untrimmable makes the error of a volume whose files are not the store's alone match
+// errors.ErrUnsupported: a hard link, say, to somebody's copy, which would get the holes, too. What
+// lives there can still be copied.
+func untrimmable(err error) error {
+	if entry := (*disk.EntryError)(nil); errors.As(err, &entry) {
+		return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
+	return err
+}
+
 // foot returns the size of the log of a volume that has a footer. One that has none gets it now:
 // without it, the next Open would look for records by the heads of those before, and miss what lies
 // behind a hole.
@@ -69,7 +73,10 @@ func (v *volume) foot(f *os.File) (size int64, err error) {
 	v.infoMu.Unlock()
 	if !footed {
 		if err := v.flush.err(); err != nil {
-			return 0, fmt.Errorf("its log has no end, since a write failed: %w", err)
+			// That stays so until the next Open. What can be read can be copied.
+			return 0, fmt.Errorf(
+				"%w: its log has no end, since a write failed: %w", errors.ErrUnsupported, err,
+			)
 		}
 		var failed error
 		found, err := v.inspect(func(err error) { failed = err })
