@@ -391,6 +391,49 @@ func testTableRestored(t *testing.T, k volumes.Kind) {
 	}
 }
 
+// TestTableOfTornLog cuts the last bytes off the log of a volume that was not sealed. The record is
+// no whole one any more, so Badger must not find it by the table.
+func TestTableOfTornLog(t *testing.T) { forWriters(t, testTableOfTornLog) }
+
+func testTableOfTornLog(t *testing.T, k volumes.Kind) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: k, Writers: 1})
+	refs := fillWith(t, s, 3)
+	if err := s.Sync(ctx, refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	killed := t.TempDir()
+	copyTree(t, killed, dir)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log := onlyLog(t, killed)
+	last := refs[len(refs)-1]
+	end := int64(last.Offset) + volumes.RecordSize(k, int64(last.Size))
+	for cut := int64(1); cut <= 4; cut++ {
+		if err := os.Truncate(log, end-cut); err != nil {
+			t.Fatal(err)
+		}
+		torn := t.TempDir()
+		copyTree(t, torn, killed)
+		o := &volumes.Options{Kind: k, Alarm: func(err error) { t.Errorf("cut by %d: %v", cut, err) }}
+		if err := open(t, torn, o).Close(); err != nil {
+			t.Fatal(err)
+		}
+		table, err := os.ReadFile(filepath.Join(filepath.Dir(onlyLog(t, torn)), "000001.sst"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, ref := range refs {
+			whole := i < len(refs)-1
+			if found := bytes.Contains(table, ref.ID[:]); found != whole {
+				t.Errorf("cut by %d: that the table has frame %d is %t", cut, i, found)
+			}
+		}
+	}
+}
+
 // filesOf returns what lies in a directory of files.
 func filesOf(t *testing.T, dir string) map[string][]byte {
 	t.Helper()

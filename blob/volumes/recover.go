@@ -15,7 +15,8 @@ var errVacant = errors.New("blob: the volume has no log")
 // load fills in what a volume found on disk holds, recovering it first if it was not sealed. It
 // reports whether the volume never held anything: a crash came before its first batch.
 func (v *volume) load(alarm func(error)) (empty bool) {
-	found, err := v.inspect(alarm)
+	named := func(err error) { alarm(fmt.Errorf("blob: recovering volume %d: %w", v.id, err)) }
+	found, err := v.inspect(named)
 	if err != nil {
 		v.info = blob.VolumeInfo{ID: v.id, Damage: err}
 		v.info.Size, v.info.DiskBytes, _ = v.files.usage(false)
@@ -23,7 +24,7 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 	}
 	size, occupied, err := v.files.usage(false)
 	if err != nil {
-		alarm(err)
+		named(err)
 	}
 	v.info = blob.VolumeInfo{
 		ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied,
@@ -112,7 +113,8 @@ func records(k kind, log io.ReaderAt, size int64) iter.Seq2[blob.Ref, error] {
 
 // lastData returns where the last data between from and size ends, or from: behind the last record
 // that was found there may be one whose head is damaged. Its checksum may end in zeros, so what
-// it could take behind the last byte that is not zero counts, too.
+// it could take behind the last byte that is not zero counts, too, but no more than there is: a
+// record that ends behind the log is none.
 func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 	block := make([]byte, 256<<10)
 	for end := size; end > from; {
@@ -122,7 +124,7 @@ func lastData(log io.ReaderAt, from, size int64) (int64, error) {
 		}
 		for i := n; i > 0; i-- {
 			if block[i-1] != 0 {
-				return end - n + i + sumSize, nil
+				return min(end-n+i+sumSize, size), nil
 			}
 		}
 		end -= n

@@ -62,7 +62,9 @@ func testTornTail(t *testing.T, k volumes.Kind) {
 	defer s.Close()
 	refs := fill(t, s)
 	start, room := volumes.Start(k), roomOf(k)
-	for _, keep := range []int64{0, 1, 21, 43, 44, 49, start + room, start + 10*room - 1, 1 << 40} {
+	for _, keep := range []int64{
+		0, 1, 21, 43, 44, 49, start + room, start + 5*room + room/2, start + 10*room - 1, 1 << 40,
+	} {
 		image := t.TempDir()
 		copyTree(t, image, dir)
 		log := onlyLog(t, image)
@@ -73,7 +75,9 @@ func testTornTail(t *testing.T, k volumes.Kind) {
 		if err := os.Truncate(log, min(keep, info.Size())); err != nil {
 			t.Fatal(err)
 		}
-		torn := open(t, image, small(k))
+		o := small(k)
+		o.Alarm = func(err error) { t.Errorf("cut at %d: %v", keep, err) }
+		torn := open(t, image, o)
 		whole := min(max(keep-start, 0)/room, testFrames)
 		if n := readable(t, torn, refs); int64(n) < whole {
 			t.Errorf("cut at %d: %d frames are readable, wanted at least %d", keep, n, whole)

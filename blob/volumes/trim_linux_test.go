@@ -82,6 +82,41 @@ func testTrimReopened(t *testing.T, k volumes.Kind) {
 	}
 }
 
+// TestTrimmedTail trims volumes the last frames of which are dead, so that their logs end in the rest
+// of a record, and damages the footer. The volumes get another one when the store is opened, and can
+// be trimmed as before.
+func TestTrimmedTail(t *testing.T) { forKinds(t, testTrimmedTail) }
+
+func testTrimmedTail(t *testing.T, k volumes.Kind) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: k, Writers: 1})
+	refs := fillWith(t, s, 8)
+	volume, live := refs[0].Volume, refs[:4]
+	if err := s.Seal(ctx, volume); err != nil {
+		t.Fatal(err)
+	}
+	if freed, err := s.Trim(ctx, volume, live); err != nil || freed < testFrameSize {
+		t.Fatalf("Trim: %d bytes came back, %v", freed, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cutFooter(t, k, dir)
+	for range 2 {
+		s = open(t, dir, &volumes.Options{Kind: k, Alarm: func(err error) { t.Error(err) }})
+		if _, err := s.Trim(ctx, volume, live); err != nil {
+			t.Errorf("Trim: %v", err)
+		}
+		if n := readable(t, s, live); n != len(live) {
+			t.Errorf("%d of %d frames are readable", n, len(live))
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // cutFooter takes the footer off the first volume.
 func cutFooter(t *testing.T, k volumes.Kind, dir string) {
 	t.Helper()
