@@ -32,6 +32,15 @@ func IgnoreSpace(s *Store) {
 	}
 }
 
+// OnPunch has the store call fn before it punches a hole.
+func OnPunch(s *Store, fn func()) {
+	punch := s.punchHole
+	s.punchHole = func(f *os.File, from, size int64) error {
+		fn()
+		return punch(f, from, size)
+	}
+}
+
 // ReadFrame reads a frame of a log.
 func ReadFrame(k Kind, log io.ReaderAt, ref blob.Ref, buf []byte) ([]byte, error) {
 	return readFrame(kinds()[k], log, ref, buf)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 
@@ -22,7 +23,8 @@ type Store struct {
 	lock *disk.Lock
 	disk disk.Async
 
-	spaceOf func() (disk.Space, error) // of dir
+	spaceOf   func() (disk.Space, error) // of dir
+	punchHole func(f *os.File, from, size int64) error
 
 	puts     chan *putRequest // unbuffered: a put that a writer has taken is answered
 	requests sync.Pool        // of *putRequest
@@ -64,10 +66,11 @@ func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: d, opts: opts, kind: kinds()[opts.Kind], lock: lock, spaceOf: d.Space,
-		puts:     make(chan *putRequest),
-		requests: sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
-		stop:     make(chan struct{}),
-		byID:     make(map[uint64]*volume),
+		punchHole: disk.PunchHole,
+		puts:      make(chan *putRequest),
+		requests:  sync.Pool{New: func() any { return &putRequest{done: make(chan struct{}, 1)} }},
+		stop:      make(chan struct{}),
+		byID:      make(map[uint64]*volume),
 	}
 	s.readers.limit = opts.OpenVolumes
 	if err := s.load(ctx); err != nil {
@@ -256,7 +259,7 @@ func (s *Store) Trim(ctx context.Context, id uint64, live []blob.Ref) (freed int
 	if err != nil {
 		return 0, err
 	}
-	if freed, err = v.trim(ctx, live); err != nil {
+	if freed, err = v.trim(ctx, live, s.punchHole); err != nil {
 		err = fmt.Errorf("blob: trimming volume %d: %w", id, err)
 	}
 	return freed, mapNoSpace(err)

@@ -16,9 +16,11 @@ import (
 type span struct{ from, to int64 }
 
 // trim punches holes where no record of live lies, and returns what came back.
-func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err error) {
-	v.mu.RLock() // readers go on; only remove has to wait
-	defer v.mu.RUnlock()
+func (v *volume) trim(
+	ctx context.Context, live []blob.Ref, punchHole func(f *os.File, from, size int64) error,
+) (freed int64, err error) {
+	v.trimMu.Lock() // only remove has to wait
+	defer v.trimMu.Unlock()
 	if v.removed {
 		return 0, fmt.Errorf("%w: %d", blob.ErrNoVolume, v.id)
 	}
@@ -43,7 +45,7 @@ func (v *volume) trim(ctx context.Context, live []blob.Ref) (freed int64, err er
 	if err != nil {
 		return 0, err
 	}
-	punchErr := punch(ctx, f, holes)
+	punchErr := punch(ctx, f, holes, punchHole)
 	size, after, err := v.files.usage(false)
 	if err != nil {
 		return 0, err
@@ -129,12 +131,15 @@ func (v *volume) holesBetween(live []blob.Ref, end int64) (holes []span, err err
 
 // punch punches the holes. It goes on after one that fails for want of space, since the next gives
 // some.
-func punch(ctx context.Context, f *os.File, holes []span) (err error) {
+func punch(
+	ctx context.Context, f *os.File, holes []span,
+	punchHole func(f *os.File, from, size int64) error,
+) (err error) {
 	for _, hole := range holes {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		failed := disk.PunchHole(f, hole.from, hole.to-hole.from)
+		failed := punchHole(f, hole.from, hole.to-hole.from)
 		if failed != nil && !disk.IsNoSpace(failed) {
 			return failed
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -114,6 +116,62 @@ func testTrimmedTail(t *testing.T, k volumes.Kind) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestReadWhileTrimming reads while holes are punched: another volume, which has the one that is
+// trimmed be closed, and then that one, which has to be opened again. Nobody waits for the holes.
+func TestReadWhileTrimming(t *testing.T) { forKinds(t, testReadWhileTrimming) }
+
+func testReadWhileTrimming(t *testing.T, k volumes.Kind) {
+	ctx := context.Background()
+	s := open(t, t.TempDir(), &volumes.Options{Kind: k, Writers: 1, OpenVolumes: 1})
+	defer s.Close()
+	var refs []blob.Ref
+	for volume := range uint64(2) {
+		for i := range uint64(2) {
+			id, frame := blobtest.Frame(2*volume+i, testFrameSize)
+			ref, err := s.Put(ctx, id, frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refs = append(refs, ref)
+		}
+		if err := s.Seal(ctx, refs[2*volume].Volume); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trimmed, other := refs[0], refs[2]
+	if n := readable(t, s, refs); n != len(refs) {
+		t.Fatalf("%d of %d frames are readable", n, len(refs))
+	}
+	punching, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	volumes.OnPunch(s, func() {
+		once.Do(func() { close(punching) })
+		<-goOn
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Trim(ctx, trimmed.Volume, []blob.Ref{trimmed})
+		done <- err
+	}()
+	<-punching
+	var read atomic.Int64
+	var reads sync.WaitGroup
+	reads.Go(func() {
+		for _, ref := range []blob.Ref{trimmed, other, trimmed, other} {
+			if _, err := s.Get(ctx, ref, nil); err != nil {
+				t.Errorf("Get: %v", err)
+			}
+			read.Add(1)
+		}
+	})
+	waitFor(t, "reading", func() bool { return read.Load() == 4 })
+	close(goOn)
+	reads.Wait()
+	if err := <-done; err != nil {
+		t.Errorf("Trim: %v", err)
 	}
 }
 

@@ -32,10 +32,14 @@ type volume struct {
 
 	writes sync.WaitGroup // under way, or about to be
 
+	// trimMu is held to trim, however long that takes, and to remove; taken before mu. A trim does
+	// not hold mu: who opens or closes the reader would wait for it, and whoever reads for them.
+	trimMu sync.Mutex
+
 	// mu is held for reading while the reader is in use and for writing to open or close it.
 	mu      sync.RWMutex
 	reader  *os.File // nil while nobody needs it
-	removed bool
+	removed bool     // written under both, so either will do to read it
 
 	flush  flushState
 	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
@@ -311,6 +315,8 @@ func (v *volume) releaseLocked() error {
 
 // remove deletes a sealed volume once its readers are done.
 func (v *volume) remove() error {
+	v.trimMu.Lock()
+	defer v.trimMu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	// Under the same lock: a read in between would open the file again, for ever.
