@@ -132,6 +132,12 @@ func restoreTable(own *disk.Dir, end int64) (err error) {
 			break
 		}
 	}
+	// First, since the disk may be full: nothing in them is read, and what is set aside for the table
+	// is more than it needs.
+	err = errors.Join(own.RemoveIfThere(keyLogName), own.RemoveIfThere(tableSpare))
+	if err != nil {
+		return err
+	}
 	manifest := badgerfile.Manifest()
 	if len(refs) > 0 {
 		if err := own.WriteFile(tableName, tableOf(refs)); err != nil {
@@ -139,8 +145,5 @@ func restoreTable(own *disk.Dir, end int64) (err error) {
 		}
 		manifest = sealedManifest()
 	}
-	if err := own.WriteFile(badger.ManifestFilename, manifest); err != nil {
-		return err
-	}
-	return errors.Join(own.RemoveIfThere(keyLogName), own.RemoveIfThere(tableSpare))
+	return own.WriteFile(badger.ManifestFilename, manifest)
 }

@@ -194,6 +194,54 @@ func testBeginFilled(t *testing.T, k volumes.Kind, mount string) {
 	}
 }
 
+// TestRecoverFilled opens a volume that was not sealed on a disk without a free block. What was set
+// aside for the table of its keys is given back before that is made anew, so there is room for it.
+func TestRecoverFilled(t *testing.T) { forWriters(t, testRecoverFilled) }
+
+func testRecoverFilled(t *testing.T, k volumes.Kind) {
+	ctx := context.Background()
+	running := t.TempDir()
+	s := open(t, running, &volumes.Options{Kind: k, Writers: 1})
+	defer s.Close()
+	refs := fillWith(t, s, 3)
+	if err := s.Sync(ctx, refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	const size = 32 << 20
+	dir := disktest.Mount(t, "tmpfs", size)
+	copyTree(t, dir, running)
+	volume := filepath.Dir(onlyLog(t, dir))
+	// What the log has set aside would be given back first.
+	last := refs[len(refs)-1]
+	end := int64(last.Offset) + volumes.RecordSize(k, int64(last.Size))
+	if err := os.Truncate(onlyLog(t, dir), end); err != nil {
+		t.Fatal(err)
+	}
+	// The copy has the file, and not its blocks.
+	spare, err := os.OpenFile(filepath.Join(volume, "KEYS"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(disk.Preallocate(spare, 0, 128<<10), spare.Close()); err != nil {
+		t.Fatal(err)
+	}
+	other := os.WriteFile(filepath.Join(dir, "other"), make([]byte, size), 0o666)
+	if !disk.IsNoSpace(other) {
+		t.Fatalf("filling the rest: %v", other)
+	}
+	o := &volumes.Options{Kind: k, Alarm: func(err error) { t.Errorf("alarm: %v", err) }}
+	full := open(t, dir, o)
+	if n := readable(t, full, refs); n != len(refs) {
+		t.Errorf("%d of %d frames are readable", n, len(refs))
+	}
+	if err := full.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(filepath.Join(volume, "VOLUME")); err != nil {
+		t.Errorf("the volume has no footer: %v", err)
+	}
+}
+
 // TestFewInodes has bytes left, but hardly an inode.
 func TestFewInodes(t *testing.T) { forKinds(t, testFewInodes) }
 
