@@ -32,6 +32,14 @@ func IgnoreSpace(s *Store) {
 	}
 }
 
+// Misjudge has the file system have said that a sealed volume occupies nothing.
+func Misjudge(s *Store, volume uint64) {
+	v := s.lookup(volume)
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	v.info.DiskBytes = 0
+}
+
 // OnPunch has the store call fn before it punches a hole.
 func OnPunch(s *Store, fn func()) {
 	punch := s.punchHole

@@ -19,17 +19,14 @@ func (v *volume) load(alarm func(error)) (empty bool) {
 	found, err := v.inspect(named)
 	if err != nil {
 		v.info = blob.VolumeInfo{ID: v.id, Damage: err}
-		v.info.Size, v.info.DiskBytes, _ = v.files.usage(false)
+		_, _, _ = v.measure() // describe tries again
 		return false
 	}
-	size, occupied, err := v.files.usage(false)
-	if err != nil {
-		named(err)
-	}
-	v.info = blob.VolumeInfo{
-		ID: v.id, Frames: found.frames, Bytes: found.bytes, Size: size, DiskBytes: occupied,
-	}
+	v.info = blob.VolumeInfo{ID: v.id, Frames: found.frames, Bytes: found.bytes}
 	v.footed = found.footed
+	if _, _, err := v.measure(); err != nil {
+		named(err) // here, too
+	}
 	return found.end <= v.kind.figures().start
 }
 

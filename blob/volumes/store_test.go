@@ -299,6 +299,36 @@ func TestSealedFile(t *testing.T) {
 	}
 }
 
+// TestMeasuredAgain has the look at what a volume occupies fail while it is sealed, and then has the
+// file system be late to tell. What the store says must not stay wrong until it is opened again.
+func TestMeasuredAgain(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	s := open(t, dir, &volumes.Options{Kind: volumes.Log, Writers: 1})
+	defer s.Close()
+	refs := fillWith(t, s, 3)
+	log := onlyLog(t, dir)
+	if err := os.Rename(log, log+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Seal(ctx, refs[0].Volume); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(log+".away", log); err != nil {
+		t.Fatal(err)
+	}
+	for _, why := range []string{"it failed", "the file system was late"} {
+		infos, err := s.Volumes(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := infos[0]; v.Active || v.Size < 3*testFrameSize || v.DiskBytes < 3*testFrameSize {
+			t.Errorf("measured when %s: %+v", why, v)
+		}
+		volumes.Misjudge(s, refs[0].Volume)
+	}
+}
+
 // TestPadding looks behind the frames of many batches, each shorter than those before: nothing of
 // another may be there, in memory that is used again.
 func TestPadding(t *testing.T) {

@@ -46,13 +46,11 @@ func (v *volume) trim(
 		return 0, err
 	}
 	punchErr := punch(ctx, f, holes, punchHole)
-	size, after, err := v.files.usage(false)
+	v.change()
+	_, after, err := v.measure()
 	if err != nil {
 		return 0, err
 	}
-	v.infoMu.Lock()
-	v.info.Size, v.info.DiskBytes = size, after
-	v.infoMu.Unlock()
 	return max(before-after, 0), punchErr
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/gabion-storage/gabion/blob"
 	"github.com/gabion-storage/gabion/internal/disk"
@@ -44,10 +45,16 @@ type volume struct {
 	flush  flushState
 	sealed chan struct{} // closed when the volume takes no more writes; nil if it never took any
 
-	infoMu sync.Mutex      // guards what follows; taken last
-	info   blob.VolumeInfo // Size and DiskBytes of a sealed volume only
-	footed bool            // it has its footer
+	infoMu   sync.Mutex      // guards what follows; taken last
+	info     blob.VolumeInfo // Size and DiskBytes of a sealed volume only
+	measured time.Time       // when these were last found out; zero if never
+	changed  time.Time       // when they were last changed by this process
+	footed   bool            // it has its footer
 }
+
+// settling is how long a file system may take to tell what a file occupies after it has changed: ZFS
+// does once it has written that, which it does all few seconds.
+const settling = time.Minute
 
 // createVolume makes a new volume, durably.
 func createVolume(
@@ -120,11 +127,37 @@ func (v *volume) write(out *appender, batch []*putRequest) error {
 func (v *volume) describe() blob.VolumeInfo {
 	v.infoMu.Lock()
 	info := v.info
+	// What a sealed one occupies changes only when it is trimmed.
+	due := v.measured.IsZero() || v.measured.Before(v.changed.Add(settling))
 	v.infoMu.Unlock()
-	if info.Active { // it grows; what a sealed one occupies changes only when it is trimmed
+	switch {
+	case info.Active: // it grows
 		info.Size, info.DiskBytes, _ = v.files.usage(true)
+	case due:
+		if size, occupied, err := v.measure(); err == nil {
+			info.Size, info.DiskBytes = size, occupied
+		}
 	}
 	return info
+}
+
+// measure finds out what a volume that is not active occupies, and notes it.
+func (v *volume) measure() (size, occupied int64, err error) {
+	begun := time.Now() // what is changed meanwhile is not in it
+	if size, occupied, err = v.files.usage(false); err != nil {
+		return 0, 0, err
+	}
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	v.info.Size, v.info.DiskBytes, v.measured = size, occupied, begun
+	return size, occupied, nil
+}
+
+// change notes that what the volume occupies has changed.
+func (v *volume) change() {
+	v.infoMu.Lock()
+	defer v.infoMu.Unlock()
+	v.changed = time.Now()
 }
 
 // damage says why the volume's frames cannot be read, or nil.
@@ -146,9 +179,10 @@ func (v *volume) isActive() bool {
 func (v *volume) seal() error {
 	footed := false
 	defer func() {
-		size, occupied, _ := v.files.usage(false)
+		v.change()
+		_, _, _ = v.measure() // describe tries again
 		v.infoMu.Lock()
-		v.info.Active, v.info.Size, v.info.DiskBytes, v.footed = false, size, occupied, footed
+		v.info.Active, v.footed = false, footed
 		v.infoMu.Unlock()
 		close(v.sealed)
 	}()
