@@ -37,8 +37,12 @@ func (s *indexSpace) compactBytes() (int64, error) {
 	if errors.Is(err, index.ErrClosed) {
 		return s.needs.Load(), nil // the call that asks will find that out by itself
 	}
+	if err != nil {
+		s.calls.Store(0) // so the next call asks again, instead of many that rely on nothing
+		return 0, err
+	}
 	s.needs.Store(u.CompactBytes)
-	return u.CompactBytes, err
+	return u.CompactBytes, nil
 }
 
 // reserve is what has to stay free for compacting beyond reserved bytes, half of which it may use.
