@@ -53,7 +53,7 @@ type candidate struct {
 	merge   bool       // copy it however alive it is
 	chunks  []blob.Ref // that live
 	pins    []blob.Ref // of unfinished parts: it may be trimmed around them only
-	damaged int        // of the chunks: they stay
+	bad     []blob.Ref // of the chunks, known to be damaged: they stay
 	planned bool       // chunks are listed: without that nothing but what has no chunks may be touched
 
 	removed bool // or tried to
@@ -248,10 +248,11 @@ func (c *compaction) plan(ctx context.Context, volumes []candidate) (more bool, 
 			if err != nil {
 				return err
 			}
+			ref := ledger.RefOf(id, entry.Record)
 			if c.engine.damage.KnownIn(id, &entry.Record) != nil {
-				v.damaged++
+				v.bad = append(v.bad, ref)
 			}
-			v.chunks = append(v.chunks, ledger.RefOf(id, entry.Record))
+			v.chunks = append(v.chunks, ref)
 			for listed++; listed > c.engine.planMost && last > 0; last-- {
 				v := &volumes[last]
 				listed -= len(v.chunks)

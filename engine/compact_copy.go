@@ -33,7 +33,7 @@ func (c *compaction) copy(ctx context.Context, v *candidate) error {
 	if !v.copies() {
 		return nil
 	}
-	if v.damaged > 0 {
+	if len(v.bad) > 0 {
 		// It stays until they are stored anew or deleted, and is no error each time anew.
 		c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
 		c.settled++

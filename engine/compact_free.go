@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 		return err
 	}
 	v.trimmed = true
-	freed, err := c.engine.blobs.Trim(ctx, v.ID, slices.Concat(v.chunks, v.pins))
+	freed, err := c.trimAround(ctx, v)
 	v.DiskBytes -= freed
 	v.holes = freed
 	c.result.DiskBytes += freed
@@ -99,4 +100,61 @@ func (c *compaction) trim(ctx context.Context, v *candidate) error {
 		}
 	}
 	return err
+}
+
+// trimAround has the store trim a volume around what lives in it. That refuses to when the log ends
+// before what should live does. Chunks behind the end that cannot be read, either, are lost, and the
+// volume is trimmed around the others. The error is returned all the same if that was not known.
+func (c *compaction) trimAround(ctx context.Context, v *candidate) (freed int64, err error) {
+	live := slices.Concat(v.chunks, v.pins)
+	bad := make(map[blob.Ref]bool, len(v.bad))
+	for _, ref := range v.bad {
+		bad[ref] = true
+	}
+	var news error
+	for {
+		freed, err = c.engine.blobs.Trim(ctx, v.ID, live)
+		var corrupt *blob.CorruptionError
+		if !errors.As(err, &corrupt) {
+			return freed, cmp.Or(err, news)
+		}
+		at := slices.IndexFunc(live, func(ref blob.Ref) bool { return ref.ID == corrupt.ID })
+		if at < 0 {
+			return freed, err
+		}
+		// Records do not overlap, so whatever lies behind it does not fit either.
+		from := live[at].Offset
+		var behind []blob.Ref
+		live = slices.DeleteFunc(live, func(ref blob.Ref) bool {
+			if ref.Offset >= from && !bad[ref] {
+				behind = append(behind, ref)
+			}
+			return ref.Offset >= from
+		})
+		if len(behind) == 0 {
+			continue
+		}
+		news = cmp.Or(news, err)
+		c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
+		if !c.areLost(ctx, behind) {
+			return freed, err
+		}
+	}
+}
+
+// areLost reads chunks, notes which of them are damaged, and says whether all are.
+func (c *compaction) areLost(ctx context.Context, refs []blob.Ref) bool {
+	failed := make(map[blob.Ref]error)
+	var frame []byte
+	for _, ref := range refs {
+		got, err := c.engine.blobs.Get(ctx, ref, frame)
+		switch {
+		case err == nil:
+			frame = got
+		case isDamage(err):
+			failed[ref] = err
+		}
+	}
+	c.engine.damage.note(ctx, failed)
+	return len(failed) == len(refs)
 }

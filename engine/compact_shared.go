@@ -101,7 +101,7 @@ func (c *compaction) clearPlanned(
 	for i := range volumes {
 		switch v := &volumes[i]; {
 		case !v.planned:
-		case v.damaged > 0 || v.Damage != nil && len(v.chunks) > 0:
+		case len(v.bad) > 0 || v.Damage != nil && len(v.chunks) > 0:
 			c.engine.damage.setStuck(v.ID, v.live.LiveBytes)
 			v.planned = false
 		case len(v.chunks) > 0:
