@@ -71,10 +71,12 @@ func (d *database) removeKept() (err error) {
 	return err
 }
 
-// freeBlocks gives back the blocks of the tables and logs. They stay as long as they are, since Badger has
-// them mapped.
+// freeBlocks gives back blocks of tables and logs until spareSpace has come back: a large database has
+// thousands of tables, which commits need not wait for, and their files are removed soon. The files
+// stay as long as they are, since Badger has them mapped.
 func (d *database) freeBlocks(g *generation) error {
 	g.settle() // not a table that is being written
+	var freed int64
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err
@@ -84,31 +86,36 @@ func (d *database) freeBlocks(g *generation) error {
 		if !holdsRecords(name) {
 			continue
 		}
-		if err := d.freeFile(g, name); err != nil {
+		n, err := d.freeFile(g, name)
+		if err != nil {
 			return err
+		}
+		if freed += n; freed >= spareSpace {
+			return nil
 		}
 	}
 	return nil
 }
 
-// freeFile gives back the blocks of a file, if it is there, and nobody else's, too.
-func (d *database) freeFile(g *generation, name string) (err error) {
+// freeFile gives back the blocks of a file, if it is there, and nobody else's, too. It returns how many
+// bytes they held.
+func (d *database) freeFile(g *generation, name string) (freed int64, err error) {
 	f, err := g.dir.OpenWritable(name)
 	var shared *disk.EntryError
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &shared) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	err = d.punch(f, 0, info.Size())
 	if errors.Is(err, errors.ErrUnsupported) {
-		return nil // the reserve is the only guard there
+		return 0, nil // the reserve is the only guard there
 	}
-	return err
+	return disk.Allocated(info), err
 }

@@ -228,3 +228,26 @@ func TestBadgerRetiresAlone(t *testing.T) {
 	}
 	closeStore(t, b)
 }
+
+// TestBadgerRetiresAtOnce retires a database of many tables: commits wait for the blocks that closing it
+// may take, not for those of every table.
+func TestBadgerRetiresAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	load(t, b, 50_000, 1000, 1) // not yet enough for a compaction of its own
+	tables, err := filepath.Glob(filepath.Join(databaseOf(t, dir), "*.sst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var punched []string
+	badger.SetPunch(b, func(f *os.File, off, n int64) error {
+		punched = append(punched, f.Name())
+		return disk.PunchHole(f, off, n)
+	})
+	compact(t, b)
+	badger.WaitRetired(b)
+	if len(punched) == 0 || len(punched) >= len(tables) {
+		t.Errorf("of %d tables %q gave back their blocks", len(tables), punched)
+	}
+	closeStore(t, b)
+}
