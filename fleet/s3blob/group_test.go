@@ -144,3 +144,30 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 }
+
+// TestEncryptionDemanded has a bucket whose policy refuses what is to be written without the header of
+// encryption, as those of many buckets do. All objects have it, also those that claim numbers.
+func TestEncryptionDemanded(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	w.set(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodPut {
+			return nil, nil
+		}
+		const encryption = "X-Amz-Server-Side-Encryption"
+		const key = encryption + "-Aws-Kms-Key-Id"
+		if r.Header.Get(encryption) != "aws:kms" || r.Header.Get(key) != "a-key" {
+			swallowBody(r)
+			return reply(r, http.StatusForbidden, "AccessDenied"), nil
+		}
+		return nil, nil
+	}, nil)
+	s := open(t, w.through(server.Client()), s3blob.Options{
+		Encryption: types.ServerSideEncryptionAwsKms, KMSKeyID: "a-key",
+	})
+	ref, frame := synced(t, s, 1, 1000)
+	wantFrame(t, s, ref, frame)
+	if w.count("PUT openings") == 0 {
+		t.Error("no number was claimed by writing")
+	}
+}

@@ -39,11 +39,13 @@ type Options struct {
 	// Timeout is how long a request may take with all its attempts, 2 minutes by default.
 	Timeout time.Duration
 
-	// StorageClass, Encryption and KMSKeyID are sent with every volume that is written. By default
-	// the bucket decides.
+	// StorageClass is sent with every volume that is written. By default the bucket decides.
 	StorageClass types.StorageClass
-	Encryption   types.ServerSideEncryption
-	KMSKeyID     string
+
+	// Encryption and KMSKeyID are sent with every object that is written, also with those that claim
+	// numbers. By default the bucket decides.
+	Encryption types.ServerSideEncryption
+	KMSKeyID   string
 
 	// Claim returns a number, at least least and less than MaxOpenings, that it has returned to nobody
 	// else who writes below Prefix. By default the object store's conditional writes see to that.

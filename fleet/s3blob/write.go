@@ -21,10 +21,6 @@ func (s *Store) write(g *group) error {
 	err := s.put(ctx, name, io.NewSectionReader(g, 0, g.size), func(in *s3.PutObjectInput) {
 		in.ContentLength = &g.size
 		in.StorageClass = s.options.StorageClass
-		in.ServerSideEncryption = s.options.Encryption
-		if s.options.KMSKeyID != "" {
-			in.SSEKMSKeyId = &s.options.KMSKeyID
-		}
 	})
 	if isThere(err) {
 		var size int64
@@ -38,13 +34,19 @@ func (s *Store) write(g *group) error {
 	return nil
 }
 
-// put writes an object that must not be there yet.
+// put writes an object that must not be there yet. Whatever it is, it says how it is encrypted: the
+// bucket may refuse what does not.
 func (s *Store) put(
 	ctx context.Context, name string, body io.ReadSeeker, more func(*s3.PutObjectInput),
 ) error {
 	in := &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &name, Body: body, IfNoneMatch: new("*"),
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+
+		ServerSideEncryption: s.options.Encryption,
+	}
+	if s.options.KMSKeyID != "" {
+		in.SSEKMSKeyId = &s.options.KMSKeyID
 	}
 	if more != nil {
 		more(in)
