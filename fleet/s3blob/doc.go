@@ -29,8 +29,9 @@
 //
 // Requests are tried again, with a back-off, as often as Options.Attempts says. What has failed then,
 // since the object store did not answer or said that it could not just now, is a
-// blob.ErrUnavailable. A write that was done though the store has said that it was not is found by
-// its name, which nobody else can have used. When writing fails for good every Sync of the volume
-// fails, and its frames are gone. Reads are verified: what the store returns is the frame that was
-// put, or a [blob.CorruptionError].
+// blob.ErrUnavailable. So is a 404 without S3's word for what is missing, NoSuchKey or NoSuchBucket: a
+// proxy has given it, and the object may be there. A write that was done though the store has said
+// that it was not is found by its name, which nobody else can have used. When writing fails for good
+// every Sync of the volume fails, and its frames are gone. Reads are verified: what the store returns
+// is the frame that was put, or a [blob.CorruptionError].
 package s3blob

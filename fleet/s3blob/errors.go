@@ -50,9 +50,26 @@ func status(err error) int {
 	return 0
 }
 
+// isMissing reports whether the object store has said that an object is not there. It has a word for
+// that; the same status without it is of somebody else who has the address, as of an ingress without
+// a server behind it, and says nothing of the object.
 func isMissing(err error) bool {
-	return status(err) == http.StatusNotFound && code(err) != "NoSuchBucket" && !isCut(err)
+	return status(err) == http.StatusNotFound && code(err) == "NoSuchKey"
 }
+
+// isForeign reports whether a request was answered with the status of what is missing, but not by an
+// object store that knows what.
+func isForeign(err error) bool {
+	if status(err) != http.StatusNotFound {
+		return false
+	}
+	switch code(err) {
+	case "NoSuchKey", "NoSuchBucket":
+		return false
+	}
+	return true
+}
+
 func isRange(err error) bool { return status(err) == http.StatusRequestedRangeNotSatisfiable }
 
 // isThere reports whether a condition has kept an object from being written.
@@ -76,12 +93,13 @@ func isUnavailable(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || retryables().IsErrorRetryable(err) == aws.TrueTernary
 }
 
-// retryables says what is tried again. That is what the SDK tries again; an answer that was cut; and
-// that two conditional writes of an object are in each other's way, which says nothing of the object.
+// retryables says what is tried again. That is what the SDK tries again; an answer that was cut, or
+// that the object store has not given; and that two conditional writes of an object are in each other's
+// way, which says nothing of the object.
 func retryables() retry.IsErrorRetryables {
 	return append(slices.Clone(retry.DefaultRetryables),
 		retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			if isCut(err) {
+			if isCut(err) || isForeign(err) {
 				return aws.TrueTernary
 			}
 			return aws.UnknownTernary

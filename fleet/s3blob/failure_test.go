@@ -252,6 +252,86 @@ func TestAnswersCut(t *testing.T) {
 	}
 }
 
+// TestForeign404 has what stands before the object store answer that it knows no such place, as an
+// ingress does while it has no server. That says nothing of the object: once, the request is tried
+// again; always, another try may help; and nothing counts as missing, or as removed.
+func TestForeign404(t *testing.T) {
+	server := s3server.Start(t)
+	var w wire
+	client := w.through(server.Client())
+	first, frame := synced(t, open(t, client, s3blob.Options{}), 1, 1000)
+	calls := []struct {
+		what string
+		call func(s blob.Store, ref blob.Ref) error
+	}{
+		{"GET volumes", func(s blob.Store, ref blob.Ref) error {
+			got, err := s.Get(t.Context(), ref, nil)
+			if err == nil && !bytes.Equal(got, frame) {
+				t.Error("Get: other bytes than were put")
+			}
+			return err
+		}},
+		{"GET openings", func(s blob.Store, _ blob.Ref) error {
+			_, err := s.Put(t.Context(), first.ID, frame)
+			return err
+		}},
+		{"PUT openings", func(s blob.Store, _ blob.Ref) error {
+			_, err := s.Put(t.Context(), first.ID, frame)
+			return err
+		}},
+		{"PUT volumes", func(s blob.Store, _ blob.Ref) error {
+			ref, err := s.Put(t.Context(), first.ID, frame)
+			if err == nil {
+				err = s.Sync(t.Context(), ref.Volume)
+			}
+			return err
+		}},
+		{"DELETE volumes", func(s blob.Store, ref blob.Ref) error {
+			err := s.Remove(t.Context(), ref.Volume)
+			if _, read := open(t, client, s3blob.Options{}).Get(t.Context(), ref, nil); err == nil {
+				wantCorrupt(t, "Get of what was removed", read)
+			}
+			return err
+		}},
+	}
+	for _, page := range []string{
+		"404 page not found\n", "", "<html><body><h1>404</h1><br>nginx</body></html>",
+		"<Error><Code>NoSuchUpload</Code></Error>",
+	} {
+		for _, c := range calls {
+			for _, most := range []int{1, -1} {
+				w.set(nil, nil)
+				ref, _ := synced(t, open(t, client, s3blob.Options{}), 1, 1000)
+				s := open(t, client, s3blob.Options{Attempts: 2})
+				if _, err := s.Volumes(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				answers := 0
+				w.set(func(r *http.Request) (*http.Response, error) {
+					if kindOf(r) != c.what || answers == most {
+						return nil, nil
+					}
+					answers++
+					swallowBody(r)
+					return replyWith(r, http.StatusNotFound, page), nil
+				}, nil)
+				err := c.call(s, ref)
+				switch {
+				case most > 0 && (err != nil || answers != 1):
+					t.Errorf("%s, after %d answers %q: %v", c.what, answers, page, err)
+				case most < 0 && (!errors.Is(err, blob.ErrUnavailable) || answers != 2):
+					t.Errorf("%s, all of %d answers are %q: %v, want ErrUnavailable",
+						c.what, answers, page, err)
+				}
+				if most < 0 {
+					w.set(nil, nil)
+					wantFrame(t, s, ref, frame)
+				}
+			}
+		}
+	}
+}
+
 // TestClaimCut cuts the answer that says whose a number is, after ever more bytes. It is read again,
 // and another try may help if it is cut always.
 func TestClaimCut(t *testing.T) {

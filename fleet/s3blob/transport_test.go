@@ -80,7 +80,11 @@ func kindOf(r *http.Request) string {
 
 // reply is an answer of S3 with an error.
 func reply(r *http.Request, status int, code string) *http.Response {
-	body := "<Error><Code>" + code + "</Code></Error>"
+	return replyWith(r, status, "<Error><Code>"+code+"</Code></Error>")
+}
+
+// replyWith is an answer with a body.
+func replyWith(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header:        http.Header{"Content-Type": {"application/xml"}},
