@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/gabion-storage/gabion/fleet/internal/tcp"
 	"github.com/gabion-storage/gabion/fleet/s3blob"
 )
 
@@ -85,7 +89,7 @@ func (b *bucket) open(ctx context.Context) (*s3blob.Store, error) {
 // client returns a client of the object store, with what the machine says of credentials and
 // region. Stores other than AWS's do not care for the region, but it must not be empty.
 func (b *bucket) client(ctx context.Context) (*s3.Client, error) {
-	told, err := config.LoadDefaultConfig(ctx)
+	told, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(b.httpClient()))
 	if err != nil {
 		return nil, err
 	}
@@ -98,4 +102,25 @@ func (b *bucket) client(ctx context.Context) (*s3.Client, error) {
 		}
 		o.Region = cmp.Or(b.region, o.Region)
 	}), nil
+}
+
+// longestSilence is how long the object store's system acknowledges nothing before a connection to it is
+// given up. How long an answer may take is Options.Timeout's.
+const longestSilence = 10 * time.Second
+
+// httpClient returns the SDK's client, which by itself waits for as long as a request may take on a
+// connection that nobody is behind. One of HTTP/2, which many requests share, is asked whether anybody
+// is, since a request that is given up does not end it.
+func (b *bucket) httpClient() *awshttp.BuildableClient {
+	attempts := cmp.Or(b.options.Attempts, s3blob.DefaultAttempts)
+	answer := cmp.Or(b.options.Timeout, s3blob.DefaultTimeout) / time.Duration(attempts)
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { tcp.LimitSilence(d, longestSilence) }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = answer
+			t.HTTP2 = &http.HTTP2Config{
+				SendPingTimeout: longestSilence, PingTimeout: longestSilence,
+				WriteByteTimeout: longestSilence,
+			}
+		})
 }

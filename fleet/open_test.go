@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,6 +56,24 @@ func TestOpenStores(t *testing.T) {
 	}
 	if n := countRows(t, database, "here.records"); n != 1 {
 		t.Errorf("the schema has %d records, want 1", n)
+	}
+}
+
+// TestOpenSilent opens stores whose object store takes connections and says nothing. It fails, though its
+// context does not end.
+func TestOpenSilent(t *testing.T) {
+	s3server.Setenv(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, _, err = fleet.OpenStores(t.Context(), fleet.Config{
+		Index:  "postgres:///none",
+		Chunks: s3server.URL(silent.Addr().String(), "") + "&timeout=400ms&attempts=4",
+	})
+	if timeout := net.Error(nil); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("OpenStores: %v, want a timeout", err)
 	}
 }
 

@@ -29,7 +29,9 @@
 //
 // Requests are tried again, with a back-off, as often as Options.Attempts says. What has failed then,
 // since the object store did not answer or said that it could not just now, is a
-// blob.ErrUnavailable. So is a 404 without S3's word for what is missing, NoSuchKey or NoSuchBucket: a
+// blob.ErrUnavailable. An attempt of which nothing is sent or received for Options.Timeout /
+// Options.Attempts is given up, so that the next one can take another connection. What was answered
+// with a 404 without S3's word for what is missing, NoSuchKey or NoSuchBucket, is tried again, too: a
 // proxy has given it, and the object may be there. A write that was done though the store has said
 // that it was not is found by its name, which nobody else can have used. When writing fails for good
 // every Sync of the volume fails, and its frames are gone. Reads are verified: what the store returns

@@ -36,7 +36,8 @@ type Options struct {
 	// between them grows up to 20 seconds.
 	Attempts int
 
-	// Timeout is how long a request may take with all its attempts, 2 minutes by default.
+	// Timeout is how long a request may take with all its attempts, 2 minutes by default. An attempt is
+	// given up when nothing of it was sent or received for its share of that, Timeout / Attempts.
 	Timeout time.Duration
 
 	// StorageClass is sent with every volume that is written. By default the bucket decides.
@@ -51,6 +52,12 @@ type Options struct {
 	// else who writes below Prefix. By default the object store's conditional writes see to that.
 	Claim func(ctx context.Context, least uint64) (uint64, error)
 }
+
+// What Options.Attempts and Options.Timeout are by default.
+const (
+	DefaultAttempts = 6
+	DefaultTimeout  = 2 * time.Minute
+)
 
 // MaxOpenings is how often a store can be opened and written to.
 const MaxOpenings = blob.MaxVolume >> volumeBits
@@ -95,7 +102,8 @@ func (o *Options) withDefaults() (Options, error) {
 		value *int
 		usual int
 	}{
-		{"Uploads", &full.Uploads, 4}, {"Reads", &full.Reads, 64}, {"Attempts", &full.Attempts, 6},
+		{"Uploads", &full.Uploads, 4}, {"Reads", &full.Reads, 64},
+		{"Attempts", &full.Attempts, DefaultAttempts},
 	} {
 		if *count.value < 0 {
 			return full, fmt.Errorf("s3blob: %s is %d, must not be below 0", count.name, *count.value)
@@ -109,7 +117,7 @@ func (o *Options) withDefaults() (Options, error) {
 			full.GroupDelay, full.Timeout)
 	}
 	if full.Timeout == 0 {
-		full.Timeout = 2 * time.Minute
+		full.Timeout = DefaultTimeout
 	}
 	return full, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -76,12 +77,14 @@ func (s *Store) delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// tries sets how requests are tried again. The client's own retryer gives all its calls together a
-// quota of retries, which one bad minute uses up; here each call has its attempts.
+// tries sets how requests are tried again, and when an attempt is given up. The client's own retryer
+// gives all its calls together a quota of retries, which one bad minute uses up; here each call has its
+// attempts.
 func (s *Store) tries(o *s3.Options) {
 	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = s.options.Attempts
 		o.RateLimiter = ratelimit.None
 		o.Retryables = retryables()
 	})
+	o.HTTPClient = watched{o.HTTPClient, s.options.Timeout / time.Duration(s.options.Attempts)}
 }
