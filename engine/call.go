@@ -50,6 +50,7 @@ func (c *call) pass() {
 func (c *call) end(err *error) {
 	if c.engine != nil {
 		*err = c.engine.confirm(c.ctx, *err)
+		c.engine.alarmStopped(*err)
 		c.pass()
 		c.engine.gate.Leave()
 	}

@@ -47,6 +47,7 @@ type Engine struct {
 	trims      map[uint64]trimNote // of volumes that were to be trimmed; for who has the turn
 	planMost   int                 // planChunks, but in tests
 	trashMost  trashMost           // mostTrash, but in tests
+	stopped    sync.Once           // reports that the index takes no updates any more
 
 	gate    gate.Gate
 	closing sync.Mutex // held by Close; guards gone

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gabion-storage/gabion/blob"
@@ -94,6 +95,41 @@ func failCommit(t *testing.T, k int, call func(*engine.Engine, string) error) bo
 		t.Fatal(err)
 	}
 	return true
+}
+
+// TestFailedCommitAlarms has a commit fail, and then two calls. The alarm says once that the engine takes
+// no writes any more, so that who runs it need not look at the errors of each call.
+func TestFailedCommitAlarms(t *testing.T) {
+	idx := &failingIndex{Memory: index.NewMemory()}
+	var alarms atomic.Int64
+	e, err := engine.OpenStores(t.Context(), idx, blob.NewMemory(64<<10), &engine.Options{
+		ChunkSize: 16 << 10, Events: &engine.Events{Alarm: func(err error) {
+			if failed := (*index.CommitError)(nil); errors.As(err, &failed) {
+				alarms.Add(1)
+			}
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBucket(t, e, failedBucket)
+	if n := alarms.Load(); n != 0 {
+		t.Errorf("%d alarms before a commit has failed", n)
+	}
+	idx.arm(1)
+	for range 2 {
+		_, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: "another"})
+		if failed := (*index.CommitError)(nil); !errors.As(err, &failed) {
+			t.Errorf("CreateBucket: %v, want that the commit failed", err)
+		}
+		if n := alarms.Load(); n != 1 {
+			t.Errorf("%d alarms, want 1", n)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	idx.heal()
 }
 
 // A failingIndex stores what it is armed for and says that it failed. Views show what was there

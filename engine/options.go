@@ -142,10 +142,11 @@ type Options struct {
 // nil.
 type Events struct {
 	// Alarm is called with errors that have no caller: background work that failed and will be
-	// tried again, a volume that could not be sealed, damage that was noticed in passing, and,
-	// once, with ErrLeaseLost. Open calls it with an *ExposedError for each directory of the store
-	// that others can use, and with the result of Options.Keys' method Exposed, if it has one, as
-	// crypto.Keyring does.
+	// tried again, a volume that could not be sealed, and damage that was noticed in passing. It is called
+	// once with ErrLeaseLost, and once with an *index.CommitError: after either the engine writes
+	// nothing any more, and only another, opened on the same store, does. Open calls it with an
+	// *ExposedError for each directory of the store that others can use, and with the result of
+	// Options.Keys' method Exposed, if it has one, as crypto.Keyring does.
 	Alarm func(error)
 
 	// VolumeReclaimed is called after a volume was removed, with Removed set, and after holes were

@@ -101,11 +101,22 @@ func (e *Engine) leaseAlarm(err error) {
 	e.opts.alarm(err)
 }
 
-// alarm reports an error that has no caller, but for a lost lease, which was reported.
+// alarm reports an error that has no caller, but for what is reported once: a lost lease, and that the
+// index takes no updates any more.
 func (e *Engine) alarm(err error) {
-	if !errors.Is(err, lease.ErrLost) {
+	if !e.alarmStopped(err) && !errors.Is(err, lease.ErrLost) {
 		e.opts.alarm(err)
 	}
+}
+
+// alarmStopped reports, once, that the index takes no updates any more, and whether err says so. Callers
+// have it as one error among others, with which a server goes on.
+func (e *Engine) alarmStopped(err error) bool {
+	stopped, ok := errors.AsType[*index.CommitError](err)
+	if ok {
+		e.stopped.Do(func() { e.opts.alarm(stopped) })
+	}
+	return ok
 }
 
 // waitForTurn takes the turn that the nodes have among them. It waits while another has it. An
