@@ -27,7 +27,7 @@ func serveOnce(t *testing.T, dir string, args ...string) error {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	return run(ctx, c, ending(cancel))
+	return run(ctx, c, ending(cancel), t.Output())
 }
 
 // wantRefused wants an error that says what to do, and that nothing was made.

@@ -36,7 +36,7 @@ func main() {
 	if err != nil {
 		os.Exit(2) // package flag has said why
 	}
-	if err := run(ctx, c, os.Stdout); err != nil {
+	if err := run(ctx, c, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "frontend:", err)
 		os.Exit(1)
 	}
@@ -92,8 +92,16 @@ func parse(args []string) (*command, error) {
 	return c, nil
 }
 
-// run serves until ctx ends.
-func run(ctx context.Context, c *command, stdout io.Writer) error {
+// run serves until ctx ends, or the engine can do nothing any more, which is an error: what runs the
+// command may start it anew.
+func run(ctx context.Context, c *command, stdout, stderr io.Writer) error {
+	return c.runWith(ctx, c.open, stdout, stderr)
+}
+
+func (c *command) runWith(
+	ctx context.Context, open func(context.Context, *engine.Options) (*engine.Engine, error),
+	stdout, stderr io.Writer,
+) error {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return err
 	}
@@ -105,12 +113,15 @@ func run(ctx context.Context, c *command, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, err := c.open(ctx, &engine.Options{Keys: ring, Volumes: c.volumes})
+	a := newAlarms(stderr)
+	e, err := open(ctx, &engine.Options{
+		Keys: ring, Volumes: c.volumes, Events: &engine.Events{Alarm: a.hear},
+	})
 	if err != nil {
 		return err
 	}
 	o := access.Options{Keys: known, Anonymous: c.anonymous, Domain: c.domain}
-	return errors.Join(c.serve(ctx, e, o, stdout), e.Close())
+	return errors.Join(c.serve(ctx, e, o, stdout, a.over), e.Close())
 }
 
 // open opens the store in the directory, or that of a fleet, if one is named.

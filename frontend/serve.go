@@ -19,9 +19,10 @@ import (
 // grace is how long requests under way, of all faces, may go on when the command ends.
 const grace = 30 * time.Second
 
-// serve serves an engine by the faces that are asked for, says how to use them, and ends with ctx.
+// serve serves an engine by the faces that are asked for, and says how to use them. It ends with ctx, or
+// with the error that comes from over.
 func (c *command) serve(
-	ctx context.Context, e *engine.Engine, o access.Options, stdout io.Writer,
+	ctx context.Context, e *engine.Engine, o access.Options, stdout io.Writer, over <-chan error,
 ) (err error) {
 	var servers []*http.Server
 	defer func() { err = errors.Join(err, stop(servers)) }()
@@ -56,6 +57,8 @@ func (c *command) serve(
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
+		return err
+	case err := <-over:
 		return err
 	}
 }
