@@ -36,7 +36,8 @@ func (d *Delta) addReference(tx index.Tx, known Damage, ref blob.Ref) error {
 	switch {
 	case errors.Is(err, index.ErrNotFound) && ref.Volume == 0:
 		// A copy by reference counts on the record that its source's reference keeps.
-		return MissingRecord(id)
+		d.contradicted(MissingRecord(id))
+		return nil
 	case errors.Is(err, index.ErrNotFound):
 		rec = index.Chunk{Volume: ref.Volume, Offset: ref.Offset, Stored: ref.Size}
 		if err := known.KnownIn(id, &rec); err != nil {
@@ -66,9 +67,10 @@ func (d *Delta) dropReference(tx index.Tx, id index.ChunkID) error {
 	key := index.ChunkKey(id)
 	rec, err := index.Get(tx, key)
 	if errors.Is(err, index.ErrNotFound) || err == nil && rec.Refs == 0 {
-		return wrongChunk(
+		d.contradicted(wrongChunk(
 			id, errors.New("a manifest refers to it, but its record counts no reference"),
-		)
+		))
+		return nil
 	}
 	if err != nil {
 		return err

@@ -135,3 +135,41 @@ func TestMoveAndMark(t *testing.T) {
 	change(func(d *ledger.Delta, tx index.Tx) error { return d.Move(tx, refOf(2), to) })
 	see("nothing moved", moved, inNew, 0)
 }
+
+// TestMissingChunksAreAskedFor refers to chunks that have no record. All of them are asked for before
+// the transaction fails: an index that runs it on guesses learns so what to read.
+func TestMissingChunksAreAskedFor(t *testing.T) {
+	b := newBooks(t)
+	page := index.Page{Chunks: make([]index.PageChunk, 3)}
+	for i := range page.Chunks {
+		page.Chunks[i] = index.PageChunk{ID: index.ChunkID(refOf(i).ID), Size: 1}
+	}
+	var asked map[string]bool
+	err := b.Update(t.Context(), func(tx index.Tx) error {
+		asked = map[string]bool{}
+		return ledger.PutPage(
+			&asking{tx, asked}, sound{}, idOf(11), 0, &page,
+			func(i int) blob.Ref { return blob.Ref{ID: refOf(i).ID} },
+		)
+	})
+	if _, ok := errors.AsType[*ledger.CorruptionError](err); !ok {
+		t.Errorf("PutPage: %v, want a *CorruptionError", err)
+	}
+	for i, c := range page.Chunks {
+		if !asked[string(index.ChunkKey(c.ID))] {
+			t.Errorf("chunk %d was not asked for", i)
+		}
+	}
+}
+
+// asking is a transaction that notes what is asked for.
+type asking struct {
+	index.Tx
+	keys map[string]bool
+}
+
+// Get implements index.Reader.
+func (a *asking) Get(key []byte) ([]byte, error) {
+	a.keys[string(key)] = true
+	return a.Tx.Get(key)
+}

@@ -11,9 +11,21 @@ import (
 // A Delta collects what one transaction changes in the accounts: in the totals, and in what lives
 // in each volume. The zero value is no change. Whoever has changed records with one must Apply it
 // in the same transaction.
+//
+// A chunk that has no record, or one that counts no reference, is told of by Apply only: until then
+// the transaction goes on. An index may run it on guesses, in which records are missing, to learn
+// what it reads: what ends at the first that is missing costs a run, and a round trip, for each.
 type Delta struct {
 	totals  index.Totals
 	volumes map[uint64]index.Volume
+	wrong   error // of the first such chunk
+}
+
+// contradicted notes what a chunk's record contradicts.
+func (d *Delta) contradicted(err error) {
+	if d.wrong == nil {
+		d.wrong = err
+	}
 }
 
 // chunk counts a chunk that has become live (n is 1) or dead (n is -1).
@@ -48,8 +60,11 @@ func (d *Delta) damaged(rec *index.Chunk, damaged bool) {
 	rec.Damaged = damaged
 }
 
-// Apply adds the changes to the accounts.
+// Apply adds the changes to the accounts, or fails with a *CorruptionError if there can be none.
 func (d *Delta) Apply(tx index.Tx) error {
+	if d.wrong != nil {
+		return d.wrong
+	}
 	for id, change := range d.volumes {
 		if err := applyTo(tx, id, change); err != nil {
 			return err
