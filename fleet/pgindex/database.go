@@ -23,6 +23,22 @@ const (
 	longestPing   = 5 * time.Second  // for that of a connection that nobody has used for a while
 )
 
+// How long connections are kept. Those of Views and gets make room for other nodes when they are not
+// used. That of turns stays: on a server that is full by then there would be no place for another,
+// and without turns the node loses its lease.
+const (
+	longestUnused = time.Minute
+	forGood       = 100 * 365 * 24 * time.Hour
+)
+
+// nodeGone is how the server notices that a node has lost its power or its network, within half a
+// minute and not, as by default, in two hours: as long as a View is open, nothing can be removed that
+// was deleted and overwritten since. It is for TCP; on a Unix socket the server ignores it.
+var nodeGone = map[string]string{
+	"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", // s
+	"tcp_user_timeout": fmt.Sprint(longestAnswer.Milliseconds()),
+}
+
 // A database is one node's connections to a schema. It implements index.Turner
 // and index.Getter.
 type database struct {
@@ -98,6 +114,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 	config.AfterConnect = d.prepare
 	config.MaxConns = int32(d.opts.Views)
 	config.PingTimeout = longestPing
+	config.MaxConnIdleTime = longestUnused
 	if d.views, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("pgindex: %w", err)
 	}
@@ -108,6 +125,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 	}
 	config = config.Copy()
 	config.MaxConns = 2 // to close one that is silent takes the driver 15 s
+	config.MinConns, config.MaxConnLifetime = 1, forGood
 	for name, most := range map[string]time.Duration{
 		"lock_timeout": longestWait, "statement_timeout": longestAnswer,
 		"idle_in_transaction_session_timeout": longestIdle,
@@ -128,6 +146,11 @@ func (d *database) configure(params map[string]string) {
 	params["enable_seqscan"] = "off"
 	if _, told := params["synchronous_commit"]; !told && !d.opts.NotDurable {
 		params["synchronous_commit"] = "on"
+	}
+	for name, value := range nodeGone {
+		if _, told := params[name]; !told {
+			params[name] = value
+		}
 	}
 }
 

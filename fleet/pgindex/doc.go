@@ -80,6 +80,20 @@
 //	none of that helps for Options.Patience      index.ErrUnavailable
 //
 // lock_timeout, statement_timeout and idle_in_transaction_session_timeout of the DSN take the place
-// of the times above. Failover to a standby is what the list says of lost connections; it was not
-// tried.
+// of the times above, and hold for Views, too. Failover to a standby is what the list says of lost
+// connections; it was not tried.
+//
+// # Connections
+//
+// A node has one connection for each View that goes on, up to Options.Views; two for gets; and one
+// for turns. While one that is lost is given up, there may be two more for gets and another for turns:
+// with the default that is 19, and 22 for a while. Those of Views and gets are closed when they are
+// not used for a minute. That of turns is kept, whatever pool_max_conn_lifetime of the DSN says.
+//
+// Over TCP the server ends the session of a node that has lost its power after half a minute, by
+// tcp_keepalives_idle and its like, for which the DSN may have other values. A View has no limit: one
+// that is open for long, as that of a check of all content is, keeps the server from removing any
+// record that is deleted or overwritten meanwhile, and what is written often, such as the totals, gets
+// slower to read for all nodes. idle_in_transaction_session_timeout of the DSN is such a limit, but it
+// has to be longer than such a check reads chunks between two looks at the index.
 package pgindex
