@@ -22,7 +22,7 @@ import (
 
 // serving runs the command over stores until it ends, and calls begun with where it serves S3.
 func serving(
-	t *testing.T, idx index.Store, node string, begun func(s3 string),
+	t *testing.T, idx index.Store, node string, begun lineReader,
 ) (stderr string, err error) {
 	t.Helper()
 	c, err := parse([]string{"-dir", t.TempDir(), "-oss", "", "-s3", ":0", "-anonymous"})
@@ -34,11 +34,11 @@ func serving(
 		return engine.OpenStores(ctx, idx, blob.NewMemory(2<<30), o)
 	}
 	var says bytes.Buffer
-	err = c.runWith(t.Context(), open, lineReader(begun), &says)
+	err = c.runWith(t.Context(), open, begun, &says)
 	return says.String(), err
 }
 
-// lineReader is told, once, where S3 is.
+// lineReader is told where S3 is.
 type lineReader func(s3 string)
 
 func (begun lineReader) Write(p []byte) (int, error) {
@@ -110,7 +110,7 @@ func TestTheCommandEndsWhenACommitFails(t *testing.T) {
 	}
 }
 
-// failingIndex is one that a commit fails of.
+// failingIndex is one whose commits fail, once it is told to.
 type failingIndex struct {
 	*index.Memory
 	fails atomic.Bool
@@ -153,7 +153,8 @@ func TestAlarmsAreSaid(t *testing.T) {
 	if err := run(ctx, c, ending(cancel), &stderr); err != nil {
 		t.Error(err)
 	}
-	if !strings.HasPrefix(stderr.String(), "frontend: ") || !strings.Contains(stderr.String(), store) {
-		t.Errorf("it said %q of a store that others can use", stderr.String())
+	says := stderr.String()
+	if !strings.HasPrefix(says, "frontend: ") || !strings.Contains(says, store) {
+		t.Errorf("it said %q of a store that others can use", says)
 	}
 }

@@ -108,7 +108,8 @@ var patient = s3blob.Options{Timeout: time.Minute, Attempts: 60}
 // written and read then goes over others, long before the time for a request is over.
 func TestSilentConnections(t *testing.T) {
 	server := s3server.Start(t)
-	f := forward(t, s3server.NewProxy(t, server).Addr) // which keeps connections, as the server does not
+	// The proxy keeps connections, as the server does not.
+	f := forward(t, s3server.NewProxy(t, server).Addr)
 	o := s3server.ClientOf(f.listener.Addr().String()).Options()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -155,7 +156,8 @@ func TestSilentAmidAnswers(t *testing.T) {
 	synced(t, s, 2, 1000)
 	for _, kind := range []string{"GET volumes", "GET volumes, listed", "GET openings, listed"} {
 		if stalls[kind] < 2 {
-			t.Errorf("%s: asked %d times, want once more after the answer that stopped", kind, stalls[kind])
+			t.Errorf("%s: asked %d times, want once more after the answer that stopped",
+				kind, stalls[kind])
 		}
 	}
 }
