@@ -25,6 +25,8 @@
 //
 //	commit      every transaction looks for its node's own lease first. Without it nothing is
 //	            committed, and the node never commits again: it has to join anew
+//	go back     an index in which the epoch, or the node's own beat, is before what the node has seen
+//	            is not the one that it knows: its lease is lost
 //	revoke      a lease that has ended is deleted, by whoever finds it, in a transaction that finds
 //	            its beat as it was. Until then it holds, so no commit depends on a clock
 //	renew       a transaction writes the node's oldest, as it was before, and reads the epoch; only

@@ -4,7 +4,8 @@ import "errors"
 
 // Errors.
 var (
-	// ErrLost is returned when the node's lease was revoked, or the node has left. It commits
+	// ErrLost is returned when the node's lease was revoked, the node has left, or the index has gone
+	// back in time: an earlier epoch, or renewal of the lease, than the node has seen. It commits
 	// nothing any more.
 	ErrLost = errors.New("lease: the node's lease is lost")
 	// ErrNameTaken is returned by Join when a node that lives has the name.

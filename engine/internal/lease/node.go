@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gabion-storage/gabion/index"
@@ -38,6 +39,8 @@ type Node struct {
 	cancel   context.CancelFunc // ends the renewals
 	done     chan struct{}      // closed when they have ended
 	lost     sync.Once          // tells that the lease is
+	over     atomic.Bool        // it is, for good
+	renewed  atomic.Uint64      // the beat of the last renewal that is known to be committed
 	learning chan struct{}      // holds a token while Condemned is told of one epoch
 }
 
@@ -136,8 +139,12 @@ type store struct {
 
 // Update implements index.Store.
 func (s store) Update(ctx context.Context, fn func(index.Tx) error) error {
+	if s.node.over.Load() {
+		return ErrLost
+	}
+	renewed := s.node.renewed.Load()
 	return s.node.notice(s.Store.Update(ctx, func(tx index.Tx) error {
-		if _, err := s.node.ownIn(tx); err != nil {
+		if _, err := s.node.ownIn(tx, renewed); err != nil {
 			return err
 		}
 		return fn(tx)
@@ -150,17 +157,23 @@ func (n *Node) Confirm(ctx context.Context) error {
 	if n == nil {
 		return nil
 	}
+	if n.over.Load() {
+		return ErrLost
+	}
+	renewed := n.renewed.Load()
 	r, err := index.Fetch(ctx, n.Index, index.NodeKey(n.id))
 	if err == nil {
-		_, err = n.ownIn(r)
+		_, err = n.ownIn(r, renewed)
 	}
 	return n.notice(err)
 }
 
-// ownIn returns the node's lease, or ErrLost.
-func (n *Node) ownIn(r index.Reader) (index.Node, error) {
+// ownIn returns the node's lease, or ErrLost. A lease with a beat before the one that was renewed when
+// the transaction began is of an index that has gone back in time: a standby that had not received
+// the rest has taken over, or a backup was restored. What the node knows is not of that index.
+func (n *Node) ownIn(r index.Reader, renewed uint64) (index.Node, error) {
 	own, err := index.Get(r, index.NodeKey(n.id))
-	if errors.Is(err, index.ErrNotFound) {
+	if errors.Is(err, index.ErrNotFound) || err == nil && own.Beat < renewed {
 		err = ErrLost
 	}
 	return own, err
@@ -170,6 +183,7 @@ func (n *Node) ownIn(r index.Reader) (index.Node, error) {
 // see no lease.
 func (n *Node) notice(err error) error {
 	if errors.Is(err, ErrLost) {
+		n.over.Store(true)
 		n.lost.Do(func() { n.Alarm(ErrLost) })
 	}
 	return err

@@ -62,10 +62,14 @@ func (n *Node) renew(ctx context.Context) error {
 
 // renewOnce writes an oldest epoch that was true before, and is too old at worst.
 func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
-	seen := n.uses.last()
+	if n.over.Load() {
+		return ErrLost
+	}
+	seen, renewed := n.uses.last(), n.renewed.Load()
 	var now news
+	var beat uint64
 	err := n.Index.Update(ctx, func(tx index.Tx) error {
-		own, err := n.ownIn(tx)
+		own, err := n.ownIn(tx, renewed)
 		if err != nil {
 			return err
 		}
@@ -73,13 +77,24 @@ func (n *Node) renewOnce(ctx context.Context, oldest Epoch) error {
 			return err
 		}
 		own.Beat++
+		beat = own.Beat
 		own.Oldest = uint64(oldest)
 		return index.Put(tx, index.NodeKey(n.id), &own)
 	})
 	if err == nil {
+		n.hasRenewed(beat)
 		n.learn(now)
 	}
 	return n.notice(err)
+}
+
+// hasRenewed notes a renewal that is committed. One for a Wait may be told of after a later one.
+func (n *Node) hasRenewed(beat uint64) {
+	for last := n.renewed.Load(); beat > last; last = n.renewed.Load() {
+		if n.renewed.CompareAndSwap(last, beat) {
+			return
+		}
+	}
 }
 
 // learn takes in what a transaction that is committed has read. What is condemned is so before

@@ -71,10 +71,16 @@ type news struct {
 	condemned map[uint64]Epoch // nil: it has not been read
 }
 
+// newsIn fails with ErrLost when the index has gone back in time: see ownIn.
 func newsIn(r index.Reader, seen Epoch) (now news, err error) {
 	fleet, err := index.GetFleet(r)
 	now.epoch = Epoch(fleet.Epoch)
-	if err == nil && now.epoch > seen {
+	switch {
+	case err != nil:
+		return now, err
+	case now.epoch < seen:
+		return now, ErrLost
+	case now.epoch > seen:
 		now.condemned, err = condemnedIn(r)
 	}
 	return now, err
