@@ -53,9 +53,10 @@
 // # Time
 //
 // No clock is compared with another, nor with the database's. A lease has ended for a node which has
-// seen the same beat for as long as that lease lasts, by its own monotonic clock. Between two looks
-// no more counts than the time of a renewal: when the index is away for an hour, all leases are as
-// they were. To revoke a lease at any moment is safe, as the model
+// seen the same beat for as long as that lease lasts, by its own monotonic clock. Time counts when
+// the node renews its own lease, and no more between two renewals than one takes: when the index is
+// away for an hour, or takes no writes but is read, all leases are as they were. To revoke a lease at
+// any moment is safe, as the model
 // has it. When it is too early, a node that lives has to join anew; when it is late, space comes
 // back late.
 //

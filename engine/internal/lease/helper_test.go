@@ -199,7 +199,8 @@ type line struct {
 	cut   atomic.Bool
 	hangs atomic.Bool // a View gets no answer
 
-	late atomic.Pointer[chan struct{}] // the next Update has its answer when this is closed
+	stalls atomic.Pointer[chan struct{}] // Updates begin when this is closed
+	late   atomic.Pointer[chan struct{}] // the next Update has its answer when this is closed
 }
 
 func (l *line) View(ctx context.Context, fn func(index.Reader) error) error {
@@ -220,6 +221,9 @@ func (l *line) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 func (l *line) Update(ctx context.Context, fn func(index.Tx) error) error {
 	if l.cut.Load() {
 		return index.ErrUnavailable
+	}
+	if stalls := l.stalls.Load(); stalls != nil {
+		<-*stalls
 	}
 	late := l.late.Swap(nil)
 	err := l.Store.Update(ctx, fn)

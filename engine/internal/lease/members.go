@@ -29,7 +29,7 @@ func (n *Node) look(ctx context.Context) (m members, err error) {
 		return err
 	})
 	if err == nil {
-		n.beats.observe(m.leases)
+		n.beats.observe(m.leases, n.id)
 	}
 	return m, err
 }

@@ -78,7 +78,7 @@ func (n *Node) enter(ctx context.Context) error {
 			return ErrNameTaken
 		}
 		before = namesake
-		n.beats.observe([]lease{*namesake})
+		n.beats.observe([]lease{*namesake}, n.id)
 		if err := sleep(ctx, namesake.Lasts/renewals); err != nil {
 			return err
 		}
