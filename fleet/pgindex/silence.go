@@ -2,9 +2,9 @@ package pgindex
 
 import (
 	"net"
-	"strings"
-	"syscall"
 	"time"
+
+	"github.com/gabion-storage/gabion/fleet/internal/tcp"
 )
 
 // longestSilence is how long nothing of what was sent to the server is acknowledged by the system there, or
@@ -15,16 +15,7 @@ const longestSilence = 5 * time.Second
 
 // dialer returns what connects to the server. While nothing is sent it asks whether anybody is there.
 func dialer(timeout time.Duration) *net.Dialer {
-	return &net.Dialer{
-		Timeout: timeout,
-		KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: longestSilence - 3*time.Second, Interval: time.Second, Count: 3,
-		},
-		Control: func(network, _ string, conn syscall.RawConn) error {
-			if !strings.HasPrefix(network, "tcp") {
-				return nil
-			}
-			return limitSilence(conn)
-		},
-	}
+	d := &net.Dialer{Timeout: timeout}
+	tcp.LimitSilence(d, longestSilence)
+	return d
 }
