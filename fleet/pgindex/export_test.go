@@ -3,7 +3,6 @@ package pgindex
 // OpenTraced is Open with a tracer of what is sent to the server.
 var OpenTraced = open
 
-
 // SQLGet is the statement that looks records up, alone or in a View.
 const SQLGet = sqlGet
 
