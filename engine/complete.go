@@ -7,6 +7,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"maps"
+	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/gabion-storage/gabion/crypto"
@@ -151,8 +154,17 @@ func (k *completionKey) seals(e *Engine, id index.ContentID) seals {
 	return e.sealsOf(id, k.cipher)
 }
 
-// completeWithKey gets the key, which a transaction cannot wait for, and then runs the transaction.
-// If the data key is wrapped anew in between it is the same one still.
+const (
+	// completesAtOnce bounds how many calls may have many parts in memory, which are up to 10000: some
+	// 5 MiB.
+	completesAtOnce = 16
+	manyParts       = 1000
+)
+
+// completeWithKey gets the key, which a transaction cannot wait for. Then it does all in a snapshot
+// that can be done there: all who write wait while a transaction looks at thousands of parts, and a
+// client can have a call refused as often as it likes. The transaction makes sure that what was seen
+// is so still. If the data key is wrapped anew in between it is the same one still.
 func (e *Engine) completeWithKey(
 	ctx context.Context, req *CompleteMultipartUploadRequest,
 ) (obj *index.Object, err error) {
@@ -160,11 +172,62 @@ func (e *Engine) completeWithKey(
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case e.completes <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	leave := sync.OnceFunc(func() { <-e.completes })
+	defer leave()
+	c := completion{engine: e, req: req, key: key}
+	if obj, err = c.look(ctx); err != nil || obj != nil {
+		return obj, err
+	}
+	if len(c.seen.uploaded) < manyParts {
+		leave()
+	}
 	err = e.index.Update(ctx, func(tx index.Tx) (err error) {
-		obj, err = e.complete(tx, req, key)
+		obj, err = c.commit(tx)
 		return err
 	})
 	return obj, err
+}
+
+// A completion is one Complete under way.
+type completion struct {
+	engine *Engine
+	req    *CompleteMultipartUploadRequest
+	key    completionKey
+
+	up   *openUpload // as it was seen in a snapshot
+	seen selectedParts
+}
+
+// look does all in a snapshot that can be done there, and fails as a transaction would. It returns the
+// answer if the upload was completed before and is remembered, and else nil.
+func (c *completion) look(ctx context.Context) (answer *index.Object, err error) {
+	err = c.engine.index.View(ctx, func(r index.Reader) (err error) {
+		if r, err = index.Prefetch(r, c.wanted()); err != nil {
+			return err
+		}
+		if c.up, answer, err = c.uploadToComplete(r); err != nil || answer != nil {
+			return err
+		}
+		c.seen, err = c.selectParts(r, c.up)
+		return err
+	})
+	return answer, err
+}
+
+// wanted is what a snapshot is going to read.
+func (c *completion) wanted() (w index.Wanted) {
+	w.Keys = uploadKeysOf(c.req.Bucket, c.req.Key, c.req.UploadID)
+	when := c.overwriting()
+	w.Keys = append(w.Keys, when.keys()...)
+	if id, ok := index.ParseContentID(c.req.UploadID); ok {
+		w.Ranges = []index.Bounds{index.PartsOf(id).Bounds()}
+	}
+	return w
 }
 
 // completionKey looks at the upload and gets its key. Where there is no upload, it is for the
@@ -212,75 +275,146 @@ func (k *completionKey) verify(
 	return err
 }
 
-// complete does it inside a transaction.
-func (e *Engine) complete(
-	tx index.Tx, req *CompleteMultipartUploadRequest, key completionKey,
-) (*index.Object, error) {
-	up, err := findUpload(tx, req.Bucket, req.Key, req.UploadID)
-	contradiction := req.All && len(req.Parts) > 0
-	if errors.Is(err, ErrNoSuchUpload) && !contradiction {
-		obj, err := e.replay(tx, req)
-		return obj, ecForUpload(err, ecComplete)
+// commit does it inside a transaction.
+func (c *completion) commit(tx index.Tx) (*index.Object, error) {
+	up, answer, err := c.uploadToComplete(tx)
+	if err != nil || answer != nil {
+		return answer, err
+	}
+	parts := c.seen
+	same := up.bucket.generation == c.up.bucket.generation && reflect.DeepEqual(up.Upload, c.up.Upload)
+	if same {
+		same, err = c.seen.areThose(tx, up.id)
+	}
+	if err == nil && !same {
+		parts, err = c.selectParts(tx, up)
+	}
+	if err == nil {
+		err = c.checkReplaced(tx)
 	}
 	if err != nil {
-		return nil, ecForUpload(err, ecComplete)
+		return nil, err
+	}
+	return c.putCompleted(tx, up, parts)
+}
+
+// uploadToComplete returns the upload, if the request fits it as far as can be said without its
+// parts; or the answer, if it was completed before and is remembered.
+func (c *completion) uploadToComplete(
+	r index.Reader,
+) (up *openUpload, answer *index.Object, err error) {
+	req := c.req
+	up, err = findUpload(r, req.Bucket, req.Key, req.UploadID)
+	contradiction := req.All && len(req.Parts) > 0
+	if errors.Is(err, ErrNoSuchUpload) && !contradiction {
+		answer, err = c.engine.replay(r, req)
+		return nil, answer, ecForUpload(err, ecComplete)
+	}
+	if err != nil {
+		return nil, nil, ecForUpload(err, ecComplete)
 	}
 	if contradiction {
 		// The message is OSS's, as it is spelled there.
-		return nil, ErrInvalidArgument.saying(
+		return nil, nil, ErrInvalidArgument.saying(
 			"Should not speficy both complete all header and http body.",
 		).ec("0042-00000216").about("All", "yes")
 	}
-	s := key.seals(e, up.id)
-	if err := s.upload(req.Bucket, req.Key, &up.Upload); err != nil {
-		return nil, err
+	if err := c.key.seals(c.engine, up.id).upload(req.Bucket, req.Key, &up.Upload); err != nil {
+		return nil, nil, err
 	}
-	uploaded, err := partsOf(tx, up.id)
-	if err != nil {
-		return nil, err
+	if err := up.bucket.rules.checkOrder(req.Parts); err != nil {
+		return nil, nil, err
 	}
-	listed, err := selectParts(req, uploaded, up)
-	if err != nil {
-		return nil, err
-	}
-	if err := key.verify(req, up, s, uploaded, listed); err != nil {
-		return nil, err
-	}
-	obj, err := e.objectOf(up, uploaded, listed)
-	if err != nil {
-		return nil, err
-	}
-	if err := req.checkSize(obj.Size); err != nil {
-		return nil, err
-	}
-	if err := req.annotate(&obj.Attributes, key); err != nil {
-		return nil, err
-	}
-	if err := checkObjectChecksum(req.Checksum, obj); err != nil {
-		return nil, err
-	}
-	when := overwriting{req.Bucket, req.Key, req.Preconditions}
-	if err := when.check(tx); err != nil {
-		if errors.Is(err, ErrFileAlreadyExists) {
-			err = ErrFileAlreadyExists.ec("0042-00000214")
+	return up, nil, checkSummed(req.Parts, up)
+}
+
+// selectedParts are the parts of an upload, those of them that are listed, and what they make. They
+// do not change.
+type selectedParts struct {
+	records          []index.Item // of those uploaded
+	uploaded, listed []numberedPart
+	obj              *index.Object // but for its content and the time
+}
+
+// areThose says whether the parts of the upload are still those that are uploaded.
+func (p *selectedParts) areThose(r index.Reader, id index.ContentID) (bool, error) {
+	rg, n := index.PartsOf(id), 0
+	for now, err := range r.Scan(rg.Start, rg.End) {
+		if err != nil {
+			return false, err
 		}
+		if n == len(p.records) || !bytes.Equal(now.Key, p.records[n].Key) ||
+			!bytes.Equal(now.Value, p.records[n].Value) {
+			return false, nil
+		}
+		n++
+	}
+	return n == len(p.records), nil
+}
+
+// selectParts finds and verifies the parts that the request lists, and makes sure that the object
+// of them is the one that the request means and may be put.
+func (c *completion) selectParts(r index.Reader, up *openUpload) (p selectedParts, err error) {
+	if err = p.read(r, c.req, up); err != nil {
+		return p, err
+	}
+	s := c.key.seals(c.engine, up.id)
+	if err := c.key.verify(c.req, up, s, p.uploaded, p.listed); err != nil {
+		return p, err
+	}
+	if p.obj, err = c.engine.objectOf(up, p.uploaded, p.listed); err != nil {
+		return p, err
+	}
+	if err := c.req.checkSize(p.obj.Size); err != nil {
+		return p, err
+	}
+	if err := c.req.annotate(&p.obj.Attributes, c.key); err != nil {
+		return p, err
+	}
+	if err := checkObjectChecksum(c.req.Checksum, p.obj); err != nil {
+		return p, err
+	}
+	return p, c.checkReplaced(r)
+}
+
+// checkReplaced judges the object that is there.
+func (c *completion) checkReplaced(r index.Reader) error {
+	when := c.overwriting()
+	err := when.check(r)
+	if errors.Is(err, ErrFileAlreadyExists) {
+		err = ErrFileAlreadyExists.ec("0042-00000214")
+	}
+	return err
+}
+
+func (c *completion) overwriting() overwriting {
+	return overwriting{c.req.Bucket, c.req.Key, c.req.Preconditions}
+}
+
+// putCompleted makes the object of the parts, in place of the upload.
+func (c *completion) putCompleted(
+	tx index.Tx, up *openUpload, p selectedParts,
+) (obj *index.Object, err error) {
+	e, req := c.engine, c.req
+	made := *p.obj
+	obj = &made
+	obj.Modified = e.now() // not when it was looked at
+	if obj.Content, err = e.separate(tx, up.id, c.key, p.uploaded, p.listed); err != nil {
 		return nil, err
 	}
-	if obj.Content, err = e.separate(tx, up.id, key, uploaded, listed); err != nil {
-		return nil, err
-	}
-	if key.absent {
+	if c.key.absent {
 		obj.UploadMAC = up.MAC // for those who have the key, to read the object
 	}
-	s = key.seals(e, obj.Content)
-	if err := putDirectory(tx, obj.Content, directoryParts(listed), s.ofDirectory(obj)); err != nil {
+	s := c.key.seals(e, obj.Content)
+	err = putDirectory(tx, obj.Content, directoryParts(p.listed), s.ofDirectory(obj))
+	if err != nil {
 		return nil, err
 	}
 	if err := endUpload(tx, req.Bucket, req.Key, up); err != nil {
 		return nil, err
 	}
 	s.signObject(req.Bucket, req.Key, obj)
-	if err := e.remember(tx, req, up, listed, obj); err != nil {
+	if err := e.remember(tx, req, up, p.listed, obj); err != nil {
 		return nil, err
 	}
 	return obj, e.putObject(tx, req.Bucket, req.Key, obj, index.Totals{})
@@ -314,16 +448,16 @@ func (req *CompleteMultipartUploadRequest) checkSize(size int64) error {
 		about("Size", given).sized(size, 0)
 }
 
-// objectOf makes the record of the object of the listed parts, but for its content.
+// objectOf makes the record of the object of the listed parts, but for its content and the time.
 func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*index.Object, error) {
 	sum, err := checksumOfParts(up.Checksum, listed)
 	if err != nil {
 		return nil, err
 	}
 	obj := &index.Object{
-		Type: string(ObjectMultipart), ETag: up.bucket.rules.multipartETag(listed), CRC64: combinedCRC64(listed), Parts: len(listed),
-		Checksum: sum,
-		Modified: e.now(), Attributes: up.Attributes, Encryption: up.Encryption,
+		Type: string(ObjectMultipart), ETag: up.bucket.rules.multipartETag(listed),
+		CRC64: combinedCRC64(listed), Parts: len(listed),
+		Checksum: sum, Attributes: up.Attributes, Encryption: up.Encryption,
 	}
 	for _, p := range listed {
 		obj.Size += p.Size
@@ -363,44 +497,40 @@ func partsOf(r index.Reader, id index.ContentID) (parts []numberedPart, err erro
 	return parts, nil
 }
 
-// selectParts returns the uploaded parts that the request lists, or says what is wrong with the
-// list.
-func selectParts(
-	req *CompleteMultipartUploadRequest, uploaded []numberedPart, up *openUpload,
-) ([]numberedPart, error) {
-	if err := up.bucket.rules.checkOrder(req.Parts); err != nil {
-		return nil, err
+// read reads the parts of an upload, and finds those that the request lists. It says what is wrong
+// with the list as soon as that is known.
+func (p *selectedParts) read(
+	r index.Reader, req *CompleteMultipartUploadRequest, up *openUpload,
+) error {
+	if err := p.match(r, up.id, req.Parts); err != nil {
+		return err
 	}
-	if err := checkSummed(req.Parts, up); err != nil {
-		return nil, err
+	if req.All {
+		p.listed = p.uploaded
+	} else if len(req.Parts) == 0 && len(p.uploaded) > 0 {
+		return ErrMalformedXML.saying(
+			"Parts is empty, but the upload has %d parts; set All to take them.", len(p.uploaded),
+		)
 	}
-	listed := uploaded
-	if !req.All {
-		if len(req.Parts) == 0 && len(uploaded) > 0 {
-			return nil, ErrMalformedXML.saying(
-				"Parts is empty, but the upload has %d parts; set All to take them.", len(uploaded),
-			)
-		}
-		var err error
-		if listed, err = matchParts(req.Parts, uploaded); err != nil {
-			return nil, err
-		}
+	if len(p.listed) == 0 && !up.bucket.rules.emptyList {
+		return ErrMalformedXML.saying("An object needs at least one part.")
 	}
-	if len(listed) == 0 && !up.bucket.rules.emptyList {
-		return nil, ErrMalformedXML.saying("An object needs at least one part.")
-	}
-	smallest := up.bucket.rules.minPartSize
+	return up.bucket.rules.checkPartSizes(p.listed)
+}
+
+// checkPartSizes checks that no part but the last is too small.
+func (r ruleSet) checkPartSizes(listed []numberedPart) error {
 	for i, p := range listed {
-		if p.Size < smallest && i < len(listed)-1 {
+		if p.Size < r.minPartSize && i < len(listed)-1 {
 			small := ErrEntityTooSmall.saying(
 				"%s Part %d has %d bytes, all but the last must have at least %d.",
-				ErrEntityTooSmall.Message, p.number, p.Size, smallest,
-			).sized(p.Size, smallest)
-			small.PartNumber, small.ETag = p.number, up.bucket.rules.etag(p.ETag)
-			return nil, small
+				ErrEntityTooSmall.Message, p.number, p.Size, r.minPartSize,
+			).sized(p.Size, r.minPartSize)
+			small.PartNumber, small.ETag = p.number, r.etag(p.ETag)
+			return small
 		}
 	}
-	return listed, nil
+	return nil
 }
 
 // checkOrder checks that the numbers of a list are in range and ascend.
@@ -418,27 +548,61 @@ func (r ruleSet) checkOrder(parts []CompletedPart) error {
 	return nil
 }
 
-// matchParts finds each listed part among those uploaded, by number, ETag and, where it is given,
-// checksum. Both are in ascending order.
-func matchParts(list []CompletedPart, uploaded []numberedPart) ([]numberedPart, error) {
-	listed := make([]numberedPart, 0, len(list))
-	for _, want := range list {
-		for len(uploaded) > 0 && uploaded[0].number < want.PartNumber {
-			uploaded = uploaded[1:]
+// match reads the parts of a content, and finds those on a list, which is in ascending order, by
+// number, ETag and, where it is given, checksum. It reads no further than to the first that is not
+// there.
+func (p *selectedParts) match(r index.Reader, id index.ContentID, list []CompletedPart) error {
+	p.records = make([]index.Item, 0, len(list))
+	p.uploaded = make([]numberedPart, 0, len(list))
+	rg, found := index.PartsOf(id), 0
+	for item, err := range r.Scan(rg.Start, rg.End) {
+		if err != nil {
+			return err
 		}
-		if len(uploaded) == 0 || !uploaded[0].is(want) {
-			invalid := *ErrInvalidPart
-			invalid.PartNumber, invalid.ETag = want.PartNumber, repeated(want.ETag)
-			return nil, &invalid
+		_, number, err := index.ParsePartKey(item.Key)
+		if err != nil {
+			return err
 		}
-		listed = append(listed, uploaded[0])
+		rec, err := index.Decode[index.Part](item.Key, item.Value)
+		if err != nil {
+			return err
+		}
+		part := numberedPart{number, rec}
+		p.records, p.uploaded = append(p.records, item), append(p.uploaded, part)
+		if found == len(list) || number < list[found].PartNumber {
+			continue
+		}
+		if !part.is(&list[found]) {
+			break
+		}
+		found++
 	}
-	return listed, nil
+	if found < len(list) {
+		invalid := *ErrInvalidPart
+		invalid.PartNumber, invalid.ETag = list[found].PartNumber, repeated(list[found].ETag)
+		return &invalid
+	}
+	if p.listed = p.uploaded; found < len(p.uploaded) {
+		p.listed = these(p.uploaded, list)
+	}
+	return nil
+}
+
+// these returns the parts that are on a list. Both are in ascending order, and all that are listed are
+// there.
+func these(all []numberedPart, list []CompletedPart) []numberedPart {
+	listed := make([]numberedPart, 0, len(list))
+	for i := range all {
+		if n := len(listed); n < len(list) && all[i].number == list[n].PartNumber {
+			listed = append(listed, all[i])
+		}
+	}
+	return listed
 }
 
 // is says whether the part is the one that a list means.
-func (p *numberedPart) is(want CompletedPart) bool {
-	return p.number == want.PartNumber && ruleSets[OSS].etag(p.ETag) == normalETag(want.ETag) &&
+func (p *numberedPart) is(want *CompletedPart) bool {
+	return p.number == want.PartNumber && isETagOf(want.ETag, p.ETag) &&
 		(want.Checksum == "" || want.Checksum == base64.StdEncoding.EncodeToString(p.Checksum))
 }
 
@@ -461,6 +625,7 @@ func (e *Engine) separate(
 			moveParts(tx, id, fresh, others), e.discardParts(tx, fresh, others),
 		)
 	}
+	listed = slices.Clone(listed)
 	key.seals(e, fresh).signMoved(listed)
 	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discardParts(tx, id, others))
 }

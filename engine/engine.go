@@ -41,7 +41,8 @@ type Engine struct {
 	indexSpace *indexSpace
 	trash      *ledger.Trash
 	stamps     stamps
-	deletions  deletions // of buckets
+	deletions  deletions     // of buckets
+	completes  chan struct{} // has an entry for each call that looks at its parts
 	worker     *worker
 	sweeper    sweeper             // for who has the turn
 	trims      map[uint64]trimNote // of volumes that were to be trimmed; for who has the turn
@@ -182,6 +183,7 @@ func (e *Engine) start(ctx context.Context) error {
 	})
 	e.ciphers = newCiphers(e.keys, e.opts.KeyLifetime)
 	e.trash, e.planMost, e.trashMost = e.newTrash(), planChunks, mostTrash
+	e.completes = make(chan struct{}, completesAtOnce)
 	e.sweeper.engine = e
 	e.worker = newWorker(e)
 	e.worker.start()

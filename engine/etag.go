@@ -5,6 +5,22 @@ import "strings"
 // normalETag forgives what clients do to ETags: quotes and case.
 func normalETag(s string) string { return strings.ToUpper(strings.Trim(s, `"`)) }
 
+// isETagOf says whether s is the ETag of a body with this MD5, under any rules. It costs no
+// allocation: lists of parts have thousands.
+func isETagOf(s string, sum [16]byte) bool {
+	text := upperHex(sum)
+	return strings.EqualFold(strings.Trim(s, `"`), string(text[:]))
+}
+
+// upperHex is the text of an MD5 that OSS makes ETags of.
+func upperHex(sum [16]byte) (text [2 * 16]byte) {
+	const digits = "0123456789ABCDEF"
+	for i, b := range sum {
+		text[2*i], text[2*i+1] = digits[b>>4], digits[b&15]
+	}
+	return text
+}
+
 // How two entity tags are compared (RFC 9110, section 8.8.3.2).
 type comparison string
 

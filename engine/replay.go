@@ -3,7 +3,7 @@ package engine
 import (
 	"crypto/md5"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gabion-storage/gabion/engine/internal/ledger"
@@ -22,8 +22,13 @@ const (
 // listDigest stands for a list of parts.
 func listDigest(parts []CompletedPart) [16]byte {
 	sum := md5.New()
+	var line []byte
 	for _, p := range parts {
-		fmt.Fprintf(sum, "%d %s\n", p.PartNumber, normalETag(p.ETag))
+		line = strconv.AppendInt(line[:0], int64(p.PartNumber), 10)
+		line = append(line, ' ')
+		line = append(line, normalETag(p.ETag)...)
+		line = append(line, '\n')
+		sum.Write(line)
 	}
 	return [16]byte(sum.Sum(nil))
 }
@@ -38,7 +43,8 @@ func (e *Engine) remember(
 	}
 	list := make([]CompletedPart, len(listed))
 	for i, p := range listed {
-		list[i] = CompletedPart{PartNumber: p.number, ETag: up.bucket.rules.etag(p.ETag)}
+		text := upperHex(p.ETag)
+		list[i] = CompletedPart{PartNumber: p.number, ETag: string(text[:])}
 	}
 	answer := *obj
 	answer.Attributes = index.Attributes{}

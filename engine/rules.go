@@ -261,7 +261,8 @@ func (r ruleSet) multipartETag(parts []numberedPart) string {
 		if r.binaryETags {
 			sum.Write(p.ETag[:])
 		} else {
-			fmt.Fprintf(sum, "%X", p.ETag[:])
+			text := upperHex(p.ETag)
+			sum.Write(text[:])
 		}
 	}
 	return fmt.Sprintf("%s-%d", r.etag([16]byte(sum.Sum(nil))), len(parts))
