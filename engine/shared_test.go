@@ -520,7 +520,7 @@ func TestSharedStats(t *testing.T) {
 	inFleet(t, func(f *fleet) {
 		a, b := f.open("a"), f.open("b")
 		b.index.stop()
-		time.Sleep(lease * 3 / 4)
+		time.Sleep(lease * 7 / 8) // three renewals, at each of which time counts
 		nodes := stats(f, a.Engine).Nodes
 		if len(nodes) != 2 {
 			f.Fatalf("the nodes are %+v", nodes)
