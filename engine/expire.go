@@ -13,7 +13,7 @@ import (
 type ExpireRequest struct {
 	// Before: uploads that have been idle since before this time are aborted. An upload is idle
 	// from when its newest part finished, or from Initiate if it has none. The zero time means now
-	// minus Options.UploadExpiry, which must be set then.
+	// minus Options.UploadExpiry, which must be set then. See there for clocks of several nodes.
 	Before time.Time
 }
 
@@ -46,13 +46,33 @@ func (e *Engine) Expire(ctx context.Context, req *ExpireRequest) (_ *ExpireResul
 				"Before is zero, and Options.UploadExpiry is not set.",
 			).about("Before", "")
 		}
-		before = e.now().Add(-e.opts.UploadExpiry)
+		if before, err = e.staleBefore(ctx); err != nil {
+			return nil, err
+		}
 	}
 	n, _, err := e.expire(ctx, before)
 	if err != nil {
 		return nil, err
 	}
 	return &ExpireResult{Uploads: n}, nil
+}
+
+// staleBefore is since when an upload must be idle to be stale now. A node whose clock is ahead must
+// not abort what others upload: where the index has a clock, the earlier of both counts.
+func (e *Engine) staleBefore(ctx context.Context) (time.Time, error) {
+	now := e.now()
+	if e.node != nil {
+		if clock, ok := e.node.Index.(index.Clock); ok {
+			shared, err := clock.Now(ctx)
+			if err != nil {
+				return time.Time{}, err
+			}
+			if shared.Before(now) {
+				now = shared
+			}
+		}
+	}
+	return now.Add(-e.opts.UploadExpiry), nil
 }
 
 // Limits of one transaction that aborts uploads.

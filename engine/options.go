@@ -115,6 +115,11 @@ type Options struct {
 
 	// UploadExpiry is how long an upload may be idle before it is aborted in the background, at most
 	// 100 years; 0 means for ever. See Expire.
+	//
+	// With Node it should be much longer than the clocks of the nodes differ, since an upload is idle
+	// since a time by the clock of the node that has stored its newest part. Over an index that is an
+	// index.Clock, such as PostgreSQL, a node whose clock is ahead aborts nothing too early; what one
+	// has stored whose clock is behind is aborted as much too early.
 	UploadExpiry time.Duration
 
 	// Node makes the engine one of several that have the same two stores open, and is its name

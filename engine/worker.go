@@ -155,7 +155,11 @@ func (w *worker) expiryInterval() time.Duration {
 func (w *worker) expire(ctx context.Context, timer *time.Timer) {
 	e := w.engine
 	w.watching.Store(false) // whoever begins an upload from now on starts the timer again
-	_, left, err := e.expire(ctx, e.now().Add(-e.opts.UploadExpiry))
+	left := false
+	before, err := e.staleBefore(ctx)
+	if err == nil {
+		_, left, err = e.expire(ctx, before)
+	}
 	if ctx.Err() != nil {
 		return
 	}

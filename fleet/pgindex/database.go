@@ -208,6 +208,16 @@ func (d *database) Usage(ctx context.Context) (u index.Usage, err error) {
 	return u, err
 }
 
+// now is the time of the server's clock.
+func (d *database) now(ctx context.Context) (now time.Time, err error) {
+	err = d.retry(ctx, func() error {
+		ctx, cancel := d.answering(ctx)
+		defer cancel()
+		return d.views.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now)
+	})
+	return now, err
+}
+
 // Compact implements index.Records.
 func (d *database) Compact(ctx context.Context) error {
 	select {

@@ -2,6 +2,7 @@ package pgindex
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,7 +16,10 @@ type Store struct {
 	db     *database // that serial writes to
 }
 
-var _ index.Store = (*Store)(nil)
+var (
+	_ index.Store = (*Store)(nil)
+	_ index.Clock = (*Store)(nil)
+)
 
 // Open opens the index in a database, and makes its schema if it is not there. dsn is a URL or a
 // list of key=value as libpq takes them; with several hosts in it, and target_session_attrs of
@@ -66,6 +70,9 @@ func (s *Store) Free() (int64, error) { return s.serial.Free() }
 // Usage implements index.Store. It counts the records with their key. What of it is dead is
 // autovacuum's business, and counts as nothing.
 func (s *Store) Usage(ctx context.Context) (index.Usage, error) { return s.serial.Usage(ctx) }
+
+// Now implements index.Clock. It is the server's time, and takes one round trip.
+func (s *Store) Now(ctx context.Context) (time.Time, error) { return s.db.now(ctx) }
 
 // Compact implements index.Store. It has the server vacuum the records, which makes room for new
 // ones in the place of old. When ctx ends, the server may go on with it.
