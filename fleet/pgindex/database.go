@@ -28,6 +28,7 @@ const (
 // and without turns the node loses its lease.
 const (
 	longestUnused = time.Minute
+	longestQuiet  = time.Hour // of turns; a node that has a lease renews it every few minutes at least
 	forGood       = 100 * 365 * 24 * time.Hour
 )
 
@@ -125,7 +126,7 @@ func (d *database) connect(ctx context.Context, dsn string, tracer pgx.QueryTrac
 	}
 	config = config.Copy()
 	config.MaxConns = 2 // to close one that is silent takes the driver 15 s
-	config.MinConns, config.MaxConnLifetime = 1, forGood
+	config.MaxConnIdleTime, config.MaxConnLifetime = longestQuiet, forGood
 	for name, most := range map[string]time.Duration{
 		"lock_timeout": longestWait, "statement_timeout": longestAnswer,
 		"idle_in_transaction_session_timeout": longestIdle,
