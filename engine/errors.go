@@ -331,8 +331,8 @@ var (
 	// ErrLeaseLost is returned by an engine with Options.Node that the others have given up, since
 	// they have not heard of it for as long as Options.Lease, or whose index has gone back in time: to
 	// a backup, or to a standby that lacks commits. It commits nothing any more: nothing of the call
-	// has changed. What it reads may be gone. Close it and open another; a client that
-	// tries again at another node succeeds.
+	// has changed. What it reads may be gone. Close it and open another; a client that tries again at
+	// another node succeeds.
 	ErrLeaseLost = &Error{
 		Code: "LeaseLost", HTTPStatus: 503, Message: "The node has lost its lease. Try another.",
 	}

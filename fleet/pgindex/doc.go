@@ -88,8 +88,8 @@
 // A node has one connection for each View that goes on, up to Options.Views; two for gets; and one
 // for turns. While one that is lost is given up, there may be two more for gets and another for turns:
 // with the default that is 19, and 22 for a while. Those of Views and gets are closed when they are
-// not used for a minute. That of turns is kept while there is a turn each hour, whatever pool_max_conn_lifetime
-// of the DSN says.
+// not used for a minute. That of turns is kept while there is a turn each hour, whatever
+// pool_max_conn_lifetime of the DSN says.
 //
 // Over TCP the server ends the session of a node that has lost its power after half a minute, by
 // tcp_keepalives_idle and its like, for which the DSN may have other values. A View has no limit: one
