@@ -163,8 +163,8 @@ const (
 
 // completeWithKey gets the key, which a transaction cannot wait for. Then it does all in a snapshot
 // that can be done there: all who write wait while a transaction looks at thousands of parts, and a
-// client can have a call refused as often as it likes. The transaction makes sure that what was seen
-// is so still. If the data key is wrapped anew in between it is the same one still.
+// client can have a call refused as often as it likes. The transaction makes sure that what was
+// seen is so still. If the data key is wrapped anew in between it is the same one still.
 func (e *Engine) completeWithKey(
 	ctx context.Context, req *CompleteMultipartUploadRequest,
 ) (obj *index.Object, err error) {
@@ -203,8 +203,8 @@ type completion struct {
 	seen selectedParts
 }
 
-// look does all in a snapshot that can be done there, and fails as a transaction would. It returns the
-// answer if the upload was completed before and is remembered, and else nil.
+// look does all in a snapshot that can be done there, and fails as a transaction would. It returns
+// the answer if the upload was completed before and is remembered, and else nil.
 func (c *completion) look(ctx context.Context) (answer *index.Object, err error) {
 	err = c.engine.index.View(ctx, func(r index.Reader) (err error) {
 		if r, err = index.Prefetch(r, c.wanted()); err != nil {
@@ -588,8 +588,8 @@ func (p *selectedParts) match(r index.Reader, id index.ContentID, list []Complet
 	return nil
 }
 
-// these returns the parts that are on a list. Both are in ascending order, and all that are listed are
-// there.
+// these returns the parts that are on a list. Both are in ascending order, and all that are listed
+// are there.
 func these(all []numberedPart, list []CompletedPart) []numberedPart {
 	listed := make([]numberedPart, 0, len(list))
 	for i := range all {

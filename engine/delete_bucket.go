@@ -22,6 +22,10 @@ type DeleteBucketResult struct{}
 // bucket of that name exists when they commit: a new bucket begins empty, and nothing of an earlier
 // one turns up in it.
 //
+// It looks through the bucket, and through what the index keeps of deleted records there, in
+// snapshots, so that writers do not wait for it. Of several calls for one bucket one works and
+// the others wait for it.
+//
 // It is durable when it returns without error, and goes on when the disk is full, as other
 // deletions do. A bucket that is not there, or was deleted before, fails with ErrNoSuchBucket.
 func (e *Engine) DeleteBucket(
@@ -184,7 +188,8 @@ func (d *bucketDeletion) finish(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// finishIn is one transaction of finish. There are more if it cannot give up all that must go first.
+// finishIn is one transaction of finish. There are more if it cannot give up all that must go
+// first.
 func (d *bucketDeletion) finishIn(tx index.Tx) (more bool, err error) {
 	if err := d.bucket.check(tx); err != nil {
 		return false, err
