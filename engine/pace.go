@@ -42,8 +42,9 @@ func (e *Engine) paceReferences(ctx context.Context, part *index.Part, n int) er
 		return nil // nobody is slowed down, as in usage
 	}
 	// The totals count what is in the trash in bytes. These are taken to be in chunks like those of
-	// this part, of which there are many there if it is such copies that fill the trash.
-	perReference := max(part.Size/int64(max(part.Chunks, 1)), 1)
+	// this part, of which there are many there if it is such copies that fill the trash; but none are
+	// taken to be smaller than any chunk but the last of a part.
+	perReference := max(part.Size/int64(max(part.Chunks, 1)), minChunkSize)
 	return e.throttle.WaitInTurn(ctx, func(left int64) (bool, error) {
 		t, err := ledger.LookTotals(ctx, e.index)
 		references := (t.TrashBytes - left) / perReference

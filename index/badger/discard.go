@@ -71,22 +71,29 @@ func (d *database) removeKept() (err error) {
 	return err
 }
 
-// freeBlocks gives back blocks of tables and logs until spareSpace has come back: a large database has
-// thousands of tables, which commits need not wait for, and their files are removed soon. The files
-// stay as long as they are, since Badger has them mapped.
+// freeBlocks gives back the blocks of the logs, and of tables until spareSpace has come back with
+// them: a large database has thousands, which commits need not wait for, and their files are removed
+// soon. Of tables that a snapshot or a clone of the file system shares nothing comes back; the logs are
+// too young for that. The files stay as long as they are, since Badger has them mapped.
 func (d *database) freeBlocks(g *generation) error {
 	g.settle() // not a table that is being written
-	var freed int64
 	entries, err := g.dir.Entries()
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		name := entry.Name()
-		if !holdsRecords(name) {
+		if isLog(entry.Name()) {
+			if _, err := d.freeFile(g, entry.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	var freed int64
+	for _, entry := range entries {
+		if !isTable(entry.Name()) {
 			continue
 		}
-		n, err := d.freeFile(g, name)
+		n, err := d.freeFile(g, entry.Name())
 		if err != nil {
 			return err
 		}

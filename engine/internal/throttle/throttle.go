@@ -42,7 +42,7 @@ const (
 
 	// patience bounds each wait. Reclaiming that does not get on for so long, since an open
 	// Object holds what there is, or a check, a damaged volume or an index that fails is in its
-	// way, stops nobody for longer.
+	// way, stops nobody for longer; of those who wait in turn, the first.
 	patience = time.Second
 )
 
@@ -112,7 +112,8 @@ func (t *Throttle) Wait(ctx context.Context, n int) error {
 // WaitInTurn is called before something is written that costs the sweeping much, and few bytes.
 // behind says whether the sweeping has fallen behind; it is told how much trash, of Usage, the
 // sweeping could not do anything about. Then one caller after the other goes on, each when the
-// sweeping has got on by a transaction. It fails when ctx ends or behind does.
+// sweeping has got on by a transaction, or after patience: who has others before him waits for them,
+// too. It fails when ctx ends or behind does.
 func (t *Throttle) WaitInTurn(ctx context.Context, behind func(left int64) (bool, error)) error {
 	if is, err := t.isBehind(behind); err != nil || !is {
 		return err
