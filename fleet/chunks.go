@@ -104,23 +104,24 @@ func (b *bucket) client(ctx context.Context) (*s3.Client, error) {
 	}), nil
 }
 
-// longestSilence is how long the object store's system acknowledges nothing before a connection to it is
-// given up. How long an answer may take is Options.Timeout's.
+// longestSilence is how long nobody may answer a ping of HTTP/2 before a connection to the object store
+// is given up.
 const longestSilence = 10 * time.Second
 
 // httpClient returns the SDK's client, which by itself waits for as long as a request may take on a
 // connection that nobody is behind. One of HTTP/2, which many requests share, is asked whether anybody
-// is, since a request that is given up does not end it.
+// is, since a request that is given up does not end it. A store that takes nothing of a body for a while,
+// since its disk is busy, is there: it has as long as for an answer.
 func (b *bucket) httpClient() *awshttp.BuildableClient {
 	attempts := cmp.Or(b.options.Attempts, s3blob.DefaultAttempts)
 	answer := cmp.Or(b.options.Timeout, s3blob.DefaultTimeout) / time.Duration(attempts)
 	return awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { tcp.LimitSilence(d, longestSilence) }).
+		WithDialerOptions(func(d *net.Dialer) { tcp.LimitSilence(d, max(answer, longestSilence)) }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.ResponseHeaderTimeout = answer
 			t.HTTP2 = &http.HTTP2Config{
 				SendPingTimeout: longestSilence, PingTimeout: longestSilence,
-				WriteByteTimeout: longestSilence,
+				WriteByteTimeout: max(answer, longestSilence),
 			}
 		})
 }

@@ -24,7 +24,7 @@ func (s3) claim(r *request) (*claim, error) {
 	inURL := r.hasAny("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature")
 	switch {
 	case authorization != "" && inURL:
-		return nil, invalidArgument("Authorization", authorization, "Only one auth mechanism "+
+		return nil, invalidArgument("Authorization", scheme(authorization), "Only one auth mechanism "+
 			"allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter "+
 			"or the Authorization header should be specified")
 	case inURL:

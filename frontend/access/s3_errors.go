@@ -87,15 +87,22 @@ func invalidArgument(name, value, message string) *Error {
 
 // unsupported is for an Authorization header of another kind than version 4.
 func unsupported(authorization string) *Error {
-	kind, _, ok := strings.Cut(authorization, " ")
+	kind := scheme(authorization)
 	switch {
-	case !ok:
+	case kind == authorization:
 		return invalidArgument("Authorization", authorization,
 			"Authorization header is invalid -- one and only one ' ' (space) required")
 	case kind == "AWS": // version 2
 		return unsupportedMechanism()
 	}
-	return invalidArgument("Authorization", authorization, "Unsupported Authorization Type")
+	return invalidArgument("Authorization", kind, "Unsupported Authorization Type")
+}
+
+// scheme is what is said back of an Authorization header: behind it there may be a token or a password of
+// another system, which clients send by mistake beside a signed URL.
+func scheme(authorization string) string {
+	kind, _, _ := strings.Cut(authorization, " ")
+	return kind
 }
 
 func unsupportedMechanism() *Error {

@@ -46,8 +46,8 @@ func TestAuthorizationHeader(t *testing.T) {
 	for _, c := range []struct{ authorization, want string }{
 		{"invalid", "400 InvalidArgument Authorization header is invalid -- one and only one ' ' (space) required ArgumentName=Authorization ArgumentValue=invalid"},
 		{"AWS AKEXAMPLE:00", "400 InvalidRequest The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."},
-		{"AWS2-HMAC-SHA1 a", "400 InvalidArgument Unsupported Authorization Type ArgumentName=Authorization ArgumentValue=AWS2-HMAC-SHA1 a"},
-		{"Bearer <x>", "400 InvalidArgument Unsupported Authorization Type ArgumentName=Authorization ArgumentValue=Bearer <x>"},
+		{"AWS2-HMAC-SHA1 a", "400 InvalidArgument Unsupported Authorization Type ArgumentName=Authorization ArgumentValue=AWS2-HMAC-SHA1"},
+		{"Bearer <x>", "400 InvalidArgument Unsupported Authorization Type ArgumentName=Authorization ArgumentValue=Bearer"},
 		{"AWS4-HMAC-SHA256 x", components},
 		{"AWS4-HMAC-SHA256 Credential=" + good + ",Signature=00", components},
 		{credential(good) + ",Other=1", components},
@@ -106,7 +106,7 @@ func TestHeadersOfSignature(t *testing.T) {
 	r := presignS3(t, upload(t), "60")
 	r.Header.Set("Authorization", "AWS a:b")
 	_, _, err := verify(access.NewS3(options()), arrive(t, r))
-	const want = "400 InvalidArgument Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified ArgumentName=Authorization ArgumentValue=AWS a:b"
+	const want = "400 InvalidArgument Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified ArgumentName=Authorization ArgumentValue=AWS"
 	if got := wholeRefusal(refused(t, err)); got != want {
 		t.Errorf("two signatures:\n%s, want\n%s", got, want)
 	}

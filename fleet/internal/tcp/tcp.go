@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// LimitSilence has connections of a dialer given up when the other side's system acknowledges nothing
-// of what was sent for so long, at least 4 seconds, or does not answer when nothing is sent. It says
-// nothing of how long whoever is there may take to answer.
+// LimitSilence has connections of a dialer given up when nothing of what was sent is acknowledged for so
+// long, at least 4 seconds, or nobody answers when nothing is sent. That is so, too, when the other side
+// is there and reads nothing, once its memory for what comes is full. It says nothing of how long the
+// answer to what was read may take.
 func LimitSilence(d *net.Dialer, longest time.Duration) {
 	d.KeepAliveConfig = net.KeepAliveConfig{
 		Enable: true, Idle: longest - 3*time.Second, Interval: time.Second, Count: 3,
