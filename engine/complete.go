@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"encoding/base64"
 	"errors"
 	"maps"
 	"reflect"
@@ -328,30 +327,6 @@ func (c *completion) uploadToComplete(
 	return up, nil, checkSummed(req.Parts, up)
 }
 
-// selectedParts are the parts of an upload, those of them that are listed, and what they make. They
-// do not change.
-type selectedParts struct {
-	records          []index.Item // of those uploaded
-	uploaded, listed []numberedPart
-	obj              *index.Object // but for its content and the time
-}
-
-// areThose says whether the parts of the upload are still those that are uploaded.
-func (p *selectedParts) areThose(r index.Reader, id index.ContentID) (bool, error) {
-	rg, n := index.PartsOf(id), 0
-	for now, err := range r.Scan(rg.Start, rg.End) {
-		if err != nil {
-			return false, err
-		}
-		if n == len(p.records) || !bytes.Equal(now.Key, p.records[n].Key) ||
-			!bytes.Equal(now.Value, p.records[n].Value) {
-			return false, nil
-		}
-		n++
-	}
-	return n == len(p.records), nil
-}
-
 // selectParts finds and verifies the parts that the request lists, and makes sure that the object
 // of them is the one that the request means and may be put.
 func (c *completion) selectParts(r index.Reader, up *openUpload) (p selectedParts, err error) {
@@ -476,136 +451,6 @@ func (e *Engine) objectOf(up *openUpload, uploaded, listed []numberedPart) (*ind
 	return obj, nil
 }
 
-// A numberedPart is a part's record with its number.
-type numberedPart struct {
-	number int
-	index.Part
-}
-
-// partsOf returns all parts of a content in ascending order of number.
-func partsOf(r index.Reader, id index.ContentID) (parts []numberedPart, err error) {
-	for entry, err := range index.Scan(r, index.PartsOf(id)) {
-		if err != nil {
-			return nil, err
-		}
-		_, number, err := index.ParsePartKey(entry.Key)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, numberedPart{number, entry.Record})
-	}
-	return parts, nil
-}
-
-// read reads the parts of an upload, and finds those that the request lists. It says what is wrong
-// with the list as soon as that is known.
-func (p *selectedParts) read(
-	r index.Reader, req *CompleteMultipartUploadRequest, up *openUpload,
-) error {
-	if err := p.match(r, up.id, req.Parts); err != nil {
-		return err
-	}
-	if req.All {
-		p.listed = p.uploaded
-	} else if len(req.Parts) == 0 && len(p.uploaded) > 0 {
-		return ErrMalformedXML.saying(
-			"Parts is empty, but the upload has %d parts; set All to take them.", len(p.uploaded),
-		)
-	}
-	if len(p.listed) == 0 && !up.bucket.rules.emptyList {
-		return ErrMalformedXML.saying("An object needs at least one part.")
-	}
-	return up.bucket.rules.checkPartSizes(p.listed)
-}
-
-// checkPartSizes checks that no part but the last is too small.
-func (r ruleSet) checkPartSizes(listed []numberedPart) error {
-	for i, p := range listed {
-		if p.Size < r.minPartSize && i < len(listed)-1 {
-			small := ErrEntityTooSmall.saying(
-				"%s Part %d has %d bytes, all but the last must have at least %d.",
-				ErrEntityTooSmall.Message, p.number, p.Size, r.minPartSize,
-			).sized(p.Size, r.minPartSize)
-			small.PartNumber, small.ETag = p.number, r.etag(p.ETag)
-			return small
-		}
-	}
-	return nil
-}
-
-// checkOrder checks that the numbers of a list are in range and ascend.
-func (r ruleSet) checkOrder(parts []CompletedPart) error {
-	last := 0
-	for _, p := range parts {
-		if p.PartNumber < 1 || p.PartNumber > MaxPartNumber {
-			return numberOutOfRange(r.listedNumber, p.PartNumber)
-		}
-		if p.PartNumber <= last {
-			return ErrInvalidPartOrder
-		}
-		last = p.PartNumber
-	}
-	return nil
-}
-
-// match reads the parts of a content, and finds those on a list, which is in ascending order, by
-// number, ETag and, where it is given, checksum. It reads no further than to the first that is not
-// there.
-func (p *selectedParts) match(r index.Reader, id index.ContentID, list []CompletedPart) error {
-	p.records = make([]index.Item, 0, len(list))
-	p.uploaded = make([]numberedPart, 0, len(list))
-	rg, found := index.PartsOf(id), 0
-	for item, err := range r.Scan(rg.Start, rg.End) {
-		if err != nil {
-			return err
-		}
-		_, number, err := index.ParsePartKey(item.Key)
-		if err != nil {
-			return err
-		}
-		rec, err := index.Decode[index.Part](item.Key, item.Value)
-		if err != nil {
-			return err
-		}
-		part := numberedPart{number, rec}
-		p.records, p.uploaded = append(p.records, item), append(p.uploaded, part)
-		if found == len(list) || number < list[found].PartNumber {
-			continue
-		}
-		if !part.is(&list[found]) {
-			break
-		}
-		found++
-	}
-	if found < len(list) {
-		invalid := *ErrInvalidPart
-		invalid.PartNumber, invalid.ETag = list[found].PartNumber, repeated(list[found].ETag)
-		return &invalid
-	}
-	if p.listed = p.uploaded; found < len(p.uploaded) {
-		p.listed = these(p.uploaded, list)
-	}
-	return nil
-}
-
-// these returns the parts that are on a list. Both are in ascending order, and all that are listed
-// are there.
-func these(all []numberedPart, list []CompletedPart) []numberedPart {
-	listed := make([]numberedPart, 0, len(list))
-	for i := range all {
-		if n := len(listed); n < len(list) && all[i].number == list[n].PartNumber {
-			listed = append(listed, all[i])
-		}
-	}
-	return listed
-}
-
-// is says whether the part is the one that a list means.
-func (p *numberedPart) is(want *CompletedPart) bool {
-	return p.number == want.PartNumber && isETagOf(want.ETag, p.ETag) &&
-		(want.Checksum == "" || want.Checksum == base64.StdEncoding.EncodeToString(p.Checksum))
-}
-
 // separate parts the listed parts from the others, which it discards, and returns the content that
 // holds the listed ones. Whichever group is smaller moves to a content of its own, which keeps the
 // transaction of 10000 parts small.
@@ -628,38 +473,4 @@ func (e *Engine) separate(
 	listed = slices.Clone(listed)
 	key.seals(e, fresh).signMoved(listed)
 	return fresh, errors.Join(moveParts(tx, id, fresh, listed), e.discardParts(tx, id, others))
-}
-
-// without returns the parts of all that are not in listed; both are in ascending order.
-func without(all, listed []numberedPart) (others []numberedPart) {
-	for _, p := range all {
-		if len(listed) > 0 && listed[0].number == p.number {
-			listed = listed[1:]
-			continue
-		}
-		others = append(others, p)
-	}
-	return others
-}
-
-// discardParts queues a content that has these parts for the sweeping.
-func (e *Engine) discardParts(tx index.Tx, id index.ContentID, parts []numberedPart) error {
-	var bytes int64
-	for i := range parts {
-		bytes += parts[i].Size
-	}
-	return e.trash.DiscardContent(tx, id, len(parts), bytes)
-}
-
-func moveParts(tx index.Tx, from, to index.ContentID, parts []numberedPart) error {
-	for i := range parts {
-		p := &parts[i]
-		if err := index.Delete(tx, index.PartKey(from, p.number)); err != nil {
-			return err
-		}
-		if err := index.Put(tx, index.PartKey(to, p.number), &p.Part); err != nil {
-			return err
-		}
-	}
-	return nil
 }
