@@ -96,44 +96,10 @@ func hostileFields(t reflect.Type) (paths [][]int) {
 	return paths
 }
 
-// TestHostileRequests gives every field of every request, one at a time, what it may hold at worst:
-// nothing panics, and whatever is refused is refused as the client's fault.
-func TestHostileRequests(t *testing.T) {
-	t.Parallel()
-	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
-	uploads := map[string]string{} // the id of one in each bucket
-	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
-		name := strings.ToLower(string(rules)) + "-bucket"
-		if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: name, Rules: rules}); err != nil {
-			t.Fatal(err)
-		}
-		for i := range reflect.TypeOf(e).NumMethod() {
-			method, run := reflect.TypeOf(e).Method(i), reflect.ValueOf(e).Method(i)
-			if run.Type().NumIn() != 2 || run.Type().In(1).Kind() != reflect.Pointer || !run.Type().In(0).Implements(reflect.TypeFor[context.Context]()) {
-				continue
-			}
-			request := run.Type().In(1).Elem()
-			for _, path := range hostileFields(request) {
-				for _, value := range hostileValues(request.FieldByIndex(path).Type) {
-					req := sound(t, e, request, name, uploads)
-					req.Elem().FieldByIndex(path).Set(value)
-					hostileCall(t, run, req, func() string {
-						return fmt.Sprintf("%s %s with %s = %.60q", rules, method.Name, request.FieldByIndex(path).Name, fmt.Sprint(value))
-					})
-				}
-			}
-		}
-	}
-}
-
-// TestHostilePairs gives the names in every request what they may hold at worst, and at the same time
-// every other field something that changes what is done under these names.
-func TestHostilePairs(t *testing.T) {
-	t.Parallel()
-	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
-	uploads := map[string]string{} // the id of one in each bucket
-	names := []string{"Bucket", "Key", "SourceBucket", "SourceKey", "UploadID"}
-	bad := []string{strings.Repeat("k", 1025), "nowhere"}
+// eachCall creates a bucket of each of the rules and hands on, with it, every method of the engine that
+// takes a request.
+func eachCall(t *testing.T, e *engine.Engine, fn func(bucket, about string, run reflect.Value, request reflect.Type)) {
+	t.Helper()
 	for _, rules := range []engine.Rules{engine.OSS, engine.S3} {
 		bucket := strings.ToLower(string(rules)) + "-bucket"
 		if _, err := e.CreateBucket(t.Context(), &engine.CreateBucketRequest{Bucket: bucket, Rules: rules}); err != nil {
@@ -144,27 +110,58 @@ func TestHostilePairs(t *testing.T) {
 			if run.Type().NumIn() != 2 || run.Type().In(1).Kind() != reflect.Pointer || !run.Type().In(0).Implements(reflect.TypeFor[context.Context]()) {
 				continue
 			}
-			request := run.Type().In(1).Elem()
-			for _, path := range hostileFields(request) {
-				field := request.FieldByIndex(path)
-				for _, value := range telling(hostileValues(field.Type)) {
-					for _, name := range names {
-						if named, ok := request.FieldByName(name); !ok || name == field.Name || named.Type.Kind() != reflect.String {
-							continue
-						}
-						for _, text := range bad {
-							req := sound(t, e, request, bucket, uploads)
-							req.Elem().FieldByIndex(path).Set(value)
-							req.Elem().FieldByName(name).SetString(text)
-							hostileCall(t, run, req, func() string {
-								return fmt.Sprintf("%s %s with %s = %.20q and %s = %.60q", rules, method.Name, name, text, field.Name, fmt.Sprint(value))
-							})
-						}
+			fn(bucket, fmt.Sprint(rules, " ", method.Name), run, run.Type().In(1).Elem())
+		}
+	}
+}
+
+// TestHostileRequests gives every field of every request, one at a time, what it may hold at worst:
+// nothing panics, and whatever is refused is refused as the client's fault.
+func TestHostileRequests(t *testing.T) {
+	t.Parallel()
+	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
+	uploads := map[string]string{} // the id of one in each bucket
+	eachCall(t, e, func(bucket, about string, run reflect.Value, request reflect.Type) {
+		for _, path := range hostileFields(request) {
+			for _, value := range hostileValues(request.FieldByIndex(path).Type) {
+				req := sound(t, e, request, bucket, uploads)
+				req.Elem().FieldByIndex(path).Set(value)
+				hostileCall(t, run, req, func() string {
+					return fmt.Sprintf("%s with %s = %.60q", about, request.FieldByIndex(path).Name, fmt.Sprint(value))
+				})
+			}
+		}
+	})
+}
+
+// TestHostilePairs gives the names in every request what they may hold at worst, and at the same time
+// every other field something that changes what is done under these names.
+func TestHostilePairs(t *testing.T) {
+	t.Parallel()
+	e, _ := memoryStore(t, &engine.Options{Keys: keys(t)})
+	uploads := map[string]string{} // the id of one in each bucket
+	names := []string{"Bucket", "Key", "SourceBucket", "SourceKey", "UploadID"}
+	bad := []string{strings.Repeat("k", 1025), "nowhere"}
+	eachCall(t, e, func(bucket, about string, run reflect.Value, request reflect.Type) {
+		for _, path := range hostileFields(request) {
+			field := request.FieldByIndex(path)
+			for _, value := range telling(hostileValues(field.Type)) {
+				for _, name := range names {
+					if named, ok := request.FieldByName(name); !ok || name == field.Name || named.Type.Kind() != reflect.String {
+						continue
+					}
+					for _, text := range bad {
+						req := sound(t, e, request, bucket, uploads)
+						req.Elem().FieldByIndex(path).Set(value)
+						req.Elem().FieldByName(name).SetString(text)
+						hostileCall(t, run, req, func() string {
+							return fmt.Sprintf("%s with %s = %.20q and %s = %.60q", about, name, text, field.Name, fmt.Sprint(value))
+						})
 					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // telling are those of the values of one type that requests are likely to let through: words that

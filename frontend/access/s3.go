@@ -113,8 +113,7 @@ func s3Credential(text string) (cred credential, fault string) {
 	if _, err := time.Parse(dateV4, p[n]); err != nil {
 		return cred, say(credentialDate, p[n])
 	}
-	cred, _ = dialectS3.credential(text)
-	return cred, ""
+	return credential{dialectS3, strings.Join(p[:n], "/"), p[n], p[n+1]}, ""
 }
 
 func claimInS3URL(r *request) (*claim, error) {
